@@ -1,0 +1,241 @@
+"""The artifact ``model.npz``: a pruned network as the integers the hardware sees.
+
+Per layer ``<name>`` it holds three arrays:
+
+=================== ================== ====== =====================================================
+array               shape              dtype  meaning
+=================== ================== ====== =====================================================
+``<name>.weight``   (out, in, 32, 2)   int16  weight words (:mod:`hw.words`), zero where pruned
+``<name>.bias``     (out,)             int32  in accumulator units; added to the real part of word 0
+``<name>.shift``    (out,)             uint8  rounding shift from accumulator to 18-bit word
+=================== ================== ====== =====================================================
+
+and one JSON header: schema number, network, weight width, sparsity per layer, the scale of the
+class scores, provenance, and the SHA-256 digest of all of it. No pickle anywhere. For a
+convolution ``weight`` multiplies ``FFT2(tile)`` (correlation: it starts life as conj(FFT2(kernel)));
+for a fully connected layer it is the dot-mode layout of :mod:`hw.words`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.errors import ArtifactError, DigestMismatch, Spec2Error
+from hw.formats import BIAS, MAX_DRAIN_SHIFT, Format
+from hw.network import Conv, Dense, Layer, Network
+from hw.words import WORDS
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """The integers of one layer: ``weight`` (out, in, 32, 2), ``bias`` (out,), ``shift`` (out,)."""
+
+    weight: NDArray[np.int16]
+    bias: NDArray[np.int32]
+    shift: NDArray[np.uint8]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(out, in, 32): which words are kept (have a non-zero part)."""
+        return np.any(self.weight != 0, axis=-1)
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """How a layer was pruned: ``kind`` is ``dense``, ``kernel``, ``uniform`` or ``adaptive``.
+
+    ``keep`` of ``group``: words per kernel (``kernel``: s of 32) or input channels per group
+    (``uniform`` and ``adaptive`` n:m, for ``adaptive`` the mean). ``block``: output channels that
+    share a step count (``adaptive``).
+    """
+
+    kind: str = "dense"
+    keep: float = 0
+    group: int = 0
+    block: int = 0
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A network with its integer weights. Validated on construction (``ArtifactError``)."""
+
+    network: Network
+    layers: Mapping[str, LayerWeights]
+    weight_bits: int = 8
+    sparsity: Mapping[str, Sparsity] = field(default_factory=dict)
+    score_scale: float = 1.0
+    """Class score in float = ``score_scale`` × the integer score (nothing for a feature map)."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Where it comes from: seed, data set, accuracies (percent), versions. Plain JSON."""
+
+    def __post_init__(self) -> None:
+        for layer, shape in zip(self.network.layers, self.network.shapes, strict=False):
+            if layer.name not in self.layers:
+                raise ArtifactError(f"layer {layer.name!r} has no weights in the artifact")
+            self._check(layer, self.layers[layer.name], layer.weight_shape(shape))
+
+    def _check(self, layer: Layer, w: LayerWeights, shape: tuple[int, ...]) -> None:
+        name = layer.name
+        if w.weight.shape != shape:
+            raise ArtifactError(f"{name}.weight is {w.weight.shape}, the network needs {shape}")
+        for what, array in (("bias", w.bias), ("shift", w.shift)):
+            if array.shape != shape[:1]:
+                raise ArtifactError(f"{name}.{what} is {array.shape}, the network needs {shape[:1]}")
+        if not Format(self.weight_bits).holds(w.weight):
+            raise ArtifactError(
+                f"{name}.weight reaches {int(np.abs(w.weight).max())}, more than "
+                f"{self.weight_bits} signed bits hold: requantise it or raise weight_bits"
+            )
+        if not BIAS.holds(w.bias):
+            raise ArtifactError(f"{name}.bias exceeds {BIAS.bits} bits: check the weight scales")
+        if w.shift.max() > MAX_DRAIN_SHIFT:
+            raise ArtifactError(
+                f"{name}.shift is {int(w.shift.max())}, the drain shifts by at most {MAX_DRAIN_SHIFT}"
+            )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the canonical header and every array's dtype, shape and bytes."""
+        return _digest(self._header(), self._arrays())
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "network": self.network.to_json(),
+            "weight_bits": self.weight_bits,
+            "sparsity": {k: vars(v) for k, v in self.sparsity.items()},
+            "score_scale": self.score_scale,
+            "provenance": dict(self.provenance),
+        }
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        out: dict[str, NDArray[Any]] = {}
+        for layer in self.network.layers:
+            w = self.layers[layer.name]
+            out[f"{layer.name}.weight"] = w.weight.astype("<i2")
+            out[f"{layer.name}.bias"] = w.bias.astype("<i4")
+            out[f"{layer.name}.shift"] = w.shift.astype("u1")
+        return out
+
+    def save(self, path: Path | str) -> str:
+        """Write ``path`` (whole or not at all: through a temporary file) and return the digest.
+
+        Raises ``ArtifactError`` when the place cannot be written.
+        """
+        path = Path(path)
+        header, arrays = self._header(), self._arrays()
+        header["digest"] = _digest(header, arrays)
+        blob = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
+        part = path.with_name(path.name + ".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                np.savez_compressed(file, header=blob, **arrays)
+            part.replace(path)
+        except OSError as error:
+            raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
+        return str(header["digest"])
+
+
+def load(path: Path | str) -> Artifact:
+    """Read an artifact and check schema, shapes, ranges and digest.
+
+    Raises ``ArtifactError`` for a missing, truncated or foreign file, ``DigestMismatch`` when the
+    content is not what was written.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(bytes(file["header"]))
+            arrays = {k: file[k] for k in file.files if k != "header"}
+    except FileNotFoundError:
+        raise ArtifactError(f"there is no artifact at {path}: make one with 'spec2 prune'") from None
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise ArtifactError(f"{path} is not a spec2 artifact, or is damaged ({error})") from None
+    except Exception as error:  # zlib.error and whatever a damaged archive provokes
+        raise ArtifactError(f"{path} is damaged ({error})") from None
+    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
+        found = header.get("schema") if isinstance(header, dict) else None
+        raise ArtifactError(f"{path} has schema {found!r}, this version reads {SCHEMA}: prune again")
+    stored = header.pop("digest", None)
+    if stored != _digest(header, arrays):
+        raise DigestMismatch(f"{path}: the content does not match its digest; it was damaged or edited")
+    try:
+        network = Network.from_json(header["network"])
+        layers = {
+            layer.name: LayerWeights(*(arrays[f"{layer.name}.{k}"] for k in ("weight", "bias", "shift")))
+            for layer in network.layers
+        }
+        sparsity = {k: Sparsity(**v) for k, v in header["sparsity"].items()}
+        return Artifact(
+            network, layers, header["weight_bits"], sparsity, header["score_scale"], header["provenance"]
+        )
+    except Spec2Error:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{path}: incomplete artifact ({error})") from None
+
+
+def _digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    sha = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        sha.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def random_artifact(
+    network: Network, *, seed: int = 0, density: float = 0.25, kind: str = "adaptive", weight_bits: int = 8
+) -> Artifact:
+    """A valid artifact with random weights: for tests and benches that need no training.
+
+    ``kind`` is ``dense``, ``kernel`` (each kernel keeps ``density``·32 words) or ``adaptive`` (every
+    word of an input-channel group of 8 keeps a random number of channels, ``density`` on average).
+    Shifts are set so that activations use their range without saturating everywhere.
+    """
+    rng = np.random.default_rng(seed)
+    layers: dict[str, LayerWeights] = {}
+    sparsity: dict[str, Sparsity] = {}
+    limit = Format(weight_bits).limits[1]
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
+        out, cin, words, _ = full = layer.weight_shape(shape)
+        weight = rng.integers(-limit, limit + 1, full).astype(np.int16)
+        if isinstance(layer, Dense):
+            used = np.zeros(full[1:], dtype=bool)
+            used[layer.word_index(shape)] = True
+            weight[:, ~used] = 0
+        if kind == "kernel":
+            keep = max(1, round(density * WORDS))
+            order = rng.random((out, cin, words)).argsort(axis=-1)
+            weight[order >= keep] = 0
+            sparsity[layer.name] = Sparsity("kernel", keep, WORDS)
+        elif kind == "adaptive":
+            level = rng.beta(1, 1 / density - 1, (1, -(-cin // 8), words)).repeat(8, axis=1)[:, :cin]
+            weight[rng.random((out, cin, words)) > level] = 0
+            sparsity[layer.name] = Sparsity("adaptive", 8 * density, 8)
+        elif kind != "dense":
+            raise ArtifactError(f"unknown kind {kind!r}: dense, kernel or adaptive")
+        # A sum of n products of spread 32640/8 (or 255) and limit/2, brought to about 2**13.
+        n = max(1.0, float(np.any(weight, axis=-1).sum(axis=1).mean()))
+        if isinstance(layer, Conv):
+            spread = limit / 2 * 1000 * np.sqrt(n / words)
+        else:
+            spread = limit / 2 * 100 * np.sqrt(n)
+        shift = np.clip(np.round(np.log2(spread / 2**13)) + rng.integers(-1, 2, out), 0, 20)
+        bias = rng.integers(-(2**12), 2**12, out) << shift.astype(np.int64)
+        layers[layer.name] = LayerWeights(weight, bias.astype(np.int32), shift.astype(np.uint8))
+    return Artifact(network, layers, weight_bits, sparsity, 1.0, {"random_seed": seed, "kind": kind})

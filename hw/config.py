@@ -1,0 +1,57 @@
+"""Parameters of the generated accelerator: one frozen object for model, compiler and gateware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hw.errors import ConfigError
+
+BANKS = 8
+"""Input channels a step can choose from: X banks, bank = channel mod 8."""
+
+DRAIN = 4
+"""Words the drain writes, and the inverse transform reads, per clock and lane."""
+
+CLOCKS_PER_TILE = 8
+"""A tile passes the forward or inverse transform in 8 clocks (one pixel row, 4 words each)."""
+
+
+@dataclass(frozen=True)
+class AcceleratorConfig:
+    """What a user chooses. Raises ``ConfigError`` when out of range.
+
+    rows: N, output channels in flight (a multiple of 4).
+    lanes: P, tiles in flight.
+    batch: most images per run; fully connected layers use one lane per image, so it is at most P.
+    line_pixels: pixels the feature memory reads or writes per clock (a power of two), 0 to let the
+        compiler choose the smallest that lets every layer use its best lane layout.
+    """
+
+    rows: int = 8
+    lanes: int = 4
+    batch: int = 4
+    line_pixels: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rows < 4 or self.rows % DRAIN:
+            raise ConfigError(f"rows must be a multiple of {DRAIN} and at least 4, not {self.rows}")
+        if not 1 <= self.lanes <= 64:
+            raise ConfigError(f"lanes must be 1..64, not {self.lanes}")
+        if not 1 <= self.batch <= self.lanes:
+            raise ConfigError(
+                f"batch must be 1..{self.lanes} (one lane per image in fully connected layers), "
+                f"not {self.batch}: lower it or raise lanes"
+            )
+        line = self.line_pixels
+        if line and (line < 8 or line & (line - 1)):
+            raise ConfigError(f"line_pixels must be 0 or a power of two of at least 8, not {line}")
+
+    @property
+    def macs(self) -> int:
+        """Complex multiply-accumulators."""
+        return self.rows * self.lanes
+
+    @property
+    def mac_dsps(self) -> int:
+        """DSP slices of the array: three per complex MAC."""
+        return 3 * self.macs
