@@ -48,7 +48,8 @@ class LayerWeights:
     @property
     def mask(self) -> NDArray[np.bool_]:
         """(out, in, 32): which words are kept (have a non-zero part)."""
-        return np.any(self.weight != 0, axis=-1)
+        mask: NDArray[np.bool_] = np.any(self.weight != 0, axis=-1)
+        return mask
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Artifact:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
-                np.savez_compressed(file, header=blob, **arrays)
+                np.savez_compressed(file, allow_pickle=False, header=blob, **arrays)
             part.replace(path)
         except OSError as error:
             raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
@@ -204,7 +205,7 @@ def random_artifact(
     """A valid artifact with random weights: for tests and benches that need no training.
 
     ``kind`` is ``dense``, ``kernel`` (each kernel keeps ``density``·32 words) or ``adaptive`` (every
-    word of an input-channel group of 8 keeps a random number of channels, ``density`` on average).
+    word of a group of 8 input channels keeps n of them, ``density``·8 on average).
     Shifts are set so that activations use their range without saturating everywhere.
     """
     rng = np.random.default_rng(seed)
@@ -224,18 +225,23 @@ def random_artifact(
             weight[order >= keep] = 0
             sparsity[layer.name] = Sparsity("kernel", keep, WORDS)
         elif kind == "adaptive":
-            level = rng.beta(1, 1 / density - 1, (1, -(-cin // 8), words)).repeat(8, axis=1)[:, :cin]
-            weight[rng.random((out, cin, words)) > level] = 0
-            sparsity[layer.name] = Sparsity("adaptive", 8 * density, 8)
+            # One n for every block of 8 outputs, word and group of 8 inputs; each row keeps n of its own.
+            blocks, groups = -(-out // 8), -(-cin // 8)
+            n = np.rint(8 * rng.beta(1, 1 / density - 1, (blocks, groups, words)))
+            n = n.repeat(8, axis=0)[:out].repeat(8, axis=1)  # (out, 8·groups, 32)
+            rank = rng.random((out, groups, 8, words)).argsort(axis=2).argsort(axis=2)
+            weight[(rank.reshape(out, -1, words) >= n)[:, :cin]] = 0
+            sparsity[layer.name] = Sparsity("adaptive", 8 * density, 8, 8)
         elif kind != "dense":
             raise ArtifactError(f"unknown kind {kind!r}: dense, kernel or adaptive")
-        # A sum of n products of spread 32640/8 (or 255) and limit/2, brought to about 2**13.
-        n = max(1.0, float(np.any(weight, axis=-1).sum(axis=1).mean()))
+        # A sum of products of spread 1000 (words) or 100 (pixels) and limit/2, brought to 2**10 (64
+        # words make a pixel) or 2**13 (one does).
+        products = np.any(weight != 0, axis=-1).sum(axis=(1, 2)).mean() + 1
         if isinstance(layer, Conv):
-            spread = limit / 2 * 1000 * np.sqrt(n / words)
+            excess = limit / 2 * 1000 * np.sqrt(products / words) / 2**10
         else:
-            spread = limit / 2 * 100 * np.sqrt(n)
-        shift = np.clip(np.round(np.log2(spread / 2**13)) + rng.integers(-1, 2, out), 0, 20)
+            excess = limit / 2 * 100 * np.sqrt(products) / 2**13
+        shift = np.clip(np.round(np.log2(excess)) + rng.integers(-1, 2, out), 0, 20)
         bias = rng.integers(-(2**12), 2**12, out) << shift.astype(np.int64)
         layers[layer.name] = LayerWeights(weight, bias.astype(np.int32), shift.astype(np.uint8))
     return Artifact(network, layers, weight_bits, sparsity, 1.0, {"random_seed": seed, "kind": kind})

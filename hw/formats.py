@@ -37,7 +37,8 @@ class Format:
 
     def saturate(self, x: NDArray[np.integer]) -> NDArray[np.integer]:
         """Clip to the format's limits (dtype kept)."""
-        return np.clip(x, *self.limits)
+        clipped: NDArray[np.integer] = np.clip(x, *self.limits)
+        return clipped
 
     def holds(self, x: NDArray[np.integer] | int) -> bool:
         """Whether every value fits without clipping."""
@@ -101,4 +102,6 @@ def drain(acc: NDArray[np.int64], shift: NDArray[np.integer]) -> NDArray[np.int6
     """
     s = shift.astype(np.int64)
     half = np.where(s > 0, np.int64(1) << np.maximum(s - 1, 0), 0)
-    return PRODUCT_SUM.saturate((acc + half) >> s)
+    low, high = PRODUCT_SUM.limits
+    words: NDArray[np.int64] = np.clip((acc + half) >> s, low, high)
+    return words

@@ -68,9 +68,7 @@ class Conv:
         """Output shape for an input ``shape``."""
         c, h, w = shape
         if c != self.in_channels:
-            raise UnsupportedNetwork(
-                f"layer {self.name!r} takes {self.in_channels} channels but gets {c}"
-            )
+            raise UnsupportedNetwork(f"layer {self.name!r} takes {self.in_channels} channels but gets {c}")
         oh, ow = self.conv_size(h) // self.pool, self.conv_size(w) // self.pool
         if oh < 1 or ow < 1:
             raise UnsupportedNetwork(
@@ -138,7 +136,7 @@ class Dense:
 
     def word_index(self, shape: Shape) -> tuple[list[int], list[int], list[int]]:
         """(channel, word, part) of every input feature, for an input ``shape``."""
-        c, h, w = shape
+        _, h, w = shape
         places = []
         for f in range(self.in_features):
             ch, y, x = f // (h * w), f % (h * w) // w, f % w
@@ -193,9 +191,7 @@ class Network:
     @property
     def operations(self) -> int:
         """Dense-equivalent operations of one image."""
-        return sum(
-            layer.operations(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)
-        )
+        return sum(layer.operations(shape) for layer, shape in zip(self.layers, self.shapes, strict=False))
 
     @property
     def classes(self) -> int | None:
@@ -206,8 +202,7 @@ class Network:
     def to_json(self) -> dict[str, Any]:
         """Plain data, with a ``type`` per layer."""
         layers = [
-            {"type": type(layer).__name__.lower(), **dataclasses.asdict(layer)}
-            for layer in self.layers
+            {"type": type(layer).__name__.lower(), **dataclasses.asdict(layer)} for layer in self.layers
         ]
         return {"name": self.name, "input": list(self.input), "layers": layers}
 

@@ -1,0 +1,167 @@
+"""The host side: run images through an accelerator behind any :class:`hw.link.Link`.
+
+A run: write BATCH, write CONTROL.start, stream the images (:mod:`hw.frames`), collect the results,
+look at STATUS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw import registers
+from hw.counters import Counters, LayerCounters
+from hw.design import DesignInfo
+from hw.errors import DataError, DigestMismatch, LinkError
+from hw.frames import check_images, map_beats, pack_image, unpack_maps, unpack_scores
+from hw.link import Link
+from hw.network import Conv
+from hw.registers import BATCH, CONTROL, CYCLES, DIGEST, STATUS, Register
+
+DEFAULT_TIMEOUT = 10_000_000
+"""Clocks to wait for the results of a run when the design carries no estimate."""
+
+FRAMING = "the accelerator saw tlast of an image at a wrong place"
+
+OnRun = Callable[[int, Counters], None]
+"""Called behind every run: images done so far, the run's counters."""
+
+
+class Driver:
+    """Runs images on the accelerator that ``info`` describes, through ``link``.
+
+    ``timeout`` is the number of clocks to wait for the results of one run; 0 takes ten times the
+    design's own estimate. Call :meth:`connect` before anything else.
+    """
+
+    def __init__(self, link: Link, info: DesignInfo, *, timeout: int = 0) -> None:
+        self.link = link
+        self.info = info
+        estimate = 10 * int(info.estimates.get("cycles", 0))
+        self.timeout = timeout or estimate or DEFAULT_TIMEOUT
+
+    # --- connecting ------------------------------------------------------------------------------
+
+    async def connect(self, expected_digest: str | None = None) -> None:
+        """Check that the other end is this accelerator, with these weights.
+
+        ``expected_digest`` is the artifact's digest, by default the one in the design's description.
+        Raises ``LinkError`` when ID, VERSION or SHAPE differ, ``DigestMismatch`` for other weights.
+        """
+        await self._expect(
+            registers.ID,
+            registers.MAGIC,
+            "there is no spec2 accelerator on this link: check the address and the bitstream",
+        )
+        await self._expect(
+            registers.VERSION,
+            registers.HARDWARE_VERSION,
+            "the accelerator has another register interface than this driver: generate it again",
+        )
+        expected = expected_digest or self.info.digest
+        words = [await self._read(DIGEST, i) for i in range(DIGEST.count)]
+        if words != registers.digest_words(expected):
+            raise DigestMismatch(
+                f"the accelerator holds the weights of artifact {words[0]:08x}…, not of {expected[:8]}…: "
+                "load the design generated from this artifact"
+            )
+        await self._expect(
+            registers.SHAPE,
+            registers.shape_word(self.info.config, len(self.info.network.layers)),
+            "the accelerator was built with other parameters than design.json says: generate it again",
+        )
+
+    async def _expect(self, register: Register, expected: int, message: str) -> None:
+        found = await self._read(register)
+        if found != expected:
+            raise LinkError(f"{message} ({register.name} reads 0x{found:08X}, not 0x{expected:08X})")
+
+    async def _read(self, register: Register, index: int = 0) -> int:
+        return await self.link.read32(register.address(index))
+
+    # --- running ---------------------------------------------------------------------------------
+
+    async def run(
+        self, images: NDArray[np.uint8], *, batch: int = 0, on_run: OnRun | None = None
+    ) -> NDArray[np.int32]:
+        """Run any number of images, ``batch`` at a time (0: as many as the accelerator takes).
+
+        images: (n, c, h, w), or (n, h, w) for one channel, uint8.
+        Returns class scores (n, classes), or the last feature map (n, c, h, w).
+        Raises ``DataError`` for images or a batch that do not fit, ``LinkError`` when a run fails.
+        """
+        images = check_images(images, self.info.network.input)
+        most = self.info.config.batch
+        if not 0 <= batch <= most:
+            raise DataError(
+                f"a batch of {batch} images is out of range, this accelerator takes 1 to {most}: "
+                "choose a smaller one or generate the accelerator with a larger batch"
+            )
+        size = batch or most
+        parts = []
+        for first in range(0, len(images), size):
+            parts.append(await self._run_once(images[first : first + size]))
+            if on_run:
+                on_run(min(first + size, len(images)), await self.counters())
+        return np.concatenate(parts)
+
+    async def classify(self, images: NDArray[np.uint8], *, batch: int = 0) -> NDArray[np.int64]:
+        """The class with the highest score of every image, (n,). Otherwise like :meth:`run`."""
+        if self.info.network.classes is None:
+            raise DataError(
+                f"network {self.info.network.name!r} ends in a feature map and has no classes: use run"
+            )
+        labels: NDArray[np.int64] = np.argmax(await self.run(images, batch=batch), axis=1)
+        return labels
+
+    async def _run_once(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+        await self.link.write32(BATCH.address(), len(images))
+        await self.link.write32(CONTROL.address(), CONTROL.pack(start=1))
+        for image in images:
+            await self.link.send(pack_image(image))
+        try:
+            frame = await self.link.receive(self._result_beats(len(images)), self.timeout)
+        except LinkError as error:
+            raise LinkError(f"{error}; {await self._diagnosis()}") from None
+        if STATUS.unpack(await self._read(STATUS))["framing_error"]:
+            raise LinkError(f"{FRAMING}: reset it and run again")
+        return self._unpack(frame, len(images))
+
+    async def _diagnosis(self) -> str:
+        """State of the accelerator after a failed run, in words. Aborts the run."""
+        status = STATUS.unpack(await self._read(STATUS))
+        cycles = await self._read(CYCLES)
+        await self.link.write32(CONTROL.address(), CONTROL.pack(abort=1))
+        if status["framing_error"]:
+            return FRAMING
+        state = "still busy" if status["busy"] else "done" if status["done"] else "idle"
+        return f"the accelerator was {state} after {cycles} cycles, the run was aborted"
+
+    # --- results ---------------------------------------------------------------------------------
+
+    def _result_beats(self, images: int) -> int:
+        classes = self.info.network.classes
+        return images * (classes if classes is not None else map_beats(self.info.network.shapes[-1]))
+
+    def _unpack(self, frame: bytes, images: int) -> NDArray[np.int32]:
+        network = self.info.network
+        if network.classes is not None:
+            return unpack_scores(frame, images, network.classes)
+        last = network.layers[-1]
+        signed = isinstance(last, Conv) and not last.relu
+        return unpack_maps(frame, images, network.shapes[-1], signed=signed)
+
+    async def counters(self) -> Counters:
+        """The counters of the last run."""
+        values = {register.name.lower(): await self._read(register) for register in registers.COUNTERS}
+        layers = [
+            LayerCounters(
+                layer.name,
+                await self._read(registers.LAYER_CYCLES, index),
+                await self._read(registers.LAYER_STEPS, index),
+            )
+            for index, layer in enumerate(self.info.network.layers)
+        ]
+        return Counters(**values, layers=tuple(layers))

@@ -1,0 +1,137 @@
+"""The cost model: clocks of a run from the layer program, without simulating anything.
+
+Fetch, array and output of a layer form a pipeline over tile groups and passes, with two halves of a
+buffer between each pair. The model walks the passes once and keeps, for each stage, the clock in which
+it can go on: closed-form stage times, exact hand-over. Stated tolerance against the counters of the
+RTL: 2 % (``tests/bench/test_cycles.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hw.config import BANKS, CLOCKS_PER_TILE, DRAIN
+from hw.program import LayerPlan, Program
+from hw.timing import Latencies, latencies
+
+PIXELS_PER_BEAT = 4
+
+
+@dataclass(frozen=True)
+class LayerCycles:
+    """Clocks of one layer, and the array's steps within them."""
+
+    name: str
+    cycles: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One block of a tile group: what each stage spends on it when nothing makes it wait.
+
+    first: steps of the first word. rest: clocks from the end of the first word to that of the last,
+    each word taking its steps or as long as the drain. drain: clocks to drain a word. output: clocks
+    of its tokens.
+    """
+
+    first: int
+    rest: int
+    drain: int
+    output: int
+
+
+def passes(plan: LayerPlan, rows: int) -> list[Pass]:
+    """The passes of one tile group of ``plan``."""
+    ends = np.flatnonzero(plan.steps.end_of_word)
+    lengths = np.diff(ends, prepend=-1)
+    block = np.concatenate([[0], np.cumsum(plan.steps.end_of_pass)[ends[:-1]]])
+    out = []
+    for b in range(plan.blocks):
+        valid = plan.block_rows(b, rows)
+        drain = -(-valid // DRAIN)
+        words = lengths[block == b]
+        rest = int(np.maximum(words[1:], drain).sum())
+        out.append(Pass(int(words[0]), rest, drain, valid * plan.token_interval))
+    return out
+
+
+def layer_cycles(plan: LayerPlan, rows: int, images: int, t: Latencies) -> LayerCycles:
+    """Clocks of ``plan`` for ``images`` images, from its set-up until its last pixel can be read.
+
+    Clock 0 is the one in which the controllers are started. Each variable is the first clock in
+    which something is possible.
+    """
+    groups = plan.group_rows * plan.group_columns * images
+    lines = plan.source.shape[0] * plan.lines_per_channel
+    if plan.dot:
+        groups, lines = 1, lines * images
+    table = passes(plan, rows)
+
+    fetch, step, word_end, output = 1, 2, 0, 1
+    x_free, y_free = [0, 0], [0, 0]
+    y = 0
+    for group in range(groups):
+        last_line = max(fetch, x_free[group % 2]) + lines
+        fetch = last_line + 1
+        step = max(step, last_line + t.memory + t.fill + 1)
+        for one in table:
+            word_end = max(step + one.first - 1, word_end, y_free[y]) + one.rest
+            step = word_end + 1
+            full = word_end + 1 + t.array + (one.drain - 1) + t.pass_full + 1
+            word_end += one.drain
+            sent = max(output, full) + one.output
+            output = sent + 1
+            y_free[y] = sent + CLOCKS_PER_TILE + 2
+            y ^= 1
+        x_free[group % 2] = step
+    return LayerCycles(plan.layer.name, output + t.tail + t.settle + 1, len(plan.steps) * groups)
+
+
+def run_cycles(program: Program, images: int) -> list[LayerCycles]:
+    """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``)."""
+    t = latencies(program.config)
+    return [layer_cycles(plan, program.config.rows, images, t) for plan in program.layers]
+
+
+def load_cycles(program: Program, images: int) -> int:
+    """Clocks to take ``images`` images, at a beat per clock."""
+    channels, height, width = program.network.input
+    return images * channels * height * -(-width // PIXELS_PER_BEAT)
+
+
+def total_cycles(program: Program, images: int) -> int:
+    """Clocks of a whole run: loading, all layers, and for a feature map its beats."""
+    total = load_cycles(program, images) + sum(layer.cycles for layer in run_cycles(program, images))
+    if program.network.classes is None:
+        channels, height, width = program.network.shapes[-1]
+        total += images * channels * height * -(-width // PIXELS_PER_BEAT)
+    return total
+
+
+def estimates(program: Program) -> dict[str, Any]:
+    """Figures for ``design.json``: plain JSON."""
+    batch = program.config.batch
+    cycles = total_cycles(program, batch)
+    return {
+        "cycles": cycles,
+        "cycles_per_image": total_cycles(program, 1),
+        "layers": [
+            {"name": one.name, "cycles": one.cycles, "steps": one.steps} for one in run_cycles(program, batch)
+        ],
+        "dsp_mac": program.config.mac_dsps,
+        "dsp_total": program.config.mac_dsps,
+        "op_per_dsp_cycle": program.network.operations * batch / (program.config.mac_dsps * cycles),
+        "weight_bits": weight_memory_bits(program),
+    }
+
+
+def weight_memory_bits(program: Program) -> int:
+    """Size of the weight memory."""
+    groups = max(1, (program.groups - 1).bit_length())
+    addresses = BANKS if program.per_bank else 1
+    row = 3 + 2 * program.weight_bits
+    return program.steps * (8 + addresses * groups + program.config.rows * row)

@@ -1,0 +1,365 @@
+"""The accelerator: every unit, and the wires between them.
+
+::
+
+    image port ─▶ feature memory ─▶ P lanes ─▶ writer ─▶ feature memory / result port
+                       ▲               ▲
+                     fetch    weight memory ─▶ issue ─▶ row weights, drain control
+
+Fetch, issue and output controllers run on their own; counters of full halves connect them. A half
+is *taken* when its producer begins it, *full* when its last entry can be read, *free* again when
+its consumer has read it.
+"""
+
+from amaranth import C, Cat, Module, Mux, ResetInserter, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.config import BANKS
+from hw.gateware.axi import AxiLite, AxiStream
+from hw.gateware.axilite import AxiLiteRegisters
+from hw.gateware.delay import delay
+from hw.gateware.drain_control import DrainControl
+from hw.gateware.feature_memory import FeatureMemory
+from hw.gateware.fetch import Fetch
+from hw.gateware.image_port import ImagePort
+from hw.gateware.issue import Issue
+from hw.gateware.lane import Lane
+from hw.gateware.mac import Mode, RowWeights
+from hw.gateware.output import OutputController, Writer
+from hw.gateware.post import RAW_BITS
+from hw.gateware.result_port import MapPort, ScorePort
+from hw.gateware.sequencer import Sequencer
+from hw.gateware.weights import WeightMemory
+from hw.program import Program
+from hw.registers import ADDRESS_BITS
+from hw.words import DUAL_REAL
+
+HALVES = 2
+
+
+class HalfCounter(wiring.Component):
+    """How many halves of a double buffer are taken, and how many are full and not yet begun.
+
+    Members: pulses ``take``, ``fill``, ``begin``, ``free``; levels ``can_take``, ``can_begin``.
+    """
+
+    take: In(1)
+    fill: In(1)
+    begin: In(1)
+    free: In(1)
+    can_take: Out(1)
+    can_begin: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        taken, full = Signal(range(HALVES + 1)), Signal(range(HALVES + 1))
+        m.d.sync += [taken.eq(taken + self.take - self.free), full.eq(full + self.fill - self.begin)]
+        m.d.comb += [self.can_take.eq(taken != HALVES), self.can_begin.eq(full != 0)]
+        return m
+
+
+class Core(wiring.Component):
+    """Everything but the control port. A reset of the ``sync`` domain ends a run at once.
+
+    Members: ``start`` a run of ``images`` images; ``busy``, ``done``, ``framing_error``; ``s_axis``
+    images in, ``m_axis`` results out; one-bit events for the counters.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        super().__init__(
+            {
+                "start": In(1),
+                "images": In(range(program.config.batch + 1)),
+                "busy": Out(1),
+                "done": Out(1),
+                "framing_error": Out(1),
+                "s_axis": In(AxiStream()),
+                "m_axis": Out(AxiStream()),
+                "layer": Out(range(len(program.layers))),
+                "in_layer": Out(1),
+                "load_busy": Out(1),
+                "fetch_busy": Out(1),
+                "mac_steps": Out(1),
+                "mac_wait_x": Out(1),
+                "mac_wait_drain": Out(1),
+                "mac_wait_y": Out(1),
+                "out_busy": Out(1),
+                "result_stall": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        p = self.program
+        m.submodules.memory = self.memory = FeatureMemory(p.config.line_pixels, p.memory_lines)
+        m.submodules.image_port = self.image_port = ImagePort(p)
+        m.submodules.fetch = self.fetch = Fetch(p, self.memory.latency)
+        m.submodules.weight_memory = self.weights = WeightMemory(p)
+        m.submodules.issue = self.issue = Issue(p)
+        m.submodules.row_weights = self.row_weights = RowWeights(p.config.rows, p.weight_bits)
+        m.submodules.drain_control = self.drain_control = DrainControl(p)
+        m.submodules.output = self.output = OutputController(p)
+        m.submodules.writer = self.writer = Writer(p, RAW_BITS)
+        self.lanes = [Lane(p, i) for i in range(p.config.lanes)]
+        for i, lane in enumerate(self.lanes):
+            m.submodules[f"lane_{i}"] = lane
+        m.submodules.x_halves = self.x_halves = HalfCounter()
+        m.submodules.y_halves = self.y_halves = HalfCounter()
+        m.submodules.sequencer = self.sequencer = Sequencer(p, self._tail())
+
+        self._sequence(m)
+        self._feature_memory(m)
+        self._fetch(m)
+        self._array(m)
+        self._drain(m)
+        self._output(m)
+        self._results(m)
+        return m
+
+    def _tail(self) -> int:
+        """Clocks from a layer's last token until its last pixel can be read.
+
+        The last lane row's last row leaves R·S - 1 clocks after the token began, which is within it.
+        """
+        return 1 + self.lanes[0].output_latency + self.writer.latency + self.memory.write_latency
+
+    def _sequence(self, m):
+        s = self.sequencer
+        m.d.comb += [
+            s.start.eq(self.start),
+            self.busy.eq(s.busy),
+            self.done.eq(s.done),
+            self.image_port.start.eq(s.load),
+            self.image_port.images.eq(self.images),
+            s.loading.eq(self.image_port.busy),
+            s.layer_done.eq(self.output.done),
+            self.weights.layer.eq(s.layer),
+            self.weights.rewind.eq(s.begin),
+            self.layer.eq(s.layer),
+            self.in_layer.eq(s.in_layer),
+            self.load_busy.eq(self.image_port.busy),
+        ]
+        for unit in (self.fetch, self.issue, self.output):
+            m.d.comb += [unit.start.eq(s.begin), unit.layer.eq(s.layer), unit.images.eq(self.images)]
+
+    def _feature_memory(self, m):
+        """The image port writes before the first layer, the writer from then on."""
+        memory, source = self.memory, self.image_port
+        for name in ("w_line", "w_offset", "w_pixels", "w_mask"):
+            chosen = Mux(source.w_en, _value(getattr(source, name)), _value(getattr(self.writer, name)))
+            m.d.comb += _value(getattr(memory, name)).eq(chosen)
+        m.d.comb += memory.w_en.eq(source.w_en | self.writer.w_en)
+
+    def _fetch(self, m):
+        fetch, halves = self.fetch, self.x_halves
+        m.d.comb += [
+            self.memory.r_line.eq(fetch.r_line),
+            self.memory.r_offset.eq(fetch.r_offset),
+            fetch.half_free.eq(halves.can_take),
+            halves.take.eq(fetch.half_taken),
+            halves.fill.eq(
+                delay(m, fetch.half_filled, self.lanes[0].fill_latency, name="filled", reset=True)
+            ),
+            self.fetch_busy.eq(fetch.busy),
+        ]
+        for i, lane in enumerate(self.lanes):
+            m.d.comb += [
+                lane.layer.eq(self.layer),
+                lane.pixels.eq(self.memory.pixels),
+                lane.mask.eq(fetch.mask),
+                lane.start.eq(fetch.starts[i]),
+                lane.row.eq(fetch.row),
+                lane.channel.eq(fetch.channel),
+                lane.half.eq(fetch.half),
+            ]
+
+    def _array(self, m):
+        """A step to the X buffers at once, to the row weights so that both meet at the MACs."""
+        issue, halves, row_weights = self.issue, self.x_halves, self.row_weights
+        step = issue.row_step
+        m.d.comb += [
+            issue.valid.eq(self.weights.valid),
+            issue.step.eq(self.weights.step),
+            self.weights.take.eq(issue.take),
+            issue.half_full.eq(halves.can_begin),
+            halves.begin.eq(issue.half_freed),
+            halves.free.eq(issue.half_freed),
+            issue.pass_free.eq(self.y_halves.can_take),
+            self.y_halves.take.eq(issue.pass_taken),
+            self.mac_steps.eq(issue.issued),
+            self.mac_wait_x.eq(issue.wait_x),
+            self.mac_wait_drain.eq(issue.wait_drain),
+            self.mac_wait_y.eq(issue.wait_y),
+        ]
+        dot = Signal()
+        m.d.comb += dot.eq(_any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot]))
+        mode = Mux(dot, Mode.DOT, Mux(_any_of(step.word, DUAL_REAL), Mode.DUAL, Mode.COMPLEX))
+        head_start = self.lanes[0].x.latency - row_weights.latency
+        m.d.comb += [
+            row_weights.valid.eq(delay(m, issue.issued, head_start, name="issued", reset=True)),
+            row_weights.first.eq(delay(m, issue.first, head_start, name="first")),
+            row_weights.mode.eq(delay(m, mode, head_start, name="mode")),
+            row_weights.weights.eq(delay(m, _value(step.rows), head_start, name="rows")),
+        ]
+        per_bank = self.program.per_bank
+        for lane in self.lanes:
+            m.d.comb += [
+                lane.x_half.eq(issue.x_half),
+                lane.x_word.eq(step.word),
+                lane.selects.eq(row_weights.selects),
+                lane.factors.eq(row_weights.factors),
+                lane.first.eq(row_weights.o_first),
+            ]
+            for bank in range(BANKS):
+                m.d.comb += lane.x_groups[bank].eq(step.groups[bank if per_bank else 0])
+
+    def _drain(self, m):
+        """The end of a word follows it through the array and starts the drain."""
+        issue, control, lane = self.issue, self.drain_control, self.lanes[0]
+        step = issue.row_step
+        clocks = lane.x.latency + lane.mac.latency
+        dot = _any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot])
+        ended = Cat(Mux(dot, 0, step.word), issue.y_half, issue.entry, issue.entries, step.end_of_pass)
+        arrived = delay(m, ended, clocks, name="ended")
+        m.d.comb += [
+            control.load.eq(delay(m, issue.issued & step.end_of_word, clocks, name="load", reset=True)),
+            Cat(control.word, control.half, control.entry, control.entries, control.end_of_pass).eq(arrived),
+        ]
+        wait = lane.drain.table_latency - control.table_latency
+        behind = lane.drain.latency
+        y_write = delay(m, Cat(control.o_half, control.group, control.o_word), behind, name="y_write")
+        y_en = delay(m, control.active, behind, name="y_en", reset=True)
+        table = [
+            delay(m, _value(v), wait, name=n) for n, v in (("bias", control.bias), ("shift", control.shift))
+        ]
+        add_bias = delay(m, control.o_word == 0, lane.drain.table_latency, name="add_bias")
+        m.d.comb += self.y_halves.fill.eq(
+            delay(m, control.end, lane.pass_latency, name="pass_end", reset=True)
+        )
+        for lane in self.lanes:
+            m.d.comb += [
+                lane.load.eq(control.load),
+                _value(lane.bias).eq(table[0]),
+                _value(lane.shift).eq(table[1]),
+                lane.add_bias.eq(add_bias),
+                lane.y_en.eq(y_en),
+                Cat(lane.y_half, lane.y_group, lane.y_word).eq(y_write),
+            ]
+
+    def _output(self, m):
+        output, halves, writer = self.output, self.y_halves, self.writer
+        # The writer learns a token's place one clock before its first row can arrive.
+        wait = self.lanes[0].output_latency - 1
+        m.d.comb += [
+            output.pass_full.eq(halves.can_begin),
+            halves.begin.eq(output.pass_begun),
+            halves.free.eq(output.pass_freed),
+            self.out_busy.eq(output.busy),
+            writer.layer.eq(self.layer),
+            writer.token.eq(delay(m, output.token, wait, name="token", reset=True)),
+            _value(writer.place).eq(delay(m, _value(output.place), wait, name="place")),
+        ]
+        for i, lane in enumerate(self.lanes):
+            m.d.comb += [
+                lane.token.eq(output.starts[i]),
+                lane.token_row.eq(output.row),
+                lane.token_half.eq(output.half),
+                writer.valid[i].eq(lane.valid),
+                writer.rows[i].eq(lane.out_row),
+                writer.pixels[i].eq(lane.out_pixels),
+                writer.raw[i].eq(lane.raw),
+            ]
+
+    def _results(self, m):
+        """Class scores from the writer, or the last map from feature memory."""
+        program = self.program
+        if program.network.classes is not None:
+            m.submodules.result_port = port = ScorePort(program, RAW_BITS)
+            m.d.comb += [
+                self.writer.scores.eq(self.layer == len(program.layers) - 1),
+                port.valid.eq(self.writer.score_valid),
+                port.score.eq(self.writer.score),
+            ]
+        else:
+            m.submodules.result_port = port = MapPort(program, self.memory.latency)
+            m.d.comb += [port.start.eq(self.sequencer.send_map), port.pixels.eq(self.memory.pixels)]
+            with m.If(~self.in_layer):
+                m.d.comb += [self.memory.r_line.eq(port.r_line), self.memory.r_offset.eq(port.r_offset)]
+        connect(m, flipped(self.m_axis), port.stream)
+        connect(m, flipped(self.s_axis), self.image_port.stream)
+        m.d.comb += [
+            port.images.eq(self.images),
+            self.sequencer.sent.eq(port.done),
+            self.result_stall.eq(port.stream.tvalid & ~port.stream.tready),
+        ]
+        with m.If(self.start):
+            m.d.sync += self.framing_error.eq(0)
+        with m.Elif(self.image_port.framing_error):
+            m.d.sync += self.framing_error.eq(1)
+
+
+class Accelerator(wiring.Component):
+    """The top: AXI4-Lite control port ``s_axil``, images in at ``s_axis``, results out at ``m_axis``."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        super().__init__(
+            {"s_axil": In(AxiLite(ADDRESS_BITS)), "s_axis": In(AxiStream()), "m_axis": Out(AxiStream())}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        p = self.program
+        m.submodules.control = control = AxiLiteRegisters(p.config, len(p.layers), p.digest)
+        core = Core(p)
+        m.submodules.core = ResetInserter(control.abort)(core)
+        connect(m, flipped(self.s_axil), control.bus)
+        connect(m, flipped(self.s_axis), core.s_axis)
+        connect(m, flipped(self.m_axis), core.m_axis)
+        m.d.comb += [
+            core.start.eq(control.start),
+            core.images.eq(control.batch),
+            control.status.busy.eq(core.busy),
+            control.status.done.eq(core.done),
+            control.status.framing_error.eq(core.framing_error),
+        ]
+        self._count(m, control, core)
+        return m
+
+    def _count(self, m, control, core):
+        """Counters hold the last run until the next start."""
+        events = {name: getattr(core, name) for name in _EVENTS} | {"cycles": core.busy}
+        for name, event in events.items():
+            counter = getattr(control, name)
+            with m.If(control.start):
+                m.d.sync += counter.eq(0)
+            with m.Elif(event):
+                m.d.sync += counter.eq(counter + 1)
+        for i in range(len(self.program.layers)):
+            here = core.in_layer & (core.layer == i)
+            for counter, event in (
+                (control.layer_cycles[i], here),
+                (control.layer_steps[i], here & core.mac_steps),
+            ):
+                with m.If(control.start):
+                    m.d.sync += counter.eq(0)
+                with m.Elif(event):
+                    m.d.sync += counter.eq(counter + 1)
+
+
+_EVENTS = (
+    "load_busy", "fetch_busy", "mac_steps", "mac_wait_x", "mac_wait_drain", "mac_wait_y", "out_busy",
+    "result_stall",
+)  # fmt: skip
+
+
+def _value(signal):
+    """A plain value of a signal or a view of one."""
+    return signal.as_value() if hasattr(signal, "as_value") else signal
+
+
+def _any_of(value, numbers):
+    """Whether ``value`` is one of the constants ``numbers``."""
+    return Cat(C(0, 1), *(value == n for n in numbers)).any()

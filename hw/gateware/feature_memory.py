@@ -1,0 +1,123 @@
+"""Feature memory: one line of pixels read, one written per clock, at any position.
+
+::
+
+            ┌ bank 0 ┐                    ┌──────────┐
+    line ──▶│  ...   │──▶ rotate left  ──▶│ pixels x..x+line-1
+            └ bank C-1                    └──────────┘
+
+Pixel x of a map row lies in column bank x mod C at line address base + x div C, so any C consecutive
+pixels lie in C different banks at one of two neighbouring addresses: no alignment, no conflicts.
+Each bank is ``depth`` × 8 bit: a RAMB18 (2k × 9) or RAMB36 (4k × 9) with no bit wasted but the ninth.
+"""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.formats import PIXEL_BITS
+from hw.gateware.delay import delay
+from hw.timing import ROTATOR_LEVELS
+
+
+def rotate(m: Module, items, amount: Signal, *, left: bool, name: str):
+    """Rotate the list ``items`` by ``amount`` places, pipelined. Returns (items, latency)."""
+    size, latency = len(items), 0
+    for level in range(ceil_log2(size)):
+        step = 1 << level
+        turned = [items[(i + step if left else i - step) % size] for i in range(size)]
+        bit = amount[level]
+        items = [Cat(a) ^ (Cat(a ^ b) & bit.replicate(len(a))) for a, b in zip(items, turned, strict=True)]
+        if level % ROTATOR_LEVELS == ROTATOR_LEVELS - 1 or step * 2 == size:
+            items = [delay(m, v, 1, name=f"{name}_{level}_{i}") for i, v in enumerate(items)]
+            amount = delay(m, amount, 1, name=f"{name}_amount_{level}")
+            latency += 1
+    return items, latency
+
+
+def rotate_latency(size: int) -> int:
+    """Registers in :func:`rotate` for ``size`` items."""
+    return -(-ceil_log2(size) // ROTATOR_LEVELS)
+
+
+class FeatureMemory(wiring.Component):
+    """Parameters: ``line`` pixels per access (a power of two), ``depth`` lines.
+
+    Members: ``r_line``, ``r_offset`` ask for the pixels from ``r_offset`` (0..line-1) of line
+    ``r_line`` on; ``pixels`` delivers them ``latency`` clocks later. ``w_en`` writes those of
+    ``w_pixels`` that ``w_mask`` selects, from ``w_offset`` of ``w_line`` on, ``write_latency`` clocks
+    later. Reading an address in flight to be written is undefined: layers read and write different
+    regions. No back pressure.
+    """
+
+    def __init__(self, line: int, depth: int):
+        self.line, self.depth = line, depth
+        address, offset = ceil_log2(max(depth, 2)), ceil_log2(line)
+        super().__init__(
+            {
+                "r_line": In(address),
+                "r_offset": In(offset),
+                "pixels": Out(data.ArrayLayout(PIXEL_BITS, line)),
+                "w_en": In(1),
+                "w_line": In(address),
+                "w_offset": In(offset),
+                "w_pixels": In(data.ArrayLayout(PIXEL_BITS, line)),
+                "w_mask": In(line),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Clocks from ``r_line`` to ``pixels``: address registers, memory, rotator."""
+        return 2 + rotate_latency(self.line)
+
+    @property
+    def write_latency(self) -> int:
+        """Clocks from ``w_en`` until the pixels can be read."""
+        return rotate_latency(self.line) + 2
+
+    def elaborate(self, platform):
+        m = Module()
+        banks = [memory.Memory(shape=PIXEL_BITS, depth=self.depth, init=[]) for _ in range(self.line)]
+        for i, bank in enumerate(banks):
+            m.submodules[f"bank_{i}"] = bank
+        self._read(m, banks)
+        self._write(m, banks)
+        return m
+
+    def _read(self, m, banks):
+        # Clock 0: the two line addresses the window touches.
+        here = delay(m, self.r_line, 1, name="here")
+        following = Signal.like(self.r_line, reset_less=True)
+        m.d.sync += following.eq(self.r_line + 1)
+        offset = delay(m, self.r_offset, 1, name="offset")
+        # Clock 1: banks left of the offset hold the window's end, one line further.
+        items = []
+        for i, bank in enumerate(banks):
+            port = bank.read_port()
+            with m.If(offset > i):
+                m.d.comb += port.addr.eq(following)
+            with m.Else():
+                m.d.comb += port.addr.eq(here)
+            items.append(port.data)
+        # Clocks 2..: bring the pixel at the offset to place 0.
+        amount = delay(m, offset, 1, name="amount")
+        items, _ = rotate(m, items, amount, left=True, name="r")
+        for i, item in enumerate(items):
+            m.d.comb += self.pixels[i].eq(item)
+
+    def _write(self, m, banks):
+        # Clocks 0..: pixel 0 to the bank of its offset, its mask bit with it.
+        pairs = [Cat(self.w_pixels[i], self.w_mask[i] & self.w_en) for i in range(self.line)]
+        items, latency = rotate(m, pairs, self.w_offset, left=False, name="w")
+        line = delay(m, self.w_line, latency, name="w_line")
+        offset = delay(m, self.w_offset, latency, name="w_offset")
+        for i, (bank, item) in enumerate(zip(banks, items, strict=True)):
+            port = bank.write_port()
+            # Last clock: register in front of the memory.
+            m.d.sync += [
+                port.addr.eq(line + (offset > i)),
+                port.data.eq(item[:PIXEL_BITS]),
+                port.en.eq(item[PIXEL_BITS]),
+            ]

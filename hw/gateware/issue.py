@@ -1,0 +1,138 @@
+"""MAC controller: decides in every clock whether the next step may enter the array.
+
+A step waits for its X half to be filled, an end of word also for the drain to be free again
+(rows / 4 clocks after the previous one) and for a free Y half. Nothing behind this point stalls.
+"""
+
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.config import DRAIN
+from hw.gateware.delay import per_layer
+from hw.gateware.weights import step_layout
+from hw.program import Program
+
+
+class Issue(wiring.Component):
+    """Members: ``start`` (a pulse) begins layer ``layer`` for ``images`` images; ``busy`` until the
+    last step was issued. ``valid``, ``step``, ``take``: the weight memory. ``half_full``: the next X
+    half holds a tile group; ``half_freed`` pulses with the last step that reads it. ``pass_free``:
+    a Y half can be filled; ``pass_taken`` pulses when one is begun.
+
+    One clock after ``take``: ``issued`` with ``row_step`` (the step), ``first`` (of a sum), ``x_half``,
+    ``y_half``, ``entry`` (first channel table entry of the block) and ``entries`` (drain clocks - 1).
+    ``wait_x``, ``wait_drain``, ``wait_y``: why nothing was issued, for the counters.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        config = program.config
+        per_block = config.rows // DRAIN
+        super().__init__(
+            {
+                "start": In(1),
+                "layer": In(range(len(program.layers))),
+                "images": In(range(config.batch + 1)),
+                "busy": Out(1),
+                "valid": In(1),
+                "step": In(step_layout(program)),
+                "take": Out(1),
+                "half_full": In(1),
+                "half_freed": Out(1),
+                "pass_free": In(1),
+                "pass_taken": Out(1),
+                "issued": Out(1),
+                "row_step": Out(step_layout(program)),
+                "first": Out(1),
+                "x_half": Out(1),
+                "y_half": Out(1),
+                "entry": Out(range(max(2, len(program.channel_bias)))),
+                "entries": Out(range(max(2, per_block))),
+                "wait_x": Out(1),
+                "wait_drain": Out(1),
+                "wait_y": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        plans, config = self.program.layers, self.program.config
+        per_block = config.rows // DRAIN
+
+        def setting(name, values):
+            return per_layer(m, self.layer, values, name=name)
+
+        # Tile groups of one image; in dot mode one group serves all images.
+        dot = setting("dot", [int(p.dot) for p in plans])
+        groups = setting("groups", [1 if p.dot else p.group_rows * p.group_columns for p in plans])
+        first_entry = setting("first_entry", [p.first_entry for p in plans])
+        last_block = setting("last_block", [p.blocks - 1 for p in plans])
+        last_entries = setting(
+            "last_entries", [-(-p.block_rows(p.blocks - 1, config.rows) // DRAIN) - 1 for p in plans]
+        )
+
+        group = Signal.like(groups)
+        image = Signal(range(config.batch + 1))
+        block = Signal.like(last_block)
+        entry = Signal.like(self.entry)
+        x_half, y_half, first, open_pass = Signal(), Signal(), Signal(), Signal()
+        drain_clocks = Signal(range(per_block + 1))
+        entries = Signal.like(self.entries)
+        m.d.comb += entries.eq(per_block - 1)
+        with m.If(block == last_block):
+            m.d.comb += entries.eq(last_entries)
+
+        end = self.step.end_of_word
+        ready = self.busy & self.valid
+        m.d.comb += [
+            self.wait_x.eq(ready & ~self.half_full),
+            self.wait_drain.eq(ready & self.half_full & end & (drain_clocks != 0)),
+            self.wait_y.eq(ready & self.half_full & end & (drain_clocks == 0) & ~open_pass & ~self.pass_free),
+            self.take.eq(ready & ~self.wait_x & ~self.wait_drain & ~self.wait_y),
+            self.half_freed.eq(self.take & self.step.end_of_group),
+            self.pass_taken.eq(self.take & end & ~open_pass),
+        ]
+        with m.If(drain_clocks != 0):
+            m.d.sync += drain_clocks.eq(drain_clocks - 1)
+        with m.If(self.start):
+            m.d.sync += [
+                self.busy.eq(1),
+                group.eq(0),
+                image.eq(0),
+                block.eq(0),
+                entry.eq(first_entry),
+                x_half.eq(0),
+                y_half.eq(0),
+                first.eq(1),
+                open_pass.eq(0),
+            ]
+        with m.If(self.take):
+            m.d.sync += first.eq(end)
+            with m.If(end):
+                m.d.sync += [drain_clocks.eq(entries), open_pass.eq(1)]
+            with m.If(self.step.end_of_pass):
+                m.d.sync += [
+                    open_pass.eq(0),
+                    y_half.eq(~y_half),
+                    block.eq(block + 1),
+                    entry.eq(entry + per_block),
+                ]
+            with m.If(self.step.end_of_group):
+                m.d.sync += [x_half.eq(~x_half), block.eq(0), entry.eq(first_entry), group.eq(group + 1)]
+                with m.If(group == groups - 1):
+                    m.d.sync += [group.eq(0), image.eq(image + 1)]
+                    with m.If(dot | (image == self.images - 1)):
+                        m.d.sync += self.busy.eq(0)
+
+        # What the step needs on its way, one clock later.
+        m.d.sync += [
+            self.issued.eq(self.take),
+            self.row_step.eq(self.step),
+            self.first.eq(first),
+            self.x_half.eq(x_half),
+            self.y_half.eq(y_half),
+            self.entry.eq(entry),
+            self.entries.eq(entries),
+        ]
+        return m

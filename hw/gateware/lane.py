@@ -1,0 +1,246 @@
+"""A lane: the way of one tile from a line of feature memory to rows of output pixels.
+
+::
+
+    pixels ─▶ window ─▶ forward FFT ─▶ X buffer ─▶ N MACs ─▶ drain ─▶ Y buffer ─▶ inverse FFT ─▶ post
+                 └──── dot mode ──────────▲
+
+All lanes run in step on shared control; what differs is when a tile starts (``start`` and ``token``)
+and, fixed at generation, where in the line its window lies.
+"""
+
+from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.config import BANKS, DRAIN
+from hw.formats import PIXEL_BITS
+from hw.gateware.delay import delay, per_layer
+from hw.gateware.drain import Drain
+from hw.gateware.fft import ForwardFFT
+from hw.gateware.ifft import InverseFFT
+from hw.gateware.mac import MacLane, factors_layout
+from hw.gateware.post import RAW_BITS, Post
+from hw.gateware.weights import group_bits
+from hw.gateware.xbuffer import XBuffer
+from hw.gateware.ybuffer import YBuffer
+from hw.network import Conv
+from hw.program import Program
+from hw.words import TILE
+
+
+class Lane(wiring.Component):
+    """Lane ``index`` of ``program``.
+
+    Fetch side, aligned with the feature memory's output: ``pixels``, ``mask``, ``start``,
+    ``row``, ``channel``, ``half``. Array side: ``x_half``, ``x_groups``, ``x_word`` (the read
+    request), ``selects``, ``factors``, ``first`` (as :class:`MacLane` wants them behind the X
+    buffer). Drain side: ``load``, ``bias``, ``shift``, ``add_bias``, and the Y write ``y_en``,
+    ``y_half``, ``y_group``, ``y_word`` aligned with the drain's output. Output side: ``token`` with
+    ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
+    """
+
+    def __init__(self, program: Program, index: int):
+        self.program, self.index = program, index
+        config = program.config
+        rows, bits = config.rows, program.weight_bits
+        self.window_latency = 1
+        self.fft = ForwardFFT()
+        self.x = XBuffer(program.groups)
+        self.mac = MacLane(rows, bits, program.accumulator_bits)
+        self.drain = Drain(rows, program.accumulator_bits)
+        self.y = YBuffer(rows)
+        self.ifft = InverseFFT()
+        self.post = Post(max(p.stride for p in program.layers))
+        channels = max(2, *(p.source.shape[0] for p in program.layers))
+        super().__init__(
+            {
+                "layer": In(range(len(program.layers))),
+                "pixels": In(data.ArrayLayout(PIXEL_BITS, config.line_pixels)),
+                "mask": In(config.line_pixels),
+                "start": In(1),
+                "row": In(3),
+                "channel": In(range(channels)),
+                "half": In(1),
+                "x_half": In(1),
+                "x_groups": In(data.ArrayLayout(unsigned(group_bits(program)), BANKS)),
+                "x_word": In(5),
+                "selects": In(data.ArrayLayout(unsigned(3), rows)),
+                "factors": In(data.ArrayLayout(factors_layout(bits), rows)),
+                "first": In(1),
+                "load": In(1),
+                "bias": In(data.ArrayLayout(signed(32), DRAIN)),
+                "shift": In(data.ArrayLayout(unsigned(5), DRAIN)),
+                "add_bias": In(1),
+                "y_en": In(1),
+                "y_half": In(1),
+                "y_group": In(range(max(2, rows // DRAIN))),
+                "y_word": In(5),
+                "token": In(1),
+                "token_row": In(range(rows)),
+                "token_half": In(1),
+                "valid": Out(1),
+                "out_row": Out(3),
+                "out_pixels": Out(data.ArrayLayout(PIXEL_BITS, TILE)),
+                "raw": Out(signed(RAW_BITS)),
+            }
+        )
+
+    @property
+    def fill_latency(self) -> int:
+        """Clocks from a tile's last line at the input until the MAC controller may be told of it.
+
+        A step reads X two clocks after that at the earliest: the counter of full halves and the
+        issue register lie between.
+        """
+        return self.window_latency + self.fft.latency + self.x.write_latency - 2
+
+    @property
+    def pass_latency(self) -> int:
+        """Clocks from a drained group of rows until the output controller may be told of its pass.
+
+        A token reads Y four clocks after that at the earliest: the counter of full halves, the
+        controller's state, its output register and the lane's lie between.
+        """
+        return self.drain.latency + self.y.write_latency - 4
+
+    @property
+    def output_latency(self) -> int:
+        """Clocks from ``token`` to the first ``valid`` row of an unpooled layer."""
+        return 1 + self.y.latency + self.ifft.latency + self.post.latency
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.fft, m.submodules.x_buffer, m.submodules.mac = self.fft, self.x, self.mac
+        m.submodules.drain, m.submodules.y_buffer, m.submodules.ifft = self.drain, self.y, self.ifft
+        m.submodules.post = self.post
+        dot = per_layer(m, self.layer, [int(p.dot) for p in self.program.layers], name="dot")
+        self._front(m, dot)
+        self._array(m)
+        self._back(m, dot)
+        return m
+
+    def _front(self, m, dot):
+        """Window, forward transform, X buffer."""
+        plans = self.program.layers
+        starts = [p.stride * (self.index % p.lane_columns) if not p.dot else 0 for p in plans]
+        starts = [s if s + TILE <= self.program.config.line_pixels else 0 for s in starts]  # idle lane
+        places = sorted(set(starts))
+        place = per_layer(m, self.layer, [places.index(s) for s in starts], name="place")
+        unsigned_in = [i == 0 or plans[i - 1].layer.relu for i in range(len(plans))]
+        extend = per_layer(m, self.layer, [int(not u) for u in unsigned_in], name="extend")
+
+        # Clock 0: pixels of this lane's window, zero outside the map, nine bits signed.
+        window = Signal(self.fft.pixels.shape(), reset_less=True)
+        for i in range(TILE):
+            for k, first in enumerate(places):
+                pixel = self.pixels[first + i]
+                inside = self.mask[first + i]
+                with m.If(place == k):
+                    value = Mux(extend, pixel.as_signed(), pixel)
+                    m.d.sync += window[i].eq(Mux(inside, value, 0))
+        start = Signal()
+        m.d.sync += start.eq(self.start)
+        channel = delay(m, self.channel, 1, name="channel")
+        half = delay(m, self.half, 1, name="half")
+        row = delay(m, self.row, 1, name="row")
+
+        # The tile's channel travels beside the transform and is held for its 8 clocks.
+        m.d.comb += [self.fft.start.eq(start & ~dot), self.fft.pixels.eq(window)]
+        moved_channel = delay(m, channel, self.fft.latency, name="moved_channel")
+        moved_half = delay(m, half, self.fft.latency, name="moved_half")
+        kept_channel = Signal.like(moved_channel, reset_less=True)
+        kept_half = Signal(reset_less=True)
+        clock, running = Signal(3), Signal()
+        with m.If(self.fft.o_start):
+            m.d.sync += [
+                clock.eq(1),
+                running.eq(1),
+                kept_channel.eq(moved_channel),
+                kept_half.eq(moved_half),
+            ]
+        with m.Elif(running):
+            m.d.sync += clock.eq(clock + 1)
+            with m.If(clock == TILE - 1):
+                m.d.sync += running.eq(0)
+
+        # X write: transformed words, or in dot mode pairs of pixels as they are.
+        x = self.x
+        with m.If(dot):
+            m.d.comb += [
+                x.w_en.eq(start),
+                x.w_bank.eq(channel[:3]),
+                x.w_group.eq(channel[3:]),
+                x.w_half.eq(half),
+                x.w_t.eq(row),
+            ]
+            for i in range(TILE // 2):
+                m.d.comb += [x.w_words[i].re.eq(window[2 * i]), x.w_words[i].im.eq(window[2 * i + 1])]
+        with m.Else():
+            fresh = self.fft.o_start
+            now = Mux(fresh, moved_channel, kept_channel)
+            m.d.comb += [
+                x.w_en.eq(fresh | running),
+                x.w_bank.eq(now[:3]),
+                x.w_group.eq(now[3:]),
+                x.w_half.eq(Mux(fresh, moved_half, kept_half)),
+                x.w_t.eq(Mux(fresh, 0, clock)),
+                x.w_swap.eq(1),
+                x.w_words.eq(self.fft.words),
+            ]
+
+    def _array(self, m):
+        """X read, products, drain, Y write."""
+        m.d.comb += [
+            self.x.r_half.eq(self.x_half),
+            self.x.r_groups.eq(self.x_groups),
+            self.x.r_word.eq(self.x_word),
+            self.mac.x.eq(self.x.x),
+            self.mac.selects.eq(self.selects),
+            self.mac.factors.eq(self.factors),
+            self.mac.first.eq(self.first),
+            self.drain.sums.eq(self.mac.sums),
+            self.drain.load.eq(self.load),
+            self.drain.bias.eq(self.bias),
+            self.drain.shift.eq(self.shift),
+            self.drain.add_bias.eq(self.add_bias),
+            self.y.w_en.eq(self.y_en),
+            self.y.w_half.eq(self.y_half),
+            self.y.w_group.eq(self.y_group),
+            self.y.w_word.eq(self.y_word),
+            self.y.w_words.eq(self.drain.o_words),
+        ]
+
+    def _back(self, m, dot):
+        """Y read, inverse transform, post-processing."""
+        plans = self.program.layers
+        relu = per_layer(m, self.layer, [int(p.layer.relu) for p in plans], name="relu")
+        pool = per_layer(
+            m,
+            self.layer,
+            [int(isinstance(p.layer, Conv) and p.layer.pool == 2) for p in plans],
+            name="pool",
+        )
+        # Clock 0: keep the token, then count the tile's 8 clocks.
+        row = Signal.like(self.token_row, reset_less=True)
+        half = Signal(reset_less=True)
+        clock, fresh = Signal(3), Signal()
+        m.d.sync += [clock.eq(clock + 1), fresh.eq(self.token)]
+        with m.If(self.token):
+            m.d.sync += [clock.eq(0), row.eq(self.token_row), half.eq(self.token_half)]
+        m.d.comb += [
+            self.y.r_half.eq(half),
+            self.y.r_row.eq(row),
+            self.y.r_t.eq(clock),
+            self.y.dot.eq(dot),
+            self.ifft.start.eq(delay(m, fresh, self.y.latency, name="fresh", reset=True)),
+            self.ifft.words.eq(self.y.words),
+            self.post.start.eq(self.ifft.o_start),
+            self.post.pixels.eq(self.ifft.pixels),
+            self.post.relu.eq(relu),
+            self.post.pool.eq(pool),
+            self.valid.eq(self.post.valid),
+            self.out_row.eq(self.post.row),
+            self.out_pixels.eq(self.post.o_pixels),
+            self.raw.eq(self.post.raw),
+        ]

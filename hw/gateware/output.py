@@ -1,0 +1,279 @@
+"""Output controller and writer: from drained passes back to feature memory.
+
+The controller sends one *token* per output channel of a finished pass to every lane, lane row r
+r·S clocks after lane row 0. The lanes' output rows therefore arrive one lane row after another, in the
+order of map rows, and the writer needs no buffer: it writes one line per row.
+"""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.formats import PIXEL_BITS
+from hw.gateware.delay import delay, per_layer
+from hw.gateware.fetch import lane_skews
+from hw.program import Program
+from hw.words import TILE
+
+
+def place_layout(program: Program) -> data.StructLayout:
+    """Where a token's first row goes: line address, column, rows that lie inside the map."""
+    plans = program.layers
+    columns = max(p.dest.shape[2] for p in plans) + TILE * program.config.lanes
+    rows = max(p.dest.shape[1] for p in plans) + TILE * program.config.lanes
+    return data.StructLayout(
+        {
+            "line": ceil_log2(max(2, program.memory_lines)),
+            "x": ceil_log2(columns) + 1,
+            "rows": signed(ceil_log2(rows) + 2),
+        }
+    )
+
+
+class OutputController(wiring.Component):
+    """Members: ``start`` (a pulse) begins layer ``layer`` for ``images`` images, ``busy`` while tokens are
+    sent, ``done`` pulses with the last clock of the last one. ``pass_full``: the next Y half holds a
+    pass; ``pass_begun`` pulses when its first token is sent, ``pass_freed`` when all lanes have read it.
+    ``starts`` (bit p: lane p's token), with ``row`` (channel in the block) and ``half``; ``token``
+    pulses with lane row 0's start, with ``place``.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        config = program.config
+        super().__init__(
+            {
+                "start": In(1),
+                "layer": In(range(len(program.layers))),
+                "images": In(range(config.batch + 1)),
+                "busy": Out(1),
+                "done": Out(1),
+                "pass_full": In(1),
+                "pass_begun": Out(1),
+                "pass_freed": Out(1),
+                "starts": Out(config.lanes),
+                "row": Out(range(config.rows)),
+                "half": Out(1),
+                "token": Out(1),
+                "place": Out(place_layout(program)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        program, config = self.program, self.program.config
+        plans = program.layers
+
+        def setting(name, values):
+            return per_layer(m, self.layer, values, name=name)
+
+        dot = setting("dot", [int(p.dot) for p in plans])
+        last_clock = setting("last_clock", [p.token_interval - 1 for p in plans])
+        last_output = setting("last_output", [p.outputs - 1 for p in plans])
+        last_column = setting("last_column", [0 if p.dot else p.group_columns - 1 for p in plans])
+        last_row = setting("last_row", [0 if p.dot else p.group_rows - 1 for p in plans])
+        height = setting("height", [p.dest.shape[1] for p in plans])
+        channel_lines = setting("channel_lines", [p.dest.channel_lines for p in plans])
+        map_lines = setting("map_lines", [p.dest.lines for p in plans])
+        base = setting("base", [p.dest.base for p in plans])
+        group_height = setting("group_height", [p.lane_rows * p.out_stride for p in plans])
+        group_width = setting("group_width", [p.lane_columns * p.out_stride for p in plans])
+        group_lines = setting(
+            "group_lines", [p.lane_rows * p.out_stride * p.dest.lines_per_row for p in plans]
+        )
+
+        clock = Signal.like(last_clock)
+        output = Signal.like(last_output)
+        row = Signal.like(self.row)
+        column, group_row = Signal.like(last_column), Signal.like(last_row)
+        image = Signal(range(config.batch + 1))
+        half = Signal()
+        place = Signal(place_layout(program))
+        # Line addresses of the group's first row: of this channel, of channel 0; of the image.
+        line, group_line, image_line = (
+            Signal.like(place.line, name=n) for n in ("line", "group_line", "image_line")
+        )
+        x = Signal.like(place.x)
+        rows = Signal.like(place.rows)
+        # Columns advance within a line; a map row may span several.
+        offset_bits = ceil_log2(config.line_pixels)
+
+        end_token = clock == last_clock
+        end_group = end_token & (output == last_output)
+        end_pass = end_token & ((row == config.rows - 1) | (output == last_output))
+        end_columns = end_group & (column == last_column)
+        end_image = end_columns & (group_row == last_row)
+        end_layer = end_image & (dot | (image == self.images - 1))
+        running = Signal()
+        freed = Signal()
+
+        with m.FSM():
+            with m.State("IDLE"):
+                with m.If(self.start):
+                    m.d.sync += [
+                        Cat(clock, output, row, column, group_row, image, half, x).eq(0),
+                        line.eq(base),
+                        group_line.eq(base),
+                        image_line.eq(base),
+                        rows.eq(Mux(dot, self.images, height)),
+                    ]
+                    m.next = "WAIT"
+            with m.State("WAIT"):
+                with m.If(self.pass_full):
+                    m.d.comb += self.pass_begun.eq(1)
+                    m.next = "RUN"
+            with m.State("RUN"):
+                m.d.comb += [running.eq(1), freed.eq(end_pass), self.done.eq(end_layer)]
+                m.d.sync += clock.eq(clock + 1)
+                with m.If(end_token):
+                    m.d.sync += [
+                        clock.eq(0),
+                        row.eq(row + 1),
+                        output.eq(output + 1),
+                        line.eq(line + channel_lines),
+                    ]
+                with m.If(end_pass):
+                    m.d.sync += [row.eq(0), half.eq(~half)]
+                    m.next = "WAIT"
+                with m.If(end_group):
+                    m.d.sync += [
+                        output.eq(0),
+                        column.eq(column + 1),
+                        x.eq(x + group_width),
+                        line.eq(group_line),
+                    ]
+                with m.If(end_columns):
+                    m.d.sync += [
+                        column.eq(0),
+                        x.eq(0),
+                        group_row.eq(group_row + 1),
+                        rows.eq(rows - group_height),
+                        group_line.eq(group_line + group_lines),
+                        line.eq(group_line + group_lines),
+                    ]
+                with m.If(end_image):
+                    m.d.sync += [
+                        group_row.eq(0),
+                        image.eq(image + 1),
+                        rows.eq(height),
+                        image_line.eq(image_line + map_lines),
+                        group_line.eq(image_line + map_lines),
+                        line.eq(image_line + map_lines),
+                    ]
+                with m.If(end_layer):
+                    m.next = "IDLE"
+        m.d.comb += self.busy.eq(running)
+
+        # A vector's element i is pixel i % 8 of line i // 8; a map's row starts at column x.
+        with m.If(dot):
+            m.d.comb += [place.line.eq(base + output[3:]), place.x.eq(output[:3])]
+        with m.Else():
+            m.d.comb += [place.line.eq(line + (x >> offset_bits)), place.x.eq(x)]
+        m.d.comb += place.rows.eq(rows)
+
+        starts = Signal(config.lanes)
+        for lane in range(config.lanes):
+            skew = setting(f"skew_{lane}", lane_skews(program, lane))
+            m.d.comb += starts[lane].eq(running & (clock == skew))
+        m.d.sync += [
+            self.starts.eq(starts),
+            self.token.eq(running & (clock == 0)),
+            self.row.eq(row),
+            self.half.eq(half),
+            self.place.eq(place),
+        ]
+        # The last lane row reads for 8 clocks from its start on, at most 8 clocks past the interval.
+        m.d.comb += self.pass_freed.eq(delay(m, freed, TILE + 1, name="freed", reset=True))
+        return m
+
+
+class Writer(wiring.Component):
+    """Gathers the rows of a lane row's tiles into one line.
+
+    Members: ``token`` with ``place``, at least one clock before the first row of the token arrives;
+    per lane ``valid``, ``rows`` (row index in the tile) and ``pixels``; ``raw`` (class scores);
+    ``scores``: this layer's results are class scores. Drives the feature memory's write port and
+    ``score_valid``, ``score``.
+    """
+
+    def __init__(self, program: Program, raw_bits: int):
+        self.program = program
+        lanes, line = program.config.lanes, program.config.line_pixels
+        super().__init__(
+            {
+                "layer": In(range(len(program.layers))),
+                "scores": In(1),
+                "token": In(1),
+                "place": In(place_layout(program)),
+                "valid": In(lanes),
+                "rows": In(data.ArrayLayout(3, lanes)),
+                "pixels": In(data.ArrayLayout(data.ArrayLayout(PIXEL_BITS, TILE), lanes)),
+                "raw": In(data.ArrayLayout(signed(raw_bits), lanes)),
+                "w_en": Out(1),
+                "w_line": Out(range(program.memory_lines)),
+                "w_offset": Out(range(line)),
+                "w_pixels": Out(data.ArrayLayout(PIXEL_BITS, line)),
+                "w_mask": Out(line),
+                "score_valid": Out(1),
+                "score": Out(signed(raw_bits)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Clocks from a lane's ``valid`` to ``w_en``."""
+        return 1
+
+    def elaborate(self, platform):
+        m = Module()
+        program = self.program
+        plans, line_pixels = program.layers, program.config.line_pixels
+
+        def setting(name, values):
+            return per_layer(m, self.layer, values, name=name)
+
+        # The one lane row that delivers now, its tiles side by side.
+        shapes = [(p.lane_rows, p.lane_columns, p.out_stride) for p in plans]
+        kinds = sorted(set(shapes))
+        kind = setting("kind", [kinds.index(s) for s in shapes])
+        pixels = Signal(PIXEL_BITS * line_pixels)
+        raw = Signal(self.raw.shape().elem_shape)
+        arrived = Signal()
+        with m.Switch(kind):
+            for k, (rows, columns, size) in enumerate(kinds):
+                with m.Case(k):
+                    for r in range(rows):
+                        lead = r * columns
+                        with m.If(self.valid[lead] & (self.rows[lead] < size)):
+                            tiles = [self.pixels[lead + q][i] for q in range(columns) for i in range(size)]
+                            m.d.comb += [
+                                pixels.eq(Cat(*tiles)),
+                                raw.eq(self.raw[lead]),
+                                arrived.eq(1),
+                            ]
+
+        # Same clock: address it. Rows follow each other line by line (image by image in dot mode).
+        row_lines = setting("row_lines", [p.dest.lines if p.dot else p.dest.lines_per_row for p in plans])
+        width = setting("width", [1 if p.dot else p.dest.shape[2] for p in plans])
+        columns = setting("columns", [p.lane_columns * p.out_stride for p in plans])
+        dot = setting("dot", [int(p.dot) for p in plans])
+        place = Signal(place_layout(program))
+        with m.If(self.token):
+            m.d.sync += place.eq(self.place)
+        with m.Elif(arrived):
+            m.d.sync += [place.line.eq(place.line + row_lines), place.rows.eq(place.rows - 1)]
+        wanted = arrived & (place.rows > 0)
+        limit = Signal(signed(len(place.x) + 1))
+        m.d.comb += limit.eq(Mux(dot, 1, width - place.x))
+        m.d.sync += [
+            self.w_en.eq(wanted & ~self.scores),
+            self.w_line.eq(place.line),
+            self.w_offset.eq(place.x),
+            self.w_pixels.as_value().eq(pixels),
+            self.score_valid.eq(wanted & self.scores),
+            self.score.eq(raw),
+        ]
+        for i in range(line_pixels):
+            m.d.sync += self.w_mask[i].eq((i < limit) & (i < columns))
+        return m

@@ -1,0 +1,81 @@
+"""Sequencer: loads images, runs the layer program, waits for the results to leave."""
+
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.program import Program
+from hw.timing import SETTLE
+
+
+
+class Sequencer(wiring.Component):
+    """Members: ``start`` (a pulse) begins a run; ``load``, ``begin`` (layer ``layer``) and
+    ``send_map`` are pulses to the units; ``loaded`` (a level), ``layer_done`` (its last token was
+    sent) and ``sent`` are their answers. ``busy``, ``done``; ``layer_ends`` pulses in a layer's last
+    clock. Parameter ``tail``: clocks from a layer's last token until its last pixel can be read.
+    """
+
+    def __init__(self, program: Program, tail: int):
+        self.program, self.tail = program, tail
+        super().__init__(
+            {
+                "start": In(1),
+                "busy": Out(1),
+                "done": Out(1),
+                "load": Out(1),
+                "loading": In(1),
+                "layer": Out(range(len(program.layers))),
+                "begin": Out(1),
+                "layer_done": In(1),
+                "in_layer": Out(1),
+                "layer_ends": Out(1),
+                "send_map": Out(1),
+                "sent": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        last = len(self.program.layers) - 1
+        wait = Signal(range(max(self.tail, SETTLE) + 1))
+        all_sent = Signal()
+        with m.If(self.sent):
+            m.d.sync += all_sent.eq(1)
+        with m.FSM():
+            with m.State("IDLE"):
+                with m.If(self.start):
+                    m.d.comb += self.load.eq(1)
+                    m.d.sync += [self.busy.eq(1), self.done.eq(0), self.layer.eq(0), all_sent.eq(0)]
+                    m.next = "LOAD"
+            with m.State("LOAD"):
+                m.d.sync += wait.eq(SETTLE)
+                with m.If(~self.loading):
+                    m.next = "SETTLE"
+            with m.State("SETTLE"):
+                m.d.comb += self.in_layer.eq(1)
+                m.d.sync += wait.eq(wait - 1)
+                with m.If(wait == 0):
+                    m.d.comb += self.begin.eq(1)
+                    m.next = "RUN"
+            with m.State("RUN"):
+                m.d.comb += self.in_layer.eq(1)
+                m.d.sync += wait.eq(self.tail)
+                with m.If(self.layer_done):
+                    m.next = "TAIL"
+            with m.State("TAIL"):
+                m.d.comb += self.in_layer.eq(1)
+                m.d.sync += wait.eq(wait - 1)
+                with m.If(wait == 0):
+                    m.d.comb += self.layer_ends.eq(1)
+                    m.d.sync += [self.layer.eq(self.layer + 1), wait.eq(SETTLE)]
+                    m.next = "SETTLE"
+                    with m.If(self.layer == last):
+                        m.d.comb += self.send_map.eq(1)
+                        m.d.sync += self.layer.eq(0)
+                        m.next = "SEND"
+            with m.State("SEND"):
+                with m.If(all_sent | self.sent):
+                    m.d.sync += [self.busy.eq(0), self.done.eq(1)]
+                    m.next = "IDLE"
+        return m

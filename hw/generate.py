@@ -1,0 +1,71 @@
+"""The generator: artifact and configuration to a ``design/`` folder.
+
+``spec2.v`` (one file, top module ``spec2``), memory images beside it (``$readmemb``, relative to the
+working directory), and ``design.json`` (:mod:`hw.design`). The same artifact and configuration give the
+same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hw.artifact import Artifact
+from hw.config import AcceleratorConfig
+from hw.design import DesignInfo
+from hw.errors import ConfigError
+from hw.estimate import estimates
+from hw.program import Program, compile_program
+
+TOP = "spec2"
+
+
+def generate(
+    artifact: Artifact,
+    config: AcceleratorConfig,
+    out_dir: Path | str,
+    *,
+    check: Callable[[Program], None] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> DesignInfo:
+    """Write the design of ``artifact`` for ``config`` into ``out_dir`` and return its description.
+
+    ``check`` may refuse the compiled program (a board's budget) before anything is written;
+    ``progress`` hears the name of every stage. Raises ``ConfigError`` when the folder cannot be
+    written, and what :func:`hw.program.compile_program` raises.
+    """
+    from hw.gateware.accelerator import Accelerator
+    from hw.gateware.axi import flat_ports
+    from hw.gateware.emit import emit
+
+    tell = progress or (lambda stage: None)
+    tell("compile")
+    program = compile_program(artifact, config)
+    if check:
+        check(program)
+    tell("emit")
+    top = Accelerator(program)
+    verilog = emit(top, TOP)
+    ports = flat_ports(top)  # type: ignore[no-untyped-call]
+    info = DesignInfo(
+        top=TOP,
+        network=program.network,
+        config=program.config,
+        digest=program.digest,
+        ports={"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()},
+        files=(f"{TOP}.v", *verilog.images),
+        estimates=estimates(program),
+    )
+    tell("write")
+    out = Path(out_dir)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for stale in out.glob(f"{TOP}*"):
+            stale.unlink()
+        (out / f"{TOP}.v").write_text(verilog.text)
+        for name, content in verilog.images.items():
+            (out / name).write_text(content)
+    except OSError as error:
+        raise ConfigError(f"cannot write the design to {out}: {error.strerror or error}") from None
+    info.save(out)
+    return info

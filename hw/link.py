@@ -1,0 +1,39 @@
+"""What the host driver needs of a transport: four operations, whatever carries them.
+
+The cocotb link (:mod:`sim.bench.link`) drives the Verilog in a simulator; a board link would map
+them to PCIe or a processor's bus. The driver cannot tell which one it has.
+"""
+
+from typing import Protocol
+
+
+class Link(Protocol):
+    """A control port and two streams. Every method raises ``LinkError`` when the transport fails.
+
+    A *beat* is four bytes. Methods are coroutines of whatever event loop the link belongs to: the
+    driver awaits them one at a time and uses nothing else of the loop.
+    """
+
+    async def read32(self, address: int) -> int:
+        """Read the register at byte ``address``. An error response raises ``LinkError``."""
+        ...
+
+    async def write32(self, address: int, value: int) -> None:
+        """Write the register at byte ``address``. An error response raises ``LinkError``."""
+        ...
+
+    async def send(self, frame: bytes) -> None:
+        """Queue one frame of whole beats for the image stream, tlast on its last beat.
+
+        Returns without waiting until the accelerator has taken it: results may have to be collected
+        first.
+        """
+        ...
+
+    async def receive(self, beats: int, timeout: int) -> bytes:
+        """The next frame of the result stream: ``beats`` beats, tlast on the last one only.
+
+        ``timeout`` is in clocks of the accelerator (a link to a board converts it to time). Raises
+        ``LinkError`` after it, and when the frame has another length.
+        """
+        ...

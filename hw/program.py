@@ -1,0 +1,367 @@
+"""The compiler: artifact and configuration to the layer program the sequencer runs.
+
+It decides, per layer: how the P lanes lie over the tile grid (R rows × Q columns), where maps live in
+feature memory, how masks become steps. Everything the gateware needs to know about a network is in
+the :class:`Program` it returns; the cost model reads the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.artifact import Artifact, LayerWeights
+from hw.config import BANKS, CLOCKS_PER_TILE, DRAIN, AcceleratorConfig
+from hw.errors import ConfigError
+from hw.formats import SPECTRUM
+from hw.network import Conv, Layer, Network, Shape
+from hw.schedule import Steps, per_bank, shared
+from hw.words import TILE, WORDS
+
+PER_BANK_GAIN = 0.95
+"""A layer takes an address per bank only where that leaves at most this share of the steps."""
+
+
+@dataclass(frozen=True)
+class MapPlan:
+    """A feature map in feature memory: ``lines_per_row`` lines of ``line_pixels`` for each map row."""
+
+    shape: Shape
+    base: int
+    lines_per_row: int
+
+    @property
+    def channel_lines(self) -> int:
+        """Lines of one channel."""
+        return self.shape[1] * self.lines_per_row
+
+    @property
+    def lines(self) -> int:
+        """Lines of one image's map; the next image follows directly."""
+        return self.shape[0] * self.channel_lines
+
+
+@dataclass(frozen=True)
+class StepTable:
+    """The steps of one layer, block after block, for one tile group.
+
+    word (T,): spectrum word read. groups (T, 8): channel group per bank. select (T, N): bank per
+    row. weight (T, N, 2): weight word per row, zero where the row idles. end_of_word, end_of_pass
+    (T,): last step of a word's sum, of a block. per_bank: whether the groups differ between banks.
+    """
+
+    word: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    select: NDArray[np.int64]
+    weight: NDArray[np.int64]
+    end_of_word: NDArray[np.bool_]
+    end_of_pass: NDArray[np.bool_]
+    per_bank: bool
+
+    def __len__(self) -> int:
+        return len(self.word)
+
+    @property
+    def occupancy(self) -> float:
+        """Share of multiplier slots (steps × rows) that hold a non-zero weight."""
+        return float(np.any(self.weight != 0, axis=-1).mean())
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One entry of the layer program. Lane p sits at lane row p // Q, lane column p % Q."""
+
+    layer: Layer
+    dot: bool
+    source: MapPlan
+    dest: MapPlan
+    lane_rows: int
+    lane_columns: int
+    tile_rows: int
+    tile_columns: int
+    stride: int
+    blocks: int
+    steps: StepTable
+    first_step: int
+    first_entry: int
+
+    @property
+    def out_stride(self) -> int:
+        """Rows and columns a tile adds to the output map."""
+        return self.stride // (self.layer.pool if isinstance(self.layer, Conv) else 1)
+
+    @property
+    def outputs(self) -> int:
+        """Output channels (rows of the weight matrix)."""
+        return self.layer.out_channels if isinstance(self.layer, Conv) else self.layer.out_features
+
+    @property
+    def group_rows(self) -> int:
+        """Tile groups from top to bottom."""
+        return -(-self.tile_rows // self.lane_rows)
+
+    @property
+    def group_columns(self) -> int:
+        """Tile groups from left to right."""
+        return -(-self.tile_columns // self.lane_columns)
+
+    @property
+    def lines_per_channel(self) -> int:
+        """Lines fetched per input channel of a tile group (of an image in dot mode)."""
+        if self.dot:
+            return self.source.shape[1]
+        return (self.lane_rows - 1) * self.stride + TILE
+
+    @property
+    def token_interval(self) -> int:
+        """Clocks between the inverse transforms of two output channels."""
+        return max(CLOCKS_PER_TILE, self.lane_rows * self.stride)
+
+    def block_rows(self, block: int, rows: int) -> int:
+        """Output channels in ``block`` (the last one may be short)."""
+        return min(rows, self.outputs - block * rows)
+
+
+@dataclass(frozen=True)
+class Program:
+    """Everything the gateware and the cost model need.
+
+    config: with ``line_pixels`` resolved. channel_bias, channel_shift: (entries, 4), one entry per
+    drain group of every block of every layer. memory_lines: depth of the feature memory.
+    groups: channel groups an X half holds. accumulator_bits: width of a product sum.
+    """
+
+    network: Network
+    config: AcceleratorConfig
+    digest: str
+    weight_bits: int
+    layers: tuple[LayerPlan, ...]
+    channel_bias: NDArray[np.int64]
+    channel_shift: NDArray[np.int64]
+    memory_lines: int
+    groups: int
+    accumulator_bits: int
+
+    @property
+    def steps(self) -> int:
+        """Steps in the weight memory."""
+        return sum(len(plan.steps) for plan in self.layers)
+
+    @property
+    def per_bank(self) -> bool:
+        """Whether any layer needs an address per bank."""
+        return any(plan.steps.per_bank for plan in self.layers)
+
+
+def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
+    """Compile ``artifact`` for an accelerator of ``config``.
+
+    Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
+    """
+    network = artifact.network
+    line = config.line_pixels or _line_pixels(network, config)
+    config = replace(config, line_pixels=line)
+    maps = _place_maps(network, line, config.batch)
+    plans: list[LayerPlan] = []
+    bias: list[NDArray[np.int64]] = []
+    shift: list[NDArray[np.int64]] = []
+    first_step = first_entry = 0
+    for layer, source, dest in zip(network.layers, maps, maps[1:], strict=False):
+        weights = artifact.layers[layer.name]
+        steps = step_table(weights, config.rows, dot=not isinstance(layer, Conv))
+        plan = _plan(layer, source, dest, config, steps, first_step, first_entry)
+        table = _channel_table(weights, plan, config.rows)
+        bias.append(table[0])
+        shift.append(table[1])
+        first_step += len(steps)
+        first_entry += len(table[0])
+        plans.append(plan)
+    return Program(
+        network=network,
+        config=config,
+        digest=artifact.digest,
+        weight_bits=artifact.weight_bits,
+        layers=tuple(plans),
+        channel_bias=np.concatenate(bias),
+        channel_shift=np.concatenate(shift),
+        memory_lines=max(m.base + config.batch * m.lines for m in maps),
+        groups=max(-(-plan.source.shape[0] // BANKS) for plan in plans),
+        accumulator_bits=_accumulator_bits(artifact),
+    )
+
+
+# --- lane layout and feature memory ---------------------------------------------------------------
+
+
+def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int) -> tuple[int, int]:
+    """(R, Q): the lane rows and columns that need fewest clocks, for one line of ``line`` pixels.
+
+    Minimises tile groups first (the array's time), then lines fetched. Returns (0, 0) when not
+    even one lane fits the line.
+    """
+    rows, columns = layer.tiles(shape)
+    best, choice = (np.inf, np.inf), (0, 0)
+    for q in range(1, min(lanes, columns) + 1):
+        if (q - 1) * layer.stride + TILE > line:
+            break
+        for r in range(1, min(lanes // q, rows) + 1):
+            groups = -(-rows // r) * -(-columns // q)
+            cost = (groups, (r - 1) * layer.stride)
+            if cost < best:
+                best, choice = cost, (r, q)
+    return choice
+
+
+def _line_pixels(network: Network, config: AcceleratorConfig) -> int:
+    """Smallest power of two that lets every convolution have its fewest tile groups."""
+    line = TILE
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
+        if isinstance(layer, Conv):
+            unlimited = lane_layout(layer, shape, config.lanes, 1 << 30)
+            while _groups(layer, shape, lane_layout(layer, shape, config.lanes, line)) > _groups(
+                layer, shape, unlimited
+            ):
+                line *= 2
+    return line
+
+
+def _groups(layer: Conv, shape: Shape, layout: tuple[int, int]) -> float:
+    rows, columns = layer.tiles(shape)
+    r, q = layout
+    return -(-rows // r) * -(-columns // q) if r else np.inf
+
+
+def _place_maps(network: Network, line: int, batch: int) -> list[MapPlan]:
+    """Maps alternate between two regions, so that no layer writes what it still reads."""
+    sized = [MapPlan(shape, 0, -(-shape[2] // line)) for shape in network.shapes]
+    second = batch * max(m.lines for m in sized[::2])
+    return [replace(m, base=second * (i % 2)) for i, m in enumerate(sized)]
+
+
+def _plan(
+    layer: Layer,
+    source: MapPlan,
+    dest: MapPlan,
+    config: AcceleratorConfig,
+    steps: StepTable,
+    first_step: int,
+    first_entry: int,
+) -> LayerPlan:
+    if isinstance(layer, Conv):
+        r, q = lane_layout(layer, source.shape, config.lanes, config.line_pixels)
+        if not r:
+            raise ConfigError(f"line_pixels {config.line_pixels} is less than a tile's {TILE}")
+        rows, columns = layer.tiles(source.shape)
+        stride = layer.stride
+        outputs = layer.out_channels
+    else:
+        r, q, rows, columns, stride = config.batch, 1, config.batch, 1, 1
+        outputs = layer.out_features
+    return LayerPlan(
+        layer=layer,
+        dot=not isinstance(layer, Conv),
+        source=source,
+        dest=dest,
+        lane_rows=r,
+        lane_columns=q,
+        tile_rows=rows,
+        tile_columns=columns,
+        stride=stride,
+        blocks=-(-outputs // config.rows),
+        steps=steps,
+        first_step=first_step,
+        first_entry=first_entry,
+    )
+
+
+def _channel_table(
+    weights: LayerWeights, plan: LayerPlan, rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bias and shift, (blocks · rows / 4, 4), padded with zeros."""
+    size = plan.blocks * rows
+    bias = np.zeros(size, np.int64)
+    shift = np.zeros(size, np.int64)
+    bias[: plan.outputs] = weights.bias
+    shift[: plan.outputs] = weights.shift
+    return bias.reshape(-1, DRAIN), shift.reshape(-1, DRAIN)
+
+
+def _accumulator_bits(artifact: Artifact) -> int:
+    """Bits of the widest product sum k1..k3: pre-added X times weight sum, most products of a row."""
+    products = 1
+    for layer in artifact.network.layers:
+        mask = artifact.layers[layer.name].mask
+        per_word = mask.sum(axis=1)  # (out, 32)
+        most = per_word.max() if isinstance(layer, Conv) else per_word.sum(axis=1).max()
+        products = max(products, int(most))
+    return (SPECTRUM.bits + 1) + (artifact.weight_bits + 1) + int(np.ceil(np.log2(products)))
+
+
+# --- steps --------------------------------------------------------------------------------------------
+
+
+def step_table(weights: LayerWeights, rows: int, *, dot: bool) -> StepTable:
+    """The steps of one layer: per-bank addresses only where they pay (``PER_BANK_GAIN``)."""
+    starts = range(0, len(weights.weight), rows)
+    regular = [_block_steps(weights, n, rows, dot, shared) for n in starts]
+    enough = PER_BANK_GAIN * sum(len(table) for table in regular)
+    if _fewest_steps(weights, rows, dot) <= enough:
+        packed = [_block_steps(weights, n, rows, dot, per_bank) for n in starts]
+        if sum(len(table) for table in packed) <= enough:
+            return _concatenate(packed, True)
+    return _concatenate(regular, False)
+
+
+def _fewest_steps(weights: LayerWeights, rows: int, dot: bool) -> int:
+    """Steps no addressing can go below: the busiest row of every word of every block."""
+    per_word = weights.mask.sum(axis=1)  # (out, 32)
+    bounds = [per_word[n : n + rows].max(axis=0) for n in range(0, len(per_word), rows)]
+    return int(np.maximum(bounds, 0 if dot else 1).sum())
+
+
+def _block_steps(
+    weights: LayerWeights, start: int, rows: int, dot: bool, pack: Callable[[NDArray[np.bool_]], Steps]
+) -> StepTable:
+    weight = np.zeros((rows, *weights.weight.shape[1:]), np.int64)
+    part = weights.weight[start : start + rows]
+    weight[: len(part)] = part
+    mask = np.any(weight != 0, axis=-1)  # (N, channels, 32)
+    words = [(b, pack(mask[:, :, b])) for b in range(WORDS)]
+    if dot:
+        words = [(b, steps) for b, steps in words if len(steps)]  # one sum: empty words cost nothing
+    words = words or [(0, Steps(np.zeros((0, BANKS), np.int64), np.zeros((0, rows), np.int64)))]
+    tables = [_word_steps(weight[:, :, b], b, steps, close=not dot) for b, steps in words]
+    table = _concatenate(tables, False)
+    table.end_of_word[-1] = table.end_of_pass[-1] = True
+    return table
+
+
+def _word_steps(weight: NDArray[np.int64], word: int, steps: Steps, *, close: bool) -> StepTable:
+    """Steps of one word; a word without products still takes one step, to deliver its zero."""
+    rows = len(weight)
+    if not len(steps):
+        steps = Steps(np.zeros((1, BANKS), np.int64), np.full((1, rows), -1, np.int64))
+    idle = steps.channel < 0
+    channel = np.where(idle, 0, steps.channel)
+    picked = weight[np.arange(rows), channel]  # (T, N, 2)
+    picked[idle] = 0
+    end = np.zeros(len(steps), dtype=bool)
+    end[-1] = close
+    return StepTable(
+        word=np.full(len(steps), word, np.int64),
+        groups=steps.groups,
+        select=channel % BANKS,
+        weight=picked,
+        end_of_word=end,
+        end_of_pass=np.zeros(len(steps), dtype=bool),
+        per_bank=False,
+    )
+
+
+def _concatenate(tables: list[StepTable], per_bank: bool) -> StepTable:
+    names = ("word", "groups", "select", "weight", "end_of_word", "end_of_pass")
+    arrays = {name: np.concatenate([getattr(t, name) for t in tables]) for name in names}
+    return StepTable(**arrays, per_bank=per_bank)

@@ -1,0 +1,108 @@
+"""The compiled program computes what the artifact says, for any N, P and kind of mask."""
+
+import numpy as np
+import pytest
+
+from hw.artifact import random_artifact
+from hw.config import AcceleratorConfig
+from hw.errors import ConfigError
+from hw.network import Conv, lenet, tiny
+from hw.program import compile_program, lane_layout, step_table
+from hw.words import WORDS
+
+CONFIGS = [AcceleratorConfig(8, 4, 4), AcceleratorConfig(4, 2, 1), AcceleratorConfig(16, 6, 3)]
+KINDS = ["dense", "kernel", "adaptive"]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_hold_every_weight_once(config, kind):
+    artifact = random_artifact(tiny(), seed=1, kind=kind)
+    for plan in compile_program(artifact, config).layers:
+        weight = artifact.layers[plan.layer.name].weight.astype(int)
+        seen = np.zeros_like(weight)
+        block, fresh = 0, True
+        for t in range(len(plan.steps)):
+            for row in range(config.rows):
+                bank = plan.steps.select[t, row]
+                channel = plan.steps.groups[t, bank] * 8 + bank
+                value = plan.steps.weight[t, row]
+                if value.any():
+                    seen[block * config.rows + row, channel, plan.steps.word[t]] += value
+            fresh = bool(plan.steps.end_of_pass[t])
+            block += fresh
+        assert fresh and block == plan.blocks
+        assert (seen == weight).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_words_of_a_pass_end_once_each(kind):
+    artifact = random_artifact(tiny(), seed=2, kind=kind)
+    for plan in compile_program(artifact, CONFIGS[0]).layers:
+        ends = plan.steps.word[plan.steps.end_of_word]
+        per_pass = plan.steps.end_of_pass.sum()
+        if plan.dot:
+            assert plan.steps.end_of_word.sum() == per_pass
+        else:
+            assert (ends.reshape(per_pass, WORDS) == np.arange(WORDS)).all()
+
+
+def test_maps_do_not_overlap_while_both_are_in_use():
+    program = compile_program(random_artifact(lenet(), kind="dense"), AcceleratorConfig())
+    for plan in program.layers:
+        used = [
+            range(m.base, m.base + program.config.batch * m.lines) for m in (plan.source, plan.dest)
+        ]
+        assert used[0].stop <= used[1].start or used[1].stop <= used[0].start
+        assert max(u.stop for u in used) <= program.memory_lines
+
+
+@pytest.mark.parametrize("lanes", range(1, 12))
+def test_lane_layout_is_the_best_of_all(lanes):
+    layer = Conv("c", 3, 4, 3, padding=1)
+    shape = (3, 29, 41)
+    rows, columns = layer.tiles(shape)
+    r, q = lane_layout(layer, shape, lanes, 64)
+    assert r * q <= lanes and (q - 1) * layer.stride + 8 <= 64
+    groups = [
+        -(-rows // i) * -(-columns // j)
+        for i in range(1, lanes + 1)
+        for j in range(1, lanes // i + 1)
+        if (j - 1) * layer.stride + 8 <= 64
+    ]
+    assert -(-rows // r) * -(-columns // q) == min(groups)
+
+
+def test_lenet_fills_four_lanes_in_both_convolutions():
+    program = compile_program(random_artifact(lenet()), AcceleratorConfig())
+    assert [(p.lane_rows, p.lane_columns) for p in program.layers[:2]] == [(2, 2), (2, 2)]
+    assert [p.group_rows * p.group_columns for p in program.layers[:2]] == [9, 1]
+
+
+def test_accumulators_hold_the_worst_sum():
+    program = compile_program(random_artifact(lenet(), kind="dense", weight_bits=8), AcceleratorConfig())
+    # fc1: 400 words of two 8-bit pixels, pre-added to 17 bits, times 9-bit sums.
+    assert program.accumulator_bits == 17 + 9 + 9
+
+
+def test_empty_words_take_one_step():
+    artifact = random_artifact(tiny(), kind="dense")
+    weights = artifact.layers["conv1"]
+    weights.weight[...] = 0
+    table = step_table(weights, 4, dot=False)
+    assert len(table) == 3 * WORDS and table.end_of_word.all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": 6}, "rows must be a multiple of 4 and at least 4, not 6"),
+        ({"rows": 0}, "rows must be a multiple"),
+        ({"lanes": 0}, "lanes must be 1..64, not 0"),
+        ({"batch": 5}, r"batch must be 1..4 .*, not 5: lower it or raise lanes"),
+        ({"line_pixels": 12}, "line_pixels must be 0 or a power of two"),
+    ],
+)
+def test_refuses(change, message):
+    with pytest.raises(ConfigError, match=message):
+        AcceleratorConfig(**({"rows": 8, "lanes": 4, "batch": 4} | change))
