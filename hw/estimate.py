@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.config import BANKS, CLOCKS_PER_TILE, DRAIN
+from hw.config import BANKS, DRAIN
 from hw.program import LayerPlan, Program
 from hw.timing import Latencies, latencies
 
@@ -83,9 +83,10 @@ def layer_cycles(plan: LayerPlan, rows: int, images: int, t: Latencies) -> Layer
             step = word_end + 1
             full = word_end + 1 + t.array + (one.drain - 1) + t.pass_full + 1
             word_end += one.drain
-            sent = max(output, full) + one.output
-            output = sent + 1
-            y_free[y] = sent + CLOCKS_PER_TILE + 2
+            begun = max(output, full)
+            output = begun + one.output + 1
+            last_token = begun + 1 + one.output - plan.token_interval
+            y_free[y] = last_token + plan.free_clock(t.reuse_lead) + 1
             y ^= 1
         x_free[group % 2] = step
     return LayerCycles(plan.layer.name, output + t.tail + t.settle + 1, len(plan.steps) * groups)
@@ -104,8 +105,8 @@ def load_cycles(program: Program, images: int) -> int:
 
 
 def total_cycles(program: Program, images: int) -> int:
-    """Clocks of a whole run: loading, all layers, and for a feature map its beats."""
-    total = load_cycles(program, images) + sum(layer.cycles for layer in run_cycles(program, images))
+    """Clocks of a whole run: start and end, loading, all layers, and for a feature map its beats."""
+    total = 2 + load_cycles(program, images) + sum(layer.cycles for layer in run_cycles(program, images))
     if program.network.classes is None:
         channels, height, width = program.network.shapes[-1]
         total += images * channels * height * -(-width // PIXELS_PER_BEAT)

@@ -120,6 +120,13 @@ class LayerPlan:
         """Clocks between the inverse transforms of two output channels."""
         return max(CLOCKS_PER_TILE, self.lane_rows * self.stride)
 
+    def free_clock(self, reuse_lead: int) -> int:
+        """Clock of a pass's last token in which its Y half may be filled again.
+
+        ``reuse_lead`` clocks before the last lane begins to read (``hw.timing``).
+        """
+        return max(0, (self.lane_rows - 1) * self.stride - reuse_lead)
+
     def block_rows(self, block: int, rows: int) -> int:
         """Output channels in ``block`` (the last one may be short)."""
         return min(rows, self.outputs - block * rows)

@@ -22,7 +22,7 @@ class Latencies:
     memory: request of a line to its pixels. fill: a tile's last line to the moment its words can be
     read. array: issue of a step to its sum. pass_full: last group drained to the moment its words can
     be read. tail: last token of a layer to the moment its last pixel can be read.
-    settle: clocks of a layer before its controllers start.
+    reuse_lead: see ``LayerPlan.free_clock``. settle: clocks of a layer before its controllers start.
     """
 
     memory: int
@@ -30,6 +30,7 @@ class Latencies:
     array: int
     pass_full: int
     tail: int
+    reuse_lead: int
     settle: int = SETTLE
 
 
@@ -41,5 +42,6 @@ def latencies(config: AcceleratorConfig) -> Latencies:
         fill=25,
         array=7,
         pass_full=3,
+        reuse_lead=5,
         tail=1 + 32 + 1 + (rotate + 2),  # start register, lane, writer, feature memory
     )

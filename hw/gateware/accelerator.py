@@ -26,6 +26,7 @@ from hw.gateware.image_port import ImagePort
 from hw.gateware.issue import Issue
 from hw.gateware.lane import Lane
 from hw.gateware.mac import Mode, RowWeights
+from hw.gateware.once import Once
 from hw.gateware.output import OutputController, Writer
 from hw.gateware.post import RAW_BITS
 from hw.gateware.result_port import MapPort, ScorePort
@@ -60,7 +61,7 @@ class HalfCounter(wiring.Component):
 
 
 class Core(wiring.Component):
-    """Everything but the control port. A reset of the ``sync`` domain ends a run at once.
+    """Everything but the control port. ``abort`` (with the reset inserted around it) ends a run at once.
 
     Members: ``start`` a run of ``images`` images; ``busy``, ``done``, ``framing_error``; ``s_axis``
     images in, ``m_axis`` results out; one-bit events for the counters.
@@ -71,6 +72,7 @@ class Core(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
+                "abort": In(1),
                 "images": In(range(program.config.batch + 1)),
                 "busy": Out(1),
                 "done": Out(1),
@@ -100,11 +102,11 @@ class Core(wiring.Component):
         m.submodules.issue = self.issue = Issue(p)
         m.submodules.row_weights = self.row_weights = RowWeights(p.config.rows, p.weight_bits)
         m.submodules.drain_control = self.drain_control = DrainControl(p)
-        m.submodules.output = self.output = OutputController(p)
         m.submodules.writer = self.writer = Writer(p, RAW_BITS)
         self.lanes = [Lane(p, i) for i in range(p.config.lanes)]
         for i, lane in enumerate(self.lanes):
-            m.submodules[f"lane_{i}"] = lane
+            m.submodules[f"lane_{i}"] = Once(lane, lane.windows, reset=self.abort)
+        m.submodules.output = self.output = OutputController(p, self.lanes[0].reuse_lead)
         m.submodules.x_halves = self.x_halves = HalfCounter()
         m.submodules.y_halves = self.y_halves = HalfCounter()
         m.submodules.sequencer = self.sequencer = Sequencer(p, self._tail())
@@ -320,6 +322,7 @@ class Accelerator(wiring.Component):
         connect(m, flipped(self.m_axis), core.m_axis)
         m.d.comb += [
             core.start.eq(control.start),
+            core.abort.eq(control.abort),
             core.images.eq(control.batch),
             control.status.busy.eq(core.busy),
             control.status.done.eq(core.done),

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amaranth.back import rtlil
+from amaranth.hdl import ClockDomain, Fragment
 
 from hw.errors import ToolFailed
 from hw.gateware.axi import flat_ports
+from hw.gateware.once import Emitter
 
 _MODULE = re.compile(r"^(?:attribute [^\n]*\n)*module \\(\S+)\n(.*?)^end\n", re.M | re.S)
 _CELL = re.compile(r"^(  cell )\\(\S+)( )", re.M)
@@ -41,8 +43,22 @@ def emit(component, name: str) -> Verilog:
 
     Raises ``ToolFailed`` when Yosys refuses the design (a bug here, not the caller's).
     """
-    text = rtlil.convert(component, name=name, ports=flat_ports(component), emit_src=False)
-    return _to_verilog(merge_modules(_EMPTY_MEMORY.sub("", text)), name)
+    emitter = Emitter(name)
+    texts = [_rtlil(component, name, emitter)]
+    while emitter.pending:
+        module, shared = emitter.pending.pop()
+        texts.append(_rtlil(shared, module, emitter))
+    text = _EMPTY_MEMORY.sub("", "\n".join(texts))
+    return _to_verilog(merge_modules(text), name)
+
+
+def _rtlil(component, name: str, emitter: Emitter) -> str:
+    """RTLIL of one module; clock and reset are ports even where it does not use them."""
+    fragment = Fragment.get(component, emitter)
+    sync = ClockDomain("sync")
+    fragment.add_domains(sync)
+    clocks = {"clk": (sync.clk, None), "rst": (sync.rst, None)}
+    return rtlil.convert(fragment, name=name, ports=clocks | flat_ports(component), emit_src=False)
 
 
 def merge_modules(text: str) -> str:

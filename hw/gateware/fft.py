@@ -212,7 +212,7 @@ def unpack(m: Module, z: list[Complex], start: Signal) -> list[Complex]:
         else:
             re, im = register(m, f"unpacked_re{k}", y + py), register(m, f"unpacked_im{k}", x - px)
         x, y = register(m, f"complex_re{k}", x), register(m, f"complex_im{k}", y)
-        paired = register(m, f"paired{k}", second if k in (0, 2) else first | second)[0]
+        paired = delay(m, second if k in (0, 2) else first | second, 1, name=f"paired{k}")
 
         # Clock 2: one rounding for both; a sum of two has one fraction bit more.
         words.append(

@@ -20,6 +20,7 @@ from hw.gateware.drain import Drain
 from hw.gateware.fft import ForwardFFT
 from hw.gateware.ifft import InverseFFT
 from hw.gateware.mac import MacLane, factors_layout
+from hw.gateware.once import Once
 from hw.gateware.post import RAW_BITS, Post
 from hw.gateware.weights import group_bits
 from hw.gateware.xbuffer import XBuffer
@@ -87,6 +88,13 @@ class Lane(wiring.Component):
         )
 
     @property
+    def windows(self) -> tuple[int, ...]:
+        """Per layer: the first pixel of this lane's window in the line. All that tells lanes apart."""
+        plans, line = self.program.layers, self.program.config.line_pixels
+        firsts = (0 if p.dot else p.stride * (self.index % p.lane_columns) for p in plans)
+        return tuple(x if x + TILE <= line else 0 for x in firsts)  # beyond the line: an idle lane
+
+    @property
     def fill_latency(self) -> int:
         """Clocks from a tile's last line at the input until the MAC controller may be told of it.
 
@@ -105,15 +113,25 @@ class Lane(wiring.Component):
         return self.drain.latency + self.y.write_latency - 4
 
     @property
+    def reuse_lead(self) -> int:
+        """Clocks before a lane's token in which a Y half may be taken although the lane has yet to read it.
+
+        A token sees its last word leave Y 10 clocks later (two registers, 8 reads). The first word of a
+        pass that is taken now reaches Y behind issue register, array and drain.
+        """
+        first_write = 2 + self.x.latency + self.mac.latency + self.drain.latency + self.y.write_latency
+        return first_write - (2 + TILE) - 1
+
+    @property
     def output_latency(self) -> int:
         """Clocks from ``token`` to the first ``valid`` row of an unpooled layer."""
         return 1 + self.y.latency + self.ifft.latency + self.post.latency
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fft, m.submodules.x_buffer, m.submodules.mac = self.fft, self.x, self.mac
-        m.submodules.drain, m.submodules.y_buffer, m.submodules.ifft = self.drain, self.y, self.ifft
-        m.submodules.post = self.post
+        m.submodules.fft, m.submodules.ifft = Once(self.fft), Once(self.ifft)
+        m.submodules.x_buffer, m.submodules.mac, m.submodules.drain = self.x, self.mac, self.drain
+        m.submodules.y_buffer, m.submodules.post = self.y, self.post
         dot = per_layer(m, self.layer, [int(p.dot) for p in self.program.layers], name="dot")
         self._front(m, dot)
         self._array(m)
@@ -123,10 +141,8 @@ class Lane(wiring.Component):
     def _front(self, m, dot):
         """Window, forward transform, X buffer."""
         plans = self.program.layers
-        starts = [p.stride * (self.index % p.lane_columns) if not p.dot else 0 for p in plans]
-        starts = [s if s + TILE <= self.program.config.line_pixels else 0 for s in starts]  # idle lane
-        places = sorted(set(starts))
-        place = per_layer(m, self.layer, [places.index(s) for s in starts], name="place")
+        places = sorted(set(self.windows))
+        place = per_layer(m, self.layer, [places.index(x) for x in self.windows], name="place")
         unsigned_in = [i == 0 or plans[i - 1].layer.relu for i in range(len(plans))]
         extend = per_layer(m, self.layer, [int(not u) for u in unsigned_in], name="extend")
 

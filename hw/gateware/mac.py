@@ -16,6 +16,7 @@ from hw.config import BANKS
 from hw.formats import SPECTRUM
 from hw.gateware.arith import register
 from hw.gateware.delay import delay
+from hw.gateware.once import Once
 from hw.gateware.types import words_layout
 
 SELECT_BITS = (BANKS - 1).bit_length()
@@ -188,6 +189,7 @@ class MacLane(wiring.Component):
 
     def __init__(self, rows: int, weight_bits: int, acc_bits: int):
         self.rows = [MacRow(weight_bits, acc_bits) for _ in range(rows)]
+        self._key = (weight_bits, acc_bits)
         super().__init__(
             {
                 "x": In(words_layout(SPECTRUM.bits, BANKS)),
@@ -203,7 +205,7 @@ class MacLane(wiring.Component):
         # Reset keeps synthesis from making this a shift-register LUT, too slow to drive every row.
         load = delay(m, self.first, MacRow.load_delay, name="load", reset=True)
         for n, row in enumerate(self.rows):
-            m.submodules[f"row_{n}"] = row
+            m.submodules[f"row_{n}"] = Once(row, self._key)
             m.d.comb += [
                 row.x.eq(self.x),
                 row.select.eq(self.selects[n]),

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.formats import PIXEL_BITS
-from hw.gateware.delay import delay, per_layer
+from hw.gateware.delay import per_layer
 from hw.gateware.fetch import lane_skews
 from hw.program import Program
 from hw.words import TILE
@@ -34,13 +34,14 @@ def place_layout(program: Program) -> data.StructLayout:
 class OutputController(wiring.Component):
     """Members: ``start`` (a pulse) begins layer ``layer`` for ``images`` images, ``busy`` while tokens are
     sent, ``done`` pulses with the last clock of the last one. ``pass_full``: the next Y half holds a
-    pass; ``pass_begun`` pulses when its first token is sent, ``pass_freed`` when all lanes have read it.
+    pass; ``pass_begun`` pulses when its first token is sent, ``pass_freed`` when the MAC controller may
+    begin to fill the half again: ``reuse_lead`` clocks before the last lane begins to read the last row.
     ``starts`` (bit p: lane p's token), with ``row`` (channel in the block) and ``half``; ``token``
     pulses with lane row 0's start, with ``place``.
     """
 
-    def __init__(self, program: Program):
-        self.program = program
+    def __init__(self, program: Program, reuse_lead: int):
+        self.program, self.reuse_lead = program, reuse_lead
         config = program.config
         super().__init__(
             {
@@ -101,12 +102,13 @@ class OutputController(wiring.Component):
 
         end_token = clock == last_clock
         end_group = end_token & (output == last_output)
-        end_pass = end_token & ((row == config.rows - 1) | (output == last_output))
+        last_token = (row == config.rows - 1) | (output == last_output)
+        end_pass = end_token & last_token
         end_columns = end_group & (column == last_column)
         end_image = end_columns & (group_row == last_row)
         end_layer = end_image & (dot | (image == self.images - 1))
         running = Signal()
-        freed = Signal()
+        free_clock = setting("free_clock", [p.free_clock(self.reuse_lead) for p in plans])
 
         with m.FSM():
             with m.State("IDLE"):
@@ -124,7 +126,11 @@ class OutputController(wiring.Component):
                     m.d.comb += self.pass_begun.eq(1)
                     m.next = "RUN"
             with m.State("RUN"):
-                m.d.comb += [running.eq(1), freed.eq(end_pass), self.done.eq(end_layer)]
+                m.d.comb += [
+                    running.eq(1),
+                    self.pass_freed.eq(last_token & (clock == free_clock)),
+                    self.done.eq(end_layer),
+                ]
                 m.d.sync += clock.eq(clock + 1)
                 with m.If(end_token):
                     m.d.sync += [
@@ -183,8 +189,6 @@ class OutputController(wiring.Component):
             self.half.eq(half),
             self.place.eq(place),
         ]
-        # The last lane row reads for 8 clocks from its start on, at most 8 clocks past the interval.
-        m.d.comb += self.pass_freed.eq(delay(m, freed, TILE + 1, name="freed", reset=True))
         return m
 
 

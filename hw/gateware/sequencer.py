@@ -8,7 +8,6 @@ from hw.program import Program
 from hw.timing import SETTLE
 
 
-
 class Sequencer(wiring.Component):
     """Members: ``start`` (a pulse) begins a run; ``load``, ``begin`` (layer ``layer``) and
     ``send_map`` are pulses to the units; ``loaded`` (a level), ``layer_done`` (its last token was

@@ -69,9 +69,7 @@ class YBuffer(wiring.Component):
             # Clock 1: the memory.
             m.d.comb += [
                 write.en.eq(w_en),
-                write.addr.eq(
-                    delay(m, Cat(self.w_word[2:], row, self.w_half), 1, name=f"w_address_{s}")
-                ),
+                write.addr.eq(delay(m, Cat(self.w_word[2:], row, self.w_half), 1, name=f"w_address_{s}")),
                 write.data.eq(delay(m, word, 1, name=f"w_word_{s}")),
                 read.en.eq(1),
                 read.addr.eq(r_address),

@@ -22,4 +22,5 @@ def test_cost_model_has_the_latencies_of_the_gateware(line):
     assert model.fill == lane.fill_latency
     assert model.array == lane.x.latency + lane.mac.latency
     assert model.pass_full == lane.pass_latency
+    assert model.reuse_lead == lane.reuse_lead
     assert model.tail == 1 + lane.output_latency + writer.latency + memory.write_latency

@@ -1,0 +1,113 @@
+"""The drain against ``hw.formats.drain``: every row, every shift, the limits, loads back to back."""
+
+import numpy as np
+import pytest
+
+from hw.config import DRAIN
+from hw.formats import BIAS, MAX_DRAIN_SHIFT, Format, drain
+from hw.gateware.drain import Drain
+
+
+def random_loads(seed, count, rows, acc_bits):
+    """Loads as (value (N, 2), bias (N,), shift (N,), add_bias, idle clocks before the next load).
+
+    Magnitudes are spread over all powers of two, so that saturation, ties and small numbers all occur."""
+    rng = np.random.default_rng(seed)
+
+    def numbers(fmt, shape):
+        size = 1 << rng.integers(0, fmt.bits, shape)
+        value = rng.integers(-size, size, endpoint=True)
+        value = np.where(rng.random(shape) < 0.1, rng.choice(fmt.limits, shape), value)
+        return np.clip(value, *fmt.limits)
+
+    for i in range(count):
+        value, bias = numbers(Format(acc_bits), (rows, 2)), numbers(BIAS, rows)
+        shift = (np.arange(rows) + rows * i) % (MAX_DRAIN_SHIFT + 1)
+        yield value, bias, shift, bool(rng.integers(2)), int(rng.choice([0, 0, 1, 3]))
+
+
+def ties_and_limits(acc_bits):
+    """Values around one half of the last place kept and around the saturation limits, every shift."""
+    for shift in range(0, MAX_DRAIN_SHIFT + 1):
+        half, top = (1 << shift) >> 1, 1 << (17 + shift)
+        near = [half, -half, 3 * half, -3 * half, top - half, -top - half, top, -top]
+        values = np.array([n + d for n in near for d in (-1, 0, 1)])
+        values = np.clip(values, *Format(acc_bits).limits).reshape(-1, DRAIN, 2)
+        for value in values:
+            yield value, np.zeros(DRAIN, int), np.full(DRAIN, shift), False, 0
+
+
+def sums_of(value, acc_bits, rng):
+    """Any k1, k2, k3 that give re = k1 - k3 and im = k1 + k2 modulo 2^acc_bits."""
+    k1 = rng.integers(*Format(acc_bits).limits, len(value), endpoint=True)
+    k2, k3 = value[:, 1] - k1, k1 - value[:, 0]
+    wrapped = (np.stack([k1, k2, k3], -1) + (1 << (acc_bits - 1))) % (1 << acc_bits) - (1 << (acc_bits - 1))
+    return [dict(zip(("k1", "k2", "k3"), row, strict=True)) for row in wrapped.tolist()]
+
+
+def run(simulate, loads, rows, acc_bits):
+    """Words (N, 2) of every load. Between loads the sums are garbage."""
+    dut, groups = Drain(rows, acc_bits), rows // DRAIN
+    rng = np.random.default_rng(99)
+    start = np.cumsum([0, *(groups + idle for *_, idle in loads)]).tolist()
+    at_load = dict(zip(start, loads, strict=False))
+    at_table = {s + dut.table_latency + j: (load, j) for s, load in at_load.items() for j in range(groups)}
+    at_output = {s + dut.latency + j for s in at_load for j in range(groups)}
+    found = []
+
+    async def testbench(ctx):
+        for now in range(start[-1] + dut.latency + 1):
+            load = at_load.get(now)
+            value = rng.integers(*Format(acc_bits).limits, (rows, 2)) if load is None else load[0]
+            ctx.set(dut.load, load is not None)
+            ctx.set(dut.sums, sums_of(value, acc_bits, rng))
+            if now in at_table:
+                (_, bias, shift, add_bias, _), j = at_table[now]
+                here = slice(DRAIN * j, DRAIN * (j + 1))
+                ctx.set(dut.bias, bias[here].tolist())
+                ctx.set(dut.shift, shift[here].tolist())
+                ctx.set(dut.add_bias, add_bias)
+            if now in at_output:
+                found.append([(ctx.get(word.re), ctx.get(word.im)) for word in dut.o_words])
+            await ctx.tick()
+
+    simulate(dut, testbench)
+    return np.array(found).reshape(len(loads), rows, 2)
+
+
+def expected(loads):
+    words = []
+    for value, bias, shift, add_bias, _ in loads:
+        acc = value + np.stack([bias * add_bias, 0 * bias], -1)
+        words.append(drain(acc, shift[:, None]))
+    return np.array(words)
+
+
+@pytest.mark.parametrize("rows, acc_bits", [(4, 34), (8, 48), (12, 27)])
+def test_random_sums(simulate, rows, acc_bits):
+    loads = list(random_loads(rows, 120, rows, acc_bits))
+    np.testing.assert_array_equal(run(simulate, loads, rows, acc_bits), expected(loads))
+
+
+@pytest.mark.parametrize("acc_bits", [30, 48])
+def test_ties_and_limits_at_every_shift(simulate, acc_bits):
+    loads = list(ties_and_limits(acc_bits))
+    np.testing.assert_array_equal(run(simulate, loads, DRAIN, acc_bits), expected(loads))
+
+
+def test_a_bias_beyond_the_accumulator_does_not_wrap(simulate):
+    acc_bits = 28
+    value = np.full((DRAIN, 2), Format(acc_bits).limits[1])
+    for limit in BIAS.limits:
+        loads = [(value, np.full(DRAIN, limit), np.full(DRAIN, 15), True, 0)]
+        np.testing.assert_array_equal(run(simulate, loads, DRAIN, acc_bits), expected(loads))
+
+
+@pytest.mark.slow
+def test_cost(synthesise):
+    """No DSP slice, no latch; two LUTs and two flip-flops per bit of a row."""
+    small, large = synthesise(Drain(4, 34)), synthesise(Drain(8, 34))
+    assert not any(name.startswith(("DSP", "LD", "RAM")) for name in large)
+    luts = [sum(n for name, n in cells.items() if name.startswith("LUT")) for cells in (small, large)]
+    assert luts[1] - luts[0] <= 4 * (4 * 34 + 4), (small, large)
+    assert large["FDRE"] - small["FDRE"] == 4 * 2 * 34
