@@ -50,9 +50,7 @@ def test_words_of_a_pass_end_once_each(kind):
 def test_maps_do_not_overlap_while_both_are_in_use():
     program = compile_program(random_artifact(lenet(), kind="dense"), AcceleratorConfig())
     for plan in program.layers:
-        used = [
-            range(m.base, m.base + program.config.batch * m.lines) for m in (plan.source, plan.dest)
-        ]
+        used = [range(m.base, m.base + program.config.batch * m.lines) for m in (plan.source, plan.dest)]
         assert used[0].stop <= used[1].start or used[1].stop <= used[0].start
         assert max(u.stop for u in used) <= program.memory_lines
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hw.config import BANKS
 from hw.schedule import lower_bound, per_bank, shared
 
-masks = st.tuples(
-    st.integers(1, 12), st.integers(1, 40), st.floats(0, 1), st.integers(0, 2**32 - 1)
-).map(lambda a: np.random.default_rng(a[3]).random((a[0], a[1])) < a[2])
+masks = st.tuples(st.integers(1, 12), st.integers(1, 40), st.floats(0, 1), st.integers(0, 2**32 - 1)).map(
+    lambda a: np.random.default_rng(a[3]).random((a[0], a[1])) < a[2]
+)
 
 
 @pytest.mark.parametrize("pack", [shared, per_bank])

@@ -1,0 +1,176 @@
+"""A whole network in integers: what the accelerator answers, with every intermediate on request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.artifact import Artifact, LayerWeights
+from hw.errors import DataError
+from hw.formats import PIXEL_BITS, Format
+from hw.network import Conv, Dense, Network, Shape
+from hw.words import TILE, WORDS
+from sim.model import drain, fetch, fft, ifft, mac, post
+
+BLOCK_BYTES = 1 << 28
+"""Images go through the layers in blocks whose largest feature map takes at most this much memory."""
+
+CHUNK_WORDS = 1 << 18
+"""Output words in flight within a layer: enough for numpy, few enough for a processor cache."""
+
+Pixels = NDArray[Any]
+"""uint8 (images, behind ReLU), int8, or int32 for class scores."""
+
+Planes = tuple[NDArray[np.int32], NDArray[np.int32], Pixels]
+"""What a layer makes of some tiles: words X (32, 2, in, column, image), words Y, pixels."""
+
+Progress = Callable[[int, int], None]
+"""Called with (work done, work in all), in images times layers."""
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What passes through one layer, for comparison with the gateware.
+
+    spectra: (image, tile row, tile column, in, 32, 2) words X behind the forward transform; in dot
+        mode the raw pixels, on a grid of 1×1.
+    drained: (image, tile row, tile column, out, 32, 2) words Y behind the drain.
+    output: (image, c, h, w) pixels; of a last fully connected layer the scores (image, classes).
+    """
+
+    spectra: NDArray[np.int32]
+    drained: NDArray[np.int32]
+    output: Pixels
+
+
+def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None) -> Pixels:
+    """The accelerator's answer to ``images``, (n, c, h, w) or (n, h, w) for one channel, integers 0..255.
+
+    Returns int32 class scores (n, classes), or the last feature map (n, c, h, w) of a network that
+    ends in a convolution: uint8 with ReLU, int8 without.
+    Raises :class:`~hw.errors.DataError` for images of the wrong shape, type or range.
+    """
+    network, images = artifact.network, checked(images, artifact.network)
+    block = max(1, BLOCK_BYTES // max(c * h * w for c, h, w in network.shapes))
+    total, done = len(images) * len(network.layers), 0
+    answers = []
+    for start in range(0, len(images), block):
+        maps = images[start : start + block].transpose(1, 2, 3, 0)
+        for engine in engines(artifact):
+            parts = []
+            for first in range(0, maps.shape[3], engine.chunk):
+                part = np.ascontiguousarray(maps[..., first : first + engine.chunk])
+                parts.append(engine.stitch([pixels for _, _, pixels in engine.tile_rows(part)]))
+                done += part.shape[3]
+                if progress:
+                    progress(done, total)
+            maps = np.concatenate(parts, axis=-1)
+        answers.append(np.moveaxis(maps, -1, 0))
+    return np.ascontiguousarray(np.concatenate(answers))
+
+
+def trace(artifact: Artifact, images: Pixels) -> dict[str, LayerTrace]:
+    """:func:`run` with every intermediate, per layer name. Holds all of them at once: keep images few."""
+    maps = checked(images, artifact.network).transpose(1, 2, 3, 0)
+    out = {}
+    for engine in engines(artifact):
+        spectra, drained, pixels = zip(*engine.tile_rows(maps), strict=True)
+        maps = engine.stitch(list(pixels))
+        # stacked: (tile row, 32, 2, channel, tile column, image)
+        x, y = (np.stack(words).transpose(5, 0, 4, 3, 1, 2) for words in (spectra, drained))
+        out[engine.layer.name] = LayerTrace(x, y, np.moveaxis(maps, -1, 0))
+    return out
+
+
+def checked(images: Pixels, network: Network) -> Pixels:
+    """Images as uint8 (n, c, h, w), or :class:`~hw.errors.DataError`."""
+    images = np.asarray(images)
+    c, h, w = network.input
+    if images.ndim == 3 and c == 1:
+        images = images[:, None]
+    if images.ndim != 4 or images.shape[1:] != network.input:
+        raise DataError(
+            f"images of shape {images.shape} do not fit network {network.name!r}: it takes (n, {c}, {h}, {w})"
+        )
+    if len(images) == 0:
+        raise DataError("there are no images to run: the first axis has length 0")
+    if not np.issubdtype(images.dtype, np.integer):
+        raise DataError(f"images are {images.dtype}, pixels must be integers 0..255: scale and cast to uint8")
+    if images.dtype != np.uint8 and not Format(PIXEL_BITS, signed=False).holds(images):
+        raise DataError(f"pixels must be 0..255, these reach from {images.min()} to {images.max()}")
+    return images.astype(np.uint8, copy=False)
+
+
+def engines(artifact: Artifact) -> Iterator[ConvEngine | DenseEngine]:
+    """One engine per layer, each made when its turn comes (its matrices may be large)."""
+    network = artifact.network
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
+        weights = artifact.layers[layer.name]
+        if isinstance(layer, Conv):
+            yield ConvEngine(layer, weights, shape)
+        else:
+            yield DenseEngine(layer, weights, last=layer is network.layers[-1])
+
+
+class ConvEngine:
+    """Runs one convolution on maps (in, h, w, image)."""
+
+    def __init__(self, layer: Conv, weights: LayerWeights, shape: Shape) -> None:
+        self.layer, self.weights = layer, weights
+        self.grid = layer.tiles(shape)
+        self.output = layer.output(shape)
+        self.matrices = mac.spectral_matrices(weights.weight)
+        self.chunk = max(1, CHUNK_WORDS // (WORDS * layer.out_channels * self.grid[1]))
+
+    def tile_rows(self, maps: Pixels) -> Iterator[Planes]:
+        """Tile row after tile row; pixels as (y, x, out, column, image), pooled."""
+        padded = fetch.pad(maps, self.layer)
+        for row in range(self.grid[0]):
+            x = fft.words(fetch.windows(padded, self.layer, row))
+            sums = mac.spectral_sums(self.matrices, x)
+            drain.add_bias(sums, self.weights.bias)
+            y = drain.drain(sums, self.weights.shift[:, None, None])
+            pixels = post.requantise(ifft.tile(y, self.layer.stride), self.layer.relu)
+            yield x, y, post.pool(pixels, self.layer.pool)
+
+    def stitch(self, rows: list[Pixels]) -> Pixels:
+        """Tiles side by side: the map (out, h, w, image) from the pixels of every tile row."""
+        side, _, out, columns, images = rows[0].shape
+        bands = [tiles.transpose(2, 0, 3, 1, 4).reshape(out, side, columns * side, images) for tiles in rows]
+        _, h, w = self.output
+        return np.concatenate(bands, axis=1)[:, :h, :w]
+
+
+class DenseEngine:
+    """Runs one fully connected layer on maps (in, h, w, image)."""
+
+    chunk = 256
+
+    def __init__(self, layer: Dense, weights: LayerWeights, *, last: bool) -> None:
+        self.layer, self.weights, self.last = layer, weights, last
+        self.matrix = mac.dot_matrix(weights.weight)
+
+    def tile_rows(self, maps: Pixels) -> Iterator[Planes]:
+        """One row of one window; the last layer's pixels are the drained sums themselves."""
+        x = fetch.dot_words(maps)
+        y = np.zeros((WORDS, 2, self.layer.out_features, 1, maps.shape[3]), dtype=np.int32)
+        sums = mac.dot_sums(self.matrix, x) + self.weights.bias[:, None]
+        y[0, 0, :, 0] = drain.drain(sums, self.weights.shift[:, None])
+        # All 64 outputs of the inverse transform equal word 0 when the other words are zero.
+        pixels = y[0, 0, :, 0] if self.last else post.requantise(y[0, 0, :, 0], self.layer.relu)
+        yield x[:, :, :, None].astype(np.int32), y, pixels
+
+    def stitch(self, rows: list[Pixels]) -> Pixels:
+        """Outputs laid out as 8×8 channels (``hw.network.Dense``); class scores stay (classes, image)."""
+        (pixels,) = rows
+        if self.last:
+            return pixels
+        features, images = pixels.shape
+        channels = -(-features // TILE**2)
+        out = np.zeros((channels * TILE**2, images), dtype=pixels.dtype)
+        out[:features] = pixels
+        return out.reshape(channels, TILE, TILE, images)

@@ -1,0 +1,44 @@
+"""Windows of a feature map: the tile grid of overlap-save.
+
+Feature maps are (channel, y, x, image): the image last, so that a window row is contiguous over a batch.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.network import Conv
+from hw.words import TILE
+
+Map = NDArray[np.integer]
+"""Pixels (c, h, w, image), uint8 or int8."""
+
+
+def pad(maps: Map, layer: Conv) -> Map:
+    """Zero padding before, and behind as much as the last tiles reach; cut where no tile looks.
+
+    Returns (c, (rows-1)·S + 8, (columns-1)·S + 8, image) for a grid of rows × columns tiles.
+    """
+    c, h, w, images = maps.shape
+    grid = layer.tiles((c, h, w))
+    out = np.zeros((c, *((g - 1) * layer.stride + TILE for g in grid), images), dtype=maps.dtype)
+    k = layer.padding
+    inside = out[:, k:, k:]
+    height, width = min(h, inside.shape[1]), min(w, inside.shape[2])
+    inside[:, :height, :width] = maps[:, :height, :width]
+    return out
+
+
+def windows(padded: Map, layer: Conv, row: int) -> NDArray[np.int32]:
+    """The windows of tile row ``row``, as planes (8 y, 8 x, c, tile column, image)."""
+    s = layer.stride
+    line = padded[:, row * s : row * s + TILE]
+    tiles = np.lib.stride_tricks.sliding_window_view(line, TILE, axis=2)[:, :, ::s]
+    return np.ascontiguousarray(tiles.transpose(1, 4, 0, 2, 3), dtype=np.int32)
+
+
+def dot_words(maps: Map) -> Map:
+    """Dot mode: raw pixels as words (32, 2, c, image); maps up to 8×8, the rest of the window is zero."""
+    c, h, w, images = maps.shape
+    window = np.zeros((TILE, TILE, c, images), dtype=maps.dtype)
+    window[:h, :w] = maps.transpose(1, 2, 0, 3)
+    return window.reshape(TILE * TILE // 2, 2, c, images)

@@ -1,0 +1,123 @@
+"""Float truth: the same network in real arithmetic, with exact FFTs.
+
+The integer weights are taken as exact numbers. Nothing is rounded in or between the transforms; the
+two saturations (18-bit words, 8-bit pixels) stay, being part of the function the network was trained
+for. With ``rounded=True`` a layer's pixels are rounded as the hardware does, so that one layer's error
+can be looked at alone. ``tests/sim/test_reference.py`` bounds the integer model against this.
+
+All arrays are float64, feature maps (image, channel, y, x).
+"""
+
+from typing import Any
+
+import numpy as np
+import pyfftw.interfaces.numpy_fft as fftw
+from numpy.typing import NDArray
+
+from hw.artifact import Artifact, LayerWeights
+from hw.formats import POST_SHIFT, PRODUCT_SUM, SPECTRUM_FRACTION, activation_format
+from hw.network import Conv, Dense
+from hw.words import DUAL_REAL, TILE, pack, unpack
+
+Array = NDArray[np.float64]
+
+
+def forward(pixels: NDArray[Any]) -> Array:
+    """Spectrum words (..., 32, 2) of tiles (..., 8, 8), in units of the integer X (2 per pixel)."""
+    return np.asarray(2.0**SPECTRUM_FRACTION * pack(fftw.fft2(pixels.astype(float))), dtype=float)
+
+
+def inverse(words: NDArray[Any]) -> Array:
+    """Outputs (..., 8, 8) of words (..., 32, 2), in units of the integer inverse transform."""
+    return np.asarray(TILE**2 * fftw.ifft2(unpack(words.astype(float))).real)
+
+
+def weight_words(kernel: Array) -> Array:
+    """Weight words (out, in, 32, 2) of spatial kernels (out, in, k, k): conj(FFT2(zero-padded))."""
+    k = kernel.shape[-1]
+    tile = np.zeros((*kernel.shape[:2], TILE, TILE))
+    tile[..., :k, :k] = kernel
+    return np.asarray(pack(fftw.fft2(tile).conj()), dtype=float)
+
+
+def products(spectra: Array, weight: NDArray[Any]) -> Array:
+    """Word products summed over input channels.
+
+    ``spectra`` (..., in, 32, 2) and ``weight`` (out, in, 32, 2) give (..., out, 32, 2).
+    """
+    weight = weight.astype(float)
+    x, w = (a[..., 0] + 1j * a[..., 1] for a in (spectra, weight))
+    total = np.einsum("...cb,ocb->...ob", x, w)
+    out = np.stack((total.real, total.imag), axis=-1)
+    dual = list(DUAL_REAL)
+    out[..., dual, :] = np.einsum("...cbp,ocbp->...obp", spectra[..., dual, :], weight[:, :, dual])
+    return out
+
+
+def conv(
+    maps: Array, layer: Conv, weight: NDArray[Any], bias: NDArray[Any], shift: NDArray[Any]
+) -> tuple[Array, Array]:
+    """One convolution, up to and without post-processing.
+
+    Parameters: ``maps`` (n, in, h, w); ``weight`` (out, in, 32, 2), ``bias`` and ``shift`` (out,) in the
+    units of the artifact, not necessarily integers.
+    Returns drained words (n, tile row, tile column, out, 32, 2), saturated, and the outputs of the
+    inverse transform in pixels, stitched and cut: (n, out, h', w') before pooling.
+    """
+    n, _, h, w = maps.shape
+    s, k = layer.stride, layer.padding
+    rows, columns = layer.tiles((layer.in_channels, h, w))
+    padded = np.pad(maps, ((0, 0), (0, 0), (k, k + TILE), (k, k + TILE)))
+    tiles = np.stack(
+        [
+            np.stack([padded[:, :, s * i :, s * j :][:, :, :TILE, :TILE] for j in range(columns)], axis=1)
+            for i in range(rows)
+        ],
+        axis=1,
+    )  # (n, row, column, in, 8, 8)
+    sums = products(forward(tiles), weight)
+    sums[..., 0, 0] += bias
+    drained = np.clip(sums / 2.0 ** shift.astype(float)[:, None, None], *PRODUCT_SUM.limits)
+    pixels = inverse(drained)[..., :s, :s] / 2.0**POST_SHIFT
+    stitched = pixels.transpose(0, 3, 1, 4, 2, 5).reshape(n, layer.out_channels, rows * s, columns * s)
+    _, oh, ow = layer.output((layer.in_channels, h, w))
+    return drained, stitched[:, :, : oh * layer.pool, : ow * layer.pool]
+
+
+def dense(maps: Array, layer: Dense, weights: LayerWeights) -> Array:
+    """One fully connected layer: class scores (n, out), saturated to 18 bits, before post-processing."""
+    index = layer.word_index((maps.shape[1], maps.shape[2], maps.shape[3]))
+    matrix = weights.weight.astype(float)[:, *index]  # (out, feature)
+    features = maps.reshape(len(maps), -1)[:, : layer.in_features]
+    sums = features @ matrix.T + weights.bias
+    return np.asarray(np.clip(sums / 2.0 ** weights.shift.astype(float), *PRODUCT_SUM.limits))
+
+
+def post(outputs: Array, relu: bool, pool: int = 1, *, rounded: bool = False) -> Array:
+    """Saturation to pixels (which is ReLU at its lower end), and the 2×2 maximum of (..., h, w)."""
+    levels = np.floor(outputs + 0.5) if rounded else outputs
+    pixels: Array = np.clip(levels, *activation_format(relu).limits)
+    if pool == 1:
+        return pixels
+    *lead, h, w = pixels.shape
+    return np.asarray(pixels.reshape(*lead, h // 2, 2, w // 2, 2).max(axis=(-3, -1)))
+
+
+def run(artifact: Artifact, images: NDArray[Any], *, rounded: bool = False) -> Array:
+    """Class scores (n, classes), or the last feature map, in the units of :func:`sim.model.run`."""
+    network = artifact.network
+    maps = images.astype(float).reshape(len(images), *network.input)
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
+        weights = artifact.layers[layer.name]
+        if isinstance(layer, Conv):
+            _, outputs = conv(maps, layer, weights.weight, weights.bias, weights.shift)
+            maps = post(outputs, layer.relu, layer.pool, rounded=rounded)
+            continue
+        scores = dense(maps, layer, weights)
+        if layer is network.layers[-1]:
+            return scores
+        c, h, w = layer.output(shape)
+        maps = np.zeros((len(images), c * h * w))
+        maps[:, : layer.out_features] = post(scores / 2.0**POST_SHIFT, layer.relu, rounded=rounded)
+        maps = maps.reshape(len(images), c, h, w)
+    return maps

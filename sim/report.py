@@ -1,0 +1,197 @@
+"""One report per model and design: assembled from what every stage left in its files.
+
+``report.json`` is for programs, ``report.md`` one page for people. A stage that has not run is absent
+from the first and named, with its command, in the second.
+
+Figures
+    *op_per_dsp_cycle*: dense-equivalent operations (two per multiply-add of the network as spatial
+    convolutions) of a full batch, over every DSP slice of the design times the clocks of that run.
+    *occupancy*: ``steps`` is the share of a run's clocks in which the array executed a step,
+    ``multipliers`` the share of row slots in these steps that hold a non-zero weight, ``lanes`` the
+    share of lanes that hold a tile.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw import results
+from hw.artifact import Artifact, load
+from hw.design import DesignInfo
+from hw.errors import DigestMismatch
+from hw.network import Conv, Layer, Shape
+from hw.program import LayerPlan, Program, compile_program
+from hw.words import WORDS
+from sim.verify import Verification
+
+COUNTED = ("dsp", "bram36", "uram", "lut", "ff")
+"""Resources, by the names that estimates and synthesis use."""
+
+ACCURACY_NAME = "accuracy.json"
+"""Beside ``model.npz``: accuracies in percent and the artifact they belong to."""
+
+
+def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, Any]:
+    """The report on ``folder/model.npz`` and the design in ``design`` (by default ``folder/design``).
+
+    Writes nothing. Raises ``ArtifactError`` without a model, ``DigestMismatch`` when the design has other
+    weights than the model.
+    """
+    folder = Path(folder)
+    design = Path(design) if design else folder / "design"
+    artifact = load(folder / "model.npz")
+    report: dict[str, Any] = {
+        "network": artifact.network.name,
+        "digest": artifact.digest,
+        "operations": artifact.network.operations,
+        "accuracy": accuracy(folder, artifact),
+        "storage": storage(artifact),
+        "sparsity": sparsity(artifact),
+    }
+    if (design / "design.json").exists():
+        report |= _design(design, artifact)
+    return report
+
+
+def write(report: dict[str, Any], folder: Path | str) -> None:
+    """Write ``report.json`` and ``report.md`` into ``folder``."""
+    from sim.report_page import markdown
+
+    folder = Path(folder)
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (folder / "report.md").write_text(markdown(report), encoding="utf-8")
+
+
+def accuracy(folder: Path, artifact: Artifact) -> dict[str, float]:
+    """Accuracies in percent: from training, and of the integer model where it was measured."""
+    found = {k: v for k, v in artifact.provenance.get("accuracy", {}).items() if v is not None}
+    try:
+        measured = json.loads((folder / ACCURACY_NAME).read_text())
+    except (OSError, ValueError):
+        return found
+    if measured.pop("digest", None) == artifact.digest:
+        found |= measured
+    return found
+
+
+def sparsity(artifact: Artifact) -> dict[str, dict[str, Any]]:
+    """Per layer: the constraint and the share of words kept, in percent."""
+    out = {}
+    for layer, shape in zip(artifact.network.layers, artifact.network.shapes, strict=False):
+        kind = artifact.sparsity[layer.name].kind if layer.name in artifact.sparsity else "dense"
+        kept = int(artifact.layers[layer.name].mask.sum())
+        out[layer.name] = {"kind": kind, "kept": round(100 * kept / _words(layer, shape), 2)}
+    return out
+
+
+def storage(artifact: Artifact) -> dict[str, int]:
+    """Words of the whole network, those kept, and bytes of their weights.
+
+    ``spatial_bytes``: the unpruned network's weights in space, one byte each. A design adds
+    ``step_bytes``: its weight memory, with selects, addresses and flags.
+    """
+    layers = list(zip(artifact.network.layers, artifact.network.shapes, strict=False))
+    kept = sum(int(artifact.layers[layer.name].mask.sum()) for layer, _ in layers)
+    return {
+        "words": sum(_words(layer, shape) for layer, shape in layers),
+        "kept_words": kept,
+        "weight_bytes": kept * 2 * artifact.weight_bits // 8,
+        "spatial_bytes": sum(_spatial_weights(layer) for layer, _ in layers),
+    }
+
+
+def _words(layer: Layer, shape: Shape) -> int:
+    """Words that can hold a weight (in a fully connected layer: that hold an input feature)."""
+    if isinstance(layer, Conv):
+        return layer.out_channels * layer.in_channels * WORDS
+    channel, word, _ = layer.word_index(shape)
+    return layer.out_features * len(set(zip(channel, word, strict=True)))
+
+
+def _spatial_weights(layer: Layer) -> int:
+    if isinstance(layer, Conv):
+        return layer.out_channels * layer.in_channels * layer.kernel**2
+    return layer.out_features * layer.in_features
+
+
+def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
+    info = DesignInfo.load(folder)
+    if info.digest != artifact.digest:
+        raise DigestMismatch(
+            f"{folder} was generated from artifact {info.digest[:8]}…, the model is {artifact.digest[:8]}…: "
+            "run 'spec2 generate' again"
+        )
+    program = compile_program(artifact, info.config)
+    report = {"config": info.to_json()["config"], "resources": resources(folder, info)}
+    report["storage"] = storage(artifact) | {"step_bytes": -(-info.estimates["weight_bits"] // 8)}
+    result = Verification.load(folder)
+    if result is None:
+        return report
+    dsps, run = report["resources"]["dsp_total"], result.batch
+    work = artifact.network.operations * info.config.batch
+    return report | {
+        "verified": {
+            "images": result.images,
+            "mismatches": result.mismatches,
+            "first_mismatch": result.first_mismatch,
+            "stalls": result.stalls,
+            "correct": result.correct,
+        },
+        "cycles": cycles(result, info),
+        "op_per_dsp_cycle": round(work / (dsps * run.cycles), 4),
+        "occupancy": occupancy(program, result),
+    }
+
+
+def resources(folder: Path, info: DesignInfo) -> dict[str, Any]:
+    """DSP slices of the array and of the whole design (as synthesised where that has been done)."""
+    estimate = {name: info.estimates[name] for name in COUNTED if name in info.estimates}
+    found = {
+        "dsp_mac": info.config.mac_dsps,
+        "dsp_total": info.estimates["dsp_total"],
+        "estimate": {"dsp": info.estimates["dsp_total"], **estimate},
+    }
+    measured = results.load(folder, results.SYNTHESIS)
+    if measured:
+        found["dsp_total"] = measured["dsp"]
+        found["synthesis"] = {name: measured[name] for name in COUNTED}
+    return found
+
+
+def cycles(result: Verification, info: DesignInfo) -> dict[str, Any]:
+    """Clocks of a run of one image, of a full batch, and of every layer of both."""
+    layers = zip(result.single.layers, result.batch.layers, strict=True)
+    return {
+        "per_image": result.single.cycles,
+        "batch": result.batch.cycles,
+        "images_per_batch": info.config.batch,
+        "estimate": info.estimates.get("cycles"),
+        "layers": {
+            one.name: {"per_image": one.cycles, "batch": all_.cycles, "steps": all_.steps}
+            for one, all_ in layers
+        },
+    }
+
+
+def occupancy(program: Program, result: Verification) -> dict[str, float]:
+    """Shares of a full batch's run, 0..1; see the head of this module."""
+    run = result.batch
+    steps = np.array([layer.steps for layer in run.layers], dtype=float)
+    weight = steps / max(1.0, steps.sum())
+    multipliers = np.array([plan.steps.occupancy for plan in program.layers])
+    lanes = np.array([lane_share(plan, program.config.lanes) for plan in program.layers])
+    return {
+        "steps": round(run.mac_steps / run.cycles, 4),
+        "multipliers": round(float(weight @ multipliers), 4),
+        "lanes": round(float(weight @ lanes), 4),
+    }
+
+
+def lane_share(plan: LayerPlan, lanes: int) -> float:
+    """Share of the lanes that hold a tile, over all tile groups of a layer."""
+    tiles = plan.tile_rows * plan.tile_columns
+    return tiles / (plan.group_rows * plan.group_columns * lanes)

@@ -1,0 +1,120 @@
+"""Run images through the generated Verilog: the same driver as on a board, a simulator in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.counters import Counters
+from hw.design import DesignInfo
+from hw.errors import ArtifactError, ConfigError, ToolFailed
+from hw.frames import check_images
+from sim.bench.job import VARIABLE, Answer, Job
+from sim.cosim import run_module
+from sim.verilate import Simulator, verilate
+
+STANDARD_PORTS = ("clk", "rst", "s_axil_*", "s_axis_*", "m_axis_*")
+"""Ports of every accelerator."""
+
+STALL_FACTOR = 20
+"""How much longer than estimated a run may take when every channel is paused half of the time."""
+
+
+@dataclass(frozen=True)
+class SimBuild:
+    """The simulator of the design in ``design_dir``."""
+
+    design_dir: Path
+    info: DesignInfo
+    simulator: Simulator
+
+
+@dataclass(frozen=True)
+class RtlResult:
+    """What came out of the Verilog.
+
+    scores: class scores (n, classes) or feature maps (n, c, h, w), int32.
+    counters: one per run. cycles: busy clocks of all runs. clocks: simulated ones in all, host included.
+    """
+
+    scores: NDArray[np.int32]
+    counters: tuple[Counters, ...]
+    cycles: int
+    clocks: int
+
+
+def build(
+    design_dir: Path | str, *, build_dir: Path | None = None, threads: int = 1, waves: bool = False
+) -> SimBuild:
+    """Make the simulator of a design, or take the one made before from the same Verilog.
+
+    build_dir: where it is kept, by default ``sim_build`` in the design's folder. threads: of the
+    simulator. waves: record all signals (slow, large).
+    Raises ``ArtifactError`` without a design, ``ToolNotFound`` and ``ToolFailed`` as from ``verilate``.
+    """
+    folder = Path(design_dir)
+    info = DesignInfo.load(folder)
+    for name in info.files:
+        if not (folder / name).exists():
+            raise ArtifactError(f"the design in {folder} has no file {name!r}: generate it again")
+    place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
+    ports = tuple(info.ports) or STANDARD_PORTS
+    source = folder / info.files[0]
+    return SimBuild(folder, info, verilate(source, info.top, ports, place, threads=threads, waves=waves))
+
+
+def simulate(
+    design_dir: Path | str,
+    images: NDArray[np.uint8],
+    *,
+    batch: int = 0,
+    stalls: bool = False,
+    seed: int = 0,
+    reset_midway: bool = False,
+    timeout: int = 0,
+    wall_seconds: float = 0,
+    waves: bool = False,
+    threads: int = 1,
+    build_dir: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> RtlResult:
+    """Run ``images`` (n, c, h, w), or (n, h, w) for one channel, through the design's Verilog.
+
+    batch: images per run, 0 for as many as the accelerator takes. stalls: pause every channel of every
+    port at random. seed: of the stalls. reset_midway: interrupt a run with a reset first; the
+    results must not change. timeout: clocks to wait for a run's results, 0 to derive it from the
+    design's estimate. wall_seconds: end the simulator after that time, 0 for never. waves: record
+    ``waves.fst`` beside the log. progress: called with (images done, images in all) after each run.
+
+    Raises ``DataError`` for images or a batch that do not fit, ``LinkError`` when the accelerator does
+    not answer, ``DigestMismatch`` when it holds other weights, and what :func:`build` raises.
+    """
+    if threads < 1:
+        raise ConfigError(f"threads must be at least 1, not {threads}")
+    made = build(design_dir, build_dir=build_dir, threads=threads, waves=waves)
+    images = check_images(images, made.info.network.input)
+    if not timeout and stalls:
+        timeout = STALL_FACTOR * int(made.info.estimates.get("cycles", 0))
+    run_dir = made.simulator.executable.parent / "run"
+    run_dir.mkdir(exist_ok=True)
+    size = batch or made.info.config.batch
+    Job(made.info, images, size, stalls, seed, reset_midway, timeout).save(run_dir)
+    log = run_module(
+        made.simulator,
+        "sim.bench.session",
+        run_dir,
+        work_dir=made.design_dir,
+        environment={VARIABLE: str(run_dir)},
+        seed=seed,
+        wall_seconds=wall_seconds,
+        progress=progress,
+    )
+    if not (run_dir / "answer.npz").exists():
+        raise ToolFailed(f"the simulation ended without an answer: see {log}")
+    answer = Answer.load(run_dir)
+    cycles = sum(counters.cycles for counters in answer.counters)
+    return RtlResult(answer.scores, answer.counters, cycles, answer.clocks)

