@@ -31,10 +31,13 @@ from numpy.typing import NDArray
 
 from hw.errors import ArtifactError, DigestMismatch, Spec2Error
 from hw.formats import BIAS, MAX_DRAIN_SHIFT, Format
-from hw.network import Conv, Dense, Layer, Network
+from hw.network import Conv, Dense, Layer, Network, Shape
 from hw.words import WORDS
 
 SCHEMA = 1
+
+MIN_WEIGHT_BITS, MAX_WEIGHT_BITS = 2, 16
+"""Width of each part of a weight word; files store 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +84,27 @@ class Artifact:
     """Where it comes from: seed, data set, accuracies (percent), versions. Plain JSON."""
 
     def __post_init__(self) -> None:
+        if not MIN_WEIGHT_BITS <= self.weight_bits <= MAX_WEIGHT_BITS:
+            raise ArtifactError(
+                f"weight_bits must be {MIN_WEIGHT_BITS}..{MAX_WEIGHT_BITS}, not {self.weight_bits}"
+            )
         for layer, shape in zip(self.network.layers, self.network.shapes, strict=False):
             if layer.name not in self.layers:
                 raise ArtifactError(f"layer {layer.name!r} has no weights in the artifact")
-            self._check(layer, self.layers[layer.name], layer.weight_shape(shape))
+            self._check(layer, self.layers[layer.name], shape)
 
-    def _check(self, layer: Layer, w: LayerWeights, shape: tuple[int, ...]) -> None:
-        name = layer.name
+    def _check(self, layer: Layer, w: LayerWeights, shape_in: Shape) -> None:
+        name, shape = layer.name, layer.weight_shape(shape_in)
         if w.weight.shape != shape:
             raise ArtifactError(f"{name}.weight is {w.weight.shape}, the network needs {shape}")
         for what, array in (("bias", w.bias), ("shift", w.shift)):
             if array.shape != shape[:1]:
                 raise ArtifactError(f"{name}.{what} is {array.shape}, the network needs {shape[:1]}")
+        for what, dtype in (("weight", w.weight.dtype), ("bias", w.bias.dtype), ("shift", w.shift.dtype)):
+            if not np.issubdtype(dtype, np.integer):
+                raise ArtifactError(f"{name}.{what} holds {dtype}, not integers: quantise it first")
+        if isinstance(layer, Dense):
+            self._check_unused_words(layer, w, shape_in)
         if not Format(self.weight_bits).holds(w.weight):
             raise ArtifactError(
                 f"{name}.weight reaches {int(np.abs(w.weight).max())}, more than "
@@ -100,10 +112,19 @@ class Artifact:
             )
         if not BIAS.holds(w.bias):
             raise ArtifactError(f"{name}.bias exceeds {BIAS.bits} bits: check the weight scales")
-        if w.shift.max() > MAX_DRAIN_SHIFT:
+        if w.shift.min() < 0 or w.shift.max() > MAX_DRAIN_SHIFT:
             raise ArtifactError(
-                f"{name}.shift is {int(w.shift.max())}, the drain shifts by at most {MAX_DRAIN_SHIFT}"
+                f"{name}.shift is {int(w.shift.min())}..{int(w.shift.max())}, "
+                f"the drain shifts by 0..{MAX_DRAIN_SHIFT}"
             )
+
+    @staticmethod
+    def _check_unused_words(layer: Dense, w: LayerWeights, shape: Shape) -> None:
+        """Words without an input feature are never loaded: the array would multiply what is left there."""
+        used = np.zeros(w.weight.shape[1:], dtype=bool)
+        used[layer.word_index(shape)] = True
+        if np.any(w.weight[:, ~used]):
+            raise ArtifactError(f"{layer.name}.weight is not zero where the layer has no input feature")
 
     @property
     def digest(self) -> str:
@@ -145,6 +166,8 @@ class Artifact:
                 np.savez_compressed(file, allow_pickle=False, header=blob, **arrays)
             part.replace(path)
         except OSError as error:
+            if part.is_file():
+                part.unlink()
             raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
         return str(header["digest"])
 
@@ -157,7 +180,7 @@ def load(path: Path | str) -> Artifact:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             header = json.loads(bytes(file["header"]))
             arrays = {k: file[k] for k in file.files if k != "header"}
     except FileNotFoundError:

@@ -1,0 +1,37 @@
+"""The offline half: learn a pruned spectral network and turn it into the integers the hardware sees.
+
+Everything here imports torch, except :mod:`pruning.data` (numpy only) and this file itself, whose
+names are loaded on first use::
+
+    model = Chain(network)                                   # models.py: any hw.network.Network
+    admm = prune_(model, network, AdmmConfig(...))           # admm.py: your own training loop follows
+    loss = cross_entropy(model(x), y) + admm.penalty()
+    admm.finalise()                                          # masks are held exactly from here on
+    quantise_(model, network, images)                        # quantise.py: the integer mirror
+    artifact = to_artifact(model, network, ...)              # export.py: model.npz
+
+:func:`pruning.recipe.run` does all of it for LeNet on MNIST.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "AdmmConfig": "admm",
+    "Admm": "admm",
+    "Chain": "models",
+    "MaskedLinear": "linear",
+    "SpectralConv2d": "spectral",
+    "prune_": "admm",
+    "quantise_": "quantise",
+    "summary": "steps",
+    "to_artifact": "export",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"pruning.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'pruning' has no attribute {name!r}")

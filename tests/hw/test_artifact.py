@@ -252,7 +252,7 @@ def test_a_signed_file_with_wrong_content_is_refused(changes, message, saved, tm
         ("weight", np.full((1, 1, 32, 2), 128), "conv.weight reaches 128, more than 8 signed bits"),
         ("weight", np.full((1, 1, 32, 2), -129), "conv.weight reaches 129"),
         ("bias", np.array([1 << 31]), "conv.bias exceeds 32 bits"),
-        ("shift", np.array([32], np.uint8), "conv.shift is 32, the drain shifts by at most 31"),
+        ("shift", np.array([32], np.uint8), "conv.shift is 32..32, the drain shifts by 0..31"),
         ("shift", np.array([1, 1], np.uint8), r"conv.shift is \(2,\)"),
     ],
 )
