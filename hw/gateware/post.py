@@ -31,6 +31,8 @@ class Post(wiring.Component):
     ``pool``) are undefined. ``relu`` and ``pool`` stay constant while a tile is in flight.
     ``raw`` is pixel (0, 0) of the tile as it came in, valid with the tile's first output row.
 
+    Cost (Yosys 0.66, 8 columns): 400 LUT, 435 FF, no DSP slice.
+
     Parameters: ``columns``: most pixels needed of a row, 1 to 8. No back pressure.
     """
 

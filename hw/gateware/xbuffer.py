@@ -22,9 +22,9 @@ SUB_BANKS = WORDS // CLOCKS_PER_TILE
 class XBuffer(wiring.Component):
     """Two halves of ``groups`` × 8 channels, 32 words each, for one lane.
 
-    Memory: 8 banks of 16·groups (groups rounded up to a power of two) × 128 bit, one write and one
-    read port: RAMB36 above 128 deep (from 16 groups on; 4 per bank at 64 groups, 512 channels), else
-    LUTRAM.
+    Memory: 8 banks of 16·groups (groups rounded up to a power of two) × 128 bit, one write and one read
+    port. They should become LUTRAM up to 4 groups (43 RAM64M per bank), above that 2 RAMB36 per bank
+    up to 32 groups (256 channels) and 4 at 64; so Yosys 0.66 maps them. Beside them 330 LUT.
 
     Write: ``w_words`` are words 4·``w_t`` to 4·``w_t`` + 3 of channel 8·``w_group`` + ``w_bank``. With
     ``w_swap`` the dual-real words are stored with their parts exchanged (see the modes of

@@ -19,9 +19,10 @@ from hw.words import WORDS
 class YBuffer(wiring.Component):
     """Two halves of ``rows`` × 32 words, for one lane.
 
-    Memory: 4 sub-banks of 16·rows (rounded up to a power of two) × 36 bit, one write and one read port:
-    a RAMB18 each up to 32 rows, a RAMB36 at 64, LUTRAM for the smallest arrays. All sub-banks are read
-    at one address (half, row, t); their write addresses differ in the row within the group.
+    Memory: 4 sub-banks of 16·rows (rounded up to a power of two) × 36 bit, one write and one read port.
+    They should become a RAMB18 each up to 32 rows, a RAMB36 at 64, LUTRAM at 4; so Yosys maps them.
+    Beside them 300 LUT. All sub-banks are read at one address (half, row, t); their write addresses
+    differ in the row within the group.
 
     Write: ``w_words`` are word ``w_word`` of rows 4·``w_group`` to 4·``w_group`` + 3.
     Read: ``words`` are words 4·``r_t`` to 4·``r_t`` + 3 of row ``r_row``. With ``dot`` only the real part

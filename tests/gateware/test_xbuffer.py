@@ -76,7 +76,6 @@ def test_any_write_and_any_read_in_every_clock(simulate, groups):
                     ctx.set(getattr(dut, port), value)
                 if now >= dut.write_latency:
                     model.write(writes[now - dut.write_latency])
-                # A word that is being written is undefined.
                 expected.append(model.read(reads[now]))
             if now >= dut.latency:
                 found.append([(ctx.get(dut.x[k].re), ctx.get(dut.x[k].im)) for k in range(BANKS)])
