@@ -30,6 +30,16 @@ from hw.program import Program
 from hw.words import TILE
 
 
+def bank_and_group(channel):
+    """Where input channel c lies in the X buffer: bank c mod 8, group c div 8."""
+    return channel[:3], channel[3:]
+
+
+def _to(x, channel):
+    bank, group = bank_and_group(channel)
+    return x.w_bank.eq(bank), x.w_group.eq(group)
+
+
 class Lane(wiring.Component):
     """Lane ``index`` of ``program``.
 
@@ -185,8 +195,7 @@ class Lane(wiring.Component):
         with m.If(dot):
             m.d.comb += [
                 x.w_en.eq(start),
-                x.w_bank.eq(channel[:3]),
-                x.w_group.eq(channel[3:]),
+                *_to(x, channel),
                 x.w_half.eq(half),
                 x.w_t.eq(row),
             ]
@@ -197,8 +206,7 @@ class Lane(wiring.Component):
             now = Mux(fresh, moved_channel, kept_channel)
             m.d.comb += [
                 x.w_en.eq(fresh | running),
-                x.w_bank.eq(now[:3]),
-                x.w_group.eq(now[3:]),
+                *_to(x, now),
                 x.w_half.eq(Mux(fresh, moved_half, kept_half)),
                 x.w_t.eq(Mux(fresh, 0, clock)),
                 x.w_swap.eq(1),

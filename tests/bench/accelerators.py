@@ -1,0 +1,53 @@
+"""Accelerators for the bench tests: networks that together touch every mode and every edge."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+
+from hw.artifact import Artifact, random_artifact
+from hw.config import AcceleratorConfig
+from hw.generate import generate
+from hw.network import Conv, Dense, Network, tiny
+
+NETWORKS = {
+    "tiny": tiny(),
+    # A feature map as the result; maps wider than a line; S = 4, then S = 6; signed pixels in between.
+    "map": Network(
+        "map",
+        (3, 11, 37),
+        (Conv("a", 3, 7, 5, padding=2, relu=False), Conv("b", 7, 5, 3, padding=1, pool=2, relu=False)),
+    ),
+    # The extreme kernels: S = 2 and S = 8; an odd stride under pooling (k = 4: 5, rounded to 4).
+    "kernels": Network(
+        "kernels",
+        (1, 20, 18),
+        (
+            Conv("seven", 1, 4, 7, padding=3),
+            Conv("one", 4, 9, 1),
+            Conv("four", 9, 6, 4, padding=1, pool=2),
+            Conv("six", 6, 3, 6, padding=2),
+            Dense("scores", 3 * 8 * 7, 3, relu=False),
+        ),
+    ),
+}
+
+
+@cache
+def accelerator(network: str, kind: str, rows: int, lanes: int, batch: int) -> tuple[Path, Artifact]:
+    """Design folder and artifact of a network with random weights; made once per process."""
+    artifact = random_artifact(NETWORKS[network], seed=7, kind=kind)
+    folder = Path(mkdtemp(prefix=f"spec2_{network}_")) / "design"
+    generate(artifact, AcceleratorConfig(rows, lanes, batch), folder)
+    return folder, artifact
+
+
+def images(network: str, count: int, seed: int = 0) -> np.ndarray:
+    """Random images, with extreme ones among them."""
+    rng = np.random.default_rng(seed)
+    out = rng.integers(0, 256, (count, *NETWORKS[network].input), dtype=np.uint8)
+    out[0] = 255
+    if count > 2:
+        out[2] = 255 * rng.integers(0, 2, out[2].shape)
+    return out

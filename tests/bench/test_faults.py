@@ -1,0 +1,88 @@
+"""Deliberate faults in the accelerator: every one must show as a mismatch with the integer model.
+
+The comparison is only worth what it catches. One fault is put into the memory images, where the running
+simulator finds it, others into the gateware before it is generated.
+"""
+
+import numpy as np
+import pytest
+
+from hw.artifact import random_artifact
+from hw.config import AcceleratorConfig
+from hw.design import DesignInfo
+from hw.gateware import lane, post
+from hw.gateware.weights import step_layout
+from hw.generate import generate
+from hw.program import compile_program
+from sim import model, rtl
+from sim.compare import SCORES, first_mismatch
+from tests.bench.accelerators import NETWORKS, accelerator, images
+
+pytestmark = pytest.mark.verilator
+
+CASE = ("tiny", "adaptive", 4, 2, 2)
+STEPS = "spec2_steps.mem"
+
+
+def mismatch(folder, artifact):
+    pictures = images("tiny", 4)
+    return first_mismatch(model.run(artifact, pictures), rtl.simulate(folder, pictures).scores, SCORES)
+
+
+@pytest.fixture
+def design():
+    """A good design, its weight memory put back after the test."""
+    folder, artifact = accelerator(*CASE)
+    good = (folder / STEPS).read_text()
+    yield folder, artifact
+    (folder / STEPS).write_text(good)
+
+
+def flip(folder, artifact, field, step):
+    """Flip the lowest bit of a field of one step in the weight memory."""
+    layout = step_layout(compile_program(artifact, DesignInfo.load(folder).config))
+    offset = layout[field].offset + (3 if field == "rows" else 0)  # of row 0's weight, not its select
+    path = folder / STEPS
+    lines = path.read_text().split("\n")
+    first = next(i for i, line in enumerate(lines) if set(line) <= {"0", "1"} and line)
+    line = lines[first + step]
+    place = len(line) - 1 - offset
+    lines[first + step] = line[:place] + "10"[int(line[place])] + line[place + 1 :]
+    path.write_text("\n".join(lines))
+
+
+def test_without_a_fault_nothing_is_caught(design):
+    assert mismatch(*design) is None
+
+
+@pytest.mark.parametrize("field", ["rows", "groups", "word"])
+def test_a_flipped_bit_of_a_step_is_caught(design, field):
+    """A weight bit, a bank address bit and a spectrum word bit of the second convolution."""
+    folder, artifact = design
+    plans = compile_program(artifact, DesignInfo.load(folder).config).layers
+    conv2 = plans[1]
+    # A step whose row 0 multiplies in the second channel group, so that the address matters.
+    busy = np.any(conv2.steps.weight[:, 0] != 0, axis=-1) & (conv2.steps.groups[:, 0] == 1)
+    flip(folder, artifact, field, conv2.first_step + int(np.flatnonzero(busy)[0]))
+    assert mismatch(folder, artifact) is not None
+
+
+def regenerate(tmp_path):
+    artifact = random_artifact(NETWORKS["tiny"], seed=7, kind=CASE[1])
+    generate(artifact, AcceleratorConfig(*CASE[2:]), tmp_path / "design")
+    return tmp_path / "design", artifact
+
+
+@pytest.mark.slow
+def test_a_wrong_rounding_constant_is_caught(tmp_path, monkeypatch):
+    """Floor instead of half up behind the inverse transform."""
+    monkeypatch.setattr(post, "round_shift", lambda x, shift: x >> shift)
+    assert mismatch(*regenerate(tmp_path)) is not None
+
+
+@pytest.mark.slow
+def test_a_wrong_bank_address_is_caught(tmp_path, monkeypatch):
+    """Channels go to the bank beside their own."""
+
+    monkeypatch.setattr(lane, "bank_and_group", lambda channel: (channel[:3] ^ 1, channel[3:]))
+    assert mismatch(*regenerate(tmp_path)) is not None
