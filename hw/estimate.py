@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from hw.config import BANKS, DRAIN
+from hw.frames import map_beats
 from hw.program import LayerPlan, Program
 from hw.timing import Latencies, latencies
-
-PIXELS_PER_BEAT = 4
 
 
 @dataclass(frozen=True)
@@ -100,16 +99,14 @@ def run_cycles(program: Program, images: int) -> list[LayerCycles]:
 
 def load_cycles(program: Program, images: int) -> int:
     """Clocks to take ``images`` images, at a beat per clock."""
-    channels, height, width = program.network.input
-    return images * channels * height * -(-width // PIXELS_PER_BEAT)
+    return images * map_beats(program.network.input)
 
 
 def total_cycles(program: Program, images: int) -> int:
     """Clocks of a whole run: start and end, loading, all layers, and for a feature map its beats."""
     total = 2 + load_cycles(program, images) + sum(layer.cycles for layer in run_cycles(program, images))
     if program.network.classes is None:
-        channels, height, width = program.network.shapes[-1]
-        total += images * channels * height * -(-width // PIXELS_PER_BEAT)
+        total += images * map_beats(program.network.shapes[-1])
     return total
 
 

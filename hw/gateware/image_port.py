@@ -6,10 +6,9 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.formats import PIXEL_BITS
+from hw.frames import BEAT, row_beats
 from hw.gateware.axi import AxiStream
 from hw.program import Program
-
-PIXELS_PER_BEAT = 4
 
 
 class ImagePort(wiring.Component):
@@ -41,7 +40,7 @@ class ImagePort(wiring.Component):
         m = Module()
         source = self.program.layers[0].source
         channels, height, width = source.shape
-        beats = -(-width // PIXELS_PER_BEAT)
+        beats = row_beats(width)
         rows = channels * height
         beat, row = Signal(range(beats)), Signal(range(rows))
         image = Signal(range(self.program.config.batch + 1))
@@ -66,13 +65,13 @@ class ImagePort(wiring.Component):
                 with m.If(image == self.images - 1):
                     m.d.sync += self.busy.eq(0)
 
-        x = Signal(range(beats * PIXELS_PER_BEAT))
-        m.d.comb += x.eq(beat * PIXELS_PER_BEAT)
+        x = Signal(range(beats * BEAT))
+        m.d.comb += x.eq(beat * BEAT)
         m.d.sync += [
             self.w_en.eq(accept),
             self.w_line.eq(line + (x >> ceil_log2(self.program.config.line_pixels))),
             self.w_offset.eq(x),
             self.w_pixels.as_value().eq(self.stream.tdata),
-            self.w_mask.eq((1 << PIXELS_PER_BEAT) - 1),
+            self.w_mask.eq((1 << BEAT) - 1),
         ]
         return m

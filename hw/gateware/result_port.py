@@ -6,12 +6,12 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.formats import PIXEL_BITS
+from hw.frames import BEAT, row_beats
 from hw.gateware.axi import AxiStream
 from hw.gateware.delay import delay
-from hw.gateware.image_port import PIXELS_PER_BEAT
 from hw.program import Program
 
-BEAT = data.StructLayout({"data": 32, "last": 1})
+QUEUED = data.StructLayout({"data": 32, "last": 1})
 
 
 class ScorePort(wiring.Component):
@@ -37,8 +37,8 @@ class ScorePort(wiring.Component):
         m = Module()
         classes, batch = self.program.network.classes, self.program.config.batch
         depth = 1 << ceil_log2(classes * batch)
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=BEAT.size, depth=max(2, depth))
-        beat, out = Signal(BEAT), Signal(BEAT)
+        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=QUEUED.size, depth=max(2, depth))
+        beat, out = Signal(QUEUED), Signal(QUEUED)
         image, number = Signal(range(batch + 1)), Signal(range(classes))
         end_class = image == self.images - 1
         last = end_class & (number == classes - 1)
@@ -85,9 +85,9 @@ class MapPort(wiring.Component):
         m = Module()
         dest = self.program.layers[-1].dest
         channels, height, width = dest.shape
-        beats, rows = -(-width // PIXELS_PER_BEAT), channels * height
+        beats, rows = row_beats(width), channels * height
         depth = 1 << ceil_log2(2 * self.latency + 4)
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=BEAT.size, depth=depth)
+        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=QUEUED.size, depth=depth)
 
         running = Signal()
         beat, row = Signal(range(beats)), Signal(range(rows))
@@ -112,15 +112,15 @@ class MapPort(wiring.Component):
             with m.If(last):
                 m.d.sync += running.eq(0)
 
-        x = Signal(range(beats * PIXELS_PER_BEAT))
+        x = Signal(range(beats * BEAT))
         m.d.comb += [
-            x.eq(beat * PIXELS_PER_BEAT),
+            x.eq(beat * BEAT),
             self.r_line.eq(line + (x >> ceil_log2(self.program.config.line_pixels))),
             self.r_offset.eq(x),
         ]
-        word, out = Signal(BEAT), Signal(BEAT)
+        word, out = Signal(QUEUED), Signal(QUEUED)
         m.d.comb += [
-            word.data.eq(self.pixels.as_value()[: PIXELS_PER_BEAT * PIXEL_BITS]),
+            word.data.eq(self.pixels.as_value()[: BEAT * PIXEL_BITS]),
             word.last.eq(delay(m, last, self.latency, name="last")),
             queue.w_data.eq(word),
             queue.w_en.eq(delay(m, ask, self.latency, name="ask", reset=True)),

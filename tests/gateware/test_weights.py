@@ -1,0 +1,64 @@
+"""The weight memory: every step in order, at any pace of taking, rewound for every tile group."""
+
+import numpy as np
+import pytest
+
+from hw.artifact import random_artifact
+from hw.config import AcceleratorConfig
+from hw.gateware.weights import WeightMemory, step_image, step_layout
+from hw.network import Conv, Dense, Network
+from hw.program import compile_program
+
+NETWORK = Network("small", (9, 8, 8), (Conv("a", 9, 4, 3), Dense("b", 4 * 36, 5, relu=False)))
+
+
+def program(kind="kernel"):
+    return compile_program(random_artifact(NETWORK, seed=4, kind=kind), AcceleratorConfig(4, 2, 2))
+
+
+@pytest.mark.parametrize("kind", ["dense", "kernel"])
+def test_image_decodes_to_the_step_table(kind):
+    compiled = program(kind)
+    layout, image = step_layout(compiled), step_image(compiled)
+    assert max(image).bit_length() <= layout.size
+    for plan in compiled.layers:
+        for t in range(len(plan.steps)):
+            step = layout.from_bits(image[plan.first_step + t])
+            assert step.word == plan.steps.word[t]
+            assert step.end_of_word == plan.steps.end_of_word[t]
+            assert step.end_of_pass == plan.steps.end_of_pass[t]
+            assert step.end_of_group == (t == len(plan.steps) - 1)
+            for bank in range(8):
+                assert step.groups[bank if compiled.per_bank else 0] == plan.steps.groups[t, bank]
+            for row in range(4):
+                assert step.rows[row].select == plan.steps.select[t, row]
+                assert [step.rows[row].re, step.rows[row].im] == plan.steps.weight[t, row].tolist()
+
+
+@pytest.mark.parametrize("pace", [1.0, 0.4])
+def test_streams_and_rewinds(simulate, pace):
+    compiled = program()
+    dut, image = WeightMemory(compiled), step_image(compiled)
+    rng, seen = np.random.default_rng(1), {0: [], 1: []}
+
+    async def bench(ctx):
+        for layer in (0, 1, 0):
+            ctx.set(dut.layer, layer)
+            await ctx.tick().repeat(3)
+            ctx.set(dut.rewind, 1)
+            await ctx.tick()
+            ctx.set(dut.rewind, 0)
+            seen[layer].clear()
+            plan = compiled.layers[layer]
+            while len(seen[layer]) < 2 * len(plan.steps) + 5:  # two tile groups and the start of a third
+                take = rng.random() < pace
+                ctx.set(dut.take, int(take and ctx.get(dut.valid)))
+                if take and ctx.get(dut.valid):
+                    seen[layer].append(ctx.get(dut.step.as_value()))
+                await ctx.tick()
+            ctx.set(dut.take, 0)
+
+    simulate(dut, bench)
+    for layer, plan in enumerate(compiled.layers):
+        once = image[plan.first_step : plan.first_step + len(plan.steps)]
+        assert seen[layer] == once + once + once[:5]
