@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from hw.config import BANKS, DRAIN
+from hw.config import DRAIN
 from hw.frames import map_beats
 from hw.program import LayerPlan, Program
+from hw.resources import resources, step_bits
 from hw.timing import Latencies, latencies
 
 
@@ -114,6 +115,7 @@ def estimates(program: Program) -> dict[str, Any]:
     """Figures for ``design.json``: plain JSON."""
     batch = program.config.batch
     cycles = total_cycles(program, batch)
+    need = resources(program)
     return {
         "cycles": cycles,
         "cycles_per_image": total_cycles(program, 1),
@@ -121,15 +123,10 @@ def estimates(program: Program) -> dict[str, Any]:
             {"name": one.name, "cycles": one.cycles, "steps": one.steps} for one in run_cycles(program, batch)
         ],
         "dsp_mac": program.config.mac_dsps,
-        "dsp_total": program.config.mac_dsps,
-        "op_per_dsp_cycle": program.network.operations * batch / (program.config.mac_dsps * cycles),
-        "weight_bits": weight_memory_bits(program),
+        "dsp_total": need.dsp,
+        "lut": need.lut,
+        "ff": need.ff,
+        "bram36": need.bram36,
+        "op_per_dsp_cycle": program.network.operations * batch / (need.dsp * cycles),
+        "weight_bits": program.steps * step_bits(program),
     }
-
-
-def weight_memory_bits(program: Program) -> int:
-    """Size of the weight memory."""
-    groups = max(1, (program.groups - 1).bit_length())
-    addresses = BANKS if program.per_bank else 1
-    row = 3 + 2 * program.weight_bits
-    return program.steps * (8 + addresses * groups + program.config.rows * row)

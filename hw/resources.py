@@ -1,0 +1,116 @@
+"""What a design needs of a device, from the layer program: DSP slices, LUTs, flip-flops, block RAM.
+
+DSP slices and memories follow from the structure. LUTs and flip-flops are sums over blocks; the
+coefficients are those yosys 0.66 reports per module (``spec2 synth``, 7 series), written as functions of
+the parameters that drive them. Stated tolerance: 20 % (``tests/bitstreams/test_estimate.py``). A
+vendor tool packs tighter: yosys counts shift registers and both halves of a carry cell as whole LUTs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hw.config import BANKS, DRAIN
+from hw.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
+from hw.program import Program
+from hw.timing import ROTATOR_LEVELS
+from hw.words import WORDS
+
+RAMB36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+"""(depth, width) of a RAMB36; a RAMB18 has half the width, down to 1 (7 Series FPGAs Memory, UG473)."""
+
+LUTRAM_DEPTH = 64
+"""Memories up to this depth go to LUTs: a RAM64M stores 64 × 3 bit in four."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Counts; ``bram36`` in RAMB36, a RAMB18 being half of one."""
+
+    dsp: int
+    lut: int
+    ff: int
+    bram36: float
+
+
+def memory(depth: int, width: int) -> tuple[float, int]:
+    """(RAMB36, LUTs) of a memory with one read and one write port."""
+    if depth <= LUTRAM_DEPTH:
+        return 0, -(-width // 3) * 4
+    blocks: list[float] = []
+    for block_depth, block_width in RAMB36_SHAPES:
+        deep = -(-depth // block_depth)
+        blocks.append(deep * -(-width // block_width))
+        blocks.append(deep * -(-width // max(1, block_width // 2)) / 2)
+    return min(blocks), 0
+
+
+def step_bits(program: Program) -> int:
+    """Width of the weight memory: word, three end flags, channel groups, select and weight per row."""
+    groups = max(1, (program.groups - 1).bit_length())
+    addresses = BANKS if program.per_bank else 1
+    row = (BANKS - 1).bit_length() + 2 * program.weight_bits
+    return 5 + 3 + addresses * groups + program.config.rows * row
+
+
+def resources(program: Program) -> Resources:
+    """Resources of the whole accelerator."""
+    config = program.config
+    lane, shared = _lane(program), _shared(program)
+    return Resources(
+        dsp=config.mac_dsps,
+        lut=shared.lut + config.lanes * lane.lut,
+        ff=shared.ff + config.lanes * lane.ff,
+        bram36=shared.bram36 + config.lanes * lane.bram36,
+    )
+
+
+def _lane(program: Program) -> Resources:
+    """One lane: transforms, N array rows, drain, buffers, post-processing."""
+    rows, acc = program.config.rows, program.accumulator_bits
+    columns = max(plan.stride for plan in program.layers)
+    depth = 2 * 8 * (1 << max(1, (program.groups - 1).bit_length()))
+    x_blocks, x_luts = memory(depth, 4 * 2 * SPECTRUM.bits)
+    y_depth = 2 * WORDS // DRAIN * (1 << (rows - 1).bit_length())
+    y_blocks, y_luts = memory(y_depth, 2 * PRODUCT_SUM.bits)
+    transforms, windows, turns = 2340 + 2863, 227, 326 + 294
+    return Resources(
+        dsp=3 * rows,
+        lut=transforms
+        + windows
+        + rows * (96 + 4 * acc)  # 8:1 select; shadow registers that add or shift
+        + 1395  # four rows through bias, shift, rounding and saturation
+        + 53 * columns
+        + turns
+        + BANKS * x_luts
+        + DRAIN * y_luts,
+        ff=2124 + 2580 + 100 + rows * (4 + 2 * acc) + 1248 + 59 * columns + 431 + 313,
+        bram36=BANKS * x_blocks + DRAIN * y_blocks,
+    )
+
+
+def _shared(program: Program) -> Resources:
+    """What exists once: memories, controllers, row weights, ports."""
+    config = program.config
+    line, layers, bits = config.line_pixels, len(program.layers), program.weight_bits
+    stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
+    feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
+    step_blocks, step_luts = memory(program.steps, step_bits(program))
+    entry = DRAIN * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
+    table_blocks, table_luts = memory(len(program.channel_bias), entry)
+    if len(program.channel_bias) <= 256:  # a ROM this shallow becomes logic
+        table_blocks, table_luts = 0, 6 * len(program.channel_bias)
+    controllers, control_port = 1100, 290 + 22 * layers
+    rotators = line * ((2 * PIXEL_BITS + 1) * stages + 12)
+    return Resources(
+        dsp=0,
+        lut=controllers
+        + control_port
+        + rotators
+        + line * feature_luts
+        + config.rows * (8 * bits + 30)  # factors; multiplexers behind the weight memory
+        + step_luts
+        + table_luts,
+        ff=750 + 390 + 64 * layers + line * 58 + config.rows * (5 * bits + 6) + step_bits(program) + 110,
+        bram36=line * feature_blocks + step_blocks + table_blocks,
+    )

@@ -1,0 +1,38 @@
+"""The resource model against synthesis: within the tolerance that ``hw.resources`` states."""
+
+import pytest
+
+from bitstreams.synth import synthesise
+from hw.artifact import random_artifact
+from hw.config import AcceleratorConfig
+from hw.generate import generate
+from hw.network import tiny
+from hw.program import compile_program
+from hw.resources import memory, resources
+
+TOLERANCE = 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rows", "lanes"), [(4, 2), (12, 3)])
+def test_estimate_is_close_to_synthesis(tmp_path, rows, lanes):
+    artifact, config = random_artifact(tiny(), seed=1), AcceleratorConfig(rows, lanes, 1)
+    generate(artifact, config, tmp_path / "design")
+    found = synthesise(tmp_path / "design")
+    expected = resources(compile_program(artifact, config))
+    assert found.dsp == expected.dsp == 3 * rows * lanes
+    assert found.lut == pytest.approx(expected.lut, rel=TOLERANCE)
+    assert found.ff == pytest.approx(expected.ff, rel=TOLERANCE)
+    assert found.bram36 == pytest.approx(expected.bram36, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "blocks"),
+    [(512, 72, 1), (512, 36, 0.5), (513, 36, 1), (4096, 9, 1), (8192, 8, 2), (1760, 8, 0.5), (65, 1, 0.5)],
+)
+def test_memories_take_the_smallest_arrangement(depth, width, blocks):
+    assert memory(depth, width) == (blocks, 0)
+
+
+def test_shallow_memories_go_to_luts():
+    assert memory(64, 36) == (0, 48)
