@@ -41,7 +41,7 @@ def run_module(
     results.unlink(missing_ok=True)
     command = [str(simulator.executable)]
     if simulator.waves:
-        command += ["--trace", "--trace-file", str(run_dir / "waves.fst")]
+        command += ["--trace", "--trace-file", str(run_dir / "waves.vcd")]
     env = {**_cocotb_environment(), **(environment or {})}
     env |= {
         "COCOTB_TOPLEVEL": simulator.top,

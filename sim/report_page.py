@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,10 +38,9 @@ def markdown(report: dict[str, Any]) -> str:
 def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     """A Markdown table; columns of numbers are set flush right, None is an empty cell."""
     head = list(head)
-    body = [list(row) for row in rows]
-    numeric = [all(isinstance(row[i], int | float | None) for row in body) for i in range(len(head))]
-    rule = ["---:" if number else "---" for number in numeric]
-    lines = [head, rule, *[[cell_text(cell) for cell in row] for row in body]]
+    body = [[cell_text(cell) for cell in row] for row in rows]
+    numeric = [all(re.fullmatch(r"[\d.,-]*", row[i]) for row in body) for i in range(len(head))]
+    lines = [head, ["---:" if number else "---" for number in numeric], *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -60,7 +60,7 @@ def _accuracy(report: dict[str, Any]) -> str:
     measured = report["accuracy"]
     if not measured:
         return "Accuracy: the artifact carries none."
-    rows = [(text, measured[key]) for key, text in ACCURACIES.items() if key in measured]
+    rows = [(text, f"{measured[key]:.2f}") for key, text in ACCURACIES.items() if key in measured]
     return table(["accuracy", "%"], rows)
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from hw.counters import Counters
 from hw.design import DesignInfo
-from hw.errors import ArtifactError, ConfigError, ToolFailed
+from hw.errors import ArtifactError, ConfigError
 from hw.frames import check_images
 from sim.bench.job import VARIABLE, Answer, Job
 from sim.cosim import run_module
-from sim.verilate import Simulator, verilate
+from sim.verilate import Simulator, locked, verilate
 
 STANDARD_PORTS = ("clk", "rst", "s_axil_*", "s_axis_*", "m_axis_*")
 """Ports of every accelerator."""
@@ -88,7 +88,7 @@ def simulate(
     port at random. seed: of the stalls. reset_midway: interrupt a run with a reset first; the
     results must not change. timeout: clocks to wait for a run's results, 0 to derive it from the
     design's estimate. wall_seconds: end the simulator after that time, 0 for never. waves: record
-    ``waves.fst`` beside the log. progress: called with (images done, images in all) after each run.
+    ``waves.vcd`` beside the log. progress: called with (images done, images in all) after each run.
 
     Raises ``DataError`` for images or a batch that do not fit, ``LinkError`` when the accelerator does
     not answer, ``DigestMismatch`` when it holds other weights, and what :func:`build` raises.
@@ -102,19 +102,18 @@ def simulate(
     run_dir = made.simulator.executable.parent / "run"
     run_dir.mkdir(exist_ok=True)
     size = batch or made.info.config.batch
-    Job(made.info, images, size, stalls, seed, reset_midway, timeout).save(run_dir)
-    log = run_module(
-        made.simulator,
-        "sim.bench.session",
-        run_dir,
-        work_dir=made.design_dir,
-        environment={VARIABLE: str(run_dir)},
-        seed=seed,
-        wall_seconds=wall_seconds,
-        progress=progress,
-    )
-    if not (run_dir / "answer.npz").exists():
-        raise ToolFailed(f"the simulation ended without an answer: see {log}")
-    answer = Answer.load(run_dir)
+    with locked(run_dir):
+        Job(made.info, images, size, stalls, seed, reset_midway, timeout).save(run_dir)
+        log = run_module(
+            made.simulator,
+            "sim.bench.session",
+            run_dir,
+            work_dir=made.design_dir,
+            environment={VARIABLE: str(run_dir)},
+            seed=seed,
+            wall_seconds=wall_seconds,
+            progress=progress,
+        )
+        answer = Answer.load(run_dir, log)
     cycles = sum(counters.cycles for counters in answer.counters)
     return RtlResult(answer.scores, answer.counters, cycles, answer.clocks)

@@ -37,7 +37,7 @@ WARNINGS = (
 
 @dataclass(frozen=True)
 class Simulator:
-    """A built simulator: ``executable``, the ``top`` module inside, whether it can record ``waves``."""
+    """A built simulator: ``executable``, the ``top`` module inside, whether it records ``waves`` (VCD)."""
 
     executable: Path
     top: str
@@ -61,67 +61,73 @@ def verilate(
     tool = find_verilator()
     build_dir = build_dir.resolve()
     build_dir.mkdir(parents=True, exist_ok=True)
-    visible = build_dir / "ports.vlt"
-    lines = [f'public_flat_rw -module "{top}" -var "{port}"' for port in sorted(ports)]
-    command = _verilator_command(tool, source.resolve(), visible, top, build_dir, threads, waves)
-    key = hashlib.sha256()
-    key.update("\n".join([tool.version, tool.compiler, *command, *lines]).encode())
-    key.update(source.read_bytes())
-    with _locked(build_dir):
-        stamp, executable = build_dir / "key", build_dir / "simulator"
-        if executable.exists() and stamp.exists() and stamp.read_text() == key.hexdigest():
-            return Simulator(executable, top, waves)
-        stamp.unlink(missing_ok=True)
-        visible.write_text("\n".join(["`verilator_config", *lines, ""]))
-        _run(command, tool, build_dir, "w")
-        cache = runtime.cache_folder(str(tool.executable), tool.version, tool.compiler, str((threads, waves)))
-        runtime.restore(cache, build_dir)
-        _run(_make_command(build_dir), tool, build_dir, "a")
-        runtime.keep(cache, build_dir)
-        stamp.write_text(key.hexdigest())
+    text = source.read_text()
+    visible = "\n".join(
+        [
+            "`verilator_config",
+            *(f'public_flat_rw -module "{top}" -var "{port}"' for port in sorted(ports)),
+            "",
+        ]
+    )
+    verilator, make = _verilator_command(tool, top, threads, waves), _make_command()
+    # Nothing in the key depends on where the folders are: a design may be moved with its simulator.
+    parts = [tool.version, tool.compiler, *verilator, *make, visible, text]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    stamp, executable = build_dir / "key", build_dir / "simulator"
+    with locked(build_dir):
+        if not (executable.exists() and stamp.exists() and stamp.read_text() == key):
+            stamp.unlink(missing_ok=True)
+            (build_dir / "source.v").write_text(text)
+            (build_dir / "ports.vlt").write_text(visible)
+            _run(verilator, tool, build_dir, "w")
+            cache = runtime.cache_folder(tool.version, tool.compiler, *make, f"{threads} {waves}")
+            runtime.restore(cache, build_dir)
+            _run(make, tool, build_dir, "a")
+            runtime.keep(cache, build_dir)
+            stamp.write_text(key)
     return Simulator(executable, top, waves)
 
 
-def _verilator_command(
-    tool: Verilator, source: Path, visible: Path, top: str, build_dir: Path, threads: int, waves: bool
-) -> list[str]:
+def _verilator_command(tool: Verilator, top: str, threads: int, waves: bool) -> list[str]:
     # The top program and the libraries are the documented interface of cocotb for custom flows.
     from cocotb_tools import config
 
     libraries = str(config.libs_dir)
     main = config.share_dir / "lib" / "verilator" / "verilator.cpp"
-    options = ["--trace-fst"] if waves else []
+    options = ["--trace-vcd"] if waves else []  # FST would need the headers of lz4
     if threads > 1:
         options += ["--threads", str(threads)]
     return [
         *(str(tool.executable), "-cc", "--exe", "--vpi", "-O3", "--timescale", "1ns/1ns"),
-        *("-Mdir", str(build_dir), "--top-module", top, "--prefix", "Vtop", "-o", "simulator"),
+        *("-Mdir", ".", "--top-module", top, "--prefix", "Vtop", "-o", "simulator"),
         *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
         *WARNINGS,
         *options,
-        *(str(main), str(visible), str(source)),
+        *(str(main), "ports.vlt", "source.v"),
     ]
 
 
-def _make_command(build_dir: Path) -> list[str]:
+def _make_command() -> list[str]:
     return [
-        *("make", "-C", str(build_dir), "-f", "Vtop.mk", "-j", str(os.cpu_count() or 1)),
+        *("make", "-f", "Vtop.mk", "-j", str(os.cpu_count() or 1)),
         *("CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1", "CXX=g++", "LINK=g++"),
     ]
 
 
 def _run(command: list[str], tool: Verilator, build_dir: Path, mode: str) -> None:
-    """Run one step of the build; its output goes to ``build.log``."""
+    """Run one step of the build inside ``build_dir``; its output goes to ``build.log``."""
     log = build_dir / "build.log"
     with log.open(mode) as file:
-        done = subprocess.run(command, env=tool.environment, stdout=file, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            command, cwd=build_dir, env=tool.environment, stdout=file, stderr=subprocess.STDOUT
+        )
     if done.returncode:
         raise ToolFailed(f"{Path(command[0]).name} failed while building the simulator: see {log}")
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from building in the same ``folder``."""
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process builds or runs in ``folder``, and keep others out."""
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -24,7 +24,7 @@ from hw.network import Dense, Network
 NETWORK = Network("standin", (1, 5, 6), (Dense("f", 30, 3, relu=False),))
 CONFIG = AcceleratorConfig(rows=4, lanes=4, batch=3)
 DIGEST = bytes(range(100, 132)).hex()
-THINKING = 200
+THINKING = 60
 """Clocks between the last image and the first score."""
 
 
@@ -109,7 +109,7 @@ def save_design(folder: Path, **changes) -> Path:
     text = verilog.convert(top, name="spec2", ports=ports)
     (folder / "spec2.v").write_text(text)
     widths = {name: len(value) for name, (value, _) in ports.items()} | {"clk": 1, "rst": 1}
-    fields = {"digest": DIGEST, "ports": widths, "estimates": {"cycles": 300}} | changes
+    fields = {"digest": DIGEST, "ports": widths, "estimates": {"cycles": 150}} | changes
     DesignInfo("spec2", NETWORK, CONFIG, **fields).save(folder)
     return folder
 

@@ -40,7 +40,7 @@ def test_runs_are_the_same_every_time(design) -> None:
     assert np.array_equal(other.scores, first.scores)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_stalls_cost_time_and_change_nothing(design, seed: int) -> None:
     batch = images(5, seed)
     free = rtl.simulate(design, batch)
@@ -49,17 +49,21 @@ def test_stalls_cost_time_and_change_nothing(design, seed: int) -> None:
     assert stalled.cycles > free.cycles
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_reset_midway_leaves_no_trace(design, seed: int) -> None:
+# The seeds reset in clocks 34 and 40 (images on their way), 54 and 102 (none left) of the first run.
+@pytest.mark.parametrize(("seed", "stalls"), [(2, False), (6, True), (1, False), (7, True)])
+def test_reset_midway_leaves_no_trace(design, seed: int, stalls: bool) -> None:
     batch = images(5, seed)
-    result = rtl.simulate(design, batch, stalls=seed == 0, reset_midway=True, seed=seed)
+    result = rtl.simulate(design, batch, stalls=stalls, reset_midway=True, seed=seed)
     assert np.array_equal(result.scores, expected_scores(batch))
+    if not stalls:
+        assert result.clocks >= rtl.simulate(design, batch).clocks + 20
 
 
-def test_simulator_is_built_once(design) -> None:
-    executable = rtl.build(design).simulator.executable
-    before = executable.stat().st_mtime_ns
+def test_simulator_is_built_once_and_moves_with_its_design(design, tmp_path) -> None:
+    before = rtl.build(design).simulator.executable.stat().st_mtime_ns
     assert rtl.build(design).simulator.executable.stat().st_mtime_ns == before
+    moved = shutil.copytree(design, tmp_path / "moved")
+    assert rtl.build(moved).simulator.executable.stat().st_mtime_ns == before
 
 
 def test_simulator_is_built_again_when_source_ports_or_options_change(tmp_path, monkeypatch) -> None:
@@ -100,7 +104,7 @@ def test_failed_build_is_not_taken_for_a_simulator(tmp_path) -> None:
 @pytest.mark.slow  # a simulator of its own, with the runtime for waves
 def test_waves_are_recorded_when_asked(design, tmp_path) -> None:
     rtl.simulate(design, images(1), waves=True)
-    waves = list((design / "sim_build_waves").rglob("waves.fst"))
+    waves = list((design / "sim_build_waves").rglob("waves.vcd"))
     assert waves and waves[0].stat().st_size > 1000
 
 
@@ -115,8 +119,8 @@ def test_other_weights_are_refused(design, tmp_path) -> None:
 
 
 def test_hanging_run_ends_with_a_link_error(design) -> None:
-    with pytest.raises(LinkError, match=r"no complete result came within 150 clocks.*still busy after \d+"):
-        rtl.simulate(design, images(1), timeout=150)
+    with pytest.raises(LinkError, match=r"no complete result came within 50 clocks.*still busy after \d+"):
+        rtl.simulate(design, images(1), timeout=50)
 
 
 def test_wrong_images_do_not_reach_the_simulator(design) -> None:

@@ -1,0 +1,95 @@
+"""What the simulating process is asked to do, and what it answers: two ``.npz`` files in the run folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hw.errors
+from hw.counters import Counters
+from hw.design import DesignInfo
+from hw.errors import Spec2Error, ToolFailed
+
+VARIABLE = "SPEC2_RUN_DIR"
+"""Environment variable that tells the simulating process its run folder."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Run ``images`` (n, c, h, w) on the design, ``batch`` at a time.
+
+    stalls: pause every channel at random. seed: of the stalls and of the reset's time. reset_midway:
+    first interrupt a run with a reset. timeout: clocks to wait for the results of a run.
+    """
+
+    info: DesignInfo
+    images: NDArray[np.uint8]
+    batch: int
+    stalls: bool
+    seed: int
+    reset_midway: bool
+    timeout: int
+
+    def save(self, run_dir: Path) -> None:
+        """Write the job into ``run_dir`` and remove an older answer."""
+        (run_dir / "answer.npz").unlink(missing_ok=True)
+        header = {k: v for k, v in vars(self).items() if k not in ("info", "images")}
+        _save(run_dir / "job.npz", {**header, "info": self.info.to_json()}, self.images)
+
+    @classmethod
+    def load(cls, run_dir: Path) -> Job:
+        """The inverse of :meth:`save`."""
+        header, images = _load(run_dir / "job.npz")
+        return cls(**{**header, "info": DesignInfo.from_json(header["info"]), "images": images})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Results of a job: ``scores`` as from ``Driver.run``, one ``Counters`` per run, clocks simulated.
+
+    An error of the driver stands in ``error`` as (class name, message); the results are void then.
+    """
+
+    scores: NDArray[np.int32]
+    counters: tuple[Counters, ...]
+    clocks: int
+    error: tuple[str, str] | None = None
+
+    def save(self, run_dir: Path) -> None:
+        """Write the answer into ``run_dir``."""
+        header = {
+            "counters": [asdict(counters) for counters in self.counters],
+            "clocks": self.clocks,
+            "error": self.error,
+        }
+        _save(run_dir / "answer.npz", header, self.scores)
+
+    @classmethod
+    def load(cls, run_dir: Path, log: Path) -> Answer:
+        """The inverse of :meth:`save`. Raises the driver's error again if there was one.
+
+        ``log`` is named by the ``ToolFailed`` for a run that left no answer.
+        """
+        try:
+            header, scores = _load(run_dir / "answer.npz")
+        except FileNotFoundError:
+            raise ToolFailed(f"the simulation ended without an answer: see {log}") from None
+        if header["error"]:
+            name, message = header["error"]
+            raise getattr(hw.errors, name, Spec2Error)(message)
+        return cls(scores, tuple(map(Counters.from_json, header["counters"])), header["clocks"])
+
+
+def _save(path: Path, header: dict[str, Any], array: NDArray[Any]) -> None:
+    blob = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    np.savez(path, header=blob, array=array)
+
+
+def _load(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as file:
+        return json.loads(bytes(file["header"])), file["array"]

@@ -1,0 +1,101 @@
+"""The driver's link inside a simulator: cocotbext-axi on the ports of the Verilog."""
+
+import logging
+import warnings
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, SimTimeoutError, with_timeout
+from cocotb.utils import get_sim_time
+from cocotbext.axi import (
+    AxiLiteBus,
+    AxiLiteMaster,
+    AxiResp,
+    AxiStreamBus,
+    AxiStreamSink,
+    AxiStreamSource,
+)
+
+from hw.errors import LinkError
+from sim.bench.stalls import stall
+
+# cocotbext-axi still uses names that cocotb 2 deprecates, and would say so in every log.
+warnings.filterwarnings("ignore", category=DeprecationWarning, module="cocotbext")
+
+PERIOD = 10
+"""Clock period in ns. Only ratios matter: nothing in the design knows time."""
+
+CONTROL_TIMEOUT = 1000
+"""Clocks a register access may take; the control port needs a handful."""
+
+
+class SimLink:
+    """A :class:`hw.link.Link` to module ``dut``, with ports named as in ``docs/architecture.md``.
+
+    Starts the clock. Beyond the protocol: :meth:`reset`, :meth:`stall`, :attr:`clocks`.
+    """
+
+    def __init__(self, dut):
+        self.dut = dut
+        # The AXI models log every frame in full; formatting it takes longer than simulating it.
+        logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.WARNING)
+        dut.rst.value = 1
+        Clock(dut.clk, PERIOD, unit="ns").start()
+        self.control = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
+        self.images = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst)
+        self.results = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst)
+
+    @property
+    def clocks(self):
+        """Clocks since the start of the simulation."""
+        return int(get_sim_time("ns")) // PERIOD
+
+    async def reset(self, clocks=4):
+        """Hold reset for a few clocks and forget all frames under way."""
+        self.dut.rst.value = 1
+        await ClockCycles(self.dut.clk, clocks)
+        self.images.clear()
+        self.results.clear()
+        self.dut.rst.value = 0
+        await ClockCycles(self.dut.clk, 2)
+
+    def stall(self, seed):
+        """Pause all seven channels at random from now on."""
+        write, read = self.control.write_if, self.control.read_if
+        channels = [
+            *(write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel),
+            *(self.images, self.results),
+        ]
+        stall(channels, seed, PERIOD)
+
+    async def read32(self, address):
+        answer = await self._access(self.control.read(address, 4), address)
+        return int.from_bytes(answer.data, "little")
+
+    async def write32(self, address, value):
+        await self._access(self.control.write(address, value.to_bytes(4, "little")), address)
+
+    async def _access(self, transfer, address):
+        try:
+            answer = await with_timeout(cocotb.start_soon(transfer), CONTROL_TIMEOUT * PERIOD, "ns")
+        except SimTimeoutError:
+            raise LinkError(
+                f"the control port did not answer at 0x{address:03X} in {CONTROL_TIMEOUT} clocks"
+            ) from None
+        if answer.resp != AxiResp.OKAY:
+            raise LinkError(f"the control port answered {answer.resp.name} at 0x{address:03X}")
+        return answer
+
+    async def send(self, frame):
+        self.images.send_nowait(frame)
+
+    async def receive(self, beats, timeout):
+        if self.results.empty():
+            try:
+                await with_timeout(self.results.active_event.wait(), timeout * PERIOD, "ns")
+            except SimTimeoutError:
+                raise LinkError(f"no complete result came within {timeout} clocks") from None
+        frame = bytes(self.results.recv_nowait(compact=False))
+        if len(frame) != 4 * beats:
+            raise LinkError(f"a result of {len(frame) // 4} beats came, not one of {beats}")
+        return frame

@@ -1,0 +1,60 @@
+"""The cocotb test that runs a job: the host driver over a simulated link."""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ClockCycles
+
+from hw.driver import Driver
+from hw.errors import Spec2Error
+from sim.bench.job import VARIABLE, Answer, Job
+from sim.bench.link import SimLink
+from sim.cosim import PROGRESS
+
+
+@cocotb.test()
+async def session(dut):
+    """Run the job of the run folder and leave the answer there."""
+    run_dir = Path(os.environ[VARIABLE])
+    job = Job.load(run_dir)
+    link = SimLink(dut)
+    try:
+        answer = await execute(job, link)
+    except Spec2Error as error:
+        void = np.zeros(0, dtype=np.int32)
+        answer = Answer(void, (), link.clocks, (type(error).__name__, str(error)))
+    answer.save(run_dir)
+
+
+async def execute(job, link):
+    """Connect, interrupt a run if asked to, then run all images."""
+    driver = Driver(link, job.info, timeout=job.timeout)
+    if job.stalls:
+        link.stall(job.seed)
+    await link.reset()
+    await driver.connect()
+    if job.reset_midway:
+        await interrupt(job, link, driver)
+        await driver.connect()
+    counters = []
+
+    def on_run(done, run):
+        counters.append(run)
+        print(f"{PROGRESS}{done} {len(job.images)}", flush=True, file=sys.stdout)
+
+    scores = await driver.run(job.images, batch=job.batch, on_run=on_run)
+    return Answer(scores, tuple(counters), link.clocks)
+
+
+async def interrupt(job, link, driver):
+    """Start a run of other images and reset the accelerator in the midst of it."""
+    others = 255 - job.images[: job.batch]
+    run = cocotb.start_soon(driver.run(others, batch=job.batch))
+    most = int(job.info.estimates.get("cycles", 2000))
+    await ClockCycles(link.dut.clk, random.Random(job.seed).randint(20, max(21, most)))
+    run.cancel()
+    await link.reset()
