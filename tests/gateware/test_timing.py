@@ -1,6 +1,7 @@
 """The cost model's latencies are the gateware's."""
 
 import pytest
+from amaranth.hdl import Fragment
 
 from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
@@ -17,6 +18,8 @@ from hw.timing import latencies
 def test_cost_model_has_the_latencies_of_the_gateware(line):
     program = compile_program(random_artifact(tiny()), AcceleratorConfig(8, 2, 1, line_pixels=line))
     memory, lane, writer = FeatureMemory(line, 16), Lane(program, 0), Writer(program, RAW_BITS)
+    for block in (memory, lane, writer):
+        Fragment.get(block, None)  # Amaranth warns of blocks that are never elaborated
     model = latencies(program.config)
     assert model.memory == memory.latency
     assert model.fill == lane.fill_latency
