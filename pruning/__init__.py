@@ -4,6 +4,7 @@ Everything here imports torch, except :mod:`pruning.data` (numpy only) and this 
 names are loaded on first use::
 
     model = Chain(network)                                   # models.py: any hw.network.Network
+    sort_channels_(model, network)                           # channels.py: like with like
     admm = prune_(model, network, AdmmConfig(...))           # admm.py: your own training loop follows
     loss = cross_entropy(model(x), y) + admm.penalty()
     admm.finalise()                                          # masks are held exactly from here on
@@ -24,6 +25,7 @@ _HOME = {
     "SpectralConv2d": "spectral",
     "prune_": "admm",
     "quantise_": "quantise",
+    "sort_channels_": "channels",
     "summary": "steps",
     "to_artifact": "export",
 }

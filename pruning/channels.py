@@ -1,0 +1,35 @@
+"""Reorder channels before pruning, so that alike ones share a block of the array.
+
+The output channels of a layer may come in any order if the next layer's inputs follow: the network
+stays the same. With ``adaptive`` sparsity a block of output channels shares its step counts, so
+blocks of channels with like energy waste fewer steps. On LeNet the words kept by one projection at
+2:8 then hold 78 instead of 76 % of conv2's energy and 75 instead of 66 % of fc1's. (Sorting the
+*input* channels into groups gained nothing measurable there.)
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from hw.network import Network
+from pruning.convert import to_word_layers_
+
+
+@torch.no_grad()
+def sort_channels_(model: nn.Module, network: Network) -> None:
+    """Sort the outputs of every layer but the last by the energy of their weights, largest first.
+
+    Swaps the layers of ``model`` for word layers (as :func:`pruning.admm.prune_` does) and permutes
+    their weights in place; the outputs of the model do not change. Call it before pruning.
+    """
+    layers = list(to_word_layers_(model, network).values())
+    for layer, following in pairwise(layers):
+        energy = layer.energy(layer.weight).clamp(min=0).sum((1, 2))
+        order = energy.argsort(descending=True, stable=True)
+        layer.weight.copy_(layer.weight[order])
+        layer.bias.copy_(layer.bias[order])
+        inputs = following.weight.unflatten(1, (len(order), -1))  # a channel's pixels stay together
+        following.weight.copy_(inputs[:, order].flatten(1, 2))

@@ -1,0 +1,44 @@
+"""Swap a model's modules for their word forms, in place, guided by the network description."""
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from hw.errors import ConfigError, UnsupportedNetwork
+from hw.network import Conv, Network
+from pruning.linear import MaskedLinear
+from pruning.spectral import SpectralConv2d
+
+WordLayer = SpectralConv2d | MaskedLinear
+
+
+def to_word_layers_(model: nn.Module, network: Network) -> Mapping[str, WordLayer]:
+    """Replace every layer of ``network`` in ``model``; layers in word form already are kept.
+
+    ``model`` must have one module per layer under the layer's name. Returns them by name, in order.
+    Raises ``ConfigError`` for a missing module, ``UnsupportedNetwork`` for one that differs.
+    """
+    found: dict[str, WordLayer] = {}
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
+        module = submodule(model, layer.name)
+        if isinstance(layer, Conv) and isinstance(module, nn.Conv2d):
+            module = SpectralConv2d.from_conv(module, layer.pool, name=layer.name, relu=layer.relu)
+        elif not isinstance(layer, Conv) and isinstance(module, nn.Linear):
+            module = MaskedLinear.from_linear(module, shape, name=layer.name, relu=layer.relu)
+        if not isinstance(module, SpectralConv2d | MaskedLinear) or module.spec != layer:
+            raise UnsupportedNetwork(
+                f"layer {layer.name!r} is {layer} in the network but {module} in the model"
+            )
+        model.set_submodule(layer.name, module)
+        found[layer.name] = module
+    return found
+
+
+def submodule(model: nn.Module, name: str) -> nn.Module:
+    """The module of that name. Raises ``ConfigError`` if there is none."""
+    try:
+        return model.get_submodule(name)
+    except AttributeError:
+        raise ConfigError(
+            f"the model has no module {name!r}: name modules after the network's layers"
+        ) from None

@@ -1,0 +1,37 @@
+"""From a quantised torch model to the artifact the compiler, the simulator and the hardware read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from hw.artifact import Artifact, Sparsity
+from hw.network import Network
+from pruning.quantise import mirrors_of
+
+
+def to_artifact(
+    model: nn.Module,
+    network: Network,
+    *,
+    sparsity: Mapping[str, Sparsity] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Artifact:
+    """The integers of a model that :func:`pruning.quantise.quantise_` has prepared.
+
+    ``score_scale`` of the artifact is the real value of one step of the last layer's outputs.
+    Raises ``ConfigError`` when a layer is not quantised, ``ArtifactError`` when a number does not fit.
+    """
+    mirrors = mirrors_of(model, network)
+    last = mirrors[network.layers[-1].name]
+    return Artifact(
+        network,
+        {name: mirror.integers() for name, mirror in mirrors.items()},
+        weight_bits=last.format.bits,
+        sparsity=dict(sparsity or {}),
+        score_scale=float(last.out_scale[0]),
+        provenance={"torch": str(torch.__version__), **(provenance or {})},
+    )

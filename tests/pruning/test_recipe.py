@@ -1,0 +1,157 @@
+"""The LeNet job on a handful of real digits: files, resumption, determinism, refusals."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from hw import artifact
+from hw.errors import ArtifactError, ConfigError
+from pruning import data, recipe
+from pruning.settings import Epochs
+from pruning.train import Phase, augment, generator_for
+
+EPOCHS = Epochs(1, 2, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def few_digits() -> data.Mnist:
+    whole = data.load()
+    return data.Mnist(
+        whole.train_images[::32],
+        whole.train_labels[::32],
+        whole.test_images[::20],
+        whole.test_labels[::20],
+        "few",
+    )
+
+
+@pytest.fixture
+def train(monkeypatch, few_digits, tmp_path):
+    monkeypatch.setattr(data, "load", lambda data_dir: few_digits)
+
+    def run(name: str = "net", **options):
+        options = {"epochs": EPOCHS, "out": tmp_path / name, "cache": tmp_path / f"{name}-cache", **options}
+        return recipe.run(options.pop("sparsity", "adaptive"), **options)
+
+    return run
+
+
+class Killed(Exception):
+    pass
+
+
+def killer(after: int):
+    """A progress callback that kills the job in the ``after``-th epoch it hears the end of."""
+    ended = []
+
+    def progress(event):
+        ended.append(event) if event.accuracy is not None else None
+        if len(ended) == after:
+            raise Killed
+
+    return progress
+
+
+def test_writes_everything_and_reports_progress(train, few_digits, tmp_path):
+    events = []
+    result = train(progress=events.append)
+    loaded = artifact.load(tmp_path / "net" / "model.npz")
+    assert loaded.digest == result.digest and result.artifact == tmp_path / "net" / "model.npz"
+    assert loaded.sparsity["conv2"] == artifact.Sparsity("adaptive", 2, 8, 8)
+    assert loaded.sparsity["conv1"] == artifact.Sparsity()
+    assert loaded.provenance["accuracy"] == result.accuracy
+    assert loaded.provenance["data"] == {"name": "few", "train": 125, "test": 50}
+    assert set(result.accuracy) == {"dense", "pruned", "mirror"}
+    table = {layer.name: layer for layer in result.layers}
+    assert table["conv2"].kept_share == table["fc1"].kept_share == 0.25
+    mask = loaded.layers["conv2"].mask
+    assert 0.2 < mask.mean() <= 0.25
+    rows = list(csv.DictReader((tmp_path / "net" / "training.csv").read_text().splitlines()))
+    assert [row["phase"] for row in rows] == ["dense"] + ["admm"] * 2 + ["finetune"] + ["mirror"] * 2
+    assert float(rows[-1]["accuracy"]) == result.accuracy["mirror"]
+    done = [event.done for event in events]
+    assert done == sorted(done) and done[-1] == 1
+
+
+def test_a_killed_job_ends_as_if_it_had_not_been(train, tmp_path):
+    """Killed five times, in every phase, between an epoch's end and its checkpoint."""
+    expected = train("whole").digest
+    for after in (1, 2, 2, 2, 2):  # an epoch that was cut off is done again
+        with pytest.raises(Killed):
+            train("killed", progress=killer(after))
+        assert not (tmp_path / "killed" / "model.npz").exists()
+    assert train("killed").digest == expected
+    logs = [(tmp_path / name / "training.csv").read_text() for name in ("whole", "killed")]
+    assert logs[0] == logs[1]
+
+
+def test_resuming_skips_what_is_done(train):
+    train()
+    events = []
+    train(progress=events.append)
+    assert not events
+    train(progress=events.append, epochs=dataclasses.replace(EPOCHS, mirror=1))
+    assert {event.phase for event in events} == {"admm", "finetune", "mirror"}, "the dense network is shared"
+    events.clear()
+    train(progress=events.append, resume=False, seed=1)
+    assert events[0].phase == "dense", "another seed is another dense network"
+
+
+@pytest.mark.parametrize("sparsity", ["uniform", "kernel"])
+def test_other_sparsities_hold_their_sets(train, sparsity):
+    layers = artifact.load(train(sparsity=sparsity).artifact).layers
+    if sparsity == "kernel":
+        for name in ("conv1", "conv2"):
+            assert layers[name].mask.sum(-1).max() <= 8
+        assert layers["fc1"].mask.mean() <= 0.25 * 8 / 32
+    else:
+        grouped = np.pad(layers["conv2"].mask, ((0, 0), (0, 4), (0, 0))).reshape(50, 3, 8, 32)
+        assert grouped.sum(2).max() == 2 and grouped[:, 2].sum(1).max() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sparsity": "magic"}, "'magic'"),
+        ({"weight_bits": 20}, "not 20"),
+        ({"batch": 0}, "not 0"),
+        ({"seed": -1}, "not -1"),
+        ({"block": 0}, "not 0"),
+    ],
+)
+def test_nonsense_is_refused_before_training(train, options, message):
+    with pytest.raises(ConfigError, match=message):
+        train(**options, progress=killer(0))
+
+
+def test_bad_files_are_one_sentence(train, tmp_path):
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ArtifactError, match=r"checkpoint\.pt is not a usable checkpoint .* delete it"):
+        train()
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtifactError, match="cannot write"):
+        train("file")
+
+
+def test_augmented_digits_are_inputs_the_hardware_can_get():
+    """Whole steps of 1/255, reproducible, moved but not gone."""
+    images = torch.zeros(64, 28, 28, dtype=torch.uint8)
+    images[:, 10:18, 10:18] = 200
+    moved = augment(images, generator_for(0, 1, 2)) * 255
+    torch.testing.assert_close(moved, moved.round(), rtol=0, atol=1e-3)
+    assert moved.shape == (64, 1, 28, 28) and 0 <= moved.min() and moved.max() <= 255
+    centres = (moved.sum(2)[:, 0] * torch.arange(28)).sum(1) / moved.sum((1, 2, 3))
+    assert 0.5 < centres.std() < 3 and moved.sum((1, 2, 3)).min() > 0.6 * 64 * 200
+    assert torch.equal(moved, augment(images, generator_for(0, 1, 2)) * 255)
+    assert not torch.equal(moved, augment(images, generator_for(0, 1, 3)) * 255)
+
+
+def test_learning_rate_falls_along_a_cosine():
+    phase = Phase("dense", 10, 0.1)
+    rates = [phase.lr_at(done / 10) for done in range(11)]
+    assert rates[0] == pytest.approx(0.1) and rates[-1] == pytest.approx(0.002)
+    assert rates == sorted(rates, reverse=True) and rates[5] == pytest.approx(0.051)
