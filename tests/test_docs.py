@@ -1,0 +1,143 @@
+"""Documents keep their word: their commands parse or run, their links lead somewhere, tables are current."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+
+import spec2
+from hw import registers
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+README = ROOT / "README.md"
+
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path) -> list[str]:
+    """Every ``spec2`` command line in the code blocks of a page."""
+    text = "".join(code for language, code in BLOCK.findall(page.read_text()) if language == "sh")
+    lines = [shlex.join(shlex.split(line, comments=True)) for line in text.splitlines()]
+    return [line for line in lines if line.startswith("spec2 ")]
+
+
+COMMANDS = sorted({line for page in PAGES for line in commands(page)})
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_in_the_documents_parses(line):
+    _, name, *arguments = shlex.split(line)
+    group = typer.main.get_command(spec2.app)
+    group.commands[name].make_context(name, arguments).close()
+
+
+def test_help_examples_parse():
+    group = typer.main.get_command(spec2.app)
+    for name, command in group.commands.items():
+        examples = re.findall(r"^ +spec2 (.+)$", command.help, re.MULTILINE)
+        assert examples, name
+        for example in examples:
+            used, *arguments = shlex.split(example)
+            assert used == name
+            command.make_context(name, arguments).close()
+
+
+def run_blocks(text: str, folder: Path) -> str:
+    """Run the code blocks of a document in ``folder``, as a reader would; returns what they print.
+
+    Blanks and line ends come back as single blanks: where a terminal breaks its lines is not promised.
+    """
+    env = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "default",
+    }
+    env.pop("SPEC2_DATA_DIR", None)
+    # The command as installed, but from this tree.
+    prelude = f'set -euo pipefail\nspec2() {{ {shlex.quote(sys.executable)} {ROOT / "spec2.py"} "$@"; }}\n'
+    out = ""
+    for language, code in BLOCK.findall(text):
+        command = [sys.executable, "-c", code] if language == "python" else ["bash", "-c", prelude + code]
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
+        out += done.stdout
+    return " ".join(out.split())
+
+
+@pytest.mark.verilator
+def test_the_first_part_of_the_tutorial_runs(tmp_path):
+    text = TUTORIAL.read_text()
+    first = text[text.index("## A first accelerator") : text.index("## LeNet")]
+    assert len(BLOCK.findall(first)) == 5
+    out = run_blocks(first, tmp_path)
+    assert "0 mismatches" in out and "operations per DSP slice" in out
+    assert (tmp_path / "build/tiny/report.md").exists()
+
+
+@pytest.mark.verilator
+def test_the_quick_start_runs(tmp_path):
+    """The README's block but for its set-up, which this test already runs in."""
+    (block,) = [code for _, code in BLOCK.findall(README.read_text()) if "make venv" in code]
+    lines = block.splitlines()
+    assert len(lines) == 5 and lines[1] == "source .venv/bin/activate"
+    out = run_blocks("```sh\n" + "\n".join(lines[2:]) + "\n```\n", tmp_path)
+    assert "0 mismatches" in out
+    assert (tmp_path / "build/lenet/report.json").exists()
+
+
+def test_the_readme_lists_every_command():
+    listed = re.findall(r"^\| `spec2 (\w+)` \|", README.read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(command.callback.__name__ for command in spec2.app.registered_commands)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_register_page_holds_the_current_table():
+    page = (ROOT / "docs" / "registers.md").read_text()
+    assert registers.markdown() in page, (
+        "hw/registers.py has changed: put the output of markdown() into the page"
+    )
+
+
+def test_makefile_targets_in_documents_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+    used = {name for page in PAGES for name in re.findall(r"^make ([a-z-]+)", page.read_text(), re.MULTILINE)}
+    assert used and used <= targets
+
+
+def test_continuous_integration_runs_make_test():
+    script = (ROOT / ".ci" / "run").read_text()
+    assert script.splitlines()[-1] == "exec make test"
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_every_dependency_has_a_reason():
+    """One comment on each dependency, on its own line."""
+    text = (ROOT / "pyproject.toml").read_text()
+    project = tomllib.loads(text)["project"]
+    extras = [name for group in project["optional-dependencies"].values() for name in group]
+    for name in project["dependencies"] + extras:
+        line = next(line for line in text.splitlines() if f'"{name}"' in line)
+        assert "#" in line, line
+
+
+def test_documentation_builds_without_a_warning(tmp_path):
+    pytest.importorskip("myst_parser")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"]
+    done = subprocess.run([*command, ROOT / "docs", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "tutorial.html").exists()
