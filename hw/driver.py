@@ -45,7 +45,9 @@ class Driver:
     # --- connecting ------------------------------------------------------------------------------
 
     async def connect(self, expected_digest: str | None = None) -> None:
-        """Check that the other end is this accelerator, with these weights.
+        """Check that the other end is this accelerator, with these weights, and make it idle.
+
+        A run that an earlier host left behind, whose results nobody will collect, is aborted.
 
         ``expected_digest`` is the artifact's digest, by default the one in the design's description.
         Raises ``LinkError`` when ID, VERSION or SHAPE differ, ``DigestMismatch`` for other weights.
@@ -72,6 +74,8 @@ class Driver:
             registers.shape_word(self.info.config, len(self.info.network.layers)),
             "the accelerator was built with other parameters than design.json says: generate it again",
         )
+        if STATUS.unpack(await self._read(STATUS))["busy"]:
+            await self._abort()
 
     async def _expect(self, register: Register, expected: int, message: str) -> None:
         found = await self._read(register)
@@ -133,11 +137,14 @@ class Driver:
         """State of the accelerator after a failed run, in words. Aborts the run."""
         status = STATUS.unpack(await self._read(STATUS))
         cycles = await self._read(CYCLES)
-        await self.link.write32(CONTROL.address(), CONTROL.pack(abort=1))
+        await self._abort()
         if status["framing_error"]:
             return FRAMING
         state = "still busy" if status["busy"] else "done" if status["done"] else "idle"
         return f"the accelerator was {state} after {cycles} cycles, the run was aborted"
+
+    async def _abort(self) -> None:
+        await self.link.write32(CONTROL.address(), CONTROL.pack(abort=1))
 
     # --- results ---------------------------------------------------------------------------------
 

@@ -100,6 +100,16 @@ def images(n: int, network: Network = SCORES, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, *network.input), dtype=np.uint8)
 
 
+def test_connecting_ends_the_run_a_dead_host_left_behind() -> None:
+    driver, accelerator = make()
+    asyncio.run(driver.connect())
+    assert accelerator.log == []
+    accelerator.registers[STATUS.address()] = STATUS.pack(busy=1)
+    asyncio.run(driver.connect())
+    assert accelerator.log == ["abort"]
+    assert asyncio.run(driver.run(images(1))).shape == (1, 5)
+
+
 # --- runs ------------------------------------------------------------------------------------------
 
 
