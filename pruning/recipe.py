@@ -89,6 +89,7 @@ def run(
     epochs = epochs or schedule(len(digits.train_labels))
     settings = Settings(lenet(), config, epochs, seed, batch, weight_bits)
     job = Job(settings, digits, out, progress)
+    job.write_log()  # a place that cannot be written is refused before hours of training, not after
     job.train(resume, Path(cache) if cache is not None else out.parent)
     digest = job.artifact(f"lenet {sparsity}").save(out / "model.npz")
     job.write_log()

@@ -79,13 +79,28 @@ def accuracy(folder: Path, artifact: Artifact) -> dict[str, float]:
 
 
 def sparsity(artifact: Artifact) -> dict[str, dict[str, Any]]:
-    """Per layer: the constraint and the share of words kept, in percent."""
+    """Per layer: the constraint, its words, and the share of them kept, in percent."""
     out = {}
     for layer, shape in zip(artifact.network.layers, artifact.network.shapes, strict=False):
         kind = artifact.sparsity[layer.name].kind if layer.name in artifact.sparsity else "dense"
-        kept = int(artifact.layers[layer.name].mask.sum())
-        out[layer.name] = {"kind": kind, "kept": round(100 * kept / _words(layer, shape), 2)}
+        kept, words = int(artifact.layers[layer.name].mask.sum()), _words(layer, shape)
+        out[layer.name] = {"kind": kind, "words": words, "kept": round(100 * kept / words, 2)}
     return out
+
+
+def scheme(artifact: Artifact) -> str:
+    """The constraint that names a model: that of the first convolution that has one, else of any layer.
+
+    ``kernel`` stands alone, n:m sets carry their numbers: ``adaptive-2:8``, ``2:8`` (uniform).
+    """
+    sets = [
+        artifact.sparsity[layer.name] for layer in artifact.network.layers if layer.name in artifact.sparsity
+    ]
+    named = next((s for s in sets if s.kind != "dense"), None)
+    if named is None or named.kind == "kernel":
+        return "dense" if named is None else named.kind
+    ratio = f"{named.keep:g}:{named.group}"
+    return ratio if named.kind == "uniform" else f"{named.kind}-{ratio}"
 
 
 def storage(artifact: Artifact) -> dict[str, int]:

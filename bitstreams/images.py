@@ -1,0 +1,96 @@
+"""Images for a board, from the files people have: arrays of numpy, or pictures.
+
+``.npz``: the array ``image`` (or the only one in the file), and ``label`` if it is there. ``.npy``: one
+array. Anything else is read with Pillow as a picture of the network's size; a folder stands for all files
+in it, by name.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.errors import DataError
+from hw.frames import check_images
+from hw.network import Shape
+
+MODES = {1: "L", 3: "RGB"}
+"""Pillow's name of a picture with so many channels."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """images (n, c, h, w) uint8; names: where each one comes from; labels (n,) or None if any is unknown."""
+
+    images: NDArray[np.uint8]
+    names: tuple[str, ...]
+    labels: NDArray[np.int64] | None
+
+
+def read(paths: Sequence[Path], shape: Shape) -> Batch:
+    """All images of ``paths`` for a network with input ``shape`` (c, h, w).
+
+    Raises ``DataError`` for a file that is missing, cannot be read, or holds images of another size.
+    """
+    files = [file for path in paths for file in _files(path)]
+    if not files:
+        raise DataError("there are no images: name files, or a folder with some")
+    parts = [_read(file, shape) for file in files]
+    labels = [part.labels for part in parts if part.labels is not None]
+    return Batch(
+        np.concatenate([part.images for part in parts]),
+        tuple(name for part in parts for name in part.names),
+        np.concatenate(labels) if len(labels) == len(parts) else None,
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    return [path]
+
+
+def _read(path: Path, shape: Shape) -> Batch:
+    try:
+        if path.suffix == ".npz":
+            images, labels = _read_npz(path)
+        elif path.suffix == ".npy":
+            images, labels = np.load(path, allow_pickle=False), None
+        else:
+            images, labels = _read_picture(path, shape)[None], None
+        images = check_images(images, shape)
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}: name an image, or a .npz or .npy of images") from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"cannot read {path} ({error}): it is no picture and no array of images") from None
+    if labels is not None and labels.shape != (len(images),):
+        raise DataError(f"{path}: {labels.shape} labels for {len(images)} images: there must be one each")
+    names = [path.name] if len(images) == 1 else [f"{path.name}[{i}]" for i in range(len(images))]
+    return Batch(images, tuple(names), labels)
+
+
+def _read_npz(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        if "image" not in arrays and len(arrays) != 1:
+            raise DataError(f"has the arrays {', '.join(arrays)}, and none is called 'image'")
+        images = arrays["image"] if "image" in arrays else next(iter(arrays.values()))
+        return images, arrays["label"].astype(np.int64) if "label" in arrays else None
+
+
+def _read_picture(path: Path, shape: Shape) -> NDArray[np.uint8]:
+    """(c, h, w): a picture in the network's channels, at its own size."""
+    from PIL import Image
+
+    channels = shape[0]
+    if channels not in MODES:
+        raise DataError(f"a network of {channels} input channels takes arrays (.npy, .npz), not pictures")
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert(MODES[channels]), dtype=np.uint8)
+    return np.moveaxis(pixels.reshape(*pixels.shape[:2], channels), -1, 0)
