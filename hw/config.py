@@ -9,8 +9,11 @@ from hw.errors import ConfigError
 BANKS = 8
 """Input channels a step can choose from: X banks, bank = channel mod 8."""
 
-DRAIN = 4
-"""Words the drain writes, and the inverse transform reads, per clock and lane."""
+TRANSFORM_WORDS = 4
+"""Words a transform delivers or takes per clock and lane."""
+
+WIDE_DRAIN_ROWS = 32
+"""From this many rows on the drain takes 8 of them per clock, below 4."""
 
 CLOCKS_PER_TILE = 8
 """A tile passes the forward or inverse transform in 8 clocks (one pixel row, 4 words each)."""
@@ -33,8 +36,10 @@ class AcceleratorConfig:
     line_pixels: int = 0
 
     def __post_init__(self) -> None:
-        if self.rows < 4 or self.rows % DRAIN:
-            raise ConfigError(f"rows must be a multiple of {DRAIN} and at least 4, not {self.rows}")
+        if self.rows < 4 or self.rows % self.drain:
+            raise ConfigError(
+                f"rows must be a multiple of {self.drain} and at least 4, not {self.rows}"
+            )
         if not 1 <= self.lanes <= 64:
             raise ConfigError(f"lanes must be 1..64, not {self.lanes}")
         if not 1 <= self.batch <= self.lanes:
@@ -45,6 +50,15 @@ class AcceleratorConfig:
         line = self.line_pixels
         if line and (line < 8 or line & (line - 1)):
             raise ConfigError(f"line_pixels must be 0 or a power of two of at least 8, not {line}")
+
+    @property
+    def drain(self) -> int:
+        """Rows the drain reads out per clock and lane: a word is read out in rows / drain clocks.
+
+        A word takes that long at least. In wide arrays that would bind words with few steps, so
+        these drain twice as fast.
+        """
+        return 8 if self.rows >= WIDE_DRAIN_ROWS else 4
 
     @property
     def macs(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.config import DRAIN
+from hw.config import AcceleratorConfig
 from hw.frames import map_beats
 from hw.program import LayerPlan, Program
 from hw.resources import resources, step_bits
@@ -44,22 +44,22 @@ class Pass:
     output: int
 
 
-def passes(plan: LayerPlan, rows: int) -> list[Pass]:
+def passes(plan: LayerPlan, config: AcceleratorConfig) -> list[Pass]:
     """The passes of one tile group of ``plan``."""
     ends = np.flatnonzero(plan.steps.end_of_word)
     lengths = np.diff(ends, prepend=-1)
     block = np.concatenate([[0], np.cumsum(plan.steps.end_of_pass)[ends[:-1]]])
     out = []
     for b in range(plan.blocks):
-        valid = plan.block_rows(b, rows)
-        drain = -(-valid // DRAIN)
+        valid = plan.block_rows(b, config.rows)
+        drain = -(-valid // config.drain)
         words = lengths[block == b]
         rest = int(np.maximum(words[1:], drain).sum())
         out.append(Pass(int(words[0]), rest, drain, valid * plan.token_interval))
     return out
 
 
-def layer_cycles(plan: LayerPlan, rows: int, images: int, t: Latencies) -> LayerCycles:
+def layer_cycles(plan: LayerPlan, config: AcceleratorConfig, images: int, t: Latencies) -> LayerCycles:
     """Clocks of ``plan`` for ``images`` images, from its set-up until its last pixel can be read.
 
     Clock 0 is the one in which the controllers are started. Each variable is the first clock in
@@ -69,7 +69,7 @@ def layer_cycles(plan: LayerPlan, rows: int, images: int, t: Latencies) -> Layer
     lines = plan.source.shape[0] * plan.lines_per_channel
     if plan.dot:
         groups, lines = 1, lines * images
-    table = passes(plan, rows)
+    table = passes(plan, config)
 
     fetch, step, word_end, output = 1, 2, 0, 1
     x_free, y_free = [0, 0], [0, 0]
@@ -95,7 +95,7 @@ def layer_cycles(plan: LayerPlan, rows: int, images: int, t: Latencies) -> Layer
 def run_cycles(program: Program, images: int) -> list[LayerCycles]:
     """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``)."""
     t = latencies(program.config)
-    return [layer_cycles(plan, program.config.rows, images, t) for plan in program.layers]
+    return [layer_cycles(plan, program.config, images, t) for plan in program.layers]
 
 
 def load_cycles(program: Program, images: int) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.artifact import Artifact, LayerWeights
-from hw.config import BANKS, CLOCKS_PER_TILE, DRAIN, AcceleratorConfig
+from hw.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.errors import ConfigError
 from hw.formats import SPECTRUM
 from hw.network import Conv, Layer, Network, Shape
@@ -136,7 +136,7 @@ class LayerPlan:
 class Program:
     """Everything the gateware and the cost model need.
 
-    config: with ``line_pixels`` resolved. channel_bias, channel_shift: (entries, 4), one entry per
+    config: with ``line_pixels`` resolved. channel_bias, channel_shift: (entries, config.drain), one entry per
     drain group of every block of every layer. memory_lines: depth of the feature memory.
     groups: channel groups an X half holds. accumulator_bits: width of a product sum.
     """
@@ -180,7 +180,7 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
         weights = artifact.layers[layer.name]
         steps = step_table(weights, config.rows, dot=not isinstance(layer, Conv))
         plan = _plan(layer, source, dest, config, steps, first_step, first_entry)
-        table = _channel_table(weights, plan, config.rows)
+        table = _channel_table(weights, plan, config)
         bias.append(table[0])
         shift.append(table[1])
         first_step += len(steps)
@@ -285,15 +285,15 @@ def _plan(
 
 
 def _channel_table(
-    weights: LayerWeights, plan: LayerPlan, rows: int
+    weights: LayerWeights, plan: LayerPlan, config: AcceleratorConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bias and shift, (blocks · rows / 4, 4), padded with zeros."""
-    size = plan.blocks * rows
+    """Bias and shift, (blocks · rows / drain, drain), padded with zeros."""
+    size = plan.blocks * config.rows
     bias = np.zeros(size, np.int64)
     shift = np.zeros(size, np.int64)
     bias[: plan.outputs] = weights.bias
     shift[: plan.outputs] = weights.shift
-    return bias.reshape(-1, DRAIN), shift.reshape(-1, DRAIN)
+    return bias.reshape(-1, config.drain), shift.reshape(-1, config.drain)
 
 
 def _accumulator_bits(artifact: Artifact) -> int:

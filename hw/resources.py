@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hw.config import BANKS, DRAIN
+from hw.config import BANKS
 from hw.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.program import Program
 from hw.timing import ROTATOR_LEVELS
@@ -71,7 +71,8 @@ def _lane(program: Program) -> Resources:
     columns = max(plan.stride for plan in program.layers)
     depth = 2 * 8 * (1 << max(1, (program.groups - 1).bit_length()))
     x_blocks, x_luts = memory(depth, 4 * 2 * SPECTRUM.bits)
-    y_depth = 2 * WORDS // DRAIN * (1 << (rows - 1).bit_length())
+    drain = program.config.drain
+    y_depth = 2 * WORDS // drain * (1 << (rows - 1).bit_length())
     y_blocks, y_luts = memory(y_depth, 2 * PRODUCT_SUM.bits)
     transforms, windows, turns = 2340 + 2863, 227, 326 + 294
     return Resources(
@@ -79,13 +80,13 @@ def _lane(program: Program) -> Resources:
         lut=transforms
         + windows
         + rows * (96 + 4 * acc)  # 8:1 select; shadow registers that add or shift
-        + 1395  # four rows through bias, shift, rounding and saturation
+        + 349 * drain  # rows through bias, shift, rounding and saturation
         + 53 * columns
         + turns
         + BANKS * x_luts
-        + DRAIN * y_luts,
-        ff=2124 + 2580 + 100 + rows * (4 + 2 * acc) + 1248 + 59 * columns + 431 + 313,
-        bram36=BANKS * x_blocks + DRAIN * y_blocks,
+        + drain * y_luts,
+        ff=2124 + 2580 + 100 + rows * (4 + 2 * acc) + 312 * drain + 59 * columns + 431 + 313,
+        bram36=BANKS * x_blocks + drain * y_blocks,
     )
 
 
@@ -96,7 +97,7 @@ def _shared(program: Program) -> Resources:
     stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
     feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
     step_blocks, step_luts = memory(program.steps, step_bits(program))
-    entry = DRAIN * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
+    entry = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
     table_blocks, table_luts = memory(len(program.channel_bias), entry)
     if len(program.channel_bias) <= 256:  # a ROM this shallow becomes logic
         table_blocks, table_luts = 0, 6 * len(program.channel_bias)

@@ -1,35 +1,37 @@
 """Drain controller: hands the drain each channel's bias and shift, and the Y buffer its addresses.
 
-The channel table has one entry per 4 rows of every block: 4 biases (32 bit) and 4 shifts (5 bit),
-148 bits wide, as deep as the network has output channels / 4: a few RAMB36 or LUTRAM.
+The channel table has one entry per D rows of every block: D biases (32 bit) and D shifts (5 bit), 37·D
+bits wide, as deep as the network has output channels / D: a few RAMB36 or LUTRAM.
 """
 
 from amaranth import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import DRAIN
 from hw.formats import BIAS, MAX_DRAIN_SHIFT
 from hw.program import Program
 
 SHIFT_BITS = MAX_DRAIN_SHIFT.bit_length()
 
-ENTRY = data.StructLayout(
-    {
-        "bias": data.ArrayLayout(signed(BIAS.bits), DRAIN),
-        "shift": data.ArrayLayout(unsigned(SHIFT_BITS), DRAIN),
-    }
-)
+
+def entry_layout(drain: int) -> data.StructLayout:
+    """An entry of the channel table, for ``drain`` rows."""
+    return data.StructLayout(
+        {
+            "bias": data.ArrayLayout(signed(BIAS.bits), drain),
+            "shift": data.ArrayLayout(unsigned(SHIFT_BITS), drain),
+        }
+    )
 
 
 def entry_image(program: Program) -> list[int]:
     """Contents of the channel table."""
-    image = []
+    image, drain = [], program.config.drain
     for bias, shift in zip(program.channel_bias.tolist(), program.channel_shift.tolist(), strict=True):
         value = 0
-        for i in range(DRAIN):
+        for i in range(drain):
             value |= (bias[i] & ((1 << BIAS.bits) - 1)) << (i * BIAS.bits)
-            value |= shift[i] << (DRAIN * BIAS.bits + i * SHIFT_BITS)
+            value |= shift[i] << (drain * BIAS.bits + i * SHIFT_BITS)
         image.append(value)
     return image
 
@@ -37,7 +39,7 @@ def entry_image(program: Program) -> list[int]:
 class DrainControl(wiring.Component):
     """Members: ``load`` (the sums of a word are complete) with the ``word``, ``half``, ``entry``,
     ``entries`` (clocks - 1) and ``end_of_pass`` of the step that completed it. ``active``, ``group``,
-    ``o_word``, ``o_half`` name the 4 rows and word served in this clock, from the clock of ``load`` on;
+    ``o_word``, ``o_half`` name the D rows and word served in this clock, from the clock of ``load`` on;
     ``end`` marks the last of a pass. ``bias``, ``shift`` follow ``active`` ``table_latency`` clocks later.
     """
 
@@ -45,7 +47,8 @@ class DrainControl(wiring.Component):
 
     def __init__(self, program: Program):
         self.program = program
-        self.groups = program.config.rows // DRAIN
+        self.groups = program.config.rows // program.config.drain
+        self.layout = entry_layout(program.config.drain)
         entries = len(program.channel_bias)
         super().__init__(
             {
@@ -60,15 +63,15 @@ class DrainControl(wiring.Component):
                 "o_word": Out(5),
                 "o_half": Out(1),
                 "end": Out(1),
-                "bias": Out(ENTRY["bias"].shape),
-                "shift": Out(ENTRY["shift"].shape),
+                "bias": Out(self.layout["bias"].shape),
+                "shift": Out(self.layout["shift"].shape),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         image = entry_image(self.program)
-        m.submodules.channels = table = memory.Memory(shape=ENTRY.size, depth=len(image), init=image)
+        m.submodules.channels = table = memory.Memory(shape=self.layout.size, depth=len(image), init=image)
         port = table.read_port()
         running, group = Signal(), Signal.like(self.group)
         word, half, last = Signal(5), Signal(), Signal()
@@ -93,6 +96,6 @@ class DrainControl(wiring.Component):
                 address.eq(now_address + 1),
                 group.eq(self.group + 1),
             ]
-        entry = Signal(ENTRY)
+        entry = Signal(self.layout)
         m.d.comb += [entry.eq(port.data), self.bias.eq(entry.bias), self.shift.eq(entry.shift)]
         return m

@@ -9,7 +9,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import DRAIN
+from hw.config import TRANSFORM_WORDS
 from hw.formats import COLUMN_SHIFT, PIXEL_BITS, ROW_FRACTION, SPECTRUM
 from hw.gateware.arith import (
     SQRT_HALF_CLOCKS,
@@ -72,7 +72,7 @@ class ForwardFFT(wiring.Component):
                 "start": In(1),
                 "pixels": In(pixels_layout(PIXEL_BITS + 1, TILE)),
                 "o_start": Out(1),
-                "words": Out(words_layout(SPECTRUM.bits, DRAIN)),
+                "words": Out(words_layout(SPECTRUM.bits, TRANSFORM_WORDS)),
             }
         )
 

@@ -8,7 +8,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import DRAIN
+from hw.config import TRANSFORM_WORDS
 from hw.formats import PRODUCT_SUM
 from hw.gateware.arith import SQRT_HALF_CLOCKS, Complex, register, times_sqrt_half
 from hw.gateware.delay import delay
@@ -65,7 +65,7 @@ class InverseFFT(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
-                "words": In(words_layout(PRODUCT_SUM.bits, DRAIN)),
+                "words": In(words_layout(PRODUCT_SUM.bits, TRANSFORM_WORDS)),
                 "o_start": Out(1),
                 "pixels": Out(pixels_layout(OUTPUT_BITS, TILE)),
             }

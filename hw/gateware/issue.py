@@ -1,14 +1,13 @@
 """MAC controller: decides in every clock whether the next step may enter the array.
 
 A step waits for its X half to be filled, an end of word also for the drain to be free again
-(rows / 4 clocks after the previous one) and for a free Y half. Nothing behind this point stalls.
+(rows / drain clocks after the previous one) and for a free Y half. Nothing behind this point stalls.
 """
 
 from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import DRAIN
 from hw.gateware.delay import per_layer
 from hw.gateware.weights import step_layout
 from hw.program import Program
@@ -28,7 +27,7 @@ class Issue(wiring.Component):
     def __init__(self, program: Program):
         self.program = program
         config = program.config
-        per_block = config.rows // DRAIN
+        per_block = config.rows // config.drain
         super().__init__(
             {
                 "start": In(1),
@@ -58,7 +57,7 @@ class Issue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         plans, config = self.program.layers, self.program.config
-        per_block = config.rows // DRAIN
+        per_block = config.rows // config.drain
 
         def setting(name, values):
             return per_layer(m, self.layer, values, name=name)
@@ -69,7 +68,7 @@ class Issue(wiring.Component):
         first_entry = setting("first_entry", [p.first_entry for p in plans])
         last_block = setting("last_block", [p.blocks - 1 for p in plans])
         last_entries = setting(
-            "last_entries", [-(-p.block_rows(p.blocks - 1, config.rows) // DRAIN) - 1 for p in plans]
+            "last_entries", [-(-p.block_rows(p.blocks - 1, config.rows) // config.drain) - 1 for p in plans]
         )
 
         group = Signal.like(groups)

@@ -13,7 +13,7 @@ from amaranth import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import BANKS, DRAIN
+from hw.config import BANKS
 from hw.formats import PIXEL_BITS
 from hw.gateware.delay import delay, per_layer
 from hw.gateware.drain import Drain
@@ -59,8 +59,8 @@ class Lane(wiring.Component):
         self.fft = ForwardFFT()
         self.x = XBuffer(program.groups)
         self.mac = MacLane(rows, bits, program.accumulator_bits)
-        self.drain = Drain(rows, program.accumulator_bits)
-        self.y = YBuffer(rows)
+        self.drain = Drain(rows, program.accumulator_bits, config.drain)
+        self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
         self.post = Post(max(p.stride for p in program.layers))
         channels = max(2, *(p.source.shape[0] for p in program.layers))
@@ -80,12 +80,12 @@ class Lane(wiring.Component):
                 "factors": In(data.ArrayLayout(factors_layout(bits), rows)),
                 "first": In(1),
                 "load": In(1),
-                "bias": In(data.ArrayLayout(signed(32), DRAIN)),
-                "shift": In(data.ArrayLayout(unsigned(5), DRAIN)),
+                "bias": In(data.ArrayLayout(signed(32), config.drain)),
+                "shift": In(data.ArrayLayout(unsigned(5), config.drain)),
                 "add_bias": In(1),
                 "y_en": In(1),
                 "y_half": In(1),
-                "y_group": In(range(max(2, rows // DRAIN))),
+                "y_group": In(range(max(2, rows // config.drain))),
                 "y_word": In(5),
                 "token": In(1),
                 "token_row": In(range(rows)),

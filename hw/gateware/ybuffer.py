@@ -1,15 +1,16 @@
 """Y buffer: the corner turn between the drain and the inverse transform.
 
-The drain delivers one word of four rows per clock, the inverse transform takes four words of one row.
-Entry (row n, word b) lies in sub-bank (n + b) mod 4, so neither ever meets a sub-bank twice: a write is
-rotated by its word, a read by its row.
+The drain delivers one word of D rows per clock (D = 4 or 8), the inverse transform takes four words of one
+row. Entry (row n, word b) lies in sub-bank (n + b) mod D, so neither ever meets a sub-bank twice: a write is
+rotated by its word, a read by its row and its first word.
 """
 
 from amaranth import Array, Cat, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
-from hw.config import CLOCKS_PER_TILE, DRAIN
+from hw.config import CLOCKS_PER_TILE, TRANSFORM_WORDS
 from hw.formats import PRODUCT_SUM
 from hw.gateware.delay import delay
 from hw.gateware.types import complex_layout, words_layout
@@ -19,12 +20,13 @@ from hw.words import WORDS
 class YBuffer(wiring.Component):
     """Two halves of ``rows`` × 32 words, for one lane.
 
-    Memory: 4 sub-banks of 16·rows (rounded up to a power of two) × 36 bit, one write and one read port.
-    They should become a RAMB18 each up to 32 rows, a RAMB36 at 64, LUTRAM at 4; so Yosys maps them.
-    Beside them 300 LUT. All sub-banks are read at one address (half, row, t); their write addresses
-    differ in the row within the group.
+    Memory: D sub-banks of 64·rows/D (rounded up to a power of two) × 36 bit, one write and one read
+    port. They should become a RAMB18 each up to 512 entries, LUTRAM up to 64; so Yosys maps them.
+    Beside them 300 LUT. All sub-banks are read at one address; their write addresses differ in the
+    row within the group.
 
-    Write: ``w_words`` are word ``w_word`` of rows 4·``w_group`` to 4·``w_group`` + 3.
+    Parameters: ``rows`` N, a multiple of ``drain``, which is 4 or 8.
+    Write: ``w_words`` are word ``w_word`` of rows D·``w_group`` to D·``w_group`` + D - 1.
     Read: ``words`` are words 4·``r_t`` to 4·``r_t`` + 3 of row ``r_row``. With ``dot`` only the real part
     of word 0 is let through, all else reads as zero (docs/numbers.md, inverse transform).
 
@@ -35,20 +37,20 @@ class YBuffer(wiring.Component):
     latency = 3
     write_latency = 1
 
-    def __init__(self, rows: int):
-        self.rows = rows
+    def __init__(self, rows: int, drain: int):
+        self.rows, self.drain = rows, drain
         super().__init__(
             {
                 "w_en": In(1),
                 "w_half": In(1),
-                "w_group": In(range(max(2, rows // DRAIN))),
+                "w_group": In(range(max(2, rows // drain))),
                 "w_word": In(range(WORDS)),
-                "w_words": In(words_layout(PRODUCT_SUM.bits, DRAIN)),
+                "w_words": In(words_layout(PRODUCT_SUM.bits, drain)),
                 "r_half": In(1),
                 "r_row": In(range(rows)),
                 "r_t": In(range(CLOCKS_PER_TILE)),
                 "dot": In(1),
-                "words": Out(words_layout(PRODUCT_SUM.bits, DRAIN)),
+                "words": Out(words_layout(PRODUCT_SUM.bits, TRANSFORM_WORDS)),
             }
         )
 
@@ -56,21 +58,27 @@ class YBuffer(wiring.Component):
         m = Module()
         # Clock 0: rotate what is written, register the addresses.
         w_en = delay(m, self.w_en, 1, name="w_en", reset=True)
-        r_address = delay(m, Cat(self.r_t, self.r_row, self.r_half), 1, name="r_address")
-        row_in_group = [Signal(range(DRAIN), name=f"row_in_group_{s}") for s in range(DRAIN)]
+        drain, shared = (
+            self.drain,
+            ceil_log2(self.drain // TRANSFORM_WORDS),
+        )  # reads of one entry per sub-bank
+        r_address = delay(m, Cat(self.r_t[shared:], self.r_row, self.r_half), 1, name="r_address")
+        row_in_group = [Signal(range(drain), name=f"row_in_group_{s}") for s in range(drain)]
         ports = []
-        for s in range(DRAIN):
+        for s in range(drain):
             bank = memory.Memory(shape=complex_layout(PRODUCT_SUM.bits), depth=1 << len(r_address), init=[])
             m.submodules[f"sub_bank_{s}"] = bank
             write, read = bank.write_port(), bank.read_port()
             ports.append(read)
             m.d.comb += row_in_group[s].eq(s - self.w_word)
             row = Cat(row_in_group[s], self.w_group)[: len(self.r_row)]
-            word = Array(self.w_words[i].as_value() for i in range(DRAIN))[row_in_group[s]]
+            word = Array(self.w_words[i].as_value() for i in range(drain))[row_in_group[s]]
             # Clock 1: the memory.
             m.d.comb += [
                 write.en.eq(w_en),
-                write.addr.eq(delay(m, Cat(self.w_word[2:], row, self.w_half), 1, name=f"w_address_{s}")),
+                write.addr.eq(
+                    delay(m, Cat(self.w_word[ceil_log2(drain) :], row, self.w_half), 1, name=f"w_address_{s}")
+                ),
                 write.data.eq(delay(m, word, 1, name=f"w_word_{s}")),
                 read.en.eq(1),
                 read.addr.eq(r_address),
@@ -79,15 +87,17 @@ class YBuffer(wiring.Component):
         return m
 
     def _turn(self, m, banks):
-        """Clock 2: word i of row n out of sub-bank (n + i) mod 4; in dot mode one real number."""
+        """Clock 2: word 4t + i of row n out of sub-bank (n + 4t + i) mod D; in dot mode one real number."""
         wait = self.latency - 1
-        row = delay(m, self.r_row[:2], wait, name="row")
+        first = delay(
+            m, (self.r_row + TRANSFORM_WORDS * self.r_t)[: ceil_log2(self.drain)], wait, name="first"
+        )
         dot = delay(m, self.dot, wait, name="dot")
         later = delay(m, self.r_t != 0, wait, name="later")
-        for i in range(DRAIN):
-            rotation = Signal(range(DRAIN), name=f"rotation_{i}")
+        for i in range(TRANSFORM_WORDS):
+            rotation = Signal(range(self.drain), name=f"rotation_{i}")
             word = Signal(complex_layout(PRODUCT_SUM.bits), name=f"word_{i}", reset_less=True)
-            m.d.comb += [rotation.eq(row + i), self.words[i].eq(word)]
+            m.d.comb += [rotation.eq(first + i), self.words[i].eq(word)]
             m.d.sync += word.eq(banks[rotation])
             with m.If(dot):
                 m.d.sync += word.im.eq(0)

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from hw.config import DRAIN
 from hw.formats import BIAS, MAX_DRAIN_SHIFT, Format, drain
 from hw.gateware.drain import Drain
+
+WIDTH = 4
+"""Rows per clock of the narrower drain."""
 
 
 def random_loads(seed, count, rows, acc_bits):
@@ -32,9 +34,9 @@ def ties_and_limits(acc_bits):
         half, top = (1 << shift) >> 1, 1 << (17 + shift)
         near = [half, -half, 3 * half, -3 * half, top - half, -top - half, top, -top]
         values = np.array([n + d for n in near for d in (-1, 0, 1)])
-        values = np.clip(values, *Format(acc_bits).limits).reshape(-1, DRAIN, 2)
+        values = np.clip(values, *Format(acc_bits).limits).reshape(-1, WIDTH, 2)
         for value in values:
-            yield value, np.zeros(DRAIN, int), np.full(DRAIN, shift), False, 0
+            yield value, np.zeros(WIDTH, int), np.full(WIDTH, shift), False, 0
 
 
 def sums_of(value, acc_bits, rng):
@@ -45,9 +47,9 @@ def sums_of(value, acc_bits, rng):
     return [dict(zip(("k1", "k2", "k3"), row, strict=True)) for row in wrapped.tolist()]
 
 
-def run(simulate, loads, rows, acc_bits):
+def run(simulate, loads, rows, acc_bits, width=WIDTH):
     """Words (N, 2) of every load. Between loads the sums are garbage."""
-    dut, groups = Drain(rows, acc_bits), rows // DRAIN
+    dut, groups = Drain(rows, acc_bits, width), rows // width
     rng = np.random.default_rng(99)
     start = np.cumsum([0, *(groups + idle for *_, idle in loads)]).tolist()
     at_load = dict(zip(start, loads, strict=False))
@@ -63,7 +65,7 @@ def run(simulate, loads, rows, acc_bits):
             ctx.set(dut.sums, sums_of(value, acc_bits, rng))
             if now in at_table:
                 (_, bias, shift, add_bias, _), j = at_table[now]
-                here = slice(DRAIN * j, DRAIN * (j + 1))
+                here = slice(width * j, width * (j + 1))
                 ctx.set(dut.bias, bias[here].tolist())
                 ctx.set(dut.shift, shift[here].tolist())
                 ctx.set(dut.add_bias, add_bias)
@@ -83,30 +85,30 @@ def expected(loads):
     return np.array(words)
 
 
-@pytest.mark.parametrize("rows, acc_bits", [(4, 34), (8, 48), (12, 27)])
-def test_random_sums(simulate, rows, acc_bits):
+@pytest.mark.parametrize("rows, acc_bits, width", [(4, 34, 4), (8, 48, 4), (12, 27, 4), (16, 34, 8)])
+def test_random_sums(simulate, rows, acc_bits, width):
     loads = list(random_loads(rows, 120, rows, acc_bits))
-    np.testing.assert_array_equal(run(simulate, loads, rows, acc_bits), expected(loads))
+    np.testing.assert_array_equal(run(simulate, loads, rows, acc_bits, width), expected(loads))
 
 
 @pytest.mark.parametrize("acc_bits", [30, 48])
 def test_ties_and_limits_at_every_shift(simulate, acc_bits):
     loads = list(ties_and_limits(acc_bits))
-    np.testing.assert_array_equal(run(simulate, loads, DRAIN, acc_bits), expected(loads))
+    np.testing.assert_array_equal(run(simulate, loads, WIDTH, acc_bits), expected(loads))
 
 
 def test_a_bias_beyond_the_accumulator_does_not_wrap(simulate):
     acc_bits = 28
-    value = np.full((DRAIN, 2), Format(acc_bits).limits[1])
+    value = np.full((WIDTH, 2), Format(acc_bits).limits[1])
     for limit in BIAS.limits:
-        loads = [(value, np.full(DRAIN, limit), np.full(DRAIN, 15), True, 0)]
-        np.testing.assert_array_equal(run(simulate, loads, DRAIN, acc_bits), expected(loads))
+        loads = [(value, np.full(WIDTH, limit), np.full(WIDTH, 15), True, 0)]
+        np.testing.assert_array_equal(run(simulate, loads, WIDTH, acc_bits), expected(loads))
 
 
 @pytest.mark.slow
 def test_cost(synthesise):
     """No DSP slice, no latch; two LUTs and two flip-flops per bit of a row."""
-    small, large = synthesise(Drain(4, 34)), synthesise(Drain(8, 34))
+    small, large = synthesise(Drain(4, 34, WIDTH)), synthesise(Drain(8, 34, WIDTH))
     assert not any(name.startswith(("DSP", "LD", "RAM")) for name in large)
     luts = [sum(n for name, n in cells.items() if name.startswith("LUT")) for cells in (small, large)]
     assert luts[1] - luts[0] <= 4 * (4 * 34 + 4), (small, large)

@@ -1,9 +1,9 @@
-"""Y buffer: one word of four rows in, four words of one row out, and the cut of dot mode."""
+"""Y buffer: one word of D rows in, four words of one row out, and the cut of dot mode."""
 
 import numpy as np
 import pytest
 
-from hw.config import CLOCKS_PER_TILE, DRAIN
+from hw.config import CLOCKS_PER_TILE, TRANSFORM_WORDS
 from hw.formats import PRODUCT_SUM
 from hw.gateware.ybuffer import YBuffer
 from hw.words import WORDS
@@ -11,15 +11,15 @@ from hw.words import WORDS
 HALVES = 2
 
 
-def random_write(rng, rows):
+def random_write(rng, rows, drain):
     return {
         "w_en": int(rng.random() < 0.8),
         "w_half": int(rng.integers(HALVES)),
-        "w_group": int(rng.integers(rows // DRAIN)),
+        "w_group": int(rng.integers(rows // drain)),
         "w_word": int(rng.integers(WORDS)),
         "w_words": [
             {"re": int(re), "im": int(im)}
-            for re, im in rng.integers(*PRODUCT_SUM.limits, (DRAIN, 2), endpoint=True)
+            for re, im in rng.integers(*PRODUCT_SUM.limits, (drain, 2), endpoint=True)
         ],
     }
 
@@ -36,36 +36,37 @@ def random_read(rng, rows):
 class Model:
     """One number pair per half, row and word."""
 
-    def __init__(self, rows):
+    def __init__(self, rows, drain):
+        self.drain = drain
         self.words = np.zeros((HALVES, rows, WORDS, 2), int)
 
     def write(self, w):
         if w["w_en"]:
-            rows = slice(DRAIN * w["w_group"], DRAIN * (w["w_group"] + 1))
+            rows = slice(self.drain * w["w_group"], self.drain * (w["w_group"] + 1))
             self.words[w["w_half"], rows, w["w_word"]] = [(word["re"], word["im"]) for word in w["w_words"]]
 
     def read(self, r):
-        first = DRAIN * r["r_t"]
-        words = self.words[r["r_half"], r["r_row"], first : first + DRAIN].copy()
+        first = TRANSFORM_WORDS * r["r_t"]
+        words = self.words[r["r_half"], r["r_row"], first : first + TRANSFORM_WORDS].copy()
         if r["dot"]:
             words[1:] = words[0, 1] = 0
             words[0, 0] *= r["r_t"] == 0
         return words
 
 
-@pytest.mark.parametrize("rows", [4, 12, 16])
-def test_any_write_and_any_read_in_every_clock(simulate, rows):
+@pytest.mark.parametrize(("rows", "drain"), [(4, 4), (12, 4), (16, 4), (8, 8), (24, 8)])
+def test_any_write_and_any_read_in_every_clock(simulate, rows, drain):
     """A read sees all writes up to ``write_latency`` clocks before it, also of the same word."""
     rng = np.random.default_rng(rows)
-    dut, model = YBuffer(rows), Model(rows)
+    dut, model = YBuffer(rows, drain), Model(rows, drain)
     clocks = 120 * rows
-    writes = [random_write(rng, rows) for _ in range(clocks)]
+    writes = [random_write(rng, rows, drain) for _ in range(clocks)]
     reads = [random_read(rng, rows) for _ in range(clocks)]
     # Every fourth read asks for what has been written just before.
     for now in range(dut.write_latency, clocks, 4):
         w, r = writes[now - dut.write_latency], reads[now]
-        r |= {"r_half": w["w_half"], "r_t": w["w_word"] // DRAIN}
-        r["r_row"] = DRAIN * w["w_group"] + int(rng.integers(DRAIN))
+        r |= {"r_half": w["w_half"], "r_t": w["w_word"] // TRANSFORM_WORDS}
+        r["r_row"] = drain * w["w_group"] + int(rng.integers(drain))
     expected, found = [], []
 
     async def testbench(ctx):
@@ -86,7 +87,7 @@ def test_any_write_and_any_read_in_every_clock(simulate, rows):
 
 @pytest.mark.slow
 def test_cost(synthesise):
-    """64 rows: four block RAMs, no LUT RAM, no DSP slice, no latch."""
-    cells = synthesise(YBuffer(64))
-    assert cells.get("RAMB36E1", 0) == DRAIN, cells
+    """64 rows: eight halves of a block RAM, no LUT RAM, no DSP slice, no latch."""
+    cells = synthesise(YBuffer(64, 8))
+    assert cells.get("RAMB18E1", 0) == 8, cells
     assert not any(name.startswith(("DSP", "LD", "RAM32", "RAM64", "RAM128")) for name in cells), cells
