@@ -20,14 +20,14 @@ Row = dict[str, Any]
 
 HEADS = {
     "scheme": "sparsity",
-    "share_pruned": "pruned, %",
+    "share_pruned": "pruned",
     "accuracy_dense": "dense",
-    "accuracy_float": "pruned",
+    "accuracy_float": "float",
     "accuracy_integer": "integer",
-    "cycles": "clocks, one image",
-    "cycles_batch": "clocks, a batch",
-    "op_per_dsp_cycle": "op/DSP/clock",
-    "storage_bits": "weight bits",
+    "cycles": "clocks",
+    "cycles_batch": "clocks/batch",
+    "op_per_dsp_cycle": "op/DSP/clk",
+    "storage_bits": "bits",
 }
 """Columns of the table, by their names in a row."""
 

@@ -15,7 +15,7 @@ from hw import results
 from hw.artifact import Artifact
 from hw.counters import Counters
 from hw.design import DesignInfo
-from hw.errors import DigestMismatch
+from hw.errors import DigestMismatch, LinkError, ToolFailed
 from sim import model, rtl
 from sim.compare import MAP, SCORES, first_mismatch
 
@@ -83,11 +83,16 @@ def verify(
             "generate it again"
         )
     start, size = time.monotonic(), info.config.batch
-    results.discard(folder, results.SIMULATION)
     batch = np.resize(images, (size, *images.shape[1:]))  # the images, repeated if they are too few
-    compared = rtl.simulate(folder, images, batch=size, stalls=stalls, seed=seed, progress=progress)
-    full = rtl.simulate(folder, batch, batch=size)
-    single = rtl.simulate(folder, images[:1], batch=1)
+    try:
+        compared = rtl.simulate(folder, images, batch=size, stalls=stalls, seed=seed, progress=progress)
+        full = rtl.simulate(folder, batch, batch=size)
+        single = rtl.simulate(folder, images[:1], batch=1)
+    except (LinkError, ToolFailed):
+        # The Verilog ran and failed: what an earlier run found must not stand. A missing tool or a wrong
+        # image says nothing about the design.
+        results.discard(folder, results.SIMULATION)
+        raise
     wrong, first = _compare(
         artifact, [images, batch, images[:1]], [r.scores for r in (compared, full, single)]
     )

@@ -1,5 +1,6 @@
 """Documents keep their word: their commands parse or run, their links lead somewhere, tables are current."""
 
+import json
 import os
 import re
 import shlex
@@ -13,6 +14,7 @@ import typer
 
 import spec2
 from hw import registers
+from sim import comparison
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -109,6 +111,14 @@ def test_the_register_page_holds_the_current_table():
     page = (ROOT / "docs" / "registers.md").read_text()
     assert registers.markdown() in page, (
         "hw/registers.py has changed: put the output of markdown() into the page"
+    )
+
+
+@pytest.mark.parametrize("data", sorted((ROOT / "docs" / "results").glob("*.json")), ids=lambda p: p.stem)
+def test_the_results_page_holds_the_tables_of_its_data(data):
+    page = (ROOT / "docs" / "results.md").read_text()
+    assert comparison.markdown(json.loads(data.read_text())) in page, (
+        f"{data.name} has changed: put the table that 'spec2 compare' prints into the page"
     )
 
 

@@ -75,3 +75,18 @@ def test_a_failed_run_leaves_no_figures(fake_design, tiny_images, monkeypatch):
     with pytest.raises(ToolFailed):
         verify(fake_design.design, fake_design.artifact, tiny_images)
     assert results.load(fake_design.design, results.SIMULATION) is None
+
+
+def test_a_missing_tool_leaves_the_figures_alone(fake_design, tiny_images, monkeypatch):
+    from hw.errors import ToolNotFound
+    from sim import rtl
+
+    verify(fake_design.design, fake_design.artifact, tiny_images)
+
+    def absent(*_, **__):
+        raise ToolNotFound("perl is not installed")
+
+    monkeypatch.setattr(rtl, "simulate", absent)
+    with pytest.raises(ToolNotFound):
+        verify(fake_design.design, fake_design.artifact, tiny_images)
+    assert results.load(fake_design.design, results.SIMULATION) is not None
