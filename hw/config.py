@@ -28,12 +28,18 @@ class AcceleratorConfig:
     batch: most images per run; fully connected layers use one lane per image, so it is at most P.
     line_pixels: pixels the feature memory reads or writes per clock (a power of two), 0 to let the
         compiler choose the smallest that lets every layer use its best lane layout.
+    stream_weights: weights come from external memory (AXI4) while the array runs, each exactly once per
+        run, instead of lying in the design.
+    weight_steps: steps that the weight store of such a design holds (a power of two), 0 to let the
+        compiler choose: two blocks of the largest layer.
     """
 
     rows: int = 8
     lanes: int = 4
     batch: int = 4
     line_pixels: int = 0
+    stream_weights: bool = False
+    weight_steps: int = 0
 
     def __post_init__(self) -> None:
         if self.rows < 4 or self.rows % self.drain:
@@ -50,6 +56,11 @@ class AcceleratorConfig:
         line = self.line_pixels
         if line and (line < 8 or line & (line - 1)):
             raise ConfigError(f"line_pixels must be 0 or a power of two of at least 8, not {line}")
+
+        if self.weight_steps and (self.weight_steps < 2 or self.weight_steps & (self.weight_steps - 1)):
+            raise ConfigError(f"weight_steps must be 0 or a power of two, not {self.weight_steps}")
+        if self.weight_steps and not self.stream_weights:
+            raise ConfigError("weight_steps is for streamed weights: set stream_weights, or leave it 0")
 
     @property
     def drain(self) -> int:

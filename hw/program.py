@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +28,47 @@ PER_BANK_GAIN = 0.95
 
 @dataclass(frozen=True)
 class MapPlan:
-    """A feature map in feature memory: ``lines_per_row`` lines of ``line_pixels`` for each map row."""
+    """A feature map in feature memory.
+
+    A wide map takes ``lines_per_row`` lines for each of its rows. A narrow one may lie in ``sections``
+    of ``section_pixels``, so that one line holds a row for every lane row of the layer that reads it:
+    padded row ρ = y + ``padding`` lies in section (ρ div ``period``) mod ``sections`` of line
+    (ρ div (``sections`` · ``period``)) · ``period`` + ρ mod ``period``, padded column x + ``padding`` at
+    that pixel of the section. Padding itself is never stored.
+    """
 
     shape: Shape
     base: int
-    lines_per_row: int
+    lines_per_row: int = 1
+    sections: int = 1
+    section_pixels: int = 0
+    period: int = 1
+    padding: int = 0
 
     @property
     def channel_lines(self) -> int:
         """Lines of one channel."""
-        return self.shape[1] * self.lines_per_row
+        if self.sections == 1:
+            return self.shape[1] * self.lines_per_row
+        rows = self.sections * self.period
+        return -(-(self.shape[1] + self.padding) // rows) * self.period
+
+    def place(self, y: int) -> tuple[int, int]:
+        """(line, section) of row ``y``, from the first line of its channel."""
+        if self.sections == 1:
+            return y * self.lines_per_row, 0
+        row = y + self.padding
+        group, within = divmod(row, self.sections * self.period)
+        section, phase = divmod(within, self.period)
+        return group * self.period + phase, section
+
+    @property
+    def section_mask(self) -> int:
+        """The pixels of a line that can lie inside the map, one bit each; all for a map without sections."""
+        if self.sections == 1:
+            return 0
+        row = ((1 << self.shape[2]) - 1) << self.padding
+        return sum(row << (s * self.section_pixels) for s in range(self.sections))
 
     @property
     def lines(self) -> int:
@@ -87,6 +119,20 @@ class LayerPlan:
     steps: StepTable
     first_step: int
     first_entry: int
+    weights_stay: bool = False
+    """Every block goes over all tile groups before the next one: its weights are fetched once."""
+
+    @property
+    def sections(self) -> int:
+        """Lane rows that one line feeds at once; 1 where they take their rows from later lines."""
+        return self.source.sections
+
+    @property
+    def group_lines(self) -> int:
+        """Lines from a tile group to the one below it."""
+        if self.sections > 1:
+            return self.stride
+        return self.lane_rows * self.stride * self.source.lines_per_row
 
     @property
     def out_stride(self) -> int:
@@ -113,6 +159,8 @@ class LayerPlan:
         """Lines fetched per input channel of a tile group (of an image in dot mode)."""
         if self.dot:
             return self.source.shape[1]
+        if self.sections > 1:
+            return TILE
         return (self.lane_rows - 1) * self.stride + TILE
 
     @property
@@ -171,15 +219,16 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
     network = artifact.network
     line = config.line_pixels or _line_pixels(network, config)
     config = replace(config, line_pixels=line)
-    maps = _place_maps(network, line, config.batch)
+    layouts = _layouts(network, config)
+    maps = _place_maps(network, layouts, line, config.batch)
     plans: list[LayerPlan] = []
     bias: list[NDArray[np.int64]] = []
     shift: list[NDArray[np.int64]] = []
     first_step = first_entry = 0
-    for layer, source, dest in zip(network.layers, maps, maps[1:], strict=False):
+    for layer, layout, source, dest in zip(network.layers, layouts, maps, maps[1:], strict=False):
         weights = artifact.layers[layer.name]
         steps = step_table(weights, config.rows, dot=not isinstance(layer, Conv))
-        plan = _plan(layer, source, dest, config, steps, first_step, first_entry)
+        plan = _plan(layer, layout, source, dest, config, steps, first_step, first_entry)
         table = _channel_table(weights, plan, config)
         bias.append(table[0])
         shift.append(table[1])
@@ -203,23 +252,38 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
 # --- lane layout and feature memory ---------------------------------------------------------------
 
 
-def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int) -> tuple[int, int]:
-    """(R, Q): the lane rows and columns that need fewest clocks, for one line of ``line`` pixels.
+@dataclass(frozen=True)
+class LaneLayout:
+    """R lane rows of Q lanes; ``sections``: whether a line feeds all lane rows at once. R = 0: none fits."""
 
-    Minimises tile groups first (the array's time), then lines fetched. Returns (0, 0) when not
-    even one lane fits the line.
+    rows: int
+    columns: int
+    sections: bool = False
+
+
+def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int) -> LaneLayout:
+    """The layout that needs fewest clocks, for one line of ``line`` pixels.
+
+    Minimises tile groups first (the array's time), then lines fetched per channel.
     """
     rows, columns = layer.tiles(shape)
-    best, choice = (np.inf, np.inf), (0, 0)
+    best, choice = (np.inf, np.inf), LaneLayout(0, 0)
     for q in range(1, min(lanes, columns) + 1):
         if (q - 1) * layer.stride + TILE > line:
             break
         for r in range(1, min(lanes // q, rows) + 1):
+            layout = LaneLayout(r, q, _sections_fit(layer, columns, r, q, line))
             groups = -(-rows // r) * -(-columns // q)
-            cost = (groups, (r - 1) * layer.stride)
+            cost = (groups, 0 if layout.sections else (r - 1) * layer.stride)
             if cost < best:
-                best, choice = cost, (r, q)
+                best, choice = cost, layout
     return choice
+
+
+def _sections_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
+    """Whether r rows of the whole map fit side by side into a line, and a window into two tile rows."""
+    wide = (q - 1) * layer.stride + TILE
+    return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.stride
 
 
 def _line_pixels(network: Network, config: AcceleratorConfig) -> int:
@@ -235,21 +299,44 @@ def _line_pixels(network: Network, config: AcceleratorConfig) -> int:
     return line
 
 
-def _groups(layer: Conv, shape: Shape, layout: tuple[int, int]) -> float:
+def _groups(layer: Conv, shape: Shape, layout: LaneLayout) -> float:
     rows, columns = layer.tiles(shape)
-    r, q = layout
+    r, q = layout.rows, layout.columns
     return -(-rows // r) * -(-columns // q) if r else np.inf
 
 
-def _place_maps(network: Network, line: int, batch: int) -> list[MapPlan]:
-    """Maps alternate between two regions, so that no layer writes what it still reads."""
-    sized = [MapPlan(shape, 0, -(-shape[2] // line)) for shape in network.shapes]
+def _layouts(network: Network, config: AcceleratorConfig) -> list[LaneLayout]:
+    """The lane layout of every layer; of fully connected ones, a lane per image."""
+    line, found = config.line_pixels, []
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
+        if not isinstance(layer, Conv):
+            found.append(LaneLayout(config.batch, 1))
+            continue
+        layout = lane_layout(layer, shape, config.lanes, line)
+        if not layout.rows:
+            raise ConfigError(f"line_pixels {line} is less than a tile's {TILE}")
+        found.append(layout)
+    return found
+
+
+def _place_maps(network: Network, layouts: list[LaneLayout], line: int, batch: int) -> list[MapPlan]:
+    """Maps alternate between two regions, so that no layer writes what it still reads.
+
+    How a map lies is up to the layer that reads it.
+    """
+    sized = []
+    for shape, layer, layout in zip_longest(network.shapes, network.layers, layouts):
+        plan = MapPlan(shape, 0, -(-shape[2] // line))
+        if layout is not None and layout.sections:
+            plan = MapPlan(shape, 0, 1, layout.rows, line // layout.rows, layer.stride, layer.padding)
+        sized.append(plan)
     second = batch * max(m.lines for m in sized[::2])
     return [replace(m, base=second * (i % 2)) for i, m in enumerate(sized)]
 
 
 def _plan(
     layer: Layer,
+    layout: LaneLayout,
     source: MapPlan,
     dest: MapPlan,
     config: AcceleratorConfig,
@@ -257,31 +344,26 @@ def _plan(
     first_step: int,
     first_entry: int,
 ) -> LayerPlan:
-    if isinstance(layer, Conv):
-        r, q = lane_layout(layer, source.shape, config.lanes, config.line_pixels)
-        if not r:
-            raise ConfigError(f"line_pixels {config.line_pixels} is less than a tile's {TILE}")
-        rows, columns = layer.tiles(source.shape)
-        stride = layer.stride
-        outputs = layer.out_channels
-    else:
-        r, q, rows, columns, stride = config.batch, 1, config.batch, 1, 1
-        outputs = layer.out_features
-    return LayerPlan(
+    conv = isinstance(layer, Conv)
+    rows, columns = layer.tiles(source.shape) if conv else (config.batch, 1)
+    outputs = layer.out_channels if conv else layer.out_features
+    plan = LayerPlan(
         layer=layer,
-        dot=not isinstance(layer, Conv),
+        dot=not conv,
         source=source,
         dest=dest,
-        lane_rows=r,
-        lane_columns=q,
+        lane_rows=layout.rows,
+        lane_columns=layout.columns,
         tile_rows=rows,
         tile_columns=columns,
-        stride=stride,
+        stride=layer.stride if conv else 1,
         blocks=-(-outputs // config.rows),
         steps=steps,
         first_step=first_step,
         first_entry=first_entry,
     )
+    once = plan.dot or (config.batch == 1 and plan.group_rows * plan.group_columns == 1)
+    return replace(plan, weights_stay=config.stream_weights and not once)
 
 
 def _channel_table(

@@ -46,11 +46,11 @@ def memory(depth: int, width: int) -> tuple[float, int]:
 
 
 def step_bits(program: Program) -> int:
-    """Width of the weight memory: word, three end flags, channel groups, select and weight per row."""
+    """Width of the weight memory: word, two end flags, channel groups, select and weight per row."""
     groups = max(1, (program.groups - 1).bit_length())
     addresses = BANKS if program.per_bank else 1
     row = (BANKS - 1).bit_length() + 2 * program.weight_bits
-    return 5 + 3 + addresses * groups + program.config.rows * row
+    return 5 + 2 + addresses * groups + program.config.rows * row
 
 
 def resources(program: Program) -> Resources:

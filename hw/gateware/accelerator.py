@@ -158,6 +158,8 @@ class Core(wiring.Component):
         fetch, halves = self.fetch, self.x_halves
         m.d.comb += [
             self.memory.r_line.eq(fetch.r_line),
+            self.memory.r_far_line.eq(fetch.r_far_line),
+            self.memory.r_far.eq(fetch.r_far),
             self.memory.r_offset.eq(fetch.r_offset),
             fetch.half_free.eq(halves.can_take),
             halves.take.eq(fetch.half_taken),
@@ -171,6 +173,8 @@ class Core(wiring.Component):
                 lane.layer.eq(self.layer),
                 lane.pixels.eq(self.memory.pixels),
                 lane.mask.eq(fetch.mask),
+                lane.inside.eq(fetch.inside[i]),
+                lane.beyond.eq(fetch.beyond),
                 lane.start.eq(fetch.starts[i]),
                 lane.row.eq(fetch.row),
                 lane.channel.eq(fetch.channel),
@@ -287,8 +291,14 @@ class Core(wiring.Component):
         else:
             m.submodules.result_port = port = MapPort(program, self.memory.latency)
             m.d.comb += [port.start.eq(self.sequencer.send_map), port.pixels.eq(self.memory.pixels)]
+            m.d.comb += port.layer.eq(len(program.layers) - 1)
             with m.If(~self.in_layer):
-                m.d.comb += [self.memory.r_line.eq(port.r_line), self.memory.r_offset.eq(port.r_offset)]
+                m.d.comb += [
+                    self.memory.r_line.eq(port.r_line),
+                    self.memory.r_far_line.eq(port.r_far_line),
+                    self.memory.r_far.eq(0),
+                    self.memory.r_offset.eq(port.r_offset),
+                ]
         connect(m, flipped(self.m_axis), port.stream)
         connect(m, flipped(self.s_axis), self.image_port.stream)
         m.d.comb += [

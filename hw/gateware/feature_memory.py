@@ -8,6 +8,8 @@
 
 Pixel x of a map row lies in column bank x mod C at line address base + x div C, so any C consecutive
 pixels lie in C different banks at one of two neighbouring addresses: no alignment, no conflicts.
+Narrow maps may instead lie in *sections* of a line, several rows side by side (:class:`hw.program.MapPlan`);
+then some sections may be read one tile row further down than others, from the far line.
 Each bank is ``depth`` × 8 bit: a RAMB18 (2k × 9) or RAMB36 (4k × 9) with no bit wasted but the ninth.
 """
 
@@ -45,7 +47,8 @@ class FeatureMemory(wiring.Component):
     """Parameters: ``line`` pixels per access (a power of two), ``depth`` lines.
 
     Members: ``r_line``, ``r_offset`` ask for the pixels from ``r_offset`` (0..line-1) of line
-    ``r_line`` on; ``pixels`` delivers them ``latency`` clocks later. ``w_en`` writes those of
+    ``r_line`` on; what lies beyond its end comes from ``r_far_line``, and so do all banks that
+    ``r_far`` marks. ``pixels`` delivers them ``latency`` clocks later. ``w_en`` writes those of
     ``w_pixels`` that ``w_mask`` selects, from ``w_offset`` of ``w_line`` on, ``write_latency`` clocks
     later. Reading an address in flight to be written is undefined: layers read and write different
     regions. No back pressure.
@@ -57,6 +60,8 @@ class FeatureMemory(wiring.Component):
         super().__init__(
             {
                 "r_line": In(address),
+                "r_far_line": In(address),
+                "r_far": In(line),
                 "r_offset": In(offset),
                 "pixels": Out(data.ArrayLayout(PIXEL_BITS, line)),
                 "w_en": In(1),
@@ -89,15 +94,15 @@ class FeatureMemory(wiring.Component):
     def _read(self, m, banks):
         # Clock 0: the two line addresses the window touches.
         here = delay(m, self.r_line, 1, name="here")
-        following = Signal.like(self.r_line, reset_less=True)
-        m.d.sync += following.eq(self.r_line + 1)
+        far_line = delay(m, self.r_far_line, 1, name="far_line")
+        far = delay(m, self.r_far, 1, name="far")
         offset = delay(m, self.r_offset, 1, name="offset")
-        # Clock 1: banks left of the offset hold the window's end, one line further.
+        # Clock 1: banks left of the offset hold the window's end, on the far line.
         items = []
         for i, bank in enumerate(banks):
             port = bank.read_port()
-            with m.If(offset > i):
-                m.d.comb += port.addr.eq(following)
+            with m.If(far[i] | (offset > i)):
+                m.d.comb += port.addr.eq(far_line)
             with m.Else():
                 m.d.comb += port.addr.eq(here)
             items.append(port.data)

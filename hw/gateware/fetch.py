@@ -1,22 +1,26 @@
 """Fetch controller: walks the tile groups and asks feature memory for their lines.
 
-Loops, outermost first: image, group row, group column, input channel, line. A tile group of R × Q
-lanes needs (R-1)·S + 8 lines of a channel; lane row r starts its tile r·S lines after lane row 0.
+A tile group of R × Q lanes needs, of every input channel,
+
+* where the map lies in sections, 8 lines: a line holds a row for every lane row;
+* else (R-1)·S + 8 lines: lane row r starts its tile r·S lines after lane row 0.
+
 In dot mode the lines of one image go to one lane, image by image.
 """
 
-from amaranth import Cat, Module, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.gateware.delay import delay, per_layer
+from hw.gateware.walk import Walk
 from hw.network import Conv
 from hw.program import Program
 
 
 def lane_skews(program: Program, lane: int) -> list[int]:
-    """Per layer: lines (or clocks) lane ``lane`` starts after lane 0; -1 where the layer leaves it idle."""
+    """Per layer: clocks lane ``lane`` starts a token after lane 0; -1 where the layer leaves it idle."""
     skews = []
     for plan in program.layers:
         row = lane // plan.lane_columns
@@ -31,9 +35,10 @@ class Fetch(wiring.Component):
     line was asked for. ``half_free``: an X half can be filled; ``half_taken`` pulses when one is
     begun, ``half_filled`` when its last line *leaves the memory*.
 
-    Aligned with the memory's output: ``starts`` (bit p: this line is row 0
-    of lane p's tile; in dot mode: it belongs to lane p), ``row`` (its index, dot mode),
-    ``channel``, ``half``, ``mask`` (pixels inside the map).
+    Aligned with the memory's output: ``starts`` (bit p: this line is row 0 of lane p's tile; in dot
+    mode: it belongs to lane p), ``row`` (its index, dot mode), ``channel``, ``half``, ``mask`` (pixels
+    inside the map's columns), ``inside`` (bit p: lane p's row is inside the map), ``beyond`` (in
+    sections: the line holds every lane row's window in the section of the next one).
     """
 
     def __init__(self, program: Program, latency: int):
@@ -50,8 +55,12 @@ class Fetch(wiring.Component):
                 "half_taken": Out(1),
                 "half_filled": Out(1),
                 "r_line": Out(range(program.memory_lines)),
+                "r_far_line": Out(range(program.memory_lines)),
+                "r_far": Out(config.line_pixels),
                 "r_offset": Out(range(config.line_pixels)),
                 "starts": Out(config.lanes),
+                "inside": Out(config.lanes),
+                "beyond": Out(1),
                 "row": Out(3),
                 "channel": Out(self.channel_bits),
                 "half": Out(1),
@@ -61,67 +70,54 @@ class Fetch(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        program, config = self.program, self.program.config
-        plans = program.layers
-
-        def setting(name, values):
-            return per_layer(m, self.layer, values, name=name)
+        plans = self.program.layers
+        m.submodules.walk = walk = Walk(self.program, blocks=False, dot_images=True)
+        m.d.comb += [walk.layer.eq(self.layer), walk.images.eq(self.images), walk.start.eq(self.start)]
 
         padding = [p.layer.padding if isinstance(p.layer, Conv) else 0 for p in plans]
-        dot = setting("dot", [int(p.dot) for p in plans])
-        last_line = setting("last_line", [p.lines_per_channel - 1 for p in plans])
-        last_channel = setting("last_channel", [p.source.shape[0] - 1 for p in plans])
-        last_column = setting("last_column", [0 if p.dot else p.group_columns - 1 for p in plans])
-        last_row = setting("last_row", [0 if p.dot else p.group_rows - 1 for p in plans])
-        height = setting("height", [p.source.shape[1] for p in plans])
-        width = setting("width", [p.source.shape[2] for p in plans])
-        row_lines = setting("row_lines", [p.source.lines_per_row for p in plans])
-        channel_lines = setting("channel_lines", [p.source.channel_lines for p in plans])
-        map_lines = setting("map_lines", [p.source.lines for p in plans])
-        base = setting("base", [p.source.base for p in plans])
-        top_lines = setting(
-            "top_lines", [-pad * p.source.lines_per_row for p, pad in zip(plans, padding, strict=True)]
-        )
-        first_y = setting("first_y", [-pad for pad in padding])
-        group_height = setting("group_height", [p.lane_rows * p.stride for p in plans])
-        group_width = setting("group_width", [p.lane_columns * p.stride for p in plans])
-        group_lines = setting("group_lines", [p.lane_rows * p.stride * p.source.lines_per_row for p in plans])
+        top_lines = [-pad * p.source.lines_per_row for p, pad in zip(plans, padding, strict=True)]
+        dot = self._setting(m, "dot", [int(p.dot) for p in plans])
+        last_line = self._setting(m, "last_line", [p.lines_per_channel - 1 for p in plans])
+        last_channel = self._setting(m, "last_channel", [p.source.shape[0] - 1 for p in plans])
+        row_lines = self._setting(m, "row_lines", [p.source.lines_per_row for p in plans])
+        channel_lines = self._setting(m, "channel_lines", [p.source.channel_lines for p in plans])
+        map_lines = self._setting(m, "map_lines", [p.source.lines for p in plans])
+        base = self._setting(m, "base", [p.source.base for p in plans])
+        # A window's first row lies above the map's, but sections begin with the padding.
+        above = self._setting(m, "above", [0 if p.sections > 1 else n for p, n in zip(plans, top_lines, strict=True)])
+        first_x = self._setting(m, "first_x", [0 if p.sections > 1 else -n for p, n in zip(plans, padding, strict=True)])
+        first_y = self._setting(m, "first_y", [-pad for pad in padding])
+        group_height = self._setting(m, "group_height", [p.lane_rows * p.stride for p in plans])
+        group_width = self._setting(m, "group_width", [p.lane_columns * p.stride for p in plans])
+        group_lines = self._setting(m, "group_lines", [p.group_lines for p in plans])
+        # In sections: the line behind which a window goes on in the next section, one tile row down.
+        turn = self._setting(m, "turn", [p.stride - 1 if p.sections > 1 else -1 for p in plans])
 
         # --- counters ----------------------------------------------------------------------------
-        sizes = [v for p in plans for v in (p.source.shape[1], p.source.shape[2])]
-        span = signed(ceil_log2(max(sizes) + 64) + 2)
+        span = signed(ceil_log2(max(n for p in plans for n in p.source.shape[1:]) + 64) + 2)
         line = Signal.like(last_line)
         channel = Signal(self.channel_bits)
-        column = Signal.like(last_column)
-        group_row = Signal.like(last_row)
-        image = Signal(range(config.batch + 1))
         x, y, top = Signal(span), Signal(span), Signal(span)
-        address = Signal.like(self.r_line)  # of map row y
-        channel_address = Signal.like(address)  # of row `top` of the channel
-        group_address = Signal.like(address)  # of row `top` of channel 0
+        address = Signal.like(self.r_line)  # of the line asked for
+        channel_address = Signal.like(address)  # of the window's first row in this channel
+        group_address = Signal.like(address)  # of the window's first row in channel 0
         image_address = Signal.like(address)  # of row 0 of channel 0
-        half = Signal()
+        half, beyond, running = Signal(), Signal(), Signal()
 
         end_channel = line == last_line
-        end_group = end_channel & (channel == last_channel)
-        end_columns = end_group & (column == last_column)
-        end_image = end_columns & (group_row == last_row)
-        end_layer = end_image & (image == self.images - 1)
-        whole_group = end_group & (~dot | end_layer)
-        running = Signal()
+        end_pass = end_channel & (channel == last_channel)
+        filled = end_pass & (~dot | walk.ends)
 
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
                     m.d.sync += [
-                        Cat(line, channel, column, group_row, image).eq(0),
-                        x.eq(first_y),
+                        Cat(line, channel, half, beyond).eq(0),
+                        x.eq(first_x),
                         y.eq(first_y),
                         top.eq(first_y),
                         image_address.eq(base),
-                        address.eq(base + top_lines),
-                        channel_address.eq(base + top_lines),
-                        group_address.eq(base + top_lines),
+                        *(a.eq(base + above) for a in (address, channel_address, group_address)),
                     ]
                     m.next = "WAIT"
             with m.State("WAIT"):
@@ -129,88 +125,98 @@ class Fetch(wiring.Component):
                     m.d.comb += self.half_taken.eq(1)
                     m.next = "RUN"
             with m.State("RUN"):
-                m.d.comb += running.eq(1)
+                m.d.comb += [running.eq(1), walk.step.eq(end_pass)]
                 m.d.sync += [line.eq(line + 1), y.eq(y + 1), address.eq(address + row_lines)]
+                with m.If(line == turn):
+                    m.d.sync += [address.eq(channel_address), beyond.eq(1)]
                 with m.If(end_channel):
                     following = Signal.like(address)
                     m.d.comb += following.eq(channel_address + channel_lines)
                     m.d.sync += [
-                        line.eq(0),
+                        Cat(line, beyond).eq(0),
                         y.eq(top),
                         channel.eq(channel + 1),
-                        address.eq(following),
-                        channel_address.eq(following),
+                        *(a.eq(following) for a in (address, channel_address)),
                     ]
-                with m.If(end_group):
-                    m.d.sync += [
-                        channel.eq(0),
-                        column.eq(column + 1),
-                        x.eq(x + group_width),
-                        address.eq(group_address),
-                        channel_address.eq(group_address),
+                with m.If(end_pass):
+                    # The next tile group: beside this one, else below, else the next image's first, else
+                    # that of the first image again, for the next block.
+                    image, group, above_group = Signal.like(address), Signal.like(address), Signal.like(top)
+                    m.d.comb += [
+                        image.eq(Mux(walk.image_wraps, base, image_address + map_lines)),
+                        group.eq(Mux(walk.row_wraps, image + above, group_address + group_lines)),
+                        above_group.eq(Mux(walk.row_wraps, first_y, top + group_height)),
                     ]
-                with m.If(end_columns):
-                    following = Signal.like(address)
-                    m.d.comb += following.eq(group_address + group_lines)
-                    m.d.sync += [
-                        column.eq(0),
-                        x.eq(first_y),
-                        group_row.eq(group_row + 1),
-                        top.eq(top + group_height),
-                        y.eq(top + group_height),
-                        address.eq(following),
-                        channel_address.eq(following),
-                        group_address.eq(following),
-                    ]
-                with m.If(end_image):
-                    following, first = Signal.like(address), Signal.like(address)
-                    m.d.comb += [following.eq(image_address + map_lines), first.eq(following + top_lines)]
-                    m.d.sync += [
-                        group_row.eq(0),
-                        image.eq(image + 1),
-                        top.eq(first_y),
-                        y.eq(first_y),
-                        image_address.eq(following),
-                        address.eq(first),
-                        channel_address.eq(first),
-                        group_address.eq(first),
-                    ]
-                with m.If(whole_group):
+                    m.d.sync += [channel.eq(0), x.eq(x + group_width)]
+                    m.d.sync += [a.eq(group_address) for a in (address, channel_address)]
+                    with m.If(walk.column_wraps):
+                        m.d.sync += [x.eq(first_x), y.eq(above_group), top.eq(above_group)]
+                        m.d.sync += [a.eq(group) for a in (address, channel_address, group_address)]
+                    with m.If(walk.row_wraps):
+                        m.d.sync += image_address.eq(image)
+                with m.If(filled):
                     m.d.sync += half.eq(~half)
                     m.next = "WAIT"
-                    with m.If(end_layer):
+                    with m.If(walk.ends):
                         m.next = "IDLE"
-                with m.If(end_layer):
-                    # Every layer begins with half 0, as does the MAC controller.
-                    m.d.sync += half.eq(0)
-            m.d.comb += self.busy.eq(running)
-
-        # --- memory request ---------------------------------------------------------------------
         offset_bits = len(self.r_offset)
         m.d.comb += [
+            self.busy.eq(running),
             self.r_line.eq(address + (x >> offset_bits)),
+            self.r_far_line.eq(self.r_line + Mux(turn >= 0, turn + 1, 1)),
             self.r_offset.eq(x[:offset_bits]),
         ]
+        self._far_sections(m, beyond)
 
         # --- what travels with the line ---------------------------------------------------------
-        starts = Signal(config.lanes)
-        for lane in range(config.lanes):
-            skew = setting(f"skew_{lane}", lane_skews(program, lane))
-            m.d.comb += starts[lane].eq(dot.bool() & (image == lane) | ~dot.bool() & (line == skew))
-        inside = (y >= 0) & (y < height)
-        mask = Signal(config.line_pixels)
-        for i in range(config.line_pixels):
-            m.d.comb += mask[i].eq(inside & (x >= -i) & (x + i < width))
-
-        def later(value, name, *, reset=False):
-            return delay(m, value, self.latency, name=name, reset=reset)
-
-        m.d.comb += [
-            self.starts.eq(later(starts & running.replicate(config.lanes), "starts", reset=True)),
-            self.half_filled.eq(later(running & whole_group, "filled", reset=True)),
-            self.row.eq(later(line[:3], "row")),
-            self.channel.eq(later(channel, "channel")),
-            self.half.eq(later(half, "half")),
-            self.mask.eq(later(mask, "mask")),
+        starts, inside = self._lanes(m, dot, walk.image, line, y)
+        lanes = self.program.config.lanes
+        travelling = [
+            ("starts", self.starts, starts & running.replicate(lanes), True),
+            ("filled", self.half_filled, running & filled, True),
+            ("inside", self.inside, inside, False),
+            ("mask", self.mask, self._columns(m, x), False),
+            ("beyond", self.beyond, beyond, False),
+            ("row", self.row, line[:3], False),
+            ("channel", self.channel, channel, False),
+            ("half", self.half, half, False),
         ]
+        for name, port, value, reset in travelling:
+            m.d.comb += port.eq(delay(m, value, self.latency, name=name, reset=reset))
         return m
+
+    def _setting(self, m, name, values):
+        return per_layer(m, self.layer, values, name=name)
+
+    def _far_sections(self, m, beyond):
+        """Beyond the turn the last lane row's window goes on in section 0, a whole tile group down."""
+        plans = self.program.layers
+        widths = [p.source.section_pixels if p.sections > 1 else 0 for p in plans]
+        first_section = self._setting(m, "first_section", [(1 << width) - 1 for width in widths])
+        m.d.comb += self.r_far.eq(first_section & beyond.replicate(len(self.r_far)))
+
+    def _lanes(self, m, dot, image, line, y):
+        """Per lane: whether this line is its tile's first row, and whether its row is inside the map."""
+        plans, lanes = self.program.layers, self.program.config.lanes
+        height = self._setting(m, "height", [p.source.shape[1] for p in plans])
+        starts, inside = Signal(lanes), Signal(lanes)
+        for lane in range(lanes):
+            skews = lane_skews(self.program, lane)
+            first = [0 if skew >= 0 and p.sections > 1 else skew for p, skew in zip(plans, skews, strict=True)]
+            ahead = [max(0, skew) if p.sections > 1 else 0 for p, skew in zip(plans, skews, strict=True)]
+            first = self._setting(m, f"first_{lane}", first)
+            row = y + self._setting(m, f"ahead_{lane}", ahead)
+            m.d.comb += [
+                starts[lane].eq(Mux(dot, image == lane, line == first)),
+                inside[lane].eq((row >= 0) & (row < height)),
+            ]
+        return starts, inside
+
+    def _columns(self, m, x):
+        """Pixels of the line that lie inside the map's columns (of their section's row)."""
+        plans, line = self.program.layers, self.program.config.line_pixels
+        width = self._setting(m, "width", [p.source.shape[2] for p in plans])
+        fixed = self._setting(m, "section_mask", [p.source.section_mask for p in plans])
+        sectioned = self._setting(m, "sectioned", [int(p.sections > 1) for p in plans])
+        inside = Cat((x >= -i) & (x + i < width) for i in range(line))
+        return Mux(sectioned, fixed, inside)

@@ -1,6 +1,6 @@
-"""Image port: AXI4-Stream beats of four pixels to the first map in feature memory."""
+"""Image port: AXI4-Stream beats of four pixels to the map in feature memory that a run begins with."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -8,11 +8,13 @@ from amaranth.utils import ceil_log2
 from hw.formats import PIXEL_BITS
 from hw.frames import BEAT, row_beats
 from hw.gateware.axi import AxiStream
+from hw.gateware.delay import per_layer
+from hw.gateware.rows import RowPointer
 from hw.program import Program
 
 
 class ImagePort(wiring.Component):
-    """Members: ``start`` (a pulse) takes ``images`` images from ``stream``: channel by channel, row by
+    """Members: ``start`` (a pulse) takes ``images`` images for layer ``layer`` from ``stream``: channel by channel, row by
     row, each row padded to whole beats. ``busy`` until the last beat; ``framing_error`` pulses when
     ``tlast`` is not on the last beat of an image. Drives the feature memory's write port, one clock
     behind the beat. Takes a beat every clock.
@@ -24,6 +26,7 @@ class ImagePort(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
+                "layer": In(range(len(program.layers))),
                 "images": In(range(program.config.batch + 1)),
                 "busy": Out(1),
                 "framing_error": Out(1),
@@ -38,40 +41,56 @@ class ImagePort(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        source = self.program.layers[0].source
-        channels, height, width = source.shape
-        beats = row_beats(width)
-        rows = channels * height
-        beat, row = Signal(range(beats)), Signal(range(rows))
+        maps = [plan.source for plan in self.program.layers]
+
+        def setting(name, values):
+            return per_layer(m, self.layer, values, name=name)
+
+        last_beat = setting("last_beat", [row_beats(plan.shape[2]) - 1 for plan in maps])
+        last_row = setting("last_row", [plan.shape[1] - 1 for plan in maps])
+        last_channel = setting("last_channel", [plan.shape[0] - 1 for plan in maps])
+        width = setting("width", [plan.shape[2] for plan in maps])
+        channel_lines = setting("channel_lines", [plan.channel_lines for plan in maps])
+        base = setting("base", [plan.base for plan in maps])
+        beat, row, channel = Signal.like(last_beat), Signal.like(last_row), Signal.like(last_channel)
         image = Signal(range(self.program.config.batch + 1))
-        line = Signal.like(self.w_line)
+        line, channel_line = Signal.like(self.w_line, name="line"), Signal.like(self.w_line, name="channel_line")
+        pointer = RowPointer(m, self.layer, maps, line)
 
         accept = self.busy & self.stream.tvalid
-        end_row = beat == beats - 1
-        end_image = end_row & (row == rows - 1)
+        end_row = beat == last_beat
+        end_channel = end_row & (row == last_row)
+        end_image = end_channel & (channel == last_channel)
         m.d.comb += [
             self.stream.tready.eq(self.busy),
             self.framing_error.eq(accept & (self.stream.tlast != end_image)),
         ]
         with m.If(self.start):
-            m.d.sync += [self.busy.eq(1), beat.eq(0), row.eq(0), image.eq(0), line.eq(source.base)]
+            m.d.sync += [self.busy.eq(1), Cat(beat, row, channel, image).eq(0)]
+            m.d.sync += [channel_line.eq(base), *pointer.restart(base)]
         with m.Elif(accept):
             m.d.sync += beat.eq(beat + 1)
             with m.If(end_row):
-                # Rows, channels and images lie one behind the other.
-                m.d.sync += [beat.eq(0), row.eq(row + 1), line.eq(line + source.lines_per_row)]
+                m.d.sync += [beat.eq(0), row.eq(row + 1)]
+                pointer.step(m)
+            with m.If(end_channel):
+                # Channels and images lie one behind the other.
+                following = Signal.like(channel_line)
+                m.d.comb += following.eq(channel_line + channel_lines)
+                m.d.sync += [row.eq(0), channel.eq(channel + 1), channel_line.eq(following)]
+                m.d.sync += pointer.restart(following)
             with m.If(end_image):
-                m.d.sync += [row.eq(0), image.eq(image + 1)]
+                m.d.sync += [channel.eq(0), image.eq(image + 1)]
                 with m.If(image == self.images - 1):
                     m.d.sync += self.busy.eq(0)
 
-        x = Signal(range(beats * BEAT))
+        x = Signal(len(beat) + ceil_log2(BEAT))
         m.d.comb += x.eq(beat * BEAT)
         m.d.sync += [
             self.w_en.eq(accept),
             self.w_line.eq(line + (x >> ceil_log2(self.program.config.line_pixels))),
-            self.w_offset.eq(x),
+            self.w_offset.eq(x + pointer.first_pixel),
             self.w_pixels.as_value().eq(self.stream.tdata),
-            self.w_mask.eq((1 << BEAT) - 1),
+            *(self.w_mask[i].eq(x + i < width) for i in range(BEAT)),
         ]
         return m

@@ -4,11 +4,12 @@ A step waits for its X half to be filled, an end of word also for the drain to b
 (rows / drain clocks after the previous one) and for a free Y half. Nothing behind this point stalls.
 """
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.gateware.delay import per_layer
+from hw.gateware.walk import Walk
 from hw.gateware.weights import step_layout
 from hw.program import Program
 
@@ -62,24 +63,25 @@ class Issue(wiring.Component):
         def setting(name, values):
             return per_layer(m, self.layer, values, name=name)
 
-        # Tile groups of one image; in dot mode one group serves all images.
-        dot = setting("dot", [int(p.dot) for p in plans])
-        groups = setting("groups", [1 if p.dot else p.group_rows * p.group_columns for p in plans])
+        m.submodules.walk = walk = Walk(self.program)
+        m.d.comb += [
+            walk.layer.eq(self.layer),
+            walk.images.eq(self.images),
+            walk.start.eq(self.start),
+            walk.step.eq(self.take & self.step.end_of_pass),
+        ]
         first_entry = setting("first_entry", [p.first_entry for p in plans])
-        last_block = setting("last_block", [p.blocks - 1 for p in plans])
+        weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
         last_entries = setting(
             "last_entries", [-(-p.block_rows(p.blocks - 1, config.rows) // config.drain) - 1 for p in plans]
         )
 
-        group = Signal.like(groups)
-        image = Signal(range(config.batch + 1))
-        block = Signal.like(last_block)
         entry = Signal.like(self.entry)
         x_half, y_half, first, open_pass = Signal(), Signal(), Signal(), Signal()
         drain_clocks = Signal(range(per_block + 1))
         entries = Signal.like(self.entries)
         m.d.comb += entries.eq(per_block - 1)
-        with m.If(block == last_block):
+        with m.If(walk.last_block):
             m.d.comb += entries.eq(last_entries)
 
         end = self.step.end_of_word
@@ -89,7 +91,7 @@ class Issue(wiring.Component):
             self.wait_drain.eq(ready & self.half_full & end & (drain_clocks != 0)),
             self.wait_y.eq(ready & self.half_full & end & (drain_clocks == 0) & ~open_pass & ~self.pass_free),
             self.take.eq(ready & ~self.wait_x & ~self.wait_drain & ~self.wait_y),
-            self.half_freed.eq(self.take & self.step.end_of_group),
+            self.half_freed.eq(walk.step & walk.block_wraps),
             self.pass_taken.eq(self.take & end & ~open_pass),
         ]
         with m.If(drain_clocks != 0):
@@ -97,9 +99,6 @@ class Issue(wiring.Component):
         with m.If(self.start):
             m.d.sync += [
                 self.busy.eq(1),
-                group.eq(0),
-                image.eq(0),
-                block.eq(0),
                 entry.eq(first_entry),
                 x_half.eq(0),
                 y_half.eq(0),
@@ -110,19 +109,17 @@ class Issue(wiring.Component):
             m.d.sync += first.eq(end)
             with m.If(end):
                 m.d.sync += [drain_clocks.eq(entries), open_pass.eq(1)]
-            with m.If(self.step.end_of_pass):
-                m.d.sync += [
-                    open_pass.eq(0),
-                    y_half.eq(~y_half),
-                    block.eq(block + 1),
-                    entry.eq(entry + per_block),
-                ]
-            with m.If(self.step.end_of_group):
-                m.d.sync += [x_half.eq(~x_half), block.eq(0), entry.eq(first_entry), group.eq(group + 1)]
-                with m.If(group == groups - 1):
-                    m.d.sync += [group.eq(0), image.eq(image + 1)]
-                    with m.If(dot | (image == self.images - 1)):
-                        m.d.sync += self.busy.eq(0)
+        with m.If(walk.step):
+            m.d.sync += [open_pass.eq(0), y_half.eq(~y_half)]
+            with m.If(walk.block_wraps):
+                m.d.sync += x_half.eq(~x_half)
+            # The next block, or this one over again, or the first.
+            with m.If(Mux(weights_stay, walk.image_wraps, ~walk.block_wraps)):
+                m.d.sync += entry.eq(entry + per_block)
+            with m.Elif(~weights_stay):
+                m.d.sync += entry.eq(first_entry)
+            with m.If(walk.ends):
+                m.d.sync += self.busy.eq(0)
 
         # What the step needs on its way, one clock later.
         m.d.sync += [

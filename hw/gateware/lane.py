@@ -26,7 +26,7 @@ from hw.gateware.weights import group_bits
 from hw.gateware.xbuffer import XBuffer
 from hw.gateware.ybuffer import YBuffer
 from hw.network import Conv
-from hw.program import Program
+from hw.program import LayerPlan, Program
 from hw.words import TILE
 
 
@@ -43,8 +43,8 @@ def _to(x, channel):
 class Lane(wiring.Component):
     """Lane ``index`` of ``program``.
 
-    Fetch side, aligned with the feature memory's output: ``pixels``, ``mask``, ``start``,
-    ``row``, ``channel``, ``half``. Array side: ``x_half``, ``x_groups``, ``x_word`` (the read
+    Fetch side, aligned with the feature memory's output: ``pixels``, ``mask``, ``inside``, ``beyond``,
+    ``start``, ``row``, ``channel``, ``half``. Array side: ``x_half``, ``x_groups``, ``x_word`` (the read
     request), ``selects``, ``factors``, ``first`` (as :class:`MacLane` wants them behind the X
     buffer). Drain side: ``load``, ``bias``, ``shift``, ``add_bias``, and the Y write ``y_en``,
     ``y_half``, ``y_group``, ``y_word`` aligned with the drain's output. Output side: ``token`` with
@@ -69,6 +69,8 @@ class Lane(wiring.Component):
                 "layer": In(range(len(program.layers))),
                 "pixels": In(data.ArrayLayout(PIXEL_BITS, config.line_pixels)),
                 "mask": In(config.line_pixels),
+                "inside": In(1),
+                "beyond": In(1),
                 "start": In(1),
                 "row": In(3),
                 "channel": In(range(channels)),
@@ -98,11 +100,20 @@ class Lane(wiring.Component):
         )
 
     @property
-    def windows(self) -> tuple[int, ...]:
-        """Per layer: the first pixel of this lane's window in the line. All that tells lanes apart."""
-        plans, line = self.program.layers, self.program.config.line_pixels
-        firsts = (0 if p.dot else p.stride * (self.index % p.lane_columns) for p in plans)
-        return tuple(x if x + TILE <= line else 0 for x in firsts)  # beyond the line: an idle lane
+    def windows(self) -> tuple[tuple[int, int], ...]:
+        """Per layer: the first pixel of this lane's window in the line, and in a line beyond the turn.
+
+        All that tells lanes apart.
+        """
+        return tuple((self._window(plan, 0), self._window(plan, 1)) for plan in self.program.layers)
+
+    def _window(self, plan: LayerPlan, further: int) -> int:
+        """First pixel of the window, ``further`` sections on."""
+        row, column = divmod(self.index, plan.lane_columns)
+        first = 0 if plan.dot else plan.stride * column
+        if plan.sections > 1:
+            first += (row + further) % plan.sections * plan.source.section_pixels
+        return first if first + TILE <= self.program.config.line_pixels else 0  # an idle lane
 
     @property
     def fill_latency(self) -> int:
@@ -151,8 +162,12 @@ class Lane(wiring.Component):
     def _front(self, m, dot):
         """Window, forward transform, X buffer."""
         plans = self.program.layers
-        places = sorted(set(self.windows))
-        place = per_layer(m, self.layer, [places.index(x) for x in self.windows], name="place")
+        places = sorted({first for pair in self.windows for first in pair})
+        near, far = (
+            per_layer(m, self.layer, [places.index(pair[i]) for pair in self.windows], name=name)
+            for i, name in enumerate(("near", "far"))
+        )
+        place = Mux(self.beyond, far, near)
         unsigned_in = [i == 0 or plans[i - 1].layer.relu for i in range(len(plans))]
         extend = per_layer(m, self.layer, [int(not u) for u in unsigned_in], name="extend")
 
@@ -161,7 +176,7 @@ class Lane(wiring.Component):
         for i in range(TILE):
             for k, first in enumerate(places):
                 pixel = self.pixels[first + i]
-                inside = self.mask[first + i]
+                inside = self.inside & self.mask[first + i]
                 with m.If(place == k):
                     value = Mux(extend, pixel.as_signed(), pixel)
                     m.d.sync += window[i].eq(Mux(inside, value, 0))

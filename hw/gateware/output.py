@@ -13,18 +13,23 @@ from amaranth.utils import ceil_log2
 from hw.formats import PIXEL_BITS
 from hw.gateware.delay import per_layer
 from hw.gateware.fetch import lane_skews
+from hw.gateware.rows import RowPointer, phase_bits, section_bits
+from hw.gateware.walk import Walk
 from hw.program import Program
 from hw.words import TILE
 
 
 def place_layout(program: Program) -> data.StructLayout:
-    """Where a token's first row goes: line address, column, rows that lie inside the map."""
+    """Where a token's first row goes: line address, section and phase in its period, column; and how many
+    rows of the map there are from it on."""
     plans = program.layers
     columns = max(p.dest.shape[2] for p in plans) + TILE * program.config.lanes
     rows = max(p.dest.shape[1] for p in plans) + TILE * program.config.lanes
     return data.StructLayout(
         {
             "line": ceil_log2(max(2, program.memory_lines)),
+            "section": section_bits([p.dest for p in plans]),
+            "phase": phase_bits([p.dest for p in plans]),
             "x": ceil_log2(columns) + 1,
             "rows": signed(ceil_log2(rows) + 2),
         }
@@ -65,59 +70,47 @@ class OutputController(wiring.Component):
         m = Module()
         program, config = self.program, self.program.config
         plans = program.layers
+        m.submodules.walk = walk = Walk(program)
+        m.d.comb += [walk.layer.eq(self.layer), walk.images.eq(self.images), walk.start.eq(self.start)]
 
         def setting(name, values):
             return per_layer(m, self.layer, values, name=name)
 
         dot = setting("dot", [int(p.dot) for p in plans])
         last_clock = setting("last_clock", [p.token_interval - 1 for p in plans])
-        last_output = setting("last_output", [p.outputs - 1 for p in plans])
-        last_column = setting("last_column", [0 if p.dot else p.group_columns - 1 for p in plans])
-        last_row = setting("last_row", [0 if p.dot else p.group_rows - 1 for p in plans])
+        last_row = setting("last_row", [p.block_rows(p.blocks - 1, config.rows) - 1 for p in plans])
+        free_clock = setting("free_clock", [p.free_clock(self.reuse_lead) for p in plans])
+        weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
         height = setting("height", [p.dest.shape[1] for p in plans])
         channel_lines = setting("channel_lines", [p.dest.channel_lines for p in plans])
+        block_lines = setting("block_lines", [config.rows * p.dest.channel_lines for p in plans])
         map_lines = setting("map_lines", [p.dest.lines for p in plans])
         base = setting("base", [p.dest.base for p in plans])
         group_height = setting("group_height", [p.lane_rows * p.out_stride for p in plans])
         group_width = setting("group_width", [p.lane_columns * p.out_stride for p in plans])
-        group_lines = setting(
-            "group_lines", [p.lane_rows * p.out_stride * p.dest.lines_per_row for p in plans]
-        )
+        group_line, section, phase = self._group_places(m, walk.group_row)
 
         clock = Signal.like(last_clock)
-        output = Signal.like(last_output)
+        output = Signal(range(max(2, *(p.outputs + config.rows for p in plans))))
         row = Signal.like(self.row)
-        column, group_row = Signal.like(last_column), Signal.like(last_row)
-        image = Signal(range(config.batch + 1))
-        half = Signal()
+        half, running = Signal(), Signal()
         place = Signal(place_layout(program))
-        # Line addresses of the group's first row: of this channel, of channel 0; of the image.
-        line, group_line, image_line = (
-            Signal.like(place.line, name=n) for n in ("line", "group_line", "image_line")
-        )
-        x = Signal.like(place.x)
-        rows = Signal.like(place.rows)
-        # Columns advance within a line; a map row may span several.
-        offset_bits = ceil_log2(config.line_pixels)
+        # Of the first channel of the block: this image's first line, and image 0's.
+        image_line, block_line = (Signal.like(place.line, name=n) for n in ("image_line", "block_line"))
+        # Of this channel: its first line.
+        line = Signal.like(place.line, name="line")
+        x, rows = Signal.like(place.x), Signal.like(place.rows)
 
         end_token = clock == last_clock
-        end_group = end_token & (output == last_output)
-        last_token = (row == config.rows - 1) | (output == last_output)
+        last_token = (row == config.rows - 1) | (walk.last_block & (row == last_row))
         end_pass = end_token & last_token
-        end_columns = end_group & (column == last_column)
-        end_image = end_columns & (group_row == last_row)
-        end_layer = end_image & (dot | (image == self.images - 1))
-        running = Signal()
-        free_clock = setting("free_clock", [p.free_clock(self.reuse_lead) for p in plans])
 
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
                     m.d.sync += [
-                        Cat(clock, output, row, column, group_row, image, half, x).eq(0),
-                        line.eq(base),
-                        group_line.eq(base),
-                        image_line.eq(base),
+                        Cat(clock, output, row, half, x).eq(0),
+                        *(address.eq(base) for address in (line, image_line, block_line)),
                         rows.eq(Mux(dot, self.images, height)),
                     ]
                     m.next = "WAIT"
@@ -128,8 +121,9 @@ class OutputController(wiring.Component):
             with m.State("RUN"):
                 m.d.comb += [
                     running.eq(1),
+                    walk.step.eq(end_pass),
                     self.pass_freed.eq(last_token & (clock == free_clock)),
-                    self.done.eq(end_layer),
+                    self.done.eq(end_pass & walk.ends),
                 ]
                 m.d.sync += clock.eq(clock + 1)
                 with m.If(end_token):
@@ -141,42 +135,31 @@ class OutputController(wiring.Component):
                     ]
                 with m.If(end_pass):
                     m.d.sync += [row.eq(0), half.eq(~half)]
+                    with m.If(walk.block_wraps):
+                        # Another tile group: its rows of the same channels, or of the next block's.
+                        image, block = Signal.like(line), Signal.like(line)
+                        m.d.comb += [
+                            block.eq(block_line + Mux(weights_stay, block_lines, 0)),
+                            image.eq(Mux(walk.image_wraps, block, image_line + map_lines)),
+                        ]
+                        m.d.sync += [output.eq(0), x.eq(x + group_width), line.eq(image_line)]
+                        with m.If(walk.column_wraps):
+                            m.d.sync += [x.eq(0), rows.eq(rows - group_height)]
+                        with m.If(walk.row_wraps):
+                            m.d.sync += [rows.eq(height), line.eq(image), image_line.eq(image)]
+                        with m.If(walk.image_wraps):
+                            m.d.sync += block_line.eq(block)
                     m.next = "WAIT"
-                with m.If(end_group):
-                    m.d.sync += [
-                        output.eq(0),
-                        column.eq(column + 1),
-                        x.eq(x + group_width),
-                        line.eq(group_line),
-                    ]
-                with m.If(end_columns):
-                    m.d.sync += [
-                        column.eq(0),
-                        x.eq(0),
-                        group_row.eq(group_row + 1),
-                        rows.eq(rows - group_height),
-                        group_line.eq(group_line + group_lines),
-                        line.eq(group_line + group_lines),
-                    ]
-                with m.If(end_image):
-                    m.d.sync += [
-                        group_row.eq(0),
-                        image.eq(image + 1),
-                        rows.eq(height),
-                        image_line.eq(image_line + map_lines),
-                        group_line.eq(image_line + map_lines),
-                        line.eq(image_line + map_lines),
-                    ]
-                with m.If(end_layer):
-                    m.next = "IDLE"
+                    with m.If(walk.ends):
+                        m.next = "IDLE"
         m.d.comb += self.busy.eq(running)
 
         # A vector's element i is pixel i % 8 of line i // 8; a map's row starts at column x.
         with m.If(dot):
             m.d.comb += [place.line.eq(base + output[3:]), place.x.eq(output[:3])]
         with m.Else():
-            m.d.comb += [place.line.eq(line + (x >> offset_bits)), place.x.eq(x)]
-        m.d.comb += place.rows.eq(rows)
+            m.d.comb += [place.line.eq(line + group_line), place.x.eq(x)]
+        m.d.comb += [place.rows.eq(rows), place.section.eq(section), place.phase.eq(phase)]
 
         starts = Signal(config.lanes)
         for lane in range(config.lanes):
@@ -190,6 +173,21 @@ class OutputController(wiring.Component):
             self.place.eq(place),
         ]
         return m
+
+    def _group_places(self, m, group_row):
+        """Line (from the channel's first), section and phase of a group row's first output row: a table."""
+        table, first = [], []
+        for plan in self.program.layers:
+            first.append(len(table))
+            for group in range(1 if plan.dot else plan.group_rows):
+                y = group * plan.lane_rows * plan.out_stride
+                table.append((*plan.dest.place(y), (y + plan.dest.padding) % plan.dest.period))
+        entry = Signal(range(max(2, len(table))))
+        m.d.comb += entry.eq(per_layer(m, self.layer, first, name="first_place") + group_row)
+        columns = []
+        for name, values in zip(("group_line", "section", "phase"), zip(*table, strict=True), strict=True):
+            columns.append(per_layer(m, entry, values, name=name))
+        return columns
 
 
 class Writer(wiring.Component):
@@ -257,23 +255,32 @@ class Writer(wiring.Component):
                                 arrived.eq(1),
                             ]
 
-        # Same clock: address it. Rows follow each other line by line (image by image in dot mode).
-        row_lines = setting("row_lines", [p.dest.lines if p.dot else p.dest.lines_per_row for p in plans])
+        # Same clock: address it. Rows follow each other line by line (image by image in dot mode), in
+        # sections period by period.
+        row_lines = [p.dest.lines if p.dot else p.dest.lines_per_row for p in plans]
         width = setting("width", [1 if p.dot else p.dest.shape[2] for p in plans])
         columns = setting("columns", [p.lane_columns * p.out_stride for p in plans])
         dot = setting("dot", [int(p.dot) for p in plans])
         place = Signal(place_layout(program))
+        pointer = RowPointer(m, self.layer, [p.dest for p in plans], place.line, row_lines=row_lines)
         with m.If(self.token):
-            m.d.sync += place.eq(self.place)
+            m.d.sync += [
+                place.eq(self.place),
+                pointer.section.eq(self.place.section),
+                pointer.phase.eq(self.place.phase),
+            ]
         with m.Elif(arrived):
-            m.d.sync += [place.line.eq(place.line + row_lines), place.rows.eq(place.rows - 1)]
+            m.d.sync += place.rows.eq(place.rows - 1)
+            pointer.step(m)
+        # Columns advance within a line; a map row may span several.
+        offset_bits = ceil_log2(line_pixels)
         wanted = arrived & (place.rows > 0)
         limit = Signal(signed(len(place.x) + 1))
         m.d.comb += limit.eq(Mux(dot, 1, width - place.x))
         m.d.sync += [
             self.w_en.eq(wanted & ~self.scores),
-            self.w_line.eq(place.line),
-            self.w_offset.eq(place.x),
+            self.w_line.eq(place.line + (place.x >> offset_bits)),
+            self.w_offset.eq(place.x + pointer.first_pixel),
             self.w_pixels.as_value().eq(pixels),
             self.score_valid.eq(wanted & self.scores),
             self.score.eq(raw),

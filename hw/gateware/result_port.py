@@ -1,6 +1,6 @@
 """Result port: class scores, or the last feature map, as AXI4-Stream beats."""
 
-from amaranth import Module, Signal, signed
+from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -8,7 +8,8 @@ from amaranth.utils import ceil_log2
 from hw.formats import PIXEL_BITS
 from hw.frames import BEAT, row_beats
 from hw.gateware.axi import AxiStream
-from hw.gateware.delay import delay
+from hw.gateware.delay import delay, per_layer
+from hw.gateware.rows import RowPointer
 from hw.program import Program
 
 QUEUED = data.StructLayout({"data": 32, "last": 1})
@@ -59,10 +60,10 @@ class ScorePort(wiring.Component):
 
 
 class MapPort(wiring.Component):
-    """The last feature map: image by image, channel by channel, row by row, rows padded to beats.
+    """A feature map: image by image, channel by channel, row by row, rows padded to beats.
 
-    Members: ``start`` (a pulse) sends the maps of ``images`` images; ``r_line``, ``r_offset``,
-    ``pixels``: the feature memory's read port, whose ``latency`` is a parameter; ``stream``;
+    Members: ``start`` (a pulse) sends what layer ``layer`` made of ``images`` images; ``r_line``,
+    ``r_far_line``, ``r_offset``, ``pixels``: the feature memory's read port, whose ``latency`` is a parameter; ``stream``;
     ``done`` pulses when the last beat was accepted. A beat per clock unless the host stalls.
     """
 
@@ -72,8 +73,10 @@ class MapPort(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
+                "layer": In(range(len(program.layers))),
                 "images": In(range(program.config.batch + 1)),
                 "r_line": Out(range(program.memory_lines)),
+                "r_far_line": Out(range(program.memory_lines)),
                 "r_offset": Out(range(line)),
                 "pixels": In(data.ArrayLayout(PIXEL_BITS, line)),
                 "stream": Out(AxiStream()),
@@ -83,40 +86,57 @@ class MapPort(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        dest = self.program.layers[-1].dest
-        channels, height, width = dest.shape
-        beats, rows = row_beats(width), channels * height
+        maps = [plan.dest for plan in self.program.layers]
+
+        def setting(name, values):
+            return per_layer(m, self.layer, values, name=name)
+
+        last_beat = setting("last_beat", [row_beats(plan.shape[2]) - 1 for plan in maps])
+        last_row = setting("last_row", [plan.shape[1] - 1 for plan in maps])
+        last_channel = setting("last_channel", [plan.shape[0] - 1 for plan in maps])
+        channel_lines = setting("channel_lines", [plan.channel_lines for plan in maps])
+        base = setting("base", [plan.base for plan in maps])
         depth = 1 << ceil_log2(2 * self.latency + 4)
         m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=QUEUED.size, depth=depth)
 
         running = Signal()
-        beat, row = Signal(range(beats)), Signal(range(rows))
+        beat, row, channel = Signal.like(last_beat), Signal.like(last_row), Signal.like(last_channel)
         image = Signal(range(self.program.config.batch + 1))
-        line = Signal.like(self.r_line)
+        line, channel_line = Signal.like(self.r_line, name="line"), Signal.like(self.r_line, name="channel_line")
+        pointer = RowPointer(m, self.layer, maps, line)
         # Beats asked for and not yet accepted by the host: they must all fit the queue.
         pending = Signal(range(depth + 1))
         ask = running & (pending != depth)
         accepted = self.stream.tvalid & self.stream.tready
         m.d.sync += pending.eq(pending + ask - accepted)
-        end_row = beat == beats - 1
-        end_image = end_row & (row == rows - 1)
+        end_row = beat == last_beat
+        end_channel = end_row & (row == last_row)
+        end_image = end_channel & (channel == last_channel)
         last = end_image & (image == self.images - 1)
         with m.If(self.start):
-            m.d.sync += [running.eq(1), beat.eq(0), row.eq(0), image.eq(0), line.eq(dest.base)]
+            m.d.sync += [running.eq(1), Cat(beat, row, channel, image).eq(0)]
+            m.d.sync += [channel_line.eq(base), *pointer.restart(base)]
         with m.Elif(ask):
             m.d.sync += beat.eq(beat + 1)
             with m.If(end_row):
-                m.d.sync += [beat.eq(0), row.eq(row + 1), line.eq(line + dest.lines_per_row)]
+                m.d.sync += [beat.eq(0), row.eq(row + 1)]
+                pointer.step(m)
+            with m.If(end_channel):
+                following = Signal.like(channel_line)
+                m.d.comb += following.eq(channel_line + channel_lines)
+                m.d.sync += [row.eq(0), channel.eq(channel + 1), channel_line.eq(following)]
+                m.d.sync += pointer.restart(following)
             with m.If(end_image):
-                m.d.sync += [row.eq(0), image.eq(image + 1)]
+                m.d.sync += [channel.eq(0), image.eq(image + 1)]
             with m.If(last):
                 m.d.sync += running.eq(0)
 
-        x = Signal(range(beats * BEAT))
+        x = Signal(len(beat) + ceil_log2(BEAT))
         m.d.comb += [
             x.eq(beat * BEAT),
             self.r_line.eq(line + (x >> ceil_log2(self.program.config.line_pixels))),
-            self.r_offset.eq(x),
+            self.r_far_line.eq(self.r_line + 1),
+            self.r_offset.eq(x + pointer.first_pixel),
         ]
         word, out = Signal(QUEUED), Signal(QUEUED)
         m.d.comb += [

@@ -26,7 +26,6 @@ def step_layout(program: Program) -> data.StructLayout:
             "word": 5,
             "end_of_word": 1,
             "end_of_pass": 1,
-            "end_of_group": 1,
             "groups": data.ArrayLayout(group_bits(program), addresses),
             "rows": data.ArrayLayout(weight_layout(program.weight_bits), program.config.rows),
         }
@@ -49,12 +48,10 @@ def step_image(program: Program) -> list[int]:
         field = weight_layout(bits)
         re, im = (table.weight[..., k] & ((1 << bits) - 1) for k in (0, 1))
         rows = table.select | re << field["re"].offset | im << field["im"].offset  # (T, N)
-        last = np.arange(len(table)) == len(table) - 1
         for t in range(len(table)):
             value = int(table.word[t])
             value |= int(table.end_of_word[t]) << layout["end_of_word"].offset
             value |= int(table.end_of_pass[t]) << layout["end_of_pass"].offset
-            value |= int(last[t]) << layout["end_of_group"].offset
             for i in range(addresses):
                 value |= int(table.groups[t, i]) << layout["groups"].offset + i * group_bits(program)
             for n, row in enumerate(rows[t].tolist()):

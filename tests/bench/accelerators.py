@@ -19,6 +19,17 @@ NETWORKS = {
         (3, 11, 37),
         (Conv("a", 3, 7, 5, padding=2, relu=False), Conv("b", 7, 5, 3, padding=1, pool=2, relu=False)),
     ),
+    # Narrow maps in sections: two and three rows to a line, padded and not, pooled and not.
+    "sections": Network(
+        "sections",
+        (2, 26, 26),
+        (
+            Conv("two", 2, 9, 3, padding=1, pool=2),
+            Conv("three", 9, 6, 3, padding=1),
+            Conv("again", 6, 4, 3, padding=1, relu=False),
+            Conv("plain", 4, 5, 5, padding=2),
+        ),
+    ),
     # The extreme kernels: S = 2 and S = 8; an odd stride under pooling (k = 4: 5, rounded to 4).
     "kernels": Network(
         "kernels",

@@ -16,6 +16,7 @@ CASES = [
     ("tiny", "kernel", 4, 3, 2),
     ("map", "kernel", 8, 4, 2),
     ("kernels", "dense", 4, 2, 1),
+    ("sections", "adaptive", 4, 10, 2),
 ]
 SLOW = [("tiny", "dense", 16, 6, 5), ("map", "adaptive", 12, 7, 3), ("kernels", "kernel", 8, 5, 2)]
 EVERY = CASES + [pytest.param(*case, marks=pytest.mark.slow) for case in SLOW]

@@ -27,7 +27,6 @@ def test_image_decodes_to_the_step_table(kind):
             assert step.word == plan.steps.word[t]
             assert step.end_of_word == plan.steps.end_of_word[t]
             assert step.end_of_pass == plan.steps.end_of_pass[t]
-            assert step.end_of_group == (t == len(plan.steps) - 1)
             for bank in range(8):
                 assert step.groups[bank if compiled.per_bank else 0] == plan.steps.groups[t, bank]
             for row in range(4):
