@@ -43,9 +43,7 @@ class AcceleratorConfig:
 
     def __post_init__(self) -> None:
         if self.rows < 4 or self.rows % self.drain:
-            raise ConfigError(
-                f"rows must be a multiple of {self.drain} and at least 4, not {self.rows}"
-            )
+            raise ConfigError(f"rows must be a multiple of {self.drain} and at least 4, not {self.rows}")
         if not 1 <= self.lanes <= 64:
             raise ConfigError(f"lanes must be 1..64, not {self.lanes}")
         if not 1 <= self.batch <= self.lanes:

@@ -17,13 +17,16 @@ from hw.design import DesignInfo
 from hw.errors import DataError, DigestMismatch, LinkError
 from hw.frames import check_images, map_beats, pack_image, unpack_maps, unpack_scores
 from hw.link import Link
-from hw.network import Conv
-from hw.registers import BATCH, CONTROL, CYCLES, DIGEST, STATUS, Register
+from hw.network import Dense
+from hw.registers import BATCH, CONTROL, CYCLES, DIGEST, LAYERS, STATUS, Register
 
 DEFAULT_TIMEOUT = 10_000_000
 """Clocks to wait for the results of a run when the design carries no estimate."""
 
 FRAMING = "the accelerator saw tlast of an image at a wrong place"
+
+Layers = tuple[int, int]
+"""First and last layer of a run."""
 
 OnRun = Callable[[int, Counters], None]
 """Called behind every run: images done so far, the run's counters."""
@@ -88,15 +91,28 @@ class Driver:
     # --- running ---------------------------------------------------------------------------------
 
     async def run(
-        self, images: NDArray[np.uint8], *, batch: int = 0, on_run: OnRun | None = None
+        self,
+        images: NDArray[np.uint8],
+        *,
+        batch: int = 0,
+        layers: Layers | None = None,
+        on_run: OnRun | None = None,
     ) -> NDArray[np.int32]:
         """Run any number of images, ``batch`` at a time (0: as many as the accelerator takes).
 
         images: (n, c, h, w), or (n, h, w) for one channel, uint8.
+        layers: (first, last) to run a part of the network: images are then maps for the first layer
+        (signed ones as their two's complement), results what the last one makes. None runs all.
         Returns class scores (n, classes), or the last feature map (n, c, h, w).
-        Raises ``DataError`` for images or a batch that do not fit, ``LinkError`` when a run fails.
+        Raises ``DataError`` for images, a batch or layers that do not fit, ``LinkError`` when a run fails.
         """
-        images = check_images(images, self.info.network.input)
+        network = self.info.network
+        first, last = layers or (0, len(network.layers) - 1)
+        if not 0 <= first <= last < len(network.layers):
+            raise DataError(
+                f"layers {first} to {last} are no part of the network: choose from 0 to {len(network.layers) - 1}"
+            )
+        images = check_images(images, network.shapes[first])
         most = self.info.config.batch
         if not 0 <= batch <= most:
             raise DataError(
@@ -104,11 +120,12 @@ class Driver:
                 "choose a smaller one or generate the accelerator with a larger batch"
             )
         size = batch or most
+        await self.link.write32(LAYERS.address(), LAYERS.pack(first=first, last=last))
         parts = []
-        for first in range(0, len(images), size):
-            parts.append(await self._run_once(images[first : first + size]))
+        for start in range(0, len(images), size):
+            parts.append(await self._run_once(images[start : start + size], last))
             if on_run:
-                on_run(min(first + size, len(images)), await self.counters())
+                on_run(min(start + size, len(images)), await self.counters())
         return np.concatenate(parts)
 
     async def classify(self, images: NDArray[np.uint8], *, batch: int = 0) -> NDArray[np.int64]:
@@ -120,18 +137,18 @@ class Driver:
         labels: NDArray[np.int64] = np.argmax(await self.run(images, batch=batch), axis=1)
         return labels
 
-    async def _run_once(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+    async def _run_once(self, images: NDArray[np.uint8], last: int) -> NDArray[np.int32]:
         await self.link.write32(BATCH.address(), len(images))
         await self.link.write32(CONTROL.address(), CONTROL.pack(start=1))
         for image in images:
             await self.link.send(pack_image(image))
         try:
-            frame = await self.link.receive(self._result_beats(len(images)), self.timeout)
+            frame = await self.link.receive(self._result_beats(len(images), last), self.timeout)
         except LinkError as error:
             raise LinkError(f"{error}; {await self._diagnosis()}") from None
         if STATUS.unpack(await self._read(STATUS))["framing_error"]:
             raise LinkError(f"{FRAMING}: reset it and run again")
-        return self._unpack(frame, len(images))
+        return self._unpack(frame, len(images), last)
 
     async def _diagnosis(self) -> str:
         """State of the accelerator after a failed run, in words. Aborts the run."""
@@ -148,17 +165,26 @@ class Driver:
 
     # --- results ---------------------------------------------------------------------------------
 
-    def _result_beats(self, images: int) -> int:
-        classes = self.info.network.classes
-        return images * (classes if classes is not None else map_beats(self.info.network.shapes[-1]))
-
-    def _unpack(self, frame: bytes, images: int) -> NDArray[np.int32]:
+    def _scored(self, last: int) -> bool:
+        """Whether a run up to layer ``last`` ends in class scores."""
         network = self.info.network
-        if network.classes is not None:
-            return unpack_scores(frame, images, network.classes)
-        last = network.layers[-1]
-        signed = isinstance(last, Conv) and not last.relu
-        return unpack_maps(frame, images, network.shapes[-1], signed=signed)
+        return network.classes is not None and last == len(network.layers) - 1
+
+    def _result_beats(self, images: int, last: int) -> int:
+        network = self.info.network
+        if self._scored(last):
+            return images * (network.classes or 0)
+        return images * map_beats(network.shapes[last + 1])
+
+    def _unpack(self, frame: bytes, images: int, last: int) -> NDArray[np.int32]:
+        network = self.info.network
+        if self._scored(last):
+            return unpack_scores(frame, images, network.classes or 0)
+        layer = network.layers[last]
+        maps = unpack_maps(frame, images, network.shapes[last + 1], signed=not layer.relu)
+        if isinstance(layer, Dense):  # the rest of its 8×8 channels holds what was in memory before
+            maps.reshape(images, -1)[:, layer.out_features :] = 0
+        return maps
 
     async def counters(self) -> Counters:
         """The counters of the last run."""

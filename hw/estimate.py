@@ -98,16 +98,15 @@ def run_cycles(program: Program, images: int) -> list[LayerCycles]:
     return [layer_cycles(plan, program.config, images, t) for plan in program.layers]
 
 
-def load_cycles(program: Program, images: int) -> int:
-    """Clocks to take ``images`` images, at a beat per clock."""
-    return images * map_beats(program.network.input)
-
-
-def total_cycles(program: Program, images: int) -> int:
-    """Clocks of a whole run: start and end, loading, all layers, and for a feature map its beats."""
-    total = 2 + load_cycles(program, images) + sum(layer.cycles for layer in run_cycles(program, images))
-    if program.network.classes is None:
-        total += images * map_beats(program.network.shapes[-1])
+def total_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> int:
+    """Clocks of a run (of part of the network: ``layers``): its start and end, loading, its layers, and
+    the beats of the feature map where it ends in one."""
+    network = program.network
+    first, last = layers or (0, len(network.layers) - 1)
+    total = 2 + images * map_beats(network.shapes[first])
+    total += sum(layer.cycles for layer in run_cycles(program, images)[first : last + 1])
+    if network.classes is None or last < len(network.layers) - 1:
+        total += images * map_beats(network.shapes[last + 1])
     return total
 
 

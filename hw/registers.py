@@ -18,7 +18,7 @@ ADDRESS_BITS = 12
 MAGIC = 0x53504332
 """What ID reads: ``SPC2`` in ASCII."""
 
-HARDWARE_VERSION = 1
+HARDWARE_VERSION = 2
 """What VERSION reads. Raised whenever a driver of the version before could misread the hardware."""
 
 MAX_LAYERS = 32
@@ -99,7 +99,9 @@ CONTROL = Register(
     "starts and aborts runs",
     (
         Field("start", 0, 1, "begin a run of BATCH images; ignored while busy"),
-        Field("abort", 1, 1, "drop the current run: everything but BATCH returns to its reset state"),
+        Field(
+            "abort", 1, 1, "drop the current run: everything but BATCH and LAYERS returns to its reset state"
+        ),
     ),
 )
 STATUS = Register(
@@ -132,6 +134,17 @@ SHAPE = Register(
         Field("layers", 24, 8, "layers of the network"),
     ),
 )
+LAYERS = Register(
+    "LAYERS",
+    0x1C,
+    Access.READ_WRITE,
+    "layers of the next run: images are maps for the first one, results what the last one makes; other "
+    "values than 0 <= first <= last < SHAPE.layers and writes while busy are refused (SLVERR)",
+    (
+        Field("first", 0, 8, "first layer, 0 after reset"),
+        Field("last", 8, 8, "last layer, the network's after reset"),
+    ),
+)
 CYCLES = _counter("CYCLES", 0x18, "clocks the last run was busy")
 DIGEST = Register("DIGEST", 0x20, Access.READ, "SHA-256 of the artifact, first four bytes first", count=8)
 LOAD_BUSY = _counter("LOAD_BUSY", 0x40, "clocks in which images were being loaded")
@@ -154,7 +167,7 @@ LAYER_COUNTERS = (LAYER_CYCLES, LAYER_STEPS)
 """Counters with one entry per layer; entries beyond the network's layers do not exist (SLVERR)."""
 
 TABLE = (
-    ID, VERSION, CONTROL, STATUS, BATCH, SHAPE, CYCLES, DIGEST, *COUNTERS[1:], *LAYER_COUNTERS,
+    ID, VERSION, CONTROL, STATUS, BATCH, SHAPE, CYCLES, LAYERS, DIGEST, *COUNTERS[1:], *LAYER_COUNTERS,
 )  # fmt: skip
 """Every register, by ascending offset."""
 

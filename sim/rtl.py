@@ -72,6 +72,7 @@ def simulate(
     images: NDArray[np.uint8],
     *,
     batch: int = 0,
+    layers: tuple[int, int] | None = None,
     stalls: bool = False,
     seed: int = 0,
     reset_midway: bool = False,
@@ -84,7 +85,8 @@ def simulate(
 ) -> RtlResult:
     """Run ``images`` (n, c, h, w), or (n, h, w) for one channel, through the design's Verilog.
 
-    batch: images per run, 0 for as many as the accelerator takes. stalls: pause every channel of every
+    batch: images per run, 0 for as many as the accelerator takes. layers: first and last layer to
+    run, as in :meth:`hw.driver.Driver.run`. stalls: pause every channel of every
     port at random. seed: of the stalls. reset_midway: interrupt a run with a reset first; the
     results must not change. timeout: clocks to wait for a run's results, 0 to derive it from the
     design's estimate. wall_seconds: end the simulator after that time, 0 for never. waves: record
@@ -96,14 +98,14 @@ def simulate(
     if threads < 1:
         raise ConfigError(f"threads must be at least 1, not {threads}")
     made = build(design_dir, build_dir=build_dir, threads=threads, waves=waves)
-    images = check_images(images, made.info.network.input)
+    images = check_images(images, made.info.network.shapes[layers[0] if layers else 0])
     if not timeout and stalls:
         timeout = STALL_FACTOR * int(made.info.estimates.get("cycles", 0))
     run_dir = made.simulator.executable.parent / "run"
     run_dir.mkdir(exist_ok=True)
     size = batch or made.info.config.batch
     with locked(run_dir):
-        Job(made.info, images, size, stalls, seed, reset_midway, timeout).save(run_dir)
+        Job(made.info, images, size, stalls, seed, reset_midway, timeout, layers).save(run_dir)
         log = run_module(
             made.simulator,
             "sim.bench.session",

@@ -63,7 +63,7 @@ class HalfCounter(wiring.Component):
 class Core(wiring.Component):
     """Everything but the control port. ``abort`` (with the reset inserted around it) ends a run at once.
 
-    Members: ``start`` a run of ``images`` images; ``busy``, ``done``, ``framing_error``; ``s_axis``
+    Members: ``start`` a run of ``images`` images through layers ``first`` to ``last``; ``busy``, ``done``, ``framing_error``; ``s_axis``
     images in, ``m_axis`` results out; one-bit events for the counters.
     """
 
@@ -74,6 +74,8 @@ class Core(wiring.Component):
                 "start": In(1),
                 "abort": In(1),
                 "images": In(range(program.config.batch + 1)),
+                "first": In(range(len(program.layers))),
+                "last": In(range(len(program.layers))),
                 "busy": Out(1),
                 "done": Out(1),
                 "framing_error": Out(1),
@@ -131,6 +133,9 @@ class Core(wiring.Component):
         s = self.sequencer
         m.d.comb += [
             s.start.eq(self.start),
+            s.first.eq(self.first),
+            s.last.eq(self.last),
+            self.image_port.layer.eq(s.layer),
             self.busy.eq(s.busy),
             self.done.eq(s.done),
             self.image_port.start.eq(s.load),
@@ -279,33 +284,39 @@ class Core(wiring.Component):
             ]
 
     def _results(self, m):
-        """Class scores from the writer, or the last map from feature memory."""
-        program = self.program
-        if program.network.classes is not None:
-            m.submodules.result_port = port = ScorePort(program, RAW_BITS)
-            m.d.comb += [
-                self.writer.scores.eq(self.layer == len(program.layers) - 1),
-                port.valid.eq(self.writer.score_valid),
-                port.score.eq(self.writer.score),
-            ]
-        else:
-            m.submodules.result_port = port = MapPort(program, self.memory.latency)
-            m.d.comb += [port.start.eq(self.sequencer.send_map), port.pixels.eq(self.memory.pixels)]
-            m.d.comb += port.layer.eq(len(program.layers) - 1)
-            with m.If(~self.in_layer):
-                m.d.comb += [
-                    self.memory.r_line.eq(port.r_line),
-                    self.memory.r_far_line.eq(port.r_far_line),
-                    self.memory.r_far.eq(0),
-                    self.memory.r_offset.eq(port.r_offset),
-                ]
-        connect(m, flipped(self.m_axis), port.stream)
-        connect(m, flipped(self.s_axis), self.image_port.stream)
+        """Class scores from the writer, or the map of the last layer from feature memory."""
+        program, final = self.program, len(self.program.layers) - 1
+        m.submodules.map_port = maps = MapPort(program, self.memory.latency)
+        scored = Signal()  # the run ends in class scores
         m.d.comb += [
-            port.images.eq(self.images),
-            self.sequencer.sent.eq(port.done),
-            self.result_stall.eq(port.stream.tvalid & ~port.stream.tready),
+            maps.start.eq(self.sequencer.send_map & ~scored),
+            maps.layer.eq(self.layer),
+            maps.images.eq(self.images),
+            maps.pixels.eq(self.memory.pixels),
+            self.sequencer.sent.eq(maps.done),
         ]
+        with m.If(~self.in_layer):
+            m.d.comb += [
+                self.memory.r_line.eq(maps.r_line),
+                self.memory.r_far_line.eq(maps.r_far_line),
+                self.memory.r_far.eq(0),
+                self.memory.r_offset.eq(maps.r_offset),
+            ]
+        connect(m, flipped(self.m_axis), maps.stream)
+        if program.network.classes is not None:
+            m.submodules.score_port = scores = ScorePort(program, RAW_BITS)
+            m.d.comb += [
+                scored.eq(self.last == final),
+                self.writer.scores.eq(self.layer == final),
+                scores.valid.eq(self.writer.score_valid),
+                scores.score.eq(self.writer.score),
+                scores.images.eq(self.images),
+            ]
+            with m.If(scored):
+                connect(m, flipped(self.m_axis), scores.stream)
+                m.d.comb += self.sequencer.sent.eq(scores.done)
+        connect(m, flipped(self.s_axis), self.image_port.stream)
+        m.d.comb += self.result_stall.eq(self.m_axis.tvalid & ~self.m_axis.tready)
         with m.If(self.start):
             m.d.sync += self.framing_error.eq(0)
         with m.Elif(self.image_port.framing_error):
@@ -334,6 +345,8 @@ class Accelerator(wiring.Component):
             core.start.eq(control.start),
             core.abort.eq(control.abort),
             core.images.eq(control.batch),
+            core.first.eq(control.first),
+            core.last.eq(control.last),
             control.status.busy.eq(core.busy),
             control.status.done.eq(core.done),
             control.status.framing_error.eq(core.framing_error),

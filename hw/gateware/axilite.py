@@ -33,6 +33,7 @@ class AxiLiteRegisters(wiring.Component):
     start, abort: one clock high when the host wrote the bit; ``start`` is held back while busy, so
         ``status.busy`` must rise in the clock behind ``start``.
     batch: images of the next run, always 1..``config.batch``; constant while busy.
+    first, last: layers of the next run, always 0 ≤ first ≤ last < ``layers``; constant while busy.
     status: fields of STATUS.
     cycles, load_busy, ...: every counter of ``registers.COUNTERS``, by its name in lower case.
     layer_cycles, layer_steps: arrays of ``layers`` counters.
@@ -49,6 +50,8 @@ class AxiLiteRegisters(wiring.Component):
             "start": Out(1),
             "abort": Out(1),
             "batch": Out(registers.BATCH.fields[0].width, init=1),
+            "first": Out(registers.LAYERS.fields[0].width),
+            "last": Out(registers.LAYERS.fields[1].width, init=layers - 1),
             "status": In(fields_layout(registers.STATUS)),
         }
         for counter in registers.COUNTERS:
@@ -70,6 +73,8 @@ class AxiLiteRegisters(wiring.Component):
                 values = [0]
             elif register in constants:
                 values = constants[register]
+            elif register is registers.LAYERS:
+                values = [Cat(self.first, self.last)]
             else:
                 port = getattr(self, register.name.lower())
                 values = port if register in registers.LAYER_COUNTERS else [port]
@@ -127,6 +132,8 @@ class AxiLiteRegisters(wiring.Component):
                     self._pulse_control(m, word, strobe, accepted)
                 with m.Case(registers.BATCH.offset >> 2):
                     self._store_batch(m, word, strobe, accepted)
+                with m.Case(registers.LAYERS.offset >> 2):
+                    self._store_layers(m, word, strobe, accepted)
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
@@ -145,6 +152,17 @@ class AxiLiteRegisters(wiring.Component):
         m.d.comb += accepted.eq(~self.status.busy & (value >= 1) & (value <= self.config.batch))
         with m.If(accepted):
             m.d.sync += self.batch.eq(value)
+
+    def _store_layers(self, m, word, strobe, accepted):
+        mask = _strobe_mask(strobe)
+        value = (word & mask) | (Cat(self.first, self.last) & ~mask)
+        fields = data.View(fields_layout(registers.LAYERS), value[: len(self.first) + len(self.last)])
+        high = value[len(self.first) + len(self.last) :]
+        m.d.comb += accepted.eq(
+            ~self.status.busy & (fields.first <= fields.last) & (fields.last < self.layers) & (high == 0)
+        )
+        with m.If(accepted):
+            m.d.sync += [self.first.eq(fields.first), self.last.eq(fields.last)]
 
 
 def _strobe_mask(strobe):

@@ -84,8 +84,12 @@ class Fetch(wiring.Component):
         map_lines = self._setting(m, "map_lines", [p.source.lines for p in plans])
         base = self._setting(m, "base", [p.source.base for p in plans])
         # A window's first row lies above the map's, but sections begin with the padding.
-        above = self._setting(m, "above", [0 if p.sections > 1 else n for p, n in zip(plans, top_lines, strict=True)])
-        first_x = self._setting(m, "first_x", [0 if p.sections > 1 else -n for p, n in zip(plans, padding, strict=True)])
+        above = self._setting(
+            m, "above", [0 if p.sections > 1 else n for p, n in zip(plans, top_lines, strict=True)]
+        )
+        first_x = self._setting(
+            m, "first_x", [0 if p.sections > 1 else -n for p, n in zip(plans, padding, strict=True)]
+        )
         first_y = self._setting(m, "first_y", [-pad for pad in padding])
         group_height = self._setting(m, "group_height", [p.lane_rows * p.stride for p in plans])
         group_width = self._setting(m, "group_width", [p.lane_columns * p.stride for p in plans])
@@ -202,7 +206,9 @@ class Fetch(wiring.Component):
         starts, inside = Signal(lanes), Signal(lanes)
         for lane in range(lanes):
             skews = lane_skews(self.program, lane)
-            first = [0 if skew >= 0 and p.sections > 1 else skew for p, skew in zip(plans, skews, strict=True)]
+            first = [
+                0 if skew >= 0 and p.sections > 1 else skew for p, skew in zip(plans, skews, strict=True)
+            ]
             ahead = [max(0, skew) if p.sections > 1 else 0 for p, skew in zip(plans, skews, strict=True)]
             first = self._setting(m, f"first_{lane}", first)
             row = y + self._setting(m, f"ahead_{lane}", ahead)

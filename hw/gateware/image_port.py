@@ -54,7 +54,10 @@ class ImagePort(wiring.Component):
         base = setting("base", [plan.base for plan in maps])
         beat, row, channel = Signal.like(last_beat), Signal.like(last_row), Signal.like(last_channel)
         image = Signal(range(self.program.config.batch + 1))
-        line, channel_line = Signal.like(self.w_line, name="line"), Signal.like(self.w_line, name="channel_line")
+        line, channel_line = (
+            Signal.like(self.w_line, name="line"),
+            Signal.like(self.w_line, name="channel_line"),
+        )
         pointer = RowPointer(m, self.layer, maps, line)
 
         accept = self.busy & self.stream.tvalid

@@ -102,7 +102,10 @@ class MapPort(wiring.Component):
         running = Signal()
         beat, row, channel = Signal.like(last_beat), Signal.like(last_row), Signal.like(last_channel)
         image = Signal(range(self.program.config.batch + 1))
-        line, channel_line = Signal.like(self.r_line, name="line"), Signal.like(self.r_line, name="channel_line")
+        line, channel_line = (
+            Signal.like(self.r_line, name="line"),
+            Signal.like(self.r_line, name="channel_line"),
+        )
         pointer = RowPointer(m, self.layer, maps, line)
         # Beats asked for and not yet accepted by the host: they must all fit the queue.
         pending = Signal(range(depth + 1))

@@ -43,14 +43,18 @@ class RowPointer:
             return per_layer(m, layer, values, name=f"{name}_{what}")
 
         lines = row_lines or [plan.lines_per_row for plan in maps]
-        self._row_lines = setting("lines", [1 if p.sections > 1 else n for p, n in zip(maps, lines, strict=True)])
+        self._row_lines = setting(
+            "lines", [1 if p.sections > 1 else n for p, n in zip(maps, lines, strict=True)]
+        )
         self._period = setting("period", [p.period if p.sections > 1 else 0 for p in maps])
         self._last_section = setting("last_section", [p.sections - 1 for p in maps])
         self.first_line = setting("first_line", [p.place(0)[0] for p in maps])
         self.first_section = setting("first_section", [p.place(0)[1] for p in maps])
         self.first_phase = setting("first_phase", [p.padding % p.period for p in maps])
         pixels = [
-            setting(f"first_pixel_{s}", [s * p.section_pixels + p.padding if s < p.sections else 0 for p in maps])
+            setting(
+                f"first_pixel_{s}", [s * p.section_pixels + p.padding if s < p.sections else 0 for p in maps]
+            )
             for s in range(max(p.sections for p in maps))
         ]
         self.first_pixel = Array(pixels)[self.section]

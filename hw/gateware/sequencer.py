@@ -9,7 +9,7 @@ from hw.timing import SETTLE
 
 
 class Sequencer(wiring.Component):
-    """Members: ``start`` (a pulse) begins a run; ``load``, ``begin`` (layer ``layer``) and
+    """Members: ``start`` (a pulse) begins a run of layers ``first`` to ``last``; ``load``, ``begin`` (layer ``layer``) and
     ``send_map`` are pulses to the units; ``loaded`` (a level), ``layer_done`` (its last token was
     sent) and ``sent`` are their answers. ``busy``, ``done``; ``layer_ends`` pulses in a layer's last
     clock. Parameter ``tail``: clocks from a layer's last token until its last pixel can be read.
@@ -20,6 +20,8 @@ class Sequencer(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
+                "first": In(range(len(program.layers))),
+                "last": In(range(len(program.layers))),
                 "busy": Out(1),
                 "done": Out(1),
                 "load": Out(1),
@@ -36,16 +38,17 @@ class Sequencer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        last = len(self.program.layers) - 1
         wait = Signal(range(max(self.tail, SETTLE) + 1))
         all_sent = Signal()
         with m.If(self.sent):
             m.d.sync += all_sent.eq(1)
+        with m.If(~self.busy):
+            m.d.sync += self.layer.eq(self.first)  # before the start: per-layer constants are registered
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
                     m.d.comb += self.load.eq(1)
-                    m.d.sync += [self.busy.eq(1), self.done.eq(0), self.layer.eq(0), all_sent.eq(0)]
+                    m.d.sync += [self.busy.eq(1), self.done.eq(0), all_sent.eq(0)]
                     m.next = "LOAD"
             with m.State("LOAD"):
                 m.d.sync += wait.eq(SETTLE)
@@ -67,12 +70,13 @@ class Sequencer(wiring.Component):
                 m.d.sync += wait.eq(wait - 1)
                 with m.If(wait == 0):
                     m.d.comb += self.layer_ends.eq(1)
-                    m.d.sync += [self.layer.eq(self.layer + 1), wait.eq(SETTLE)]
+                    m.d.sync += wait.eq(SETTLE)
                     m.next = "SETTLE"
-                    with m.If(self.layer == last):
+                    with m.If(self.layer == self.last):
                         m.d.comb += self.send_map.eq(1)
-                        m.d.sync += self.layer.eq(0)
                         m.next = "SEND"
+                    with m.Else():
+                        m.d.sync += self.layer.eq(self.layer + 1)
             with m.State("SEND"):
                 with m.If(all_sent | self.sent):
                     m.d.sync += [self.busy.eq(0), self.done.eq(1)]

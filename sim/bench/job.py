@@ -24,7 +24,7 @@ class Job:
     """Run ``images`` (n, c, h, w) on the design, ``batch`` at a time.
 
     stalls: pause every channel at random. seed: of the stalls and of the reset's time. reset_midway:
-    first interrupt a run with a reset. timeout: clocks to wait for the results of a run.
+    first interrupt a run with a reset. layers: first and last, None for all. timeout: clocks to wait for the results of a run.
     """
 
     info: DesignInfo
@@ -34,6 +34,7 @@ class Job:
     seed: int
     reset_midway: bool
     timeout: int
+    layers: tuple[int, int] | None = None
 
     def save(self, run_dir: Path) -> None:
         """Write the job into ``run_dir`` and remove an older answer."""

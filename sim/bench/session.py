@@ -46,14 +46,14 @@ async def execute(job, link):
         counters.append(run)
         print(f"{PROGRESS}{done} {len(job.images)}", flush=True, file=sys.stdout)
 
-    scores = await driver.run(job.images, batch=job.batch, on_run=on_run)
+    scores = await driver.run(job.images, batch=job.batch, layers=job.layers, on_run=on_run)
     return Answer(scores, tuple(counters), link.clocks)
 
 
 async def interrupt(job, link, driver):
     """Start a run of other images and reset the accelerator in the midst of it."""
     others = 255 - job.images[: job.batch]
-    run = cocotb.start_soon(driver.run(others, batch=job.batch))
+    run = cocotb.start_soon(driver.run(others, batch=job.batch, layers=job.layers))
     most = int(job.info.estimates.get("cycles", 2000))
     await ClockCycles(link.dut.clk, random.Random(job.seed).randint(20, max(21, most)))
     run.cancel()

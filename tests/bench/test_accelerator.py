@@ -12,19 +12,24 @@ from tests.bench.accelerators import accelerator, images
 pytestmark = pytest.mark.verilator
 
 CASES = [
-    ("tiny", "adaptive", 8, 4, 4),
-    ("tiny", "kernel", 4, 3, 2),
-    ("map", "kernel", 8, 4, 2),
-    ("kernels", "dense", 4, 2, 1),
-    ("sections", "adaptive", 4, 10, 2),
+    ("tiny", "adaptive", 8, 4, 4, 0),
+    ("tiny", "kernel", 4, 3, 2, 0),
+    ("map", "kernel", 8, 4, 2, 0),
+    ("kernels", "dense", 4, 2, 1, 0),
+    ("sections", "adaptive", 4, 10, 2, 64),
 ]
-SLOW = [("tiny", "dense", 16, 6, 5), ("map", "adaptive", 12, 7, 3), ("kernels", "kernel", 8, 5, 2)]
+SLOW = [
+    ("tiny", "dense", 16, 6, 5, 0),
+    ("map", "adaptive", 12, 7, 3, 0),
+    ("kernels", "kernel", 8, 5, 2, 0),
+    ("tiny", "adaptive", 32, 3, 3, 0),
+]
 EVERY = CASES + [pytest.param(*case, marks=pytest.mark.slow) for case in SLOW]
 
 
-@pytest.mark.parametrize(("network", "kind", "rows", "lanes", "batch"), EVERY)
-def test_results_and_clocks(network, kind, rows, lanes, batch):
-    folder, artifact = accelerator(network, kind, rows, lanes, batch)
+@pytest.mark.parametrize(("network", "kind", "rows", "lanes", "batch", "line"), EVERY)
+def test_results_and_clocks(network, kind, rows, lanes, batch, line):
+    folder, artifact = accelerator(network, kind, rows, lanes, batch, line)
     pictures = images(network, 2 * batch + 1)
     expected = model.run(artifact, pictures)
 
@@ -41,3 +46,19 @@ def test_results_and_clocks(network, kind, rows, lanes, batch):
     # Every port paused at random, one run cut off by a reset.
     stalled = rtl.simulate(folder, pictures, stalls=True, seed=3, reset_midway=True)
     np.testing.assert_array_equal(stalled.scores, expected)
+
+
+def test_every_part_of_the_network_runs_alone():
+    """Any first and last layer: the map that goes in is the model's, the one that comes out must be."""
+    folder, artifact = accelerator("tiny", "adaptive", 8, 4, 4)
+    pictures = images("tiny", 4)
+    maps = [pictures, *(layer.output for layer in model.trace(artifact, pictures).values())]
+    program = compile_program(artifact, DesignInfo.load(folder).config)
+    for first, last in ((0, 0), (1, 2), (2, 2), (3, 3), (0, 2)):
+        given = maps[first].astype(np.int8 if maps[first].min() < 0 else np.uint8).view(np.uint8)
+        found = rtl.simulate(folder, given, layers=(first, last))
+        np.testing.assert_array_equal(found.scores, maps[last + 1])
+        (run,) = found.counters
+        assert abs(run.cycles - total_cycles(program, 4, (first, last))) <= 0.02 * run.cycles
+        idle = [layer.cycles for i, layer in enumerate(run.layers) if not first <= i <= last]
+        assert not any(idle)

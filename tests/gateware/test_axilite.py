@@ -44,6 +44,7 @@ def expected_words() -> dict[int, int]:
         0x0C: 0b010,
         0x10: 1,
         0x14: 8 | 6 << 8 | 5 << 16 | LAYERS << 24,
+        0x1C: LAYERS - 1 << 8,
         0x20: 0x0708090A,
         0x3C: 0x23242526,
     }
@@ -135,14 +136,37 @@ def test_every_address_reads_what_the_table_says(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_only_control_and_batch_take_writes(seed: int) -> None:
+    """LAYERS takes some, but not from layer 1 to layer 0."""
+
     async def scenario(ctx, dut, manager) -> None:
-        for address in [r.address(i) for r in registers.TABLE for i in range(r.count)] + [0x1C, 0x60, 0xFFC]:
+        for address in [r.address(i) for r in registers.TABLE for i in range(r.count)] + [0x60, 0xFFC]:
             writable = address in (CONTROL.address(), BATCH.address())
             expected = Response.OKAY if writable else Response.SLVERR
             assert await manager.write(address, 1) == expected, hex(address)
         words = expected_words()
         for address, word in words.items():
             assert (await manager.read(address))[0] == word, hex(address)
+
+    simulate(scenario, seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_layers_stay_in_order_and_inside_the_network(seed: int) -> None:
+    async def scenario(ctx, dut, manager) -> None:
+        last = LAYERS - 1
+        for value, strobe, expected, after in [
+            (last << 8 | last, 0b1111, Response.OKAY, (last, last)),
+            (0, 0b0001, Response.OKAY, (0, last)),
+            (LAYERS << 8, 0b1111, Response.SLVERR, (0, last)),
+            (1, 0b1111, Response.SLVERR, (0, last)),
+            (0x10000, 0b1111, Response.SLVERR, (0, last)),
+            (0, 0b1111, Response.OKAY, (0, 0)),
+        ]:
+            assert await manager.write(registers.LAYERS.address(), value, strobe) == expected, hex(value)
+            assert (ctx.get(dut.first), ctx.get(dut.last)) == after
+            assert (await manager.read(registers.LAYERS.address()))[0] == after[0] | after[1] << 8
+        ctx.set(dut.status.busy, 1)
+        assert await manager.write(registers.LAYERS.address(), last << 8) == Response.SLVERR
 
     simulate(scenario, seed)
 

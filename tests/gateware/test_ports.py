@@ -32,6 +32,7 @@ def test_image_port_fills_the_first_map(simulate, misplaced):
 
     async def bench(ctx):
         ctx.set(dut.images, BATCH)
+        await ctx.tick()  # constants of the layer are registered
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
@@ -102,6 +103,7 @@ def test_map_port_reads_the_map_under_back_pressure(simulate):
 
     async def bench(ctx):
         ctx.set(dut.images, 2)
+        await ctx.tick()
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)

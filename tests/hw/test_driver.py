@@ -13,7 +13,19 @@ from hw.driver import Driver
 from hw.errors import ArtifactError, DataError, DigestMismatch, LinkError
 from hw.frames import map_beats, pack_maps, pack_scores, unpack_image
 from hw.network import Conv, Dense, Network
-from hw.registers import BATCH, CONTROL, CYCLES, DIGEST, ID, LAYER_STEPS, MAC_STEPS, SHAPE, STATUS, VERSION
+from hw.registers import (
+    BATCH,
+    CONTROL,
+    CYCLES,
+    DIGEST,
+    ID,
+    LAYER_STEPS,
+    LAYERS,
+    MAC_STEPS,
+    SHAPE,
+    STATUS,
+    VERSION,
+)
 
 DIGEST_HEX = bytes(range(32)).hex()
 
@@ -47,6 +59,7 @@ class PythonAccelerator:
             SHAPE.address(): 8 | 4 << 8 | 3 << 16 | len(info.network.layers) << 24,
             STATUS.address(): 0,
             BATCH.address(): 1,
+            LAYERS.address(): LAYERS.pack(last=len(info.network.layers) - 1),
         }
         for i in range(8):
             self.registers[DIGEST.address(i)] = int.from_bytes(bytes.fromhex(info.digest)[4 * i : 4 * i + 4])
@@ -69,6 +82,8 @@ class PythonAccelerator:
             self.frames.clear()
         elif address == BATCH.address():
             self.log.append(f"batch {value}")
+            self.registers[address] = value
+        elif address == LAYERS.address():
             self.registers[address] = value
         else:
             raise LinkError(f"error response at {address:#x}")
@@ -122,6 +137,24 @@ def test_results_come_back_in_order(network: Network, n: int) -> None:
     assert np.array_equal(found, results(network, batch))
 
 
+def test_a_part_of_the_network_takes_and_gives_maps() -> None:
+    driver, accelerator = make()
+    asked: list[tuple[int, int]] = []
+
+    async def receive(beats: int, timeout: int) -> bytes:
+        asked.append((accelerator.registers[LAYERS.address()], beats))
+        return bytes(4 * beats)
+
+    accelerator.receive = receive  # type: ignore[method-assign]
+    assert asyncio.run(driver.run(images(2), layers=(0, 0))).shape == (2, 3, 3, 6)
+    assert asked == [(0, 2 * map_beats((3, 3, 6)))]
+    for layers in ((1, 0), (0, 2), (-1, 0)):
+        with pytest.raises(DataError, match=r"choose from 0 to 1"):
+            asyncio.run(driver.run(images(1), layers=layers))
+    with pytest.raises(DataError, match="n×3×3×6"):
+        asyncio.run(driver.run(images(1), layers=(1, 1)))
+
+
 def test_batches_are_split_and_started_in_order() -> None:
     driver, accelerator = make()
     done: list[tuple[int, int]] = []
@@ -143,7 +176,7 @@ def test_scores_arrive_class_by_class() -> None:
     driver, _ = make()
     frame = b"".join((10 * c + i - 20).to_bytes(4, "little", signed=True) for c in range(5) for i in range(3))
     expected = [[10 * c + i - 20 for c in range(5)] for i in range(3)]
-    assert np.array_equal(driver._unpack(frame, 3), expected)
+    assert np.array_equal(driver._unpack(frame, 3, 1), expected)
 
 
 def test_classify_takes_the_highest_score() -> None:

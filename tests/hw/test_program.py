@@ -60,7 +60,8 @@ def test_lane_layout_is_the_best_of_all(lanes):
     layer = Conv("c", 3, 4, 3, padding=1)
     shape = (3, 29, 41)
     rows, columns = layer.tiles(shape)
-    r, q = lane_layout(layer, shape, lanes, 64)
+    layout = lane_layout(layer, shape, lanes, 64)
+    r, q = layout.rows, layout.columns
     assert r * q <= lanes and (q - 1) * layer.stride + 8 <= 64
     groups = [
         -(-rows // i) * -(-columns // j)
