@@ -30,6 +30,7 @@ class AcceleratorConfig:
         compiler choose the smallest that lets every layer use its best lane layout.
     stream_weights: weights come from external memory (AXI4) while the array runs, each exactly once per
         run, instead of lying in the design.
+    bus_bits: width of that memory's bus (a power of two, 32 to 512).
     weight_steps: steps that the weight store of such a design holds (a power of two), 0 to let the
         compiler choose: two blocks of the largest layer.
     """
@@ -39,6 +40,7 @@ class AcceleratorConfig:
     batch: int = 4
     line_pixels: int = 0
     stream_weights: bool = False
+    bus_bits: int = 512
     weight_steps: int = 0
 
     def __post_init__(self) -> None:
@@ -55,6 +57,8 @@ class AcceleratorConfig:
         if line and (line < 8 or line & (line - 1)):
             raise ConfigError(f"line_pixels must be 0 or a power of two of at least 8, not {line}")
 
+        if self.bus_bits not in (32, 64, 128, 256, 512):
+            raise ConfigError(f"bus_bits must be 32, 64, 128, 256 or 512, not {self.bus_bits}")
         if self.weight_steps and (self.weight_steps < 2 or self.weight_steps & (self.weight_steps - 1)):
             raise ConfigError(f"weight_steps must be 0 or a power of two, not {self.weight_steps}")
         if self.weight_steps and not self.stream_weights:

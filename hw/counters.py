@@ -31,6 +31,8 @@ class Counters:
     mac_wait_y: int
     out_busy: int
     result_stall: int
+    mac_wait_weights: int
+    weight_beats: int
     layers: tuple[LayerCounters, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

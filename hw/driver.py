@@ -18,10 +18,12 @@ from hw.errors import DataError, DigestMismatch, LinkError
 from hw.frames import check_images, map_beats, pack_image, unpack_maps, unpack_scores
 from hw.link import Link
 from hw.network import Dense
-from hw.registers import BATCH, CONTROL, CYCLES, DIGEST, LAYERS, STATUS, Register
+from hw.registers import BATCH, CONTROL, CYCLES, DIGEST, LAYERS, STATUS, WEIGHTS, Register
 
 DEFAULT_TIMEOUT = 10_000_000
 """Clocks to wait for the results of a run when the design carries no estimate."""
+
+MEMORY = "external memory answered a read of weights with an error: check where they were loaded"
 
 FRAMING = "the accelerator saw tlast of an image at a wrong place"
 
@@ -36,10 +38,12 @@ class Driver:
     """Runs images on the accelerator that ``info`` describes, through ``link``.
 
     ``timeout`` is the number of clocks to wait for the results of one run; 0 takes ten times the
-    design's own estimate. Call :meth:`connect` before anything else.
+    design's own estimate. ``weights_page``: 4 KiB page of external memory in which the weights begin,
+    for designs that read them from there. Call :meth:`connect` before anything else.
     """
 
-    def __init__(self, link: Link, info: DesignInfo, *, timeout: int = 0) -> None:
+    def __init__(self, link: Link, info: DesignInfo, *, timeout: int = 0, weights_page: int = 0) -> None:
+        self.weights_page = weights_page
         self.link = link
         self.info = info
         estimate = 10 * int(info.estimates.get("cycles", 0))
@@ -121,6 +125,8 @@ class Driver:
             )
         size = batch or most
         await self.link.write32(LAYERS.address(), LAYERS.pack(first=first, last=last))
+        if self.info.config.stream_weights:
+            await self.link.write32(WEIGHTS.address(), self.weights_page)
         parts = []
         for start in range(0, len(images), size):
             parts.append(await self._run_once(images[start : start + size], last))
@@ -146,8 +152,11 @@ class Driver:
             frame = await self.link.receive(self._result_beats(len(images), last), self.timeout)
         except LinkError as error:
             raise LinkError(f"{error}; {await self._diagnosis()}") from None
-        if STATUS.unpack(await self._read(STATUS))["framing_error"]:
+        status = STATUS.unpack(await self._read(STATUS))
+        if status["framing_error"]:
             raise LinkError(f"{FRAMING}: reset it and run again")
+        if status["memory_error"]:
+            raise LinkError(MEMORY)
         return self._unpack(frame, len(images), last)
 
     async def _diagnosis(self) -> str:
@@ -157,6 +166,8 @@ class Driver:
         await self._abort()
         if status["framing_error"]:
             return FRAMING
+        if status["memory_error"]:
+            return MEMORY
         state = "still busy" if status["busy"] else "done" if status["done"] else "idle"
         return f"the accelerator was {state} after {cycles} cycles, the run was aborted"
 

@@ -16,7 +16,7 @@ import numpy as np
 from hw.config import AcceleratorConfig
 from hw.frames import map_beats
 from hw.program import LayerPlan, Program
-from hw.resources import resources, step_bits
+from hw.resources import resources
 from hw.timing import Latencies, latencies
 
 
@@ -127,5 +127,5 @@ def estimates(program: Program) -> dict[str, Any]:
         "ff": need.ff,
         "bram36": need.bram36,
         "op_per_dsp_cycle": program.network.operations * batch / (need.dsp * cycles),
-        "weight_bits": program.steps * step_bits(program),
+        "weight_bits": program.steps * program.step_format.bits,
     }

@@ -16,8 +16,10 @@ from hw.design import DesignInfo
 from hw.errors import ConfigError
 from hw.estimate import estimates
 from hw.program import Program, compile_program
+from hw.weight_stream import STREAM, stream_image
 
 TOP = "spec2"
+
 
 
 def generate(
@@ -47,13 +49,14 @@ def generate(
     top = Accelerator(program)
     verilog = emit(top, TOP)
     ports = flat_ports(top)  # type: ignore[no-untyped-call]
+    streamed = program.config.stream_weights
     info = DesignInfo(
         top=TOP,
         network=program.network,
         config=program.config,
         digest=program.digest,
         ports={"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()},
-        files=(f"{TOP}.v", *verilog.images),
+        files=(f"{TOP}.v", *verilog.images, *([STREAM] if streamed else [])),
         estimates=estimates(program),
     )
     tell("write")
@@ -65,6 +68,8 @@ def generate(
         (out / f"{TOP}.v").write_text(verilog.text)
         for name, content in verilog.images.items():
             (out / name).write_text(content)
+        if streamed:
+            (out / STREAM).write_bytes(stream_image(program.step_format, program.layers, program.stream))
     except OSError as error:
         raise ConfigError(f"cannot write the design to {out}: {error.strerror or error}") from None
     info.save(out)

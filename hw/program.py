@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import zip_longest
 
 import numpy as np
@@ -20,6 +21,8 @@ from hw.errors import ConfigError
 from hw.formats import SPECTRUM
 from hw.network import Conv, Layer, Network, Shape
 from hw.schedule import Steps, per_bank, shared
+from hw.step_format import StepFormat
+from hw.weight_stream import StreamPlan, plan_stream
 from hw.words import TILE, WORDS
 
 PER_BANK_GAIN = 0.95
@@ -199,6 +202,18 @@ class Program:
     memory_lines: int
     groups: int
     accumulator_bits: int
+
+    @property
+    def step_format(self) -> StepFormat:
+        """A step in bits."""
+        addresses = BANKS if self.per_bank else 1
+        group_bits = max(1, (self.groups - 1).bit_length())
+        return StepFormat(self.config.rows, self.weight_bits, group_bits, addresses)
+
+    @cached_property
+    def stream(self) -> StreamPlan:
+        """Where the steps lie in external memory (``config.stream_weights``)."""
+        return plan_stream(self.step_format, self.layers, self.config.bus_bits, self.config.weight_steps)
 
     @property
     def steps(self) -> int:

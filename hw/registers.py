@@ -21,6 +21,9 @@ MAGIC = 0x53504332
 HARDWARE_VERSION = 2
 """What VERSION reads. Raised whenever a driver of the version before could misread the hardware."""
 
+MEMORY_ADDRESS_BITS = 40
+"""Width of a byte address in external memory."""
+
 MAX_LAYERS = 32
 """Layers the table has counters for."""
 
@@ -100,7 +103,7 @@ CONTROL = Register(
     (
         Field("start", 0, 1, "begin a run of BATCH images; ignored while busy"),
         Field(
-            "abort", 1, 1, "drop the current run: everything but BATCH and LAYERS returns to its reset state"
+            "abort", 1, 1, "drop the current run: everything but BATCH, LAYERS and WEIGHTS returns to its reset state"
         ),
     ),
 )
@@ -113,6 +116,7 @@ STATUS = Register(
         Field("busy", 0, 1, "from start until the last result beat was accepted"),
         Field("done", 1, 1, "a run has ended since reset or abort"),
         Field("framing_error", 2, 1, "tlast of an image was not on its last beat"),
+        Field("memory_error", 3, 1, "external memory answered a read with an error"),
     ),
 )
 BATCH = Register(
@@ -155,11 +159,22 @@ MAC_WAIT_DRAIN = _counter("MAC_WAIT_DRAIN", 0x50, "clocks the array waited for t
 MAC_WAIT_Y = _counter("MAC_WAIT_Y", 0x54, "clocks the array waited for room in the Y buffer")
 OUT_BUSY = _counter("OUT_BUSY", 0x58, "clocks in which the output stage ran")
 RESULT_STALL = _counter("RESULT_STALL", 0x5C, "clocks a result beat waited for the host")
+MAC_WAIT_WEIGHTS = _counter("MAC_WAIT_WEIGHTS", 0x60, "clocks the array waited for weights from external memory")
+WEIGHT_BEATS = _counter("WEIGHT_BEATS", 0x64, "beats read from external memory")
+WEIGHTS = Register(
+    "WEIGHTS",
+    0x68,
+    Access.READ_WRITE,
+    "4 KiB page of external memory in which the weights begin; without meaning where the design holds them; "
+    "writes while busy are refused (SLVERR)",
+    (Field("page", 0, MEMORY_ADDRESS_BITS - 12, "byte address / 4096"),),
+)
 LAYER_CYCLES = _counter("LAYER_CYCLES", 0x80, "clocks spent in layer l", count=MAX_LAYERS, stride=8)
 LAYER_STEPS = _counter("LAYER_STEPS", 0x84, "array steps of layer l", count=MAX_LAYERS, stride=8)
 
 COUNTERS = (
     CYCLES, LOAD_BUSY, FETCH_BUSY, MAC_STEPS, MAC_WAIT_X, MAC_WAIT_DRAIN, MAC_WAIT_Y, OUT_BUSY, RESULT_STALL,
+    MAC_WAIT_WEIGHTS, WEIGHT_BEATS,
 )  # fmt: skip
 """The counters of a whole run. Like the per-layer ones they hold the last run until the next start."""
 
@@ -167,7 +182,7 @@ LAYER_COUNTERS = (LAYER_CYCLES, LAYER_STEPS)
 """Counters with one entry per layer; entries beyond the network's layers do not exist (SLVERR)."""
 
 TABLE = (
-    ID, VERSION, CONTROL, STATUS, BATCH, SHAPE, CYCLES, LAYERS, DIGEST, *COUNTERS[1:], *LAYER_COUNTERS,
+    ID, VERSION, CONTROL, STATUS, BATCH, SHAPE, CYCLES, LAYERS, DIGEST, *COUNTERS[1:], WEIGHTS, *LAYER_COUNTERS,
 )  # fmt: skip
 """Every register, by ascending offset."""
 

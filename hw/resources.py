@@ -45,14 +45,6 @@ def memory(depth: int, width: int) -> tuple[float, int]:
     return min(blocks), 0
 
 
-def step_bits(program: Program) -> int:
-    """Width of the weight memory: word, two end flags, channel groups, select and weight per row."""
-    groups = max(1, (program.groups - 1).bit_length())
-    addresses = BANKS if program.per_bank else 1
-    row = (BANKS - 1).bit_length() + 2 * program.weight_bits
-    return 5 + 2 + addresses * groups + program.config.rows * row
-
-
 def resources(program: Program) -> Resources:
     """Resources of the whole accelerator."""
     config = program.config
@@ -96,7 +88,7 @@ def _shared(program: Program) -> Resources:
     line, layers, bits = config.line_pixels, len(program.layers), program.weight_bits
     stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
     feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
-    step_blocks, step_luts = memory(program.steps, step_bits(program))
+    step_blocks, step_luts = memory(program.steps, program.step_format.bits)
     entry = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
     table_blocks, table_luts = memory(len(program.channel_bias), entry)
     if len(program.channel_bias) <= 256:  # a ROM this shallow becomes logic
@@ -112,6 +104,6 @@ def _shared(program: Program) -> Resources:
         + config.rows * (8 * bits + 30)  # factors; multiplexers behind the weight memory
         + step_luts
         + table_luts,
-        ff=750 + 390 + 64 * layers + line * 58 + config.rows * (5 * bits + 6) + step_bits(program) + 110,
+        ff=750 + 390 + 64 * layers + line * 58 + config.rows * (5 * bits + 6) + program.step_format.bits + 110,
         bram36=line * feature_blocks + step_blocks + table_blocks,
     )

@@ -13,7 +13,9 @@ from hw.counters import Counters
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, ConfigError
 from hw.frames import check_images
-from sim.bench.job import VARIABLE, Answer, Job
+from hw.weight_stream import STREAM
+from sim.bench import wrapper
+from sim.bench.job import VARIABLE, Answer, Job, Memory
 from sim.cosim import run_module
 from sim.verilate import Simulator, locked, verilate
 
@@ -62,9 +64,13 @@ def build(
         if not (folder / name).exists():
             raise ArtifactError(f"the design in {folder} has no file {name!r}: generate it again")
     place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
-    ports = tuple(info.ports) or STANDARD_PORTS
-    source = folder / info.files[0]
-    return SimBuild(folder, info, verilate(source, info.top, ports, place, threads=threads, waves=waves))
+    ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.files[0], info.top
+    if info.config.stream_weights:
+        text, outer = wrapper.wrapped(info, source.read_text(), folder / STREAM)
+        place.mkdir(parents=True, exist_ok=True)
+        source, ports, top = place / "bench.v", tuple(outer), wrapper.TOP
+        source.write_text(text)
+    return SimBuild(folder, info, verilate(source, top, ports, place, threads=threads, waves=waves))
 
 
 def simulate(
@@ -76,6 +82,7 @@ def simulate(
     stalls: bool = False,
     seed: int = 0,
     reset_midway: bool = False,
+    memory: Memory | None = None,
     timeout: int = 0,
     wall_seconds: float = 0,
     waves: bool = False,
@@ -88,7 +95,7 @@ def simulate(
     batch: images per run, 0 for as many as the accelerator takes. layers: first and last layer to
     run, as in :meth:`hw.driver.Driver.run`. stalls: pause every channel of every
     port at random. seed: of the stalls. reset_midway: interrupt a run with a reset first; the
-    results must not change. timeout: clocks to wait for a run's results, 0 to derive it from the
+    results must not change. memory: how external memory behaves, where weights come from there. timeout: clocks to wait for a run's results, 0 to derive it from the
     design's estimate. wall_seconds: end the simulator after that time, 0 for never. waves: record
     ``waves.vcd`` beside the log. progress: called with (images done, images in all) after each run.
 
@@ -105,7 +112,7 @@ def simulate(
     run_dir.mkdir(exist_ok=True)
     size = batch or made.info.config.batch
     with locked(run_dir):
-        Job(made.info, images, size, stalls, seed, reset_midway, timeout, layers).save(run_dir)
+        Job(made.info, images, size, stalls, seed, reset_midway, timeout, layers, memory or Memory()).save(run_dir)
         log = run_module(
             made.simulator,
             "sim.bench.session",

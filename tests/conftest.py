@@ -55,7 +55,7 @@ class FakeDesign:
             LayerCounters(layer.name, 1000 * images, 50 * images) for layer in self.artifact.network.layers
         )
         cycles = 600 + sum(layer.cycles for layer in layers)
-        return Counters(cycles, 0, 0, sum(layer.steps for layer in layers), 0, 0, 0, 0, 0, layers)
+        return Counters(cycles, 0, 0, sum(layer.steps for layer in layers), 0, 0, 0, 0, 0, 0, 0, layers)
 
 
 @pytest.fixture

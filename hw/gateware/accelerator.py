@@ -16,8 +16,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.config import BANKS
-from hw.gateware.axi import AxiLite, AxiStream
+from hw.gateware.axi import AxiLite, AxiRead, AxiStream
 from hw.gateware.axilite import AxiLiteRegisters
+from hw.gateware.burst_reader import BurstReader
 from hw.gateware.delay import delay
 from hw.gateware.drain_control import DrainControl
 from hw.gateware.feature_memory import FeatureMemory
@@ -31,9 +32,10 @@ from hw.gateware.output import OutputController, Writer
 from hw.gateware.post import RAW_BITS
 from hw.gateware.result_port import MapPort, ScorePort
 from hw.gateware.sequencer import Sequencer
+from hw.gateware.weight_player import WeightPlayer
 from hw.gateware.weights import WeightMemory
 from hw.program import Program
-from hw.registers import ADDRESS_BITS
+from hw.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
 from hw.words import DUAL_REAL
 
 HALVES = 2
@@ -91,7 +93,9 @@ class Core(wiring.Component):
                 "mac_wait_y": Out(1),
                 "out_busy": Out(1),
                 "result_stall": Out(1),
+                "mac_wait_weights": Out(1),
             }
+            | (_beats_signature(program) if program.config.stream_weights else {})
         )
 
     def elaborate(self, platform):
@@ -100,7 +104,8 @@ class Core(wiring.Component):
         m.submodules.memory = self.memory = FeatureMemory(p.config.line_pixels, p.memory_lines)
         m.submodules.image_port = self.image_port = ImagePort(p)
         m.submodules.fetch = self.fetch = Fetch(p, self.memory.latency)
-        m.submodules.weight_memory = self.weights = WeightMemory(p)
+        streamed = p.config.stream_weights
+        m.submodules.weights = self.weights = WeightPlayer(p) if streamed else WeightMemory(p)
         m.submodules.issue = self.issue = Issue(p)
         m.submodules.row_weights = self.row_weights = RowWeights(p.config.rows, p.weight_bits)
         m.submodules.drain_control = self.drain_control = DrainControl(p)
@@ -142,14 +147,31 @@ class Core(wiring.Component):
             self.image_port.images.eq(self.images),
             s.loading.eq(self.image_port.busy),
             s.layer_done.eq(self.output.done),
-            self.weights.layer.eq(s.layer),
-            self.weights.rewind.eq(s.begin),
             self.layer.eq(s.layer),
             self.in_layer.eq(s.in_layer),
             self.load_busy.eq(self.image_port.busy),
         ]
+        if self.program.config.stream_weights:
+            self._stream_weights(m)
+        else:
+            m.d.comb += [self.weights.layer.eq(s.layer), self.weights.rewind.eq(s.begin)]
         for unit in (self.fetch, self.issue, self.output):
             m.d.comb += [unit.start.eq(s.begin), unit.layer.eq(s.layer), unit.images.eq(self.images)]
+
+    def _stream_weights(self, m):
+        """The player runs ahead of the sequencer, through all layers of the run."""
+        weights = self.weights
+        m.d.comb += [
+            weights.start.eq(self.start),
+            weights.images.eq(self.images),
+            weights.first.eq(self.first),
+            weights.last.eq(self.last),
+            weights.asked.eq(self.asked),
+            weights.asked_beats.eq(self.asked_beats),
+            weights.beat_valid.eq(self.beat_valid),
+            weights.beat.eq(self.beat),
+            self.room.eq(weights.room),
+        ]
 
     def _feature_memory(self, m):
         """The image port writes before the first layer, the writer from then on."""
@@ -203,6 +225,7 @@ class Core(wiring.Component):
             self.mac_wait_x.eq(issue.wait_x),
             self.mac_wait_drain.eq(issue.wait_drain),
             self.mac_wait_y.eq(issue.wait_y),
+            self.mac_wait_weights.eq(issue.busy & ~self.weights.valid),
         ]
         dot = Signal()
         m.d.comb += dot.eq(_any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot]))
@@ -328,9 +351,10 @@ class Accelerator(wiring.Component):
 
     def __init__(self, program: Program):
         self.program = program
-        super().__init__(
-            {"s_axil": In(AxiLite(ADDRESS_BITS)), "s_axis": In(AxiStream()), "m_axis": Out(AxiStream())}
-        )
+        ports = {"s_axil": In(AxiLite(ADDRESS_BITS)), "s_axis": In(AxiStream()), "m_axis": Out(AxiStream())}
+        if program.config.stream_weights:
+            ports["m_axi"] = Out(AxiRead(MEMORY_ADDRESS_BITS, program.stream.bus_bits))
+        super().__init__(ports)
 
     def elaborate(self, platform):
         m = Module()
@@ -351,12 +375,38 @@ class Accelerator(wiring.Component):
             control.status.done.eq(core.done),
             control.status.framing_error.eq(core.framing_error),
         ]
-        self._count(m, control, core)
+        beat = self._read_weights(m, control, core) if p.config.stream_weights else C(0)
+        self._count(m, control, core, beat)
         return m
 
-    def _count(self, m, control, core):
+    def _read_weights(self, m, control, core):
+        """The burst reader outlives an abort: memory delivers what it was asked for."""
+        m.submodules.reader = reader = BurstReader(self.program.stream)
+        connect(m, flipped(self.m_axi), reader.memory)
+        m.d.comb += [
+            reader.start.eq(control.start),
+            reader.first.eq(control.first),
+            reader.last.eq(control.last),
+            reader.base.eq(control.page << (MEMORY_ADDRESS_BITS - len(control.page))),
+            reader.flush.eq(control.abort),
+            reader.room.eq(core.room),
+            core.asked.eq(reader.asked),
+            core.asked_beats.eq(reader.asked_beats),
+            core.beat_valid.eq(reader.valid),
+            core.beat.eq(reader.beat),
+        ]
+        error = Signal()
+        m.d.comb += control.status.memory_error.eq(error)
+        with m.If(control.start | control.abort):
+            m.d.sync += error.eq(0)
+        with m.Elif(reader.error):
+            m.d.sync += error.eq(1)
+        return reader.valid
+
+    def _count(self, m, control, core, beat):
         """Counters hold the last run until the next start."""
-        events = {name: getattr(core, name) for name in _EVENTS} | {"cycles": core.busy}
+        events = {name: getattr(core, name) for name in _EVENTS}
+        events |= {"cycles": core.busy, "weight_beats": beat}
         for name, event in events.items():
             counter = getattr(control, name)
             with m.If(control.start):
@@ -377,8 +427,20 @@ class Accelerator(wiring.Component):
 
 _EVENTS = (
     "load_busy", "fetch_busy", "mac_steps", "mac_wait_x", "mac_wait_drain", "mac_wait_y", "out_busy",
-    "result_stall",
+    "result_stall", "mac_wait_weights",
 )  # fmt: skip
+
+
+def _beats_signature(program):
+    """The core's side of the burst reader."""
+    plan = program.stream
+    return {
+        "room": Out(1),
+        "asked": In(1),
+        "asked_beats": In(range(plan.burst_beats + 1)),
+        "beat_valid": In(1),
+        "beat": In(plan.bus_bits),
+    }
 
 
 def _value(signal):

@@ -1,4 +1,4 @@
-"""AXI4-Lite and AXI4-Stream port bundles, and port names that other tools recognise.
+"""AXI4-Lite, AXI4-Stream and AXI4 read port bundles, and port names that other tools recognise.
 
 Directions are those of the side that starts transfers (manager, transmitter); use ``In(...)`` for the
 other side. Reference: AMBA AXI and ACE protocol specification (ARM IHI 0022), chapter B1; AMBA
@@ -52,6 +52,33 @@ class AxiStream(wiring.Signature):
 
     def __init__(self, bits=32):
         super().__init__({"tdata": Out(bits), "tvalid": Out(1), "tready": In(1), "tlast": Out(1)})
+
+
+class AxiRead(wiring.Signature):
+    """The two read channels of AXI4: ``data_bits`` of data, ``address_bits`` of byte address, one identifier.
+
+    Every burst increments and takes whole beats, so ``arburst`` and ``arsize`` are constant.
+    """
+
+    def __init__(self, address_bits, data_bits):
+        super().__init__(
+            {
+                "arid": Out(1),
+                "araddr": Out(address_bits),
+                "arlen": Out(8),
+                "arsize": Out(3),
+                "arburst": Out(2),
+                "arprot": Out(3),
+                "arvalid": Out(1),
+                "arready": In(1),
+                "rid": In(1),
+                "rdata": In(data_bits),
+                "rresp": In(2),
+                "rlast": In(1),
+                "rvalid": In(1),
+                "rready": Out(1),
+            }
+        )
 
 
 def flat_ports(component):

@@ -34,6 +34,7 @@ class AxiLiteRegisters(wiring.Component):
         ``status.busy`` must rise in the clock behind ``start``.
     batch: images of the next run, always 1..``config.batch``; constant while busy.
     first, last: layers of the next run, always 0 ≤ first ≤ last < ``layers``; constant while busy.
+    page: of external memory, in which the weights begin; constant while busy.
     status: fields of STATUS.
     cycles, load_busy, ...: every counter of ``registers.COUNTERS``, by its name in lower case.
     layer_cycles, layer_steps: arrays of ``layers`` counters.
@@ -51,6 +52,7 @@ class AxiLiteRegisters(wiring.Component):
             "abort": Out(1),
             "batch": Out(registers.BATCH.fields[0].width, init=1),
             "first": Out(registers.LAYERS.fields[0].width),
+            "page": Out(registers.WEIGHTS.fields[0].width),
             "last": Out(registers.LAYERS.fields[1].width, init=layers - 1),
             "status": In(fields_layout(registers.STATUS)),
         }
@@ -75,6 +77,8 @@ class AxiLiteRegisters(wiring.Component):
                 values = constants[register]
             elif register is registers.LAYERS:
                 values = [Cat(self.first, self.last)]
+            elif register is registers.WEIGHTS:
+                values = [self.page]
             else:
                 port = getattr(self, register.name.lower())
                 values = port if register in registers.LAYER_COUNTERS else [port]
@@ -134,6 +138,8 @@ class AxiLiteRegisters(wiring.Component):
                     self._store_batch(m, word, strobe, accepted)
                 with m.Case(registers.LAYERS.offset >> 2):
                     self._store_layers(m, word, strobe, accepted)
+                with m.Case(registers.WEIGHTS.offset >> 2):
+                    self._store_page(m, word, strobe, accepted)
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
@@ -163,6 +169,13 @@ class AxiLiteRegisters(wiring.Component):
         )
         with m.If(accepted):
             m.d.sync += [self.first.eq(fields.first), self.last.eq(fields.last)]
+
+    def _store_page(self, m, word, strobe, accepted):
+        mask = _strobe_mask(strobe)
+        value = (word & mask) | (self.page & ~mask)
+        m.d.comb += accepted.eq(~self.status.busy & (value >> len(self.page) == 0))
+        with m.If(accepted):
+            m.d.sync += self.page.eq(value)
 
 
 def _strobe_mask(strobe):

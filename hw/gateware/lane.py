@@ -22,7 +22,6 @@ from hw.gateware.ifft import InverseFFT
 from hw.gateware.mac import MacLane, factors_layout
 from hw.gateware.once import Once
 from hw.gateware.post import RAW_BITS, Post
-from hw.gateware.weights import group_bits
 from hw.gateware.xbuffer import XBuffer
 from hw.gateware.ybuffer import YBuffer
 from hw.network import Conv
@@ -76,7 +75,7 @@ class Lane(wiring.Component):
                 "channel": In(range(channels)),
                 "half": In(1),
                 "x_half": In(1),
-                "x_groups": In(data.ArrayLayout(unsigned(group_bits(program)), BANKS)),
+                "x_groups": In(data.ArrayLayout(unsigned(program.step_format.group_bits), BANKS)),
                 "x_word": In(5),
                 "selects": In(data.ArrayLayout(unsigned(3), rows)),
                 "factors": In(data.ArrayLayout(factors_layout(bits), rows)),

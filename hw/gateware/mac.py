@@ -18,9 +18,7 @@ from hw.gateware.arith import register
 from hw.gateware.delay import delay
 from hw.gateware.once import Once
 from hw.gateware.types import words_layout
-
-SELECT_BITS = (BANKS - 1).bit_length()
-"""Bits that name one bank."""
+from hw.step_format import SELECT_BITS
 
 
 class Mode(enum.Enum, shape=unsigned(2)):

@@ -10,53 +10,32 @@ import numpy as np
 from amaranth import Module, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
 
-from hw.config import BANKS
 from hw.gateware.delay import per_layer
 from hw.gateware.mac import weight_layout
 from hw.program import Program
+from hw.step_format import WORD_BITS, StepFormat
 
 
-def step_layout(program: Program) -> data.StructLayout:
-    """A step as stored."""
-    addresses = BANKS if program.per_bank else 1
+def step_layout(step: StepFormat) -> data.StructLayout:
+    """A step as stored (:class:`hw.step_format.StepFormat`)."""
     return data.StructLayout(
         {
-            "word": 5,
+            "word": WORD_BITS,
             "end_of_word": 1,
             "end_of_pass": 1,
-            "groups": data.ArrayLayout(group_bits(program), addresses),
-            "rows": data.ArrayLayout(weight_layout(program.weight_bits), program.config.rows),
+            "groups": data.ArrayLayout(step.group_bits, step.addresses),
+            "rows": data.ArrayLayout(weight_layout(step.weight_bits), step.rows),
         }
     )
 
 
-def group_bits(program: Program) -> int:
-    """Bits of a channel group."""
-    return max(1, ceil_log2(program.groups))
-
-
 def step_image(program: Program) -> list[int]:
-    """Memory contents: one integer per step, laid out as :func:`step_layout`."""
-    layout = step_layout(program)
-    addresses = BANKS if program.per_bank else 1
-    bits = program.weight_bits
+    """Memory contents: one integer per step."""
     image: list[int] = []
     for plan in program.layers:
-        table = plan.steps
-        field = weight_layout(bits)
-        re, im = (table.weight[..., k] & ((1 << bits) - 1) for k in (0, 1))
-        rows = table.select | re << field["re"].offset | im << field["im"].offset  # (T, N)
-        for t in range(len(table)):
-            value = int(table.word[t])
-            value |= int(table.end_of_word[t]) << layout["end_of_word"].offset
-            value |= int(table.end_of_pass[t]) << layout["end_of_pass"].offset
-            for i in range(addresses):
-                value |= int(table.groups[t, i]) << layout["groups"].offset + i * group_bits(program)
-            for n, row in enumerate(rows[t].tolist()):
-                value |= row << layout["rows"].offset + n * field.size
-            image.append(value)
+        for step in np.packbits(program.step_format.encode(plan.steps), axis=1, bitorder="little"):
+            image.append(int.from_bytes(step.tobytes(), "little"))
     return image
 
 
@@ -68,7 +47,7 @@ class WeightMemory(wiring.Component):
 
     def __init__(self, program: Program):
         self.program = program
-        self.layout = step_layout(program)
+        self.layout = step_layout(program.step_format)
         super().__init__(
             {
                 "layer": In(range(len(program.layers))),

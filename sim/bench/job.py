@@ -20,11 +20,21 @@ VARIABLE = "SPEC2_RUN_DIR"
 
 
 @dataclass(frozen=True)
+class Memory:
+    """External memory in the bench: clocks from a burst's address to its first beat, and idle ones behind
+    every beat."""
+
+    latency: int = 60
+    gap: int = 0
+
+
+@dataclass(frozen=True)
 class Job:
     """Run ``images`` (n, c, h, w) on the design, ``batch`` at a time.
 
     stalls: pause every channel at random. seed: of the stalls and of the reset's time. reset_midway:
-    first interrupt a run with a reset. layers: first and last, None for all. timeout: clocks to wait for the results of a run.
+    first interrupt a run with a reset. layers: first and last, None for
+    all. memory: how external memory behaves. timeout: clocks to wait for the results of a run.
     """
 
     info: DesignInfo
@@ -34,19 +44,22 @@ class Job:
     seed: int
     reset_midway: bool
     timeout: int
-    layers: tuple[int, int] | None = None
+    layers: tuple[int, int] | None
+    memory: Memory
 
     def save(self, run_dir: Path) -> None:
         """Write the job into ``run_dir`` and remove an older answer."""
         (run_dir / "answer.npz").unlink(missing_ok=True)
-        header = {k: v for k, v in vars(self).items() if k not in ("info", "images")}
-        _save(run_dir / "job.npz", {**header, "info": self.info.to_json()}, self.images)
+        header = {k: v for k, v in vars(self).items() if k not in ("info", "images", "memory")}
+        values = {"info": self.info.to_json(), "memory": asdict(self.memory)}
+        _save(run_dir / "job.npz", {**header, **values}, self.images)
 
     @classmethod
     def load(cls, run_dir: Path) -> Job:
         """The inverse of :meth:`save`."""
         header, images = _load(run_dir / "job.npz")
-        return cls(**{**header, "info": DesignInfo.from_json(header["info"]), "images": images})
+        values = {"info": DesignInfo.from_json(header["info"]), "memory": Memory(**header["memory"])}
+        return cls(**{**header, **values, "images": images})
 
 
 @dataclass(frozen=True)

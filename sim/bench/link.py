@@ -25,6 +25,9 @@ warnings.filterwarnings("ignore", category=DeprecationWarning, module="cocotbext
 PERIOD = 10
 """Clock period in ns. Only ratios matter: nothing in the design knows time."""
 
+MEMORY_STALL = 80
+"""Of 256 clocks, how many external memory stalls when it is told to."""
+
 CONTROL_TIMEOUT = 1000
 """Clocks a register access may take; the control port needs a handful."""
 
@@ -58,6 +61,15 @@ class SimLink:
         self.results.clear()
         self.dut.rst.value = 0
         await ClockCycles(self.dut.clk, 2)
+
+    def set_memory(self, memory, base, seed):
+        """How external memory behaves, where there is one: ``seed`` of its stalls, None for none."""
+        if hasattr(self.dut, "memory_latency"):
+            self.dut.memory_latency.value = memory.latency
+            self.dut.memory_gap.value = memory.gap
+            self.dut.memory_base.value = base
+            self.dut.memory_stall.value = 0 if seed is None else MEMORY_STALL
+            self.dut.memory_seed.value = seed or 0
 
     def stall(self, seed):
         """Pause all seven channels at random from now on."""

@@ -16,6 +16,10 @@ from sim.bench.link import SimLink
 from sim.cosim import PROGRESS
 
 
+PAGE = 5
+"""Where the bench's external memory begins: anywhere but at zero."""
+
+
 @cocotb.test()
 async def session(dut):
     """Run the job of the run folder and leave the answer there."""
@@ -32,7 +36,8 @@ async def session(dut):
 
 async def execute(job, link):
     """Connect, interrupt a run if asked to, then run all images."""
-    driver = Driver(link, job.info, timeout=job.timeout)
+    driver = Driver(link, job.info, timeout=job.timeout, weights_page=PAGE)
+    link.set_memory(job.memory, PAGE * 4096, job.seed if job.stalls else None)
     if job.stalls:
         link.stall(job.seed)
     await link.reset()

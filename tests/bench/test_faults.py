@@ -44,7 +44,7 @@ def flip(folder, program, field, step):
 
     A lower bit of a weight may be rounded away behind the inverse transform, and rightly goes unseen.
     """
-    offset = step_layout(program)[field].offset
+    offset = step_layout(program.step_format)[field].offset
     if field == "rows":
         offset += weight_layout(program.weight_bits)["re"].offset + program.weight_bits - 1
     path = folder / STEPS

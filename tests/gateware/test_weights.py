@@ -19,7 +19,7 @@ def program(kind="kernel"):
 @pytest.mark.parametrize("kind", ["dense", "kernel"])
 def test_image_decodes_to_the_step_table(kind):
     compiled = program(kind)
-    layout, image = step_layout(compiled), step_image(compiled)
+    layout, image = step_layout(compiled.step_format), step_image(compiled)
     assert max(image).bit_length() <= layout.size
     for plan in compiled.layers:
         for t in range(len(plan.steps)):

@@ -1,0 +1,109 @@
+"""Burst reader: the weights of a run out of external memory, in order, as fast as the store has room.
+
+It lies outside the reset that an abort pulls: bursts that memory still owes are taken in and dropped.
+"""
+
+from amaranth import Array, C, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.gateware.axi import AxiRead
+from hw.registers import MEMORY_ADDRESS_BITS
+from hw.weight_stream import PAGE, StreamPlan
+
+OUTSTANDING = 8
+"""Most bursts on their way: 512 beats of a long burst, more than a memory's latency in clocks."""
+
+
+class BurstReader(wiring.Component):
+    """AXI4 read manager.
+
+    Members: ``start`` (a pulse) reads the steps of layers ``first`` to ``last`` from byte address
+    ``base``, a multiple of 4 KiB. A burst is asked for while ``room`` is up; ``asked`` pulses with its
+    number of beats, ``asked_beats``. ``valid`` with ``beat``: data, never stalled, so there must be
+    room for what was asked. ``flush`` (a pulse) ends a run; a start behind it waits until memory has
+    delivered all. ``error`` pulses with an answer other than OKAY.
+    """
+
+    def __init__(self, plan: StreamPlan):
+        self.plan = plan
+        layers = range(len(plan.layer_steps))
+        super().__init__(
+            {
+                "start": In(1),
+                "first": In(layers),
+                "last": In(layers),
+                "base": In(MEMORY_ADDRESS_BITS),
+                "flush": In(1),
+                "room": In(1),
+                "asked": Out(1),
+                "asked_beats": Out(range(plan.burst_beats + 1)),
+                "valid": Out(1),
+                "beat": Out(plan.bus_bits),
+                "error": Out(1),
+                "memory": Out(AxiRead(MEMORY_ADDRESS_BITS, plan.bus_bits)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        plan, memory = self.plan, self.memory
+        beat_bytes = plan.bus_bits // 8
+        layer = Signal.like(self.first)
+        left = Signal(range(max(plan.layer_beats) + 1))
+        address = Signal(MEMORY_ADDRESS_BITS)
+        beats = Signal(range(plan.burst_beats + 1))
+        m.d.comb += beats.eq(Mux(left < plan.burst_beats, left, plan.burst_beats))
+
+        owed = Signal(range(OUTSTANDING * plan.burst_beats + 1))  # beats asked for and not yet delivered
+        waiting, dropping, last_layer = Signal(), Signal(), Signal()
+        m.d.sync += owed.eq(owed + Mux(self.asked, self.asked_beats, 0) - (memory.rvalid & memory.rready))
+        m.d.sync += last_layer.eq(layer == self.last)
+        with m.If(self.flush & (owed != 0)):
+            m.d.sync += dropping.eq(1)
+        with m.If((owed == 0) & ~memory.arvalid):
+            m.d.sync += dropping.eq(0)
+        with m.If(self.start):
+            m.d.sync += waiting.eq(1)
+        with m.Elif(self.flush):
+            m.d.sync += waiting.eq(0)
+
+        with m.FSM():
+            with m.State("IDLE"):
+                with m.If(waiting & ~dropping & ~self.flush & ~memory.arvalid):
+                    m.d.sync += [waiting.eq(0), layer.eq(self.first)]
+                    m.next = "LAYER"
+            with m.State("LAYER"):
+                m.d.sync += left.eq(Array(C(n) for n in plan.layer_beats)[layer])
+                m.d.sync += address.eq(self.base + PAGE * Array(C(n) for n in plan.layer_pages)[layer])
+                m.next = "ASK"
+                with m.If(self.flush):
+                    m.next = "IDLE"
+            with m.State("ASK"):
+                with m.If(self.room & ~self.flush & ~memory.arvalid & (owed <= (OUTSTANDING - 1) * plan.burst_beats)):
+                    m.d.comb += [self.asked.eq(1), self.asked_beats.eq(beats)]
+                    m.d.sync += [
+                        memory.arvalid.eq(1),
+                        memory.araddr.eq(address),
+                        memory.arlen.eq(beats - 1),
+                        address.eq(address + plan.burst_beats * beat_bytes),
+                        left.eq(left - beats),
+                    ]
+                    with m.If(left == beats):
+                        m.d.sync += layer.eq(layer + 1)
+                        m.next = "LAYER"
+                        with m.If(last_layer):
+                            m.next = "IDLE"
+                with m.If(self.flush):
+                    m.next = "IDLE"
+        with m.If(memory.arvalid & memory.arready):
+            m.d.sync += memory.arvalid.eq(0)
+        m.d.comb += [
+            memory.arsize.eq(beat_bytes.bit_length() - 1),
+            memory.arburst.eq(1),  # incrementing
+            memory.rready.eq(1),
+            self.error.eq(memory.rvalid & (memory.rresp != 0)),
+            self.valid.eq(memory.rvalid & ~dropping & ~self.flush),
+            self.beat.eq(memory.rdata),
+        ]
+        return m

@@ -1,0 +1,136 @@
+"""Step store: beats of the memory bus in, whole steps out; a ring that is its own width converter.
+
+A step takes U units of 16 bit, a beat brings B ≤ U of them, beginning anywhere in a step. Unit j of
+step t lies in column bank j at address t mod depth, so a beat is rotated and written, and what lies
+beyond the step's end goes to the same columns' next address. No register in between, no gaps in memory.
+"""
+
+from amaranth import Array, C, Cat, Module, Mux, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.gateware.delay import delay
+from hw.gateware.feature_memory import rotate, rotate_latency
+from hw.weight_stream import UNIT_BITS, StreamPlan
+
+
+class StepStore(wiring.Component):
+    """Parameters: ``plan``.
+
+    Memory: U column banks of depth × 16 bit, RAMB36s of 2k × 18.
+
+    Members: ``start`` (a pulse) empties the store for a run from layer ``first`` on. ``asked`` with
+    ``asked_beats`` reserves room, of which ``room`` promises a burst's worth; ``valid`` with ``beat``
+    fills it. ``stored`` counts whole steps, modulo twice the depth: steps before it can be read.
+    ``r_step`` asks for a step while ``r_en``, ``bits`` delivers it one clock later and keeps it;
+    ``freed`` (a pulse) gives one step's room back.
+    """
+
+    def __init__(self, plan: StreamPlan):
+        self.plan = plan
+        layers = range(len(plan.layer_steps))
+        super().__init__(
+            {
+                "start": In(1),
+                "first": In(layers),
+                "room": Out(1),
+                "asked": In(1),
+                "asked_beats": In(range(plan.burst_beats + 1)),
+                "valid": In(1),
+                "beat": In(plan.bus_bits),
+                "stored": Out(range(2 * plan.depth)),
+                "r_en": In(1),
+                "r_step": In(range(plan.depth)),
+                "bits": Out(plan.step_units * UNIT_BITS),
+                "freed": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        plan = self.plan
+        unit, step, tail, ends = self._position(m)
+        self._room(m, tail, ends)
+
+        # Clocks 0..: unit i of the beat to place (i + unit) mod B.
+        units = [self.beat[i * UNIT_BITS : (i + 1) * UNIT_BITS] for i in range(plan.beat_units)]
+        turned, wait = rotate(m, units, unit[: ceil_log2(plan.beat_units)], left=False, name="beat")
+        unit = delay(m, unit, wait, name="unit")
+        step = delay(m, step, wait, name="step")
+        valid = delay(m, self.valid, wait, name="valid", reset=True)
+        following = Signal.like(step)
+        m.d.comb += following.eq(step + 1)
+        beyond = Signal(range(2 * plan.step_units))
+        m.d.comb += beyond.eq(unit + plan.beat_units)
+        out = []
+        for j in range(plan.step_units):
+            bank = memory.Memory(shape=UNIT_BITS, depth=plan.depth, init=[])
+            m.submodules[f"column_{j}"] = bank
+            write, read = bank.write_port(), bank.read_port()
+            # Last clock: a register in front of the memory. A column takes a unit of this step, or of the next.
+            here = unit <= j
+            m.d.sync += [
+                write.en.eq(valid & Mux(here, j < beyond, j + plan.step_units < beyond)),
+                write.addr.eq(Mux(here, step, following)),
+                write.data.eq(
+                    Mux(here, turned[j % plan.beat_units], turned[(j + plan.step_units) % plan.beat_units])
+                ),
+            ]
+            m.d.comb += [read.addr.eq(self.r_step), read.en.eq(self.r_en)]
+            out.append(read.data)
+        m.d.comb += self.bits.eq(Cat(*out))
+        return m
+
+    @property
+    def write_latency(self) -> int:
+        """Clocks from a step's last beat until ``stored`` counts it."""
+        return rotate_latency(self.plan.beat_units) + 2
+
+    def _position(self, m):
+        """Unit and step at which the next beat begins; the units of a layer's last beat that are no step's."""
+        plan = self.plan
+        layer = Signal.like(self.first)
+        unit, step = Signal(range(plan.step_units)), Signal(range(plan.depth))
+        left = Signal(range(max(plan.layer_beats) + 1))
+        beats = Array(C(n) for n in plan.layer_beats)
+        whole, ends = Signal(), Signal()
+        behind = Signal(range(2 * plan.step_units))
+        following = Signal.like(layer)
+        m.d.comb += [
+            behind.eq(unit + plan.beat_units),
+            whole.eq(self.valid & (behind >= plan.step_units)),
+            ends.eq(self.valid & (left == 1)),
+            following.eq(layer + 1),
+        ]
+        with m.If(self.valid):
+            m.d.sync += [unit.eq(behind), left.eq(left - 1)]
+        with m.If(whole):
+            m.d.sync += [unit.eq(behind - plan.step_units), step.eq(step + 1)]
+        with m.If(ends):
+            m.d.sync += [unit.eq(0), layer.eq(following), left.eq(beats[following])]
+        stored = delay(m, whole, self.write_latency - 1, name="stored", reset=True)
+        with m.If(stored):
+            m.d.sync += self.stored.eq(self.stored + 1)
+        with m.If(self.start):
+            m.d.sync += [
+                Cat(unit, step, self.stored).eq(0),
+                layer.eq(self.first),
+                left.eq(beats[self.first]),
+            ]
+        return unit, step, Array(C(n) for n in plan.tail_units)[layer], ends
+
+    def _room(self, m, tail, ends):
+        """Units neither asked for nor in use."""
+        plan = self.plan
+        whole = plan.depth * plan.step_units
+        free = Signal(range(whole + 1), init=whole)
+        given = Mux(self.freed, plan.step_units, 0) + Mux(ends, tail, 0)
+        taken = Mux(self.asked, self.asked_beats * plan.beat_units, 0)
+        m.d.sync += [
+            free.eq(free + given - taken),
+            # Never reckons with what is asked for in this very clock: the reader pauses a clock between bursts.
+            self.room.eq((free >= 2 * plan.burst_beats * plan.beat_units)),
+        ]
+        with m.If(self.start):
+            m.d.sync += free.eq(whole)

@@ -1,0 +1,115 @@
+"""Weight player: steps out of the store in the order the array wants them, replayed where weights stay."""
+
+from amaranth import Array, C, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.gateware.delay import per_layer
+from hw.gateware.step_store import StepStore
+from hw.gateware.walk import Walk
+from hw.gateware.weights import step_layout
+from hw.program import Program
+
+SETTLE = 3
+"""Clocks between a change of layer and its first step: per-layer constants are registered twice."""
+
+
+class WeightPlayer(wiring.Component):
+    """The weight memory of a design whose weights come from outside (:class:`hw.gateware.weights.WeightMemory`
+    holds them itself): the same ``valid``, ``step``, ``take``.
+
+    Members: ``start`` (a pulse) begins a run of ``images`` images through layers ``first`` to ``last``;
+    ``room``, ``asked``, ``asked_beats``, ``beat_valid``, ``beat``: the burst reader's.
+    Runs ahead of the array through all layers, as far as steps are stored.
+    """
+
+    def __init__(self, program: Program):
+        self.program, self.plan = program, program.stream
+        self.store = StepStore(self.plan)
+        layers = range(len(program.layers))
+        super().__init__(
+            {
+                "start": In(1),
+                "images": In(range(program.config.batch + 1)),
+                "first": In(layers),
+                "last": In(layers),
+                "room": Out(1),
+                "asked": In(1),
+                "asked_beats": In(range(self.plan.burst_beats + 1)),
+                "beat_valid": In(1),
+                "beat": In(self.plan.bus_bits),
+                "valid": Out(1),
+                "step": Out(step_layout(program.step_format)),
+                "take": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        plans, plan = self.program.layers, self.plan
+        m.submodules.store = store = self.store
+        m.submodules.walk = walk = Walk(self.program)
+        m.d.comb += [
+            store.start.eq(self.start),
+            store.first.eq(self.first),
+            store.asked.eq(self.asked),
+            store.asked_beats.eq(self.asked_beats),
+            store.valid.eq(self.beat_valid),
+            store.beat.eq(self.beat),
+            self.room.eq(store.room),
+            self.step.as_value().eq(store.bits),
+        ]
+        layer = Signal.like(self.first)
+        weights_stay = per_layer(m, layer, [int(p.weights_stay) for p in plans], name="weights_stay")
+        first_blocks = [sum(p.blocks for p in plans[:i]) for i in range(len(plans))]
+        m.d.comb += [walk.layer.eq(layer), walk.images.eq(self.images)]
+
+        # Steps of the block at hand, one clock behind its number.
+        block = Signal(range(len(plan.block_steps) + 1))
+        length = Signal(range(max(plan.block_steps) + 1))
+        m.d.sync += length.eq(Array(C(n) for n in plan.block_steps)[block])
+        address, block_address = Signal.like(store.stored), Signal.like(store.stored)
+        position = Signal.like(length)
+        wait = Signal(range(SETTLE + 1))
+
+        playing = Signal()
+        last_step = position == length - 1
+        replay = weights_stay & ~walk.image_wraps
+        advance = ~self.valid | self.take
+        ready = playing & (wait == 0) & (address != store.stored)
+        read = advance & ready
+        following = Signal.like(address)
+        m.d.comb += [
+            following.eq(address + 1),
+            store.r_step.eq(address),
+            store.r_en.eq(advance),
+            store.freed.eq(read & ~replay),
+            walk.step.eq(read & last_step),
+        ]
+        with m.If(wait != 0):
+            m.d.sync += wait.eq(wait - 1)
+        with m.If(advance):
+            m.d.sync += self.valid.eq(ready)
+        with m.If(read):
+            m.d.sync += [address.eq(following), position.eq(position + 1)]
+            with m.If(last_step):
+                m.d.sync += position.eq(0)
+                with m.If(replay):
+                    m.d.sync += address.eq(block_address)
+                with m.Else():
+                    m.d.sync += [block_address.eq(following), block.eq(block + 1), wait.eq(1)]
+                with m.If(walk.ends):
+                    m.d.sync += [layer.eq(layer + 1), wait.eq(SETTLE), playing.eq(layer != self.last)]
+        with m.If(self.start):
+            m.d.comb += walk.start.eq(1)
+            m.d.sync += [
+                playing.eq(1),
+                wait.eq(SETTLE),
+                self.valid.eq(0),
+                address.eq(0),
+                block_address.eq(0),
+                position.eq(0),
+                layer.eq(self.first),
+                block.eq(Array(C(n) for n in first_blocks)[self.first]),
+            ]
+        return m

@@ -1,0 +1,113 @@
+"""Weights in external memory: where every layer's steps lie, and the bytes that lie there.
+
+Steps follow each other without gaps: a step takes whole *units* of 16 bit, a beat of the memory bus holds
+a power of two of units, and steps begin at any unit of a beat. Only layers are aligned, to 4 KiB, which
+no burst may cross (AXI, ARM IHI 0022, A3.4.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hw.errors import ConfigError
+from hw.step_format import StepFormat
+
+if TYPE_CHECKING:
+    from hw.program import LayerPlan
+
+STREAM = "spec2_weights.bin"
+"""File of a design: what external memory has to hold, from the page in WEIGHTS on."""
+
+UNIT_BITS = 16
+"""Steps are padded to this."""
+
+PAGE = 4096
+"""Bytes to which layers are aligned."""
+
+MOST_BEATS = 64
+"""Longest burst, in beats."""
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """The stream of one network.
+
+    bus_bits: width of the memory bus. step_units: units a step takes. depth: steps the weight store
+    holds. layer_steps: steps of every layer. block_steps: of every block of every layer, in order.
+    """
+
+    bus_bits: int
+    step_units: int
+    depth: int
+    layer_steps: tuple[int, ...]
+    block_steps: tuple[int, ...]
+
+    @property
+    def beat_units(self) -> int:
+        """Units in a beat."""
+        return self.bus_bits // UNIT_BITS
+
+    @property
+    def layer_beats(self) -> tuple[int, ...]:
+        """Beats of every layer; the last one may hold units of no step."""
+        return tuple(-(-steps * self.step_units // self.beat_units) for steps in self.layer_steps)
+
+    @property
+    def tail_units(self) -> tuple[int, ...]:
+        """Units of every layer's last beat that belong to no step."""
+        pairs = zip(self.layer_beats, self.layer_steps, strict=True)
+        return tuple(beats * self.beat_units - steps * self.step_units for beats, steps in pairs)
+
+    @property
+    def layer_pages(self) -> tuple[int, ...]:
+        """Page in which every layer begins."""
+        pages = [-(-beats * self.bus_bits // 8 // PAGE) for beats in self.layer_beats]
+        return tuple(int(sum(pages[:i])) for i in range(len(pages)))
+
+    @property
+    def bytes(self) -> int:
+        """Size of the whole stream."""
+        return self.layer_pages[-1] * PAGE + self.layer_beats[-1] * self.bus_bits // 8
+
+    @property
+    def burst_beats(self) -> int:
+        """Beats of a full burst: a quarter of the store at most, so that the next ones can be on their way."""
+        room = self.depth * self.step_units // self.beat_units // 4
+        return min(MOST_BEATS, 1 << (room.bit_length() - 1))
+
+
+def plan_stream(step: StepFormat, layers: tuple[LayerPlan, ...], bus_bits: int, depth: int) -> StreamPlan:
+    """The stream of ``layers``; ``depth`` 0 takes two blocks of the largest layer that is replayed.
+
+    ``bus_bits`` is lowered to what a step can use. Raises ``ConfigError`` for a store too small.
+    """
+    units = -(-step.bits // UNIT_BITS)
+    blocks = [np.diff(np.flatnonzero(plan.steps.end_of_pass), prepend=-1) for plan in layers]
+    most = max((int(b.max()) for b, plan in zip(blocks, layers, strict=True) if plan.weights_stay), default=1)
+    beat_units = min(bus_bits // UNIT_BITS, 1 << (units.bit_length() - 1))
+    # Half of the store holds the block that is replayed, the other half takes what is on its way.
+    least = max(2 * most, 8, -(-8 * beat_units // units))
+    if depth and depth < least:
+        raise ConfigError(f"weight_steps {depth} is less than the {least} that two of the largest blocks take: raise it")
+    return StreamPlan(
+        bus_bits=beat_units * UNIT_BITS,
+        step_units=units,
+        depth=depth or 1 << (least - 1).bit_length(),
+        layer_steps=tuple(len(plan.steps) for plan in layers),
+        block_steps=tuple(int(n) for b in blocks for n in b),
+    )
+
+
+def stream_image(step: StepFormat, layers: tuple[LayerPlan, ...], plan: StreamPlan) -> bytes:
+    """The bytes of the stream, from its first address on."""
+    image = bytearray(plan.bytes)
+    for layer, page in zip(layers, plan.layer_pages, strict=True):
+        bits = step.encode(layer.steps)
+        padded = np.zeros((len(bits), plan.step_units * UNIT_BITS), np.uint8)
+        padded[:, : step.bits] = bits
+        packed = np.packbits(padded, axis=1, bitorder="little").tobytes()
+        image[page * PAGE : page * PAGE + len(packed)] = packed
+    return bytes(image)
