@@ -239,6 +239,26 @@ def lenet() -> Network:
     )
 
 
+VGG16_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+"""Output channels of VGG16's convolutions, by stage."""
+
+
+def vgg16(size: int = 224) -> Network:
+    """The 13 convolutions of VGG16 (Simonyan and Zisserman, arXiv:1409.1556, configuration D).
+
+    ``size``: rows and columns of the image. At 224 its classifier, 124 million weights used once, stays
+    on the host.
+    """
+    layers: list[Layer] = []
+    channels = 3
+    for stage, widths in enumerate(VGG16_WIDTHS, 1):
+        for number, width in enumerate(widths, 1):
+            pool = 2 if number == len(widths) else 1
+            layers.append(Conv(f"conv{stage}_{number}", channels, width, 3, padding=1, pool=pool))
+            channels = width
+    return Network("vgg16" if size == 224 else f"vgg16-{size}", (3, size, size), tuple(layers))
+
+
 def tiny() -> Network:
     """A network of a few thousand cycles that touches every mode: for tests and examples."""
     return Network(

@@ -15,7 +15,7 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.artifact import Artifact, LayerWeights
+from hw.artifact import Artifact, LayerWeights, Sparsity
 from hw.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.errors import ConfigError
 from hw.formats import SPECTRUM
@@ -24,6 +24,9 @@ from hw.schedule import Steps, per_bank, shared
 from hw.step_format import StepFormat
 from hw.weight_stream import StreamPlan, plan_stream
 from hw.words import TILE, WORDS
+
+REGULAR = ("uniform", "adaptive")
+"""Kinds of sparsity whose steps are full with one address for all banks."""
 
 PER_BANK_GAIN = 0.95
 """A layer takes an address per bank only where that leaves at most this share of the steps."""
@@ -242,7 +245,9 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
     first_step = first_entry = 0
     for layer, layout, source, dest in zip(network.layers, layouts, maps, maps[1:], strict=False):
         weights = artifact.layers[layer.name]
-        steps = step_table(weights, config.rows, dot=not isinstance(layer, Conv))
+        kind = artifact.sparsity.get(layer.name, Sparsity()).kind
+        regular = kind in REGULAR
+        steps = step_table(weights, config.rows, dot=not isinstance(layer, Conv), regular=regular)
         plan = _plan(layer, layout, source, dest, config, steps, first_step, first_entry)
         table = _channel_table(weights, plan, config)
         bias.append(table[0])
@@ -288,8 +293,7 @@ def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int) -> LaneLayout:
             break
         for r in range(1, min(lanes // q, rows) + 1):
             layout = LaneLayout(r, q, _sections_fit(layer, columns, r, q, line))
-            groups = -(-rows // r) * -(-columns // q)
-            cost = (groups, 0 if layout.sections else (r - 1) * layer.stride)
+            cost = _layout_cost(layer, shape, layout)
             if cost < best:
                 best, choice = cost, layout
     return choice
@@ -306,18 +310,21 @@ def _line_pixels(network: Network, config: AcceleratorConfig) -> int:
     line = TILE
     for layer, shape in zip(network.layers, network.shapes, strict=False):
         if isinstance(layer, Conv):
-            unlimited = lane_layout(layer, shape, config.lanes, 1 << 30)
-            while _groups(layer, shape, lane_layout(layer, shape, config.lanes, line)) > _groups(
-                layer, shape, unlimited
-            ):
+            best = _layout_cost(layer, shape, lane_layout(layer, shape, config.lanes, 1 << 30))
+            # Where weights stay, every block fetches anew: then lines count as well.
+            aim = best if config.stream_weights else (best[0], np.inf)
+            while _layout_cost(layer, shape, lane_layout(layer, shape, config.lanes, line)) > aim:
                 line *= 2
     return line
 
 
-def _groups(layer: Conv, shape: Shape, layout: LaneLayout) -> float:
+def _layout_cost(layer: Conv, shape: Shape, layout: LaneLayout) -> tuple[float, float]:
+    """Tile groups, then lines fetched per channel beyond a window's."""
+    if not layout.rows:
+        return np.inf, np.inf
     rows, columns = layer.tiles(shape)
-    r, q = layout.rows, layout.columns
-    return -(-rows // r) * -(-columns // q) if r else np.inf
+    extra = 0 if layout.sections else (layout.rows - 1) * layer.stride
+    return -(-rows // layout.rows) * -(-columns // layout.columns), extra
 
 
 def _layouts(network: Network, config: AcceleratorConfig) -> list[LaneLayout]:
@@ -407,23 +414,28 @@ def _accumulator_bits(artifact: Artifact) -> int:
 # --- steps --------------------------------------------------------------------------------------------
 
 
-def step_table(weights: LayerWeights, rows: int, *, dot: bool) -> StepTable:
-    """The steps of one layer: per-bank addresses only where they pay (``PER_BANK_GAIN``)."""
+def step_table(weights: LayerWeights, rows: int, *, dot: bool, regular: bool = False) -> StepTable:
+    """The steps of one layer: per-bank addresses only where they pay (``PER_BANK_GAIN``).
+
+    ``regular``: the masks are n:m, whose weights that were rounded to zero are no reason to pack them.
+    """
     starts = range(0, len(weights.weight), rows)
-    regular = [_block_steps(weights, n, rows, dot, shared) for n in starts]
-    enough = PER_BANK_GAIN * sum(len(table) for table in regular)
-    if _fewest_steps(weights, rows, dot) <= enough:
+    in_turn = [_block_steps(weights, n, rows, dot, shared) for n in starts]
+    enough = PER_BANK_GAIN * sum(len(table) for table in in_turn)
+    if not regular and _fewest_steps(weights, rows, dot) <= enough:
         packed = [_block_steps(weights, n, rows, dot, per_bank) for n in starts]
         if sum(len(table) for table in packed) <= enough:
             return _concatenate(packed, True)
-    return _concatenate(regular, False)
+    return _concatenate(in_turn, False)
 
 
 def _fewest_steps(weights: LayerWeights, rows: int, dot: bool) -> int:
     """Steps no addressing can go below: the busiest row of every word of every block."""
     per_word = weights.mask.sum(axis=1)  # (out, 32)
-    bounds = [per_word[n : n + rows].max(axis=0) for n in range(0, len(per_word), rows)]
-    return int(np.maximum(bounds, 0 if dot else 1).sum())
+    bounds = np.array([per_word[n : n + rows].max(axis=0) for n in range(0, len(per_word), rows)])
+    if not dot:
+        bounds[:, 0] = np.maximum(bounds[:, 0], 1)
+    return int(bounds.sum())
 
 
 def _block_steps(
@@ -434,8 +446,8 @@ def _block_steps(
     weight[: len(part)] = part
     mask = np.any(weight != 0, axis=-1)  # (N, channels, 32)
     words = [(b, pack(mask[:, :, b])) for b in range(WORDS)]
-    if dot:
-        words = [(b, steps) for b, steps in words if len(steps)]  # one sum: empty words cost nothing
+    # A word without products is not delivered and reads as zero; word 0 brings the bias in any case.
+    words = [(b, steps) for b, steps in words if len(steps) or (b == 0 and not dot)]
     words = words or [(0, Steps(np.zeros((0, BANKS), np.int64), np.zeros((0, rows), np.int64)))]
     tables = [_word_steps(weight[:, :, b], b, steps, close=not dot) for b, steps in words]
     table = _concatenate(tables, False)
@@ -444,7 +456,7 @@ def _block_steps(
 
 
 def _word_steps(weight: NDArray[np.int64], word: int, steps: Steps, *, close: bool) -> StepTable:
-    """Steps of one word; a word without products still takes one step, to deliver its zero."""
+    """Steps of one word; without products it is one step, which delivers a zero."""
     rows = len(weight)
     if not len(steps):
         steps = Steps(np.zeros((1, BANKS), np.int64), np.full((1, rows), -1, np.int64))

@@ -12,7 +12,7 @@ its consumer has read it.
 """
 
 from amaranth import C, Cat, Module, Mux, ResetInserter, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.config import BANKS
@@ -36,7 +36,7 @@ from hw.gateware.weight_player import WeightPlayer
 from hw.gateware.weights import WeightMemory
 from hw.program import Program
 from hw.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
-from hw.words import DUAL_REAL
+from hw.words import DUAL_REAL, WORDS
 
 HALVES = 2
 
@@ -264,6 +264,7 @@ class Core(wiring.Component):
         wait = lane.drain.table_latency - control.table_latency
         behind = lane.drain.latency
         y_write = delay(m, Cat(control.o_half, control.group, control.o_word), behind, name="y_write")
+        y_end = delay(m, control.end, behind, name="y_end")
         y_en = delay(m, control.active, behind, name="y_en", reset=True)
         table = [
             delay(m, _value(v), wait, name=n) for n, v in (("bias", control.bias), ("shift", control.shift))
@@ -272,6 +273,7 @@ class Core(wiring.Component):
         m.d.comb += self.y_halves.fill.eq(
             delay(m, control.end, lane.pass_latency, name="pass_end", reset=True)
         )
+        delivered = self._delivered(m, y_en, y_write, y_end)
         for lane in self.lanes:
             m.d.comb += [
                 lane.load.eq(control.load),
@@ -280,7 +282,21 @@ class Core(wiring.Component):
                 lane.add_bias.eq(add_bias),
                 lane.y_en.eq(y_en),
                 Cat(lane.y_half, lane.y_group, lane.y_word).eq(y_write),
+                lane.delivered.eq(delivered),
             ]
+
+    def _delivered(self, m, y_en, y_write, y_end):
+        """Per Y half: the words of its pass that have been written. The first one of a pass clears the others."""
+        lane = self.lanes[0]
+        half, word = y_write[0], y_write[1 + len(lane.y_group) :]
+        delivered = Signal(data.ArrayLayout(WORDS, HALVES))
+        fresh = Signal(init=1)
+        with m.If(y_en):
+            m.d.sync += fresh.eq(y_end)
+            for h in range(HALVES):
+                with m.If(half == h):
+                    m.d.sync += delivered[h].eq(Mux(fresh, 0, delivered[h]) | (1 << word))
+        return delivered
 
     def _output(self, m):
         output, halves, writer = self.output, self.y_halves, self.writer

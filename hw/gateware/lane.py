@@ -13,7 +13,7 @@ from amaranth import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import BANKS
+from hw.config import BANKS, TRANSFORM_WORDS
 from hw.formats import PIXEL_BITS
 from hw.gateware.delay import delay, per_layer
 from hw.gateware.drain import Drain
@@ -26,7 +26,7 @@ from hw.gateware.xbuffer import XBuffer
 from hw.gateware.ybuffer import YBuffer
 from hw.network import Conv
 from hw.program import LayerPlan, Program
-from hw.words import TILE
+from hw.words import TILE, WORDS
 
 
 def bank_and_group(channel):
@@ -46,7 +46,8 @@ class Lane(wiring.Component):
     ``start``, ``row``, ``channel``, ``half``. Array side: ``x_half``, ``x_groups``, ``x_word`` (the read
     request), ``selects``, ``factors``, ``first`` (as :class:`MacLane` wants them behind the X
     buffer). Drain side: ``load``, ``bias``, ``shift``, ``add_bias``, and the Y write ``y_en``,
-    ``y_half``, ``y_group``, ``y_word`` aligned with the drain's output. Output side: ``token`` with
+    ``y_half``, ``y_group``, ``y_word`` aligned with the drain's output; ``delivered``, the words written
+    so far, per half. Output side: ``token`` with
     ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
     """
 
@@ -88,6 +89,7 @@ class Lane(wiring.Component):
                 "y_half": In(1),
                 "y_group": In(range(max(2, rows // config.drain))),
                 "y_word": In(5),
+                "delivered": In(data.ArrayLayout(WORDS, 2)),
                 "token": In(1),
                 "token_row": In(range(rows)),
                 "token_half": In(1),
@@ -270,6 +272,7 @@ class Lane(wiring.Component):
             self.y.r_half.eq(half),
             self.y.r_row.eq(row),
             self.y.r_t.eq(clock),
+            self.y.present.eq(self.delivered[half].word_select(clock, TRANSFORM_WORDS)),
             self.y.dot.eq(dot),
             self.ifft.start.eq(delay(m, fresh, self.y.latency, name="fresh", reset=True)),
             self.ifft.words.eq(self.y.words),

@@ -27,8 +27,9 @@ class YBuffer(wiring.Component):
 
     Parameters: ``rows`` N, a multiple of ``drain``, which is 4 or 8.
     Write: ``w_words`` are word ``w_word`` of rows D·``w_group`` to D·``w_group`` + D - 1.
-    Read: ``words`` are words 4·``r_t`` to 4·``r_t`` + 3 of row ``r_row``. With ``dot`` only the real part
-    of word 0 is let through, all else reads as zero (docs/numbers.md, inverse transform).
+    Read: ``words`` are words 4·``r_t`` to 4·``r_t`` + 3 of row ``r_row``; those that ``present`` does not
+    mark read as zero: the drain did not deliver them. With ``dot`` imaginary parts are zero as well
+    (docs/numbers.md, inverse transform).
 
     Latency, no back pressure: ``words`` follow a request by ``latency`` clocks; requests see what was
     written at least ``write_latency`` clocks earlier.
@@ -49,6 +50,7 @@ class YBuffer(wiring.Component):
                 "r_half": In(1),
                 "r_row": In(range(rows)),
                 "r_t": In(range(CLOCKS_PER_TILE)),
+                "present": In(TRANSFORM_WORDS),
                 "dot": In(1),
                 "words": Out(words_layout(PRODUCT_SUM.bits, TRANSFORM_WORDS)),
             }
@@ -93,13 +95,13 @@ class YBuffer(wiring.Component):
             m, (self.r_row + TRANSFORM_WORDS * self.r_t)[: ceil_log2(self.drain)], wait, name="first"
         )
         dot = delay(m, self.dot, wait, name="dot")
-        later = delay(m, self.r_t != 0, wait, name="later")
+        present = delay(m, self.present, wait, name="present")
         for i in range(TRANSFORM_WORDS):
             rotation = Signal(range(self.drain), name=f"rotation_{i}")
             word = Signal(complex_layout(PRODUCT_SUM.bits), name=f"word_{i}", reset_less=True)
             m.d.comb += [rotation.eq(first + i), self.words[i].eq(word)]
             m.d.sync += word.eq(banks[rotation])
-            with m.If(dot):
-                m.d.sync += word.im.eq(0)
-            with m.If(dot & later if i == 0 else dot):
+            with m.If(~present[i]):
                 m.d.sync += word.re.eq(0)
+            with m.If(~present[i] | dot):
+                m.d.sync += word.im.eq(0)

@@ -29,6 +29,7 @@ def random_read(rng, rows):
         "r_half": int(rng.integers(HALVES)),
         "r_row": int(rng.integers(rows)),
         "r_t": int(rng.integers(CLOCKS_PER_TILE)),
+        "present": int(rng.integers(16)),
         "dot": int(rng.random() < 0.3),
     }
 
@@ -48,9 +49,8 @@ class Model:
     def read(self, r):
         first = TRANSFORM_WORDS * r["r_t"]
         words = self.words[r["r_half"], r["r_row"], first : first + TRANSFORM_WORDS].copy()
-        if r["dot"]:
-            words[1:] = words[0, 1] = 0
-            words[0, 0] *= r["r_t"] == 0
+        words *= np.array([r["present"] >> i & 1 for i in range(TRANSFORM_WORDS)])[:, None]
+        words[:, 1] *= 1 - r["dot"]
         return words
 
 
