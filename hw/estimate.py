@@ -8,6 +8,8 @@ RTL: 2 % (``tests/bench/test_cycles.py``).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ from hw.frames import map_beats
 from hw.program import LayerPlan, Program
 from hw.resources import resources
 from hw.timing import Latencies, latencies
+from hw.weight_arrival import WeightArrival
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,12 @@ class LayerCycles:
 class Pass:
     """One block of a tile group: what each stage spends on it when nothing makes it wait.
 
-    first: steps of the first word. rest: clocks from the end of the first word to that of the last,
+    steps: of the array. first: steps of the first word. rest: clocks from the end of the first word to that of the last,
     each word taking its steps or as long as the drain. drain: clocks to drain a word. output: clocks
     of its tokens.
     """
 
+    steps: int
     first: int
     rest: int
     drain: int
@@ -55,47 +59,99 @@ def passes(plan: LayerPlan, config: AcceleratorConfig) -> list[Pass]:
         drain = -(-valid // config.drain)
         words = lengths[block == b]
         rest = int(np.maximum(words[1:], drain).sum())
-        out.append(Pass(int(words[0]), rest, drain, valid * plan.token_interval))
+        out.append(Pass(int(words.sum()), int(words[0]), rest, drain, valid * plan.token_interval))
     return out
 
 
-def layer_cycles(plan: LayerPlan, config: AcceleratorConfig, images: int, t: Latencies) -> LayerCycles:
+@dataclass(frozen=True)
+class Turn:
+    """A pass in the order of the run. fetches: it waits for spectra of its own. frees: it is the last one
+    to read them. begins, ends: it is the first, the last pass of its block."""
+
+    one: Pass
+    fetches: bool
+    frees: bool
+    begins: bool
+    ends: bool
+
+
+def turns(plan: LayerPlan, config: AcceleratorConfig, images: int) -> Iterator[Turn]:
+    """The passes of a layer, in the order of :class:`hw.gateware.walk.Walk`."""
+    table = passes(plan, config)
+    groups = 1 if plan.dot else plan.group_rows * plan.group_columns * images
+    if plan.weights_stay:
+        for one in table:
+            for group in range(groups):
+                yield Turn(one, True, True, group == 0, group == groups - 1)
+    else:
+        for _ in range(groups):
+            for block, one in enumerate(table):
+                yield Turn(one, block == 0, block == len(table) - 1, True, True)
+
+
+def layer_cycles(
+    plan: LayerPlan,
+    config: AcceleratorConfig,
+    images: int,
+    t: Latencies,
+    weights: WeightArrival | None = None,
+    start: int = 0,
+) -> LayerCycles:
     """Clocks of ``plan`` for ``images`` images, from its set-up until its last pixel can be read.
 
-    Clock 0 is the one in which the controllers are started. Each variable is the first clock in
-    which something is possible.
+    Clock 0 is the one in which the controllers are started, clock ``start`` of the run; ``weights`` come
+    when they come. Each variable is the first clock in which something is possible.
     """
-    groups = plan.group_rows * plan.group_columns * images
-    lines = plan.source.shape[0] * plan.lines_per_channel
-    if plan.dot:
-        groups, lines = 1, lines * images
-    table = passes(plan, config)
-
+    lines = plan.source.shape[0] * plan.lines_per_channel * (images if plan.dot else 1)
     fetch, step, word_end, output = 1, 2, 0, 1
     x_free, y_free = [0, 0], [0, 0]
-    y = 0
-    for group in range(groups):
-        last_line = max(fetch, x_free[group % 2]) + lines
-        fetch = last_line + 1
-        step = max(step, last_line + t.memory + t.fill + 1)
-        for one in table:
-            word_end = max(step + one.first - 1, word_end, y_free[y]) + one.rest
-            step = word_end + 1
-            full = word_end + 1 + t.array + (one.drain - 1) + t.pass_full + 1
-            word_end += one.drain
-            begun = max(output, full)
-            output = begun + one.output + 1
-            last_token = begun + 1 + one.output - plan.token_interval
-            y_free[y] = last_token + plan.free_clock(t.reuse_lead) + 1
-            y ^= 1
-        x_free[group % 2] = step
-    return LayerCycles(plan.layer.name, output + t.tail + t.settle + 1, len(plan.steps) * groups)
+    x = y = steps = 0
+    for turn in turns(plan, config, images):
+        one = turn.one
+        if turn.fetches:
+            last_line = max(fetch, x_free[x]) + lines
+            fetch = last_line + 1
+            step = max(step, last_line + t.memory + t.fill + 1)
+        begin = step
+        word_end = max(step + one.first - 1, word_end, y_free[y]) + one.rest
+        if weights and turn.begins:
+            word_end = max(word_end, math.ceil(weights.arrive()) - start)
+        step = word_end + 1
+        if weights and turn.ends:
+            weights.free(start + begin, start + step)
+        full = word_end + 1 + t.array + (one.drain - 1) + t.pass_full + 1
+        word_end += one.drain
+        begun = max(output, full)
+        output = begun + one.output + 1
+        last_token = begun + 1 + one.output - plan.token_interval
+        y_free[y] = last_token + plan.free_clock(t.reuse_lead) + 1
+        y ^= 1
+        if turn.frees:
+            x_free[x] = step
+            x ^= 1
+        steps += one.steps
+    return LayerCycles(plan.layer.name, output + t.tail + t.settle + 1, steps)
 
 
-def run_cycles(program: Program, images: int) -> list[LayerCycles]:
-    """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``)."""
-    t = latencies(program.config)
-    return [layer_cycles(plan, program.config, images, t) for plan in program.layers]
+def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> list[LayerCycles]:
+    """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``), or of its ``layers`` from
+    the first to the last."""
+    t, config = latencies(program.config), program.config
+    first, last = layers or (0, len(program.layers) - 1)
+    clock = 1 + load_cycles(program, images, first)
+    weights = None
+    if config.stream_weights:
+        weights = WeightArrival(program.stream, sum(plan.blocks for plan in program.layers[:first]))
+    found = []
+    for plan in program.layers[first : last + 1]:
+        found.append(layer_cycles(plan, config, images, t, weights, clock))
+        clock += found[-1].cycles
+    return found
+
+
+def load_cycles(program: Program, images: int, first: int = 0) -> int:
+    """Clocks to take ``images`` maps for layer ``first``, at a beat per clock."""
+    return images * map_beats(program.network.shapes[first])
 
 
 def total_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> int:
@@ -103,8 +159,8 @@ def total_cycles(program: Program, images: int, layers: tuple[int, int] | None =
     the beats of the feature map where it ends in one."""
     network = program.network
     first, last = layers or (0, len(network.layers) - 1)
-    total = 2 + images * map_beats(network.shapes[first])
-    total += sum(layer.cycles for layer in run_cycles(program, images)[first : last + 1])
+    total = 2 + load_cycles(program, images, first)
+    total += sum(layer.cycles for layer in run_cycles(program, images, (first, last)))
     if network.classes is None or last < len(network.layers) - 1:
         total += images * map_beats(network.shapes[last + 1])
     return total

@@ -21,7 +21,6 @@ from hw.weight_stream import STREAM, stream_image
 TOP = "spec2"
 
 
-
 def generate(
     artifact: Artifact,
     config: AcceleratorConfig,

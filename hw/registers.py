@@ -103,7 +103,10 @@ CONTROL = Register(
     (
         Field("start", 0, 1, "begin a run of BATCH images; ignored while busy"),
         Field(
-            "abort", 1, 1, "drop the current run: everything but BATCH, LAYERS and WEIGHTS returns to its reset state"
+            "abort",
+            1,
+            1,
+            "drop the current run: everything but BATCH, LAYERS and WEIGHTS returns to its reset state",
         ),
     ),
 )
@@ -159,7 +162,9 @@ MAC_WAIT_DRAIN = _counter("MAC_WAIT_DRAIN", 0x50, "clocks the array waited for t
 MAC_WAIT_Y = _counter("MAC_WAIT_Y", 0x54, "clocks the array waited for room in the Y buffer")
 OUT_BUSY = _counter("OUT_BUSY", 0x58, "clocks in which the output stage ran")
 RESULT_STALL = _counter("RESULT_STALL", 0x5C, "clocks a result beat waited for the host")
-MAC_WAIT_WEIGHTS = _counter("MAC_WAIT_WEIGHTS", 0x60, "clocks the array waited for weights from external memory")
+MAC_WAIT_WEIGHTS = _counter(
+    "MAC_WAIT_WEIGHTS", 0x60, "clocks the array waited for weights from external memory"
+)
 WEIGHT_BEATS = _counter("WEIGHT_BEATS", 0x64, "beats read from external memory")
 WEIGHTS = Register(
     "WEIGHTS",

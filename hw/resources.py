@@ -104,6 +104,12 @@ def _shared(program: Program) -> Resources:
         + config.rows * (8 * bits + 30)  # factors; multiplexers behind the weight memory
         + step_luts
         + table_luts,
-        ff=750 + 390 + 64 * layers + line * 58 + config.rows * (5 * bits + 6) + program.step_format.bits + 110,
+        ff=750
+        + 390
+        + 64 * layers
+        + line * 58
+        + config.rows * (5 * bits + 6)
+        + program.step_format.bits
+        + 110,
         bram36=line * feature_blocks + step_blocks + table_blocks,
     )

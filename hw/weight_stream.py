@@ -27,8 +27,8 @@ UNIT_BITS = 16
 PAGE = 4096
 """Bytes to which layers are aligned."""
 
-MOST_BEATS = 64
-"""Longest burst, in beats."""
+MOST_BEATS, SHORTEST_BURST = 64, 4
+"""Longest burst, and the shortest that a store has to leave room for, in beats."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,14 @@ class StreamPlan:
     """The stream of one network.
 
     bus_bits: width of the memory bus. step_units: units a step takes. depth: steps the weight store
-    holds. layer_steps: steps of every layer. block_steps: of every block of every layer, in order.
+    holds. most: steps of the largest block that is replayed, which has to fit. layer_steps: steps of
+    every layer. block_steps: of every block of every layer, in order.
     """
 
     bus_bits: int
     step_units: int
     depth: int
+    most: int
     layer_steps: tuple[int, ...]
     block_steps: tuple[int, ...]
 
@@ -74,28 +76,30 @@ class StreamPlan:
 
     @property
     def burst_beats(self) -> int:
-        """Beats of a full burst: a quarter of the store at most, so that the next ones can be on their way."""
-        room = self.depth * self.step_units // self.beat_units // 4
+        """Beats of a full burst: beside the largest block there is room for four."""
+        room = (self.depth - self.most) * self.step_units // self.beat_units // 4
         return min(MOST_BEATS, 1 << (room.bit_length() - 1))
 
 
 def plan_stream(step: StepFormat, layers: tuple[LayerPlan, ...], bus_bits: int, depth: int) -> StreamPlan:
-    """The stream of ``layers``; ``depth`` 0 takes two blocks of the largest layer that is replayed.
+    """The stream of ``layers``; ``depth`` 0 takes the largest block that is replayed, and half as much again.
 
     ``bus_bits`` is lowered to what a step can use. Raises ``ConfigError`` for a store too small.
     """
     units = -(-step.bits // UNIT_BITS)
-    blocks = [np.diff(np.flatnonzero(plan.steps.end_of_pass), prepend=-1) for plan in layers]
-    most = max((int(b.max()) for b, plan in zip(blocks, layers, strict=True) if plan.weights_stay), default=1)
     beat_units = min(bus_bits // UNIT_BITS, 1 << (units.bit_length() - 1))
-    # Half of the store holds the block that is replayed, the other half takes what is on its way.
-    least = max(2 * most, 8, -(-8 * beat_units // units))
+    blocks = [np.diff(np.flatnonzero(plan.steps.end_of_pass), prepend=-1) for plan in layers]
+    most = max((int(b.max()) for b, plan in zip(blocks, layers, strict=True) if plan.weights_stay), default=0)
+    least = most + max(8, -(-SHORTEST_BURST * 4 * beat_units // units))
     if depth and depth < least:
-        raise ConfigError(f"weight_steps {depth} is less than the {least} that two of the largest blocks take: raise it")
+        raise ConfigError(
+            f"weight_steps {depth} is less than the {least} that the largest block needs: raise it"
+        )
     return StreamPlan(
         bus_bits=beat_units * UNIT_BITS,
         step_units=units,
-        depth=depth or 1 << (least - 1).bit_length(),
+        depth=depth or 1 << (max(least, most * 3 // 2) - 1).bit_length(),
+        most=most,
         layer_steps=tuple(len(plan.steps) for plan in layers),
         block_steps=tuple(int(n) for b in blocks for n in b),
     )

@@ -80,7 +80,9 @@ class BurstReader(wiring.Component):
                 with m.If(self.flush):
                     m.next = "IDLE"
             with m.State("ASK"):
-                with m.If(self.room & ~self.flush & ~memory.arvalid & (owed <= (OUTSTANDING - 1) * plan.burst_beats)):
+                with m.If(
+                    self.room & ~self.flush & ~memory.arvalid & (owed <= (OUTSTANDING - 1) * plan.burst_beats)
+                ):
                     m.d.comb += [self.asked.eq(1), self.asked_beats.eq(beats)]
                     m.d.sync += [
                         memory.arvalid.eq(1),
