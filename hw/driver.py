@@ -113,9 +113,8 @@ class Driver:
         network = self.info.network
         first, last = layers or (0, len(network.layers) - 1)
         if not 0 <= first <= last < len(network.layers):
-            raise DataError(
-                f"layers {first} to {last} are no part of the network: choose from 0 to {len(network.layers) - 1}"
-            )
+            most = len(network.layers) - 1
+            raise DataError(f"layers {first} to {last} are no part of the network: choose from 0 to {most}")
         images = check_images(images, network.shapes[first])
         most = self.info.config.batch
         if not 0 <= batch <= most:

@@ -36,9 +36,9 @@ class LayerCycles:
 class Pass:
     """One block of a tile group: what each stage spends on it when nothing makes it wait.
 
-    steps: of the array. first: steps of the first word. rest: clocks from the end of the first word to that of the last,
-    each word taking its steps or as long as the drain. drain: clocks to drain a word. output: clocks
-    of its tokens.
+    steps: of the array. first: steps of the first word. rest: clocks from the end of the first word to
+    that of the last, each word taking its steps or as long as the drain. drain: clocks to drain a word.
+    output: clocks of its tokens.
     """
 
     steps: int

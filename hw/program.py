@@ -349,7 +349,7 @@ def _place_maps(network: Network, layouts: list[LaneLayout], line: int, batch: i
     sized = []
     for shape, layer, layout in zip_longest(network.shapes, network.layers, layouts):
         plan = MapPlan(shape, 0, -(-shape[2] // line))
-        if layout is not None and layout.sections:
+        if layout is not None and layout.sections and isinstance(layer, Conv):
             plan = MapPlan(shape, 0, 1, layout.rows, line // layout.rows, layer.stride, layer.padding)
         sized.append(plan)
     second = batch * max(m.lines for m in sized[::2])
@@ -366,19 +366,20 @@ def _plan(
     first_step: int,
     first_entry: int,
 ) -> LayerPlan:
-    conv = isinstance(layer, Conv)
-    rows, columns = layer.tiles(source.shape) if conv else (config.batch, 1)
-    outputs = layer.out_channels if conv else layer.out_features
+    if isinstance(layer, Conv):
+        (rows, columns), stride, outputs = layer.tiles(source.shape), layer.stride, layer.out_channels
+    else:
+        rows, columns, stride, outputs = config.batch, 1, 1, layer.out_features
     plan = LayerPlan(
         layer=layer,
-        dot=not conv,
+        dot=not isinstance(layer, Conv),
         source=source,
         dest=dest,
         lane_rows=layout.rows,
         lane_columns=layout.columns,
         tile_rows=rows,
         tile_columns=columns,
-        stride=layer.stride if conv else 1,
+        stride=stride,
         blocks=-(-outputs // config.rows),
         steps=steps,
         first_step=first_step,

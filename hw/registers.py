@@ -187,7 +187,8 @@ LAYER_COUNTERS = (LAYER_CYCLES, LAYER_STEPS)
 """Counters with one entry per layer; entries beyond the network's layers do not exist (SLVERR)."""
 
 TABLE = (
-    ID, VERSION, CONTROL, STATUS, BATCH, SHAPE, CYCLES, LAYERS, DIGEST, *COUNTERS[1:], WEIGHTS, *LAYER_COUNTERS,
+    ID, VERSION, CONTROL, STATUS, BATCH, SHAPE, CYCLES, LAYERS, DIGEST, *COUNTERS[1:], WEIGHTS,
+    *LAYER_COUNTERS,
 )  # fmt: skip
 """Every register, by ascending offset."""
 

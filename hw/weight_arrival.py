@@ -6,6 +6,8 @@ steps are taken to arrive, and to be freed, evenly.
 
 from __future__ import annotations
 
+import numpy as np
+
 from hw.weight_stream import StreamPlan
 
 MEMORY_LATENCY = 60
@@ -26,27 +28,39 @@ class WeightArrival:
         self._block = first
         self._arrived = float(MEMORY_LATENCY)
         self._steps = 0  # that have arrived
-        self._freed: list[tuple[int, float, float]] = []  # (steps freed behind it, start, end) of every block
+        # (steps, clock): behind so many steps the store is free again up to that clock. Linear in between.
+        self._freed: list[tuple[int, float]] = []
 
     def arrive(self) -> float:
         """Clock in which the last step of the next block can be issued."""
         steps = self.plan.block_steps[self._block]
+        before, behind = self._steps, self._steps + steps
         self._block += 1
-        self._steps += steps
-        beats = steps * self.plan.step_units / self.plan.beat_units
-        self._arrived = max(self._arrived + beats, self._room(self._steps - self.plan.depth))
-        return self._arrived + STORE_LATENCY
+        self._steps = behind
+        arrived = self._arrived + steps * self._pace
+        # Where the store was full, what is behind that place had to wait for it to be freed.
+        usable = self.plan.depth - 2 * self.plan.burst_beats / self._pace
+        for freed, clock in self._freed:
+            place = freed + usable
+            if before < place <= behind:
+                arrived = max(arrived, clock + MEMORY_LATENCY + (behind - place) * self._pace)
+        arrived = max(arrived, self._clock(behind - usable))
+        self._arrived = arrived
+        return arrived + STORE_LATENCY
 
     def free(self, start: float, end: float) -> None:
         """The block that arrived last leaves the store between these clocks."""
-        self._freed.append((self._steps, start, end))
+        steps = self.plan.block_steps[self._block - 1]
+        self._freed += [(self._steps - steps, start), (self._steps, end)]
 
-    def _room(self, steps: int) -> float:
-        """Clock in which ``steps`` steps have left the store, and the answer to what is asked for then is here."""
-        before = 0
-        for behind, start, end in self._freed:
-            if steps <= behind:
-                share = (steps - before) / (behind - before)
-                return start + share * (end - start) + MEMORY_LATENCY if steps > before else 0.0
-            before = behind
-        return 0.0
+    @property
+    def _pace(self) -> float:
+        """Beats, and so clocks, that a step takes."""
+        return self.plan.step_units / self.plan.beat_units
+
+    def _clock(self, steps: float) -> float:
+        """Clock in which ``steps`` steps have left the store and what is asked for then has come."""
+        if steps <= 0:
+            return 0.0
+        counts, clocks = zip(*self._freed, strict=True)
+        return float(np.interp(steps, counts, clocks)) + MEMORY_LATENCY

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hw.artifact import Artifact, Sparsity
-from hw.network import Conv, Network
+from hw.network import Network
 from pruning.admm import AdmmConfig, prune_
 from pruning.export import to_artifact
 from pruning.models import Chain
@@ -68,6 +68,3 @@ def _image(network: Network, generator: torch.Generator) -> torch.Tensor:
     smooth = F.interpolate(coarse, size=(h, w), mode="bilinear", align_corners=False)
     noise = torch.rand((1, c, h, w), generator=generator)
     return (0.8 * smooth + 0.2 * noise).clamp(0, 1)
-
-
-__all__ = ["synthetic"]

@@ -93,11 +93,12 @@ def simulate(
     """Run ``images`` (n, c, h, w), or (n, h, w) for one channel, through the design's Verilog.
 
     batch: images per run, 0 for as many as the accelerator takes. layers: first and last layer to
-    run, as in :meth:`hw.driver.Driver.run`. stalls: pause every channel of every
-    port at random. seed: of the stalls. reset_midway: interrupt a run with a reset first; the
-    results must not change. memory: how external memory behaves, where weights come from there. timeout: clocks to wait for a run's results, 0 to derive it from the
-    design's estimate. wall_seconds: end the simulator after that time, 0 for never. waves: record
-    ``waves.vcd`` beside the log. progress: called with (images done, images in all) after each run.
+    run, as in :meth:`hw.driver.Driver.run`. stalls: pause every channel of every port at random. seed: of
+    the stalls. reset_midway: interrupt a run with a reset first; the results must not change. memory: how
+    external memory behaves, where weights come from there. timeout: clocks to wait for a run's results,
+    0 to derive it from the design's estimate. wall_seconds: end the simulator after that time, 0 for
+    never. waves: record ``waves.vcd`` beside the log. progress: called with (images done, images in all)
+    after each run.
 
     Raises ``DataError`` for images or a batch that do not fit, ``LinkError`` when the accelerator does
     not answer, ``DigestMismatch`` when it holds other weights, and what :func:`build` raises.
@@ -112,7 +113,8 @@ def simulate(
     run_dir.mkdir(exist_ok=True)
     size = batch or made.info.config.batch
     with locked(run_dir):
-        Job(made.info, images, size, stalls, seed, reset_midway, timeout, layers, memory or Memory()).save(run_dir)
+        job = Job(made.info, images, size, stalls, seed, reset_midway, timeout, layers, memory or Memory())
+        job.save(run_dir)
         log = run_module(
             made.simulator,
             "sim.bench.session",

@@ -34,6 +34,7 @@ from hw.gateware.result_port import MapPort, ScorePort
 from hw.gateware.sequencer import Sequencer
 from hw.gateware.weight_player import WeightPlayer
 from hw.gateware.weights import WeightMemory
+from hw.gateware.window import Window
 from hw.program import Program
 from hw.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
 from hw.words import DUAL_REAL, WORDS
@@ -65,8 +66,8 @@ class HalfCounter(wiring.Component):
 class Core(wiring.Component):
     """Everything but the control port. ``abort`` (with the reset inserted around it) ends a run at once.
 
-    Members: ``start`` a run of ``images`` images through layers ``first`` to ``last``; ``busy``, ``done``, ``framing_error``; ``s_axis``
-    images in, ``m_axis`` results out; one-bit events for the counters.
+    Members: ``start`` a run of ``images`` images through layers ``first`` to ``last``; ``busy``, ``done``,
+    ``framing_error``; ``s_axis`` images in, ``m_axis`` results out; one-bit events for the counters.
     """
 
     def __init__(self, program: Program):
@@ -110,9 +111,11 @@ class Core(wiring.Component):
         m.submodules.row_weights = self.row_weights = RowWeights(p.config.rows, p.weight_bits)
         m.submodules.drain_control = self.drain_control = DrainControl(p)
         m.submodules.writer = self.writer = Writer(p, RAW_BITS)
-        self.lanes = [Lane(p, i) for i in range(p.config.lanes)]
-        for i, lane in enumerate(self.lanes):
-            m.submodules[f"lane_{i}"] = Once(lane, lane.windows, reset=self.abort)
+        self.lanes = [Lane(p) for _ in range(p.config.lanes)]
+        self.windows = [Window(p, i) for i in range(p.config.lanes)]
+        for i, (lane, window) in enumerate(zip(self.lanes, self.windows, strict=True)):
+            m.submodules[f"lane_{i}"] = Once(lane, reset=self.abort)
+            m.submodules[f"window_{i}"] = Once(window, window.places)
         m.submodules.output = self.output = OutputController(p, self.lanes[0].reuse_lead)
         m.submodules.x_halves = self.x_halves = HalfCounter()
         m.submodules.y_halves = self.y_halves = HalfCounter()
@@ -195,13 +198,15 @@ class Core(wiring.Component):
             ),
             self.fetch_busy.eq(fetch.busy),
         ]
-        for i, lane in enumerate(self.lanes):
+        for i, (lane, window) in enumerate(zip(self.lanes, self.windows, strict=True)):
             m.d.comb += [
+                window.layer.eq(self.layer),
+                window.pixels.eq(self.memory.pixels),
+                window.mask.eq(fetch.mask),
+                window.inside.eq(fetch.inside[i]),
+                window.beyond.eq(fetch.beyond),
                 lane.layer.eq(self.layer),
-                lane.pixels.eq(self.memory.pixels),
-                lane.mask.eq(fetch.mask),
-                lane.inside.eq(fetch.inside[i]),
-                lane.beyond.eq(fetch.beyond),
+                lane.window.eq(window.window),
                 lane.start.eq(fetch.starts[i]),
                 lane.row.eq(fetch.row),
                 lane.channel.eq(fetch.channel),
@@ -286,7 +291,7 @@ class Core(wiring.Component):
             ]
 
     def _delivered(self, m, y_en, y_write, y_end):
-        """Per Y half: the words of its pass that have been written. The first one of a pass clears the others."""
+        """Per Y half: the words of its pass written so far. The first one of a pass clears the others."""
         lane = self.lanes[0]
         half, word = y_write[0], y_write[1 + len(lane.y_group) :]
         delivered = Signal(data.ArrayLayout(WORDS, HALVES))

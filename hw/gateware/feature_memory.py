@@ -13,12 +13,13 @@ then some sections may be read one tile row further down than others, from the f
 Each bank is ``depth`` × 8 bit: a RAMB18 (2k × 9) or RAMB36 (4k × 9) with no bit wasted but the ninth.
 """
 
-from amaranth import Cat, Module, Signal
-from amaranth.lib import data, memory, wiring
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.formats import PIXEL_BITS
+from hw.gateware.bank import Bank
 from hw.gateware.delay import delay
 from hw.timing import ROTATOR_LEVELS
 
@@ -84,9 +85,9 @@ class FeatureMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        banks = [memory.Memory(shape=PIXEL_BITS, depth=self.depth, init=[]) for _ in range(self.line)]
+        banks = [Bank(PIXEL_BITS, self.depth) for _ in range(self.line)]
         for i, bank in enumerate(banks):
-            m.submodules[f"bank_{i}"] = bank
+            m.submodules[f"bank_{i}"] = bank.once()
         self._read(m, banks)
         self._write(m, banks)
         return m
@@ -100,12 +101,8 @@ class FeatureMemory(wiring.Component):
         # Clock 1: banks left of the offset hold the window's end, on the far line.
         items = []
         for i, bank in enumerate(banks):
-            port = bank.read_port()
-            with m.If(far[i] | (offset > i)):
-                m.d.comb += port.addr.eq(far_line)
-            with m.Else():
-                m.d.comb += port.addr.eq(here)
-            items.append(port.data)
+            m.d.comb += bank.r_addr.eq(Mux(far[i] | (offset > i), far_line, here))
+            items.append(bank.r_data)
         # Clocks 2..: bring the pixel at the offset to place 0.
         amount = delay(m, offset, 1, name="amount")
         items, _ = rotate(m, items, amount, left=True, name="r")
@@ -119,10 +116,9 @@ class FeatureMemory(wiring.Component):
         line = delay(m, self.w_line, latency, name="w_line")
         offset = delay(m, self.w_offset, latency, name="w_offset")
         for i, (bank, item) in enumerate(zip(banks, items, strict=True)):
-            port = bank.write_port()
             # Last clock: register in front of the memory.
-            m.d.sync += [
-                port.addr.eq(line + (offset > i)),
-                port.data.eq(item[:PIXEL_BITS]),
-                port.en.eq(item[PIXEL_BITS]),
+            m.d.comb += [
+                bank.w_addr.eq(delay(m, (line + (offset > i))[: len(line)], 1, name=f"w_addr_{i}")),
+                bank.w_data.eq(delay(m, item[:PIXEL_BITS], 1, name=f"w_data_{i}")),
+                bank.w_en.eq(delay(m, item[PIXEL_BITS], 1, name=f"w_en_{i}", reset=True)),
             ]

@@ -1,12 +1,12 @@
-"""A lane: the way of one tile from a line of feature memory to rows of output pixels.
+"""A lane: the way of one tile from its window of pixels to rows of output pixels.
 
 ::
 
-    pixels ─▶ window ─▶ forward FFT ─▶ X buffer ─▶ N MACs ─▶ drain ─▶ Y buffer ─▶ inverse FFT ─▶ post
-                 └──── dot mode ──────────▲
+    window ─▶ forward FFT ─▶ X buffer ─▶ N MACs ─▶ drain ─▶ Y buffer ─▶ inverse FFT ─▶ post
+       └──── dot mode ──────────▲
 
-All lanes run in step on shared control; what differs is when a tile starts (``start`` and ``token``)
-and, fixed at generation, where in the line its window lies.
+All lanes are one module and run in step on shared control; what differs is when a tile starts (``start``
+and ``token``).
 """
 
 from amaranth import Module, Mux, Signal, signed, unsigned
@@ -22,10 +22,11 @@ from hw.gateware.ifft import InverseFFT
 from hw.gateware.mac import MacLane, factors_layout
 from hw.gateware.once import Once
 from hw.gateware.post import RAW_BITS, Post
+from hw.gateware.window import Window
 from hw.gateware.xbuffer import XBuffer
 from hw.gateware.ybuffer import YBuffer
 from hw.network import Conv
-from hw.program import LayerPlan, Program
+from hw.program import Program
 from hw.words import TILE, WORDS
 
 
@@ -40,22 +41,21 @@ def _to(x, channel):
 
 
 class Lane(wiring.Component):
-    """Lane ``index`` of ``program``.
+    """A lane of ``program``.
 
-    Fetch side, aligned with the feature memory's output: ``pixels``, ``mask``, ``inside``, ``beyond``,
-    ``start``, ``row``, ``channel``, ``half``. Array side: ``x_half``, ``x_groups``, ``x_word`` (the read
-    request), ``selects``, ``factors``, ``first`` (as :class:`MacLane` wants them behind the X
+    Fetch side: ``window`` (:class:`hw.gateware.window.Window`); a window's ``latency`` before it, aligned
+    with the feature memory's output, ``start``, ``row``, ``channel``, ``half``. Array side: ``x_half``,
+    ``x_groups``, ``x_word`` (the read request), ``selects``, ``factors``, ``first`` (as :class:`MacLane` wants them behind the X
     buffer). Drain side: ``load``, ``bias``, ``shift``, ``add_bias``, and the Y write ``y_en``,
     ``y_half``, ``y_group``, ``y_word`` aligned with the drain's output; ``delivered``, the words written
     so far, per half. Output side: ``token`` with
     ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
     """
 
-    def __init__(self, program: Program, index: int):
-        self.program, self.index = program, index
+    def __init__(self, program: Program):
+        self.program = program
         config = program.config
         rows, bits = config.rows, program.weight_bits
-        self.window_latency = 1
         self.fft = ForwardFFT()
         self.x = XBuffer(program.groups)
         self.mac = MacLane(rows, bits, program.accumulator_bits)
@@ -67,10 +67,7 @@ class Lane(wiring.Component):
         super().__init__(
             {
                 "layer": In(range(len(program.layers))),
-                "pixels": In(data.ArrayLayout(PIXEL_BITS, config.line_pixels)),
-                "mask": In(config.line_pixels),
-                "inside": In(1),
-                "beyond": In(1),
+                "window": In(data.ArrayLayout(signed(PIXEL_BITS + 1), TILE)),
                 "start": In(1),
                 "row": In(3),
                 "channel": In(range(channels)),
@@ -101,29 +98,13 @@ class Lane(wiring.Component):
         )
 
     @property
-    def windows(self) -> tuple[tuple[int, int], ...]:
-        """Per layer: the first pixel of this lane's window in the line, and in a line beyond the turn.
-
-        All that tells lanes apart.
-        """
-        return tuple((self._window(plan, 0), self._window(plan, 1)) for plan in self.program.layers)
-
-    def _window(self, plan: LayerPlan, further: int) -> int:
-        """First pixel of the window, ``further`` sections on."""
-        row, column = divmod(self.index, plan.lane_columns)
-        first = 0 if plan.dot else plan.stride * column
-        if plan.sections > 1:
-            first += (row + further) % plan.sections * plan.source.section_pixels
-        return first if first + TILE <= self.program.config.line_pixels else 0  # an idle lane
-
-    @property
     def fill_latency(self) -> int:
         """Clocks from a tile's last line at the input until the MAC controller may be told of it.
 
         A step reads X two clocks after that at the earliest: the counter of full halves and the
         issue register lie between.
         """
-        return self.window_latency + self.fft.latency + self.x.write_latency - 2
+        return Window.latency + self.fft.latency + self.x.write_latency - 2
 
     @property
     def pass_latency(self) -> int:
@@ -162,25 +143,8 @@ class Lane(wiring.Component):
 
     def _front(self, m, dot):
         """Window, forward transform, X buffer."""
-        plans = self.program.layers
-        places = sorted({first for pair in self.windows for first in pair})
-        near, far = (
-            per_layer(m, self.layer, [places.index(pair[i]) for pair in self.windows], name=name)
-            for i, name in enumerate(("near", "far"))
-        )
-        place = Mux(self.beyond, far, near)
-        unsigned_in = [i == 0 or plans[i - 1].layer.relu for i in range(len(plans))]
-        extend = per_layer(m, self.layer, [int(not u) for u in unsigned_in], name="extend")
-
-        # Clock 0: pixels of this lane's window, zero outside the map, nine bits signed.
-        window = Signal(self.fft.pixels.shape(), reset_less=True)
-        for i in range(TILE):
-            for k, first in enumerate(places):
-                pixel = self.pixels[first + i]
-                inside = self.inside & self.mask[first + i]
-                with m.If(place == k):
-                    value = Mux(extend, pixel.as_signed(), pixel)
-                    m.d.sync += window[i].eq(Mux(inside, value, 0))
+        # Clock 0: everything else keeps up with the window.
+        window = self.window
         start = Signal()
         m.d.sync += start.eq(self.start)
         channel = delay(m, self.channel, 1, name="channel")

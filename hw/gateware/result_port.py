@@ -63,8 +63,9 @@ class MapPort(wiring.Component):
     """A feature map: image by image, channel by channel, row by row, rows padded to beats.
 
     Members: ``start`` (a pulse) sends what layer ``layer`` made of ``images`` images; ``r_line``,
-    ``r_far_line``, ``r_offset``, ``pixels``: the feature memory's read port, whose ``latency`` is a parameter; ``stream``;
-    ``done`` pulses when the last beat was accepted. A beat per clock unless the host stalls.
+    ``r_far_line``, ``r_offset``, ``pixels``: the feature memory's read port, whose ``latency`` is a
+    parameter; ``stream``; ``done`` pulses when the last beat was accepted. A beat per clock
+    unless the host stalls.
     """
 
     def __init__(self, program: Program, latency: int):

@@ -6,10 +6,11 @@ beyond the step's end goes to the same columns' next address. No register in bet
 """
 
 from amaranth import Array, C, Cat, Module, Mux, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from hw.gateware.bank import Bank
 from hw.gateware.delay import delay
 from hw.gateware.feature_memory import rotate, rotate_latency
 from hw.weight_stream import UNIT_BITS, StreamPlan
@@ -65,20 +66,23 @@ class StepStore(wiring.Component):
         m.d.comb += beyond.eq(unit + plan.beat_units)
         out = []
         for j in range(plan.step_units):
-            bank = memory.Memory(shape=UNIT_BITS, depth=plan.depth, init=[])
-            m.submodules[f"column_{j}"] = bank
-            write, read = bank.write_port(), bank.read_port()
-            # Last clock: a register in front of the memory. A column takes a unit of this step, or of the next.
+            bank = Bank(UNIT_BITS, plan.depth)
+            m.submodules[f"column_{j}"] = bank.once()
+            # Last clock: a register in front of the memory. A unit is of this step, or of the next one.
             here = unit <= j
-            m.d.sync += [
-                write.en.eq(valid & Mux(here, j < beyond, j + plan.step_units < beyond)),
-                write.addr.eq(Mux(here, step, following)),
-                write.data.eq(
-                    Mux(here, turned[j % plan.beat_units], turned[(j + plan.step_units) % plan.beat_units])
-                ),
+            enable = valid & Mux(here, j < beyond, j + plan.step_units < beyond)
+            address = Mux(here, step, following)
+            unit_bits = Mux(
+                here, turned[j % plan.beat_units], turned[(j + plan.step_units) % plan.beat_units]
+            )
+            m.d.comb += [
+                bank.w_en.eq(delay(m, enable, 1, name=f"w_en_{j}", reset=True)),
+                bank.w_addr.eq(delay(m, address, 1, name=f"w_addr_{j}")),
+                bank.w_data.eq(delay(m, unit_bits, 1, name=f"w_data_{j}")),
+                bank.r_addr.eq(self.r_step),
+                bank.r_en.eq(self.r_en),
             ]
-            m.d.comb += [read.addr.eq(self.r_step), read.en.eq(self.r_en)]
-            out.append(read.data)
+            out.append(bank.r_data)
         m.d.comb += self.bits.eq(Cat(*out))
         return m
 
@@ -88,7 +92,7 @@ class StepStore(wiring.Component):
         return rotate_latency(self.plan.beat_units) + 2
 
     def _position(self, m):
-        """Unit and step at which the next beat begins; the units of a layer's last beat that are no step's."""
+        """Unit and step at which the next beat begins; units of no step in a layer's last beat; its end."""
         plan = self.plan
         layer = Signal.like(self.first)
         unit, step = Signal(range(plan.step_units)), Signal(range(plan.depth))
@@ -129,8 +133,8 @@ class StepStore(wiring.Component):
         taken = Mux(self.asked, self.asked_beats * plan.beat_units, 0)
         m.d.sync += [
             free.eq(free + given - taken),
-            # Never reckons with what is asked for in this very clock: the reader pauses a clock between bursts.
-            self.room.eq((free >= 2 * plan.burst_beats * plan.beat_units)),
+            # Two bursts: what is asked for in this very clock is not yet in the sum.
+            self.room.eq(free >= 2 * plan.burst_beats * plan.beat_units),
         ]
         with m.If(self.start):
             m.d.sync += free.eq(whole)

@@ -15,8 +15,8 @@ SETTLE = 3
 
 
 class WeightPlayer(wiring.Component):
-    """The weight memory of a design whose weights come from outside (:class:`hw.gateware.weights.WeightMemory`
-    holds them itself): the same ``valid``, ``step``, ``take``.
+    """The weight memory of a design whose weights come from outside: the ``valid``, ``step``, ``take`` of
+    :class:`hw.gateware.weights.WeightMemory`, which holds them itself.
 
     Members: ``start`` (a pulse) begins a run of ``images`` images through layers ``first`` to ``last``;
     ``room``, ``asked``, ``asked_beats``, ``beat_valid``, ``beat``: the burst reader's.

@@ -15,7 +15,6 @@ from sim.bench.job import VARIABLE, Answer, Job
 from sim.bench.link import SimLink
 from sim.cosim import PROGRESS
 
-
 PAGE = 5
 """Where the bench's external memory begins: anywhere but at zero."""
 

@@ -43,7 +43,8 @@ def wrapped(info: DesignInfo, verilog: str, file: Path) -> tuple[str, dict[str, 
     text = (
         f"module {TOP}(\n  {ports}\n);\n{wires}"
         f"  {info.top} dut({design});\n"
-        f'  axi_memory #(.DATA({bits}), .ADDRESS({MEMORY_ADDRESS_BITS}), .WORDS({words}), .FILE("{file.name}"))\n'
+        f"  axi_memory #(.DATA({bits}), .ADDRESS({MEMORY_ADDRESS_BITS}), .WORDS({words}), "
+        f'.FILE("{file.name}"))\n'
         f"    memory(.clk(clk), .rst(rst), {', '.join(memory)});\nendmodule\n"
     )
     model = (Path(__file__).parent / "axi_memory.v").read_text()

@@ -10,8 +10,8 @@ Inside, arrays are *planes*: the axes of one tile come first and everything that
 alike (channel, tile, image) last, so that numpy works on long contiguous runs.
 """
 
-from sim.model.accelerator import LayerTrace, run, trace
+from sim.model.accelerator import LayerTrace, maps, run, trace
 from sim.model.fft import forward
 from sim.model.ifft import inverse
 
-__all__ = ["LayerTrace", "forward", "inverse", "run", "trace"]
+__all__ = ["LayerTrace", "forward", "inverse", "maps", "run", "trace"]

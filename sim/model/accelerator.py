@@ -73,6 +73,14 @@ def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None)
     return np.ascontiguousarray(np.concatenate(answers))
 
 
+def maps(artifact: Artifact, images: Pixels) -> Iterator[Pixels]:
+    """The outputs of one layer after the other, (n, c, h, w), class scores (n, classes) at the end."""
+    planes = checked(images, artifact.network).transpose(1, 2, 3, 0)
+    for engine in engines(artifact):
+        planes = engine.stitch([pixels for _, _, pixels in engine.tile_rows(planes)])
+        yield np.moveaxis(planes, -1, 0)
+
+
 def trace(artifact: Artifact, images: Pixels) -> dict[str, LayerTrace]:
     """:func:`run` with every intermediate, per layer name. Holds all of them at once: keep images few."""
     maps = checked(images, artifact.network).transpose(1, 2, 3, 0)

@@ -17,7 +17,7 @@ from hw.timing import latencies
 @pytest.mark.parametrize("line", [8, 16, 32, 64])
 def test_cost_model_has_the_latencies_of_the_gateware(line):
     program = compile_program(random_artifact(tiny()), AcceleratorConfig(8, 2, 1, line_pixels=line))
-    memory, lane, writer = FeatureMemory(line, 16), Lane(program, 0), Writer(program, RAW_BITS)
+    memory, lane, writer = FeatureMemory(line, 16), Lane(program), Writer(program, RAW_BITS)
     for block in (memory, lane, writer):
         Fragment.get(block, None)  # Amaranth warns of blocks that are never elaborated
     model = latencies(program.config)
