@@ -45,6 +45,7 @@ def expected_words() -> dict[int, int]:
         0x10: 1,
         0x14: 8 | 6 << 8 | 5 << 16 | LAYERS << 24,
         0x1C: LAYERS - 1 << 8,
+        0x68: 0,
         0x20: 0x0708090A,
         0x3C: 0x23242526,
     }
@@ -136,18 +137,31 @@ def test_every_address_reads_what_the_table_says(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_only_control_and_batch_take_writes(seed: int) -> None:
-    """LAYERS takes some, but not from layer 1 to layer 0."""
+    """So does WEIGHTS, and LAYERS takes some, but not from layer 1 to layer 0."""
 
     async def scenario(ctx, dut, manager) -> None:
-        for address in [r.address(i) for r in registers.TABLE for i in range(r.count)] + [0x60, 0xFFC]:
-            writable = address in (CONTROL.address(), BATCH.address())
+        for address in [r.address(i) for r in registers.TABLE for i in range(r.count)] + [0x6C, 0xFFC]:
+            writable = address in (CONTROL.address(), BATCH.address(), registers.WEIGHTS.address())
             expected = Response.OKAY if writable else Response.SLVERR
             assert await manager.write(address, 1) == expected, hex(address)
-        words = expected_words()
+        words = expected_words() | {registers.WEIGHTS.address(): 1}
         for address, word in words.items():
             assert (await manager.read(address))[0] == word, hex(address)
 
     simulate(scenario, seed)
+
+
+def test_the_weights_page_has_28_bits_and_rests_while_busy() -> None:
+    async def scenario(ctx, dut, manager) -> None:
+        place = registers.WEIGHTS.address()
+        assert await manager.write(place, 0x0ABCDEF1) == Response.OKAY
+        assert await manager.write(place, 0x10000000) == Response.SLVERR
+        assert await manager.write(place, 0x99, 0b0001) == Response.OKAY
+        ctx.set(dut.status.busy, 1)
+        assert await manager.write(place, 0) == Response.SLVERR
+        assert ctx.get(dut.page) == (await manager.read(place))[0] == 0x0ABCDE99
+
+    simulate(scenario, 0)
 
 
 @pytest.mark.parametrize("seed", range(3))

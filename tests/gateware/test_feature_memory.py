@@ -34,9 +34,17 @@ def test_reads_and_writes_anywhere(simulate, line):
         await ctx.tick().repeat(dut.write_latency - 1)
         for clock in range(100 + dut.latency):  # a read per clock
             at, offset = int(rng.integers(DEPTH - 1)), int(rng.integers(line))
+            # Half of the reads are plain, the others take some banks from another line.
+            plain = clock % 2
+            far_line, far = (at + 1, 0) if plain else (int(rng.integers(DEPTH)), int(rng.integers(1 << line)))
             ctx.set(dut.r_line, at)
+            ctx.set(dut.r_far_line, far_line)
+            ctx.set(dut.r_far, far)
             ctx.set(dut.r_offset, offset)
-            asked.append(truth[at * line + offset :][:line].copy())
+            lines = [far_line if far >> bank & 1 or bank < offset else at for bank in range(line)]
+            banks = (offset + np.arange(line)) % line
+            asked.append(truth[np.array(lines)[banks] * line + banks].copy())
+            assert not plain or (asked[-1] == truth[at * line + offset :][:line]).all()
             if clock >= dut.latency:
                 got.append([ctx.get(pixel) for pixel in dut.pixels])
             await ctx.tick()

@@ -1,0 +1,41 @@
+"""A small network whose weights come from outside, for the tests of the weight stream's blocks."""
+
+import numpy as np
+
+from hw.artifact import random_artifact
+from hw.config import AcceleratorConfig
+from hw.network import Conv, Dense, Network
+from hw.program import compile_program
+from hw.weight_stream import PAGE, stream_image
+
+NETWORK = Network(
+    "streamed",
+    (5, 14, 14),
+    (Conv("a", 5, 10, 3, pool=2), Conv("b", 10, 6, 3), Dense("c", 6 * 16, 5, relu=False)),
+)
+
+
+def program(bus_bits=64, depth=0, batch=2):
+    """Layers with blocks that are replayed (a, b) and one that is not (c)."""
+    config = AcceleratorConfig(4, 2, batch, stream_weights=True, bus_bits=bus_bits, weight_steps=depth)
+    return compile_program(random_artifact(NETWORK, seed=3), config)
+
+
+def step_values(compiled):
+    """Every step as an integer, layer by layer."""
+    found = []
+    for plan in compiled.layers:
+        packed = np.packbits(compiled.step_format.encode(plan.steps), axis=1, bitorder="little")
+        found.append([int.from_bytes(row.tobytes(), "little") for row in packed])
+    return found
+
+
+def layer_beats(compiled):
+    """The beats of every layer, as integers."""
+    plan = compiled.stream
+    image = stream_image(compiled.step_format, compiled.layers, plan) + bytes(PAGE)
+    size = plan.bus_bits // 8
+    return [
+        [int.from_bytes(image[page * PAGE + i * size :][:size], "little") for i in range(beats)]
+        for page, beats in zip(plan.layer_pages, plan.layer_beats, strict=True)
+    ]

@@ -1,0 +1,80 @@
+"""The weight player with its store: every step in the order of the walk, whatever the pace of either side."""
+
+import numpy as np
+import pytest
+
+from hw.gateware.weight_player import WeightPlayer
+from tests.gateware.streamed import layer_beats, program, step_values
+
+
+def played(compiled, first, last, images):
+    """The steps a run takes: a block over all its tile groups, or the layer once."""
+    values = []
+    for plan, steps in zip(
+        compiled.layers[first : last + 1], step_values(compiled)[first : last + 1], strict=True
+    ):
+        ends = np.flatnonzero(plan.steps.end_of_pass) + 1
+        groups = plan.group_rows * plan.group_columns * images if plan.weights_stay else 1
+        for block in np.split(np.arange(len(steps)), ends[:-1]):
+            values += groups * [steps[i] for i in block]
+    return values
+
+
+@pytest.mark.parametrize(
+    ("bus_bits", "supply", "demand"), [(64, 0.9, 0.9), (64, 0.2, 1.0), (32, 1.0, 0.3), (64, 1.0, 1.0)]
+)
+def test_steps_come_in_order_and_the_store_never_overflows(simulate, bus_bits, supply, demand):
+    compiled, rng = program(bus_bits, depth=128), np.random.default_rng(7)
+    dut, plan = WeightPlayer(compiled), compiled.stream
+    assert compiled.layers[0].weights_stay and not compiled.layers[2].weights_stay
+    runs = [(0, 2, 2), (1, 1, 1), (0, 0, 1), (2, 2, 2)]
+    found = []
+
+    async def bench(ctx):
+        for first, last, images in runs:
+            beats = [beat for layer in layer_beats(compiled)[first : last + 1] for beat in layer]
+            wanted = len(played(compiled, first, last, images))
+            asked, given = 0, 0
+            ctx.set(dut.first, first)
+            ctx.set(dut.last, last)
+            ctx.set(dut.images, images)
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            taken, clocks = [], 0
+            while len(taken) < wanted:
+                # The reader asks in every third clock at most, and never across layers.
+                room = ctx.get(dut.room) and clocks % 3 == 0
+                burst = (
+                    min(plan.burst_beats, next_layer_end(compiled, first, last, asked) - asked) if room else 0
+                )
+                ctx.set(dut.asked, int(burst > 0))
+                ctx.set(dut.asked_beats, burst)
+                offer = given < asked and rng.random() < supply
+                ctx.set(dut.beat_valid, int(offer))
+                if offer:
+                    ctx.set(dut.beat, beats[given])
+                take = ctx.get(dut.valid) and rng.random() < demand
+                ctx.set(dut.take, int(take))
+                if take:
+                    taken.append(ctx.get(dut.step.as_value()))
+                await ctx.tick()
+                asked, given, clocks = asked + burst, given + offer, clocks + 1
+                assert clocks < 60 * wanted + 1000, "the player is stuck"
+            ctx.set(dut.take, 0)
+            ctx.set(dut.beat_valid, 0)
+            ctx.set(dut.asked, 0)
+            for _ in range(20):
+                await ctx.tick()
+                assert not ctx.get(dut.valid), "a step behind the last one"
+            found.append(taken)
+
+    simulate(dut, bench)
+    for run, taken in zip(runs, found, strict=True):
+        assert taken == played(compiled, *run)
+
+
+def next_layer_end(compiled, first, last, asked):
+    """Beats up to the end of the layer that beat ``asked`` belongs to."""
+    ends = np.cumsum(compiled.stream.layer_beats[first : last + 1])
+    return int(next((end for end in ends if end > asked), asked))
