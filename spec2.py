@@ -222,14 +222,14 @@ def synth(
         spec2 synth build/lenet/design
         spec2 synth build/lenet/design --family xcup --json
     """
-    from bitstreams import boards
+    from bitstreams.budget import needs
     from bitstreams.synth import synthesise
     from hw.design import DesignInfo
     from sim.report_page import table
 
     with _progress("synthesising") as show:
         result = synthesise(design, family=family.value, progress=lambda what: show(None, None, what))
-    estimated = boards.needs(DesignInfo.load(design).estimates)
+    estimated = needs(DesignInfo.load(design).estimates)
     rows = [(name, estimated.get(name), count) for name, count in result.resources.items()]
     _emit(as_json, result.to_json(), table(["resource", "estimate", "yosys"], rows))
 
@@ -308,13 +308,12 @@ def boards(as_json: Json = False) -> None:
 
         spec2 boards --json
     """
-    from dataclasses import asdict
-
-    from bitstreams.boards import BOARDS, RESOURCES
+    from bitstreams.boards import BOARDS
+    from bitstreams.budget import RESOURCES
     from sim.report_page import table
 
     rows = [(board.name, *board.budget.values(), board.title) for board in BOARDS.values()]
-    _emit(as_json, [asdict(board) for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
+    _emit(as_json, [board.to_json() for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
 
 
 @app.command()
@@ -431,11 +430,11 @@ def _config(rows: int, lanes: int, batch: int) -> AcceleratorConfig:
 
 def _fit(board: str, figures: dict[str, Any]) -> dict[str, float]:
     """Percent of the board that a design with these estimates uses; raises ``DoesNotFit``."""
-    from bitstreams import boards
+    from bitstreams import boards, budget
 
-    chosen, needs = boards.find(board), boards.needs(figures)
-    boards.check(chosen, needs)
-    return {name: round(share, 1) for name, share in boards.use(chosen, needs).items()}
+    chosen, needs = boards.find(board), budget.needs(figures)
+    budget.check(chosen, needs)
+    return {name: round(share, 1) for name, share in budget.use(chosen, needs).items()}
 
 
 def _print_report(
