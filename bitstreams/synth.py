@@ -57,7 +57,7 @@ class Synthesis:
 
     @property
     def resources(self) -> dict[str, float]:
-        """The counts under the names of :data:`bitstreams.boards.RESOURCES`."""
+        """The counts under the names of :data:`bitstreams.budget.RESOURCES`."""
         return {name: getattr(self, name) for name in ("dsp", "bram36", "uram", "lut", "ff")}
 
     def to_json(self) -> dict[str, Any]:

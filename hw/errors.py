@@ -10,7 +10,8 @@
     ├── DoesNotFit             the design exceeds a budget of the board
     ├── ToolError
     │   ├── ToolNotFound       a compiler, simulator or vendor tool is not installed
-    │   └── ToolFailed         a tool ran and failed; the message names its log
+    │   ├── ToolFailed         a tool ran and failed; the message names its log
+    │   └── TimingNotMet       a build is complete but too slow for its clock
     ├── LinkError              the transport to an accelerator failed or timed out
     └── DataError              images or a data set have the wrong shape, type or place
 
@@ -53,6 +54,10 @@ class ToolNotFound(ToolError):
 
 class ToolFailed(ToolError):
     """An external tool ran and reported a failure."""
+
+
+class TimingNotMet(ToolError):
+    """A build was placed and routed, but does not reach the clock it was asked for."""
 
 
 class LinkError(Spec2Error):

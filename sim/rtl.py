@@ -49,6 +49,15 @@ class RtlResult:
     clocks: int
 
 
+def load_design(folder: Path) -> DesignInfo:
+    """The description of the design in ``folder``; ``ArtifactError`` unless all its files are there."""
+    info = DesignInfo.load(folder)
+    for name in info.files:
+        if not (folder / name).exists():
+            raise ArtifactError(f"the design in {folder} has no file {name!r}: generate it again")
+    return info
+
+
 def build(
     design_dir: Path | str, *, build_dir: Path | None = None, threads: int = 1, waves: bool = False
 ) -> SimBuild:
@@ -59,10 +68,7 @@ def build(
     Raises ``ArtifactError`` without a design, ``ToolNotFound`` and ``ToolFailed`` as from ``verilate``.
     """
     folder = Path(design_dir)
-    info = DesignInfo.load(folder)
-    for name in info.files:
-        if not (folder / name).exists():
-            raise ArtifactError(f"the design in {folder} has no file {name!r}: generate it again")
+    info = load_design(folder)
     place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
     ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.files[0], info.top
     if info.config.stream_weights:

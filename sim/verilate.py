@@ -15,7 +15,7 @@ import fcntl
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,63 +53,87 @@ def verilate(
     threads: int = 1,
     waves: bool = False,
 ) -> Simulator:
-    """Build the simulator of module ``top`` in ``build_dir``, unless it is there already.
+    """Build the cocotb simulator of module ``top`` in ``build_dir``, unless it is there already.
 
     ports: names (or patterns) of the signals of ``top`` that the bench reads and drives.
+    Raises what :func:`build_simulator` raises.
+    """
+    # The top program and the libraries are the documented interface of cocotb for custom flows.
+    from cocotb_tools import config
+
+    libraries = str(config.libs_dir)
+    visible = (f'public_flat_rw -module "{top}" -var "{port}"' for port in sorted(ports))
+    files = {
+        "main.cpp": (config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text(),
+        "ports.vlt": "\n".join(["`verilator_config", *visible, ""]),
+        "source.v": source.read_text(),
+    }
+    options = ["--vpi"]
+    if waves:
+        options += ["--trace-vcd"]  # FST would need the headers of lz4
+    if threads > 1:
+        options += ["--threads", str(threads)]
+    ldflags = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
+    executable = build_simulator(build_dir, top, files, options, ldflags=ldflags)
+    return Simulator(executable, top, waves)
+
+
+def build_simulator(
+    build_dir: Path,
+    top: str,
+    files: Mapping[str, str],
+    options: Sequence[str] = (),
+    *,
+    ldflags: str = "",
+) -> Path:
+    """Build the simulator of module ``top`` in ``build_dir``, unless it is there already; its executable.
+
+    files: text by file name, of everything that it is made of: the Verilog, Verilator's configuration,
+    the C++ program (one file with ``main``) and its headers. options: of Verilator, beside those that all
+    simulators share. ldflags: of the linker.
     Raises ``ToolNotFound`` when a tool is missing, ``ToolFailed`` naming the log when one fails.
     """
     tool = find_verilator()
     build_dir = build_dir.resolve()
     build_dir.mkdir(parents=True, exist_ok=True)
-    text = source.read_text()
-    visible = "\n".join(
-        [
-            "`verilator_config",
-            *(f'public_flat_rw -module "{top}" -var "{port}"' for port in sorted(ports)),
-            "",
-        ]
-    )
-    verilator, make = _verilator_command(tool, top, threads, waves), _make_command()
+    verilator = _verilator_command(tool, top, files, options, ldflags)
+    make = _make_command()
     # Nothing in the key depends on where the folders are: a design may be moved with its simulator.
-    parts = [tool.version, tool.compiler, *verilator, *make, visible, text]
+    parts = [tool.version, tool.compiler, *verilator, *make]
+    parts += [part for item in sorted(files.items()) for part in item]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     stamp, executable = build_dir / "key", build_dir / "simulator"
     with locked(build_dir):
         if not (executable.exists() and stamp.exists() and stamp.read_text() == key):
             stamp.unlink(missing_ok=True)
-            (build_dir / "source.v").write_text(text)
-            (build_dir / "ports.vlt").write_text(visible)
+            for name, text in files.items():
+                (build_dir / name).write_text(text)
             _run(verilator, tool, build_dir, "w")
-            cache = runtime.cache_folder(tool.version, tool.compiler, *make, f"{threads} {waves}")
+            cache = runtime.cache_folder(tool.version, tool.compiler, *make, *options)
             runtime.restore(cache, build_dir)
             _run(make, tool, build_dir, "a")
             runtime.keep(cache, build_dir)
             stamp.write_text(key)
-    return Simulator(executable, top, waves)
+    return executable
 
 
-def _verilator_command(tool: Verilator, top: str, threads: int, waves: bool) -> list[str]:
-    # The top program and the libraries are the documented interface of cocotb for custom flows.
-    from cocotb_tools import config
-
-    libraries = str(config.libs_dir)
-    main = config.share_dir / "lib" / "verilator" / "verilator.cpp"
-    options = ["--trace-vcd"] if waves else []  # FST would need the headers of lz4
-    if threads > 1:
-        options += ["--threads", str(threads)]
+def _verilator_command(
+    tool: Verilator, top: str, files: Iterable[str], options: Sequence[str], ldflags: str
+) -> list[str]:
     return [
-        *(str(tool.executable), "-cc", "--exe", "--vpi", "-O3", "--timescale", "1ns/1ns"),
+        *(str(tool.executable), "-cc", "--exe", "-O3", "--timescale", "1ns/1ns"),
         *("-Mdir", ".", "--top-module", top, "--prefix", "Vtop", "-o", "simulator"),
-        *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
+        *(("-LDFLAGS", ldflags) if ldflags else ()),
         *WARNINGS,
         *options,
-        *(str(main), "ports.vlt", "source.v"),
+        *sorted(name for name in files if not name.endswith(".h")),
     ]
 
 
 def _make_command() -> list[str]:
     return [
         *("make", "-f", "Vtop.mk", "-j", str(os.cpu_count() or 1)),
+        # What runs in every clock: -O2 and -O3 take twice as long to build and are hardly faster.
         *("CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1", "CXX=g++", "LINK=g++"),
     ]
 

@@ -229,6 +229,9 @@ def test_boards_and_doctor(run, monkeypatch):
         "vc707",
         "vc709",
         "vcu118",
+        "kc705",
+        "genesys2",
+        "arty_a7_100",
     ]
     assert "1,470" in run("boards").out
     from bitstreams import doctor

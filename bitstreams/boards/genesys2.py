@@ -1,0 +1,37 @@
+"""Digilent Genesys 2: Kintex-7 XC7K325T, FT232R USB UART.
+
+Pins: amaranth-boards; clock, reset button, UART and LEDs agree with Digilent's Genesys-2-Master.xdc and
+litex-hub/litex-boards ``digilent_genesys2.py``.
+"""
+
+from amaranth_boards.genesys2 import Genesys2Platform
+
+from bitstreams.boards.board import Board
+
+__all__ = ["BOARD", "Genesys2Platform"]
+
+BOARD = Board(
+    name="genesys2",
+    title="Digilent Genesys 2 (Kintex-7)",
+    part="xc7k325tffg900-2",
+    family="xc7",
+    dsp=840,
+    bram36=445,
+    uram=0,
+    lut=203_800,
+    ff=407_600,
+    source="7 Series FPGAs Overview, DS180, XC7K325T",
+    dram=1 << 30,
+    pins="Genesys-2-Master.xdc; amaranth-boards",
+    transports=("uart",),
+    baud=921_600,
+    max_baud=3_000_000,  # FT232R
+    clock=200_000_000,
+    open_clock=50_000_000,
+    loader=("--board", "genesys2"),
+    flash="s25fl256sxxxxxx0-spi-x1_x2_x4",
+    board_part="digilentinc.com:genesys2:*",
+    cfgbvs="VCCO",
+    config_voltage=3.3,
+    platform=Genesys2Platform,
+)

@@ -1,0 +1,153 @@
+"""From a design folder to a bitstream: the plan, the run of its tool, and ``build.json`` with the figures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from bitstreams import boards, budget, manifest
+from bitstreams.boards import Board
+from bitstreams.flows import openxc7, openxc7_build, vivado, vivado_build
+from bitstreams.outcome import Order, Outcome, Progress
+from bitstreams.plan import Plan
+from hw.design import DesignInfo
+from hw.errors import ConfigError, TimingNotMet, ToolFailed
+
+FILE_NAME = "build.json"
+"""Written beside the bitstream."""
+
+LOG_NAME = "build.log"
+"""Output of the tool, beside the bitstream."""
+
+TOOLCHAINS = (vivado.FLOW, openxc7.FLOW)
+
+_RUN = {vivado.FLOW: vivado_build.run, openxc7.FLOW: openxc7_build.run}
+
+
+def plan(
+    design: Path | str,
+    board: Board | str,
+    *,
+    toolchain: str = vivado.FLOW,
+    transport: str = "uart",
+    mhz: float | None = None,
+    baud: int | None = None,
+) -> Plan:
+    """The plan that makes a bitstream of the design in folder ``design`` for ``board``. Needs no tool.
+
+    ``mhz`` (the design's clock) and ``baud`` (of the UART) default to the board's. Raises ``DoesNotFit``
+    before anything else when the board is too small, ``ConfigError`` for a choice that board or toolchain do
+    not offer, ``ArtifactError`` without a complete design.
+    """
+    board = boards.find(board) if isinstance(board, str) else board
+    info = DesignInfo.load(design)
+    if info.estimates:
+        budget.check(board, budget.needs(info.estimates))
+    if toolchain not in TOOLCHAINS:
+        raise ConfigError(f"there is no toolchain {toolchain!r}: known are {', '.join(TOOLCHAINS)}")
+    if transport not in board.transports:
+        raise ConfigError(
+            f"the {board.name} has no transport {transport!r}: it has {', '.join(board.transports)}"
+        )
+    if mhz is not None and mhz <= 0:
+        raise ConfigError(f"the design clock must be positive, not {mhz:g} MHz")
+    if baud is not None and baud <= 0:
+        raise ConfigError(f"the bit rate must be positive, not {baud}")
+    clock_hz = round((mhz or 0) * 1e6)
+    if toolchain == vivado.FLOW:
+        return vivado.plan(design, board, transport=transport, clock_hz=clock_hz, baud=baud or 0)
+    if transport != "uart":
+        raise ConfigError(f"the open tools cannot build transport {transport!r}: use Vivado, or uart")
+    return openxc7.plan(design, board, clock_hz=clock_hz, baud=baud or 0)
+
+
+def build(
+    plan: Plan,
+    out: Path | str,
+    *,
+    allow_timing_fail: bool = False,
+    progress: Progress | None = None,
+    timeout: float | None = None,
+) -> dict[str, Any]:
+    """Run the plan's tool and return the figures; folder ``out`` gets the products and ``build.json``.
+
+    The tool works in ``out/NAME``, where a Vivado run that was broken off goes on. Raises ``ToolNotFound``
+    without the tool, ``ToolFailed`` when it fails, leaves too little or takes more than ``timeout`` seconds,
+    and ``TimingNotMet`` for a clock that is too fast unless ``allow_timing_fail``: ``build.json`` is written
+    then, but there is no bitstream.
+    """
+    out = Path(out)
+    folder = out / plan.name
+    plan.extract(folder)
+    # What an earlier build left must not pass for a product of this one.
+    for name in (FILE_NAME, manifest.FILE_NAME, *plan.products):
+        (out / name).unlink(missing_ok=True)
+    for name in plan.products:
+        (folder / name).unlink(missing_ok=True)
+    order = Order(folder, out / LOG_NAME, allow_timing_fail, timeout, progress)
+    start = time.monotonic()
+    outcome = _RUN[plan.manifest.flow](plan, order)
+    seconds = time.monotonic() - start
+    kept = outcome.met or allow_timing_fail
+    products = {name: _keep(folder / name, out / name, order.log) for name in plan.products} if kept else {}
+    described = plan.manifest.with_files(plan.files).with_tools(outcome.tools)
+    figures = _figures(plan, outcome, products, seconds)
+    (out / manifest.FILE_NAME).write_text(described.to_text(), encoding="utf-8")
+    (out / FILE_NAME).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if not kept:
+        raise TimingNotMet(_missed(figures))
+    return figures
+
+
+def _keep(made: Path, kept: Path, log: Path) -> str:
+    """Copy a product and return its SHA-256."""
+    try:
+        shutil.copyfile(made, kept)
+    except FileNotFoundError:
+        raise ToolFailed(
+            f"the tool ended without an error, but left no {made.name}; its log is {log}"
+        ) from None
+    return hashlib.sha256(kept.read_bytes()).hexdigest()
+
+
+def _figures(plan: Plan, outcome: Outcome, products: dict[str, str], seconds: float) -> dict[str, Any]:
+    """What ``build.json`` holds. Digests: of the plan, the artifact, the design, every product."""
+    made = plan.manifest
+    available = boards.find(made.board).budget
+    return {
+        "board": made.board,
+        "part": made.part,
+        "toolchain": made.flow,
+        "transport": "uart" if made.baud else "pcie",
+        "tools": dict(outcome.tools),
+        "plan": plan.digest,
+        "artifact": made.artifact,
+        "design": made.design,
+        "products": products,
+        "clock_mhz": round(made.clock_hz / 1e6, 6),
+        "timing_met": outcome.met,
+        "slack_ns": outcome.slack_ns,
+        "fmax_mhz": None if outcome.fmax_mhz is None else round(outcome.fmax_mhz, 2),
+        "used": dict(outcome.used),
+        "use_percent": {
+            name: round(100 * used / available[name], 2)
+            for name, used in outcome.used.items()
+            if available.get(name)
+        },
+        "warnings": outcome.warnings,
+        "seconds": round(seconds, 1),
+        "details": dict(outcome.details),
+    }
+
+
+def _missed(figures: dict[str, Any]) -> str:
+    fmax = figures["fmax_mhz"]
+    reach = f"the design reaches {fmax:g} MHz: " if fmax is not None else ""
+    return (
+        f"timing is missed at {figures['clock_mhz']:g} MHz, the worst slack is {figures['slack_ns']:g} ns; "
+        f"{reach}lower --mhz, or pass --allow-timing-fail"
+    )

@@ -1,0 +1,110 @@
+"""The openXC7 flow: yosys, nextpnr-xilinx and Project X-Ray, for the 7-series boards they know.
+
+The plan's scripts are the templates beside this module. Its build is followed by :mod:`.nextpnr`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from importlib.resources import files as resources
+from pathlib import Path
+
+from bitstreams.boards import BOARDS, Board
+from bitstreams.flows.packed import PACKED
+from bitstreams.manifest import describe
+from bitstreams.plan import Plan
+from bitstreams.shell import constraints
+from bitstreams.shell.top import emit_shell
+from bitstreams.synth import Synthesis, count
+from hw.design import DesignInfo
+from hw.errors import ArtifactError, ConfigError, ToolFailed
+
+FLOW = "openxc7"
+
+TOOLS = ("yosys", "nextpnr-xilinx", "fasm2frames", "xc7frames2bit")
+"""What a run of the plan needs on the path, besides two databases."""
+
+BITSTREAM = "top.bit"
+
+LOG = "nextpnr.log"
+"""Output of placement and routing, for :func:`bitstreams.flows.nextpnr.read`."""
+
+PRODUCTS = (BITSTREAM, LOG, "yosys.log", "synthesis.txt", "tools.txt")
+
+
+def plan(design: Path | str, board: Board, *, clock_hz: int = 0, baud: int = 0, dsp: bool = True) -> Plan:
+    """The build of the design in folder ``design`` for ``board``, shell and UART included.
+
+    ``clock_hz`` and ``baud`` of 0 take the board's defaults. Without ``dsp`` multipliers are made of LUTs:
+    many, but right with any release of nextpnr-xilinx. Raises ``ConfigError`` for a board or clock
+    out of reach, ``ArtifactError`` without a design.
+    """
+    if board.open_clock is None or board.xray is None:
+        able = ", ".join(name for name, other in BOARDS.items() if other.open_clock)
+        raise ConfigError(
+            f"the open tools have no database of the {board.part} on the {board.name}: "
+            f"use Vivado, or one of {able}"
+        )
+    folder, info = Path(design), DesignInfo.load(design)
+    shell = emit_shell(board, info, clock_hz or board.open_clock, baud or board.baud)
+    files = {name: _read(folder / name) for name in info.files}
+    sources = [name for name in files if name.endswith(".v")] + ["shell.v"]
+    values = {
+        "NAME": f"{info.network.name} on the {board.name}",
+        "SOURCES": " ".join(sources),
+        "PACKED": " ".join(f"t:{name} %d" for name in PACKED),
+        "DSP": "" if dsp else " -nodsp",
+        "MHZ": f"{shell.clock_hz / 1e6:.3f}",
+        "PART": board.part,
+        "DEVICE": board.die,
+        "FAMILY": board.xray,
+        "UPPER": board.xray.upper(),
+        "CHIPDBS": f"{board.die}{board.package} {board.part} {board.die}",
+        "BITSTREAM": BITSTREAM,
+        "PRODUCTS": ", ".join(PRODUCTS),
+    }
+    texts = {
+        "shell.v": shell.verilog,
+        "top.xdc": constraints.openxc7(board, shell.clock_hz),
+        "synth.ys": _fill("openxc7.ys", values),
+        "build.sh": _fill("openxc7.sh", values),
+    }
+    return Plan(
+        name=f"{info.network.name}-{board.name}-{FLOW}",
+        run="./build.sh",
+        files=files | {name: text.encode() for name, text in texts.items()},
+        products=PRODUCTS,
+        manifest=describe(folder, board, FLOW, clock_hz=shell.clock_hz, baud=shell.baud),
+    )
+
+
+def synthesised(netlist: Path | str) -> Synthesis:
+    """The cells of ``top.json``, which the plan's synthesis writes. Raises ``ToolFailed`` without it."""
+    path = Path(netlist)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ToolFailed(f"yosys left no netlist at {path}: {error}") from None
+    cells = Counter(cell["type"] for cell in data["modules"]["top"]["cells"].values())
+    stat = {"modules": {}, "design": {"num_cells_by_type": cells}, "creator": data["creator"]}
+    return count(stat, "xc7", 0.0)
+
+
+def command(*, allow_timing_fail: bool = False) -> list[str]:
+    """The command that runs a plan, in the folder it was unpacked to."""
+    return ["./build.sh", *(["--allow-timing-fail"] if allow_timing_fail else [])]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path} ({error.strerror}): generate it again") from None
+
+
+def _fill(template: str, values: dict[str, str]) -> str:
+    """The template beside this module with every ``@NAME@`` replaced."""
+    text = resources("bitstreams.flows").joinpath(template).read_text(encoding="utf-8")
+    return re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], text)

@@ -1,0 +1,199 @@
+"""The Vivado flow: a plan that needs Vivado and nothing else.
+
+The plan's scripts are the files beside this module in ``tcl/``; what differs between designs and boards is
+in one generated file, ``settings.tcl``. ``vivado -mode batch -source build.tcl`` does everything;
+:mod:`bitstreams.flows.vivado_reports` reads what it leaves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from importlib.resources import files as resources
+from pathlib import Path
+
+from bitstreams.boards import Board
+from bitstreams.flows import vivado_block, vivado_boards, vivado_sync
+from bitstreams.manifest import describe
+from bitstreams.plan import Plan
+from bitstreams.shell import constraints as shell_constraints
+from bitstreams.shell import top as shell_top
+from hw.design import DesignInfo
+from hw.errors import ArtifactError, ConfigError
+
+FLOW = "vivado"
+
+BITSTREAM = "spec2.bit"
+"""What a run leaves in its folder; the flash image lies beside it."""
+
+CLOCK_RANGE = (10_000_000, 600_000_000)
+"""Design clocks in Hz that an MMCM makes of the 250 MHz of PCI Express on either family."""
+
+REPORTS = "reports"
+"""Folder of the reports of a run (:mod:`bitstreams.flows.vivado_reports`)."""
+
+_ALWAYS = (
+    "build.tcl", "common.tcl", "versions.tcl", "verilog.tcl", "program.tcl", "flash.tcl", "hardware.tcl",
+)  # fmt: skip
+
+Texts = Mapping[str, str]
+"""File names to contents."""
+
+
+def plan(
+    design: Path | str, board: Board, *, transport: str = "uart", clock_hz: int = 0, baud: int = 0
+) -> Plan:
+    """The build of the design in folder ``design`` for ``board``, shell included.
+
+    transport: ``uart``, or ``pcie`` with DRAM beside it. ``clock_hz`` and ``baud`` of 0 take the board's
+    defaults; the manifest's ``baud`` stays 0 where there is no UART. Raises ``ConfigError`` for what the
+    board cannot do, ``ArtifactError`` without a complete design.
+    """
+    folder, info = Path(design), DesignInfo.load(design)
+    texts = {name: _read(folder / name) for name in info.files}
+    verilog = {name: text for name, text in texts.items() if name.endswith(".v")}
+    images = {name: text for name, text in texts.items() if name not in verilog}
+    clock_hz = clock_hz or board.clock
+    if transport == "pcie":
+        if not CLOCK_RANGE[0] <= clock_hz <= CLOCK_RANGE[1]:
+            raise ConfigError(
+                f"the design clock must be {CLOCK_RANGE[0] / 1e6:g} to {CLOCK_RANGE[1] / 1e6:g} MHz, "
+                f"not {clock_hz / 1e6:g} MHz: the clock wizard makes no other"
+            )
+        made, baud = float(clock_hz), 0
+        files = pcie_files(board, info, mhz=made / 1e6, verilog=verilog, images=images)
+    else:
+        baud = baud or board.baud
+        shell = shell_top.emit_shell(board, info, clock_hz, baud)
+        made = shell.clock_hz
+        files = uart_files(
+            board,
+            top=shell_top.TOP,
+            mhz=made / 1e6,
+            verilog={**verilog, "shell.v": shell.verilog},
+            images=images,
+            constraints={"board.xdc": shell_constraints.vivado(board)},
+        )
+    return Plan(
+        name=f"{info.network.name}-{board.name}-{FLOW}-{transport}",
+        run="vivado -mode batch -source build.tcl",
+        files=files,
+        products=(BITSTREAM, *vivado_boards.flash(board).images),
+        manifest=describe(folder, board, FLOW, clock_hz=made, baud=baud),
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path} ({error.strerror}): generate it again") from None
+
+
+def uart_files(
+    board: Board, *, top: str, mhz: float, verilog: Texts, images: Texts, constraints: Texts
+) -> dict[str, bytes]:
+    """The files of a plan whose module ``top`` is plain Verilog with its pins in the constraints.
+
+    ``images`` are contents of memories. Raises ``ConfigError`` for a board whose flash is unknown.
+    """
+    return _plan(board, "uart", top, mhz, verilog, images, constraints, {})
+
+
+def pcie_files(
+    board: Board, info: DesignInfo, *, mhz: float, verilog: Texts, images: Texts
+) -> dict[str, bytes]:
+    """The files of a plan with the accelerator in a block design: PCI Express, DRAM, clocks, resets.
+
+    Raises ``ConfigError`` for a board without PCI Express, or a design with ports that have no place in it.
+    """
+    block = vivado_boards.block(board)
+    return _plan(
+        board,
+        "pcie",
+        vivado_block.WRAPPER,
+        mhz,
+        {
+            **verilog,
+            f"{vivado_block.WRAPPER}.v": vivado_block.wrapper(info),
+            f"{vivado_sync.MODULE}.v": vivado_sync.emit(),
+        },
+        images,
+        {"pcie.xdc": vivado_block.constraints(board)},
+        {
+            "board_part": board.board_part,
+            "series": "7" if board.family == "xc7" else "usp",
+            "dram": block.dram,
+            "dram_interfaces": block.dram_interfaces,
+            "dram_clock": block.dram_clock,
+            "xdma": [word for name, value in block.xdma.items() for word in (f"CONFIG.{name}", value)],
+            "memory_ports": vivado_block.memory_ports(info),
+        },
+    )
+
+
+def _plan(
+    board: Board,
+    transport: str,
+    top: str,
+    mhz: float,
+    verilog: Texts,
+    images: Texts,
+    constraints: Texts,
+    more: Mapping[str, str | Iterable[str]],
+) -> dict[str, bytes]:
+    flash = vivado_boards.flash(board)
+    scripts = [*_ALWAYS, f"synth_{transport}.tcl"]
+    if transport == "pcie":
+        scripts += ["block.tcl", f"dram_{more['dram']}.tcl"]
+    texts = {**verilog, **images, **constraints, **{name: script(name) for name in scripts}}
+    plan = {name: text.encode() for name, text in texts.items()}
+    settings: dict[str, str | Iterable[str]] = {
+        "board": board.name,
+        "part": board.part,
+        "transport": transport,
+        "top": top,
+        "mhz": f"{mhz:.3f}",
+        "verilog": verilog,
+        "images": images,
+        "constraints": constraints,
+        "flash_interface": flash.interface,
+        "flash_mbytes": str(flash.mbytes),
+        "flash_parts": [name for name in (board.flash, flash.alias) if name],
+        **more,
+    }
+    # Checkpoints are stamped with what they were made from: these files and settings.
+    text = _settings(settings)
+    stamp = _digest({**plan, "settings.tcl": text.encode()})
+    plan["settings.tcl"] = (text + _settings({"inputs": stamp})).encode()
+    return plan
+
+
+def script(name: str) -> str:
+    """The text of one of the Tcl files beside this module."""
+    return resources("bitstreams.flows").joinpath("tcl", name).read_text(encoding="utf-8")
+
+
+def _settings(values: Mapping[str, str | Iterable[str]]) -> str:
+    """Tcl that sets ``settings(name)`` to a word or a list of words."""
+    lines = []
+    for name, value in values.items():
+        words = [value] if isinstance(value, str) else list(value)
+        assert not any(set(word) & set('{}[]$\\"; ') for word in words), "a word that Tcl would take apart"
+        lines.append(f"set settings({name}) {{{' '.join(words)}}}\n")
+    return "".join(lines)
+
+
+def _digest(plan: Mapping[str, bytes]) -> str:
+    sha = hashlib.sha256()
+    for name in sorted(plan):
+        sha.update(f"{name}:{len(plan[name])}:".encode())
+        sha.update(plan[name])
+    return sha.hexdigest()
+
+
+def command(vivado: Path | str, *, allow_timing_fail: bool = False, threads: int = 8) -> list[str]:
+    """The command that runs a plan, in the folder it was unpacked to."""
+    options = ["--threads", str(threads), *(["--allow-timing-fail"] if allow_timing_fail else [])]
+    batch = [str(vivado), "-mode", "batch", "-nojournal", "-nolog", "-notrace"]
+    return [*batch, "-source", "build.tcl", "-tclargs", *options]

@@ -1,0 +1,209 @@
+"""The driver's link over a serial port (:mod:`bitstreams.links.exchange` carries it)."""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import select
+import time
+from types import TracebackType
+from typing import Any
+
+from bitstreams.links.exchange import CLOCK_HZ, Exchange, Transport
+from hw import protocol
+from hw.errors import LinkError, ToolNotFound
+from hw.protocol import Command
+
+_SEND_WAIT = protocol.SEND_PATIENCE // protocol.WAIT_UNIT
+_BUS_WAIT = protocol.BUS_PATIENCE // protocol.WAIT_UNIT
+
+
+class SerialLink:
+    """A :class:`hw.link.Link` to a board behind ``transport``; call :meth:`open` before anything else.
+
+    Parameters are those of :class:`~bitstreams.links.exchange.Exchange`. The coroutines block: one
+    client, one thread, ``asyncio.run(driver.run(...))``.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        baud: int,
+        *,
+        name: str = "the serial port",
+        clock_hz: float = CLOCK_HZ,
+        session: int | None = None,
+    ) -> None:
+        self._exchange = Exchange(transport, baud, name=name, clock_hz=clock_hz, session=session)
+        self._queue: list[bytes] = []
+
+    def open(self) -> None:
+        """Begin a session; one that another client has on the board ends.
+
+        Raises ``LinkError`` when nothing answers, or something that does not speak this protocol.
+        """
+        exchange = self._exchange
+        # A client that has died may have left the board waiting.
+        answer = exchange.request(Command.OPEN, b"", protocol.OPEN_RESPONSE.size, exchange.most_wait)
+        version, most = protocol.OPEN_RESPONSE.unpack(answer)
+        if (version, most) != (protocol.VERSION, protocol.MAX_DATA):
+            raise exchange.fail(
+                f"the board on {exchange.name} speaks version {version} of the serial protocol with {most} "
+                f"bytes per frame, this program version {protocol.VERSION} with {protocol.MAX_DATA}: build "
+                "its bitstream with this version"
+            )
+
+    def close(self) -> None:
+        """Give the port back. The board keeps the session until another one is opened."""
+        self._exchange.transport.close()
+
+    def __enter__(self) -> SerialLink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- hw.link.Link ----------------------------------------------------------------------------
+
+    async def read32(self, address: int) -> int:
+        """See :class:`hw.link.Link`."""
+        request = protocol.READ_REQUEST.pack(address)
+        answer = self._exchange.request(Command.READ, request, protocol.READ_RESPONSE.size, _BUS_WAIT)
+        return int(protocol.READ_RESPONSE.unpack(answer)[0])
+
+    async def write32(self, address: int, value: int) -> None:
+        """See :class:`hw.link.Link`."""
+        self._exchange.request(Command.WRITE, protocol.WRITE_REQUEST.pack(address, value), 0, _BUS_WAIT)
+
+    async def send(self, frame: bytes) -> None:
+        """See :class:`hw.link.Link`. What the accelerator does not take now, :meth:`receive` sends."""
+        if not frame or len(frame) % 4:
+            raise ValueError(f"a frame is whole beats of 4 bytes, not {len(frame)} bytes")
+        stuck = bool(self._queue)
+        self._queue.append(frame)
+        if not stuck:
+            self._pump()
+
+    async def receive(self, beats: int, timeout: int) -> bytes:
+        """See :class:`hw.link.Link`. The board counts the clocks, in units of ``protocol.WAIT_UNIT``."""
+        try:
+            return self._receive(beats, timeout)
+        finally:
+            # What has not been sent belongs to a run that has failed.
+            self._queue.clear()
+
+    # --- streams ---------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Send queued frames until all are taken, or not one beat is for as long as the board is patient."""
+        while self._queue:
+            frame = self._queue[0]
+            part = frame[: protocol.MAX_DATA]
+            flags = protocol.LAST if len(part) == len(frame) else 0
+            request, size = bytes([flags]) + part, protocol.SEND_RESPONSE.size
+            answer = self._exchange.request(Command.SEND, request, size, _SEND_WAIT)
+            taken = 4 * int(protocol.SEND_RESPONSE.unpack(answer)[0])
+            self._queue[0] = frame[taken:]
+            if taken == len(frame):
+                self._queue.pop(0)
+            if not taken:
+                return
+
+    def _receive(self, beats: int, timeout: int) -> bytes:
+        left = -(-timeout // protocol.WAIT_UNIT)
+        data, last = b"", False
+        while True:
+            self._pump()
+            most = min(protocol.MAX_BEATS, beats - len(data) // 4)
+            wait = min(left, self._exchange.most_wait)
+            request = protocol.RECEIVE_REQUEST.pack(most, wait)
+            answer = self._exchange.request(Command.RECEIVE, request, 1 + 4 * most, wait)
+            data, last = data + answer[1:], bool(answer[0] & protocol.LAST)
+            if last or len(data) == 4 * beats:
+                break
+            if len(answer) < 1 + 4 * most:
+                left -= wait
+                if left <= 0:
+                    images = " and has not taken all of the images" if self._queue else ""
+                    raise LinkError(
+                        f"the accelerator gave no complete result within {timeout} clocks{images}"
+                    )
+        if self._queue:
+            raise LinkError("the accelerator gave a result before it had taken all of the images: reset it")
+        if not last or len(data) != 4 * beats:
+            found = f"{len(data) // 4}" if last else f"more than {beats}"
+            raise LinkError(
+                f"a result of {found} beats came, not one of {beats}: is it this design that is on the board?"
+            )
+        return data
+
+
+class _Port:
+    """A :class:`~bitstreams.links.exchange.Transport` over an open ``serial.Serial`` without timeout."""
+
+    def __init__(self, port: Any, name: str) -> None:
+        self._port, self._name = port, name
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except OSError as error:
+            raise self._lost(error) from None
+
+    def read(self, timeout: float) -> bytes:
+        try:
+            select.select([self._port.fileno()], [], [], timeout)
+            return bytes(self._port.read(max(1, self._port.in_waiting)))
+        except OSError as error:
+            raise self._lost(error) from None
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def close(self) -> None:
+        self._port.close()
+
+    def _lost(self, error: OSError) -> LinkError:
+        return LinkError(f"the serial port {self._name} is gone ({error}): plug the board in again")
+
+
+def open_serial(path: str, baud: int, *, clock_hz: float = CLOCK_HZ) -> SerialLink:
+    """A link to the board on the serial port ``path`` at ``baud`` bit/s, its session open.
+
+    clock_hz: the lowest clock the board may have. Takes an exclusive lock on the port until ``close``.
+    Raises ``ToolNotFound`` without pyserial, ``LinkError`` when the port is missing, in use or not
+    accessible, or when no board answers on it.
+    """
+    if importlib.util.find_spec("serial") is None:
+        raise ToolNotFound("pyserial is not installed: run 'pip install pyserial'")
+    import serial
+
+    # A write waits for the adapter, which takes the longest frame at the rate of the wire.
+    patience = 1 + 2 * protocol.MAX_BODY * protocol.BITS_PER_BYTE / baud
+    try:
+        port = serial.Serial(path, baud, timeout=0, write_timeout=patience, exclusive=True)
+        port.reset_input_buffer()
+    except (OSError, ValueError) as error:
+        raise LinkError(_why(path, baud, error)) from None
+    link = SerialLink(_Port(port, path), baud, name=path, clock_hz=clock_hz)
+    try:
+        link.open()
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def _why(path: str, baud: int, error: Exception) -> str:
+    """What is the matter with a port that cannot be opened, and what to do."""
+    text = f"cannot open the serial port {path} at {baud} bit/s"
+    match getattr(error, "errno", None):
+        case errno.ENOENT:
+            return f"{text}: there is none of that name; plug the board in, or name another port"
+        case errno.EACCES:
+            return f"{text}: it is not yours to use; join the group that owns it (often 'dialout')"
+        case errno.EBUSY | errno.EAGAIN:
+            return f"{text}: another program is using it; end that first"
+    return f"{text}: {error}"

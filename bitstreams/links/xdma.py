@@ -1,0 +1,239 @@
+"""The driver's link over PCI Express: character devices of AMD's XDMA driver (dma_ip_drivers).
+
+``/dev/xdmaN_user`` maps the registers, ``_h2c_0`` takes frames (one ``write`` is one frame), ``_c2h_0`` gives
+them (one ``read`` ends with a frame). A transfer blocks in the kernel until the accelerator takes or gives
+data and cannot be called off there, so each direction has a thread, and waiting for it ends with the timeout.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import struct
+import time
+from concurrent.futures import Future, wait
+from types import TracebackType
+
+from bitstreams.links.worker import Worker
+from hw.errors import LinkError
+from hw.registers import ADDRESS_BITS
+
+CLOCK_HZ = 10e6
+"""The lowest clock that a board is expected to have; timeouts in clocks are converted with it."""
+
+SLACK = 0.5
+"""Seconds on top of that: a busy host."""
+
+MARKER = 0x1000
+"""Address of the word that empties the streams (:mod:`bitstreams.flows.vivado_sync`)."""
+
+SYNC_SECONDS = 2.0
+"""Time for that: the largest buffers are empty within milliseconds."""
+
+CHUNK = 1 << 16
+"""Bytes per read of leftovers."""
+
+_WORD = struct.Struct("<I")
+
+
+class XdmaLink:
+    """A :class:`hw.link.Link` over three open files: registers, frames to and from the board.
+
+    They belong to the link from here on. name: of the device, for messages. clock_hz: the lowest clock
+    the accelerator may have. Call :meth:`synchronise` before anything else; :func:`open_xdma` does.
+
+    The coroutines block: one client, ``asyncio.run(driver.run(...))``. Writes to registers are posted: that
+    the accelerator has refused one is not seen.
+    """
+
+    def __init__(self, user: int, h2c: int, c2h: int, *, name: str, clock_hz: float = CLOCK_HZ) -> None:
+        self._user, self._name, self._clock_hz = user, name, clock_hz
+        self._sender: Worker[bytes, int] = Worker(lambda f: _write_all(h2c, f), lambda: os.close(h2c))
+        self._receiver: Worker[int, bytes] = Worker(lambda n: os.read(c2h, n), lambda: os.close(c2h))
+        self._sent: list[Future[int]] = []
+        self._late: Future[bytes] | None = None
+        self._dirty = True
+
+    def close(self) -> None:
+        """Give the devices back. One whose transfer hangs stays in use until the kernel ends it."""
+        self._sender.stop()
+        self._receiver.stop()
+        os.close(self._user)
+
+    def __enter__(self) -> XdmaLink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- hw.link.Link ----------------------------------------------------------------------------
+
+    async def read32(self, address: int) -> int:
+        """See :class:`hw.link.Link`."""
+        return self._peek(_checked(address))
+
+    async def write32(self, address: int, value: int) -> None:
+        """See :class:`hw.link.Link`. Behind a transfer that failed the streams are emptied first."""
+        if self._dirty:
+            self.synchronise()
+        self._poke(_checked(address), value)
+
+    async def send(self, frame: bytes) -> None:
+        """See :class:`hw.link.Link`. An error shows in the next call of this or :meth:`receive`."""
+        if not frame or len(frame) % 4:
+            raise ValueError(f"a frame is whole beats of 4 bytes, not {len(frame)} bytes")
+        self._check_sent()
+        self._sent.append(self._sender.submit(frame))
+
+    async def receive(self, beats: int, timeout: int) -> bytes:
+        """See :class:`hw.link.Link`."""
+        self._dirty = True
+        # One beat more than is wanted shows a frame that is too long.
+        data = self._read(4 * (beats + 1), timeout / self._clock_hz + SLACK)
+        self._check_sent()
+        if data is None:
+            images = ", nor did it take all images" if self._sent else ""
+            raise LinkError(f"the accelerator gave no result within {timeout} clocks{images}")
+        if len(data) != 4 * beats:
+            count = f"more than {beats}" if len(data) > 4 * beats else f"{len(data) / 4:g}"
+            raise LinkError(
+                f"a result of {count} beats came, not one of {beats}: is this design.json the board's?"
+            )
+        self._dirty = bool(self._sent)
+        return data
+
+    # --- emptying the streams --------------------------------------------------------------------
+
+    def synchronise(self) -> None:
+        """Reset the accelerator and drop everything that is under way, in both directions.
+
+        Raises ``LinkError`` when the board does not take part.
+        """
+        word = secrets.randbelow((1 << 32) - 1) + 1
+        self._peek(0)  # whether a board answers at all
+        self._poke(MARKER, 0)
+        self._poke(MARKER, word)
+        self._sent.append(self._sender.submit(_WORD.pack(word)))
+        end = time.monotonic() + SYNC_SECONDS
+        while (data := self._read(CHUNK, end - time.monotonic())) is not None:
+            if data.endswith(_WORD.pack(word)):
+                break
+        else:
+            raise LinkError(
+                f"the streams of the board on {self._name} cannot be emptied: load its bitstream again"
+            )
+        wait(self._sent, max(0.0, end - time.monotonic()))
+        self._check_sent()
+        self._poke(MARKER, 0)
+        self._dirty = False
+
+    # --- transfers -------------------------------------------------------------------------------
+
+    def _read(self, size: int, seconds: float) -> bytes | None:
+        """What the next read of at most ``size`` bytes gives, None when it takes longer than ``seconds``.
+
+        A read that was given up is still under way: this is then that one.
+        """
+        future = self._late or self._receiver.submit(size)
+        self._late = None
+        done, _ = wait([future], max(0.0, seconds))
+        if not done:
+            self._late = future
+            return None
+        try:
+            data = future.result()
+        except OSError as error:
+            raise self._failed("receive a result", error) from None
+        if not data:
+            raise LinkError(f"the board on {self._name} is gone: rescan the PCI bus")
+        return data
+
+    def _check_sent(self) -> None:
+        """Forget what has been sent; raise the error of what has not."""
+        done = [future for future in self._sent if future.done()]
+        self._sent = [future for future in self._sent if not future.done()]
+        for future in done:
+            if (error := future.exception()) is not None:
+                self._dirty = True
+                assert isinstance(error, OSError), error
+                raise self._failed("send an image", error) from None
+
+    def _peek(self, address: int) -> int:
+        try:
+            data = os.pread(self._user, _WORD.size, address)
+        except OSError as error:
+            raise self._failed("read a register", error) from None
+        if len(data) != _WORD.size:
+            raise LinkError(f"{self._name}_user ends before 0x{address:03X}: load the PCI Express bitstream")
+        (value,) = _WORD.unpack(data)
+        # PCI Express has no error response that a host would see: ones come instead.
+        if value == 0xFFFFFFFF:
+            raise LinkError(
+                f"the board on {self._name} does not answer at 0x{address:03X} (all ones): after loading a "
+                "bitstream, rescan the PCI bus or restart the host"
+            )
+        return int(value)
+
+    def _poke(self, address: int, value: int) -> None:
+        try:
+            os.pwrite(self._user, _WORD.pack(value), address)
+        except OSError as error:
+            raise self._failed("write a register", error) from None
+
+    def _failed(self, what: str, error: OSError) -> LinkError:
+        return LinkError(f"cannot {what} through {self._name}: {_advice(error)}")
+
+
+def open_xdma(prefix: str = "/dev/xdma0", *, clock_hz: float = CLOCK_HZ) -> XdmaLink:
+    """A link to the board whose devices begin with ``prefix``, its streams empty.
+
+    Raises ``LinkError`` when a device is absent, in use, or not ours to open, or the board does not answer.
+    """
+    files: list[int] = []
+    # To this driver O_TRUNC means: a read ends with a frame. It lets one client open the device.
+    channels = {"user": os.O_RDWR, "h2c_0": os.O_WRONLY, "c2h_0": os.O_RDONLY | os.O_TRUNC}
+    for channel, flags in channels.items():
+        path = f"{prefix}_{channel}"
+        try:
+            files.append(os.open(path, flags | os.O_CLOEXEC))
+        except OSError as error:
+            for file in files:
+                os.close(file)
+            raise LinkError(f"cannot open {path}: {_advice(error)}") from None
+    user, h2c, c2h = files
+    link = XdmaLink(user, h2c, c2h, name=prefix, clock_hz=clock_hz)
+    try:
+        link.synchronise()
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def _checked(address: int) -> int:
+    if address % 4 or not 0 <= address < 1 << ADDRESS_BITS:
+        raise LinkError(f"there is no register at 0x{address:X}: registers are words below 4 KiB")
+    return address
+
+
+def _write_all(file: int, frame: bytes) -> int:
+    """One ``write``: what it leaves cannot be sent later, it would be a frame of its own."""
+    written = os.write(file, frame)
+    if written != len(frame):
+        raise OSError(errno.EIO, f"{written} of {len(frame)} bytes were taken")
+    return written
+
+
+_ADVICE = {
+    errno.ENOENT: "there is no such device; load the xdma driver, and rescan the PCI bus after programming",
+    errno.EACCES: "permission denied; add a udev rule for the xdma devices, or run as root",
+    errno.EBUSY: "another program is using the board; end it first",
+    errno.EIO: "the transfer failed; the driver's reason is in the kernel log (dmesg)",
+}
+
+
+def _advice(error: OSError) -> str:
+    return _ADVICE.get(error.errno or 0, error.strerror or str(error))

@@ -1,0 +1,177 @@
+"""Start and stop a virtual board."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hw.errors import ConfigError, ToolFailed
+from hw.protocol import MAX_WAIT, MIN_CLOCKS_PER_BIT, WAIT_UNIT
+from sim.virtual.build import VirtualBuild, build_board
+
+START_SECONDS = 60
+"""How long the program may take to open its terminal, on a busy machine."""
+
+STOP_SECONDS = 10
+"""How long it may take to end when asked to."""
+
+CLOCK_HZ = 20_000
+"""Lowest rate of the simulated clock to expect: a fifteenth of LeNet's on an idle desktop computer."""
+
+PATIENCE = (MAX_WAIT + 1) * WAIT_UNIT
+"""Clocks for which the board may owe an answer: the longest that a request can make it wait."""
+
+
+class VirtualBoard:
+    """A running virtual board; a context manager that starts and stops it.
+
+    ``path`` is the serial port to open, or ``link``, a symbolic link to it that lasts as long as the board.
+    The board ends when this process ends, however that happens. After the ``with`` block,
+    ``statistics`` holds the program's own account: clocks, seconds, bytes.
+    """
+
+    def __init__(self, build: VirtualBuild, *, link: Path | str | None = None) -> None:
+        self.build = build
+        self.link = Path(link) if link else None
+        self.path = ""
+        self.statistics: dict[str, Any] = {}
+
+    @property
+    def clocks_per_bit(self) -> int:
+        """Clocks of a bit on the line."""
+        return self.build.clocks_per_bit
+
+    @property
+    def baud(self) -> int:
+        """Bits per second at CLOCK_HZ: for a client's timeouts, the terminal itself has no bit rate."""
+        return CLOCK_HZ // self.clocks_per_bit
+
+    def __enter__(self) -> VirtualBoard:
+        """Start it. Raises ``ConfigError`` for a link that cannot be made, ``ToolFailed`` when it dies."""
+        if self.link:
+            _check_link(self.link)
+        # Several boards of one build may run at once: each has files of its own, gone after a clean end.
+        self._run = Path(tempfile.mkdtemp(prefix="run-", dir=self.build.executable.parent))
+        self.log = self._run / "board.log"
+        stats = self._run / "statistics.json"
+        command = [str(self.build.executable), "--clocks-per-bit", str(self.clocks_per_bit)]
+        command += ["--patience", str(PATIENCE), "--stats", str(stats), "--parent", str(os.getpid())]
+        if self.link:
+            command += ["--link", str(self.link.absolute())]
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.build.design_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for us: we end it in order
+            )
+        try:
+            self.path = self._first_line()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it. Raises ``ToolFailed`` when it had died before."""
+        died = self._process.poll()
+        code = self._end()
+        if died is not None or code:
+            raise self._failure(code)
+        stats = self._run / "statistics.json"
+        self.statistics = json.loads(stats.read_text())
+        for file in (stats, self.log):
+            file.unlink()
+        self._run.rmdir()
+
+    def check(self) -> None:
+        """Raise ``ToolFailed`` naming the log if the board does not run any more."""
+        code = self._process.poll()
+        if code is not None:
+            raise self._failure(code)
+
+    def wait(self) -> None:
+        """Wait until the board ends by itself, which is a ``ToolFailed``."""
+        self._process.wait()
+        self.check()
+
+    def _first_line(self) -> str:
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        if not ready:
+            raise ToolFailed(
+                f"the virtual board did not start within {START_SECONDS} seconds: see {self.log}"
+            )
+        line = self._process.stdout.readline().decode().strip()
+        if not line:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)
+            raise self._failure(self._end())
+        return line
+
+    def _end(self) -> int:
+        """End the process and return its code."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return self._process.returncode
+
+    def _failure(self, code: int) -> ToolFailed:
+        return ToolFailed(f"the virtual board ended with code {code}: see {self.log}")
+
+
+def run_board(
+    design_dir: Path | str,
+    link: Path | str | None = None,
+    *,
+    clocks_per_bit: int = MIN_CLOCKS_PER_BIT,
+    ready: Callable[[VirtualBoard], None] | None = None,
+) -> dict[str, Any]:
+    """Build the board of a design and run it until Ctrl-C; returns its statistics.
+
+    ``ready`` is called when clients can open ``board.path``. Raises what :func:`build_board` and
+    :class:`VirtualBoard` raise.
+    """
+    with VirtualBoard(build_board(design_dir, clocks_per_bit), link=link) as board:
+        try:
+            if ready:
+                ready(board)
+            board.wait()
+        except KeyboardInterrupt:
+            pass
+    return board.statistics
+
+
+def _check_link(link: Path) -> None:
+    try:
+        found = link.lstat()
+    except FileNotFoundError:
+        if not link.parent.is_dir():
+            raise ConfigError(f"the link {link} cannot be made: there is no folder {link.parent}") from None
+        return
+    except OSError as error:
+        raise ConfigError(f"the link {link} cannot be made: {error.strerror}") from None
+    if not stat.S_ISLNK(found.st_mode):
+        raise ConfigError(f"the link {link} cannot be made, a file is there: choose another name")
+    if link.exists():
+        raise ConfigError(
+            f"the link {link} leads to {link.readlink()} already: stop the board it belongs to, or remove it"
+        )

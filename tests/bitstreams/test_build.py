@@ -1,0 +1,384 @@
+"""Plans for every choice, and their run with stand-ins for the tools."""
+
+import json
+import os
+import re
+import stat
+import sys
+import tarfile
+import textwrap
+import time
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from bitstreams import build, manifest, run
+from bitstreams.boards import BOARDS
+from bitstreams.manifest import Manifest
+from hw.config import AcceleratorConfig
+from hw.design import DesignInfo
+from hw.errors import ArtifactError, ConfigError, DoesNotFit, TimingNotMet, ToolFailed, ToolNotFound
+from hw.network import tiny
+from tests.bitstreams import vivado_run, vivado_texts
+from tests.bitstreams.vivado_design import design as described
+
+ESTIMATES = {"dsp_total": 24, "lut": 22832, "ff": 17083, "bram36": 8.5, "cycles": 1847}
+
+
+def save(folder, **estimates):
+    """A design folder with the ports of a generated one."""
+    folder.mkdir()
+    (folder / "spec2.v").write_text(
+        'module spec2(input clk);\n  initial $readmemb("a.mem", rom);\nendmodule\n'
+    )
+    (folder / "a.mem").write_text("0101\n")
+    info = described()
+    DesignInfo(
+        "spec2",
+        tiny(),
+        AcceleratorConfig(),
+        info.digest,
+        ports=info.ports,
+        files=("spec2.v", "a.mem"),
+        estimates={**ESTIMATES, **estimates},
+    ).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def design(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("designs") / "design")
+
+
+@pytest.fixture(scope="module")
+def plan(design):
+    return build.plan(design, "arty_a7_100")
+
+
+# --- plans ----------------------------------------------------------------------------------------------
+
+CHOICES = [
+    *((board, "vivado", "uart") for board in BOARDS),
+    *((board, "vivado", "pcie") for board in ("vc709", "vcu118")),
+    *((board, "openxc7", "uart") for board in ("arty_a7_100", "vc707", "kc705")),
+]
+
+
+@pytest.mark.parametrize(("board", "toolchain", "transport"), CHOICES)
+def test_plans_need_no_tool(design, board, toolchain, transport, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    plan = build.plan(design, board, toolchain=toolchain, transport=transport)
+    with tarfile.open(fileobj=BytesIO(plan.archive())) as tar:
+        names = {name.removeprefix(f"{plan.name}/") for name in tar.getnames()}
+    assert {"spec2.v", "a.mem", manifest.FILE_NAME} < names
+    assert all(re.fullmatch(r"[\w.]+", name) for name in names)
+    assert board in plan.name and plan.manifest.flow == toolchain
+    assert plan.products[0].endswith(".bit")
+    here = str(build.__file__).rsplit("/bitstreams/", 1)[0].encode()
+    assert not any(here in content for content in plan.contents.values()), "a path of this machine"
+
+
+@pytest.mark.parametrize("transport", ["uart", "pcie"])
+def test_the_archive_runs_under_the_recorder(design, tmp_path, transport):
+    plan = build.plan(design, "vc709", transport=transport)
+    with tarfile.open(fileobj=BytesIO(plan.archive())) as tar:
+        tar.extractall(tmp_path, filter="data")
+    result = vivado_run.run(tmp_path / plan.name, "build.tcl")
+    assert result.code == 0, result.output + result.errors
+    for product in plan.products:
+        assert (tmp_path / plan.name / product).exists()
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_every_port_of_the_serial_top_has_a_pin(design, tmp_path, board):
+    plan = build.plan(design, board)
+    result = vivado_run.run(plan.extract(tmp_path / "plan"), "build.tcl", board=board)
+    shell = plan.files["shell.v"].decode()
+    ports = set(re.search(r"^module top\((.*?)\);", shell, re.M | re.S)[1].replace("\n", "").split(", "))
+    placed, standards = set(), set()
+    for call in result.of("set_property"):
+        if call[0] == "PACKAGE_PIN":
+            placed.add(call[2])
+        elif call[0] == "IOSTANDARD":
+            standards.add(call[2])
+    assert ports == placed == standards
+    assert {port for port in ports if port.startswith("clock")} & {
+        call[-1] for call in result.of("create_clock")
+    }
+
+
+def test_the_clock_of_the_plan_is_in_its_settings_and_manifest(design):
+    plan = build.plan(design, "vc709", transport="pcie", mhz=125)
+    assert b"settings(mhz) {125.000}" in plan.files["settings.tcl"]
+    assert (plan.manifest.clock_hz, plan.manifest.baud) == (125e6, 0)
+    plan = build.plan(design, "vc709", mhz=100, baud=115_200)
+    assert (plan.manifest.clock_hz, plan.manifest.baud) == (100e6, 115_200)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"board": "vc999"}, ConfigError, "there is no board 'vc999'"),
+        ({"toolchain": "ise"}, ConfigError, "there is no toolchain 'ise': known are vivado, openxc7"),
+        ({"board": "vc707", "transport": "pcie"}, ConfigError, "the vc707 has no transport 'pcie'"),
+        (
+            {"transport": "pcie", "toolchain": "openxc7"},
+            ConfigError,
+            "open tools cannot build transport 'pcie'",
+        ),
+        ({"toolchain": "openxc7"}, ConfigError, "no database"),
+        ({"mhz": 0}, ConfigError, "must be positive, not 0 MHz"),
+        ({"mhz": 900, "transport": "pcie"}, ConfigError, "must be 10 to 600 MHz, not 900 MHz"),
+        ({"baud": -1}, ConfigError, "bit rate must be positive"),
+    ],
+)
+def test_refuses_what_cannot_be_built(design, options, error, message):
+    with pytest.raises(error, match=message):
+        build.plan(design, **{"board": "vc709", **options})
+
+
+def test_the_budget_comes_first(tmp_path):
+    folder = save(tmp_path / "large", dsp_total=5000)
+    with pytest.raises(DoesNotFit, match="5,000 DSP slices of 3,600"):
+        build.plan(folder, "vc709", toolchain="no such toolchain")
+
+
+def test_a_design_that_lacks_a_file(tmp_path):
+    folder = save(tmp_path / "design")
+    (folder / "a.mem").unlink()
+    with pytest.raises(ArtifactError, match=r"a\.mem.*generate it again"):
+        build.plan(folder, "vc709")
+
+
+# --- runs -----------------------------------------------------------------------------------------------
+
+PROGRAM = """\
+#!{python}
+import json, os, pathlib, signal, sys, time
+if sys.argv[1:] == ["-version"]:
+    print("Vivado v2023.2 (64-bit)")
+    sys.exit()
+here = pathlib.Path(__file__).parent
+(here / "arguments").write_text(json.dumps([os.getcwd(), *sys.argv[1:]]))
+for name, text in json.loads((here / "reports").read_text()).items():
+    pathlib.Path("reports").mkdir(exist_ok=True)
+    pathlib.Path("reports", name).write_text(text)
+{body}
+"""
+STAGES = """\
+print("SPEC2 TOOL Vivado 2023.2"); print("SPEC2 STAGE synth"); print("WARNING: [Synth 8-1] x")
+print("SPEC2 DONE synth 12"); print("SPEC2 STAGE bitstream")
+"""
+PRODUCTS = 'pathlib.Path("spec2.bit").write_bytes(b"bits"); pathlib.Path("spec2.mcs").write_text(":00")\n'
+
+
+@pytest.fixture
+def vivado(tmp_path, monkeypatch):
+    """Installs a program ``vivado`` that does ``body`` and leaves ``reports``; returns its folder."""
+
+    def install(body=STAGES + PRODUCTS, reports=None):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / "vivado"
+        program.write_text(PROGRAM.format(python=sys.executable, body=textwrap.dedent(body)))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        (folder / "reports").write_text(json.dumps(vivado_texts.reports() if reports is None else reports))
+        monkeypatch.setenv("PATH", str(folder))
+        return folder
+
+    return install
+
+
+def test_a_build_leaves_products_and_figures(plan, vivado, tmp_path):
+    folder, stages = vivado(reports=vivado_texts.reports(period=10.0, wns=2.0)), []
+    figures = build.build(plan, tmp_path / "out", progress=stages.append)
+    out = tmp_path / "out"
+    assert stages == ["synth", "bitstream"]
+    assert (out / "spec2.bit").read_bytes() == b"bits" and (out / "spec2.mcs").exists()
+    assert json.loads((out / "build.json").read_text()) == figures
+    assert figures["toolchain"] == "vivado" and figures["transport"] == "uart"
+    assert figures["tools"] == {"vivado": "2023.2"}
+    assert figures["timing_met"] and figures["slack_ns"] == 0.045 and figures["clock_mhz"] == 100
+    assert figures["fmax_mhz"] == 125
+    assert figures["used"] == {"lut": 21345, "ff": 17083, "bram36": 12.5, "dsp": 96}
+    assert figures["use_percent"]["dsp"] == 40
+    assert figures["warnings"] == 1
+    assert figures["details"]["stage_seconds"] == {"synth": 12}
+    assert figures["details"]["timing"]["wns"] == 2.0
+    assert figures["details"]["hierarchy"]["serial"]["DSP Blocks"] == 96
+    assert figures["artifact"] == plan.manifest.artifact and figures["plan"] == plan.digest
+    made = Manifest.load(out)
+    assert made.tools["vivado"] == "2023.2" and made.files["spec2.v"]
+    place, *arguments = json.loads((folder / "arguments").read_text())
+    assert place == str(out / plan.name)
+    assert arguments[arguments.index("-source") + 1] == "build.tcl"
+    assert "--allow-timing-fail" not in arguments
+
+
+MISSED = STAGES + 'print("SPEC2 FAIL timing is missed, setup slack is -0.25 ns: lower"); sys.exit(1)\n'
+
+
+def test_missed_timing_leaves_figures_and_no_bitstream(plan, vivado, tmp_path):
+    out = tmp_path / "out"
+    vivado()
+    build.build(plan, out)
+    vivado(MISSED, vivado_texts.reports(period=10.0, wns=-0.25))
+    message = r"missed at 100 MHz, the worst slack is -0\.25 ns; the design reaches 97\.56 MHz: lower --mhz"
+    with pytest.raises(TimingNotMet, match=message):
+        build.build(plan, out)
+    figures = json.loads((out / "build.json").read_text())
+    assert not figures["timing_met"] and figures["products"] == {}
+    assert not (out / "spec2.bit").exists(), "the bitstream of an earlier build"
+
+
+def test_missed_timing_can_be_allowed(plan, vivado, tmp_path):
+    folder = vivado(STAGES + PRODUCTS, vivado_texts.reports(period=10.0, wns=-0.25))
+    figures = build.build(plan, tmp_path / "out", allow_timing_fail=True)
+    assert not figures["timing_met"] and figures["products"].keys() == {"spec2.bit", "spec2.mcs"}
+    assert "--allow-timing-fail" in json.loads((folder / "arguments").read_text())
+
+
+def test_reports_decide_whatever_the_exit_code(plan, vivado, tmp_path):
+    vivado(STAGES + PRODUCTS, vivado_texts.reports(wns=-0.25))
+    with pytest.raises(TimingNotMet):
+        build.build(plan, tmp_path / "out")
+    vivado(STAGES + PRODUCTS, {**vivado_texts.reports(), "route_status.rpt": vivado_texts.route_status(2)})
+    with pytest.raises(ToolFailed, match="2 nets unrouted"):
+        build.build(plan, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('print("SPEC2 FAIL 3 nets are not routed"); sys.exit(1)', "Vivado failed: 3 nets are not routed"),
+        (
+            'print("ERROR: [Synth 8-439] module x not found."); sys.exit(1)',
+            "failed: module x not found; its log",
+        ),
+        ("sys.exit(3)", "it ended with code 3"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", r"was ended by SIGKILL \(out of memory\?\)"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV"),
+        ("import shutil; shutil.rmtree('reports')", "Vivado left no report"),
+        ("pathlib.Path('reports/timing.rpt').write_text('')", "that can be read"),
+        ("pass", r"ended without an error, but left no spec2\.bit"),
+        ("import shutil; shutil.rmtree('reports')\n" + MISSED, "Vivado left no report"),
+    ],
+)
+def test_a_tool_that_fails_is_explained(plan, vivado, tmp_path, body, message):
+    vivado(body)
+    with pytest.raises(ToolFailed, match=message) as caught:
+        build.build(plan, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out" / "build.json").exists()
+
+
+def test_reports_of_an_earlier_run_are_not_read(plan, vivado, tmp_path):
+    vivado()
+    build.build(plan, tmp_path / "out")
+    vivado(STAGES + PRODUCTS, {})
+    with pytest.raises(ToolFailed, match="Vivado left no report"):
+        build.build(plan, tmp_path / "out")
+
+
+def test_a_tool_that_hangs_ends_with_all_it_has_started(plan, vivado, tmp_path):
+    vivado(
+        """
+        import subprocess
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        (here / "child").write_text(str(child.pid))
+        time.sleep(60)
+        """
+    )
+    start = time.monotonic()
+    with pytest.raises(ToolFailed, match=r"vivado took longer than 2 seconds; its log is"):
+        build.build(plan, tmp_path / "out", timeout=2)
+    assert time.monotonic() - start < 30
+    child = int((tmp_path / "bin" / "child").read_text())
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+def test_without_vivado(plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ToolNotFound, match=r"vivado is not installed, or not on PATH: .*settings64\.sh"):
+        build.build(plan, tmp_path / "out")
+
+
+def test_a_program_that_does_not_start(tmp_path):
+    with pytest.raises(ToolNotFound, match="does not start"):
+        run.execute([str(tmp_path / "absent")], tmp_path, tmp_path / "log")
+
+
+def test_an_interruption_ends_the_tool(tmp_path):
+    def interrupt(line):
+        raise KeyboardInterrupt
+
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with pytest.raises(KeyboardInterrupt):
+        run.execute([sys.executable, "-c", code], tmp_path, tmp_path / "log", listen=interrupt)
+    pid = int((tmp_path / "log").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_output_is_heard_line_by_line_and_kept(tmp_path):
+    heard = []
+    code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(5)"
+    assert run.execute([sys.executable, "-uc", code], tmp_path, tmp_path / "log", listen=heard.append) == 5
+    assert heard == ["one", "two"] and (tmp_path / "log").read_text() == "one\ntwo\n"
+
+
+# --- the open tools -------------------------------------------------------------------------------------
+
+NEXTPNR_LOG = """\
+Info: Device utilisation:
+Info: 	        SLICE_LUTX:    21000/126800    16%
+Info: 	 DSP48E1_DSP48E1:       96/   240    40%
+Info: Max frequency for clock 'clk': {mhz:.2f} MHz ({verdict} at 50.00 MHz)
+"""
+
+
+@pytest.fixture
+def openxc7(tmp_path, monkeypatch, design):
+    """Installs stand-ins of the open tools; returns a plan whose script is ``body`` and a log at ``mhz``."""
+
+    def install(mhz=60.0, code=0, body=""):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        for name in ("yosys", "nextpnr-xilinx", "fasm2frames", "xc7frames2bit"):
+            (folder / name).write_text("#!/bin/sh\necho v1.2\n")
+            (folder / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.defpath}")
+        plan = build.plan(design, "arty_a7_100", toolchain="openxc7")
+        log = NEXTPNR_LOG.format(mhz=mhz, verdict="PASS" if mhz >= 50 else "FAIL")
+        script = f"#!/bin/sh\necho '== synthesis (yosys.log)'\n{body}\ncat > nextpnr.log <<'END'\n{log}END\n"
+        script += "".join(f"touch {name}\n" for name in plan.products if name != "nextpnr.log")
+        files = {**plan.files, "build.sh": f"{script}exit {code}\n".encode()}
+        return type(plan)(plan.name, plan.run, files, plan.products, plan.manifest)
+
+    return install
+
+
+def test_the_open_tools_build(openxc7, tmp_path):
+    stages = []
+    figures = build.build(openxc7(), tmp_path / "out", progress=stages.append)
+    assert stages == ["synthesis"]
+    assert figures["fmax_mhz"] == 60 and figures["timing_met"] and figures["used"]["dsp"] == 96
+    assert figures["tools"]["nextpnr-xilinx"] == "1.2"
+    assert (tmp_path / "out" / "top.bit").exists()
+
+
+def test_the_open_tools_miss_timing(openxc7, tmp_path):
+    with pytest.raises(TimingNotMet, match=r"missed at 50 MHz.*reaches 40 MHz"):
+        build.build(openxc7(mhz=40, code=1), tmp_path / "out")
+    assert not (tmp_path / "out" / "top.bit").exists()
+    figures = build.build(openxc7(mhz=40), tmp_path / "out", allow_timing_fail=True)
+    assert not figures["timing_met"]
+
+
+def test_the_open_tools_fail(openxc7, tmp_path):
+    with pytest.raises(ToolFailed, match="the open tools failed: no chip database of it"):
+        build.build(openxc7(body="echo 'build.sh: no chip database of it' >&2; exit 2"), tmp_path / "out")
+    with pytest.raises(ToolFailed, match="the script ended with code 7"):
+        build.build(openxc7(code=7), tmp_path / "out")

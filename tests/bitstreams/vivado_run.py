@@ -1,0 +1,80 @@
+"""Runs a plan's Tcl under a plain interpreter, every command of Vivado recorded (``tcl/recorder.tcl``)."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+RECORDER = Path(__file__).parent / "tcl" / "recorder.tcl"
+
+INTERFACES = {
+    "vc709": "pci_express_x8 pcie_refclk pcie_perstn ddr3_sdram_socket_j1 sys_diff_clock reset",
+    "vcu118": "pci_express_x8 pcie_refclk pcie_perstn ddr4_sdram_c1_062 default_250mhz_clk1 reset",
+}
+BOARD_PARTS = (
+    "xilinx.com:vc707:part0:1.4 xilinx.com:vc709:part0:1.8 xilinx.com:vc709:part0:1.10 "
+    "xilinx.com:vcu118:part0:2.4"
+)
+
+# A Tcl interpreter without Tk, in a process of its own because scripts end it.
+TKINTER = """
+import sys, tkinter
+tcl = tkinter.Tcl()
+tcl.setvar("argv", tcl.call("list", *sys.argv[2:]))
+tcl.eval(f"source {{{sys.argv[1]}}}")
+"""
+
+
+def interpreter() -> list[str]:
+    """The command of a Tcl interpreter; skips the test when there is none."""
+    if tclsh := shutil.which("tclsh"):
+        return [tclsh]
+    pytest.importorskip("tkinter", reason="neither tclsh nor Python's tkinter is installed")
+    return [sys.executable, "-c", TKINTER]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a script did: its exit code, its output, and the commands it gave to Vivado."""
+
+    code: int
+    output: str
+    errors: str
+    calls: list[tuple[str, ...]]
+
+    def names(self, *wanted: str) -> list[str]:
+        """The names of the commands in order, only those of ``wanted``."""
+        return [call[0] for call in self.calls if call[0] in wanted]
+
+    def of(self, name: str) -> list[tuple[str, ...]]:
+        """Arguments of every call of ``name``."""
+        return [call[1:] for call in self.calls if call[0] == name]
+
+
+def unpack(plan: dict[str, bytes], folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in plan.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def run(folder: Path, script: str, *arguments: str, board: str = "vc709", **fakes: object) -> Run:
+    """Run a script of the plan in ``folder``; ``fakes`` say what Vivado answers."""
+    answers = {"interfaces": INTERFACES.get(board, ""), "board_parts": BOARD_PARTS, **fakes}
+    lines = [f"set fake({name}) {{{value}}}" for name, value in answers.items()]
+    fake, record = folder / "fakes", folder / "record"
+    fake.write_text("\n".join(lines) + "\n")
+    done = subprocess.run(
+        [*interpreter(), str(RECORDER), str(fake), str(record), str(folder / script), *arguments],
+        capture_output=True,
+        text=True,
+        env={"PATH": ""},
+        cwd=folder.parent,
+        timeout=60,
+    )
+    assert done.returncode != 99, done.stderr
+    records = record.read_text().split("\x1e")[:-1]
+    return Run(done.returncode, done.stdout, done.stderr, [tuple(text.split("\x1f")) for text in records])
