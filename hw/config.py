@@ -19,6 +19,15 @@ CLOCKS_PER_TILE = 8
 """A tile passes the forward or inverse transform in 8 clocks (one pixel row, 4 words each)."""
 
 
+def drain_rows(rows: int) -> int:
+    """Rows of an array of ``rows`` that its drain reads out per clock and lane: 4, or 8 in a wide one.
+
+    A word is read out in rows / drain clocks and takes that long at least, which in wide arrays would bind
+    words with few steps.
+    """
+    return 8 if rows >= WIDE_DRAIN_ROWS else 4
+
+
 @dataclass(frozen=True)
 class AcceleratorConfig:
     """What a user chooses. Raises ``ConfigError`` when out of range.
@@ -66,12 +75,8 @@ class AcceleratorConfig:
 
     @property
     def drain(self) -> int:
-        """Rows the drain reads out per clock and lane: a word is read out in rows / drain clocks.
-
-        A word takes that long at least. In wide arrays that would bind words with few steps, so
-        these drain twice as fast.
-        """
-        return 8 if self.rows >= WIDE_DRAIN_ROWS else 4
+        """Rows the drain reads out per clock and lane (:func:`drain_rows`)."""
+        return drain_rows(self.rows)
 
     @property
     def macs(self) -> int:

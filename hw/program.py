@@ -7,7 +7,6 @@ the :class:`Program` it returns; the cost model reads the same object.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -20,16 +19,13 @@ from hw.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.errors import ConfigError
 from hw.formats import SPECTRUM
 from hw.network import Conv, Layer, Network, Shape
-from hw.schedule import Steps, per_bank, shared
 from hw.step_format import StepFormat
+from hw.step_table import StepTable, step_table
 from hw.weight_stream import StreamPlan, plan_stream
-from hw.words import TILE, WORDS
+from hw.words import TILE
 
 REGULAR = ("uniform", "adaptive")
 """Kinds of sparsity whose steps are full with one address for all banks."""
-
-PER_BANK_GAIN = 0.95
-"""A layer takes an address per bank only where that leaves at most this share of the steps."""
 
 
 @dataclass(frozen=True)
@@ -80,32 +76,6 @@ class MapPlan:
     def lines(self) -> int:
         """Lines of one image's map; the next image follows directly."""
         return self.shape[0] * self.channel_lines
-
-
-@dataclass(frozen=True)
-class StepTable:
-    """The steps of one layer, block after block, for one tile group.
-
-    word (T,): spectrum word read. groups (T, 8): channel group per bank. select (T, N): bank per
-    row. weight (T, N, 2): weight word per row, zero where the row idles. end_of_word, end_of_pass
-    (T,): last step of a word's sum, of a block. per_bank: whether the groups differ between banks.
-    """
-
-    word: NDArray[np.int64]
-    groups: NDArray[np.int64]
-    select: NDArray[np.int64]
-    weight: NDArray[np.int64]
-    end_of_word: NDArray[np.bool_]
-    end_of_pass: NDArray[np.bool_]
-    per_bank: bool
-
-    def __len__(self) -> int:
-        return len(self.word)
-
-    @property
-    def occupancy(self) -> float:
-        """Share of multiplier slots (steps × rows) that hold a non-zero weight."""
-        return float(np.any(self.weight != 0, axis=-1).mean())
 
 
 @dataclass(frozen=True)
@@ -410,75 +380,3 @@ def _accumulator_bits(artifact: Artifact) -> int:
         most = per_word.max() if isinstance(layer, Conv) else per_word.sum(axis=1).max()
         products = max(products, int(most))
     return (SPECTRUM.bits + 1) + (artifact.weight_bits + 1) + int(np.ceil(np.log2(products)))
-
-
-# --- steps --------------------------------------------------------------------------------------------
-
-
-def step_table(weights: LayerWeights, rows: int, *, dot: bool, regular: bool = False) -> StepTable:
-    """The steps of one layer: per-bank addresses only where they pay (``PER_BANK_GAIN``).
-
-    ``regular``: the masks are n:m, whose weights that were rounded to zero are no reason to pack them.
-    """
-    starts = range(0, len(weights.weight), rows)
-    in_turn = [_block_steps(weights, n, rows, dot, shared) for n in starts]
-    enough = PER_BANK_GAIN * sum(len(table) for table in in_turn)
-    if not regular and _fewest_steps(weights, rows, dot) <= enough:
-        packed = [_block_steps(weights, n, rows, dot, per_bank) for n in starts]
-        if sum(len(table) for table in packed) <= enough:
-            return _concatenate(packed, True)
-    return _concatenate(in_turn, False)
-
-
-def _fewest_steps(weights: LayerWeights, rows: int, dot: bool) -> int:
-    """Steps no addressing can go below: the busiest row of every word of every block."""
-    per_word = weights.mask.sum(axis=1)  # (out, 32)
-    bounds = np.array([per_word[n : n + rows].max(axis=0) for n in range(0, len(per_word), rows)])
-    if not dot:
-        bounds[:, 0] = np.maximum(bounds[:, 0], 1)
-    return int(bounds.sum())
-
-
-def _block_steps(
-    weights: LayerWeights, start: int, rows: int, dot: bool, pack: Callable[[NDArray[np.bool_]], Steps]
-) -> StepTable:
-    weight = np.zeros((rows, *weights.weight.shape[1:]), np.int64)
-    part = weights.weight[start : start + rows]
-    weight[: len(part)] = part
-    mask = np.any(weight != 0, axis=-1)  # (N, channels, 32)
-    words = [(b, pack(mask[:, :, b])) for b in range(WORDS)]
-    # A word without products is not delivered and reads as zero; word 0 brings the bias in any case.
-    words = [(b, steps) for b, steps in words if len(steps) or (b == 0 and not dot)]
-    words = words or [(0, Steps(np.zeros((0, BANKS), np.int64), np.zeros((0, rows), np.int64)))]
-    tables = [_word_steps(weight[:, :, b], b, steps, close=not dot) for b, steps in words]
-    table = _concatenate(tables, False)
-    table.end_of_word[-1] = table.end_of_pass[-1] = True
-    return table
-
-
-def _word_steps(weight: NDArray[np.int64], word: int, steps: Steps, *, close: bool) -> StepTable:
-    """Steps of one word; without products it is one step, which delivers a zero."""
-    rows = len(weight)
-    if not len(steps):
-        steps = Steps(np.zeros((1, BANKS), np.int64), np.full((1, rows), -1, np.int64))
-    idle = steps.channel < 0
-    channel = np.where(idle, 0, steps.channel)
-    picked = weight[np.arange(rows), channel]  # (T, N, 2)
-    picked[idle] = 0
-    end = np.zeros(len(steps), dtype=bool)
-    end[-1] = close
-    return StepTable(
-        word=np.full(len(steps), word, np.int64),
-        groups=steps.groups,
-        select=channel % BANKS,
-        weight=picked,
-        end_of_word=end,
-        end_of_pass=np.zeros(len(steps), dtype=bool),
-        per_bank=False,
-    )
-
-
-def _concatenate(tables: list[StepTable], per_bank: bool) -> StepTable:
-    names = ("word", "groups", "select", "weight", "end_of_word", "end_of_pass")
-    arrays = {name: np.concatenate([getattr(t, name) for t in tables]) for name in names}
-    return StepTable(**arrays, per_bank=per_bank)

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.config import BANKS
-
-if TYPE_CHECKING:
-    from hw.program import StepTable
+from hw.step_table import StepTable
 
 WORD_BITS = 5
 """Names one of the 32 spectrum words."""

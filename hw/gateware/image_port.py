@@ -16,8 +16,8 @@ from hw.program import Program
 class ImagePort(wiring.Component):
     """Members: ``start`` (a pulse) takes ``images`` images for layer ``layer`` from ``stream``: channel by
     channel, row by row, each row padded to whole beats. ``busy`` until the last beat; ``framing_error``
-    pulses when ``tlast`` is not on the last beat of an image. Drives the feature memory's write port, one clock
-    behind the beat. Takes a beat every clock.
+    pulses when ``tlast`` is not on the last beat of an image. Drives the feature memory's write
+    port, one clock behind the beat. Takes a beat every clock.
     """
 
     def __init__(self, program: Program):

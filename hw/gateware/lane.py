@@ -46,9 +46,9 @@ class Lane(wiring.Component):
     Fetch side: ``window`` (:class:`hw.gateware.window.Window`); a window's ``latency`` before it, aligned
     with the feature memory's output, ``start``, ``row``, ``channel``, ``half``. Array side: ``x_half``,
     ``x_groups``, ``x_word`` (the read request), ``selects``, ``factors``, ``first`` (as
-    :class:`MacLane` wants them behind the X buffer). Drain side: ``load``, ``bias``, ``shift``, ``add_bias``, and the Y write ``y_en``,
-    ``y_half``, ``y_group``, ``y_word`` aligned with the drain's output; ``delivered``, the words written
-    so far, per half. Output side: ``token`` with
+    :class:`MacLane` wants them behind the X buffer). Drain side: ``load``, ``bias``,
+    ``shift``, ``add_bias``, and the Y write ``y_en``, ``y_half``, ``y_group``, ``y_word`` aligned with the
+    drain's output; ``delivered``, the words written so far, per half. Output side: ``token`` with
     ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
     """
 

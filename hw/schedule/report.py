@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.artifact import Artifact
-from hw.config import DRAIN
+from hw.config import drain_rows
 from hw.errors import ConfigError
 from hw.network import Conv
 from hw.schedule.rows import run_ahead
@@ -50,8 +50,8 @@ def schedule_report(artifact: Artifact, rows: int) -> list[dict[str, Any]]:
 
     Raises ``ConfigError`` when ``rows`` is not a multiple of 4.
     """
-    if rows < DRAIN or rows % DRAIN:
-        raise ConfigError(f"rows must be a multiple of {DRAIN} and at least {DRAIN}, not {rows}")
+    if rows < 4 or rows % drain_rows(rows):
+        raise ConfigError(f"rows must be a multiple of {drain_rows(rows)} and at least 4, not {rows}")
     return [
         asdict(
             layer_schedule(
@@ -65,8 +65,8 @@ def schedule_report(artifact: Artifact, rows: int) -> list[dict[str, Any]]:
 def layer_schedule(name: str, mask: NDArray[np.bool_], rows: int, *, dot: bool = False) -> LayerSchedule:
     """Schedule ``mask`` (out, channels, words) for blocks of ``rows``.
 
-    In dot mode a row has one sum over all words: a word without products costs no step, and there is nothing
-    to run ahead to.
+    A word without products costs no step, but for word 0 of a convolution, which brings the bias. In dot
+    mode a row has one sum over all words, and there is nothing to run ahead to.
     """
     begun = time.perf_counter()
     out, channels, words = mask.shape
@@ -75,7 +75,8 @@ def layer_schedule(name: str, mask: NDArray[np.bool_], rows: int, *, dot: bool =
     masks[:out] = mask
     masks = masks.reshape(blocks, rows, channels, words)
     by_word = masks.transpose(0, 3, 1, 2)  # (blocks, words, N, channels)
-    least = 0 if dot else 1
+    least = np.zeros(words, np.int64)
+    least[0] = not dot
     busiest = np.maximum(by_word.sum(axis=-1).max(axis=-1), least)
     regular = np.maximum(shared_steps(by_word), least)
     lengths = [len(steps) for steps in pack_words(by_word.reshape(-1, rows, channels))]
@@ -83,15 +84,15 @@ def layer_schedule(name: str, mask: NDArray[np.bool_], rows: int, *, dot: bool =
     valid = np.full(blocks, rows)
     if short:
         valid[-1] = short
-    drain = 0 if dot else -(-valid // DRAIN)[:, None]
-    per_bank, clocks = packed.sum(axis=1), np.maximum(packed, drain).sum(axis=1)
+    drain = 0 if dot else -(-valid // drain_rows(rows))[:, None]
+    per_bank, clocks = packed.sum(axis=1), np.where(packed > 0, np.maximum(packed, drain), 0).sum(axis=1)
     ahead, ahead_clocks = per_bank.copy(), clocks.copy()
     if not dot:
         found = run_ahead(masks[: out // rows]) if out >= rows else []
         if short:
-            found += run_ahead(masks[-1:, : -(-short // DRAIN) * DRAIN])
+            found += run_ahead(masks[-1:, : -(-short // drain_rows(rows)) * drain_rows(rows)])
         for b, steps in enumerate(found):
-            total = len(steps) + _waits(steps.end_of_word, int(valid[b]))
+            total = len(steps) + _waits(steps.end_of_word, -(-int(valid[b]) // drain_rows(rows)))
             if total < clocks[b]:
                 ahead[b], ahead_clocks[b] = len(steps), total
     products = int(mask.sum())
@@ -117,7 +118,7 @@ def layer_schedule(name: str, mask: NDArray[np.bool_], rows: int, *, dot: bool =
     )
 
 
-def _waits(end_of_word: NDArray[np.bool_], rows: int) -> int:
-    """Clocks lost where words of ``rows`` rows end faster than they drain (:mod:`hw.gateware.issue`)."""
+def _waits(end_of_word: NDArray[np.bool_], drain: int) -> int:
+    """Clocks lost where words end faster than they drain, in ``drain`` clocks each."""
     gaps = np.diff(np.flatnonzero(end_of_word), prepend=-1)
-    return int(np.maximum(-(-rows // DRAIN) - gaps, 0).sum())
+    return int(np.maximum(drain - gaps, 0).sum())

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import BANKS, DRAIN
+from hw.config import BANKS, drain_rows
 from hw.schedule.packer import Packed, Settings, pack
 from hw.schedule.steps import shared, shared_steps
 
@@ -68,7 +68,7 @@ def run_ahead(masks: NDArray[np.bool_]) -> list[RunAhead]:
     first = np.linspace(0, masks.shape[-1], starts, endpoint=False).astype(int)
     orders = np.array([[word_order(c, f) for f in first] for c in counts])  # (blocks, starts, words)
     sequences = np.take_along_axis(masks.transpose(0, 3, 1, 2)[:, None], orders[..., None, None], axis=2)
-    drain = masks.shape[1] // DRAIN
+    drain = -(-masks.shape[1] // drain_rows(masks.shape[1]))
     packed = pack(sequences.reshape(-1, *sequences.shape[2:]), settings, drain=drain)
     out = []
     for block, mask in enumerate(masks):

@@ -57,10 +57,19 @@ class SimLink:
         """Hold reset for a few clocks and forget all frames under way."""
         self.dut.rst.value = 1
         await ClockCycles(self.dut.clk, clocks)
-        self.images.clear()
-        self.results.clear()
+        self.forget()
         self.dut.rst.value = 0
         await ClockCycles(self.dut.clk, 2)
+
+    async def images_taken(self):
+        """Wait until the accelerator has taken all images that were sent."""
+        await ClockCycles(self.dut.clk, CONTROL_TIMEOUT // 4)  # they may be on their way to the queue
+        await self.images.wait()
+
+    def forget(self):
+        """Drop all frames under way."""
+        self.images.clear()
+        self.results.clear()
 
     def set_memory(self, memory, base, seed):
         """How external memory behaves, where there is one: ``seed`` of its stalls, None for none."""

@@ -49,7 +49,10 @@ NETWORKS = {
 def accelerator(
     network: str, kind: str, rows: int, lanes: int, batch: int, line_pixels: int = 0, **options
 ) -> tuple[Path, Artifact]:
-    """Design folder and artifact of a network with random weights; made once per process."""
+    """Design folder and artifact of a network with random weights; made once per process.
+
+    options: more of the configuration.
+    """
     artifact = random_artifact(NETWORKS[network], seed=7, kind=kind)
     folder = Path(mkdtemp(prefix=f"spec2_{network}_")) / "design"
     generate(artifact, AcceleratorConfig(rows, lanes, batch, line_pixels, **options), folder)

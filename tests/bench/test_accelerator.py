@@ -6,7 +6,9 @@ import pytest
 from hw.design import DesignInfo
 from hw.estimate import run_cycles, total_cycles
 from hw.program import compile_program
+from hw.weight_arrival import MEMORY_LATENCY
 from sim import model, rtl
+from sim.bench.job import Memory
 from tests.bench.accelerators import accelerator, images
 
 pytestmark = pytest.mark.verilator
@@ -45,6 +47,34 @@ def test_results_and_clocks(network, kind, rows, lanes, batch, line):
 
     # Every port paused at random, one run cut off by a reset.
     stalled = rtl.simulate(folder, pictures, stalls=True, seed=3, reset_midway=True)
+    np.testing.assert_array_equal(stalled.scores, expected)
+
+
+STREAMED = [("tiny", "kernel", 8, 4, 4, 0), ("sections", "adaptive", 4, 10, 1, 64)]
+
+
+@pytest.mark.parametrize(("network", "kind", "rows", "lanes", "batch", "line"), STREAMED)
+def test_weights_from_external_memory(network, kind, rows, lanes, batch, line):
+    """Every weight is read once per run, whatever memory's latency, pace and stalls; results are the same."""
+    folder, artifact = accelerator(network, kind, rows, lanes, batch, line, stream_weights=True)
+    pictures = images(network, 2 * batch + 1)
+    expected = model.run(artifact, pictures)
+    program = compile_program(artifact, DesignInfo.load(folder).config)
+    assert any(plan.weights_stay for plan in program.layers)
+
+    fast = rtl.simulate(folder, pictures, memory=Memory(latency=MEMORY_LATENCY))
+    np.testing.assert_array_equal(fast.scores, expected)
+    for counters, size in zip(fast.counters, (batch, batch, 1), strict=True):
+        assert counters.weight_beats == sum(program.stream.layer_beats)
+        assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
+
+    slow = rtl.simulate(folder, pictures, memory=Memory(latency=300, gap=9))
+    np.testing.assert_array_equal(slow.scores, expected)
+    assert slow.counters[0].mac_wait_weights > fast.counters[0].mac_wait_weights
+    # Stalls everywhere, and a reset while bursts are on their way.
+    stalled = rtl.simulate(
+        folder, pictures, stalls=True, seed=5, reset_midway=True, memory=Memory(latency=40)
+    )
     np.testing.assert_array_equal(stalled.scores, expected)
 
 

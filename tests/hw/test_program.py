@@ -7,7 +7,8 @@ from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
 from hw.network import Conv, lenet, tiny
-from hw.program import compile_program, lane_layout, step_table
+from hw.program import compile_program, lane_layout
+from hw.step_table import step_table
 
 CONFIGS = [AcceleratorConfig(8, 4, 4), AcceleratorConfig(4, 2, 1), AcceleratorConfig(16, 6, 3)]
 KINDS = ["dense", "kernel", "adaptive"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.config import BANKS, DRAIN
+from hw.config import BANKS, drain_rows
 from hw.schedule import RunAhead, Steps, pack_words, run_ahead, shared
 from hw.schedule.rows import word_order
 
@@ -95,7 +95,7 @@ def test_several_blocks_and_a_large_one():
         x, weight, expected = operands(mask)
         assert (execute_block(steps, x, weight) == expected).all()
         # The drain never makes a step wait, and the rows really are on two words at a time.
-        assert np.diff(np.flatnonzero(steps.end_of_word)).min() >= 16 // DRAIN
+        assert np.diff(np.flatnonzero(steps.end_of_word)).min() >= 16 // drain_rows(16)
         assert any(len(set(word)) == 2 for word in steps.word)
 
 
