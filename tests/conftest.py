@@ -1,11 +1,13 @@
 """Fixtures that several packages' tests share."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import spec2
 from hw.artifact import Artifact, random_artifact
 from hw.config import AcceleratorConfig
 from hw.counters import Counters, LayerCounters
@@ -77,3 +79,54 @@ def fake_design(tmp_path, monkeypatch) -> FakeDesign:
 def tiny_images() -> np.ndarray:
     """Six images for the tiny network."""
     return np.random.default_rng(11).integers(0, 256, (6, *tiny().input), np.uint8)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command ended with and said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """What it says of a mistake, which is all it says but for progress."""
+        assert self.code == 2 and self.out == "" and "Traceback" not in self.err
+        said = self.err.splitlines()[-1]
+        assert said.startswith("spec2: ")
+        return said
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run the command line; gives its :class:`Result`."""
+    monkeypatch.delenv("SPEC2_DATA_DIR", raising=False)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            spec2.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Result(caught.value.code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Installs programs that keep their arguments, say something, and end with a code."""
+
+    def install(name, say="done", code=0):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        version = '[ "$1" = --Version ] || [ "$1" = -version ] && echo v1.1.1 && exit 0\n'
+        keep = (
+            f'pwd > {folder}/{name}.args; for word in "$@"; do echo "$word" >> {folder}/{name}.args; done\n'
+        )
+        (folder / name).write_text(f"#!/bin/sh\n{version}{keep}cat <<'END'\n{say}\nEND\nexit {code}\n")
+        (folder / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.defpath}")
+        return lambda: (folder / f"{name}.args").read_text().split()
+
+    monkeypatch.setenv("PATH", "")
+    return install

@@ -13,6 +13,8 @@ import pytest
 import typer
 
 import spec2
+from bitstreams import boards
+from bitstreams.boards import facts
 from hw import registers
 from sim import comparison
 
@@ -89,15 +91,15 @@ def test_the_quick_start_runs(tmp_path):
     """The README's block but for its set-up, which this test already runs in."""
     (block,) = [code for _, code in BLOCK.findall(README.read_text()) if "make venv" in code]
     lines = block.splitlines()
-    assert len(lines) == 5 and lines[1] == "source .venv/bin/activate"
+    assert len(lines) == 6 and lines[1] == "source .venv/bin/activate"
     out = run_blocks("```sh\n" + "\n".join(lines[2:]) + "\n```\n", tmp_path)
-    assert "0 mismatches" in out
+    assert "0 mismatches" in out and "All scores of 8 images equal the integer model's." in out
     assert (tmp_path / "build/lenet/report.json").exists()
 
 
 def test_the_readme_lists_every_command():
     listed = re.findall(r"^\| `spec2 (\w+)` \|", README.read_text(), re.MULTILINE)
-    assert sorted(listed) == sorted(command.callback.__name__ for command in spec2.app.registered_commands)
+    assert sorted(listed) == sorted(typer.main.get_command(spec2.app).commands)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -112,6 +114,38 @@ def test_the_register_page_holds_the_current_table():
     assert registers.markdown() in page, (
         "hw/registers.py has changed: put the output of markdown() into the page"
     )
+
+
+@pytest.mark.parametrize("board", boards.BOARDS.values(), ids=lambda board: board.name)
+def test_every_board_has_a_page_with_its_current_table(board):
+    page = (ROOT / "docs" / "boards" / f"{board.name}.md").read_text()
+    assert facts.markdown(board) in page, (
+        f"{board.name} has changed: put the output of bitstreams.boards.facts.markdown() into the page"
+    )
+    assert "no board was used" in page and "## Known gaps" in page
+    assert f"boards/{board.name}\n" in (ROOT / "docs" / "index.md").read_text()
+
+
+def messages() -> str:
+    """What the code can say: its text with adjacent literals joined."""
+    files = [ROOT / "spec2.py"]
+    for package in ("hw", "pruning", "sim", "bitstreams"):
+        files += [path for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".tcl", ".sh")]
+    text = "\n".join(path.read_text() for path in files)
+    return re.sub(r'"\s*\\?\n?\s*f?"', "", text)
+
+
+def test_sentences_of_the_troubleshooting_page_are_those_of_the_program():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    first = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| *"))
+    sentences = re.findall(r"\*([^*]+)\*", first)
+    assert len(sentences) > 80
+    said = messages()
+    for sentence in sentences:
+        parts = [part for part in (part.strip(" :,") for part in sentence.split("…")) if len(part) > 2]
+        assert parts, sentence
+        for part in parts:
+            assert part in said, f"nothing says {part!r}"
 
 
 @pytest.mark.parametrize("data", sorted((ROOT / "docs" / "results").glob("*.json")), ids=lambda p: p.stem)

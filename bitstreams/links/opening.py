@@ -40,13 +40,19 @@ class Place:
             "or virtual"
         )
 
+    def real(self) -> Place:
+        """Itself. Raises ``ConfigError`` for a virtual board: it has to be started (:mod:`sim.virtual`)."""
+        if self.kind == VIRTUAL:
+            raise ConfigError(
+                "a virtual board has no bitstream and is not deployed: start it with 'spec2 board'"
+            )
+        return self
+
 
 def open_link(place: Place, baud: int) -> AbstractContextManager[BoardLink]:
     """Open the link to the board at ``place``; ``baud`` is the bit rate of a serial port.
 
-    Raises ``ConfigError`` for a virtual board (it has to be started: :mod:`sim.virtual`), and what
-    :func:`open_serial` and :func:`open_xdma` raise.
+    Raises what :meth:`Place.real`, :func:`open_serial` and :func:`open_xdma` raise.
     """
-    if place.kind == VIRTUAL:
-        raise ConfigError("a virtual board has no bitstream and is not deployed: start it with 'spec2 board'")
-    return open_serial(place.path, baud) if place.kind == UART else open_xdma(place.path)
+    real = place.real()
+    return open_serial(real.path, baud) if real.kind == UART else open_xdma(real.path)

