@@ -20,7 +20,7 @@ SHELL := bash
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Variables: PYTHON=$(PYTHON) PIP_ARGS='$(PIP_ARGS)' DATA='$(DATA)' WORKERS=$(WORKERS)"
 
 .PHONY: venv
@@ -87,7 +87,16 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every kind of spa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: $(STAMP) ## measure cycles of LeNet on four array sizes
+bench: bench-lenet bench-vgg16 ## every performance figure of docs/results.md
+
+.PHONY: bench-vgg16
+bench-vgg16: $(STAMP) ## VGG16 at 224 × 224, N=64 P=10, weights from memory: every layer on the Verilog
+	$(SPEC2) prune vgg16 --untrained --block 64 --out $(BUILD)/bench/vgg16
+	$(SPEC2) generate $(BUILD)/bench/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
+	$(SPEC2) simulate $(BUILD)/bench/vgg16/design --layers --random --out $(BUILD)/bench/vgg16.json
+
+.PHONY: bench-lenet
+bench-lenet: $(STAMP) ## measure cycles of LeNet on four array sizes
 	$(SPEC2) prune lenet $(DATA_OPTION) --out $(BUILD)/bench
 	@for size in $(BENCH_SIZES); do \
 	  design=$(BUILD)/bench/$$size; \

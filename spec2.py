@@ -92,6 +92,9 @@ Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' w
 Rows = Annotated[int, typer.Option(help="N: output channels in flight, a multiple of 4.")]
 Lanes = Annotated[int, typer.Option(help="P: tiles in flight, 1 to 64.")]
 Batch = Annotated[int, typer.Option(help="Most images per run, at most P.")]
+Stream = Annotated[
+    bool, typer.Option("--stream-weights", help="Read weights from external memory instead of holding them.")
+]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
 LinkName = Annotated[
     str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
@@ -114,7 +117,9 @@ DataDir = Annotated[
 
 @app.command()
 def prune(
-    network: Annotated[str, typer.Argument(help="The network to train; 'lenet' so far.")] = "lenet",
+    network: Annotated[
+        str, typer.Argument(help="The network: lenet, or with --untrained also vgg16.")
+    ] = "lenet",
     sparsity: Annotated[Sparsity, typer.Option(help="Which words may stay.")] = Sparsity.adaptive,
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results. [default: build/NETWORK]")] = None,
@@ -122,6 +127,10 @@ def prune(
     block: Annotated[int, typer.Option(min=4, help="Output channels that share a step count: N.")] = 8,
     seed: Seed = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not resume an interrupted run.")] = False,
+    untrained: Annotated[
+        bool,
+        typer.Option("--untrained", help="Random low-pass kernels, pruned by one projection: for benches."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train and prune a network to a quarter of its spectral words, and quantise it.
@@ -134,8 +143,13 @@ def prune(
 
         spec2 prune
         spec2 prune lenet --sparsity kernel --data-dir ~/mnist --out build/kernel
+        spec2 prune vgg16 --untrained --block 64
     """
     folder = out or Path("build") / network
+    if untrained:
+        _prune_untrained(network, folder, sparsity.value, block, weight_bits, seed)
+        _print_report(folder, None, as_json, {"model": str(folder / "model.npz")})
+        return
     accuracy = _prune(
         network,
         folder,
@@ -155,6 +169,7 @@ def estimate(
     rows: Rows = 8,
     lanes: Lanes = 4,
     batch: Batch = 4,
+    stream: Stream = False,
     board: BoardName = None,
     as_json: Json = False,
 ) -> None:
@@ -170,7 +185,7 @@ def estimate(
     from hw.program import compile_program
     from sim.report_page import table
 
-    program = compile_program(load(model), _config(rows, lanes, batch))
+    program = compile_program(load(model), _config(rows, lanes, batch, stream))
     figures = estimates(program)
     if board:
         figures["use_percent"] = _fit(board, figures)
@@ -215,6 +230,7 @@ def generate(
     rows: Rows = 8,
     lanes: Lanes = 4,
     batch: Batch = 4,
+    stream: Stream = False,
     board: BoardName = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
     as_json: Json = False,
@@ -227,12 +243,13 @@ def generate(
 
         spec2 generate build/lenet/model.npz
         spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
+        spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
     """
     from hw.artifact import load
     from sim.report_page import table
 
     folder = out or model.parent / "design"
-    info = _generate(load(model), _config(rows, lanes, batch), folder, board)
+    info = _generate(load(model), _config(rows, lanes, batch, stream), folder, board)
     text = table(["estimate", "value"], _scalars(info["estimates"]))
     _emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
 
@@ -244,6 +261,10 @@ def simulate(
     data_dir: DataDir = None,
     stalls: Annotated[bool, typer.Option("--stalls", help="Stall every port at random.")] = False,
     random: Annotated[bool, typer.Option("--random", help="Random pixels instead of digits.")] = False,
+    by_layer: Annotated[
+        bool, typer.Option("--layers", help="One image, the map behind every layer compared on its own.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="With --layers: also write the rows to this file.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -256,7 +277,11 @@ def simulate(
 
         spec2 simulate build/lenet/design
         spec2 simulate build/lenet/design --images 64 --stalls --seed 7
+        spec2 simulate build/lenet/design --layers
     """
+    if by_layer:
+        _simulate_layers(design, data_dir, seed, random, out, as_json)
+        return
     result = _simulate(design, images, data_dir=data_dir, seed=seed, stalls=stalls, random=random)
     from sim.report_page import verified
 
@@ -717,6 +742,25 @@ def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:
         return {}
 
 
+def _prune_untrained(network: str, out: Path, kind: str, block: int, weight_bits: int, seed: int) -> None:
+    """An artifact with the masks of one projection: sparse like a trained network, good for nothing else."""
+    from hw import artifact
+    from hw import network as networks
+
+    known = {"lenet": networks.lenet, "tiny": networks.tiny, "vgg16": networks.vgg16}
+    if network not in known:
+        raise ConfigError(f"there is no network {network!r}: choose from {', '.join(known)}")
+    sets = {
+        "adaptive": artifact.Sparsity("adaptive", 2, 8, block),
+        "uniform": artifact.Sparsity("uniform", 2, 8),
+        "kernel": artifact.Sparsity("kernel", 8, 32),
+    }
+    with _requires("torch"), _progress("projecting and quantising"):
+        from pruning.synthetic import synthetic
+
+        synthetic(known[network](), sets[kind], seed=seed, weight_bits=weight_bits).save(out / "model.npz")
+
+
 def _generate(artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None) -> dict[str, Any]:
     from hw.estimate import estimates
     from hw.generate import generate
@@ -751,6 +795,24 @@ def _simulate(
         return verify(design, artifact, images, labels, stalls=stalls, seed=seed, progress=show).to_json()
 
 
+def _simulate_layers(
+    design: Path, data_dir: Path | None, seed: int, random: bool, out: Path | None, as_json: bool
+) -> None:
+    """Every layer on its own, and the clocks of a whole run."""
+    from hw.artifact import load
+    from hw.design import DesignInfo
+    from sim import layers
+
+    images, _ = _images(DesignInfo.load(design).network, 1, data_dir, random, seed)
+    with _progress("simulating layer by layer") as show:
+        found = layers.measure(design, load(design / "model.npz"), images, progress=show)
+    if out:
+        layers.save(found, out)
+    _emit(as_json, found, *layers.markdown(found))
+    if found["total"]["mismatches"]:
+        raise typer.Exit(1)
+
+
 def _images(network: Network, count: int, data_dir: Path | None, random: bool, seed: int) -> tuple[Any, Any]:
     """Test digits and their labels where the network takes digits, else random pixels and None."""
     if network.input != (1, 28, 28) or random:
@@ -768,10 +830,10 @@ def _images(network: Network, count: int, data_dir: Path | None, random: bool, s
     return digits.test_images[spread], digits.test_labels[spread]
 
 
-def _config(rows: int, lanes: int, batch: int) -> AcceleratorConfig:
+def _config(rows: int, lanes: int, batch: int, stream: bool = False) -> AcceleratorConfig:
     from hw.config import AcceleratorConfig
 
-    return AcceleratorConfig(rows=rows, lanes=lanes, batch=batch)
+    return AcceleratorConfig(rows=rows, lanes=lanes, batch=batch, stream_weights=stream)
 
 
 def _fit(board: str, figures: dict[str, Any]) -> dict[str, float]:

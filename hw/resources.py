@@ -14,13 +14,15 @@ from hw.config import BANKS
 from hw.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.program import Program
 from hw.timing import ROTATOR_LEVELS
+from hw.weight_stream import UNIT_BITS
 from hw.words import WORDS
 
 RAMB36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 """(depth, width) of a RAMB36; a RAMB18 has half the width, down to 1 (7 Series FPGAs Memory, UG473)."""
 
-LUTRAM_DEPTH = 64
-"""Memories up to this depth go to LUTs: a RAM64M stores 64 × 3 bit in four."""
+LUTS_PER_RAMB18 = 62
+"""A memory that takes fewer LUTs than this for each RAMB18 it would need goes to LUTs: yosys 0.68 puts
+8 bit × 300 (60 LUTs) there and 12 bit × 256 (64) into a RAMB18. A RAM64M stores 64 × 3 bit in four LUTs."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,13 @@ class Resources:
 
 def memory(depth: int, width: int) -> tuple[float, int]:
     """(RAMB36, LUTs) of a memory with one read and one write port."""
-    if depth <= LUTRAM_DEPTH:
-        return 0, -(-width // 3) * 4
+    luts = 4 * -(-width // 3) * -(-depth // 64)
     blocks: list[float] = []
     for block_depth, block_width in RAMB36_SHAPES:
         deep = -(-depth // block_depth)
         blocks.append(deep * -(-width // block_width))
         blocks.append(deep * -(-width // max(1, block_width // 2)) / 2)
-    return min(blocks), 0
+    return (0, luts) if luts < 2 * LUTS_PER_RAMB18 * min(blocks) else (min(blocks), 0)
 
 
 def resources(program: Program) -> Resources:
@@ -88,7 +89,7 @@ def _shared(program: Program) -> Resources:
     line, layers, bits = config.line_pixels, len(program.layers), program.weight_bits
     stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
     feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
-    step_blocks, step_luts = memory(program.steps, program.step_format.bits)
+    weights = _streamed(program) if config.stream_weights else _held(program)
     entry = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
     table_blocks, table_luts = memory(len(program.channel_bias), entry)
     if len(program.channel_bias) <= 256:  # a ROM this shallow becomes logic
@@ -102,14 +103,28 @@ def _shared(program: Program) -> Resources:
         + rotators
         + line * feature_luts
         + config.rows * (8 * bits + 30)  # factors; multiplexers behind the weight memory
-        + step_luts
+        + weights.lut
         + table_luts,
-        ff=750
-        + 390
-        + 64 * layers
-        + line * 58
-        + config.rows * (5 * bits + 6)
-        + program.step_format.bits
-        + 110,
-        bram36=line * feature_blocks + step_blocks + table_blocks,
+        ff=750 + 390 + 64 * layers + line * 58 + config.rows * (5 * bits + 6) + weights.ff + 110,
+        bram36=line * feature_blocks + weights.bram36 + table_blocks,
+    )
+
+
+def _held(program: Program) -> Resources:
+    """The weight memory of a design that holds its weights."""
+    blocks, luts = memory(program.steps, program.step_format.bits)
+    return Resources(dsp=0, lut=luts, ff=program.step_format.bits, bram36=blocks)
+
+
+def _streamed(program: Program) -> Resources:
+    """Burst reader, step store and player. Not yet held against synthesis at full size."""
+    plan = program.stream
+    blocks, luts = memory(plan.depth, UNIT_BITS)
+    rotator = plan.bus_bits * ((plan.beat_units - 1).bit_length() + 1) // ROTATOR_LEVELS
+    column = plan.step_units * (UNIT_BITS + 4)
+    return Resources(
+        dsp=0,
+        lut=rotator + column + 600 + plan.step_units * luts,
+        ff=2 * rotator + plan.step_units * (UNIT_BITS + 16) + 400,
+        bram36=plan.step_units * blocks,
     )

@@ -28,11 +28,23 @@ def test_estimate_is_close_to_synthesis(tmp_path, rows, lanes):
 
 @pytest.mark.parametrize(
     ("depth", "width", "blocks"),
-    [(512, 72, 1), (512, 36, 0.5), (513, 36, 1), (4096, 9, 1), (8192, 8, 2), (1760, 8, 0.5), (65, 1, 0.5)],
+    [
+        (512, 72, 1),
+        (512, 36, 0.5),
+        (513, 36, 1),
+        (4096, 9, 1),
+        (8192, 8, 2),
+        (1760, 8, 0.5),
+        (384, 8, 0.5),
+        (256, 12, 0.5),
+    ],
 )
 def test_memories_take_the_smallest_arrangement(depth, width, blocks):
     assert memory(depth, width) == (blocks, 0)
 
 
 def test_shallow_memories_go_to_luts():
+    """As yosys maps them, one by one."""
     assert memory(64, 36) == (0, 48)
+    assert memory(300, 8) == (0, 60)
+    assert memory(64, 128) == (0, 172) and memory(128, 128) == (2, 0)

@@ -1,0 +1,142 @@
+"""One image through a design layer by layer: every map compared, and what each layer costs in a whole run.
+
+A layer that is simulated on its own takes the integer model's map as its input, so that the first wrong
+layer is found and not what it does to the others. Clocks come from one run of the whole network, in which
+layers follow each other as they do on a board.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.artifact import Artifact
+from hw.counters import Counters
+from hw.design import DesignInfo
+from hw.errors import ArtifactError, DataError, DigestMismatch
+from hw.estimate import run_cycles
+from hw.program import Program, compile_program
+from sim import model, rtl
+from sim.compare import MAP, SCORES, first_mismatch
+from sim.report_page import table
+
+
+def measure(
+    design: Path | str,
+    artifact: Artifact,
+    image: NDArray[np.uint8],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Run ``image`` (1, c, h, w) layer by layer and then at once; returns plain data.
+
+    ``layers``: per layer ``name``, ``cycles_rtl``, ``cycles_model`` (of the whole run), ``occupancy`` (steps
+    over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
+    memory, nor before its first step), ``dram_bytes``, ``mismatches`` (values of its map). ``total``:
+    ``cycles``, ``dsp_total``, ``op_per_dsp_cycle``, ``dram_bytes``, ``mismatches``.
+    Raises ``DataError`` unless it is one image, ``DigestMismatch`` when the design has other weights.
+    """
+    info = DesignInfo.load(design)
+    if artifact.digest != info.digest:
+        raise DigestMismatch(f"{design} was not generated from this model: generate it again")
+    if len(image) != 1:
+        raise DataError(f"layers are compared with one image, not with {len(image)}")
+    program = compile_program(artifact, info.config)
+    count = len(program.layers)
+    rows, given = [], np.asarray(image)
+    for index, expected in enumerate(model.maps(artifact, image)):
+        result = rtl.simulate(design, _pixels(given), batch=1, layers=(index, index))
+        rows.append(_row(program, index, result, expected))
+        given = expected
+        if progress:
+            progress(index + 1, count + 1)
+    whole = rtl.simulate(design, image, batch=1)
+    if progress:
+        progress(count + 1, count + 1)
+    run = whole.counters[0]
+    for row, counted, predicted in zip(rows, run.layers, run_cycles(program, 1), strict=True):
+        row |= {"cycles_rtl": counted.cycles, "cycles_model": predicted.cycles}
+    return {
+        "network": info.network.name,
+        "layers": rows,
+        "total": _total(program, rows, run, whole, expected),
+    }
+
+
+def _pixels(maps: NDArray[Any]) -> NDArray[np.uint8]:
+    """A map as the bytes that the port takes; signed pixels as their two's complement."""
+    return np.ascontiguousarray(maps).astype(np.int8 if maps.min() < 0 else np.uint8).view(np.uint8)
+
+
+def _row(program: Program, index: int, result: rtl.RtlResult, expected: NDArray[Any]) -> dict[str, Any]:
+    (run,), plan = result.counters, program.layers[index]
+    found = first_mismatch(expected.astype(np.int32), result.scores, SCORES if expected.ndim == 2 else MAP)
+    layer = run.layers[index]
+    # The spectra of the first tile group have to come before anything can be multiplied.
+    fill = plan.source.shape[0] * plan.lines_per_channel
+    waits = max(0, run.mac_wait_x - fill) + run.mac_wait_drain + run.mac_wait_y
+    return {
+        "name": layer.name,
+        "cycles_rtl": layer.cycles,
+        "cycles_model": 0,
+        "occupancy": round(layer.steps / (layer.steps + waits), 4),
+        "dram_bytes": run.weight_beats * (program.stream.bus_bits // 8 if _streams(program) else 0),
+        "mismatches": found.count if found else 0,
+    }
+
+
+def _streams(program: Program) -> bool:
+    return program.config.stream_weights
+
+
+def _total(
+    program: Program, rows: list[dict[str, Any]], run: Counters, whole: rtl.RtlResult, expected: NDArray[Any]
+) -> dict[str, Any]:
+    from hw.resources import resources
+
+    cycles, dsp = sum(row["cycles_rtl"] for row in rows), resources(program).dsp
+    wrong = int((whole.scores != expected).sum()) + sum(row["mismatches"] for row in rows)
+    return {
+        "cycles": cycles,
+        "cycles_with_transfer": run.cycles,
+        "dsp_total": dsp,
+        "op_per_dsp_cycle": round(program.network.operations / (cycles * dsp), 4),
+        "operations": program.network.operations,
+        "dram_bytes": run.weight_beats * (program.stream.bus_bits // 8 if _streams(program) else 0),
+        "mismatches": wrong,
+    }
+
+
+def markdown(found: dict[str, Any]) -> tuple[str, ...]:
+    """The table of :func:`measure`, and a sentence on the whole."""
+    heads = {
+        "name": "layer",
+        "cycles_rtl": "clocks, Verilog",
+        "cycles_model": "clocks, model",
+        "occupancy": "multipliers busy",
+        "dram_bytes": "bytes of weights",
+        "mismatches": "wrong values",
+    }
+    total = found["total"]
+    rows = [[row[key] for key in heads] for row in found["layers"]]
+    sums = [sum(row[key] for row in found["layers"]) for key in ("cycles_rtl", "cycles_model")]
+    rows.append(["all", *sums, None, total["dram_bytes"], total["mismatches"]])
+    return (
+        table(heads.values(), rows),
+        f"{total['operations']:,} dense-equivalent operations in {total['cycles']:,} clocks on "
+        f"{total['dsp_total']:,} DSP slices: **{total['op_per_dsp_cycle']:.2f} per DSP slice and clock**.",
+    )
+
+
+def save(found: dict[str, Any], path: Path) -> None:
+    """Write the data as JSON. Raises ``ArtifactError`` if the place cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
