@@ -13,7 +13,7 @@ from hw.design import DesignInfo
 from hw.frames import map_beats, pack_image, pack_scores, unpack_image
 from hw.network import Conv, Dense, Network
 from hw.protocol import BITS_PER_BYTE, BUS_PATIENCE
-from hw.registers import BATCH, CONTROL, DIGEST, ID, SHAPE, STATUS, VERSION
+from hw.registers import BATCH, CONTROL, DIGEST, ID, LAYERS, SHAPE, STATUS, VERSION
 from sim import model
 from sim.model.bridge import Bridge, BusError, BusTimeout
 
@@ -49,9 +49,15 @@ class ModelAccelerator:
             SHAPE.address(): registers.shape_word(info.config, len(info.network.layers)),
             CONTROL.address(): 0,
             BATCH.address(): 1,
+            LAYERS.address(): self._all_layers,
         }
         self.words |= {DIGEST.address(i): w for i, w in enumerate(registers.digest_words(info.digest))}
         self._reset()
+
+    @property
+    def _all_layers(self) -> int:
+        """LAYERS for the whole network: it runs nothing less."""
+        return LAYERS.pack(first=0, last=len(self.info.network.layers) - 1)
 
     def _reset(self) -> None:
         self.busy = self.done = self.framing_error = False
@@ -81,7 +87,7 @@ class ModelAccelerator:
                 self.runs += 1
         elif address == BATCH.address() and not self.busy and 1 <= value <= self.info.config.batch:
             self.words[address] = value
-        else:
+        elif address != LAYERS.address() or self.busy or value != self._all_layers:
             raise BusError
 
     def _access(self) -> None:
