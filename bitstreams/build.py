@@ -41,10 +41,15 @@ def plan(
 
     ``mhz`` (the design's clock) and ``baud`` (of the UART) default to the board's. Raises ``DoesNotFit``
     before anything else when the board is too small, ``ConfigError`` for a choice that board or toolchain do
-    not offer, ``ArtifactError`` without a complete design.
+    not offer (or a design whose weights are elsewhere), ``ArtifactError`` without a complete design.
     """
     board = boards.find(board) if isinstance(board, str) else board
     info = DesignInfo.load(design)
+    if info.config.stream_weights:
+        raise ConfigError(
+            "the design reads its weights from external memory, and no shell connects one yet: generate it "
+            "without --stream-weights"
+        )
     if info.estimates:
         budget.check(board, budget.needs(info.estimates))
     if toolchain not in TOOLCHAINS:

@@ -18,6 +18,11 @@ PORTS = {"axil": "s_axil", "images": "s_axis", "results": "m_axis"}
 
 def check_ports(info: DesignInfo) -> None:
     """Raises ``ConfigError`` when the ports of the accelerator are not those that SerialBoard connects."""
+    if info.config.stream_weights:
+        raise ConfigError(
+            "the design reads its weights from external memory, which a serial port cannot stand in for: "
+            "generate it without --stream-weights"
+        )
     interfaces = {"s_axil": AxiLite(ADDRESS_BITS), "s_axis": AxiStream(), "m_axis": AxiStream()}
     widths = {"clk": 1, "rst": 1}
     for interface, signature in interfaces.items():

@@ -8,6 +8,7 @@ import sys
 import tarfile
 import textwrap
 import time
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -142,6 +143,15 @@ def test_the_budget_comes_first(tmp_path):
     folder = save(tmp_path / "large", dsp_total=5000)
     with pytest.raises(DoesNotFit, match="5,000 DSP slices of 3,600"):
         build.plan(folder, "vc709", toolchain="no such toolchain")
+
+
+def test_a_design_whose_weights_are_elsewhere_is_refused(tmp_path):
+    save(tmp_path / "design")
+    info = DesignInfo.load(tmp_path / "design")
+    replace(info, config=AcceleratorConfig(stream_weights=True)).save(tmp_path / "design")
+    for toolchain in build.TOOLCHAINS:
+        with pytest.raises(ConfigError, match="without --stream-weights"):
+            build.plan(tmp_path / "design", "vc709", toolchain=toolchain)
 
 
 def test_a_design_that_lacks_a_file(tmp_path):

@@ -94,3 +94,9 @@ def test_an_accelerator_with_other_ports_is_refused(info, change) -> None:
 def test_too_few_clocks_per_bit_are_refused(info) -> None:
     with pytest.raises(ConfigError, match="at least 4 clocks per bit, not 3"):
         emit_serial(info, 3)
+
+
+def test_a_design_whose_weights_are_elsewhere_is_refused(info) -> None:
+    streamed = replace(info, config=replace(info.config, stream_weights=True))
+    with pytest.raises(ConfigError, match="without --stream-weights"):
+        emit_serial(streamed, 16)
