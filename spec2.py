@@ -118,7 +118,7 @@ DataDir = Annotated[
 @app.command()
 def prune(
     network: Annotated[
-        str, typer.Argument(help="The network: lenet, or with --untrained also vgg16.")
+        str, typer.Argument(help="The network: lenet, or with --untrained vgg16, vgg16-cifar.")
     ] = "lenet",
     sparsity: Annotated[Sparsity, typer.Option(help="Which words may stay.")] = Sparsity.adaptive,
     data_dir: DataDir = None,
@@ -747,7 +747,12 @@ def _prune_untrained(network: str, out: Path, kind: str, block: int, weight_bits
     from hw import artifact
     from hw import network as networks
 
-    known = {"lenet": networks.lenet, "tiny": networks.tiny, "vgg16": networks.vgg16}
+    known = {
+        "lenet": networks.lenet,
+        "tiny": networks.tiny,
+        "vgg16": networks.vgg16,
+        "vgg16-cifar": networks.vgg16_cifar,
+    }
     if network not in known:
         raise ConfigError(f"there is no network {network!r}: choose from {', '.join(known)}")
     sets = {

@@ -243,12 +243,21 @@ VGG16_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 51
 """Output channels of VGG16's convolutions, by stage."""
 
 
-def vgg16(size: int = 224) -> Network:
-    """The 13 convolutions of VGG16 (Simonyan and Zisserman, arXiv:1409.1556, configuration D).
+def vgg16() -> Network:
+    """The 13 convolutions of VGG16 at 224 × 224 (Simonyan and Zisserman, arXiv:1409.1556, configuration D).
 
-    ``size``: rows and columns of the image. At 224 its classifier, 124 million weights used once, stays
-    on the host.
+    Its classifier, 124 million weights that are used once, stays on the host.
     """
+    return Network("vgg16", (3, 224, 224), _vgg16_convolutions())
+
+
+def vgg16_cifar() -> Network:
+    """VGG16 for the 32 × 32 images of CIFAR-10: the same convolutions, and one fully connected layer."""
+    classifier = Dense("fc", VGG16_WIDTHS[-1][-1], 10, relu=False)
+    return Network("vgg16-cifar", (3, 32, 32), (*_vgg16_convolutions(), classifier))
+
+
+def _vgg16_convolutions() -> tuple[Layer, ...]:
     layers: list[Layer] = []
     channels = 3
     for stage, widths in enumerate(VGG16_WIDTHS, 1):
@@ -256,7 +265,7 @@ def vgg16(size: int = 224) -> Network:
             pool = 2 if number == len(widths) else 1
             layers.append(Conv(f"conv{stage}_{number}", channels, width, 3, padding=1, pool=pool))
             channels = width
-    return Network("vgg16" if size == 224 else f"vgg16-{size}", (3, size, size), tuple(layers))
+    return tuple(layers)
 
 
 def tiny() -> Network:

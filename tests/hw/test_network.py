@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hw.errors import Spec2Error, UnsupportedNetwork
-from hw.network import Conv, Dense, Network, lenet, tiny
+from hw.network import Conv, Dense, Network, lenet, tiny, vgg16, vgg16_cifar
 
 
 @given(st.integers(1, 7), st.integers(1, 2), st.data())
@@ -136,3 +136,11 @@ def test_dense_features_never_share_a_place(channels, height, width):
     places = list(zip(*layer.word_index((channels, height, width)), strict=True))
     assert len(set(places)) == layer.in_features
     assert max(p[1] for p in places) < 32
+
+
+def test_vgg16_has_the_operations_that_are_quoted_for_it():
+    """30.69 G operations of the convolutions at 224 × 224; 512 features reach the classifier at 32 × 32."""
+    assert round(vgg16().operations / 1e9, 2) == 30.69
+    assert [layer.out_channels for layer in vgg16().layers][::4] == [64, 256, 512, 512]
+    assert vgg16().shapes[-1] == (512, 7, 7)
+    assert vgg16_cifar().shapes[-2] == (512, 1, 1) and vgg16_cifar().classes == 10
