@@ -14,9 +14,12 @@ TOLERANCE = 0.2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "lanes"), [(4, 2), (12, 3)])
-def test_estimate_is_close_to_synthesis(tmp_path, rows, lanes):
-    artifact, config = random_artifact(tiny(), seed=1), AcceleratorConfig(rows, lanes, 1)
+@pytest.mark.parametrize(("rows", "lanes", "stream"), [(4, 2, False), (12, 3, False), (12, 3, True)])
+def test_estimate_is_close_to_synthesis(tmp_path, rows, lanes, stream):
+    artifact, config = (
+        random_artifact(tiny(), seed=1),
+        AcceleratorConfig(rows, lanes, 1, stream_weights=stream),
+    )
     generate(artifact, config, tmp_path / "design")
     found = synthesise(tmp_path / "design")
     expected = resources(compile_program(artifact, config))
