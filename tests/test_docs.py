@@ -156,6 +156,14 @@ def test_the_results_page_holds_the_tables_of_its_data(data):
         assert table in page, f"{data.name} has changed: put what its command prints into the page"
 
 
+def test_the_readme_quotes_what_was_measured():
+    total = json.loads((ROOT / "docs" / "results" / "vgg16.json").read_text())["total"]
+    figures = (
+        f"{total['cycles']:,} clocks on {total['dsp_total']:,} DSP slices, {total['op_per_dsp_cycle']:.1f}"
+    )
+    assert figures in " ".join(README.read_text().split())
+
+
 def test_makefile_targets_in_documents_exist():
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z0-9-]+):.*## ", makefile, re.MULTILINE))
