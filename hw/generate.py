@@ -68,7 +68,7 @@ def generate(
         for name, content in verilog.images.items():
             (out / name).write_text(content)
         if streamed:
-            (out / STREAM).write_bytes(stream_image(program.step_format, program.layers, program.stream))
+            (out / STREAM).write_bytes(stream_image(program.step_format, program.step_tables, program.stream))
     except OSError as error:
         raise ConfigError(f"cannot write the design to {out}: {error.strerror or error}") from None
     info.save(out)

@@ -186,7 +186,14 @@ class Program:
     @cached_property
     def stream(self) -> StreamPlan:
         """Where the steps lie in external memory (``config.stream_weights``)."""
-        return plan_stream(self.step_format, self.layers, self.config.bus_bits, self.config.weight_steps)
+        replayed = [plan.weights_stay for plan in self.layers]
+        config = self.config
+        return plan_stream(self.step_format, self.step_tables, replayed, config.bus_bits, config.weight_steps)
+
+    @property
+    def step_tables(self) -> list[StepTable]:
+        """The steps of every layer."""
+        return [plan.steps for plan in self.layers]
 
     @property
     def steps(self) -> int:

@@ -7,16 +7,14 @@ no burst may cross (AXI, ARM IHI 0022, A3.4.1).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hw.errors import ConfigError
 from hw.step_format import StepFormat
-
-if TYPE_CHECKING:
-    from hw.program import LayerPlan
+from hw.step_table import StepTable
 
 STREAM = "spec2_weights.bin"
 """File of a design: what external memory has to hold, from the page in WEIGHTS on."""
@@ -81,15 +79,18 @@ class StreamPlan:
         return min(MOST_BEATS, 1 << (room.bit_length() - 1))
 
 
-def plan_stream(step: StepFormat, layers: tuple[LayerPlan, ...], bus_bits: int, depth: int) -> StreamPlan:
-    """The stream of ``layers``; ``depth`` 0 takes the largest block that is replayed, and half as much again.
+def plan_stream(
+    step: StepFormat, layers: Sequence[StepTable], replayed: Sequence[bool], bus_bits: int, depth: int
+) -> StreamPlan:
+    """The stream of ``layers``, whose blocks are ``replayed`` or not.
 
-    ``bus_bits`` is lowered to what a step can use. Raises ``ConfigError`` for a store too small.
+    ``depth`` 0 takes the largest block that is replayed, and half as much again. ``bus_bits`` is lowered to
+    what a step can use. Raises ``ConfigError`` for a store too small.
     """
     units = -(-step.bits // UNIT_BITS)
     beat_units = min(bus_bits // UNIT_BITS, 1 << (units.bit_length() - 1))
-    blocks = [np.diff(np.flatnonzero(plan.steps.end_of_pass), prepend=-1) for plan in layers]
-    most = max((int(b.max()) for b, plan in zip(blocks, layers, strict=True) if plan.weights_stay), default=0)
+    blocks = [np.diff(np.flatnonzero(table.end_of_pass), prepend=-1) for table in layers]
+    most = max((int(b.max()) for b, again in zip(blocks, replayed, strict=True) if again), default=0)
     least = most + max(8, -(-SHORTEST_BURST * 4 * beat_units // units))
     if depth and depth < least:
         raise ConfigError(
@@ -100,16 +101,16 @@ def plan_stream(step: StepFormat, layers: tuple[LayerPlan, ...], bus_bits: int, 
         step_units=units,
         depth=depth or 1 << (max(least, most * 3 // 2) - 1).bit_length(),
         most=most,
-        layer_steps=tuple(len(plan.steps) for plan in layers),
+        layer_steps=tuple(map(len, layers)),
         block_steps=tuple(int(n) for b in blocks for n in b),
     )
 
 
-def stream_image(step: StepFormat, layers: tuple[LayerPlan, ...], plan: StreamPlan) -> bytes:
+def stream_image(step: StepFormat, layers: Sequence[StepTable], plan: StreamPlan) -> bytes:
     """The bytes of the stream, from its first address on."""
     image = bytearray(plan.bytes)
-    for layer, page in zip(layers, plan.layer_pages, strict=True):
-        bits = step.encode(layer.steps)
+    for table, page in zip(layers, plan.layer_pages, strict=True):
+        bits = step.encode(table)
         padded = np.zeros((len(bits), plan.step_units * UNIT_BITS), np.uint8)
         padded[:, : step.bits] = bits
         packed = np.packbits(padded, axis=1, bitorder="little").tobytes()

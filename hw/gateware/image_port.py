@@ -1,15 +1,15 @@
 """Image port: AXI4-Stream beats of four pixels to the map in feature memory that a run begins with."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.formats import PIXEL_BITS
-from hw.frames import BEAT, row_beats
+from hw.frames import BEAT
 from hw.gateware.axi import AxiStream
 from hw.gateware.delay import per_layer
-from hw.gateware.rows import RowPointer
+from hw.gateware.rows import MapBeats
 from hw.program import Program
 
 
@@ -42,58 +42,26 @@ class ImagePort(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         maps = [plan.source for plan in self.program.layers]
-
-        def setting(name, values):
-            return per_layer(m, self.layer, values, name=name)
-
-        last_beat = setting("last_beat", [row_beats(plan.shape[2]) - 1 for plan in maps])
-        last_row = setting("last_row", [plan.shape[1] - 1 for plan in maps])
-        last_channel = setting("last_channel", [plan.shape[0] - 1 for plan in maps])
-        width = setting("width", [plan.shape[2] for plan in maps])
-        channel_lines = setting("channel_lines", [plan.channel_lines for plan in maps])
-        base = setting("base", [plan.base for plan in maps])
-        beat, row, channel = Signal.like(last_beat), Signal.like(last_row), Signal.like(last_channel)
-        image = Signal(range(self.program.config.batch + 1))
-        line, channel_line = (
-            Signal.like(self.w_line, name="line"),
-            Signal.like(self.w_line, name="channel_line"),
-        )
-        pointer = RowPointer(m, self.layer, maps, line)
+        beats = MapBeats(m, self.layer, maps, self.images, self.w_line)
+        width = per_layer(m, self.layer, [plan.shape[2] for plan in maps], name="width")
 
         accept = self.busy & self.stream.tvalid
-        end_row = beat == last_beat
-        end_channel = end_row & (row == last_row)
-        end_image = end_channel & (channel == last_channel)
         m.d.comb += [
             self.stream.tready.eq(self.busy),
-            self.framing_error.eq(accept & (self.stream.tlast != end_image)),
+            self.framing_error.eq(accept & (self.stream.tlast != beats.end_image)),
         ]
         with m.If(self.start):
-            m.d.sync += [self.busy.eq(1), Cat(beat, row, channel, image).eq(0)]
-            m.d.sync += [channel_line.eq(base), *pointer.restart(base)]
+            m.d.sync += self.busy.eq(1)
+            beats.start(m)
         with m.Elif(accept):
-            m.d.sync += beat.eq(beat + 1)
-            with m.If(end_row):
-                m.d.sync += [beat.eq(0), row.eq(row + 1)]
-                pointer.step(m)
-            with m.If(end_channel):
-                # Channels and images lie one behind the other.
-                following = Signal.like(channel_line)
-                m.d.comb += following.eq(channel_line + channel_lines)
-                m.d.sync += [row.eq(0), channel.eq(channel + 1), channel_line.eq(following)]
-                m.d.sync += pointer.restart(following)
-            with m.If(end_image):
-                m.d.sync += [channel.eq(0), image.eq(image + 1)]
-                with m.If(image == self.images - 1):
-                    m.d.sync += self.busy.eq(0)
-
-        x = Signal(len(beat) + ceil_log2(BEAT))
-        m.d.comb += x.eq(beat * BEAT)
+            beats.advance(m)
+            with m.If(beats.last):
+                m.d.sync += self.busy.eq(0)
         m.d.sync += [
             self.w_en.eq(accept),
-            self.w_line.eq(line + (x >> ceil_log2(self.program.config.line_pixels))),
-            self.w_offset.eq(x + pointer.first_pixel),
+            self.w_line.eq(beats.row_line + (beats.x >> ceil_log2(self.program.config.line_pixels))),
+            self.w_offset.eq(beats.pixel),
             self.w_pixels.as_value().eq(self.stream.tdata),
-            *(self.w_mask[i].eq(x + i < width) for i in range(BEAT)),
+            *(self.w_mask[i].eq(beats.x + i < width) for i in range(BEAT)),
         ]
         return m

@@ -1,15 +1,15 @@
 """Result port: class scores, or the last feature map, as AXI4-Stream beats."""
 
-from amaranth import Cat, Module, Signal, signed
+from amaranth import Module, Signal, signed
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.formats import PIXEL_BITS
-from hw.frames import BEAT, row_beats
+from hw.frames import BEAT
 from hw.gateware.axi import AxiStream
-from hw.gateware.delay import delay, per_layer
-from hw.gateware.rows import RowPointer
+from hw.gateware.delay import delay
+from hw.gateware.rows import MapBeats
 from hw.program import Program
 
 QUEUED = data.StructLayout({"data": 32, "last": 1})
@@ -88,64 +88,32 @@ class MapPort(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         maps = [plan.dest for plan in self.program.layers]
-
-        def setting(name, values):
-            return per_layer(m, self.layer, values, name=name)
-
-        last_beat = setting("last_beat", [row_beats(plan.shape[2]) - 1 for plan in maps])
-        last_row = setting("last_row", [plan.shape[1] - 1 for plan in maps])
-        last_channel = setting("last_channel", [plan.shape[0] - 1 for plan in maps])
-        channel_lines = setting("channel_lines", [plan.channel_lines for plan in maps])
-        base = setting("base", [plan.base for plan in maps])
+        beats = MapBeats(m, self.layer, maps, self.images, self.r_line)
         depth = 1 << ceil_log2(2 * self.latency + 4)
         m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=QUEUED.size, depth=depth)
 
         running = Signal()
-        beat, row, channel = Signal.like(last_beat), Signal.like(last_row), Signal.like(last_channel)
-        image = Signal(range(self.program.config.batch + 1))
-        line, channel_line = (
-            Signal.like(self.r_line, name="line"),
-            Signal.like(self.r_line, name="channel_line"),
-        )
-        pointer = RowPointer(m, self.layer, maps, line)
         # Beats asked for and not yet accepted by the host: they must all fit the queue.
         pending = Signal(range(depth + 1))
         ask = running & (pending != depth)
         accepted = self.stream.tvalid & self.stream.tready
         m.d.sync += pending.eq(pending + ask - accepted)
-        end_row = beat == last_beat
-        end_channel = end_row & (row == last_row)
-        end_image = end_channel & (channel == last_channel)
-        last = end_image & (image == self.images - 1)
         with m.If(self.start):
-            m.d.sync += [running.eq(1), Cat(beat, row, channel, image).eq(0)]
-            m.d.sync += [channel_line.eq(base), *pointer.restart(base)]
+            m.d.sync += running.eq(1)
+            beats.start(m)
         with m.Elif(ask):
-            m.d.sync += beat.eq(beat + 1)
-            with m.If(end_row):
-                m.d.sync += [beat.eq(0), row.eq(row + 1)]
-                pointer.step(m)
-            with m.If(end_channel):
-                following = Signal.like(channel_line)
-                m.d.comb += following.eq(channel_line + channel_lines)
-                m.d.sync += [row.eq(0), channel.eq(channel + 1), channel_line.eq(following)]
-                m.d.sync += pointer.restart(following)
-            with m.If(end_image):
-                m.d.sync += [channel.eq(0), image.eq(image + 1)]
-            with m.If(last):
+            beats.advance(m)
+            with m.If(beats.last):
                 m.d.sync += running.eq(0)
-
-        x = Signal(len(beat) + ceil_log2(BEAT))
         m.d.comb += [
-            x.eq(beat * BEAT),
-            self.r_line.eq(line + (x >> ceil_log2(self.program.config.line_pixels))),
+            self.r_line.eq(beats.row_line + (beats.x >> ceil_log2(self.program.config.line_pixels))),
             self.r_far_line.eq(self.r_line + 1),
-            self.r_offset.eq(x + pointer.first_pixel),
+            self.r_offset.eq(beats.pixel),
         ]
         word, out = Signal(QUEUED), Signal(QUEUED)
         m.d.comb += [
             word.data.eq(self.pixels.as_value()[: BEAT * PIXEL_BITS]),
-            word.last.eq(delay(m, last, self.latency, name="last")),
+            word.last.eq(delay(m, beats.last, self.latency, name="last")),
             queue.w_data.eq(word),
             queue.w_en.eq(delay(m, ask, self.latency, name="ask", reset=True)),
         ]

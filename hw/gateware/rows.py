@@ -1,10 +1,11 @@
-"""A pointer to a map row in feature memory, stepped row by row, whether the map lies in sections or not."""
+"""Walking a map in feature memory: row by row, whether it lies in sections or not, and beat by beat."""
 
 from collections.abc import Sequence
 
-from amaranth import Array, Module, Signal
+from amaranth import Array, Cat, Module, Signal
 from amaranth.utils import ceil_log2
 
+from hw.frames import BEAT, row_beats
 from hw.gateware.delay import per_layer
 from hw.program import MapPlan
 
@@ -76,3 +77,62 @@ class RowPointer:
                 m.d.sync += self.section.eq(0)
             with m.Else():
                 m.d.sync += self.line.eq(self.line + 1 - self._period)
+
+
+class MapBeats:
+    """The beats of whole maps in the order of the streams: image by image, channel by channel, row by row.
+
+    Signals: ``row_line``, the line in which the row at hand begins; ``x``, the beat's first column;
+    ``pixel``, where that lies, counted from the line's start; ``end_image`` and ``last``: the beat is the
+    last one of an image, of all ``images``. Constants of ``maps[layer]`` are registered. ``line``: a signal
+    of its shape.
+    """
+
+    def __init__(self, m: Module, layer: Signal, maps: Sequence[MapPlan], images: Signal, line: Signal):
+        def setting(name: str, values: Sequence[int]) -> Signal:
+            return per_layer(m, layer, values, name=name)
+
+        self._last_beat = setting("last_beat", [row_beats(plan.shape[2]) - 1 for plan in maps])
+        self._last_row = setting("last_row", [plan.shape[1] - 1 for plan in maps])
+        last_channel = setting("last_channel", [plan.shape[0] - 1 for plan in maps])
+        self._channel_lines = setting("channel_lines", [plan.channel_lines for plan in maps])
+        self._base = setting("base", [plan.base for plan in maps])
+        self._beat, self._row = Signal.like(self._last_beat), Signal.like(self._last_row)
+        self._channel, self._image = Signal.like(last_channel), Signal.like(images)
+        row_line, self._channel_line = (
+            Signal.like(line, name="row_line"),
+            Signal.like(line, name="channel_line"),
+        )
+        self._pointer = RowPointer(m, layer, maps, row_line)
+
+        self._end_row = self._beat == self._last_beat
+        self._end_channel = self._end_row & (self._row == self._last_row)
+        self.end_image = self._end_channel & (self._channel == last_channel)
+        self.last = self.end_image & (self._image == images - 1)
+        self.x = Signal(len(self._beat) + ceil_log2(BEAT))
+        m.d.comb += self.x.eq(self._beat * BEAT)
+        self.pixel = self.x + self._pointer.first_pixel
+        self.row_line = row_line
+
+    def start(self, m: Module):
+        """Go to the first beat of the first map."""
+        m.d.sync += [
+            Cat(self._beat, self._row, self._channel, self._image).eq(0),
+            self._channel_line.eq(self._base),
+            *self._pointer.restart(self._base),
+        ]
+
+    def advance(self, m: Module):
+        """Go to the next beat, in the clock and under the conditions of the caller."""
+        m.d.sync += self._beat.eq(self._beat + 1)
+        with m.If(self._end_row):
+            m.d.sync += [self._beat.eq(0), self._row.eq(self._row + 1)]
+            self._pointer.step(m)
+        with m.If(self._end_channel):
+            # Channels and images lie one behind the other.
+            following = Signal.like(self._channel_line, name="following")
+            m.d.comb += following.eq(self._channel_line + self._channel_lines)
+            m.d.sync += [self._row.eq(0), self._channel.eq(self._channel + 1)]
+            m.d.sync += [self._channel_line.eq(following), *self._pointer.restart(following)]
+        with m.If(self.end_image):
+            m.d.sync += [self._channel.eq(0), self._image.eq(self._image + 1)]

@@ -33,7 +33,7 @@ def step_values(compiled):
 def layer_beats(compiled):
     """The beats of every layer, as integers."""
     plan = compiled.stream
-    image = stream_image(compiled.step_format, compiled.layers, plan) + bytes(PAGE)
+    image = stream_image(compiled.step_format, compiled.step_tables, plan) + bytes(PAGE)
     size = plan.bus_bits // 8
     return [
         [int.from_bytes(image[page * PAGE + i * size :][:size], "little") for i in range(beats)]

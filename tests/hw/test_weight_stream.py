@@ -13,7 +13,7 @@ from tests.gateware.streamed import program
 def test_steps_follow_each_other_without_gaps_from_a_page_on(bus_bits):
     compiled = program(bus_bits)
     plan, step = compiled.stream, compiled.step_format
-    image = np.frombuffer(stream_image(step, compiled.layers, plan), np.uint8)
+    image = np.frombuffer(stream_image(step, compiled.step_tables, plan), np.uint8)
     assert len(image) == plan.bytes and plan.bus_bits <= plan.step_units * UNIT_BITS
     for layer, page in zip(compiled.layers, plan.layer_pages, strict=True):
         bits = np.unpackbits(image[page * PAGE :], bitorder="little")
