@@ -95,6 +95,13 @@ bench-vgg16: $(STAMP) ## VGG16 at 224 × 224, N=64 P=10, weights from memory: ev
 	$(SPEC2) generate $(BUILD)/bench/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
 	$(SPEC2) simulate $(BUILD)/bench/vgg16/design --layers --random --out $(BUILD)/bench/vgg16.json
 
+.PHONY: verify-vgg16-cifar
+verify-vgg16-cifar: $(STAMP) ## RTL = integer model: the whole VGG16 of CIFAR-10, 5 images back to back, with stalls
+	$(SPEC2) prune vgg16-cifar --untrained --block 64 --out $(BUILD)/verify/vgg16-cifar
+	$(SPEC2) generate $(BUILD)/verify/vgg16-cifar/model.npz --rows 64 --lanes 4 --batch 2 --stream-weights
+	$(SPEC2) simulate $(BUILD)/verify/vgg16-cifar/design --images 5 --stalls --seed 1
+	$(SPEC2) report $(BUILD)/verify/vgg16-cifar
+
 .PHONY: bench-lenet
 bench-lenet: $(STAMP) ## measure cycles of LeNet on four array sizes
 	$(SPEC2) prune lenet $(DATA_OPTION) --out $(BUILD)/bench
