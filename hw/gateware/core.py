@@ -1,0 +1,363 @@
+"""The core: every unit of the accelerator but its control port, and the wires between them.
+
+::
+
+    image port ─▶ feature memory ─▶ P lanes ─▶ writer ─▶ feature memory / result ports
+                       ▲               ▲
+                     fetch          weights ─▶ issue ─▶ row weights, drain control
+
+Fetch, issue and output controllers run on their own; counters of full halves connect them
+(:mod:`hw.gateware.halves`).
+"""
+
+from amaranth import C, Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.config import BANKS
+from hw.gateware.axi import AxiStream
+from hw.gateware.delay import delay
+from hw.gateware.drain_control import DrainControl
+from hw.gateware.feature_memory import FeatureMemory
+from hw.gateware.fetch import Fetch
+from hw.gateware.halves import HALVES, HalfCounter
+from hw.gateware.image_port import ImagePort
+from hw.gateware.issue import Issue
+from hw.gateware.lane import Lane
+from hw.gateware.mac import Mode, RowWeights
+from hw.gateware.once import Once
+from hw.gateware.output import OutputController, Writer
+from hw.gateware.post import RAW_BITS
+from hw.gateware.result_port import MapPort, ScorePort
+from hw.gateware.sequencer import Sequencer
+from hw.gateware.weight_player import WeightPlayer
+from hw.gateware.weights import WeightMemory
+from hw.gateware.window import Window
+from hw.program import Program
+from hw.words import DUAL_REAL, WORDS
+
+
+class Core(wiring.Component):
+    """Everything but the control port. ``abort`` (with the reset inserted around it) ends a run at once.
+
+    Members: ``start`` a run of ``images`` images through layers ``first`` to ``last``; ``busy``, ``done``,
+    ``framing_error``; ``s_axis`` images in, ``m_axis`` results out; one-bit events for the counters.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        super().__init__(
+            {
+                "start": In(1),
+                "abort": In(1),
+                "images": In(range(program.config.batch + 1)),
+                "first": In(range(len(program.layers))),
+                "last": In(range(len(program.layers))),
+                "busy": Out(1),
+                "done": Out(1),
+                "framing_error": Out(1),
+                "s_axis": In(AxiStream()),
+                "m_axis": Out(AxiStream()),
+                "layer": Out(range(len(program.layers))),
+                "in_layer": Out(1),
+                "load_busy": Out(1),
+                "fetch_busy": Out(1),
+                "mac_steps": Out(1),
+                "mac_wait_x": Out(1),
+                "mac_wait_drain": Out(1),
+                "mac_wait_y": Out(1),
+                "out_busy": Out(1),
+                "result_stall": Out(1),
+                "mac_wait_weights": Out(1),
+            }
+            | (_beats_signature(program) if program.config.stream_weights else {})
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        p = self.program
+        m.submodules.memory = self.memory = FeatureMemory(p.config.line_pixels, p.memory_lines)
+        m.submodules.image_port = self.image_port = ImagePort(p)
+        m.submodules.fetch = self.fetch = Fetch(p, self.memory.latency)
+        streamed = p.config.stream_weights
+        m.submodules.weights = self.weights = WeightPlayer(p) if streamed else WeightMemory(p)
+        m.submodules.issue = self.issue = Issue(p)
+        m.submodules.row_weights = self.row_weights = RowWeights(p.config.rows, p.weight_bits)
+        m.submodules.drain_control = self.drain_control = DrainControl(p)
+        m.submodules.writer = self.writer = Writer(p, RAW_BITS)
+        self.lanes = [Lane(p) for _ in range(p.config.lanes)]
+        self.windows = [Window(p, i) for i in range(p.config.lanes)]
+        for i, (lane, window) in enumerate(zip(self.lanes, self.windows, strict=True)):
+            m.submodules[f"lane_{i}"] = Once(lane, reset=self.abort)
+            m.submodules[f"window_{i}"] = Once(window, window.places)
+        m.submodules.output = self.output = OutputController(p, self.lanes[0].reuse_lead)
+        m.submodules.x_halves = self.x_halves = HalfCounter()
+        m.submodules.y_halves = self.y_halves = HalfCounter()
+        m.submodules.sequencer = self.sequencer = Sequencer(p, self._tail())
+
+        self._sequence(m)
+        self._feature_memory(m)
+        self._fetch(m)
+        self._array(m)
+        self._drain(m)
+        self._output(m)
+        self._results(m)
+        return m
+
+    def _tail(self) -> int:
+        """Clocks from a layer's last token until its last pixel can be read.
+
+        The last lane row's last row leaves R·S - 1 clocks after the token began, which is within it.
+        """
+        return 1 + self.lanes[0].output_latency + self.writer.latency + self.memory.write_latency
+
+    def _sequence(self, m):
+        s = self.sequencer
+        m.d.comb += [
+            s.start.eq(self.start),
+            s.first.eq(self.first),
+            s.last.eq(self.last),
+            self.image_port.layer.eq(s.layer),
+            self.busy.eq(s.busy),
+            self.done.eq(s.done),
+            self.image_port.start.eq(s.load),
+            self.image_port.images.eq(self.images),
+            s.loading.eq(self.image_port.busy),
+            s.layer_done.eq(self.output.done),
+            self.layer.eq(s.layer),
+            self.in_layer.eq(s.in_layer),
+            self.load_busy.eq(self.image_port.busy),
+        ]
+        if self.program.config.stream_weights:
+            self._stream_weights(m)
+        else:
+            m.d.comb += [self.weights.layer.eq(s.layer), self.weights.rewind.eq(s.begin)]
+        for unit in (self.fetch, self.issue, self.output):
+            m.d.comb += [unit.start.eq(s.begin), unit.layer.eq(s.layer), unit.images.eq(self.images)]
+
+    def _stream_weights(self, m):
+        """The player runs ahead of the sequencer, through all layers of the run."""
+        weights = self.weights
+        m.d.comb += [
+            weights.start.eq(self.start),
+            weights.images.eq(self.images),
+            weights.first.eq(self.first),
+            weights.last.eq(self.last),
+            weights.asked.eq(self.asked),
+            weights.asked_beats.eq(self.asked_beats),
+            weights.beat_valid.eq(self.beat_valid),
+            weights.beat.eq(self.beat),
+            self.room.eq(weights.room),
+        ]
+
+    def _feature_memory(self, m):
+        """The image port writes before the first layer, the writer from then on."""
+        memory, source = self.memory, self.image_port
+        for name in ("w_line", "w_offset", "w_pixels", "w_mask"):
+            chosen = Mux(source.w_en, _value(getattr(source, name)), _value(getattr(self.writer, name)))
+            m.d.comb += _value(getattr(memory, name)).eq(chosen)
+        m.d.comb += memory.w_en.eq(source.w_en | self.writer.w_en)
+
+    def _fetch(self, m):
+        fetch, halves = self.fetch, self.x_halves
+        m.d.comb += [
+            self.memory.r_line.eq(fetch.r_line),
+            self.memory.r_far_line.eq(fetch.r_far_line),
+            self.memory.r_far.eq(fetch.r_far),
+            self.memory.r_offset.eq(fetch.r_offset),
+            fetch.half_free.eq(halves.can_take),
+            halves.take.eq(fetch.half_taken),
+            halves.fill.eq(
+                delay(m, fetch.half_filled, self.lanes[0].fill_latency, name="filled", reset=True)
+            ),
+            self.fetch_busy.eq(fetch.busy),
+        ]
+        for i, (lane, window) in enumerate(zip(self.lanes, self.windows, strict=True)):
+            m.d.comb += [
+                window.layer.eq(self.layer),
+                window.pixels.eq(self.memory.pixels),
+                window.mask.eq(fetch.mask),
+                window.inside.eq(fetch.inside[i]),
+                window.beyond.eq(fetch.beyond),
+                lane.layer.eq(self.layer),
+                lane.window.eq(window.window),
+                lane.start.eq(fetch.starts[i]),
+                lane.row.eq(fetch.row),
+                lane.channel.eq(fetch.channel),
+                lane.half.eq(fetch.half),
+            ]
+
+    def _array(self, m):
+        """A step to the X buffers at once, to the row weights so that both meet at the MACs."""
+        issue, halves, row_weights = self.issue, self.x_halves, self.row_weights
+        step = issue.row_step
+        m.d.comb += [
+            issue.valid.eq(self.weights.valid),
+            issue.step.eq(self.weights.step),
+            self.weights.take.eq(issue.take),
+            issue.half_full.eq(halves.can_begin),
+            halves.begin.eq(issue.half_freed),
+            halves.free.eq(issue.half_freed),
+            issue.pass_free.eq(self.y_halves.can_take),
+            self.y_halves.take.eq(issue.pass_taken),
+            self.mac_steps.eq(issue.issued),
+            self.mac_wait_x.eq(issue.wait_x),
+            self.mac_wait_drain.eq(issue.wait_drain),
+            self.mac_wait_y.eq(issue.wait_y),
+            self.mac_wait_weights.eq(issue.busy & ~self.weights.valid),
+        ]
+        dot = Signal()
+        m.d.comb += dot.eq(_any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot]))
+        mode = Mux(dot, Mode.DOT, Mux(_any_of(step.word, DUAL_REAL), Mode.DUAL, Mode.COMPLEX))
+        head_start = self.lanes[0].x.latency - row_weights.latency
+        m.d.comb += [
+            row_weights.valid.eq(delay(m, issue.issued, head_start, name="issued", reset=True)),
+            row_weights.first.eq(delay(m, issue.first, head_start, name="first")),
+            row_weights.mode.eq(delay(m, mode, head_start, name="mode")),
+            row_weights.weights.eq(delay(m, _value(step.rows), head_start, name="rows")),
+        ]
+        per_bank = self.program.per_bank
+        for lane in self.lanes:
+            m.d.comb += [
+                lane.x_half.eq(issue.x_half),
+                lane.x_word.eq(step.word),
+                lane.selects.eq(row_weights.selects),
+                lane.factors.eq(row_weights.factors),
+                lane.first.eq(row_weights.o_first),
+            ]
+            for bank in range(BANKS):
+                m.d.comb += lane.x_groups[bank].eq(step.groups[bank if per_bank else 0])
+
+    def _drain(self, m):
+        """The end of a word follows it through the array and starts the drain."""
+        issue, control, lane = self.issue, self.drain_control, self.lanes[0]
+        step = issue.row_step
+        clocks = lane.x.latency + lane.mac.latency
+        dot = _any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot])
+        ended = Cat(Mux(dot, 0, step.word), issue.y_half, issue.entry, issue.entries, step.end_of_pass)
+        arrived = delay(m, ended, clocks, name="ended")
+        m.d.comb += [
+            control.load.eq(delay(m, issue.issued & step.end_of_word, clocks, name="load", reset=True)),
+            Cat(control.word, control.half, control.entry, control.entries, control.end_of_pass).eq(arrived),
+        ]
+        wait = lane.drain.table_latency - control.table_latency
+        behind = lane.drain.latency
+        y_write = delay(m, Cat(control.o_half, control.group, control.o_word), behind, name="y_write")
+        y_end = delay(m, control.end, behind, name="y_end")
+        y_en = delay(m, control.active, behind, name="y_en", reset=True)
+        table = [
+            delay(m, _value(v), wait, name=n) for n, v in (("bias", control.bias), ("shift", control.shift))
+        ]
+        add_bias = delay(m, control.o_word == 0, lane.drain.table_latency, name="add_bias")
+        m.d.comb += self.y_halves.fill.eq(
+            delay(m, control.end, lane.pass_latency, name="pass_end", reset=True)
+        )
+        delivered = self._delivered(m, y_en, y_write, y_end)
+        for lane in self.lanes:
+            m.d.comb += [
+                lane.load.eq(control.load),
+                _value(lane.bias).eq(table[0]),
+                _value(lane.shift).eq(table[1]),
+                lane.add_bias.eq(add_bias),
+                lane.y_en.eq(y_en),
+                Cat(lane.y_half, lane.y_group, lane.y_word).eq(y_write),
+                lane.delivered.eq(delivered),
+            ]
+
+    def _delivered(self, m, y_en, y_write, y_end):
+        """Per Y half: the words of its pass written so far. The first one of a pass clears the others."""
+        lane = self.lanes[0]
+        half, word = y_write[0], y_write[1 + len(lane.y_group) :]
+        delivered = Signal(data.ArrayLayout(WORDS, HALVES))
+        fresh = Signal(init=1)
+        with m.If(y_en):
+            m.d.sync += fresh.eq(y_end)
+            for h in range(HALVES):
+                with m.If(half == h):
+                    m.d.sync += delivered[h].eq(Mux(fresh, 0, delivered[h]) | (1 << word))
+        return delivered
+
+    def _output(self, m):
+        output, halves, writer = self.output, self.y_halves, self.writer
+        # The writer learns a token's place one clock before its first row can arrive.
+        wait = self.lanes[0].output_latency - 1
+        m.d.comb += [
+            output.pass_full.eq(halves.can_begin),
+            halves.begin.eq(output.pass_begun),
+            halves.free.eq(output.pass_freed),
+            self.out_busy.eq(output.busy),
+            writer.layer.eq(self.layer),
+            writer.token.eq(delay(m, output.token, wait, name="token", reset=True)),
+            _value(writer.place).eq(delay(m, _value(output.place), wait, name="place")),
+        ]
+        for i, lane in enumerate(self.lanes):
+            m.d.comb += [
+                lane.token.eq(output.starts[i]),
+                lane.token_row.eq(output.row),
+                lane.token_half.eq(output.half),
+                writer.valid[i].eq(lane.valid),
+                writer.rows[i].eq(lane.out_row),
+                writer.pixels[i].eq(lane.out_pixels),
+                writer.raw[i].eq(lane.raw),
+            ]
+
+    def _results(self, m):
+        """Class scores from the writer, or the map of the last layer from feature memory."""
+        program, final = self.program, len(self.program.layers) - 1
+        m.submodules.map_port = maps = MapPort(program, self.memory.latency)
+        scored = Signal()  # the run ends in class scores
+        m.d.comb += [
+            maps.start.eq(self.sequencer.send_map & ~scored),
+            maps.layer.eq(self.layer),
+            maps.images.eq(self.images),
+            maps.pixels.eq(self.memory.pixels),
+            self.sequencer.sent.eq(maps.done),
+        ]
+        with m.If(~self.in_layer):
+            m.d.comb += [
+                self.memory.r_line.eq(maps.r_line),
+                self.memory.r_far_line.eq(maps.r_far_line),
+                self.memory.r_far.eq(0),
+                self.memory.r_offset.eq(maps.r_offset),
+            ]
+        connect(m, flipped(self.m_axis), maps.stream)
+        if program.network.classes is not None:
+            m.submodules.score_port = scores = ScorePort(program, RAW_BITS)
+            m.d.comb += [
+                scored.eq(self.last == final),
+                self.writer.scores.eq(self.layer == final),
+                scores.valid.eq(self.writer.score_valid),
+                scores.score.eq(self.writer.score),
+                scores.images.eq(self.images),
+            ]
+            with m.If(scored):
+                connect(m, flipped(self.m_axis), scores.stream)
+                m.d.comb += self.sequencer.sent.eq(scores.done)
+        connect(m, flipped(self.s_axis), self.image_port.stream)
+        m.d.comb += self.result_stall.eq(self.m_axis.tvalid & ~self.m_axis.tready)
+        with m.If(self.start):
+            m.d.sync += self.framing_error.eq(0)
+        with m.Elif(self.image_port.framing_error):
+            m.d.sync += self.framing_error.eq(1)
+
+
+def _beats_signature(program):
+    """The core's side of the burst reader."""
+    plan = program.stream
+    return {
+        "room": Out(1),
+        "asked": In(1),
+        "asked_beats": In(range(plan.burst_beats + 1)),
+        "beat_valid": In(1),
+        "beat": In(plan.bus_bits),
+    }
+
+
+def _value(signal):
+    """A plain value of a signal or a view of one."""
+    return signal.as_value() if hasattr(signal, "as_value") else signal
+
+
+def _any_of(value, numbers):
+    """Whether ``value`` is one of the constants ``numbers``."""
+    return Cat(C(0, 1), *(value == n for n in numbers)).any()

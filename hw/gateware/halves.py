@@ -1,0 +1,32 @@
+"""Counters that connect a producer and a consumer of a double buffer.
+
+A half is *taken* when its producer begins it, *full* when its last entry can be read, *free* again when its
+consumer has read it.
+"""
+
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+HALVES = 2
+
+
+class HalfCounter(wiring.Component):
+    """How many halves of a double buffer are taken, and how many are full and not yet begun.
+
+    Members: pulses ``take``, ``fill``, ``begin``, ``free``; levels ``can_take``, ``can_begin``.
+    """
+
+    take: In(1)
+    fill: In(1)
+    begin: In(1)
+    free: In(1)
+    can_take: Out(1)
+    can_begin: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        taken, full = Signal(range(HALVES + 1)), Signal(range(HALVES + 1))
+        m.d.sync += [taken.eq(taken + self.take - self.free), full.eq(full + self.fill - self.begin)]
+        m.d.comb += [self.can_take.eq(taken != HALVES), self.can_begin.eq(full != 0)]
+        return m
