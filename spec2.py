@@ -264,6 +264,12 @@ def simulate(
     by_layer: Annotated[
         bool, typer.Option("--layers", help="One image, the map behind every layer compared on its own.")
     ] = False,
+    latency: Annotated[
+        int, typer.Option(min=1, max=65535, help="Clocks that external memory takes to answer a burst.")
+    ] = 60,
+    gap: Annotated[
+        int, typer.Option(min=0, max=255, help="Idle clocks of external memory behind every beat.")
+    ] = 0,
     out: Annotated[Path | None, typer.Option(help="With --layers: also write the rows to this file.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -280,9 +286,12 @@ def simulate(
         spec2 simulate build/lenet/design --layers
     """
     if by_layer:
-        _simulate_layers(design, data_dir, seed, random, out, as_json)
+        _simulate_layers(design, data_dir, seed, random, (latency, gap), out, as_json)
         return
-    result = _simulate(design, images, data_dir=data_dir, seed=seed, stalls=stalls, random=random)
+    memory = latency, gap
+    result = _simulate(
+        design, images, data_dir=data_dir, seed=seed, stalls=stalls, random=random, memory=memory
+    )
     from sim.report_page import verified
 
     clocks = (
@@ -788,29 +797,44 @@ def _simulate(
     seed: int,
     stalls: bool = False,
     random: bool = False,
+    memory: tuple[int, int] = (60, 0),
 ) -> dict[str, Any]:
     from hw.artifact import load
     from hw.design import DesignInfo
+    from sim.bench.job import Memory
     from sim.verify import verify
 
     network = DesignInfo.load(design).network
     images, labels = _images(network, count, data_dir, random, seed)
     artifact = load(design / "model.npz")
     with _progress("simulating") as show:
-        return verify(design, artifact, images, labels, stalls=stalls, seed=seed, progress=show).to_json()
+        behaves = Memory(*memory)
+        result = verify(
+            design, artifact, images, labels, stalls=stalls, seed=seed, memory=behaves, progress=show
+        )
+    return result.to_json()
 
 
 def _simulate_layers(
-    design: Path, data_dir: Path | None, seed: int, random: bool, out: Path | None, as_json: bool
+    design: Path,
+    data_dir: Path | None,
+    seed: int,
+    random: bool,
+    memory: tuple[int, int],
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Every layer on its own, and the clocks of a whole run."""
     from hw.artifact import load
     from hw.design import DesignInfo
     from sim import layers
+    from sim.bench.job import Memory
 
     images, _ = _images(DesignInfo.load(design).network, 1, data_dir, random, seed)
     with _progress("simulating layer by layer") as show:
-        found = layers.measure(design, load(design / "model.npz"), images, progress=show)
+        found = layers.measure(
+            design, load(design / "model.npz"), images, memory=Memory(*memory), progress=show
+        )
     if out:
         layers.save(found, out)
     _emit(as_json, found, *layers.markdown(found))

@@ -18,7 +18,7 @@ from hw.weight_stream import UNIT_BITS
 from hw.words import WORDS
 
 RAMB36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
-"""(depth, width) of a RAMB36; a RAMB18 has half the width, down to 1 (7 Series FPGAs Memory, UG473)."""
+"""(depth, width) of a RAMB36; a RAMB18 has half the width and ends at 16384 × 1 (7 Series Memory, UG473)."""
 
 LUTS_PER_RAMB18 = 62
 """A memory that takes fewer LUTs than this for each RAMB18 it would need goes to LUTs: yosys 0.68 puts
@@ -42,7 +42,8 @@ def memory(depth: int, width: int) -> tuple[float, int]:
     for block_depth, block_width in RAMB36_SHAPES:
         deep = -(-depth // block_depth)
         blocks.append(deep * -(-width // block_width))
-        blocks.append(deep * -(-width // max(1, block_width // 2)) / 2)
+        if block_width > 1:
+            blocks.append(deep * -(-width // (block_width // 2)) / 2)
     return (0, luts) if luts < 2 * LUTS_PER_RAMB18 * min(blocks) else (min(blocks), 0)
 
 

@@ -22,6 +22,7 @@ from hw.errors import ArtifactError, DataError, DigestMismatch
 from hw.estimate import run_cycles
 from hw.program import Program, compile_program
 from sim import model, rtl
+from sim.bench.job import Memory
 from sim.compare import MAP, SCORES, first_mismatch
 from sim.report_page import table
 
@@ -31,9 +32,12 @@ def measure(
     artifact: Artifact,
     image: NDArray[np.uint8],
     *,
+    memory: Memory | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Run ``image`` (1, c, h, w) layer by layer and then at once; returns plain data.
+
+    ``memory``: how external memory behaves, for a design that reads its weights from there.
 
     ``layers``: per layer ``name``, ``cycles_rtl``, ``cycles_model`` (of the whole run), ``occupancy`` (steps
     over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
@@ -50,12 +54,12 @@ def measure(
     count = len(program.layers)
     rows, given = [], np.asarray(image)
     for index, expected in enumerate(model.maps(artifact, image)):
-        result = rtl.simulate(design, _pixels(given), batch=1, layers=(index, index))
+        result = rtl.simulate(design, _pixels(given), batch=1, layers=(index, index), memory=memory)
         rows.append(_row(program, index, result, expected))
         given = expected
         if progress:
             progress(index + 1, count + 1)
-    whole = rtl.simulate(design, image, batch=1)
+    whole = rtl.simulate(design, image, batch=1, memory=memory)
     if progress:
         progress(count + 1, count + 1)
     run = whole.counters[0]

@@ -17,6 +17,7 @@ from hw.counters import Counters
 from hw.design import DesignInfo
 from hw.errors import DigestMismatch, LinkError, ToolFailed
 from sim import model, rtl
+from sim.bench.job import Memory
 from sim.compare import MAP, SCORES, first_mismatch
 
 Progress = Callable[[int, int], None]
@@ -67,12 +68,14 @@ def verify(
     *,
     stalls: bool = False,
     seed: int = 0,
+    memory: Memory | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Run ``images`` (n, h, w) or (n, c, h, w) through the Verilog in folder ``design`` and the model.
 
     ``stalls`` interrupts every port of the accelerator at random (from ``seed``) while results are
-    compared. Cycles always come from undisturbed runs of one image and of one full batch, compared as well.
+    compared. ``memory``: how external memory behaves, for a design that reads its weights from there.
+    Cycles always come from undisturbed runs of one image and of one full batch, compared as well.
     Writes ``simulation.json`` (:mod:`hw.results`). Raises ``DigestMismatch`` when the design has other
     weights, ``ToolNotFound`` or ``ToolFailed`` from the simulator, ``DataError`` for images that do not fit.
     """
@@ -85,9 +88,11 @@ def verify(
     start, size = time.monotonic(), info.config.batch
     batch = np.resize(images, (size, *images.shape[1:]))  # the images, repeated if they are too few
     try:
-        compared = rtl.simulate(folder, images, batch=size, stalls=stalls, seed=seed, progress=progress)
-        full = rtl.simulate(folder, batch, batch=size)
-        single = rtl.simulate(folder, images[:1], batch=1)
+        compared = rtl.simulate(
+            folder, images, batch=size, stalls=stalls, seed=seed, memory=memory, progress=progress
+        )
+        full = rtl.simulate(folder, batch, batch=size, memory=memory)
+        single = rtl.simulate(folder, images[:1], batch=1, memory=memory)
     except (LinkError, ToolFailed):
         # The Verilog ran and failed: what an earlier run found must not stand. A missing tool or a wrong
         # image says nothing about the design.

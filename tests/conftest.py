@@ -40,8 +40,10 @@ class FakeDesign:
     def design(self) -> Path:
         return self.folder / "design"
 
-    def simulate(self, design_dir, images, *, batch=0, stalls=False, seed=0, progress=None):
-        self.calls.append({"images": len(images), "batch": batch, "stalls": stalls, "seed": seed})
+    def simulate(self, design_dir, images, *, batch=0, stalls=False, seed=0, memory=None, progress=None):
+        self.calls.append(
+            {"images": len(images), "batch": batch, "stalls": stalls, "seed": seed, "memory": memory}
+        )
         scores = model.run(self.artifact, images).copy()
         for image, by in self.errors.items():
             if image < len(scores):

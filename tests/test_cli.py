@@ -12,6 +12,7 @@ from hw import results
 from hw.artifact import random_artifact
 from hw.network import lenet, tiny
 from pruning import data
+from sim.bench.job import Memory
 
 COMMANDS = list(typer.main.get_command(spec2.app).commands)
 
@@ -127,12 +128,15 @@ def test_estimate_agrees_with_the_cost_model_and_states_the_share_of_the_board(r
 
 
 def test_simulate_compares_and_reports(run, fake_design):
-    result = run("simulate", fake_design.design, "--images", "6", "--stalls", "--seed", "9", "--json")
+    result = run(
+        "simulate", fake_design.design, "--images", "6", "--stalls", "--seed", "9", "--gap", "2", "--json"
+    )
     assert result.code == 0
     data = json.loads(result.out)
     assert (data["images"], data["mismatches"], data["stalls"], data["seed"]) == (6, 0, True, 9)
     assert data["batch"]["cycles"] == 16_600
-    assert fake_design.calls[0] == {"images": 6, "batch": 4, "stalls": True, "seed": 9}
+    memory = Memory(latency=60, gap=2)
+    assert fake_design.calls[0] == {"images": 6, "batch": 4, "stalls": True, "seed": 9, "memory": memory}
     text = run("simulate", fake_design.design).out
     assert "0 mismatches" in text and "16,600" in text
 

@@ -40,6 +40,7 @@ def test_estimate_is_close_to_synthesis(tmp_path, rows, lanes, stream):
         (1760, 8, 0.5),
         (384, 8, 0.5),
         (256, 12, 0.5),
+        (32768, 1, 1),
     ],
 )
 def test_memories_take_the_smallest_arrangement(depth, width, blocks):

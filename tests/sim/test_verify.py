@@ -6,24 +6,26 @@ from hw import results
 from hw.artifact import random_artifact
 from hw.errors import DigestMismatch
 from hw.network import tiny
+from sim.bench.job import Memory
 from sim.verify import Verification, verify
 
 
 def test_equal_results_and_the_runs_that_were_made(fake_design, tiny_images):
-    seen = []
+    seen, slow = [], Memory(200, 3)
     result = verify(
         fake_design.design,
         fake_design.artifact,
         tiny_images,
         stalls=True,
         seed=3,
+        memory=slow,
         progress=lambda *p: seen.append(p),
     )
     assert result.mismatches == 0 and result.first_mismatch is None and result.images == 6
     assert fake_design.calls == [
-        {"images": 6, "batch": 4, "stalls": True, "seed": 3},
-        {"images": 4, "batch": 4, "stalls": False, "seed": 0},
-        {"images": 1, "batch": 1, "stalls": False, "seed": 0},
+        {"images": 6, "batch": 4, "stalls": True, "seed": 3, "memory": slow},
+        {"images": 4, "batch": 4, "stalls": False, "seed": 0, "memory": slow},
+        {"images": 1, "batch": 1, "stalls": False, "seed": 0, "memory": slow},
     ]
     assert result.batch == fake_design.counters(4) and result.single == fake_design.counters(1)
     assert result.clocks == 30_000 and seen[-1] == (6, 6)
