@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hw.config import AcceleratorConfig
     from hw.network import Network
     from hw.program import Program
+    from sim.bench.job import Memory
 
 app = typer.Typer(
     name="spec2",
@@ -265,8 +266,9 @@ def simulate(
         bool, typer.Option("--layers", help="One image, the map behind every layer compared on its own.")
     ] = False,
     latency: Annotated[
-        int, typer.Option(min=1, max=65535, help="Clocks that external memory takes to answer a burst.")
-    ] = 60,
+        int | None,
+        typer.Option(min=1, max=65535, help="Clocks that external memory takes to answer a burst."),
+    ] = None,
     gap: Annotated[
         int, typer.Option(min=0, max=255, help="Idle clocks of external memory behind every beat.")
     ] = 0,
@@ -797,22 +799,28 @@ def _simulate(
     seed: int,
     stalls: bool = False,
     random: bool = False,
-    memory: tuple[int, int] = (60, 0),
+    memory: tuple[int | None, int] = (None, 0),
 ) -> dict[str, Any]:
     from hw.artifact import load
     from hw.design import DesignInfo
-    from sim.bench.job import Memory
     from sim.verify import verify
 
     network = DesignInfo.load(design).network
     images, labels = _images(network, count, data_dir, random, seed)
     artifact = load(design / "model.npz")
     with _progress("simulating") as show:
-        behaves = Memory(*memory)
+        behaves = _memory(*memory)
         result = verify(
             design, artifact, images, labels, stalls=stalls, seed=seed, memory=behaves, progress=show
         )
     return result.to_json()
+
+
+def _memory(latency: int | None, gap: int) -> Memory:
+    """External memory of the bench; None is its usual latency."""
+    from sim.bench.job import Memory
+
+    return Memory(gap=gap) if latency is None else Memory(latency, gap)
 
 
 def _simulate_layers(
@@ -820,7 +828,7 @@ def _simulate_layers(
     data_dir: Path | None,
     seed: int,
     random: bool,
-    memory: tuple[int, int],
+    memory: tuple[int | None, int],
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -828,12 +836,11 @@ def _simulate_layers(
     from hw.artifact import load
     from hw.design import DesignInfo
     from sim import layers
-    from sim.bench.job import Memory
 
     images, _ = _images(DesignInfo.load(design).network, 1, data_dir, random, seed)
     with _progress("simulating layer by layer") as show:
         found = layers.measure(
-            design, load(design / "model.npz"), images, memory=Memory(*memory), progress=show
+            design, load(design / "model.npz"), images, memory=_memory(*memory), progress=show
         )
     if out:
         layers.save(found, out)

@@ -11,7 +11,7 @@ import numpy as np
 from hw.weight_stream import StreamPlan
 
 MEMORY_LATENCY = 60
-"""Clocks from a burst's address to its first beat that the model reckons with."""
+"""Clocks from a burst's address to its first beat that the model reckons with, and the bench simulates."""
 
 STORE_LATENCY = 8
 """Clocks from a step's last beat until the array can issue it: rotator, store, player."""

@@ -21,6 +21,7 @@ from hw.design import DesignInfo
 from hw.errors import ArtifactError, DataError, DigestMismatch
 from hw.estimate import run_cycles
 from hw.program import Program, compile_program
+from hw.resources import resources
 from sim import model, rtl
 from sim.bench.job import Memory
 from sim.compare import MAP, SCORES, first_mismatch
@@ -54,7 +55,8 @@ def measure(
     count = len(program.layers)
     rows, given = [], np.asarray(image)
     for index, expected in enumerate(model.maps(artifact, image)):
-        result = rtl.simulate(design, _pixels(given), batch=1, layers=(index, index), memory=memory)
+        pixels = np.ascontiguousarray(given).view(np.uint8)  # signed ones as their two's complement
+        result = rtl.simulate(design, pixels, batch=1, layers=(index, index), memory=memory)
         rows.append(_row(program, index, result, expected))
         given = expected
         if progress:
@@ -72,11 +74,6 @@ def measure(
     }
 
 
-def _pixels(maps: NDArray[Any]) -> NDArray[np.uint8]:
-    """A map as the bytes that the port takes; signed pixels as their two's complement."""
-    return np.ascontiguousarray(maps).astype(np.int8 if maps.min() < 0 else np.uint8).view(np.uint8)
-
-
 def _row(program: Program, index: int, result: rtl.RtlResult, expected: NDArray[Any]) -> dict[str, Any]:
     (run,), plan = result.counters, program.layers[index]
     found = first_mismatch(expected.astype(np.int32), result.scores, SCORES if expected.ndim == 2 else MAP)
@@ -89,20 +86,19 @@ def _row(program: Program, index: int, result: rtl.RtlResult, expected: NDArray[
         "cycles_rtl": layer.cycles,
         "cycles_model": 0,
         "occupancy": round(layer.steps / (layer.steps + waits), 4),
-        "dram_bytes": run.weight_beats * (program.stream.bus_bits // 8 if _streams(program) else 0),
+        "dram_bytes": _dram_bytes(program, run),
         "mismatches": found.count if found else 0,
     }
 
 
-def _streams(program: Program) -> bool:
-    return program.config.stream_weights
+def _dram_bytes(program: Program, run: Counters) -> int:
+    """Bytes that the run read from external memory."""
+    return run.weight_beats * program.stream.bus_bits // 8 if program.config.stream_weights else 0
 
 
 def _total(
     program: Program, rows: list[dict[str, Any]], run: Counters, whole: rtl.RtlResult, expected: NDArray[Any]
 ) -> dict[str, Any]:
-    from hw.resources import resources
-
     cycles, dsp = sum(row["cycles_rtl"] for row in rows), resources(program).dsp
     wrong = int((whole.scores != expected).sum()) + sum(row["mismatches"] for row in rows)
     return {
@@ -111,7 +107,7 @@ def _total(
         "dsp_total": dsp,
         "op_per_dsp_cycle": round(program.network.operations / (cycles * dsp), 4),
         "operations": program.network.operations,
-        "dram_bytes": run.weight_beats * (program.stream.bus_bits // 8 if _streams(program) else 0),
+        "dram_bytes": _dram_bytes(program, run),
         "mismatches": wrong,
     }
 

@@ -9,9 +9,7 @@ from hw.gateware.step_store import StepStore
 from hw.gateware.walk import Walk
 from hw.gateware.weights import step_layout
 from hw.program import Program
-
-SETTLE = 3
-"""Clocks between a change of layer and its first step: per-layer constants are registered twice."""
+from hw.timing import SETTLE
 
 
 class WeightPlayer(wiring.Component):

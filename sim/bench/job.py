@@ -14,6 +14,7 @@ import hw.errors
 from hw.counters import Counters
 from hw.design import DesignInfo
 from hw.errors import Spec2Error, ToolFailed
+from hw.weight_arrival import MEMORY_LATENCY
 
 VARIABLE = "SPEC2_RUN_DIR"
 """Environment variable that tells the simulating process its run folder."""
@@ -24,7 +25,7 @@ class Memory:
     """External memory in the bench: clocks from a burst's address to its first beat, and idle ones behind
     every beat."""
 
-    latency: int = 60
+    latency: int = MEMORY_LATENCY
     gap: int = 0
 
 

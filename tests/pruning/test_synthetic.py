@@ -1,0 +1,36 @@
+"""Untrained networks for benches: sparse as asked for, unevenly, and alive."""
+
+import numpy as np
+
+from hw.artifact import Sparsity
+from hw.config import AcceleratorConfig
+from hw.network import Conv, Network
+from hw.program import compile_program
+from pruning.synthetic import synthetic
+from sim import model
+
+NETWORK = Network(
+    "bench", (3, 24, 24), (Conv("a", 3, 16, 3, padding=1), Conv("b", 16, 16, 3, padding=1, pool=2))
+)
+SPARSITY = Sparsity("adaptive", 2, 8, 8)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    first = synthetic(NETWORK, SPARSITY, seed=1)
+    assert first.digest == synthetic(NETWORK, SPARSITY, seed=1).digest
+    assert first.digest != synthetic(NETWORK, SPARSITY, seed=2).digest
+
+
+def test_a_quarter_stays_and_words_take_unequally_many_steps():
+    artifact = synthetic(NETWORK, SPARSITY, seed=1)
+    kept = [float(artifact.layers[name].mask.mean()) for name in ("a", "b")]
+    assert kept[0] > 0.9 and 0.15 < kept[1] <= 0.25
+    steps = compile_program(artifact, AcceleratorConfig(8, 2, 1)).layers[1].steps
+    lengths = np.diff(np.flatnonzero(steps.end_of_word), prepend=-1)
+    assert lengths.max() >= 4 * lengths.min()
+
+
+def test_activations_use_their_range():
+    image = np.random.default_rng(3).integers(0, 256, (1, 3, 24, 24), np.uint8)
+    for out in model.maps(synthetic(NETWORK, SPARSITY, seed=1), image):
+        assert 0.2 < (out > 0).mean() and out.max() > 60 and (out == 255).mean() < 0.2
