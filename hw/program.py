@@ -7,6 +7,7 @@ the :class:`Program` it returns; the cost model reads the same object.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -14,7 +15,7 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.artifact import Artifact, LayerWeights, Sparsity
+from hw.artifact import Artifact, Sparsity
 from hw.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.errors import ConfigError
 from hw.formats import SPECTRUM
@@ -26,6 +27,9 @@ from hw.words import TILE
 
 REGULAR = ("uniform", "adaptive")
 """Kinds of sparsity whose steps are full with one address for all banks."""
+
+Channels = tuple[NDArray[np.integer], NDArray[np.integer]]
+"""Bias and shift of every output channel of a layer."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,39 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
 
     Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
     """
-    network = artifact.network
+    tables: list[StepTable] = []
+    channels: list[Channels] = []
+    for layer in artifact.network.layers:
+        weights = artifact.layers[layer.name]
+        regular = artifact.sparsity.get(layer.name, Sparsity()).kind in REGULAR
+        tables.append(step_table(weights, config.rows, dot=not isinstance(layer, Conv), regular=regular))
+        channels.append((weights.bias, weights.shift))
+    return assemble(
+        artifact.network,
+        config,
+        tables,
+        channels,
+        digest=artifact.digest,
+        weight_bits=artifact.weight_bits,
+        accumulator_bits=_accumulator_bits(artifact),
+    )
+
+
+def assemble(
+    network: Network,
+    config: AcceleratorConfig,
+    tables: Sequence[StepTable],
+    channels: Sequence[Channels],
+    *,
+    digest: str,
+    weight_bits: int,
+    accumulator_bits: int,
+) -> Program:
+    """The program of ``network`` whose layers take the steps of ``tables`` (made for ``config.rows``), with
+    the bias and shift of every output channel. Needs no weights.
+
+    Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
+    """
     line = config.line_pixels or _line_pixels(network, config)
     config = replace(config, line_pixels=line)
     layouts = _layouts(network, config)
@@ -220,13 +256,11 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
     bias: list[NDArray[np.int64]] = []
     shift: list[NDArray[np.int64]] = []
     first_step = first_entry = 0
-    for layer, layout, source, dest in zip(network.layers, layouts, maps, maps[1:], strict=False):
-        weights = artifact.layers[layer.name]
-        kind = artifact.sparsity.get(layer.name, Sparsity()).kind
-        regular = kind in REGULAR
-        steps = step_table(weights, config.rows, dot=not isinstance(layer, Conv), regular=regular)
+    for layer, layout, source, dest, steps, channel in zip(
+        network.layers, layouts, maps, maps[1:], tables, channels, strict=False
+    ):
         plan = _plan(layer, layout, source, dest, config, steps, first_step, first_entry)
-        table = _channel_table(weights, plan, config)
+        table = _channel_table(channel, plan, config)
         bias.append(table[0])
         shift.append(table[1])
         first_step += len(steps)
@@ -235,14 +269,14 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
     return Program(
         network=network,
         config=config,
-        digest=artifact.digest,
-        weight_bits=artifact.weight_bits,
+        digest=digest,
+        weight_bits=weight_bits,
         layers=tuple(plans),
         channel_bias=np.concatenate(bias),
         channel_shift=np.concatenate(shift),
         memory_lines=max(m.base + config.batch * m.lines for m in maps),
         groups=max(-(-plan.source.shape[0] // BANKS) for plan in plans),
-        accumulator_bits=_accumulator_bits(artifact),
+        accumulator_bits=accumulator_bits,
     )
 
 
@@ -367,14 +401,13 @@ def _plan(
 
 
 def _channel_table(
-    weights: LayerWeights, plan: LayerPlan, config: AcceleratorConfig
+    channels: Channels, plan: LayerPlan, config: AcceleratorConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Bias and shift, (blocks · rows / drain, drain), padded with zeros."""
     size = plan.blocks * config.rows
     bias = np.zeros(size, np.int64)
     shift = np.zeros(size, np.int64)
-    bias[: plan.outputs] = weights.bias
-    shift[: plan.outputs] = weights.shift
+    bias[: plan.outputs], shift[: plan.outputs] = channels
     return bias.reshape(-1, config.drain), shift.reshape(-1, config.drain)
 
 
