@@ -96,6 +96,10 @@ Batch = Annotated[int, typer.Option(help="Most images per run, at most P.")]
 Stream = Annotated[
     bool, typer.Option("--stream-weights", help="Read weights from external memory instead of holding them.")
 ]
+MemoryLines = Annotated[
+    int,
+    typer.Option(min=0, help="Lines of the feature memory at most: early layers go in bands. 0: whole maps."),
+]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
 LinkName = Annotated[
     str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
@@ -171,6 +175,7 @@ def estimate(
     lanes: Lanes = 4,
     batch: Batch = 4,
     stream: Stream = False,
+    memory_lines: MemoryLines = 0,
     board: BoardName = None,
     as_json: Json = False,
 ) -> None:
@@ -186,7 +191,7 @@ def estimate(
     from hw.program import compile_program
     from sim.report_page import table
 
-    program = compile_program(load(model), _config(rows, lanes, batch, stream))
+    program = compile_program(load(model), _config(rows, lanes, batch, stream, memory_lines))
     figures = estimates(program)
     if board:
         figures["use_percent"] = _fit(board, figures)
@@ -232,6 +237,7 @@ def generate(
     lanes: Lanes = 4,
     batch: Batch = 4,
     stream: Stream = False,
+    memory_lines: MemoryLines = 0,
     board: BoardName = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
     as_json: Json = False,
@@ -250,7 +256,7 @@ def generate(
     from sim.report_page import table
 
     folder = out or model.parent / "design"
-    info = _generate(load(model), _config(rows, lanes, batch, stream), folder, board)
+    info = _generate(load(model), _config(rows, lanes, batch, stream, memory_lines), folder, board)
     text = table(["estimate", "value"], _scalars(info["estimates"]))
     _emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
 
@@ -866,10 +872,14 @@ def _images(network: Network, count: int, data_dir: Path | None, random: bool, s
     return digits.test_images[spread], digits.test_labels[spread]
 
 
-def _config(rows: int, lanes: int, batch: int, stream: bool = False) -> AcceleratorConfig:
+def _config(
+    rows: int, lanes: int, batch: int, stream: bool = False, memory_lines: int = 0
+) -> AcceleratorConfig:
     from hw.config import AcceleratorConfig
 
-    return AcceleratorConfig(rows=rows, lanes=lanes, batch=batch, stream_weights=stream)
+    return AcceleratorConfig(
+        rows=rows, lanes=lanes, batch=batch, stream_weights=stream, memory_lines=memory_lines
+    )
 
 
 def _fit(board: str, figures: dict[str, Any]) -> dict[str, float]:

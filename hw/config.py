@@ -37,6 +37,8 @@ class AcceleratorConfig:
     batch: most images per run; fully connected layers use one lane per image, so it is at most P.
     line_pixels: pixels the feature memory reads or writes per clock (a power of two), 0 to let the
         compiler choose the smallest that lets every layer use its best lane layout.
+    memory_lines: lines that the feature memory has at most. Where whole maps would take more, the compiler
+        makes layers in bands of rows (:mod:`hw.bands`), which costs clocks. 0 for as many as whole maps need.
     stream_weights: weights come from external memory (AXI4) while the array runs, each exactly once per
         run, instead of lying in the design.
     bus_bits: width of that memory's bus (a power of two, 32 to 512).
@@ -48,6 +50,7 @@ class AcceleratorConfig:
     lanes: int = 4
     batch: int = 4
     line_pixels: int = 0
+    memory_lines: int = 0
     stream_weights: bool = False
     bus_bits: int = 512
     weight_steps: int = 0
@@ -65,7 +68,8 @@ class AcceleratorConfig:
         line = self.line_pixels
         if line and (line < 8 or line & (line - 1)):
             raise ConfigError(f"line_pixels must be 0 or a power of two of at least 8, not {line}")
-
+        if self.memory_lines < 0:
+            raise ConfigError(f"memory_lines must be 0 or more, not {self.memory_lines}")
         if self.bus_bits not in (32, 64, 128, 256, 512):
             raise ConfigError(f"bus_bits must be 32, 64, 128, 256 or 512, not {self.bus_bits}")
         if self.weight_steps and (self.weight_steps < 2 or self.weight_steps & (self.weight_steps - 1)):

@@ -28,6 +28,7 @@ class DesignInfo:
     digest: SHA-256 (hex) of the artifact whose weights are in its memories; also in its DIGEST register.
     ports: width in bits of every port of the top module.
     files: what belongs to the design, relative to its folder: the Verilog first, then memory images.
+    numbers: the network's layer of every entry of the layer program (:mod:`hw.entries`).
     estimates: figures of the compiler, plain JSON; ``cycles`` is the length of a run of a full batch.
     """
 
@@ -37,6 +38,7 @@ class DesignInfo:
     digest: str
     ports: Mapping[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ("spec2.v",)
+    numbers: tuple[int, ...] = ()
     estimates: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -49,8 +51,13 @@ class DesignInfo:
             "digest": self.digest,
             "ports": dict(self.ports),
             "files": list(self.files),
+            "numbers": list(self.numbers),
             "estimates": dict(self.estimates),
         }
+
+    def __post_init__(self) -> None:
+        if not self.numbers:  # one entry a layer
+            object.__setattr__(self, "numbers", tuple(range(len(self.network.layers))))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> DesignInfo:
@@ -71,6 +78,7 @@ class DesignInfo:
                 digest=digest,
                 ports={str(k): int(v) for k, v in data["ports"].items()},
                 files=tuple(str(name) for name in data["files"]),
+                numbers=tuple(int(number) for number in data["numbers"]),
                 estimates=dict(data["estimates"]),
             )
         except Spec2Error:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hw import registers
 from hw.counters import Counters, LayerCounters
 from hw.design import DesignInfo
+from hw.entries import entries_of
 from hw.errors import DataError, DigestMismatch, LinkError
 from hw.frames import check_images, map_beats, pack_image, unpack_maps, unpack_scores
 from hw.link import Link
@@ -112,9 +113,7 @@ class Driver:
         """
         network = self.info.network
         first, last = layers or (0, len(network.layers) - 1)
-        if not 0 <= first <= last < len(network.layers):
-            most = len(network.layers) - 1
-            raise DataError(f"layers {first} to {last} are no part of the network: choose from 0 to {most}")
+        entries = entries_of(network, self.info.numbers, layers)
         images = check_images(images, network.shapes[first])
         most = self.info.config.batch
         if not 0 <= batch <= most:
@@ -123,7 +122,7 @@ class Driver:
                 "choose a smaller one or generate the accelerator with a larger batch"
             )
         size = batch or most
-        await self.link.write32(LAYERS.address(), LAYERS.pack(first=first, last=last))
+        await self.link.write32(LAYERS.address(), LAYERS.pack(first=entries[0], last=entries[1]))
         if self.info.config.stream_weights:
             await self.link.write32(WEIGHTS.address(), self.weights_page)
         parts = []

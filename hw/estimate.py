@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from hw.config import AcceleratorConfig
+from hw.entries import entries_of
 from hw.frames import map_beats
 from hw.program import LayerPlan, Program
 from hw.resources import resources
@@ -135,18 +136,20 @@ def layer_cycles(
 
 def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> list[LayerCycles]:
     """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``), or of its ``layers`` from
-    the first to the last."""
+    the first to the last. Raises ``DataError`` for layers that are made in bands with others."""
     t, config = latencies(program.config), program.config
-    first, last = layers or (0, len(program.layers) - 1)
-    clock = 1 + load_cycles(program, images, first)
+    first, last = entries_of(program.network, program.numbers, layers)
+    clock = 1 + load_cycles(program, images, program.numbers[first])
     weights = None
     if config.stream_weights:
         weights = WeightArrival(program.stream, sum(plan.blocks for plan in program.layers[:first]))
-    found = []
+    found: dict[int, LayerCycles] = {}
     for plan in program.layers[first : last + 1]:
-        found.append(layer_cycles(plan, config, images, t, weights, clock))
-        clock += found[-1].cycles
-    return found
+        entry = layer_cycles(plan, config, images, t, weights, clock)
+        clock += entry.cycles
+        before = found.get(plan.number, LayerCycles(entry.name, 0, 0))
+        found[plan.number] = LayerCycles(entry.name, before.cycles + entry.cycles, before.steps + entry.steps)
+    return list(found.values())
 
 
 def load_cycles(program: Program, images: int, first: int = 0) -> int:

@@ -56,6 +56,7 @@ def generate(
         digest=program.digest,
         ports={"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()},
         files=(f"{TOP}.v", *verilog.images, *([STREAM] if streamed else [])),
+        numbers=program.numbers,
         estimates=estimates(program),
     )
     tell("write")

@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.artifact import Artifact, Sparsity
+from hw.bands import Entry, Rows, lay_out
 from hw.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
-from hw.errors import ConfigError
 from hw.formats import SPECTRUM
+from hw.lane_layout import LaneLayout, lane_layouts, line_pixels
+from hw.maps import MapPlan
 from hw.network import Conv, Layer, Network, Shape
-from hw.step_format import StepFormat
+from hw.step_format import SELECT_BITS, StepFormat
 from hw.step_table import StepTable, step_table
 from hw.weight_stream import StreamPlan, plan_stream
 from hw.words import TILE
@@ -28,65 +30,24 @@ from hw.words import TILE
 REGULAR = ("uniform", "adaptive")
 """Kinds of sparsity whose steps are full with one address for all banks."""
 
+ENTRY_CLOCKS = 150
+"""About what an entry of the layer program takes beside its work: latencies, and a change of layer."""
+
 Channels = tuple[NDArray[np.integer], NDArray[np.integer]]
 """Bias and shift of every output channel of a layer."""
 
 
 @dataclass(frozen=True)
-class MapPlan:
-    """A feature map in feature memory.
+class LayerPlan:
+    """One entry of the layer program: a layer, or some of its rows of tile groups (:mod:`hw.bands`).
 
-    A wide map takes ``lines_per_row`` lines for each of its rows. A narrow one may lie in ``sections``
-    of ``section_pixels``, so that one line holds a row for every lane row of the layer that reads it:
-    padded row ρ = y + ``padding`` lies in section (ρ div ``period``) mod ``sections`` of line
-    (ρ div (``sections`` · ``period``)) · ``period`` + ρ mod ``period``, padded column x + ``padding`` at
-    that pixel of the section. Padding itself is never stored.
+    Lane p sits at lane row p // Q, lane column p % Q. number: of the layer in the network, from 0.
+    tile_rows, tile_columns: of the whole layer. top_group, group_rows: rows of tile groups above this
+    entry, and in it.
     """
 
-    shape: Shape
-    base: int
-    lines_per_row: int = 1
-    sections: int = 1
-    section_pixels: int = 0
-    period: int = 1
-    padding: int = 0
-
-    @property
-    def channel_lines(self) -> int:
-        """Lines of one channel."""
-        if self.sections == 1:
-            return self.shape[1] * self.lines_per_row
-        rows = self.sections * self.period
-        return -(-(self.shape[1] + self.padding) // rows) * self.period
-
-    def place(self, y: int) -> tuple[int, int]:
-        """(line, section) of row ``y``, from the first line of its channel."""
-        if self.sections == 1:
-            return y * self.lines_per_row, 0
-        row = y + self.padding
-        group, within = divmod(row, self.sections * self.period)
-        section, phase = divmod(within, self.period)
-        return group * self.period + phase, section
-
-    @property
-    def section_mask(self) -> int:
-        """The pixels of a line that can lie inside the map, one bit each; all for a map without sections."""
-        if self.sections == 1:
-            return 0
-        row = ((1 << self.shape[2]) - 1) << self.padding
-        return sum(row << (s * self.section_pixels) for s in range(self.sections))
-
-    @property
-    def lines(self) -> int:
-        """Lines of one image's map; the next image follows directly."""
-        return self.shape[0] * self.channel_lines
-
-
-@dataclass(frozen=True)
-class LayerPlan:
-    """One entry of the layer program. Lane p sits at lane row p // Q, lane column p % Q."""
-
     layer: Layer
+    number: int
     dot: bool
     source: MapPlan
     dest: MapPlan
@@ -94,6 +55,8 @@ class LayerPlan:
     lane_columns: int
     tile_rows: int
     tile_columns: int
+    top_group: int
+    group_rows: int
     stride: int
     blocks: int
     steps: StepTable
@@ -112,7 +75,7 @@ class LayerPlan:
         """Lines from a tile group to the one below it."""
         if self.sections > 1:
             return self.stride
-        return self.lane_rows * self.stride * self.source.lines_per_row
+        return self.group_height * self.source.lines_per_row
 
     @property
     def out_stride(self) -> int:
@@ -125,9 +88,14 @@ class LayerPlan:
         return self.layer.out_channels if isinstance(self.layer, Conv) else self.layer.out_features
 
     @property
-    def group_rows(self) -> int:
-        """Tile groups from top to bottom."""
-        return -(-self.tile_rows // self.lane_rows)
+    def group_height(self) -> int:
+        """Input rows from a tile group to the one below it."""
+        return self.lane_rows * self.stride
+
+    @property
+    def out_group_height(self) -> int:
+        """Output rows of a tile group."""
+        return self.lane_rows * self.out_stride
 
     @property
     def group_columns(self) -> int:
@@ -187,22 +155,30 @@ class Program:
         group_bits = max(1, (self.groups - 1).bit_length())
         return StepFormat(self.config.rows, self.weight_bits, group_bits, addresses)
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The network's layer of every entry of the layer program."""
+        return tuple(plan.number for plan in self.layers)
+
     @cached_property
     def stream(self) -> StreamPlan:
         """Where the steps lie in external memory (``config.stream_weights``)."""
         replayed = [plan.weights_stay for plan in self.layers]
         config = self.config
-        return plan_stream(self.step_format, self.step_tables, replayed, config.bus_bits, config.weight_steps)
+        tables = [plan.steps for plan in self.layers]
+        return plan_stream(
+            self.step_format, tables, replayed, config.bus_bits, config.weight_steps, self.numbers
+        )
 
     @property
     def step_tables(self) -> list[StepTable]:
-        """The steps of every layer."""
-        return [plan.steps for plan in self.layers]
+        """The steps of every layer of the network."""
+        return list({plan.number: plan.steps for plan in self.layers}.values())
 
     @property
     def steps(self) -> int:
         """Steps in the weight memory."""
-        return sum(len(plan.steps) for plan in self.layers)
+        return sum(map(len, self.step_tables))
 
     @property
     def per_bank(self) -> bool:
@@ -248,123 +224,74 @@ def assemble(
 
     Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
     """
-    line = config.line_pixels or _line_pixels(network, config)
-    config = replace(config, line_pixels=line)
-    layouts = _layouts(network, config)
-    maps = _place_maps(network, layouts, line, config.batch)
-    plans: list[LayerPlan] = []
-    bias: list[NDArray[np.int64]] = []
-    shift: list[NDArray[np.int64]] = []
-    first_step = first_entry = 0
-    for layer, layout, source, dest, steps, channel in zip(
-        network.layers, layouts, maps, maps[1:], tables, channels, strict=False
-    ):
-        plan = _plan(layer, layout, source, dest, config, steps, first_step, first_entry)
-        table = _channel_table(channel, plan, config)
-        bias.append(table[0])
-        shift.append(table[1])
-        first_step += len(steps)
-        first_entry += len(table[0])
-        plans.append(plan)
+    config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config))
+    layouts = lane_layouts(network, config)
+    layers = [
+        _rows(layer, shape, layout, config, len(steps) * _step_bits(config, weight_bits))
+        for layer, shape, layout, steps in zip(network.layers, network.shapes, layouts, tables, strict=False)
+    ]
+    layout = lay_out(layers, _maps(network, layouts, config.line_pixels), config.batch, config.memory_lines)
+    channel_tables = [_channel_table(channel, config) for channel in channels]
+    first_steps = [sum(map(len, tables[:i])) for i in range(len(tables))]
+    first_entries = [sum(len(bias) for bias, _ in channel_tables[:i]) for i in range(len(tables))]
+    plans = []
+    for entry in layout.entries:
+        i = entry.layer
+        source, dest = layout.maps[i], layout.maps[i + 1]
+        plans.append(
+            _plan(
+                network.layers[i],
+                layouts[i],
+                source,
+                dest,
+                config,
+                entry,
+                tables[i],
+                first_steps[i],
+                first_entries[i],
+            )
+        )
     return Program(
         network=network,
         config=config,
         digest=digest,
         weight_bits=weight_bits,
         layers=tuple(plans),
-        channel_bias=np.concatenate(bias),
-        channel_shift=np.concatenate(shift),
-        memory_lines=max(m.base + config.batch * m.lines for m in maps),
-        groups=max(-(-plan.source.shape[0] // BANKS) for plan in plans),
+        channel_bias=np.concatenate([bias for bias, _ in channel_tables]),
+        channel_shift=np.concatenate([shift for _, shift in channel_tables]),
+        memory_lines=layout.lines,
+        groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
         accumulator_bits=accumulator_bits,
     )
 
 
-# --- lane layout and feature memory ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class LaneLayout:
-    """R lane rows of Q lanes; ``sections``: whether a line feeds all lane rows at once. R = 0: none fits."""
-
-    rows: int
-    columns: int
-    sections: bool = False
-
-
-def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int) -> LaneLayout:
-    """The layout that needs fewest clocks, for one line of ``line`` pixels.
-
-    Minimises tile groups first (the array's time), then lines fetched per channel.
-    """
-    rows, columns = layer.tiles(shape)
-    best, choice = (np.inf, np.inf), LaneLayout(0, 0)
-    for q in range(1, min(lanes, columns) + 1):
-        if (q - 1) * layer.stride + TILE > line:
-            break
-        for r in range(1, min(lanes // q, rows) + 1):
-            layout = LaneLayout(r, q, _sections_fit(layer, columns, r, q, line))
-            cost = _layout_cost(layer, shape, layout)
-            if cost < best:
-                best, choice = cost, layout
-    return choice
-
-
-def _sections_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
-    """Whether r rows of the whole map fit side by side into a line, and a window into two tile rows."""
-    wide = (q - 1) * layer.stride + TILE
-    return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.stride
-
-
-def _line_pixels(network: Network, config: AcceleratorConfig) -> int:
-    """Smallest power of two that lets every convolution have its fewest tile groups."""
-    line = TILE
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
-        if isinstance(layer, Conv):
-            best = _layout_cost(layer, shape, lane_layout(layer, shape, config.lanes, 1 << 30))
-            # Where weights stay, every block fetches anew: then lines count as well.
-            aim = best if config.stream_weights else (best[0], np.inf)
-            while _layout_cost(layer, shape, lane_layout(layer, shape, config.lanes, line)) > aim:
-                line *= 2
-    return line
-
-
-def _layout_cost(layer: Conv, shape: Shape, layout: LaneLayout) -> tuple[float, float]:
-    """Tile groups, then lines fetched per channel beyond a window's."""
-    if not layout.rows:
-        return np.inf, np.inf
-    rows, columns = layer.tiles(shape)
-    extra = 0 if layout.sections else (layout.rows - 1) * layer.stride
-    return -(-rows // layout.rows) * -(-columns // layout.columns), extra
-
-
-def _layouts(network: Network, config: AcceleratorConfig) -> list[LaneLayout]:
-    """The lane layout of every layer; of fully connected ones, a lane per image."""
-    line, found = config.line_pixels, []
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
-        if not isinstance(layer, Conv):
-            found.append(LaneLayout(config.batch, 1))
-            continue
-        layout = lane_layout(layer, shape, config.lanes, line)
-        if not layout.rows:
-            raise ConfigError(f"line_pixels {line} is less than a tile's {TILE}")
-        found.append(layout)
-    return found
-
-
-def _place_maps(network: Network, layouts: list[LaneLayout], line: int, batch: int) -> list[MapPlan]:
-    """Maps alternate between two regions, so that no layer writes what it still reads.
-
-    How a map lies is up to the layer that reads it.
-    """
-    sized = []
+def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[MapPlan]:
+    """Every map, not yet in place. How it lies is up to the layer that reads it."""
+    found = []
     for shape, layer, layout in zip_longest(network.shapes, network.layers, layouts):
         plan = MapPlan(shape, 0, -(-shape[2] // line))
         if layout is not None and layout.sections and isinstance(layer, Conv):
             plan = MapPlan(shape, 0, 1, layout.rows, line // layout.rows, layer.stride, layer.padding)
-        sized.append(plan)
-    second = batch * max(m.lines for m in sized[::2])
-    return [replace(m, base=second * (i % 2)) for i, m in enumerate(sized)]
+        found.append(plan)
+    return found
+
+
+def _rows(layer: Layer, shape: Shape, layout: LaneLayout, config: AcceleratorConfig, bits: int) -> Rows:
+    """How ``layer``, whose steps have so many bits, goes over its map."""
+    if not isinstance(layer, Conv):
+        return Rows(layer.name, 1, shape[1], 0, 0, 1, cost=0, splits=False)
+    height = layout.rows * layer.stride
+    fetched = bits // config.bus_bits if config.stream_weights else 0
+    return Rows(
+        name=layer.name,
+        groups=-(-layer.tiles(shape)[0] // layout.rows),
+        stride=height,
+        overlap=TILE - layer.stride,
+        padding=layer.padding,
+        made=height // layer.pool,
+        # A tile group through transform and output, and what a change of layer takes.
+        cost=CLOCKS_PER_TILE * (shape[0] + min(config.rows, layer.out_channels)) + ENTRY_CLOCKS + fetched,
+    )
 
 
 def _plan(
@@ -373,6 +300,7 @@ def _plan(
     source: MapPlan,
     dest: MapPlan,
     config: AcceleratorConfig,
+    entry: Entry,
     steps: StepTable,
     first_step: int,
     first_entry: int,
@@ -383,6 +311,7 @@ def _plan(
         rows, columns, stride, outputs = config.batch, 1, 1, layer.out_features
     plan = LayerPlan(
         layer=layer,
+        number=entry.layer,
         dot=not isinstance(layer, Conv),
         source=source,
         dest=dest,
@@ -390,6 +319,8 @@ def _plan(
         lane_columns=layout.columns,
         tile_rows=rows,
         tile_columns=columns,
+        top_group=entry.top,
+        group_rows=entry.groups,
         stride=stride,
         blocks=-(-outputs // config.rows),
         steps=steps,
@@ -400,14 +331,20 @@ def _plan(
     return replace(plan, weights_stay=config.stream_weights and not once)
 
 
+def _step_bits(config: AcceleratorConfig, weight_bits: int) -> int:
+    """About the bits of a step: those of its rows."""
+    return config.rows * (SELECT_BITS + 2 * weight_bits)
+
+
 def _channel_table(
-    channels: Channels, plan: LayerPlan, config: AcceleratorConfig
+    channels: Channels, config: AcceleratorConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Bias and shift, (blocks · rows / drain, drain), padded with zeros."""
-    size = plan.blocks * config.rows
+    outputs = len(channels[0])
+    size = -(-outputs // config.rows) * config.rows
     bias = np.zeros(size, np.int64)
     shift = np.zeros(size, np.int64)
-    bias[: plan.outputs], shift[: plan.outputs] = channels
+    bias[:outputs], shift[:outputs] = channels
     return bias.reshape(-1, config.drain), shift.reshape(-1, config.drain)
 
 

@@ -145,11 +145,12 @@ LAYERS = Register(
     "LAYERS",
     0x1C,
     Access.READ_WRITE,
-    "layers of the next run: images are maps for the first one, results what the last one makes; other "
-    "values than 0 <= first <= last < SHAPE.layers and writes while busy are refused (SLVERR)",
+    "entries of the layer program in the next run (one a layer, more for layers made in bands: design.json's "
+    "numbers): images are maps for the first one, results what the last one makes; other values than "
+    "0 <= first <= last < entries and writes while busy are refused (SLVERR)",
     (
-        Field("first", 0, 8, "first layer, 0 after reset"),
-        Field("last", 8, 8, "last layer, the network's after reset"),
+        Field("first", 0, 8, "first entry, 0 after reset"),
+        Field("last", 8, 8, "last entry, the program's after reset"),
     ),
 )
 CYCLES = _counter("CYCLES", 0x18, "clocks the last run was busy")

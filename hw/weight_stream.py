@@ -34,8 +34,9 @@ class StreamPlan:
     """The stream of one network.
 
     bus_bits: width of the memory bus. step_units: units a step takes. depth: steps the weight store
-    holds. most: steps of the largest block that is replayed, which has to fit. layer_steps: steps of
-    every layer. block_steps: of every block of every layer, in order.
+    holds. most: steps of the largest block that is replayed, which has to fit. Of every entry of the layer
+    program, in order: layer_steps, its steps; numbers, the layer whose steps it takes; and block_steps of
+    every block.
     """
 
     bus_bits: int
@@ -44,6 +45,7 @@ class StreamPlan:
     most: int
     layer_steps: tuple[int, ...]
     block_steps: tuple[int, ...]
+    numbers: tuple[int, ...]
 
     @property
     def beat_units(self) -> int:
@@ -63,14 +65,24 @@ class StreamPlan:
 
     @property
     def layer_pages(self) -> tuple[int, ...]:
+        """Page in which the steps of every entry begin: entries of one layer share them."""
+        pages = self._first_pages
+        return tuple(pages[number] for number in self.numbers)
+
+    @property
+    def _first_pages(self) -> dict[int, int]:
         """Page in which every layer begins."""
-        pages = [-(-beats * self.bus_bits // 8 // PAGE) for beats in self.layer_beats]
-        return tuple(int(sum(pages[:i])) for i in range(len(pages)))
+        found, page = {}, 0
+        for number, beats in dict(zip(self.numbers, self.layer_beats, strict=True)).items():
+            found[number] = page
+            page += -(-beats * self.bus_bits // 8 // PAGE)
+        return found
 
     @property
     def bytes(self) -> int:
         """Size of the whole stream."""
-        return self.layer_pages[-1] * PAGE + self.layer_beats[-1] * self.bus_bits // 8
+        number, page = max(self._first_pages.items(), key=lambda item: item[1])
+        return page * PAGE + self.layer_beats[self.numbers.index(number)] * self.bus_bits // 8
 
     @property
     def burst_beats(self) -> int:
@@ -80,9 +92,14 @@ class StreamPlan:
 
 
 def plan_stream(
-    step: StepFormat, layers: Sequence[StepTable], replayed: Sequence[bool], bus_bits: int, depth: int
+    step: StepFormat,
+    layers: Sequence[StepTable],
+    replayed: Sequence[bool],
+    bus_bits: int,
+    depth: int,
+    numbers: Sequence[int],
 ) -> StreamPlan:
-    """The stream of ``layers``, whose blocks are ``replayed`` or not.
+    """The stream of the entries ``layers`` of a layer program, whose blocks are ``replayed`` or not.
 
     ``depth`` 0 takes the largest block that is replayed, and half as much again. ``bus_bits`` is lowered to
     what a step can use. Raises ``ConfigError`` for a store too small.
@@ -103,13 +120,14 @@ def plan_stream(
         most=most,
         layer_steps=tuple(map(len, layers)),
         block_steps=tuple(int(n) for b in blocks for n in b),
+        numbers=tuple(numbers),
     )
 
 
 def stream_image(step: StepFormat, layers: Sequence[StepTable], plan: StreamPlan) -> bytes:
-    """The bytes of the stream, from its first address on."""
+    """The bytes of the stream, from its first address on. layers: the steps of every layer of the network."""
     image = bytearray(plan.bytes)
-    for table, page in zip(layers, plan.layer_pages, strict=True):
+    for table, page in zip(layers, dict.fromkeys(plan.layer_pages), strict=True):
         bits = step.encode(table)
         padded = np.zeros((len(bits), plan.step_units * UNIT_BITS), np.uint8)
         padded[:, : step.bits] = bits

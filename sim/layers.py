@@ -1,8 +1,9 @@
 """One image through a design layer by layer: every map compared, and what each layer costs in a whole run.
 
 A layer that is simulated on its own takes the integer model's map as its input, so that the first wrong
-layer is found and not what it does to the others. Clocks come from one run of the whole network, in which
-layers follow each other as they do on a board.
+layer is found and not what it does to the others. Layers that are made in bands run together, and the map
+of the last of them is compared: the others never lie in memory whole. Clocks come from one run of the whole
+network, in which layers follow each other as they do on a board.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from hw.artifact import Artifact
 from hw.counters import Counters
 from hw.design import DesignInfo
+from hw.entries import together
 from hw.errors import ArtifactError, DataError, DigestMismatch
 from hw.estimate import run_cycles
 from hw.program import Program, compile_program
@@ -42,8 +44,9 @@ def measure(
 
     ``layers``: per layer ``name``, ``cycles_rtl``, ``cycles_model`` (of the whole run), ``occupancy`` (steps
     over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
-    memory, nor before its first step), ``dram_bytes``, ``mismatches`` (values of its map). ``total``:
-    ``cycles``, ``dsp_total``, ``op_per_dsp_cycle``, ``dram_bytes``, ``mismatches``.
+    memory, nor before its first step), ``dram_bytes``, ``mismatches`` (values of its map); layers in bands
+    have ``occupancy`` and ``dram_bytes`` of all of them, ``mismatches`` None but the last, and ``bands``,
+    their number of entries. ``total``: ``cycles``, ``dsp_total``, ``op_per_dsp_cycle``, ``dram_bytes``, ``mismatches``.
     Raises ``DataError`` unless it is one image, ``DigestMismatch`` when the design has other weights.
     """
     info = DesignInfo.load(design)
@@ -52,15 +55,17 @@ def measure(
     if len(image) != 1:
         raise DataError(f"layers are compared with one image, not with {len(image)}")
     program = compile_program(artifact, info.config)
-    count = len(program.layers)
-    rows, given = [], np.asarray(image)
-    for index, expected in enumerate(model.maps(artifact, image)):
+    count = len(program.network.layers)
+    rows, given, maps = [], np.asarray(image), list(model.maps(artifact, image))
+    for first, last in together(program.numbers):
         pixels = np.ascontiguousarray(given).view(np.uint8)  # signed ones as their two's complement
-        result = rtl.simulate(design, pixels, batch=1, layers=(index, index), memory=memory)
-        rows.append(_row(program, index, result, expected))
-        given = expected
+        result = rtl.simulate(design, pixels, batch=1, layers=(first, last), memory=memory)
+        given = expected = maps[last]
+        shared = _measured(program, (first, last), result, expected)
+        inner = shared | {"mismatches": None}  # a map that is never there whole
+        rows += [_row(program, i, result) | (shared if i == last else inner) for i in range(first, last + 1)]
         if progress:
-            progress(index + 1, count + 1)
+            progress(last + 1, count + 1)
     whole = rtl.simulate(design, image, batch=1, memory=memory)
     if progress:
         progress(count + 1, count + 1)
@@ -74,18 +79,24 @@ def measure(
     }
 
 
-def _row(program: Program, index: int, result: rtl.RtlResult, expected: NDArray[Any]) -> dict[str, Any]:
-    (run,), plan = result.counters, program.layers[index]
+def _row(program: Program, index: int, result: rtl.RtlResult) -> dict[str, Any]:
+    bands = program.numbers.count(index)
+    row = {"name": result.counters[0].layers[index].name, "cycles_rtl": 0, "cycles_model": 0}
+    return row if bands == 1 else row | {"bands": bands}
+
+
+def _measured(
+    program: Program, layers: tuple[int, int], result: rtl.RtlResult, expected: NDArray[Any]
+) -> dict[str, Any]:
+    """Of ``layers`` from the first to the last, run on their own."""
+    (run,) = result.counters
     found = first_mismatch(expected.astype(np.int32), result.scores, SCORES if expected.ndim == 2 else MAP)
-    layer = run.layers[index]
-    # The spectra of the first tile group have to come before anything can be multiplied.
-    fill = plan.source.shape[0] * plan.lines_per_channel
+    plans = [plan for plan in program.layers if layers[0] <= plan.number <= layers[1]]
+    # The spectra of an entry's first tile group have to come before anything can be multiplied.
+    fill = sum(plan.source.shape[0] * plan.lines_per_channel for plan in plans)
     waits = max(0, run.mac_wait_x - fill) + run.mac_wait_drain + run.mac_wait_y
     return {
-        "name": layer.name,
-        "cycles_rtl": layer.cycles,
-        "cycles_model": 0,
-        "occupancy": round(layer.steps / (layer.steps + waits), 4),
+        "occupancy": round(run.mac_steps / (run.mac_steps + waits), 4),
         "dram_bytes": _dram_bytes(program, run),
         "mismatches": found.count if found else 0,
     }
@@ -100,7 +111,7 @@ def _total(
     program: Program, rows: list[dict[str, Any]], run: Counters, whole: rtl.RtlResult, expected: NDArray[Any]
 ) -> dict[str, Any]:
     cycles, dsp = sum(row["cycles_rtl"] for row in rows), resources(program).dsp
-    wrong = int((whole.scores != expected).sum()) + sum(row["mismatches"] for row in rows)
+    wrong = int((whole.scores != expected).sum()) + sum(row["mismatches"] or 0 for row in rows)
     return {
         "cycles": cycles,
         "cycles_with_transfer": run.cycles,

@@ -197,8 +197,9 @@ def occupancy(program: Program, result: Verification) -> dict[str, float]:
     run = result.batch
     steps = np.array([layer.steps for layer in run.layers], dtype=float)
     weight = steps / max(1.0, steps.sum())
-    multipliers = np.array([plan.steps.occupancy for plan in program.layers])
-    lanes = np.array([lane_share(plan, program.config.lanes) for plan in program.layers])
+    plans = list({plan.number: plan for plan in program.layers}.values())  # one entry of every layer
+    multipliers = np.array([plan.steps.occupancy for plan in plans])
+    lanes = np.array([lane_share(plan, program.config.lanes) for plan in plans])
     return {
         "steps": round(run.mac_steps / run.cycles, 4),
         "multipliers": round(float(weight @ multipliers), 4),
@@ -209,4 +210,5 @@ def occupancy(program: Program, result: Verification) -> dict[str, float]:
 def lane_share(plan: LayerPlan, lanes: int) -> float:
     """Share of the lanes that hold a tile, over all tile groups of a layer."""
     tiles = plan.tile_rows * plan.tile_columns
-    return tiles / (plan.group_rows * plan.group_columns * lanes)
+    groups = -(-plan.tile_rows // plan.lane_rows) * plan.group_columns
+    return tiles / (groups * lanes)

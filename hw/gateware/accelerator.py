@@ -1,6 +1,6 @@
 """The accelerator: the core behind its control port, the counters, and the way to external memory."""
 
-from amaranth import C, Module, ResetInserter, Signal
+from amaranth import C, Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -33,7 +33,9 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         p = self.program
-        m.submodules.control = control = AxiLiteRegisters(p.config, len(p.layers), p.digest)
+        m.submodules.control = control = AxiLiteRegisters(
+            p.config, len(p.network.layers), p.digest, entries=len(p.layers)
+        )
         core = Core(p)
         m.submodules.core = ResetInserter(control.abort)(core)
         connect(m, flipped(self.s_axil), control.bus)
@@ -87,8 +89,9 @@ class Accelerator(wiring.Component):
                 m.d.sync += counter.eq(0)
             with m.Elif(event):
                 m.d.sync += counter.eq(counter + 1)
-        for i in range(len(self.program.layers)):
-            here = core.in_layer & (core.layer == i)
+        for i in range(len(self.program.network.layers)):
+            entries = [core.layer == n for n, number in enumerate(self.program.numbers) if number == i]
+            here = core.in_layer & Cat(*entries).any()
             for counter, event in (
                 (control.layer_cycles[i], here),
                 (control.layer_steps[i], here & core.mac_steps),

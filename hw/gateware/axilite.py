@@ -25,7 +25,7 @@ class AxiLiteRegisters(wiring.Component):
     """AXI4-Lite subordinate between the host and the sequencer.
 
     Parameters: ``config`` (``AcceleratorConfig``), ``layers`` of the network, ``digest`` of the
-    artifact (hexadecimal SHA-256).
+    artifact (hexadecimal SHA-256), ``entries`` of the layer program (0: one a layer).
 
     Members
     -------
@@ -33,18 +33,19 @@ class AxiLiteRegisters(wiring.Component):
     start, abort: one clock high when the host wrote the bit; ``start`` is held back while busy, so
         ``status.busy`` must rise in the clock behind ``start``.
     batch: images of the next run, always 1..``config.batch``; constant while busy.
-    first, last: layers of the next run, always 0 ≤ first ≤ last < ``layers``; constant while busy.
+    first, last: entries of the next run, always 0 ≤ first ≤ last < ``entries``; constant while busy.
     page: of external memory, in which the weights begin; constant while busy.
     status: fields of STATUS.
     cycles, load_busy, ...: every counter of ``registers.COUNTERS``, by its name in lower case.
     layer_cycles, layer_steps: arrays of ``layers`` counters.
     """
 
-    def __init__(self, config, layers, digest):
+    def __init__(self, config, layers, digest, entries=0):
         if not 1 <= layers <= registers.MAX_LAYERS:
             raise ValueError(f"layers must be 1..{registers.MAX_LAYERS}, not {layers}")
         self.config = config
         self.layers = layers
+        self.entries = entries or layers
         self.digest = digest
         members = {
             "bus": In(AxiLite(registers.ADDRESS_BITS)),
@@ -53,7 +54,7 @@ class AxiLiteRegisters(wiring.Component):
             "batch": Out(registers.BATCH.fields[0].width, init=1),
             "first": Out(registers.LAYERS.fields[0].width),
             "page": Out(registers.WEIGHTS.fields[0].width),
-            "last": Out(registers.LAYERS.fields[1].width, init=layers - 1),
+            "last": Out(registers.LAYERS.fields[1].width, init=self.entries - 1),
             "status": In(fields_layout(registers.STATUS)),
         }
         for counter in registers.COUNTERS:
@@ -165,7 +166,7 @@ class AxiLiteRegisters(wiring.Component):
         fields = data.View(fields_layout(registers.LAYERS), value[: len(self.first) + len(self.last)])
         high = value[len(self.first) + len(self.last) :]
         m.d.comb += accepted.eq(
-            ~self.status.busy & (fields.first <= fields.last) & (fields.last < self.layers) & (high == 0)
+            ~self.status.busy & (fields.first <= fields.last) & (fields.last < self.entries) & (high == 0)
         )
         with m.If(accepted):
             m.d.sync += [self.first.eq(fields.first), self.last.eq(fields.last)]

@@ -6,6 +6,8 @@ A tile group of R × Q lanes needs, of every input channel,
 * else (R-1)·S + 8 lines: lane row r starts its tile r·S lines after lane row 0.
 
 In dot mode the lines of one image go to one lane, image by image.
+
+Where layers are made in bands, only a ring of a map's rows is there: line and tile group step over its end.
 """
 
 from amaranth import Cat, Module, Mux, Signal, signed
@@ -16,7 +18,7 @@ from amaranth.utils import ceil_log2
 from hw.gateware.delay import delay, per_layer
 from hw.gateware.walk import Walk
 from hw.network import Conv
-from hw.program import Program
+from hw.program import LayerPlan, Program
 
 
 def lane_skews(program: Program, lane: int) -> list[int]:
@@ -26,6 +28,13 @@ def lane_skews(program: Program, lane: int) -> list[int]:
         row = lane // plan.lane_columns
         skews.append(row * plan.stride if row < plan.lane_rows else -1)
     return skews
+
+
+def _first_line(plan: LayerPlan, top: int) -> int:
+    """Line of row ``top`` of a map (it may lie above the map), from the map's first."""
+    if plan.sections > 1:
+        return plan.top_group * plan.group_lines  # sections begin with the padding
+    return (top % plan.source.ring if plan.source.ring else top) * plan.source.lines_per_row
 
 
 class Fetch(wiring.Component):
@@ -75,7 +84,8 @@ class Fetch(wiring.Component):
         m.d.comb += [walk.layer.eq(self.layer), walk.images.eq(self.images), walk.start.eq(self.start)]
 
         padding = [p.layer.padding if isinstance(p.layer, Conv) else 0 for p in plans]
-        top_lines = [-pad * p.source.lines_per_row for p, pad in zip(plans, padding, strict=True)]
+        tops = [p.top_group * p.group_height - pad for p, pad in zip(plans, padding, strict=True)]
+        rings = [p.source.ring for p in plans]
         dot = self._setting(m, "dot", [int(p.dot) for p in plans])
         last_line = self._setting(m, "last_line", [p.lines_per_channel - 1 for p in plans])
         last_channel = self._setting(m, "last_channel", [p.source.shape[0] - 1 for p in plans])
@@ -83,15 +93,20 @@ class Fetch(wiring.Component):
         channel_lines = self._setting(m, "channel_lines", [p.source.channel_lines for p in plans])
         map_lines = self._setting(m, "map_lines", [p.source.lines for p in plans])
         base = self._setting(m, "base", [p.source.base for p in plans])
-        # A window's first row lies above the map's, but sections begin with the padding.
-        above = self._setting(
-            m, "above", [0 if p.sections > 1 else n for p, n in zip(plans, top_lines, strict=True)]
+        # Of the first window's first row: its line, counted from the map's, and its place in the ring.
+        above = self._setting(m, "above", [_first_line(p, top) for p, top in zip(plans, tops, strict=True)])
+        first_turn = self._setting(
+            m, "first_turn", [top % ring if ring else 0 for top, ring in zip(tops, rings, strict=True)]
         )
+        ringed = self._setting(m, "ringed", [int(ring > 0) for ring in rings])
+        last_turn = self._setting(m, "last_turn", [max(0, ring - 1) for ring in rings])
+        ring_rows = self._setting(m, "ring_rows", rings)
+        ring_lines = self._setting(m, "ring_lines", [p.source.ring * p.source.lines_per_row for p in plans])
         first_x = self._setting(
             m, "first_x", [0 if p.sections > 1 else -n for p, n in zip(plans, padding, strict=True)]
         )
-        first_y = self._setting(m, "first_y", [-pad for pad in padding])
-        group_height = self._setting(m, "group_height", [p.lane_rows * p.stride for p in plans])
+        first_y = self._setting(m, "first_y", tops)
+        group_height = self._setting(m, "group_height", [p.group_height for p in plans])
         group_width = self._setting(m, "group_width", [p.lane_columns * p.stride for p in plans])
         group_lines = self._setting(m, "group_lines", [p.group_lines for p in plans])
         # In sections: the line behind which a window goes on in the next section, one tile row down.
@@ -106,6 +121,8 @@ class Fetch(wiring.Component):
         channel_address = Signal.like(address)  # of the window's first row in this channel
         group_address = Signal.like(address)  # of the window's first row in channel 0
         image_address = Signal.like(address)  # of row 0 of channel 0
+        # Places in the ring, of the line asked for and of the window's first row.
+        place, top_place = Signal.like(last_turn, name="place"), Signal.like(last_turn, name="top_place")
         half, beyond, running = Signal(), Signal(), Signal()
 
         end_channel = line == last_line
@@ -120,6 +137,8 @@ class Fetch(wiring.Component):
                         x.eq(first_x),
                         y.eq(first_y),
                         top.eq(first_y),
+                        place.eq(first_turn),
+                        top_place.eq(first_turn),
                         image_address.eq(base),
                         *(a.eq(base + above) for a in (address, channel_address, group_address)),
                     ]
@@ -130,7 +149,10 @@ class Fetch(wiring.Component):
                     m.next = "RUN"
             with m.State("RUN"):
                 m.d.comb += [running.eq(1), walk.step.eq(end_pass)]
-                m.d.sync += [line.eq(line + 1), y.eq(y + 1), address.eq(address + row_lines)]
+                m.d.sync += [line.eq(line + 1), y.eq(y + 1)]
+                m.d.sync += [place.eq(place + 1), address.eq(address + row_lines)]
+                with m.If(ringed & (place == last_turn)):
+                    m.d.sync += [place.eq(0), address.eq(address + row_lines - ring_lines)]
                 with m.If(line == turn):
                     m.d.sync += [address.eq(channel_address), beyond.eq(1)]
                 with m.If(end_channel):
@@ -139,6 +161,7 @@ class Fetch(wiring.Component):
                     m.d.sync += [
                         Cat(line, beyond).eq(0),
                         y.eq(top),
+                        place.eq(top_place),
                         channel.eq(channel + 1),
                         *(a.eq(following) for a in (address, channel_address)),
                     ]
@@ -146,14 +169,25 @@ class Fetch(wiring.Component):
                     # The next tile group: beside this one, else below, else the next image's first, else
                     # that of the first image again, for the next block.
                     image, group, above_group = Signal.like(address), Signal.like(address), Signal.like(top)
+                    place_below = Signal.like(place)
+                    below = Signal(
+                        range(2 * max(rings) + 1)
+                    )  # this group's place in the ring, or beyond its end
+                    over = ringed & (below >= ring_rows)
                     m.d.comb += [
+                        below.eq(top_place + group_height),
                         image.eq(Mux(walk.image_wraps, base, image_address + map_lines)),
-                        group.eq(Mux(walk.row_wraps, image + above, group_address + group_lines)),
+                        group.eq(group_address + group_lines - Mux(over, ring_lines, 0)),
                         above_group.eq(Mux(walk.row_wraps, first_y, top + group_height)),
+                        place_below.eq(below - Mux(over, ring_rows, 0)),
                     ]
+                    with m.If(walk.row_wraps):
+                        m.d.comb += [group.eq(image + above), place_below.eq(first_turn)]
                     m.d.sync += [channel.eq(0), x.eq(x + group_width)]
                     m.d.sync += [a.eq(group_address) for a in (address, channel_address)]
+                    m.d.sync += place.eq(top_place)
                     with m.If(walk.column_wraps):
+                        m.d.sync += [p.eq(place_below) for p in (place, top_place)]
                         m.d.sync += [x.eq(first_x), y.eq(above_group), top.eq(above_group)]
                         m.d.sync += [a.eq(group) for a in (address, channel_address, group_address)]
                     with m.If(walk.row_wraps):

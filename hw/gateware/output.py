@@ -81,12 +81,13 @@ class OutputController(wiring.Component):
         last_row = setting("last_row", [p.block_rows(p.blocks - 1, config.rows) - 1 for p in plans])
         free_clock = setting("free_clock", [p.free_clock(self.reuse_lead) for p in plans])
         weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
-        height = setting("height", [p.dest.shape[1] for p in plans])
+        # Rows of the map from this entry's first one on.
+        height = setting("height", [p.dest.shape[1] - p.top_group * p.out_group_height for p in plans])
         channel_lines = setting("channel_lines", [p.dest.channel_lines for p in plans])
         block_lines = setting("block_lines", [config.rows * p.dest.channel_lines for p in plans])
         map_lines = setting("map_lines", [p.dest.lines for p in plans])
         base = setting("base", [p.dest.base for p in plans])
-        group_height = setting("group_height", [p.lane_rows * p.out_stride for p in plans])
+        group_height = setting("group_height", [p.out_group_height for p in plans])
         group_width = setting("group_width", [p.lane_columns * p.out_stride for p in plans])
         group_line, section, phase = self._group_places(m, walk.group_row)
 
@@ -180,7 +181,7 @@ class OutputController(wiring.Component):
         for plan in self.program.layers:
             first.append(len(table))
             for group in range(1 if plan.dot else plan.group_rows):
-                y = group * plan.lane_rows * plan.out_stride
+                y = (plan.top_group + group) * plan.out_group_height
                 table.append((*plan.dest.place(y), (y + plan.dest.padding) % plan.dest.period))
         entry = Signal(range(max(2, len(table))))
         m.d.comb += entry.eq(per_layer(m, self.layer, first, name="first_place") + group_row)

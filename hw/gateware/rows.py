@@ -7,7 +7,7 @@ from amaranth.utils import ceil_log2
 
 from hw.frames import BEAT, row_beats
 from hw.gateware.delay import per_layer
-from hw.program import MapPlan
+from hw.maps import MapPlan
 
 
 def phase_bits(maps: Sequence[MapPlan]) -> int:

@@ -33,8 +33,8 @@ def step_layout(step: StepFormat) -> data.StructLayout:
 def step_image(program: Program) -> list[int]:
     """Memory contents: one integer per step."""
     image: list[int] = []
-    for plan in program.layers:
-        for step in np.packbits(program.step_format.encode(plan.steps), axis=1, bitorder="little"):
+    for table in program.step_tables:
+        for step in np.packbits(program.step_format.encode(table), axis=1, bitorder="little"):
             image.append(int.from_bytes(step.tobytes(), "little"))
     return image
 

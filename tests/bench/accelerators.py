@@ -30,6 +30,17 @@ NETWORKS = {
             Conv("plain", 4, 5, 5, padding=2),
         ),
     ),
+    # Maps large enough to be made in bands, several lines to a row, under pooling, then in sections.
+    "bands": Network(
+        "bands",
+        (2, 61, 45),
+        (
+            Conv("a", 2, 12, 5, padding=2),
+            Conv("b", 12, 6, 3, padding=1, pool=2),
+            Conv("c", 6, 9, 3, padding=1, pool=2),
+            Conv("d", 9, 5, 3, padding=1, relu=False),
+        ),
+    ),
     # The extreme kernels: S = 2 and S = 8; an odd stride under pooling (k = 4: 5, rounded to 4).
     "kernels": Network(
         "kernels",

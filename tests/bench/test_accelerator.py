@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hw.design import DesignInfo
+from hw.errors import Spec2Error
 from hw.estimate import run_cycles, total_cycles
 from hw.program import compile_program
 from hw.weight_arrival import MEMORY_LATENCY
@@ -76,6 +77,40 @@ def test_weights_from_external_memory(network, kind, rows, lanes, batch, line):
         folder, pictures, stalls=True, seed=5, reset_midway=True, memory=Memory(latency=40)
     )
     np.testing.assert_array_equal(stalled.scores, expected)
+
+
+BANDED = [
+    (16, 3500, {}),
+    (64, 1200, {"stream_weights": True, "bus_bits": 64}),
+]
+
+
+@pytest.mark.parametrize(("line", "limit", "options"), BANDED)
+def test_layers_in_bands(line, limit, options):
+    """The early layers in turns, in a memory that does not hold their maps: the same results."""
+    folder, artifact = accelerator("bands", "adaptive", 4, 6, 2, line, memory_lines=limit, **options)
+    program = compile_program(artifact, DesignInfo.load(folder).config)
+    assert len(program.layers) > len(program.network.layers)
+    assert program.memory_lines <= limit
+    pictures = images("bands", 3)
+    expected = model.run(artifact, pictures)
+    free = rtl.simulate(folder, pictures, memory=Memory(latency=MEMORY_LATENCY))
+    np.testing.assert_array_equal(free.scores, expected)
+    for counters, size in zip(free.counters, (2, 1), strict=True):
+        predicted = run_cycles(program, size)
+        if not options:
+            assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
+        assert [layer.steps for layer in counters.layers] == [layer.steps for layer in predicted]
+        assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
+    stalled = rtl.simulate(folder, pictures, stalls=True, seed=5, reset_midway=True)
+    np.testing.assert_array_equal(stalled.scores, expected)
+    # Part of the network: all layers in bands, or those behind them.
+    behind = max(number for number in program.numbers if program.numbers.count(number) > 1) + 1
+    maps = [layer.output for layer in model.trace(artifact, pictures).values()]
+    given = maps[behind - 1].astype(np.uint8)
+    np.testing.assert_array_equal(rtl.simulate(folder, given, layers=(behind, 3)).scores, expected)
+    with pytest.raises(Spec2Error, match="made in bands"):
+        rtl.simulate(folder, pictures, layers=(0, 0))
 
 
 def test_every_part_of_the_network_runs_alone():

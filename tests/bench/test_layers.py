@@ -45,6 +45,17 @@ def test_every_layer_is_compared_and_counted(tmp_path, monkeypatch):
     assert found["total"]["mismatches"] == 3 and "| conv2 |" in layers.markdown(found)[0]
 
 
+def test_layers_in_bands_are_measured_together():
+    folder, artifact = accelerator("bands", "adaptive", 4, 6, 2, 16, memory_lines=3500)
+    found = layers.measure(folder, artifact, images("bands", 1))
+    program = compile_program(artifact, DesignInfo.load(folder).config)
+    assert [row["name"] for row in found["layers"]] == ["a", "b", "c", "d"]
+    assert [row["mismatches"] for row in found["layers"]] == [None, 0, 0, 0]
+    assert [row.get("bands") for row in found["layers"]] == [4, 4, None, None]
+    assert [row["cycles_rtl"] for row in found["layers"]] == [one.cycles for one in run_cycles(program, 1)]
+    assert found["total"]["mismatches"] == 0 and "| a |" in layers.markdown(found)[0]
+
+
 def test_refuses_several_images_and_other_weights():
     folder, artifact = accelerator("tiny", "adaptive", 8, 4, 4)
     with pytest.raises(DataError, match="one image, not with 2"):

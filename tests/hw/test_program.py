@@ -6,8 +6,9 @@ import pytest
 from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
+from hw.lane_layout import lane_layout
 from hw.network import Conv, lenet, tiny
-from hw.program import compile_program, lane_layout
+from hw.program import compile_program
 from hw.step_table import step_table
 
 CONFIGS = [AcceleratorConfig(8, 4, 4), AcceleratorConfig(4, 2, 1), AcceleratorConfig(16, 6, 3)]

@@ -45,7 +45,7 @@ def test_a_store_too_small_is_refused():
 
 def plan(depth: int, steps: tuple[int, ...]) -> StreamPlan:
     """Two beats a step, bursts of one beat."""
-    return StreamPlan(16, 2, depth, max(steps), (sum(steps),), steps)
+    return StreamPlan(16, 2, depth, max(steps), (sum(steps),), steps, (0,))
 
 
 def test_weights_arrive_at_the_pace_of_memory_while_there_is_room():
