@@ -24,6 +24,8 @@ LEVELS = {
 ADDRESSED = ("RAM32M", "RAM64M", "RAM32X1", "RAM64X1", "RAM128X1", "RAM256X1", "SRL16E", "SRLC32E")
 """LUTs that store: paths end at them and begin with one level, that of reading them."""
 
+CLOCK_PORTS = ("C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK")
+
 SHOWN = 10
 """Paths and nets that a report names."""
 
@@ -116,7 +118,7 @@ def _bits(cell: Cell, direction: str) -> Iterator[Bit]:
 
 
 def _names(netnames: Mapping[str, Any]) -> dict[Bit, str]:
-    """A name for every bit: that of the signal highest up, without what yosys made up where there is another."""
+    """A name for every bit: that of the signal highest up, not one that yosys made up if it can be."""
     found: dict[Bit, str] = {}
     for name, net in sorted(netnames.items(), key=lambda item: ("$" in item[0], item[0].count("."), item[0])):
         for i, bit in enumerate(net["bits"]):
@@ -130,7 +132,12 @@ def _register(cell: Cell, name: str, names: Mapping[Bit, str]) -> str:
 
 
 def _path(
-    count: int, last: str, end: str, cells: Mapping[str, Cell], via: Mapping[str, str], names: Mapping[Bit, str]
+    count: int,
+    last: str,
+    end: str,
+    cells: Mapping[str, Cell],
+    via: Mapping[str, str],
+    names: Mapping[Bit, str],
 ) -> Path:
     way = [last]
     while way[-1] in via:
@@ -145,7 +152,13 @@ def _fanout(cells: Mapping[str, Cell], names: Mapping[Bit, str]) -> tuple[tuple[
     loads: Counter[Bit] = Counter()
     for cell in cells.values():
         for port, bits in cell["connections"].items():
-            if cell["port_directions"][port] == "input" and port not in ("C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK"):
+            if cell["port_directions"][port] == "input" and port not in (
+                "C",
+                "CLK",
+                "WCLK",
+                "CLKARDCLK",
+                "CLKBWRCLK",
+            ):
                 loads.update(bit for bit in bits if not isinstance(bit, str))
     most: dict[str, int] = {}
     for bit, count in loads.most_common():
