@@ -84,13 +84,13 @@ def test_without_a_design(tmp_path):
 def test_paths_are_counted_in_luts_between_registers(tmp_path):
     """A parity over 30 bits takes two levels of LUT6, one over 4 bits takes one; carry chains take none."""
     body = """
-module spec2(input clk, input [29:0] d, input [7:0] f, input e, output reg wide, output reg narrow, output reg [7:0] sum,
-             output unused);
+module spec2(input clk, input [29:0] d, input [7:0] f, input e,
+             output reg wide, output reg narrow, output reg [7:0] sum, output unused);
   reg [29:0] r; reg [7:0] a; reg en; reg [99:0] many;
   always @(posedge clk) begin
     r <= d; a <= f; en <= e;
     wide <= ^r; narrow <= ^a[3:0]; sum <= sum + a;
-    if (en) many <= {many[98:0], wide};
+    if (en) many <= {many[98:0], wide} ^ {many[0], many[99:1]};
   end
   assign unused = many[99];
 endmodule
