@@ -60,7 +60,7 @@ class WeightArrival:
 
     def _clock(self, steps: float) -> float:
         """Clock in which ``steps`` steps have left the store and what is asked for then has come."""
-        if steps <= 0:
+        if steps <= 0 or not self._freed:  # the first block leaves the store while it arrives
             return 0.0
         counts, clocks = zip(*self._freed, strict=True)
         return float(np.interp(steps, counts, clocks)) + MEMORY_LATENCY

@@ -64,3 +64,8 @@ def test_a_full_store_waits_for_the_block_before():
     # Room for 50 steps less the slack ahead of clock 1000; from then on memory delivers the others.
     late = 100 - (150 - slack - 100)
     assert arrival.arrive() == 1000 + MEMORY_LATENCY + 2 * late + STORE_LATENCY
+
+
+def test_a_first_block_larger_than_the_store_leaves_it_while_it_arrives():
+    arrival = WeightArrival(plan(16, (100, 100)), 0)
+    assert arrival.arrive() == MEMORY_LATENCY + 200 + STORE_LATENCY
