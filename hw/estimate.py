@@ -52,7 +52,7 @@ class Pass:
 def passes(plan: LayerPlan, config: AcceleratorConfig) -> list[Pass]:
     """The passes of one tile group of ``plan``."""
     ends = np.flatnonzero(plan.steps.end_of_word)
-    lengths = np.diff(ends, prepend=-1)
+    lengths = plan.steps.word_lengths
     block = np.concatenate([[0], np.cumsum(plan.steps.end_of_pass)[ends[:-1]]])
     out = []
     for b in range(plan.blocks):

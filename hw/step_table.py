@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,11 @@ class StepTable:
 
     def __len__(self) -> int:
         return len(self.word)
+
+    @cached_property
+    def word_lengths(self) -> NDArray[np.int64]:
+        """(W,) steps of every word that is delivered, block after block."""
+        return np.diff(np.flatnonzero(self.end_of_word), prepend=-1)
 
     @property
     def occupancy(self) -> float:
