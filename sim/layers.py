@@ -46,7 +46,8 @@ def measure(
     over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
     memory, nor before its first step), ``dram_bytes``, ``mismatches`` (values of its map); layers in bands
     have ``occupancy`` and ``dram_bytes`` of all of them, ``mismatches`` None but the last, and ``bands``,
-    their number of entries. ``total``: ``cycles``, ``dsp_total``, ``op_per_dsp_cycle``, ``dram_bytes``, ``mismatches``.
+    their number of entries. ``total``: ``cycles``, ``dsp_total``, ``op_per_dsp_cycle``, ``dram_bytes``,
+    ``mismatches``.
     Raises ``DataError`` unless it is one image, ``DigestMismatch`` when the design has other weights.
     """
     info = DesignInfo.load(design)
