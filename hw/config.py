@@ -19,9 +19,8 @@ CLOCKS_PER_TILE = 8
 """A tile passes the forward or inverse transform in 8 clocks (one pixel row, 4 words each)."""
 
 
-BUS_BITS = (32, 64, 128, 256, 512)
-"""Widths of the bus to external memory."""
-
+BUS_BITS = (32, 64, 128, 256, 512, 1024)
+"""Widths of the bus to external memory (AXI4 ends at 1024)."""
 
 MOST_LANES = 64
 
