@@ -51,17 +51,15 @@ class Pass:
 
 def passes(plan: LayerPlan, config: AcceleratorConfig) -> list[Pass]:
     """The passes of one tile group of ``plan``."""
-    ends = np.flatnonzero(plan.steps.end_of_word)
-    lengths = plan.steps.word_lengths
-    block = np.concatenate([[0], np.cumsum(plan.steps.end_of_pass)[ends[:-1]]])
-    out = []
-    for b in range(plan.blocks):
-        valid = plan.block_rows(b, config.rows)
-        drain = -(-valid // config.drain)
-        words = lengths[block == b]
-        rest = int(np.maximum(words[1:], drain).sum())
-        out.append(Pass(int(words.sum()), int(words[0]), rest, drain, valid * plan.token_interval))
-    return out
+    lengths, starts = plan.steps.word_lengths, plan.steps.first_words
+    valid = np.array([plan.block_rows(b, config.rows) for b in range(plan.blocks)])
+    drain = -(-valid // config.drain)
+    words = np.diff(starts, append=len(lengths))
+    clocks = np.maximum(lengths, np.repeat(drain, words))
+    rest = np.add.reduceat(clocks, starts) - clocks[starts]
+    steps = np.add.reduceat(lengths, starts)
+    columns = steps, lengths[starts], rest, drain, valid * plan.token_interval
+    return [Pass(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def group_lines(plan: LayerPlan, images: int) -> int:

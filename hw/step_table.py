@@ -46,6 +46,12 @@ class StepTable:
         """(W,) steps of every word that is delivered, block after block."""
         return np.diff(np.flatnonzero(self.end_of_word), prepend=-1)
 
+    @cached_property
+    def first_words(self) -> NDArray[np.int64]:
+        """(blocks,) which of ``word_lengths`` is the first one of every block."""
+        words = np.flatnonzero(self.end_of_word)
+        return np.concatenate([[0], np.searchsorted(words, np.flatnonzero(self.end_of_pass)[:-1]) + 1])
+
     @property
     def occupancy(self) -> float:
         """Share of multiplier slots (steps × rows) that hold a non-zero weight."""

@@ -12,6 +12,9 @@ from sim.report_page import table
 MOST_ROWS = 20
 """Designs of the front that a page shows; the file has all."""
 
+SPEED = {"latency": "ms", "throughput": "images_per_second", "dsp": "images_per_second"}
+"""How fast the designs of the front are, by objective."""
+
 Row = dict[str, Any]
 
 
@@ -76,6 +79,7 @@ def _layer_ms(found: Row) -> float:
 
 
 def _front(found: Row) -> str:
+    speed = SPEED[found["objective"]]
     rows = [
         (
             one["config"]["rows"],
@@ -84,48 +88,34 @@ def _front(found: Row) -> str:
             one["weight_bits"],
             one["config"]["line_pixels"],
             one["memory_lines"],
-            f"{one['ms']:.3f}",
-            f"{one['images_per_second']:.1f}",
+            f"{one[speed]:.3f}",
             f"{one['op_per_dsp_cycle']:.2f}",
             *(f"{one['needs'][name]:,g}" for name in ("dsp", "bram36", "lut")),
         )
         for one in found["front"][:MOST_ROWS]
     ]
-    heads = [
-        "N",
-        "P",
-        "batch",
-        "bits",
-        "line",
-        "lines",
-        "ms",
-        "images/s",
-        "op/DSP/clk",
-        "DSP",
-        "RAMB36",
-        "LUT",
-    ]
+    heads = ["N", "P", "batch", "bits", "line", "lines", speed.replace("_", " "), "op/DSP/clk"]
     title = "Designs that no other one beats in speed, DSP slices and width of weights"
     more = len(found["front"]) - len(rows)
     rest = f" ({more} slower ones are in explore.json)" if more > 0 else ""
-    return f"{title}{rest}:\n\n{table(heads, rows)}"
+    return f"{title}{rest}:\n\n{table([*heads, 'DSP', 'RAMB36', 'LUT'], rows)}"
 
 
 def _layers(layers: list[Row]) -> str:
-    """Where the clocks go: layout, order of loops, and how busy each stage is."""
+    """Where the clocks go: layout, what stays while the other one changes, how busy each stage is."""
     stages = list(layers[0]["busy_percent"])
     rows = [
         (
             one["name"],
             one["cycles"],
             f"{one['lane_rows']} × {one['lane_columns']}",
-            one["order"],
+            one["stays"],
             one["entries"],
             one["bound_by"],
             *(one["busy_percent"][stage] for stage in stages),
         )
         for one in layers
     ]
-    heads = ["layer", "clocks", "R × Q", "order", "bands", "bound by", *(f"{stage} %" for stage in stages)]
-    title = "The chosen design layer by layer; R × Q and order are the compiler's choice"
+    heads = ["layer", "clocks", "R × Q", "stay", "bands", "bound by", *(f"{stage} %" for stage in stages)]
+    title = "The chosen design layer by layer; R × Q and what stays are the compiler's choice"
     return f"{title}:\n\n{table(heads, rows)}"

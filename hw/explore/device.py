@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from hw.config import BUS_BITS
 from hw.errors import ConfigError
 
+DRAM_EFFICIENCY = 0.9
+"""Share of a memory's peak that long reads are taken to reach; refresh and changes of row cost the rest. An
+assumption: no board was measured."""
+
 
 @dataclass(frozen=True)
 class Device:
@@ -29,7 +33,8 @@ class Device:
     @property
     def bus_bits(self) -> int:
         """Widest bus that memory keeps pace with, a beat per clock; 0 where it is too slow for any."""
-        return max((bits for bits in BUS_BITS if self.bus_rate(bits) <= self.dram_rate), default=0)
+        most = DRAM_EFFICIENCY * self.dram_rate
+        return max((bits for bits in BUS_BITS if self.bus_rate(bits) <= most), default=0)
 
     def bus_rate(self, bits: int) -> float:
         """Bytes per second of a bus of ``bits``."""

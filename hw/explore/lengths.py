@@ -15,7 +15,6 @@ from hw.artifact import LayerWeights
 from hw.config import BANKS
 from hw.errors import ConfigError
 from hw.network import Conv, Layer, Shape
-from hw.schedule.steps import shared_steps
 from hw.step_table import StepTable, step_table
 from hw.words import WORDS
 
@@ -60,16 +59,24 @@ def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints
     return np.tile(block, (-(-outputs // rows), 1))
 
 
-def exact_table(weights: LayerWeights, rows: int, *, dot: bool, regular: bool) -> StepTable:
-    """The lengths of :func:`hw.step_table.step_table`; masks that are not n:m are scheduled for it."""
-    if not regular:
-        return _without_weights(step_table(weights, rows, dot=dot))
+def group_counts(weights: LayerWeights) -> Ints:
+    """(out, groups, words) products of every output with every group of channels that the banks deliver."""
     mask = weights.mask
-    padded = np.zeros((-(-len(mask) // rows) * rows, *mask.shape[1:]), bool)
-    padded[: len(mask)] = mask
-    blocks = padded.reshape(-1, rows, *mask.shape[1:]).transpose(0, 3, 1, 2)  # (block, 32, N, channels)
-    lengths = shared_steps(blocks)
-    return lengths_table(lengths.sum(axis=1, keepdims=True) if dot else lengths)
+    return np.add.reduceat(mask, np.arange(0, mask.shape[1], BANKS), axis=1, dtype=np.int64)
+
+
+def exact_lengths(counts: Ints, rows: int, *, dot: bool) -> Ints:
+    """(blocks, words) steps of n:m masks of these :func:`group_counts`, as :func:`hw.schedule.steps.shared`
+    takes them: in each group as many as the busiest row needs."""
+    busiest = np.maximum.reduceat(counts, np.arange(0, len(counts), rows), axis=0)
+    lengths: Ints = busiest.sum(axis=1)
+    return lengths.sum(axis=1, keepdims=True) if dot else lengths
+
+
+def packed_table(weights: LayerWeights, rows: int, *, dot: bool) -> StepTable:
+    """The lengths of masks that are not n:m, which have to be scheduled to know them."""
+    table = step_table(weights, rows, dot=dot)
+    return _table(table.end_of_word, table.end_of_pass, table.per_bank)
 
 
 def lengths_table(lengths: Ints) -> StepTable:
@@ -86,10 +93,6 @@ def lengths_table(lengths: Ints) -> StepTable:
 def longest_word(table: StepTable) -> int:
     """Steps of the longest word: no row sums more products."""
     return int(np.diff(np.flatnonzero(table.end_of_word), prepend=-1).max())
-
-
-def _without_weights(table: StepTable) -> StepTable:
-    return _table(table.end_of_word, table.end_of_pass, table.per_bank)
 
 
 def _table(end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], per_bank: bool) -> StepTable:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hw.explore.objective import Objective, score, speed
+from hw.explore.objective import Objective, score
 from hw.explore.point import Point, evaluate
 from hw.explore.space import Design
 from hw.explore.stages import WHAT, LayerWork
@@ -52,7 +52,7 @@ def _timed(found: Exploration, design: Design, wanted: float) -> Point:
         found.device,
         design.config,
         design.weight_bits,
-        lambda bound: bound.images_per_second >= wanted,
+        lambda point: point.images_per_second >= wanted,
     )
 
 
@@ -65,12 +65,12 @@ def _shrunk(points: Iterable[Point], array: tuple[int, int, int], weight_bits: i
         and point.fits
         and point.cycles
     ]
-    return min(fitting, key=lambda point: point.time, default=None)
+    return min(fitting, key=lambda point: point.seconds, default=None)
 
 
 def limits(found: Exploration, faster: Faster | None, work: list[LayerWork]) -> list[str]:
     """Sentences: what the budget is used for, why nothing faster fits, where the clocks go."""
-    return [_budget(found), _next(found, faster), *_clocks(found.chosen, work)]
+    return [_budget(found), *_memory(found), _next(found, faster), _clocks(found.chosen, work)]
 
 
 def bound_by(work: list[LayerWork]) -> dict[str, int]:
@@ -98,6 +98,18 @@ def _budget(found: Exploration) -> str:
     return f"Scarcest are {device.labels[name]}: {needs[name]:,g} of {device.budget[name]:,}, {share:.1f} %."
 
 
+def _memory(found: Exploration) -> Iterator[str]:
+    device, config = found.device, found.chosen.config
+    if not config.stream_weights:
+        return
+    count = device.dram_interfaces
+    givers = f"{count} memory interfaces side by side" if count > 1 else "the memory interface"
+    yield (
+        f"Weights come at {dram_rate(found) / 1e9:.3g} GB/s, {config.bus_bits} bits a clock, of the "
+        f"{device.dram_rate / 1e9:.3g} GB/s that {givers} can give."
+    )
+
+
 def _next(found: Exploration, faster: Faster | None) -> str:
     if faster is None:
         return (
@@ -113,26 +125,24 @@ def _next(found: Exploration, faster: Faster | None) -> str:
         )
     if not faster.shrunk:
         return f"{name}, but needs {device.excess(one.needs)}, and no smaller memory makes it fit."
-    slower = speed(faster.shrunk, found.objective) < speed(found.chosen, found.objective)
-    verdict = "more than" if slower else "as much as"
     return (
         f"{name}, but needs {device.excess(one.needs)}; with as little memory as fits it takes "
-        f"{_ms(faster.shrunk)}, {verdict} the chosen design."
+        f"{_ms(faster.shrunk)}."
     )
 
 
-def _clocks(chosen: Point, work: list[LayerWork]) -> Iterable[str]:
+def _clocks(chosen: Point, work: list[LayerWork]) -> str:
     total = chosen.cycles or 0
     inside = sum(one.cycles for one in work)
     parts = [f"{WHAT[stage]} {100 * clocks / total:.0f} %" for stage, clocks in bound_by(work).items()]
-    yield (
+    return (
         f"Of {total:,} clocks, layers bound by: {', '.join(parts)}; images in and results out "
         f"{100 * (total - inside) / total:.0f} %."
     )
 
 
 def _ms(point: Point) -> str:
-    return f"{1e3 * point.time:.3g} ms"
+    return f"{1e3 * point.seconds:.3g} ms"
 
 
 def layer_row(one: LayerWork) -> dict[str, Any]:
@@ -142,7 +152,7 @@ def layer_row(one: LayerWork) -> dict[str, Any]:
         "cycles": one.cycles,
         "lane_rows": one.lane_rows,
         "lane_columns": one.lane_columns,
-        "order": "weights stay" if one.weights_stay else "activations stay",
+        "stays": "weights" if one.weights_stay else "inputs",
         "entries": one.entries,
         "bound_by": one.stages.busiest,
         "busy_percent": {stage: round(100 * getattr(one.stages, stage) / one.cycles, 1) for stage in WHAT},

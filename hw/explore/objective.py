@@ -17,7 +17,7 @@ class Objective(StrEnum):
 
 
 _SCORES: dict[Objective, Callable[[Point], float]] = {
-    Objective.latency: lambda point: -point.time,
+    Objective.latency: lambda point: -point.seconds,
     Objective.throughput: lambda point: point.images_per_second,
     Objective.dsp: lambda point: point.efficiency,
 }
@@ -40,7 +40,8 @@ def speed(point: Point, objective: Objective) -> float:
 
 
 def beats(one: Point, other: Point, objective: Objective) -> bool:
-    """Whether ``one`` is at least as fast as ``other`` with no more DSP slices and no narrower weights.
+    """Whether ``one`` is at least as fast as ``other`` (where that was not timed: as it can be), with no more
+    DSP slices and no narrower weights.
 
     Weights count because accuracy is not known here.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hw.config import AcceleratorConfig
@@ -21,8 +21,8 @@ class Point:
 
     config: with ``line_pixels`` resolved. memory_lines: depth of its feature memory. weight_steps: that its
     weight store holds, 0 without one. needs: resource name to count. operations: dense-equivalent ones of an
-    image. cycles, seconds: of a run of a full batch, None where it was not timed, because it does not fit or
-    cannot be better than another.
+    image. cycles: of a run of a full batch, None where that was not counted because the design does not
+    fit, or even ``least_cycles``, which it cannot go below, were too many.
     """
 
     config: AcceleratorConfig
@@ -32,8 +32,9 @@ class Point:
     needs: dict[str, float]
     fits: bool
     operations: int
+    clock_hz: float
+    least_cycles: int
     cycles: int | None = None
-    seconds: float | None = None
 
     @property
     def dsp(self) -> float:
@@ -41,25 +42,25 @@ class Point:
         return self.needs["dsp"]
 
     @property
-    def time(self) -> float:
-        """Seconds of a run; infinite where it was not timed."""
-        return float("inf") if self.seconds is None else self.seconds
+    def seconds(self) -> float:
+        """Of a run; the least it can be where it was not timed."""
+        return (self.cycles or self.least_cycles) / self.clock_hz
 
     @property
     def images_per_second(self) -> float:
         """Of runs of a full batch, one behind the other."""
-        return self.config.batch / self.time
+        return self.config.batch / self.seconds
 
     @property
     def efficiency(self) -> float:
         """Dense-equivalent operations per DSP slice and clock."""
-        return self.operations * self.config.batch / (self.dsp * self.cycles) if self.cycles else 0.0
+        return self.operations * self.images_per_second / (self.dsp * self.clock_hz)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         timed = {
             "cycles": self.cycles,
-            "ms": 1e3 * self.time,
+            "ms": 1e3 * self.seconds,
             "images_per_second": self.images_per_second,
             "op_per_dsp_cycle": self.efficiency,
         }
@@ -74,11 +75,6 @@ class Point:
         }
 
 
-def fits_its_device(point: Point) -> bool:
-    """Whether a design is worth to be timed if nothing else is known."""
-    return point.fits
-
-
 def price(program: Program) -> dict[str, float]:
     """Resource name to count."""
     return {name: float(count) for name, count in asdict(resources(program)).items()}
@@ -89,29 +85,23 @@ def evaluate(
     device: Device,
     config: AcceleratorConfig,
     weight_bits: int,
-    worth: Callable[[Point], bool] = fits_its_device,
+    worth: Callable[[Point], bool],
 ) -> Point:
-    """Compile and price a design, and time it if it is ``worth`` that, which is asked of a point whose time
-    is a lower bound.
+    """Compile and price a design, and time it if it is ``worth`` that, which is asked of the point before.
 
     Raises ``ConfigError`` for a configuration that cannot run the network at all.
     """
     program = workload.program(config, weight_bits)
     needs = price(program)
-
-    def point(cycles: int | None) -> Point:
-        return Point(
-            config=program.config,
-            weight_bits=weight_bits,
-            memory_lines=program.memory_lines,
-            weight_steps=program.stream.depth if config.stream_weights else 0,
-            needs=needs,
-            fits=not device.over(needs),
-            operations=workload.network.operations,
-            cycles=cycles,
-            seconds=cycles / device.clock_hz if cycles else None,
-        )
-
-    batch = config.batch
-    bound = point(least_cycles(program, batch))
-    return point(total_cycles(program, batch) if worth(bound) else None)
+    point = Point(
+        config=program.config,
+        weight_bits=weight_bits,
+        memory_lines=program.memory_lines,
+        weight_steps=program.stream.depth if config.stream_weights else 0,
+        needs=needs,
+        fits=not device.over(needs),
+        operations=workload.network.operations,
+        clock_hz=device.clock_hz,
+        least_cycles=least_cycles(program, config.batch),
+    )
+    return replace(point, cycles=total_cycles(program, config.batch)) if worth(point) else point

@@ -67,7 +67,7 @@ class Space:
     def designs(self, workload: Workload, device: Device, most_dsps: float) -> Iterator[Design]:
         """Every design of at most ``most_dsps`` slices whose weights can be somewhere, the smallest first.
         Line, feature memory and weight store are as the compiler sizes them."""
-        for rows, lanes in sorted(self._arrays(), key=lambda array: (array[0] * array[1], array)):
+        for rows, lanes in sorted(self._arrays(), key=lambda array: (array[0] * array[1], -array[0])):
             for batch in self.batches:
                 if batch > lanes or AcceleratorConfig(rows, lanes, batch).mac_dsps > most_dsps:
                     continue

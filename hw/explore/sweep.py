@@ -84,17 +84,23 @@ class _Search:
     def _evaluate(self, design: Design) -> Point | None:
         """The point of a design, None for one whose line or memories are too small to compile."""
         try:
-            return evaluate(self.workload, self.device, design.config, design.weight_bits, self._worth)
+            return evaluate(
+                self.workload,
+                self.device,
+                design.config,
+                design.weight_bits,
+                lambda point: point.fits and self._hopeful(point),
+            )
         except ConfigError:
             return None
 
-    def _worth(self, bound: Point) -> bool:
-        """Whether a design might reach the front if it was as fast as can be."""
-        return bound.fits and not any(beats(one, bound, self.objective) for one in self.front)
+    def _hopeful(self, point: Point) -> bool:
+        """Whether the front may still take this design, or one of the same array with less memory."""
+        return not any(beats(one, point, self.objective) for one in self.front)
 
     def shrink(self, point: Point) -> None:
         """Try what may make ``point`` fit: less memory, where it is memory that is missing."""
-        if not set(self.device.over(point.needs)) <= {"bram36", "lut"}:
+        if not set(self.device.over(point.needs)) <= {"bram36", "lut"} or not self._hopeful(point):
             return
         for one in [point, *self.add(smaller(point))]:
             if not one.fits:
@@ -122,13 +128,13 @@ def _choose(
     fitting = [point for point in points if point.fits and point.cycles]
     if not fitting:
         raise DoesNotFit(_closest(workload, device, space, points))
-    fast = [point for point in fitting if most_seconds is None or point.time <= most_seconds]
+    fast = [point for point in fitting if most_seconds is None or point.seconds <= most_seconds]
     if not fast:
         fastest = best(fitting, Objective.latency)
         raise DoesNotFit(
             f"no design for {workload.network.name} that fits the {device.name} takes at most "
             f"{1e3 * (most_seconds or 0):g} ms: the fastest, N={fastest.config.rows} "
-            f"P={fastest.config.lanes}, takes {1e3 * fastest.time:.3g} ms; raise --max-ms, prune "
+            f"P={fastest.config.lanes}, takes {1e3 * fastest.seconds:.3g} ms; raise --max-ms, prune "
             "harder, or choose a larger board"
         )
     return Exploration(

@@ -10,8 +10,16 @@ import numpy as np
 
 from hw.artifact import Artifact, Sparsity
 from hw.config import AcceleratorConfig
-from hw.explore.lengths import Density, exact_table, lengths_table, longest_word, uniform_lengths
-from hw.network import Conv, Network
+from hw.explore.lengths import (
+    Density,
+    exact_lengths,
+    group_counts,
+    lengths_table,
+    longest_word,
+    packed_table,
+    uniform_lengths,
+)
+from hw.network import Conv, Layer, Network
 from hw.program import REGULAR, Channels, Program, accumulator_bits, assemble, most_products
 from hw.step_table import StepTable
 
@@ -79,12 +87,15 @@ class ModelWorkload(Workload):
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
+        self._products = most_products(artifact)
+        self._counts = cache(lambda name: group_counts(artifact.layers[name]))
         super().__init__(artifact.network, f"exact: the masks of model {artifact.digest[:16]}")
 
     def _steps(self, rows: int) -> Steps:
-        tables = []
-        for layer in self.network.layers:
-            regular = self.artifact.sparsity.get(layer.name, Sparsity()).kind in REGULAR
-            weights, dot = self.artifact.layers[layer.name], not isinstance(layer, Conv)
-            tables.append(exact_table(weights, rows, dot=dot, regular=regular))
-        return Steps(tuple(tables), most_products(self.artifact))
+        return Steps(tuple(self._table(layer, rows) for layer in self.network.layers), self._products)
+
+    def _table(self, layer: Layer, rows: int) -> StepTable:
+        dot = not isinstance(layer, Conv)
+        if self.artifact.sparsity.get(layer.name, Sparsity()).kind in REGULAR:
+            return lengths_table(exact_lengths(self._counts(layer.name), rows, dot=dot))
+        return packed_table(self.artifact.layers[layer.name], rows, dot=dot)
