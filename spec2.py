@@ -269,7 +269,7 @@ def explore(
         spec2 explore vgg16 --board vcu118 --objective throughput --weight-bits 8
         spec2 explore build/lenet/model.npz --board arty_a7_100 --max-ms 1 --objective dsp
     """
-    from hw.config import AcceleratorConfig
+    from hw.config import MOST_LANES, AcceleratorConfig
     from hw.config_file import save_config
     from hw.explore.objective import Objective
     from hw.explore.report import report as describe
@@ -279,7 +279,8 @@ def explore(
 
     device = _device(board, clock_mhz, memories)
     workload, widths = _workload(what, keep, group, weight_bits)
-    batches = batch or ([1] if goal is Goal.latency else BATCHES)
+    most = 1 if goal is Goal.latency else max(lanes or [MOST_LANES])
+    batches = batch or [images for images in BATCHES if images <= max(most, 1)]
     choices = {"rows": rows, "lanes": lanes, "batches": batches, "weight_bits": widths}
     space = Space(**{name: tuple(values) for name, values in choices.items() if values})
     if goal is Goal.latency and space.batches != (1,):

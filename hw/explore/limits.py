@@ -21,7 +21,7 @@ MOST_LARGER = 3
 
 @dataclass(frozen=True)
 class Faster:
-    """The smallest array that would be faster, had the device room for it.
+    """The smallest design that would be faster, had the device room for it.
 
     point: timed whatever it needs. shrunk: the fastest of its variants that do fit, with less memory.
     """
@@ -31,18 +31,18 @@ class Faster:
 
 
 def next_faster(found: Exploration) -> Faster | None:
-    """The smallest array that is faster than the chosen one by more than ``TOLERANCE``; None without any."""
+    """The design of fewest DSP slices, no fewer than the chosen one's, that is faster by more than
+    ``TOLERANCE``; None without any."""
     chosen, space = found.chosen, found.space
     same = replace(space, weight_bits=(chosen.weight_bits,), batches=(chosen.config.batch,))
     wanted = (1 + TOLERANCE) * found.chosen.images_per_second
     for design in same.designs(found.workload, found.device, MOST_LARGER * chosen.dsp):
         config = design.config
-        if config.mac_dsps <= chosen.dsp or config.stream_weights != chosen.config.stream_weights:
+        if config.mac_dsps < chosen.dsp:
             continue
         point = _timed(found, design, wanted)
         if point.cycles and point.images_per_second >= wanted:
-            array = (config.rows, config.lanes, config.batch)
-            return Faster(point, _shrunk(found.points, array, point.weight_bits))
+            return Faster(point, _shrunk(found.points, point))
     return None
 
 
@@ -56,16 +56,15 @@ def _timed(found: Exploration, design: Design, wanted: float) -> Point:
     )
 
 
-def _shrunk(points: Iterable[Point], array: tuple[int, int, int], weight_bits: int) -> Point | None:
-    fitting = [
-        point
-        for point in points
-        if (point.config.rows, point.config.lanes, point.config.batch) == array
-        and point.weight_bits == weight_bits
-        and point.fits
-        and point.cycles
-    ]
-    return min(fitting, key=lambda point: point.seconds, default=None)
+def _shrunk(points: Iterable[Point], large: Point) -> Point | None:
+    """The fastest design that fits, of those that differ from ``large`` in their memories alone."""
+
+    def kind(point: Point) -> tuple[int | bool, ...]:
+        config = point.config
+        return config.rows, config.lanes, config.batch, config.stream_weights, point.weight_bits
+
+    same = [point for point in points if point.fits and point.cycles and kind(point) == kind(large)]
+    return min(same, key=lambda point: point.seconds, default=None)
 
 
 def limits(found: Exploration, faster: Faster | None, work: list[LayerWork]) -> list[str]:
@@ -117,7 +116,8 @@ def _next(found: Exploration, faster: Faster | None) -> str:
             "is not what limits this design."
         )
     one, device = faster.point, found.device
-    name = f"The next faster array, N={one.config.rows} P={one.config.lanes}, would take {_ms(one)}"
+    where = ", weights held," if not one.config.stream_weights else ","
+    name = f"The next faster design, N={one.config.rows} P={one.config.lanes}{where} would take {_ms(one)}"
     if one.fits:
         ours, its = score(found.chosen, Objective.dsp), score(one, Objective.dsp)
         return (

@@ -19,7 +19,7 @@ Progress = Callable[[int, int, str], None]
 @dataclass(frozen=True)
 class Exploration:
     """What a sweep found. points: all that were compiled. front: see :func:`hw.explore.objective.front`.
-    chosen: the best for ``objective`` of those that fit (and take at most ``most_seconds`` a run)."""
+    chosen: the best of these for ``objective`` that takes at most ``most_seconds`` a run."""
 
     workload: Workload
     device: Device
@@ -128,7 +128,8 @@ def _choose(
     fitting = [point for point in points if point.fits and point.cycles]
     if not fitting:
         raise DoesNotFit(_closest(workload, device, space, points))
-    fast = [point for point in fitting if most_seconds is None or point.seconds <= most_seconds]
+    unbeaten = front(fitting, objective)
+    fast = [point for point in unbeaten if most_seconds is None or point.seconds <= most_seconds]
     if not fast:
         fastest = best(fitting, Objective.latency)
         raise DoesNotFit(
@@ -144,7 +145,7 @@ def _choose(
         objective=objective,
         most_seconds=most_seconds,
         points=tuple(points),
-        front=tuple(front(fitting, objective)),
+        front=tuple(unbeaten),
         chosen=best(fast, objective),
     )
 
