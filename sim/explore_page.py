@@ -23,10 +23,24 @@ def markdown(found: Row) -> list[str]:
     return [
         _head(found),
         table(["what", "chosen design"], _chosen(found)),
-        "\n".join(f"* {sentence}" for sentence in found["limits"]),
+        _limits(found),
         _front(found),
         _layers(found["chosen"]["layers"]),
     ]
+
+
+def summary(found: Row) -> str:
+    """The chosen design in a line, and what limits it."""
+    one, config = found["chosen"], found["chosen"]["config"]
+    return (
+        f"**{found['board']}**, N = {config['rows']}, P = {config['lanes']}, {one['weight_bits']} bits: "
+        f"{one['ms']:.2f} ms at {found['clock_mhz']:g} MHz, {_layer_ms(found):.2f} ms of them in layers.\n\n"
+        f"{_limits(found)}"
+    )
+
+
+def _limits(found: Row) -> str:
+    return "\n".join(f"* {sentence}" for sentence in found["limits"])
 
 
 def _head(found: Row) -> str:

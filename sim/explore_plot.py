@@ -74,15 +74,18 @@ def _points(axes: Axes, found: Row, speed: Callable[[Row], float]) -> None:
 
 
 def _front(axes: Axes, found: Row, speed: Callable[[Row], float]) -> None:
-    """A line for every width of weights: the front of those no narrower."""
+    """A line for every width of weights: the best of the designs whose weights are no narrower."""
+    sign = 1 if found["objective"] == "latency" else -1
     for bits in sorted({one["weight_bits"] for one in found["front"]}):
-        some = sorted(
-            (one for one in found["front"] if one["weight_bits"] == bits), key=lambda one: one["needs"]["dsp"]
-        )
+        kept: list[Row] = []
+        for one in sorted(found["front"], key=lambda one: (one["needs"]["dsp"], sign * speed(one))):
+            faster = not kept or sign * speed(one) < sign * speed(kept[-1])
+            if one["weight_bits"] >= bits and faster:
+                kept.append(one)
         axes.plot(
-            [one["needs"]["dsp"] for one in some],
-            [speed(one) for one in some],
+            [one["needs"]["dsp"] for one in kept],
+            [speed(one) for one in kept],
             "-",
             linewidth=1,
-            label=f"front, {bits} bits",
+            label=f"front, {bits} bits and more",
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from hw.explore.objective import Objective, score
 from hw.explore.point import Point, evaluate
-from hw.explore.space import Design
+from hw.explore.space import MEMORY_HELPS, Design
 from hw.explore.stages import WHAT, LayerWork
 from hw.explore.sweep import Exploration
 
@@ -17,6 +17,9 @@ TOLERANCE = 0.02
 
 MOST_LARGER = 3
 """Arrays up to so many times the chosen one are searched for the next faster one."""
+
+
+NO_SMALLER = ", and no smaller memory makes it fit"
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ def _next(found: Exploration, faster: Faster | None) -> str:
             f"{name}. It fits, but does {its:.2f} operations per DSP slice and clock instead of {ours:.2f}."
         )
     if not faster.shrunk:
-        return f"{name}, but needs {device.excess(one.needs)}, and no smaller memory makes it fit."
+        memory = set(device.over(one.needs)) <= MEMORY_HELPS
+        return f"{name}, but needs {device.excess(one.needs)}{NO_SMALLER if memory else ''}."
     return (
         f"{name}, but needs {device.excess(one.needs)}; with as little memory as fits it takes "
         f"{_ms(faster.shrunk)}."

@@ -33,6 +33,10 @@ RAMB18_LINES = 2048
 """Lines that a bank of the feature memory holds in half a RAMB36."""
 
 
+MEMORY_HELPS = {"bram36", "lut"}
+"""Resources of which a design needs less with smaller memories."""
+
+
 @dataclass(frozen=True)
 class Design:
     """A configuration and the width of its weights' parts."""

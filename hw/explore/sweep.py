@@ -9,7 +9,7 @@ from hw.errors import ConfigError, DoesNotFit
 from hw.explore.device import Device
 from hw.explore.objective import Objective, beats, best, front
 from hw.explore.point import Point, evaluate
-from hw.explore.space import Design, Space, in_bands, larger, smaller
+from hw.explore.space import MEMORY_HELPS, Design, Space, in_bands, larger, smaller
 from hw.explore.workload import Workload
 
 Progress = Callable[[int, int, str], None]
@@ -100,7 +100,7 @@ class _Search:
 
     def shrink(self, point: Point) -> None:
         """Try what may make ``point`` fit: less memory, where it is memory that is missing."""
-        if not set(self.device.over(point.needs)) <= {"bram36", "lut"} or not self._hopeful(point):
+        if not set(self.device.over(point.needs)) <= MEMORY_HELPS or not self._hopeful(point):
             return
         for one in [point, *self.add(smaller(point))]:
             if not one.fits:
