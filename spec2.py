@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bitstreams.classify import Classification
     from hw.artifact import Artifact
     from hw.config import AcceleratorConfig
+    from hw.explore.device import Device
+    from hw.explore.workload import Workload
     from hw.network import Network
     from hw.program import Program
     from sim.bench.job import Memory
@@ -55,6 +57,14 @@ class Sparsity(StrEnum):
     adaptive = "adaptive"
     uniform = "uniform"
     kernel = "kernel"
+
+
+class Goal(StrEnum):
+    """What ``spec2 explore`` looks for: the names of ``hw.explore.objective.Objective``."""
+
+    latency = "latency"
+    throughput = "throughput"
+    dsp = "dsp"
 
 
 class Toolchain(StrEnum):
@@ -90,15 +100,29 @@ class Family(StrEnum):
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Model = Annotated[Path, typer.Argument(help="The artifact, model.npz.")]
 Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote.")]
-Rows = Annotated[int, typer.Option(help="N: output channels in flight, a multiple of 4.")]
-Lanes = Annotated[int, typer.Option(help="P: tiles in flight, 1 to 64.")]
-Batch = Annotated[int, typer.Option(help="Most images per run, at most P.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Take the parameters from this file, as 'spec2 explore' writes it; options override."
+    ),
+]
+Rows = Annotated[int | None, typer.Option(help="N: output channels in flight, a multiple of 4. [default: 8]")]
+Lanes = Annotated[int | None, typer.Option(help="P: tiles in flight, 1 to 64. [default: 4]")]
+Batch = Annotated[int | None, typer.Option(help="Most images per run, at most P. [default: 4]")]
 Stream = Annotated[
-    bool, typer.Option("--stream-weights", help="Read weights from external memory instead of holding them.")
+    bool | None,
+    typer.Option(
+        "--stream-weights/--hold-weights",
+        help="Read weights from external memory, or hold them. [default: hold]",
+        show_default=False,
+    ),
 ]
 MemoryLines = Annotated[
-    int,
-    typer.Option(min=0, help="Lines of the feature memory at most: early layers go in bands. 0: whole maps."),
+    int | None,
+    typer.Option(
+        min=0,
+        help="Lines of the feature memory at most: early layers go in bands. 0: whole maps. [default: 0]",
+    ),
 ]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
 LinkName = Annotated[
@@ -171,11 +195,12 @@ def prune(
 @app.command()
 def estimate(
     model: Model,
-    rows: Rows = 8,
-    lanes: Lanes = 4,
-    batch: Batch = 4,
-    stream: Stream = False,
-    memory_lines: MemoryLines = 0,
+    rows: Rows = None,
+    lanes: Lanes = None,
+    batch: Batch = None,
+    stream: Stream = None,
+    memory_lines: MemoryLines = None,
+    config: ConfigFile = None,
     board: BoardName = None,
     as_json: Json = False,
 ) -> None:
@@ -191,7 +216,7 @@ def estimate(
     from hw.program import compile_program
     from sim.report_page import table
 
-    program = compile_program(load(model), _config(rows, lanes, batch, stream, memory_lines))
+    program = compile_program(load(model), _config(config, rows, lanes, batch, stream, memory_lines))
     figures = estimates(program)
     if board:
         figures["use_percent"] = _fit(board, figures)
@@ -201,9 +226,97 @@ def estimate(
 
 
 @app.command()
+def explore(
+    what: Annotated[str, typer.Argument(help="A network's name, or a model: its masks are used exactly.")],
+    board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
+    goal: Annotated[Goal, typer.Option("--objective", help="What to look for.")] = Goal.latency,
+    clock_mhz: Annotated[float | None, typer.Option(help="Clock. [default: the board's goal]")] = None,
+    max_ms: Annotated[float | None, typer.Option(help="Only designs whose run takes at most this.")] = None,
+    keep: Annotated[
+        float | None, typer.Option(help="Without a model: so many of --group words stay. [default: 2]")
+    ] = None,
+    group: Annotated[int | None, typer.Option(min=1, help="See --keep. [default: 8]")] = None,
+    rows: Annotated[
+        list[int] | None, typer.Option(help="N to try; repeat it. [default: 8, 16, 32, 64, 128]")
+    ] = None,
+    lanes: Annotated[list[int] | None, typer.Option(help="P to try; repeat it. [default: 1 to 64]")] = None,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(help="Images per run to try; repeat it. [default: 1, for throughput and dsp up to 8]"),
+    ] = None,
+    weight_bits: Annotated[
+        list[int] | None,
+        typer.Option(help="Widths of weights to try without a model; repeat it. [default: 8, 12, 16]"),
+    ] = None,
+    memories: Annotated[
+        int | None, typer.Option(min=1, help="Memory interfaces that weights come from. [default: all]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results. [default: build/NETWORK/explore_BOARD]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Search the best design of a network for a board, with the cost model: seconds, no Verilog.
+
+    *latency*: least time of a run of one image. *throughput*: most images per second. *dsp*: most operations
+    per DSP slice and clock. Writes OUT/explore.json with every design, explore.svg, and config.json, which
+    'spec2 generate --config' takes. A wider weight is never faster: whether a narrow one is accurate enough
+    only training can say.
+
+    **Examples**
+
+        spec2 explore vgg16 --board vc709
+        spec2 explore vgg16 --board vcu118 --objective throughput --weight-bits 8
+        spec2 explore build/lenet/model.npz --board arty_a7_100 --max-ms 1 --objective dsp
+    """
+    from hw.config import MOST_LANES, AcceleratorConfig
+    from hw.config_file import save_config
+    from hw.explore.objective import Objective
+    from hw.explore.report import report as describe
+    from hw.explore.space import BATCHES, Space
+    from hw.explore.sweep import explore as sweep
+    from sim import explore_page
+
+    device = _device(board, clock_mhz, memories)
+    workload, widths = _workload(what, keep, group, weight_bits)
+    most = 1 if goal is Goal.latency else max(lanes or [MOST_LANES])
+    batches = batch or [images for images in BATCHES if images <= max(most, 1)]
+    choices = {"rows": rows, "lanes": lanes, "batches": batches, "weight_bits": widths}
+    space = Space(**{name: tuple(values) for name, values in choices.items() if values})
+    if goal is Goal.latency and space.batches != (1,):
+        raise ConfigError(
+            "the objective latency is the time of one image: leave out --batch, or use throughput"
+        )
+    if max_ms is not None and max_ms <= 0:
+        raise ConfigError(f"--max-ms must be positive, not {max_ms:g}")
+    with _progress("exploring") as show:
+        found = sweep(
+            workload,
+            device,
+            space,
+            Objective(goal.value),
+            most_seconds=None if max_ms is None else max_ms / 1e3,
+            progress=show,
+        )
+        data = describe(found)
+    folder = out or Path("build") / workload.network.name / f"explore_{device.name}"
+    config = AcceleratorConfig(**data["chosen"]["config"])
+    about = {key: data[key] for key in ("network", "steps", "board", "clock_mhz")}
+    path = save_config(config, folder / "config.json", **about, weight_bits=data["chosen"]["weight_bits"])
+    (folder / "explore.json").write_text(json.dumps(data) + "\n", encoding="utf-8")
+    with _requires("matplotlib"):
+        from sim.explore_plot import plot
+
+        plot(data, folder / "explore.svg")
+    shown = {key: value for key, value in data.items() if key != "points"}
+    wrote = f"Wrote {folder}/explore.json, explore.svg and {path.name} for 'spec2 generate --config {path}'."
+    _emit(as_json, {**shown, "config_file": str(path)}, *explore_page.markdown(data), wrote)
+
+
+@app.command()
 def schedule(
     model: Model,
-    rows: Rows = 8,
+    rows: Annotated[int, typer.Option(help="N: output channels in flight, a multiple of 4.")] = 8,
     as_json: Json = False,
 ) -> None:
     """Show how full the array's steps are, layer by layer: what a mask costs in clocks.
@@ -233,11 +346,12 @@ def schedule(
 @app.command()
 def generate(
     model: Model,
-    rows: Rows = 8,
-    lanes: Lanes = 4,
-    batch: Batch = 4,
-    stream: Stream = False,
-    memory_lines: MemoryLines = 0,
+    rows: Rows = None,
+    lanes: Lanes = None,
+    batch: Batch = None,
+    stream: Stream = None,
+    memory_lines: MemoryLines = None,
+    config: ConfigFile = None,
     board: BoardName = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
     as_json: Json = False,
@@ -251,12 +365,13 @@ def generate(
         spec2 generate build/lenet/model.npz
         spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
         spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
+        spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
     """
     from hw.artifact import load
     from sim.report_page import table
 
     folder = out or model.parent / "design"
-    info = _generate(load(model), _config(rows, lanes, batch, stream, memory_lines), folder, board)
+    info = _generate(load(model), _config(config, rows, lanes, batch, stream, memory_lines), folder, board)
     text = table(["estimate", "value"], _scalars(info["estimates"]))
     _emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
 
@@ -626,7 +741,7 @@ def demo(
     from hw.artifact import load
 
     _prune("lenet", out, data_dir=data_dir, seed=seed)
-    _generate(load(out / "model.npz"), _config(8, 4, 4), out / "design", None)
+    _generate(load(out / "model.npz"), _config(rows=8, lanes=4, batch=4), out / "design", None)
     result = _simulate(out / "design", images, data_dir=data_dir, seed=seed)
     _print_report(out, None, as_json)
     if result["mismatches"]:
@@ -690,7 +805,9 @@ def _prune(
     network: str, out: Path, *, data_dir: Path | None, seed: int, sparsity: str = "adaptive", **options: Any
 ) -> dict[str, float]:
     """Train, then measure the artifact with the integer model; returns accuracies in percent."""
-    if network != "lenet":
+    from hw import networks
+
+    if networks.find(network).name != "lenet":
         raise ConfigError(f"there is no recipe for network {network!r}: 'lenet' is the one there is")
     with _requires("torch", "mlxtend"):
         from pruning import data, recipe
@@ -777,17 +894,9 @@ def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:
 
 def _prune_untrained(network: str, out: Path, kind: str, block: int, weight_bits: int, seed: int) -> None:
     """An artifact with the masks of one projection: sparse like a trained network, good for nothing else."""
-    from hw import artifact
-    from hw import network as networks
+    from hw import artifact, networks
 
-    known = {
-        "lenet": networks.lenet,
-        "tiny": networks.tiny,
-        "vgg16": networks.vgg16,
-        "vgg16-cifar": networks.vgg16_cifar,
-    }
-    if network not in known:
-        raise ConfigError(f"there is no network {network!r}: choose from {', '.join(known)}")
+    found = networks.find(network)
     sets = {
         "adaptive": artifact.Sparsity("adaptive", 2, 8, block),
         "uniform": artifact.Sparsity("uniform", 2, 8),
@@ -796,7 +905,7 @@ def _prune_untrained(network: str, out: Path, kind: str, block: int, weight_bits
     with _requires("torch"), _progress("projecting and quantising"):
         from pruning.synthetic import synthetic
 
-        synthetic(known[network](), sets[kind], seed=seed, weight_bits=weight_bits).save(out / "model.npz")
+        synthetic(found, sets[kind], seed=seed, weight_bits=weight_bits).save(out / "model.npz")
 
 
 def _generate(artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None) -> dict[str, Any]:
@@ -889,13 +998,68 @@ def _images(network: Network, count: int, data_dir: Path | None, random: bool, s
 
 
 def _config(
-    rows: int, lanes: int, batch: int, stream: bool = False, memory_lines: int = 0
+    path: Path | None = None,
+    rows: int | None = None,
+    lanes: int | None = None,
+    batch: int | None = None,
+    stream: bool | None = None,
+    memory_lines: int | None = None,
 ) -> AcceleratorConfig:
+    """What the file says, but for the options that were given."""
     from hw.config import AcceleratorConfig
+    from hw.config_file import load_config
 
-    return AcceleratorConfig(
-        rows=rows, lanes=lanes, batch=batch, stream_weights=stream, memory_lines=memory_lines
+    options = {
+        "rows": rows,
+        "lanes": lanes,
+        "batch": batch,
+        "stream_weights": stream,
+        "memory_lines": memory_lines,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    return AcceleratorConfig(**{**(load_config(path) if path else {}), **given})
+
+
+def _device(name: str, clock_mhz: float | None, memories: int | None) -> Device:
+    """A board as numbers."""
+    from bitstreams.boards import find
+    from bitstreams.budget import RESOURCES
+    from hw.explore.device import Device
+
+    board = find(name)
+    if memories and memories > board.dram_interfaces:
+        raise ConfigError(
+            f"the {board.name} has {board.dram_interfaces} memory interfaces, not {memories}: "
+            "lower --memories"
+        )
+    used = memories or board.dram_interfaces
+    return Device(
+        name=board.name,
+        clock_hz=board.clock if clock_mhz is None else clock_mhz * 1e6,
+        budget=board.budget,
+        labels=RESOURCES,
+        dram_rate=used * board.dram_bytes_per_second,
+        dram_interfaces=used,
     )
+
+
+def _workload(
+    what: str, keep: float | None, group: int | None, weight_bits: list[int] | None
+) -> tuple[Workload, list[int] | None]:
+    """What is to be run, and the widths of weights to try (None: the usual ones)."""
+    from hw import networks
+    from hw.artifact import load
+    from hw.explore.lengths import Density
+    from hw.explore.workload import ModelWorkload, UniformWorkload
+
+    if Path(what).suffix != ".npz":
+        usual = Density()
+        density = Density(usual.keep if keep is None else keep, usual.group if group is None else group)
+        return UniformWorkload(networks.find(what), density), weight_bits
+    artifact = load(Path(what))
+    if keep is not None or group is not None or weight_bits:
+        raise ConfigError("a model has its masks and widths: leave out --keep, --group and --weight-bits")
+    return ModelWorkload(artifact), [artifact.weight_bits]
 
 
 def _fit(board: str, figures: dict[str, Any]) -> dict[str, float]:

@@ -19,6 +19,12 @@ CLOCKS_PER_TILE = 8
 """A tile passes the forward or inverse transform in 8 clocks (one pixel row, 4 words each)."""
 
 
+BUS_BITS = (32, 64, 128, 256, 512, 1024)
+"""Widths of the bus to external memory (AXI4 ends at 1024)."""
+
+MOST_LANES = 64
+
+
 def drain_rows(rows: int) -> int:
     """Rows of an array of ``rows`` that its drain reads out per clock and lane: 4, or 8 in a wide one.
 
@@ -41,7 +47,7 @@ class AcceleratorConfig:
         makes layers in bands of rows (:mod:`hw.bands`), which costs clocks. 0 for as many as whole maps need.
     stream_weights: weights come from external memory (AXI4) while the array runs, each exactly once per
         run, instead of lying in the design.
-    bus_bits: width of that memory's bus (a power of two, 32 to 512).
+    bus_bits: width of that memory's bus (one of ``BUS_BITS``).
     weight_steps: steps that the weight store of such a design holds (a power of two), 0 to let the
         compiler choose: two blocks of the largest layer.
     """
@@ -58,8 +64,8 @@ class AcceleratorConfig:
     def __post_init__(self) -> None:
         if self.rows < 4 or self.rows % self.drain:
             raise ConfigError(f"rows must be a multiple of {self.drain} and at least 4, not {self.rows}")
-        if not 1 <= self.lanes <= 64:
-            raise ConfigError(f"lanes must be 1..64, not {self.lanes}")
+        if not 1 <= self.lanes <= MOST_LANES:
+            raise ConfigError(f"lanes must be 1..{MOST_LANES}, not {self.lanes}")
         if not 1 <= self.batch <= self.lanes:
             raise ConfigError(
                 f"batch must be 1..{self.lanes} (one lane per image in fully connected layers), "
@@ -70,8 +76,8 @@ class AcceleratorConfig:
             raise ConfigError(f"line_pixels must be 0 or a power of two of at least 8, not {line}")
         if self.memory_lines < 0:
             raise ConfigError(f"memory_lines must be 0 or more, not {self.memory_lines}")
-        if self.bus_bits not in (32, 64, 128, 256, 512):
-            raise ConfigError(f"bus_bits must be 32, 64, 128, 256 or 512, not {self.bus_bits}")
+        if self.bus_bits not in BUS_BITS:
+            raise ConfigError(f"bus_bits must be one of {', '.join(map(str, BUS_BITS))}, not {self.bus_bits}")
         if self.weight_steps and (self.weight_steps < 2 or self.weight_steps & (self.weight_steps - 1)):
             raise ConfigError(f"weight_steps must be 0 or a power of two, not {self.weight_steps}")
         if self.weight_steps and not self.stream_weights:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,21 +51,28 @@ class Pass:
 
 def passes(plan: LayerPlan, config: AcceleratorConfig) -> list[Pass]:
     """The passes of one tile group of ``plan``."""
-    ends = np.flatnonzero(plan.steps.end_of_word)
-    lengths = np.diff(ends, prepend=-1)
-    block = np.concatenate([[0], np.cumsum(plan.steps.end_of_pass)[ends[:-1]]])
-    out = []
-    for b in range(plan.blocks):
-        valid = plan.block_rows(b, config.rows)
-        drain = -(-valid // config.drain)
-        words = lengths[block == b]
-        rest = int(np.maximum(words[1:], drain).sum())
-        out.append(Pass(int(words.sum()), int(words[0]), rest, drain, valid * plan.token_interval))
-    return out
+    lengths, starts = plan.steps.word_lengths, plan.steps.first_words
+    valid = np.array([plan.block_rows(b, config.rows) for b in range(plan.blocks)])
+    drain = -(-valid // config.drain)
+    words = np.diff(starts, append=len(lengths))
+    clocks = np.maximum(lengths, np.repeat(drain, words))
+    rest = np.add.reduceat(clocks, starts) - clocks[starts]
+    steps = np.add.reduceat(lengths, starts)
+    columns = steps, lengths[starts], rest, drain, valid * plan.token_interval
+    return [Pass(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-@dataclass(frozen=True)
-class Turn:
+def group_lines(plan: LayerPlan, images: int) -> int:
+    """Lines fetched for a tile group; in dot mode for ``images``."""
+    return plan.source.shape[0] * plan.lines_per_channel * (images if plan.dot else 1)
+
+
+def tile_groups(plan: LayerPlan, images: int) -> int:
+    """Tile groups of ``images``; in dot mode they are one."""
+    return 1 if plan.dot else plan.group_rows * plan.group_columns * images
+
+
+class Turn(NamedTuple):
     """A pass in the order of the run. fetches: it waits for spectra of its own. frees: it is the last one
     to read them. begins, ends: it is the first, the last pass of its block."""
 
@@ -79,7 +86,7 @@ class Turn:
 def turns(plan: LayerPlan, config: AcceleratorConfig, images: int) -> Iterator[Turn]:
     """The passes of a layer, in the order of :class:`hw.gateware.walk.Walk`."""
     table = passes(plan, config)
-    groups = 1 if plan.dot else plan.group_rows * plan.group_columns * images
+    groups = tile_groups(plan, images)
     if plan.weights_stay:
         for one in table:
             for group in range(groups):
@@ -103,7 +110,8 @@ def layer_cycles(
     Clock 0 is the one in which the controllers are started, clock ``start`` of the run; ``weights`` come
     when they come. Each variable is the first clock in which something is possible.
     """
-    lines = plan.source.shape[0] * plan.lines_per_channel * (images if plan.dot else 1)
+    lines, token = group_lines(plan, images), plan.token_interval
+    free_clock = plan.free_clock(t.reuse_lead)
     fetch, step, word_end, output = 1, 2, 0, 1
     x_free, y_free = [0, 0], [0, 0]
     x = y = steps = 0
@@ -124,8 +132,8 @@ def layer_cycles(
         word_end += one.drain
         begun = max(output, full)
         output = begun + one.output + 1
-        last_token = begun + 1 + one.output - plan.token_interval
-        y_free[y] = last_token + plan.free_clock(t.reuse_lead) + 1
+        last_token = begun + 1 + one.output - token
+        y_free[y] = last_token + free_clock + 1
         y ^= 1
         if turn.frees:
             x_free[x] = step

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
-from hw.config import AcceleratorConfig
+from hw.config import CLOCKS_PER_TILE, AcceleratorConfig
 from hw.errors import ConfigError
 from hw.network import Conv, Network, Shape
 from hw.words import TILE
+
+Cost = tuple[float, float, float]
+"""Clocks of a layer, tile groups, lines fetched per channel beyond a window's."""
 
 
 @dataclass(frozen=True)
@@ -20,23 +25,43 @@ class LaneLayout:
     columns: int
     sections: bool = False
 
+    def lines(self, stride: int) -> int:
+        """Lines fetched per input channel of a tile group whose tiles lie ``stride`` apart."""
+        return TILE if self.sections else (self.rows - 1) * stride + TILE
 
-def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int) -> LaneLayout:
-    """The layout that needs fewest clocks, for one line of ``line`` pixels.
+    def token_interval(self, stride: int) -> int:
+        """Clocks between the inverse transforms of two output channels: lane rows write one after another."""
+        return max(CLOCKS_PER_TILE, self.rows * stride)
 
-    Minimises tile groups first (the array's time), then lines fetched per channel.
-    """
+
+@dataclass(frozen=True)
+class GroupWork:
+    """What a tile group takes in any layout. array: clocks of the array for all blocks of outputs. fetches:
+    how often its input is fetched, once or for every block."""
+
+    array: int
+    fetches: int
+
+
+def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> LaneLayout:
+    """The layout that needs fewest clocks, for one line of ``line`` pixels; of those the one with fewest
+    tile groups, then fewest lines fetched per channel."""
+    return _best(layer, shape, lanes, line, work)[1]
+
+
+@cache
+def _best(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> tuple[Cost, LaneLayout]:
     rows, columns = layer.tiles(shape)
-    best, choice = (np.inf, np.inf), LaneLayout(0, 0)
+    best: tuple[Cost, LaneLayout] = (np.inf, np.inf, np.inf), LaneLayout(0, 0)
     for q in range(1, min(lanes, columns) + 1):
         if (q - 1) * layer.stride + TILE > line:
             break
         for r in range(1, min(lanes // q, rows) + 1):
             layout = LaneLayout(r, q, _sections_fit(layer, columns, r, q, line))
-            cost = _layout_cost(layer, shape, layout)
-            if cost < best:
-                best, choice = cost, layout
-    return choice
+            cost = _cost(layer, (rows, columns), layout, work)
+            if cost < best[0]:
+                best = cost, layout
+    return best
 
 
 def _sections_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
@@ -45,36 +70,36 @@ def _sections_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> 
     return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.stride
 
 
-def line_pixels(network: Network, config: AcceleratorConfig) -> int:
-    """Smallest power of two that lets every convolution have its fewest tile groups."""
+def _cost(layer: Conv, tiles: tuple[int, int], layout: LaneLayout, work: GroupWork) -> Cost:
+    """Fetch, array and output work at the same time: the slowest one counts."""
+    groups = -(-tiles[0] // layout.rows) * -(-tiles[1] // layout.columns)
+    lines = layout.lines(layer.stride)
+    fetch = layer.in_channels * lines * work.fetches
+    output = layer.out_channels * layout.token_interval(layer.stride)
+    return groups * max(fetch, work.array, output), groups, lines - TILE
+
+
+def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> int:
+    """Smallest power of two that lets every convolution have its best layout."""
     line = TILE
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    for layer, shape, one in zip(network.layers, network.shapes, work, strict=False):
         if isinstance(layer, Conv):
-            best = _layout_cost(layer, shape, lane_layout(layer, shape, config.lanes, 1 << 30))
+            best = _best(layer, shape, config.lanes, 1 << 30, one)[0]
             # Where weights stay, every block fetches anew: then lines count as well.
-            aim = best if config.stream_weights else (best[0], np.inf)
-            while _layout_cost(layer, shape, lane_layout(layer, shape, config.lanes, line)) > aim:
+            aim = best if config.stream_weights else (*best[:2], np.inf)
+            while _best(layer, shape, config.lanes, line, one)[0] > aim:
                 line *= 2
     return line
 
 
-def _layout_cost(layer: Conv, shape: Shape, layout: LaneLayout) -> tuple[float, float]:
-    """Tile groups, then lines fetched per channel beyond a window's."""
-    if not layout.rows:
-        return np.inf, np.inf
-    rows, columns = layer.tiles(shape)
-    extra = 0 if layout.sections else (layout.rows - 1) * layer.stride
-    return -(-rows // layout.rows) * -(-columns // layout.columns), extra
-
-
-def lane_layouts(network: Network, config: AcceleratorConfig) -> list[LaneLayout]:
+def lane_layouts(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> list[LaneLayout]:
     """The lane layout of every layer; of fully connected ones, a lane per image."""
     line, found = config.line_pixels, []
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    for layer, shape, one in zip(network.layers, network.shapes, work, strict=False):
         if not isinstance(layer, Conv):
             found.append(LaneLayout(config.batch, 1))
             continue
-        layout = lane_layout(layer, shape, config.lanes, line)
+        layout = lane_layout(layer, shape, config.lanes, line, one)
         if not layout.rows:
             raise ConfigError(f"line_pixels {line} is less than a tile's {TILE}")
         found.append(layout)

@@ -19,7 +19,7 @@ from hw.artifact import Artifact, Sparsity
 from hw.bands import Entry, Rows, lay_out
 from hw.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.formats import SPECTRUM
-from hw.lane_layout import LaneLayout, lane_layouts, line_pixels
+from hw.lane_layout import GroupWork, LaneLayout, lane_layouts, line_pixels
 from hw.maps import MapPlan
 from hw.network import Conv, Layer, Network, Shape
 from hw.step_format import SELECT_BITS, StepFormat
@@ -107,14 +107,16 @@ class LayerPlan:
         """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""
         if self.dot:
             return max(2, self.source.shape[1])
-        if self.sections > 1:
-            return TILE
-        return (self.lane_rows - 1) * self.stride + TILE
+        return self._layout.lines(self.stride)
 
     @property
     def token_interval(self) -> int:
         """Clocks between the inverse transforms of two output channels."""
-        return max(CLOCKS_PER_TILE, self.lane_rows * self.stride)
+        return self._layout.token_interval(self.stride)
+
+    @property
+    def _layout(self) -> LaneLayout:
+        return LaneLayout(self.lane_rows, self.lane_columns, self.sections > 1)
 
     def free_clock(self, reuse_lead: int) -> int:
         """Clock of a pass's last token in which its Y half may be filled again.
@@ -205,7 +207,7 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
         channels,
         digest=artifact.digest,
         weight_bits=artifact.weight_bits,
-        accumulator_bits=_accumulator_bits(artifact),
+        accumulator_bits=accumulator_bits(most_products(artifact), artifact.weight_bits),
     )
 
 
@@ -224,8 +226,9 @@ def assemble(
 
     Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
     """
-    config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config))
-    layouts = lane_layouts(network, config)
+    work = [_group_work(config, steps) for steps in tables]
+    config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
+    layouts = lane_layouts(network, config, work)
     layers = [
         _rows(layer, shape, layout, config, len(steps) * _step_bits(config, weight_bits))
         for layer, shape, layout, steps in zip(network.layers, network.shapes, layouts, tables, strict=False)
@@ -263,6 +266,12 @@ def assemble(
         groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
         accumulator_bits=accumulator_bits,
     )
+
+
+def _group_work(config: AcceleratorConfig, steps: StepTable) -> GroupWork:
+    """What a tile group of a layer of these steps takes. A word takes its steps, or as long as its drain."""
+    array = int(np.maximum(steps.word_lengths, config.rows // config.drain).sum())
+    return GroupWork(array, int(steps.end_of_pass.sum()) if config.stream_weights else 1)
 
 
 def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[MapPlan]:
@@ -348,12 +357,17 @@ def _channel_table(
     return bias.reshape(-1, config.drain), shift.reshape(-1, config.drain)
 
 
-def _accumulator_bits(artifact: Artifact) -> int:
-    """Bits of the widest product sum k1..k3: pre-added X times weight sum, most products of a row."""
+def most_products(artifact: Artifact) -> int:
+    """Products in the longest sum of a row."""
     products = 1
     for layer in artifact.network.layers:
         mask = artifact.layers[layer.name].mask
         per_word = mask.sum(axis=1)  # (out, 32)
         most = per_word.max() if isinstance(layer, Conv) else per_word.sum(axis=1).max()
         products = max(products, int(most))
-    return (SPECTRUM.bits + 1) + (artifact.weight_bits + 1) + int(np.ceil(np.log2(products)))
+    return products
+
+
+def accumulator_bits(products: int, weight_bits: int) -> int:
+    """Bits of the widest sum k1..k3 of so many products: pre-added X times weight sum."""
+    return (SPECTRUM.bits + 1) + (weight_bits + 1) + int(np.ceil(np.log2(products)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,17 @@ class StepTable:
 
     def __len__(self) -> int:
         return len(self.word)
+
+    @cached_property
+    def word_lengths(self) -> NDArray[np.int64]:
+        """(W,) steps of every word that is delivered, block after block."""
+        return np.diff(np.flatnonzero(self.end_of_word), prepend=-1)
+
+    @cached_property
+    def first_words(self) -> NDArray[np.int64]:
+        """(blocks,) which of ``word_lengths`` is the first one of every block."""
+        words = np.flatnonzero(self.end_of_word)
+        return np.concatenate([[0], np.searchsorted(words, np.flatnonzero(self.end_of_pass)[:-1]) + 1])
 
     @property
     def occupancy(self) -> float:

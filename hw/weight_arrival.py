@@ -6,6 +6,8 @@ steps are taken to arrive, and to be freed, evenly.
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from hw.weight_stream import StreamPlan
@@ -29,7 +31,7 @@ class WeightArrival:
         self._arrived = float(MEMORY_LATENCY)
         self._steps = 0  # that have arrived
         # (steps, clock): behind so many steps the store is free again up to that clock. Linear in between.
-        self._freed: list[tuple[int, float]] = []
+        self._freed: deque[tuple[int, float]] = deque()
 
     def arrive(self) -> float:
         """Clock in which the last step of the next block can be issued."""
@@ -40,6 +42,8 @@ class WeightArrival:
         arrived = self._arrived + steps * self._pace
         # Where the store was full, what is behind that place had to wait for it to be freed.
         usable = self.plan.depth - 2 * self.plan.burst_beats / self._pace
+        while len(self._freed) > 1 and self._freed[1][0] + usable <= before:
+            self._freed.popleft()  # what has arrived did not wait for it, and nothing will
         for freed, clock in self._freed:
             place = freed + usable
             if before < place <= behind:
@@ -51,7 +55,7 @@ class WeightArrival:
     def free(self, start: float, end: float) -> None:
         """The block that arrived last leaves the store between these clocks."""
         steps = self.plan.block_steps[self._block - 1]
-        self._freed += [(self._steps - steps, start), (self._steps, end)]
+        self._freed.extend([(self._steps - steps, start), (self._steps, end)])
 
     @property
     def _pace(self) -> float:
@@ -60,7 +64,7 @@ class WeightArrival:
 
     def _clock(self, steps: float) -> float:
         """Clock in which ``steps`` steps have left the store and what is asked for then has come."""
-        if steps <= 0:
+        if steps <= 0 or not self._freed:  # the first block leaves the store while it arrives
             return 0.0
         counts, clocks = zip(*self._freed, strict=True)
         return float(np.interp(steps, counts, clocks)) + MEMORY_LATENCY

@@ -86,9 +86,9 @@ class StreamPlan:
 
     @property
     def burst_beats(self) -> int:
-        """Beats of a full burst: beside the largest block there is room for four."""
+        """Beats of a full burst, which no page divides: beside the largest block there is room for four."""
         room = (self.depth - self.most) * self.step_units // self.beat_units // 4
-        return min(MOST_BEATS, 1 << (room.bit_length() - 1))
+        return min(MOST_BEATS, PAGE * 8 // self.bus_bits, 1 << (room.bit_length() - 1))
 
 
 def plan_stream(

@@ -16,7 +16,7 @@ import spec2
 from bitstreams import boards
 from bitstreams.boards import facts
 from hw import registers
-from sim import comparison, layers
+from sim import comparison, explore_page, layers
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -162,6 +162,22 @@ def test_the_readme_quotes_what_was_measured():
         f"{total['cycles']:,} clocks on {total['dsp_total']:,} DSP slices, {total['op_per_dsp_cycle']:.1f}"
     )
     assert figures in " ".join(README.read_text().split())
+
+
+EXPLORED = re.findall(
+    r"```sh\nspec2 explore (vgg16 .*)\n```\n\n(\*\*(?:.+\n|\n(?=\*))+)",
+    (ROOT / "docs" / "exploring.md").read_text(),
+)
+
+
+@pytest.mark.parametrize(("arguments", "said"), EXPLORED, ids=[command for command, _ in EXPLORED])
+def test_the_exploring_page_quotes_what_its_commands_say(run, tmp_path, arguments, said):
+    data = json.loads(run("explore", *arguments.split(), "--out", tmp_path, "--json").out)
+    assert said.split() == explore_page.summary(data).split()
+
+
+def test_the_exploring_page_shows_both_large_boards():
+    assert len(EXPLORED) == 4
 
 
 def test_makefile_targets_in_documents_exist():

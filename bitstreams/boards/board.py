@@ -21,7 +21,8 @@ class Board:
     family: yosys' name of the device family: ``xc7`` (7 series) or ``xcup`` (UltraScale+).
     dsp, bram36, uram, lut, ff: the budget; ``bram36`` counts RAMB36 blocks (each also usable as two
         RAMB18), ``uram`` UltraRAM blocks. source: where these numbers come from.
-    dram: bytes of memory on the board.
+    dram: bytes of memory on the board. dram_interfaces: memories that work side by side. dram_bits: data
+        bits of one, without ECC. dram_rate: transfers per second. dram_source: where these come from.
     pins: where the pin-out comes from.
     transports: how a host can reach a design: ``uart`` always, ``pcie`` where a block design exists.
     baud, max_baud: bit rate of the UART by default, and the most its USB bridge can do.
@@ -45,6 +46,10 @@ class Board:
     ff: int
     source: str
     dram: int
+    dram_interfaces: int
+    dram_bits: int
+    dram_rate: int
+    dram_source: str
     pins: str
     transports: tuple[str, ...]
     baud: int
@@ -62,6 +67,11 @@ class Board:
     def budget(self) -> dict[str, int]:
         """Resource name to available count."""
         return {name: getattr(self, name) for name in RESOURCES}
+
+    @property
+    def dram_bytes_per_second(self) -> float:
+        """Peak of one memory interface."""
+        return self.dram_bits / 8 * self.dram_rate
 
     @property
     def die(self) -> str:

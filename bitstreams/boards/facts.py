@@ -26,6 +26,8 @@ def _rows(board: Board) -> Iterator[tuple[str, str]]:
         yield plural, f"{board.budget[name]:,}"
     yield "budget from", board.source
     yield "memory on the board", f"{board.dram / _GIB:g} GiB"
+    yield "its bandwidth", _bandwidth(board)
+    yield "bandwidth from", board.dram_source
     yield "pins from", board.pins
     yield "oscillator", f"{pins.clock_hz / _MHZ:g} MHz at {_sites(*pins.clock)}"
     yield "reset button", f"{_sites(pins.reset)}, active {'low' if pins.reset.inverted else 'high'}"
@@ -41,6 +43,14 @@ def _rows(board: Board) -> Iterator[tuple[str, str]]:
     )
     yield "openFPGALoader", f"`{' '.join(board.loader)}`"
     yield "flash", f"`{board.flash}`"
+
+
+def _bandwidth(board: Board) -> str:
+    """``2 × 64 bits at 1,866 MT/s, 14.9 GB/s each``."""
+    count = f"{board.dram_interfaces} × " if board.dram_interfaces > 1 else ""
+    each = " each" if board.dram_interfaces > 1 else ""
+    rate = f"{board.dram_rate / _MHZ:,g} MT/s, {board.dram_bytes_per_second / 1e9:.3g} GB/s{each}"
+    return f"{count}{board.dram_bits} bits at {rate}"
 
 
 def _sites(*pins: Pin) -> str:

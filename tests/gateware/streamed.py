@@ -15,9 +15,13 @@ NETWORK = Network(
 )
 
 
-def program(bus_bits=64, depth=0, batch=2):
+WIDE = {"bus_bits": 1024, "rows": 56}
+"""An array with steps wide enough for the widest bus."""
+
+
+def program(bus_bits=64, depth=0, batch=2, rows=4):
     """Layers with blocks that are replayed (a, b) and one that is not (c)."""
-    config = AcceleratorConfig(4, 2, batch, stream_weights=True, bus_bits=bus_bits, weight_steps=depth)
+    config = AcceleratorConfig(rows, 2, batch, stream_weights=True, bus_bits=bus_bits, weight_steps=depth)
     return compile_program(random_artifact(NETWORK, seed=3), config)
 
 

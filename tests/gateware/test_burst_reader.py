@@ -5,7 +5,7 @@ import pytest
 
 from hw.gateware.burst_reader import BurstReader
 from hw.weight_stream import PAGE
-from tests.gateware.streamed import layer_beats, program
+from tests.gateware.streamed import WIDE, layer_beats, program
 
 BASE = 3 * PAGE
 
@@ -42,9 +42,9 @@ class Memory:
             ctx.set(port.rdata, self.queue.pop(0)[1])
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_reads_the_layers_asked_for_and_drops_what_a_flush_leaves(simulate, seed):
-    compiled, rng = program(), np.random.default_rng(seed)
+@pytest.mark.parametrize(("seed", "array"), [(0, {}), (1, {}), (2, {}), (3, {**WIDE, "depth": 512})])
+def test_reads_the_layers_asked_for_and_drops_what_a_flush_leaves(simulate, seed, array):
+    compiled, rng = program(**array), np.random.default_rng(seed)
     dut, memory = BurstReader(compiled.stream), Memory(compiled, rng)
     runs = [(0, 2, None), (1, 2, 40), (1, 1, None), (0, 2, 150), (2, 2, None)]
     got = []

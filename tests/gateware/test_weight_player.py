@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.gateware.weight_player import WeightPlayer
-from tests.gateware.streamed import layer_beats, program, step_values
+from tests.gateware.streamed import WIDE, layer_beats, program, step_values
 
 
 def played(compiled, first, last, images):
@@ -21,10 +21,17 @@ def played(compiled, first, last, images):
 
 
 @pytest.mark.parametrize(
-    ("bus_bits", "supply", "demand"), [(64, 0.9, 0.9), (64, 0.2, 1.0), (32, 1.0, 0.3), (64, 1.0, 1.0)]
+    ("array", "supply", "demand"),
+    [
+        ({"bus_bits": 64}, 0.9, 0.9),
+        ({"bus_bits": 64}, 0.2, 1.0),
+        ({"bus_bits": 32}, 1.0, 0.3),
+        ({"bus_bits": 64}, 1.0, 1.0),
+        (WIDE, 0.9, 0.9),
+    ],
 )
-def test_steps_come_in_order_and_the_store_never_overflows(simulate, bus_bits, supply, demand):
-    compiled, rng = program(bus_bits, depth=128), np.random.default_rng(7)
+def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, supply, demand):
+    compiled, rng = program(**array, depth=128), np.random.default_rng(7)
     dut, plan = WeightPlayer(compiled), compiled.stream
     assert compiled.layers[0].weights_stay and not compiled.layers[2].weights_stay
     runs = [(0, 2, 2), (1, 1, 1), (0, 0, 1), (2, 2, 2)]

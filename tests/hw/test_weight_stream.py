@@ -6,7 +6,7 @@ import pytest
 from hw.errors import ConfigError
 from hw.weight_arrival import MEMORY_LATENCY, STORE_LATENCY, WeightArrival
 from hw.weight_stream import PAGE, UNIT_BITS, StreamPlan, stream_image
-from tests.gateware.streamed import program
+from tests.gateware.streamed import WIDE, program
 
 
 @pytest.mark.parametrize("bus_bits", [32, 64, 512])
@@ -32,6 +32,11 @@ def test_counts_of_beats_blocks_and_tails_agree():
     for steps, beats, tail in zip(plan.layer_steps, plan.layer_beats, plan.tail_units, strict=True):
         assert beats * plan.beat_units == steps * plan.step_units + tail and 0 <= tail < plan.beat_units
     assert plan.most == max(plan.block_steps[:5]) and plan.depth >= plan.most  # of a and b; c is played once
+
+
+def test_no_burst_of_the_widest_bus_is_longer_than_a_page():
+    plan = program(**WIDE, depth=1024).stream
+    assert plan.bus_bits == 1024 and plan.burst_beats * plan.bus_bits // 8 == PAGE
 
 
 def test_a_store_too_small_is_refused():
@@ -64,3 +69,8 @@ def test_a_full_store_waits_for_the_block_before():
     # Room for 50 steps less the slack ahead of clock 1000; from then on memory delivers the others.
     late = 100 - (150 - slack - 100)
     assert arrival.arrive() == 1000 + MEMORY_LATENCY + 2 * late + STORE_LATENCY
+
+
+def test_a_first_block_larger_than_the_store_leaves_it_while_it_arrives():
+    arrival = WeightArrival(plan(16, (100, 100)), 0)
+    assert arrival.arrive() == MEMORY_LATENCY + 200 + STORE_LATENCY

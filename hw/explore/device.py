@@ -1,0 +1,60 @@
+"""A device as numbers: what it has, how fast it runs, how fast its memory is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hw.config import BUS_BITS
+from hw.errors import ConfigError
+
+DRAM_EFFICIENCY = 0.9
+"""Share of a memory's peak that long reads are taken to reach; refresh and changes of row cost the rest. An
+assumption: no board was measured."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """name: of the board. clock_hz: of the design. budget: resource name to count. labels: resource name
+    to its plural for people. dram_rate: peak bytes per second of external memory, of ``dram_interfaces`` side
+    by side."""
+
+    name: str
+    clock_hz: float
+    budget: Mapping[str, int]
+    labels: Mapping[str, str]
+    dram_rate: float
+    dram_interfaces: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.clock_hz > 0:
+            raise ConfigError(f"the design clock must be positive, not {self.clock_hz / 1e6:g} MHz")
+
+    @property
+    def bus_bits(self) -> int:
+        """Widest bus that memory keeps pace with, a beat per clock; 0 where it is too slow for any."""
+        most = DRAM_EFFICIENCY * self.dram_rate
+        return max((bits for bits in BUS_BITS if self.bus_rate(bits) <= most), default=0)
+
+    def bus_rate(self, bits: int) -> float:
+        """Bytes per second of a bus of ``bits``."""
+        return bits / 8 * self.clock_hz
+
+    def over(self, needs: Mapping[str, float]) -> dict[str, float]:
+        """Of ``needs``, what the budget does not hold."""
+        return {name: need for name, need in needs.items() if need > self.budget[name]}
+
+    def use(self, needs: Mapping[str, float]) -> dict[str, float]:
+        """Share of every resource in percent; infinite where there is none of it."""
+        return {
+            name: 100 * need / self.budget[name] if self.budget[name] else float("inf")
+            for name, need in needs.items()
+            if need or self.budget[name]
+        }
+
+    def excess(self, needs: Mapping[str, float]) -> str:
+        """``1,796.5 RAMB36 blocks of 1,470 and ...``, for what the budget does not hold."""
+        over = self.over(needs)
+        return " and ".join(
+            f"{need:,g} {self.labels[name]} of {self.budget[name]:,}" for name, need in over.items()
+        )

@@ -1,0 +1,110 @@
+"""Step tables that hold no weights: how long every spectral word of every block of outputs is.
+
+Two sources. *Uniform*: a share of the words stays and all words are equally long. *Exact*: a model's masks,
+counted as the compiler schedules them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.artifact import LayerWeights
+from hw.config import BANKS
+from hw.errors import ConfigError
+from hw.network import Conv, Layer, Shape
+from hw.step_table import StepTable, step_table
+from hw.words import WORDS
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Density:
+    """``keep`` of every ``group`` words stay: of each spectral word, over input channels.
+
+    Raises ``ConfigError`` unless 0 < keep <= group.
+    """
+
+    keep: float = 2
+    group: int = 8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.keep <= self.group:
+            raise ConfigError(
+                f"keep must be more than 0 and at most the group of {self.group}, not {self.keep:g}: "
+                "it counts the input channels of a group that stay"
+            )
+
+    @property
+    def share(self) -> float:
+        """Words that stay, 0..1."""
+        return self.keep / self.group
+
+
+def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints:
+    """(blocks, words) steps when ``share`` of a layer's words stay, for an input of ``shape``.
+
+    Words of a block differ by a step at most, and none is empty. A fully connected layer is one word.
+    """
+    if isinstance(layer, Conv):
+        words, products, outputs = WORDS, WORDS * layer.in_channels, layer.out_channels
+    else:
+        channels, index, _ = layer.word_index(shape)
+        words, products, outputs = 1, len(set(zip(channels, index, strict=True))), layer.out_features
+    steps = max(words, int(np.ceil(share * products)))
+    block = np.diff(np.arange(words + 1) * steps // words)
+    return np.tile(block, (-(-outputs // rows), 1))
+
+
+def group_counts(weights: LayerWeights) -> Ints:
+    """(out, groups, words) products of every output with every group of channels that the banks deliver."""
+    mask = weights.mask
+    return np.add.reduceat(mask, np.arange(0, mask.shape[1], BANKS), axis=1, dtype=np.int64)
+
+
+def exact_lengths(counts: Ints, rows: int, *, dot: bool) -> Ints:
+    """(blocks, words) steps of n:m masks of these :func:`group_counts`, as :func:`hw.schedule.steps.shared`
+    takes them: in each group as many as the busiest row needs."""
+    busiest = np.maximum.reduceat(counts, np.arange(0, len(counts), rows), axis=0)
+    lengths: Ints = busiest.sum(axis=1)
+    return lengths.sum(axis=1, keepdims=True) if dot else lengths
+
+
+def packed_table(weights: LayerWeights, rows: int, *, dot: bool) -> StepTable:
+    """The lengths of masks that are not n:m, which have to be scheduled to know them."""
+    table = step_table(weights, rows, dot=dot)
+    return _table(table.end_of_word, table.end_of_pass, table.per_bank)
+
+
+def lengths_table(lengths: Ints) -> StepTable:
+    """A table of ``lengths`` (blocks, words): a word of no steps is not delivered, but for the first one,
+    which takes one step at least (:func:`hw.step_table.step_table`)."""
+    lengths = lengths.copy()
+    lengths[:, 0] = np.maximum(lengths[:, 0], 1)
+    end_of_word, end_of_pass = np.zeros((2, int(lengths.sum())), bool)
+    end_of_word[np.cumsum(lengths) - 1] = True
+    end_of_pass[np.cumsum(lengths.sum(axis=1)) - 1] = True
+    return _table(end_of_word, end_of_pass, False)
+
+
+def longest_word(table: StepTable) -> int:
+    """Steps of the longest word: no row sums more products."""
+    return int(np.diff(np.flatnonzero(table.end_of_word), prepend=-1).max())
+
+
+def _table(end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], per_bank: bool) -> StepTable:
+    """A table of no rows; what it does not know takes no memory."""
+    steps = len(end_of_word)
+    nothing = np.int64(0)
+    return StepTable(
+        word=np.broadcast_to(nothing, (steps,)),
+        groups=np.broadcast_to(nothing, (steps, BANKS)),
+        select=np.zeros((steps, 0), np.int64),
+        weight=np.zeros((steps, 0, 2), np.int64),
+        end_of_word=end_of_word,
+        end_of_pass=end_of_pass,
+        per_bank=per_bank,
+    )

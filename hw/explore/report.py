@@ -1,0 +1,52 @@
+"""An exploration as plain JSON: the design that was chosen, what limits it, the front, every point."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from hw.explore.limits import bound_by, dram_rate, layer_row, limits, next_faster
+from hw.explore.stages import layer_work
+from hw.explore.sweep import Exploration
+
+SCHEMA = 1
+
+
+def report(found: Exploration) -> dict[str, Any]:
+    """What ``explore.json`` holds."""
+    device, chosen, workload = found.device, found.chosen, found.workload
+    program = workload.program(chosen.config, chosen.weight_bits)
+    work = layer_work(program, chosen.config.batch)
+    faster = next_faster(found)
+    points = found.points
+    return {
+        "schema": SCHEMA,
+        "network": workload.network.name,
+        "steps": workload.source,
+        "board": device.name,
+        "clock_mhz": device.clock_hz / 1e6,
+        "budget": dict(device.budget),
+        "labels": dict(device.labels),
+        "dram_bytes_per_second": device.dram_rate,
+        "dram_interfaces": device.dram_interfaces,
+        "objective": found.objective.value,
+        "max_ms": None if found.most_seconds is None else 1e3 * found.most_seconds,
+        "space": {name: list(values) for name, values in asdict(found.space).items()},
+        "counts": {
+            "compiled": len(points),
+            "fit": sum(point.fits for point in points),
+            "timed": sum(point.fits and bool(point.cycles) for point in points),
+            "front": len(found.front),
+        },
+        "chosen": {
+            **chosen.to_json(),
+            "use_percent": {name: round(share, 1) for name, share in device.use(chosen.needs).items()},
+            "dram_bytes_per_second": dram_rate(found),
+            "layers": [layer_row(one) for one in work],
+            "bound_by": bound_by(work),
+        },
+        "next": faster and faster.point.to_json(),
+        "limits": limits(found, faster, work),
+        "front": [point.to_json() for point in found.front],
+        "points": [point.to_json() for point in points],
+    }

@@ -1,0 +1,125 @@
+"""The designs a sweep considers, and which of them a glance at the budget rules out.
+
+How lanes lie over the tile grid (R × Q) and the order of loops are the compiler's choice, layer by layer: it
+minimises clocks, so there is nothing to sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from hw.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
+from hw.config import MOST_LANES, AcceleratorConfig
+from hw.errors import ConfigError
+from hw.explore.device import Device
+from hw.explore.point import Point
+from hw.explore.workload import Workload
+from hw.formats import PIXEL_BITS
+from hw.resources import memory
+from hw.step_format import StepFormat
+from hw.words import TILE
+
+ROWS = (8, 16, 32, 64, 128)
+
+WEIGHT_BITS = (8, 12, 16)
+"""Widths that ``spec2 prune`` makes."""
+
+BATCHES = (1, 2, 4, 8)
+
+RAMB36_BITS = 36 << 10
+
+RAMB18_LINES = 2048
+"""Lines that a bank of the feature memory holds in half a RAMB36."""
+
+
+MEMORY_HELPS = {"bram36", "lut"}
+"""Resources of which a design needs less with smaller memories."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A configuration and the width of its weights' parts."""
+
+    config: AcceleratorConfig
+    weight_bits: int
+
+
+@dataclass(frozen=True)
+class Space:
+    """rows: N. lanes: P. batches: images per run. weight_bits: of each part of a weight.
+
+    Raises ``ConfigError`` for values that no accelerator has, and where nothing is left to choose from.
+    """
+
+    rows: Sequence[int] = ROWS
+    lanes: Sequence[int] = range(1, MOST_LANES + 1)
+    batches: Sequence[int] = (1,)
+    weight_bits: Sequence[int] = WEIGHT_BITS
+
+    def __post_init__(self) -> None:
+        for rows in self.rows:
+            AcceleratorConfig(rows, 1, 1)
+        for lanes in self.lanes:
+            AcceleratorConfig(ROWS[0], lanes, 1)
+        for batch in self.batches:
+            AcceleratorConfig(ROWS[0], max(self.lanes), batch)
+        for bits in self.weight_bits:
+            if not MIN_WEIGHT_BITS <= bits <= MAX_WEIGHT_BITS:
+                raise ConfigError(f"weight bits must be {MIN_WEIGHT_BITS}..{MAX_WEIGHT_BITS}, not {bits}")
+
+    def designs(self, workload: Workload, device: Device, most_dsps: float) -> Iterator[Design]:
+        """Every design of at most ``most_dsps`` slices whose weights can be somewhere, the smallest first.
+        Line, feature memory and weight store are as the compiler sizes them."""
+        for rows, lanes in sorted(self._arrays(), key=lambda array: (array[0] * array[1], -array[0])):
+            for batch in self.batches:
+                if batch > lanes or AcceleratorConfig(rows, lanes, batch).mac_dsps > most_dsps:
+                    continue
+                for bits in self.weight_bits:
+                    for config in self._weights(
+                        AcceleratorConfig(rows, lanes, batch), bits, workload, device
+                    ):
+                        yield Design(config, bits)
+
+    def _arrays(self) -> Iterator[tuple[int, int]]:
+        for rows in self.rows:
+            for lanes in self.lanes:
+                yield rows, lanes
+
+    def _weights(
+        self, config: AcceleratorConfig, bits: int, workload: Workload, device: Device
+    ) -> Iterator[AcceleratorConfig]:
+        """``config`` with weights in the design, if block RAM could hold them, and in external memory."""
+        least = StepFormat(config.rows, bits, 1, 1).bits * workload.steps(config.rows).total
+        if least <= device.budget["bram36"] * RAMB36_BITS:
+            yield config
+        if bus := device.bus_bits:
+            yield replace(config, stream_weights=True, bus_bits=bus)
+
+
+def smaller(point: Point) -> Iterator[Design]:
+    """Designs of the same array with narrower lines, or a smaller store of weights."""
+    config, line = point.config, point.config.line_pixels
+    if line > TILE:
+        yield Design(replace(config, line_pixels=line // 2), point.weight_bits)
+    if config.stream_weights:
+        yield Design(replace(config, weight_steps=point.weight_steps // 2), point.weight_bits)
+
+
+def larger(point: Point) -> Iterator[Design]:
+    """Designs of the same array with wider lines, or a larger store, which may save clocks."""
+    config = point.config
+    yield Design(replace(config, line_pixels=2 * config.line_pixels), point.weight_bits)
+    if config.stream_weights:
+        yield Design(replace(config, weight_steps=2 * point.weight_steps), point.weight_bits)
+
+
+def in_bands(point: Point, device: Device) -> Iterator[Design]:
+    """The design of ``point``, which needs too much block RAM, with a feature memory of what the rest leaves:
+    whole blocks per column bank, and early layers in bands."""
+    banks = point.config.line_pixels
+    blocks, _ = memory(point.memory_lines, PIXEL_BITS)
+    left = device.budget["bram36"] - (point.needs["bram36"] - banks * blocks)
+    lines = int(2 * left / banks) * RAMB18_LINES
+    if 0 < lines < point.memory_lines:
+        yield Design(replace(point.config, memory_lines=lines), point.weight_bits)

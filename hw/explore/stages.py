@@ -1,0 +1,94 @@
+"""How long each stage of the machine works on a layer, which bounds the layer's clocks from below.
+
+Fetch with the forward transform, array, output with the inverse transform and memory's delivery of weights
+go on at the same time. The one with most work is what the layer waits for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hw.estimate import group_lines, load_cycles, passes, run_cycles, tile_groups
+from hw.program import LayerPlan, Program
+
+
+class Stages(NamedTuple):
+    """Clocks of work. weights: beats of external memory, 0 where the design holds its weights."""
+
+    fetch: int = 0
+    array: int = 0
+    output: int = 0
+    weights: int = 0
+
+    @property
+    def busiest(self) -> str:
+        """Name of the stage with most work; among equals the one nearest to the array."""
+        order = ("array", "weights", "fetch", "output")
+        return max(order, key=lambda name: getattr(self, name))
+
+
+WHAT = {
+    "fetch": "fetch and forward transform",
+    "array": "array",
+    "output": "inverse transform and output",
+    "weights": "weights from external memory",
+}
+"""The stages for people."""
+
+
+@dataclass(frozen=True)
+class LayerWork:
+    """A layer of a run. cycles: by the cost model. stages: work of its stages. lane_rows, lane_columns: R, Q.
+    weights_stay: the order of its loops. entries: bands it is made in."""
+
+    name: str
+    cycles: int
+    stages: Stages
+    lane_rows: int
+    lane_columns: int
+    weights_stay: bool
+    entries: int
+
+
+def stages(plan: LayerPlan, program: Program, images: int) -> Stages:
+    """The work of one entry of the layer program."""
+    table, groups = passes(plan, program.config), tile_groups(plan, images)
+    beats = 0
+    if program.config.stream_weights:
+        stream = program.stream
+        beats = -(-len(plan.steps) * stream.step_units // stream.beat_units)
+    return Stages(
+        fetch=groups * (len(table) if plan.weights_stay else 1) * group_lines(plan, images),
+        array=groups * sum(one.first + one.rest for one in table),
+        output=groups * sum(one.output for one in table),
+        weights=beats,
+    )
+
+
+def least_cycles(program: Program, images: int) -> int:
+    """Clocks that no run of ``images`` images goes below: loading, then layer by layer the work of the
+    busiest stage; and all weights."""
+    work = [stages(plan, program, images) for plan in program.layers]
+    layers = sum(max(one.fetch, one.array, one.output) for one in work)
+    return max(load_cycles(program, images) + layers, sum(one.weights for one in work))
+
+
+def layer_work(program: Program, images: int) -> list[LayerWork]:
+    """Every layer of a run of ``images`` images."""
+    found = []
+    for number, layer in enumerate(run_cycles(program, images)):
+        plans = [plan for plan in program.layers if plan.number == number]
+        work = [stages(plan, program, images) for plan in plans]
+        found.append(
+            LayerWork(
+                name=layer.name,
+                cycles=layer.cycles,
+                stages=Stages(*(sum(column) for column in zip(*work, strict=True))),
+                lane_rows=plans[0].lane_rows,
+                lane_columns=plans[0].lane_columns,
+                weights_stay=any(plan.weights_stay for plan in plans),
+                entries=len(plans),
+            )
+        )
+    return found

@@ -1,0 +1,101 @@
+"""What is run: a network and how sparse it is, which is all that clocks and resources depend on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from hw.artifact import Artifact, Sparsity
+from hw.config import AcceleratorConfig
+from hw.explore.lengths import (
+    Density,
+    exact_lengths,
+    group_counts,
+    lengths_table,
+    longest_word,
+    packed_table,
+    uniform_lengths,
+)
+from hw.network import Conv, Layer, Network
+from hw.program import REGULAR, Channels, Program, accumulator_bits, assemble, most_products
+from hw.step_table import StepTable
+
+
+class Steps(NamedTuple):
+    """Tables of every layer for one N; products: most that a row sums up."""
+
+    tables: tuple[StepTable, ...]
+    products: int
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole network."""
+        return sum(map(len, self.tables))
+
+
+class Workload(ABC):
+    """A network whose steps are known for every N. source: where they come from, in words."""
+
+    def __init__(self, network: Network, source: str) -> None:
+        self.network, self.source = network, source
+        self.steps = cache(self._steps)
+        outputs = [
+            layer.out_channels if isinstance(layer, Conv) else layer.out_features for layer in network.layers
+        ]
+        zeros = [np.zeros(count, np.int64) for count in outputs]
+        self._channels: list[Channels] = [(zero, zero) for zero in zeros]
+
+    @abstractmethod
+    def _steps(self, rows: int) -> Steps:
+        """The steps of every layer on an array of ``rows``."""
+
+    def program(self, config: AcceleratorConfig, weight_bits: int) -> Program:
+        """The program without weights. Raises ``ConfigError`` where ``config`` is too small."""
+        steps = self.steps(config.rows)
+        return assemble(
+            self.network,
+            config,
+            steps.tables,
+            self._channels,
+            digest="",
+            weight_bits=weight_bits,
+            accumulator_bits=accumulator_bits(steps.products, weight_bits),
+        )
+
+
+class UniformWorkload(Workload):
+    """All words equally long: ``density`` in every layer but the first, which is dense."""
+
+    def __init__(self, network: Network, density: Density) -> None:
+        self.density = density
+        kept = f"{density.keep:g} of {density.group} words"
+        super().__init__(network, f"uniform: {kept} stay, all words equally long, the first layer dense")
+
+    def _steps(self, rows: int) -> Steps:
+        tables, share = [], 1.0
+        for layer, shape in zip(self.network.layers, self.network.shapes, strict=False):
+            tables.append(lengths_table(uniform_lengths(layer, shape, rows, share)))
+            share = self.density.share
+        return Steps(tuple(tables), max(map(longest_word, tables)))
+
+
+class ModelWorkload(Workload):
+    """The masks of a model, as the compiler schedules them."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+        self._products = most_products(artifact)
+        self._counts = cache(lambda name: group_counts(artifact.layers[name]))
+        super().__init__(artifact.network, f"exact: the masks of model {artifact.digest[:16]}")
+
+    def _steps(self, rows: int) -> Steps:
+        return Steps(tuple(self._table(layer, rows) for layer in self.network.layers), self._products)
+
+    def _table(self, layer: Layer, rows: int) -> StepTable:
+        dot = not isinstance(layer, Conv)
+        if self.artifact.sparsity.get(layer.name, Sparsity()).kind in REGULAR:
+            return lengths_table(exact_lengths(self._counts(layer.name), rows, dot=dot))
+        return packed_table(self.artifact.layers[layer.name], rows, dot=dot)
