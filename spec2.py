@@ -429,15 +429,20 @@ def simulate(
 def synth(
     design: Design,
     family: Annotated[Family, typer.Option(help="7 series or UltraScale+.")] = Family.xc7,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Also report logic levels and the largest fan-outs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Synthesise with yosys: count cells, and refuse latches, loops and wires with two drivers.
 
-    Takes minutes for a large design; needs no vendor tool.
+    Takes minutes for a large design; needs no vendor tool. Logic levels are LUTs between two registers: what
+    a netlist can say of the clock that a design reaches, before it is placed and routed.
 
     **Examples**
 
         spec2 synth build/lenet/design
+        spec2 synth build/lenet/design --paths
         spec2 synth build/lenet/design --family xcup --json
     """
     from bitstreams.budget import needs
@@ -446,10 +451,21 @@ def synth(
     from sim.report_page import table
 
     with _progress("synthesising") as show:
-        result = synthesise(design, family=family.value, progress=lambda what: show(None, None, what))
+        result = synthesise(
+            design, family=family.value, paths=paths, progress=lambda what: show(None, None, what)
+        )
     estimated = needs(DesignInfo.load(design).estimates)
     rows = [(name, estimated.get(name), count) for name, count in result.resources.items()]
-    _emit(as_json, result.to_json(), table(["resource", "estimate", "yosys"], rows))
+    parts = [table(["resource", "estimate", "yosys"], rows)]
+    if result.paths:
+        levels = [(count, inputs) for count, inputs in result.paths.levels.items()]
+        worst = [(path.levels, path.start, path.end) for path in result.paths.worst]
+        parts += [
+            table(["LUT levels", "register inputs"], levels),
+            table(["LUT levels", "from", "to"], worst),
+            table(["net", "loads"], result.paths.fanout),
+        ]
+    _emit(as_json, result.to_json(), *parts)
 
 
 @app.command()

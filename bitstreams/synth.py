@@ -14,10 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bitstreams.paths import Paths
+from bitstreams.paths import paths as find_paths
 from hw import results
 from hw.design import DesignInfo
 from hw.errors import ToolFailed, ToolNotFound
@@ -39,6 +41,9 @@ LUTS = {
     **{"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8},
 }
 
+NETLIST = "synthesis.net.json"
+NETLIST_SCRIPT = f"; flatten; opt_clean; write_json {NETLIST}"
+
 
 @dataclass(frozen=True)
 class Synthesis:
@@ -54,6 +59,8 @@ class Synthesis:
     cells: Mapping[str, int]
     tool: str
     seconds: float
+    paths: Paths | None = None
+    """Logic levels and fan-outs, where they were asked for."""
 
     @property
     def resources(self) -> dict[str, float]:
@@ -66,10 +73,16 @@ class Synthesis:
 
 
 def synthesise(
-    design: Path | str, *, family: str = "xc7", timeout: float = 3600, progress: Progress | None = None
+    design: Path | str,
+    *,
+    family: str = "xc7",
+    paths: bool = False,
+    timeout: float = 3600,
+    progress: Progress | None = None,
 ) -> Synthesis:
     """Synthesise the design in folder ``design`` for ``family`` (``xc7`` or ``xcup``).
 
+    ``paths``: also look at the flattened netlist's logic levels and fan-outs (:mod:`bitstreams.paths`).
     ``progress`` gets the name of every pass yosys enters. Writes ``synthesis.json`` (:mod:`hw.results`)
     and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a design there,
     ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys fails, finds unsound logic, or takes
@@ -82,9 +95,14 @@ def synthesise(
     results.discard(folder, results.SYNTHESIS)
     (folder / "synthesis.check").unlink(missing_ok=True)
     start = time.monotonic()
-    _run(folder, _script(info, family), folder / "synthesis.log", start + timeout, progress)
+    script = _script(info, family) + (NETLIST_SCRIPT if paths else "")
+    _run(folder, script, folder / "synthesis.log", start + timeout, progress)
     stat = json.loads((folder / "synthesis.stat.json").read_text())
     synthesis = count(stat, family, time.monotonic() - start)
+    if paths:
+        netlist = folder / NETLIST
+        synthesis = replace(synthesis, paths=find_paths(json.loads(netlist.read_text()), info.top))
+        netlist.unlink()
     results.save(folder, results.SYNTHESIS, synthesis.to_json())
     return synthesis
 

@@ -104,9 +104,9 @@ class LayerPlan:
 
     @property
     def lines_per_channel(self) -> int:
-        """Lines fetched per input channel of a tile group (of an image in dot mode)."""
+        """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""
         if self.dot:
-            return self.source.shape[1]
+            return max(2, self.source.shape[1])
         return self._layout.lines(self.stride)
 
     @property

@@ -246,7 +246,7 @@ def test_boards_and_doctor(run, monkeypatch):
 def test_synth_shows_the_count_beside_the_estimate(run, fake_design, monkeypatch):
     from bitstreams import synth
 
-    def synthesise(design, *, family, progress):
+    def synthesise(design, *, family, paths, progress):
         progress("SYNTH_XILINX")
         cells = {"dsp": 99, "lut": 5, "ff": 6, "bram36": 1.5, "uram": 0}
         return synth.Synthesis(family=family, cells={}, tool="Yosys", seconds=1.0, **cells)

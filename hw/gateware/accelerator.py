@@ -37,34 +37,37 @@ class Accelerator(wiring.Component):
             p.config, len(p.network.layers), p.digest, entries=len(p.layers)
         )
         core = Core(p)
-        m.submodules.core = ResetInserter(control.abort)(core)
+        # A register between the address decoder and everything that starts or stops.
+        start, abort = Signal(), Signal()
+        m.d.sync += [start.eq(control.start), abort.eq(control.abort)]
+        m.submodules.core = ResetInserter(abort)(core)
         connect(m, flipped(self.s_axil), control.bus)
         connect(m, flipped(self.s_axis), core.s_axis)
         connect(m, flipped(self.m_axis), core.m_axis)
         m.d.comb += [
-            core.start.eq(control.start),
-            core.abort.eq(control.abort),
+            core.start.eq(start),
+            core.abort.eq(abort),
             core.images.eq(control.batch),
             core.first.eq(control.first),
             core.last.eq(control.last),
-            control.status.busy.eq(core.busy),
+            control.status.busy.eq(core.busy | start),
             control.status.done.eq(core.done),
             control.status.framing_error.eq(core.framing_error),
         ]
-        beat = self._read_weights(m, control, core) if p.config.stream_weights else C(0)
-        self._count(m, control, core, beat)
+        beat = self._read_weights(m, control, core, start, abort) if p.config.stream_weights else C(0)
+        self._count(m, control, core, start, beat)
         return m
 
-    def _read_weights(self, m, control, core):
+    def _read_weights(self, m, control, core, start, abort):
         """The burst reader outlives an abort: memory delivers what it was asked for."""
         m.submodules.reader = reader = BurstReader(self.program.stream)
         connect(m, flipped(self.m_axi), reader.memory)
         m.d.comb += [
-            reader.start.eq(control.start),
+            reader.start.eq(start),
             reader.first.eq(control.first),
             reader.last.eq(control.last),
             reader.base.eq(control.page << (MEMORY_ADDRESS_BITS - len(control.page))),
-            reader.flush.eq(control.abort),
+            reader.flush.eq(abort),
             reader.room.eq(core.room),
             core.asked.eq(reader.asked),
             core.asked_beats.eq(reader.asked_beats),
@@ -73,19 +76,19 @@ class Accelerator(wiring.Component):
         ]
         error = Signal()
         m.d.comb += control.status.memory_error.eq(error)
-        with m.If(control.start | control.abort):
+        with m.If(start | abort):
             m.d.sync += error.eq(0)
         with m.Elif(reader.error):
             m.d.sync += error.eq(1)
         return reader.valid
 
-    def _count(self, m, control, core, beat):
+    def _count(self, m, control, core, start, beat):
         """Counters hold the last run until the next start."""
         events = {name: getattr(core, name) for name in _EVENTS}
         events |= {"cycles": core.busy, "weight_beats": beat}
         for name, event in events.items():
             counter = getattr(control, name)
-            with m.If(control.start):
+            with m.If(start):
                 m.d.sync += counter.eq(0)
             with m.Elif(event):
                 m.d.sync += counter.eq(counter + 1)
@@ -96,7 +99,7 @@ class Accelerator(wiring.Component):
                 (control.layer_cycles[i], here),
                 (control.layer_steps[i], here & core.mac_steps),
             ):
-                with m.If(control.start):
+                with m.If(start):
                     m.d.sync += counter.eq(0)
                 with m.Elif(event):
                     m.d.sync += counter.eq(counter + 1)

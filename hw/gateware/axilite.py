@@ -116,53 +116,64 @@ class AxiLiteRegisters(wiring.Component):
         bus = self.bus
         address = Signal(registers.ADDRESS_BITS - 2)
         word, strobe = Signal(32), Signal(4)
-        have_address, have_word = Signal(), Signal()
+        have_address, have_word, merged = Signal(), Signal(), Signal()
         store = have_address & have_word
         # Clock 0: take address and data, each as soon as it comes.
         m.d.comb += [
-            bus.awready.eq(~have_address & ~bus.bvalid),
-            bus.wready.eq(~have_word & ~bus.bvalid),
+            bus.awready.eq(~have_address & ~merged & ~bus.bvalid),
+            bus.wready.eq(~have_word & ~merged & ~bus.bvalid),
         ]
         with m.If(bus.awvalid & bus.awready):
             m.d.sync += [address.eq(bus.awaddr[2:]), have_address.eq(1)]
         with m.If(bus.wvalid & bus.wready):
             m.d.sync += [word.eq(bus.wdata), strobe.eq(bus.wstrb), have_word.eq(1)]
-        # Clock 1: store.
-        accepted = Signal()
+        # Clock 1: the bytes that are written among those that are not.
+        value = Signal(32)
+        kept = {
+            registers.BATCH: self.batch,
+            registers.LAYERS: Cat(self.first, self.last),
+            registers.WEIGHTS: self.page,
+        }
+        old = Signal(32)
+        with m.Switch(address):
+            for register, current in kept.items():
+                with m.Case(register.offset >> 2):
+                    m.d.comb += old.eq(current)
+        mask = _strobe_mask(strobe)
+        m.d.sync += value.eq((word & mask) | (old & ~mask))
         with m.If(store):
-            m.d.sync += [have_address.eq(0), have_word.eq(0), bus.bvalid.eq(1)]
+            m.d.sync += [have_address.eq(0), have_word.eq(0), merged.eq(1)]
+        # Clock 2: store.
+        accepted = Signal()
+        with m.If(merged):
+            m.d.sync += [merged.eq(0), bus.bvalid.eq(1)]
             m.d.sync += bus.bresp.eq(Mux(accepted, Response.OKAY, Response.SLVERR))
             with m.Switch(address):
                 with m.Case(registers.CONTROL.offset >> 2):
-                    self._pulse_control(m, word, strobe, accepted)
+                    self._pulse_control(m, value, accepted)
                 with m.Case(registers.BATCH.offset >> 2):
-                    self._store_batch(m, word, strobe, accepted)
+                    self._store_batch(m, value, accepted)
                 with m.Case(registers.LAYERS.offset >> 2):
-                    self._store_layers(m, word, strobe, accepted)
+                    self._store_layers(m, value, accepted)
                 with m.Case(registers.WEIGHTS.offset >> 2):
-                    self._store_page(m, word, strobe, accepted)
+                    self._store_page(m, value, accepted)
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
-    def _pulse_control(self, m, word, strobe, accepted):
-        bits = fields_layout(registers.CONTROL)
-        written = data.View(bits, (word & _strobe_mask(strobe))[: bits.size])
+    def _pulse_control(self, m, value, accepted):
+        written = data.View(fields_layout(registers.CONTROL), value[: fields_layout(registers.CONTROL).size])
         m.d.comb += [
             accepted.eq(1),
             self.start.eq(written.start & ~self.status.busy),
             self.abort.eq(written.abort),
         ]
 
-    def _store_batch(self, m, word, strobe, accepted):
-        mask = _strobe_mask(strobe)
-        value = (word & mask) | (self.batch & ~mask)
+    def _store_batch(self, m, value, accepted):
         m.d.comb += accepted.eq(~self.status.busy & (value >= 1) & (value <= self.config.batch))
         with m.If(accepted):
             m.d.sync += self.batch.eq(value)
 
-    def _store_layers(self, m, word, strobe, accepted):
-        mask = _strobe_mask(strobe)
-        value = (word & mask) | (Cat(self.first, self.last) & ~mask)
+    def _store_layers(self, m, value, accepted):
         fields = data.View(fields_layout(registers.LAYERS), value[: len(self.first) + len(self.last)])
         high = value[len(self.first) + len(self.last) :]
         m.d.comb += accepted.eq(
@@ -171,9 +182,7 @@ class AxiLiteRegisters(wiring.Component):
         with m.If(accepted):
             m.d.sync += [self.first.eq(fields.first), self.last.eq(fields.last)]
 
-    def _store_page(self, m, word, strobe, accepted):
-        mask = _strobe_mask(strobe)
-        value = (word & mask) | (self.page & ~mask)
+    def _store_page(self, m, value, accepted):
         m.d.comb += accepted.eq(~self.status.busy & (value >> len(self.page) == 0))
         with m.If(accepted):
             m.d.sync += self.page.eq(value)

@@ -323,9 +323,11 @@ class Core(wiring.Component):
         connect(m, flipped(self.m_axis), maps.stream)
         if program.network.classes is not None:
             m.submodules.score_port = scores = ScorePort(program, RAW_BITS)
-            m.d.comb += [
+            m.d.sync += [  # long before they are looked at
                 scored.eq(self.last == final),
                 self.writer.scores.eq(self.layer == final),
+            ]
+            m.d.comb += [
                 scores.valid.eq(self.writer.score_valid),
                 scores.score.eq(self.writer.score),
                 scores.images.eq(self.images),

@@ -11,7 +11,7 @@ Where layers are made in bands, only a ring of a map's rows is there: line and t
 """
 
 from amaranth import Cat, Module, Mux, Signal, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
@@ -89,26 +89,36 @@ class Fetch(wiring.Component):
         dot = self._setting(m, "dot", [int(p.dot) for p in plans])
         last_line = self._setting(m, "last_line", [p.lines_per_channel - 1 for p in plans])
         last_channel = self._setting(m, "last_channel", [p.source.shape[0] - 1 for p in plans])
-        row_lines = self._setting(m, "row_lines", [p.source.lines_per_row for p in plans])
         channel_lines = self._setting(m, "channel_lines", [p.source.channel_lines for p in plans])
         map_lines = self._setting(m, "map_lines", [p.source.lines for p in plans])
-        base = self._setting(m, "base", [p.source.base for p in plans])
-        # Of the first window's first row: its line, counted from the map's, and its place in the ring.
-        above = self._setting(m, "above", [_first_line(p, top) for p, top in zip(plans, tops, strict=True)])
+        # Of the first window's first row: its line, in the first image, and its place in the ring.
+        first_line = self._setting(
+            m,
+            "first_line",
+            [p.source.base + _first_line(p, top) for p, top in zip(plans, tops, strict=True)],
+        )
         first_turn = self._setting(
             m, "first_turn", [top % ring if ring else 0 for top, ring in zip(tops, rings, strict=True)]
         )
         ringed = self._setting(m, "ringed", [int(ring > 0) for ring in rings])
         last_turn = self._setting(m, "last_turn", [max(0, ring - 1) for ring in rings])
         ring_rows = self._setting(m, "ring_rows", rings)
-        ring_lines = self._setting(m, "ring_lines", [p.source.ring * p.source.lines_per_row for p in plans])
+        # Steps from row to row and from tile group to tile group, and those that go over the ring's end.
+        ring_lines = [p.source.ring * p.source.lines_per_row for p in plans]
+        row_lines = self._setting(m, "row_lines", [p.source.lines_per_row for p in plans])
+        row_back = self._setting(
+            m, "row_back", [p.source.lines_per_row - n for p, n in zip(plans, ring_lines, strict=True)]
+        )
+        group_lines = self._setting(m, "group_lines", [p.group_lines for p in plans])
+        group_back = self._setting(
+            m, "group_back", [p.group_lines - n for p, n in zip(plans, ring_lines, strict=True)]
+        )
         first_x = self._setting(
             m, "first_x", [0 if p.sections > 1 else -n for p, n in zip(plans, padding, strict=True)]
         )
         first_y = self._setting(m, "first_y", tops)
         group_height = self._setting(m, "group_height", [p.group_height for p in plans])
         group_width = self._setting(m, "group_width", [p.lane_columns * p.stride for p in plans])
-        group_lines = self._setting(m, "group_lines", [p.group_lines for p in plans])
         # In sections: the line behind which a window goes on in the next section, one tile row down.
         turn = self._setting(m, "turn", [p.stride - 1 if p.sections > 1 else -1 for p in plans])
 
@@ -120,27 +130,37 @@ class Fetch(wiring.Component):
         address = Signal.like(self.r_line)  # of the line asked for
         channel_address = Signal.like(address)  # of the window's first row in this channel
         group_address = Signal.like(address)  # of the window's first row in channel 0
-        image_address = Signal.like(address)  # of row 0 of channel 0
+        image_address = Signal.like(address)  # of the image's first window's first row in channel 0
         # Places in the ring, of the line asked for and of the window's first row.
         place, top_place = Signal.like(last_turn, name="place"), Signal.like(last_turn, name="top_place")
         half, beyond, running = Signal(), Signal(), Signal()
 
-        end_channel = line == last_line
-        end_pass = end_channel & (channel == last_channel)
+        # Flags: the counters stand at their ends; the next row lies at the ring's start.
+        end_channel, last = Signal(), Signal()
+        next_place, turns_over = Signal.like(place), Signal()
+        m.d.comb += next_place.eq(place)
+        m.d.sync += [place.eq(next_place), turns_over.eq(ringed & (next_place == last_turn))]
+        end_pass = end_channel & last
         filled = end_pass & (~dot | walk.ends)
+        below = self._below(
+            m, ringed, ring_rows, top_place + group_height, group_address, group_lines, group_back
+        )
+        # Where the next image begins, or the first one for the next block.
+        next_image = Signal.like(address)
+        m.d.sync += next_image.eq(Mux(walk.image_wraps, first_line, image_address + map_lines))
 
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
+                    m.d.comb += next_place.eq(first_turn)
                     m.d.sync += [
-                        Cat(line, channel, half, beyond).eq(0),
+                        Cat(line, channel, half, beyond, end_channel).eq(0),
+                        last.eq(last_channel == 0),
                         x.eq(first_x),
                         y.eq(first_y),
                         top.eq(first_y),
-                        place.eq(first_turn),
                         top_place.eq(first_turn),
-                        image_address.eq(base),
-                        *(a.eq(base + above) for a in (address, channel_address, group_address)),
+                        *(a.eq(first_line) for a in (address, channel_address, group_address, image_address)),
                     ]
                     m.next = "WAIT"
             with m.State("WAIT"):
@@ -148,50 +168,47 @@ class Fetch(wiring.Component):
                     m.d.comb += self.half_taken.eq(1)
                     m.next = "RUN"
             with m.State("RUN"):
-                m.d.comb += [running.eq(1), walk.step.eq(end_pass)]
-                m.d.sync += [line.eq(line + 1), y.eq(y + 1)]
-                m.d.sync += [place.eq(place + 1), address.eq(address + row_lines)]
-                with m.If(ringed & (place == last_turn)):
-                    m.d.sync += [place.eq(0), address.eq(address + row_lines - ring_lines)]
+                m.d.comb += [
+                    running.eq(1),
+                    walk.step.eq(end_pass),
+                    next_place.eq(Mux(turns_over, 0, place + 1)),
+                ]
+                m.d.sync += [
+                    line.eq(line + 1),
+                    end_channel.eq(line + 1 == last_line),
+                    y.eq(y + 1),
+                    address.eq(address + Mux(turns_over, row_back, row_lines)),
+                ]
                 with m.If(line == turn):
                     m.d.sync += [address.eq(channel_address), beyond.eq(1)]
                 with m.If(end_channel):
                     following = Signal.like(address)
-                    m.d.comb += following.eq(channel_address + channel_lines)
+                    m.d.comb += [following.eq(channel_address + channel_lines), next_place.eq(top_place)]
                     m.d.sync += [
-                        Cat(line, beyond).eq(0),
+                        Cat(line, beyond, end_channel).eq(0),
                         y.eq(top),
-                        place.eq(top_place),
                         channel.eq(channel + 1),
+                        last.eq(channel + 1 == last_channel),
                         *(a.eq(following) for a in (address, channel_address)),
                     ]
                 with m.If(end_pass):
                     # The next tile group: beside this one, else below, else the next image's first, else
                     # that of the first image again, for the next block.
-                    image, group, above_group = Signal.like(address), Signal.like(address), Signal.like(top)
-                    place_below = Signal.like(place)
-                    below = Signal(
-                        range(2 * max(rings) + 1)
-                    )  # this group's place in the ring, or beyond its end
-                    over = ringed & (below >= ring_rows)
-                    m.d.comb += [
-                        below.eq(top_place + group_height),
-                        image.eq(Mux(walk.image_wraps, base, image_address + map_lines)),
-                        group.eq(group_address + group_lines - Mux(over, ring_lines, 0)),
-                        above_group.eq(Mux(walk.row_wraps, first_y, top + group_height)),
-                        place_below.eq(below - Mux(over, ring_rows, 0)),
-                    ]
-                    with m.If(walk.row_wraps):
-                        m.d.comb += [group.eq(image + above), place_below.eq(first_turn)]
-                    m.d.sync += [channel.eq(0), x.eq(x + group_width)]
+                    m.d.sync += [channel.eq(0), last.eq(last_channel == 0), x.eq(x + group_width)]
                     m.d.sync += [a.eq(group_address) for a in (address, channel_address)]
-                    m.d.sync += place.eq(top_place)
                     with m.If(walk.column_wraps):
-                        m.d.sync += [p.eq(place_below) for p in (place, top_place)]
-                        m.d.sync += [x.eq(first_x), y.eq(above_group), top.eq(above_group)]
+                        group_top = Mux(walk.row_wraps, first_y, top + group_height)
+                        group = Mux(walk.row_wraps, next_image, below.address)
+                        m.d.comb += next_place.eq(Mux(walk.row_wraps, first_turn, below.place))
+                        m.d.sync += [
+                            x.eq(first_x),
+                            y.eq(group_top),
+                            top.eq(group_top),
+                            top_place.eq(next_place),
+                        ]
                         m.d.sync += [a.eq(group) for a in (address, channel_address, group_address)]
                     with m.If(walk.row_wraps):
-                        m.d.sync += image_address.eq(image)
+                        m.d.sync += image_address.eq(next_image)
                 with m.If(filled):
                     m.d.sync += half.eq(~half)
                     m.next = "WAIT"
@@ -222,6 +239,18 @@ class Fetch(wiring.Component):
         for name, port, value, reset in travelling:
             m.d.comb += port.eq(delay(m, value, self.latency, name=name, reset=reset))
         return m
+
+    def _below(self, m, ringed, ring_rows, place, address, step, back):
+        """The tile group below the one at hand, ready in its third clock: line and place in the ring."""
+        below = Signal(data.StructLayout({"address": len(address), "place": len(ring_rows)}))
+        ahead, over = Signal(len(place)), Signal()
+        m.d.sync += [
+            ahead.eq(place),
+            over.eq(ringed & (ahead >= ring_rows)),
+            below.place.eq(ahead - Mux(over, ring_rows, 0)),
+            below.address.eq(address + Mux(over, back, step)),
+        ]
+        return below
 
     def _setting(self, m, name, values):
         return per_layer(m, self.layer, values, name=name)

@@ -102,20 +102,23 @@ class OutputController(wiring.Component):
         line = Signal.like(place.line, name="line")
         x, rows = Signal.like(place.x), Signal.like(place.rows)
 
-        end_token = clock == last_clock
-        last_token = (row == config.rows - 1) | (walk.last_block & (row == last_row))
+        # Flags: the token's last clock, the pass's last token. Rows to come are counted down.
+        end_token, last_token = Signal(), Signal()
+        rows_left = Signal.like(row)
+        pass_rows = Mux(walk.last_block, last_row, config.rows - 1)
         end_pass = end_token & last_token
 
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
                     m.d.sync += [
-                        Cat(clock, output, row, half, x).eq(0),
+                        Cat(clock, end_token, output, row, half, x).eq(0),
                         *(address.eq(base) for address in (line, image_line, block_line)),
                         rows.eq(Mux(dot, self.images, height)),
                     ]
                     m.next = "WAIT"
             with m.State("WAIT"):
+                m.d.sync += [rows_left.eq(pass_rows), last_token.eq(pass_rows == 0)]
                 with m.If(self.pass_full):
                     m.d.comb += self.pass_begun.eq(1)
                     m.next = "RUN"
@@ -126,10 +129,12 @@ class OutputController(wiring.Component):
                     self.pass_freed.eq(last_token & (clock == free_clock)),
                     self.done.eq(end_pass & walk.ends),
                 ]
-                m.d.sync += clock.eq(clock + 1)
+                m.d.sync += [clock.eq(clock + 1), end_token.eq(clock + 1 == last_clock)]
                 with m.If(end_token):
                     m.d.sync += [
-                        clock.eq(0),
+                        Cat(clock, end_token).eq(0),
+                        rows_left.eq(rows_left - 1),
+                        last_token.eq(rows_left == 1),
                         row.eq(row + 1),
                         output.eq(output + 1),
                         line.eq(line + channel_lines),

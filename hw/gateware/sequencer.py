@@ -39,7 +39,8 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         wait = Signal(range(max(self.tail, SETTLE) + 1))
-        all_sent = Signal()
+        all_sent, layer_done = Signal(), Signal()
+        m.d.sync += layer_done.eq(self.layer_done)
         with m.If(self.sent):
             m.d.sync += all_sent.eq(1)
         with m.If(~self.busy):
@@ -62,8 +63,8 @@ class Sequencer(wiring.Component):
                     m.next = "RUN"
             with m.State("RUN"):
                 m.d.comb += self.in_layer.eq(1)
-                m.d.sync += wait.eq(self.tail)
-                with m.If(self.layer_done):
+                m.d.sync += wait.eq(self.tail - 1)
+                with m.If(layer_done):
                     m.next = "TAIL"
             with m.State("TAIL"):
                 m.d.comb += self.in_layer.eq(1)
@@ -78,7 +79,7 @@ class Sequencer(wiring.Component):
                     with m.Else():
                         m.d.sync += self.layer.eq(self.layer + 1)
             with m.State("SEND"):
-                with m.If(all_sent | self.sent):
+                with m.If(all_sent):
                     m.d.sync += [self.busy.eq(0), self.done.eq(1)]
                     m.next = "IDLE"
         return m

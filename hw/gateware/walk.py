@@ -8,7 +8,7 @@ A *pass* is one block of output channels of one tile group. From the innermost l
 so the block is counted by the first counter or by the last one, as the layer's plan says.
 """
 
-from amaranth import C, Cat, Module, Mux, Signal
+from amaranth import C, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,7 +21,8 @@ class Walk(wiring.Component):
     (not for the fetch, which serves all of them at once); ``dot_images``: whether a fully connected
     layer takes a pass per image (only its fetch does).
 
-    Members: ``start`` (a pulse) returns to the first pass of layer ``layer`` for ``images`` images,
+    Members: ``start`` (a pulse) returns to the first pass of layer ``layer`` for ``images`` images, both
+    constant for two clocks,
     ``step`` (a pulse) goes on to the next one. Of the pass it stands at, all at once: ``group_row``;
     ``last_block``; and which loops the next step takes back to their start, each with all those
     inside it: ``block_wraps``, ``column_wraps``, ``row_wraps``, ``image_wraps``, and ``ends`` in the
@@ -54,38 +55,39 @@ class Walk(wiring.Component):
         def last(name, counts):
             return per_layer(m, self.layer, [n - 1 for n in counts], name=f"last_{name}")
 
-        last_inner = last("inner", [1 if p.weights_stay or not self.blocks else p.blocks for p in plans])
-        last_column = last("column", [1 if p.dot else p.group_columns for p in plans])
-        last_row = last("row", [1 if p.dot else p.group_rows for p in plans])
-        last_outer = last("outer", [p.blocks if p.weights_stay else 1 for p in plans])
+        rows = last("row", [1 if p.dot else p.group_rows for p in plans])
         one_image = per_layer(m, self.layer, [int(p.dot and not self.dot_images) for p in plans], name="once")
-
-        inner, column, outer = Signal.like(last_inner), Signal.like(last_column), Signal.like(last_outer)
-        row, image = self.group_row, self.image
-        m.d.comb += [
-            self.last_block.eq((inner == last_inner) & (outer == last_outer)),
-            self.block_wraps.eq(inner == last_inner),
-            self.column_wraps.eq(self.block_wraps & (column == last_column)),
-            self.row_wraps.eq(self.column_wraps & (row == last_row)),
-            self.image_wraps.eq(self.row_wraps & (image == Mux(one_image, 0, self.images - 1))),
-            self.ends.eq(self.image_wraps & (outer == last_outer)),
+        images = Signal.like(self.images, name="last_image", reset_less=True)
+        m.d.sync += images.eq(Mux(one_image, 0, self.images - 1))
+        lasts = [
+            last("inner", [1 if p.weights_stay or not self.blocks else p.blocks for p in plans]),
+            last("column", [1 if p.dot else p.group_columns for p in plans]),
+            rows,
+            images,
+            last("outer", [p.blocks if p.weights_stay else 1 for p in plans]),
         ]
-        with m.If(self.start | (self.step & self.ends)):
-            m.d.sync += Cat(inner, column, row, image, outer).eq(0)
-        with m.Elif(self.step):
-            loops = [
-                (inner, self.block_wraps),
-                (column, self.column_wraps),
-                (row, self.row_wraps),
-                (image, self.image_wraps),
-            ]
-            carry = C(1)
-            for counter, wraps in loops:
-                with m.If(wraps):
-                    m.d.sync += counter.eq(0)
-                with m.Elif(carry):
-                    m.d.sync += counter.eq(counter + 1)
-                carry = wraps
-            with m.If(self.image_wraps):
-                m.d.sync += outer.eq(outer + 1)
+        # Counters run down and a flag says that one has arrived: wraps takes one LUT, however long the loops.
+        left = [Signal.like(one, name=f"left_{i}") for i, one in enumerate(lasts)]
+        over = [Signal(name=f"over_{i}") for i in range(len(lasts))]
+        inner, column, row, image, outer = over
+        m.d.comb += [
+            self.last_block.eq(inner & outer),
+            self.block_wraps.eq(inner),
+            self.column_wraps.eq(inner & column),
+            self.row_wraps.eq(inner & column & row),
+            self.image_wraps.eq(inner & column & row & image),
+            self.ends.eq(inner & column & row & image & outer),
+        ]
+        inside = [C(1), self.block_wraps, self.column_wraps, self.row_wraps, self.image_wraps]
+        for counter, flag, first, carry in zip(left, over, lasts, inside, strict=True):
+            with m.If(self.start | (self.step & carry & flag)):
+                m.d.sync += [counter.eq(first), flag.eq(first == 0)]
+            with m.Elif(self.step & carry):
+                m.d.sync += [counter.eq(counter - 1), flag.eq(counter == 1)]
+        # Two of them are wanted as numbers.
+        for number, flag, carry in ((self.group_row, row, inside[2]), (self.image, image, inside[3])):
+            with m.If(self.start | (self.step & carry & flag)):
+                m.d.sync += number.eq(0)
+            with m.Elif(self.step & carry):
+                m.d.sync += number.eq(number + 1)
         return m

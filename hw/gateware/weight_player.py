@@ -69,6 +69,7 @@ class WeightPlayer(wiring.Component):
         address, block_address = Signal.like(store.stored), Signal.like(store.stored)
         position = Signal.like(length)
         wait = Signal(range(SETTLE + 1))
+        entering = Signal()  # a layer whose constants settle
 
         playing = Signal()
         last_step = position == length - 1
@@ -86,6 +87,9 @@ class WeightPlayer(wiring.Component):
         ]
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)
+        with m.If(entering & (wait == 1)):
+            m.d.comb += walk.start.eq(1)
+            m.d.sync += entering.eq(0)
         with m.If(advance):
             m.d.sync += self.valid.eq(ready)
         with m.If(read):
@@ -98,10 +102,11 @@ class WeightPlayer(wiring.Component):
                     m.d.sync += [block_address.eq(following), block.eq(block + 1), wait.eq(1)]
                 with m.If(walk.ends):
                     m.d.sync += [layer.eq(layer + 1), wait.eq(SETTLE), playing.eq(layer != self.last)]
+                    m.d.sync += entering.eq(1)
         with m.If(self.start):
-            m.d.comb += walk.start.eq(1)
             m.d.sync += [
                 playing.eq(1),
+                entering.eq(1),
                 wait.eq(SETTLE),
                 self.valid.eq(0),
                 address.eq(0),

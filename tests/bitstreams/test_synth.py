@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bitstreams import synth
+from bitstreams.paths import paths
 from hw import results
 from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
@@ -78,3 +79,38 @@ def test_a_time_limit_ends_the_tool(tmp_path):
 def test_without_a_design(tmp_path):
     with pytest.raises(ArtifactError, match="spec2 generate"):
         synth.synthesise(tmp_path)
+
+
+def test_paths_are_counted_in_luts_between_registers(tmp_path):
+    """A parity over 30 bits takes two levels of LUT6, one over 4 bits takes one; carry chains take none."""
+    body = """
+module spec2(input clk, input [29:0] d, input [7:0] f, input e,
+             output reg wide, output reg narrow, output reg [7:0] sum, output unused);
+  reg [29:0] r; reg [7:0] a; reg en; reg [99:0] many;
+  always @(posedge clk) begin
+    r <= d; a <= f; en <= e;
+    wide <= ^r; narrow <= ^a[3:0]; sum <= sum + a;
+    if (en) many <= {many[98:0], wide} ^ {many[0], many[99:1]};
+  end
+  assign unused = many[99];
+endmodule
+"""
+    found = synth.synthesise(design(tmp_path, body), paths=True).paths
+    assert found is not None and found.longest == 2
+    longest = found.worst[0]
+    assert longest.levels == 2 and longest.start.startswith("r") and longest.end == "wide"
+    assert len(longest.cells) == 2 and set(longest.cells) <= {f"LUT{inputs}" for inputs in range(2, 7)}
+    ends = {path.end.split("[")[0]: path.levels for path in found.worst}
+    assert ends["narrow"] == 1 and ends["sum"] == 1  # the carry chain behind the LUT is no level
+    assert dict(found.fanout)["en"] == 100
+    assert not (tmp_path / synth.NETLIST).exists()
+
+
+def test_a_loop_in_a_netlist_is_named():
+    lut = {"type": "LUT2", "port_directions": {"I0": "input", "I1": "input", "O": "output"}}
+    cells = {
+        "a": lut | {"connections": {"I0": [2], "I1": [3], "O": [4]}},
+        "b": lut | {"connections": {"I0": [4], "I1": [3], "O": [2]}},
+    }
+    with pytest.raises(ToolFailed, match="loop without a register"):
+        paths({"modules": {"top": {"cells": cells, "netnames": {}}}}, "top")
