@@ -21,12 +21,21 @@ class HalfCounter(wiring.Component):
     fill: In(1)
     begin: In(1)
     free: In(1)
-    can_take: Out(1)
+    can_take: Out(1, init=1)
     can_begin: Out(1)
 
     def elaborate(self, platform):
         m = Module()
         taken, full = Signal(range(HALVES + 1)), Signal(range(HALVES + 1))
-        m.d.sync += [taken.eq(taken + self.take - self.free), full.eq(full + self.fill - self.begin)]
-        m.d.comb += [self.can_take.eq(taken != HALVES), self.can_begin.eq(full != 0)]
+        next_taken, next_full = Signal.like(taken), Signal.like(full)
+        m.d.comb += [
+            next_taken.eq(taken + self.take - self.free),
+            next_full.eq(full + self.fill - self.begin),
+        ]
+        m.d.sync += [
+            taken.eq(next_taken),
+            full.eq(next_full),
+            self.can_take.eq(next_taken != HALVES),
+            self.can_begin.eq(next_full != 0),
+        ]
         return m

@@ -78,7 +78,7 @@ class Issue(wiring.Component):
 
         entry = Signal.like(self.entry)
         x_half, y_half, first, open_pass = Signal(), Signal(), Signal(), Signal()
-        drain_clocks = Signal(range(per_block + 1))
+        drain_clocks, draining = Signal(range(per_block + 1)), Signal()  # draining: drain_clocks is not 0
         entries = Signal.like(self.entries)
         m.d.comb += entries.eq(per_block - 1)
         with m.If(walk.last_block):
@@ -88,14 +88,14 @@ class Issue(wiring.Component):
         ready = self.busy & self.valid
         m.d.comb += [
             self.wait_x.eq(ready & ~self.half_full),
-            self.wait_drain.eq(ready & self.half_full & end & (drain_clocks != 0)),
-            self.wait_y.eq(ready & self.half_full & end & (drain_clocks == 0) & ~open_pass & ~self.pass_free),
+            self.wait_drain.eq(ready & self.half_full & end & draining),
+            self.wait_y.eq(ready & self.half_full & end & ~draining & ~open_pass & ~self.pass_free),
             self.take.eq(ready & ~self.wait_x & ~self.wait_drain & ~self.wait_y),
             self.half_freed.eq(walk.step & walk.block_wraps),
             self.pass_taken.eq(self.take & end & ~open_pass),
         ]
-        with m.If(drain_clocks != 0):
-            m.d.sync += drain_clocks.eq(drain_clocks - 1)
+        with m.If(draining):
+            m.d.sync += [drain_clocks.eq(drain_clocks - 1), draining.eq(drain_clocks != 1)]
         with m.If(self.start):
             m.d.sync += [
                 self.busy.eq(1),
@@ -108,7 +108,7 @@ class Issue(wiring.Component):
         with m.If(self.take):
             m.d.sync += first.eq(end)
             with m.If(end):
-                m.d.sync += [drain_clocks.eq(entries), open_pass.eq(1)]
+                m.d.sync += [drain_clocks.eq(entries), draining.eq(entries != 0), open_pass.eq(1)]
         with m.If(walk.step):
             m.d.sync += [open_pass.eq(0), y_half.eq(~y_half)]
             with m.If(walk.block_wraps):

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.gateware.delay import per_layer
+from hw.gateware.slack import Slack
 from hw.gateware.step_store import StepStore
 from hw.gateware.walk import Walk
 from hw.gateware.weights import step_layout
@@ -47,6 +48,8 @@ class WeightPlayer(wiring.Component):
         plans, plan = self.program.layers, self.plan
         m.submodules.store = store = self.store
         m.submodules.walk = walk = Walk(self.program)
+        m.submodules.slack = slack = Slack(step_layout(self.program.step_format))
+        stored = Signal()  # the store delivers a step
         m.d.comb += [
             store.start.eq(self.start),
             store.first.eq(self.first),
@@ -55,7 +58,12 @@ class WeightPlayer(wiring.Component):
             store.valid.eq(self.beat_valid),
             store.beat.eq(self.beat),
             self.room.eq(store.room),
-            self.step.as_value().eq(store.bits),
+            slack.i_valid.eq(stored),
+            slack.i_step.as_value().eq(store.bits),
+            slack.clear.eq(self.start),
+            slack.take.eq(self.take),
+            self.valid.eq(slack.valid),
+            self.step.eq(slack.step),
         ]
         layer = Signal.like(self.first)
         weights_stay = per_layer(m, layer, [int(p.weights_stay) for p in plans], name="weights_stay")
@@ -74,7 +82,7 @@ class WeightPlayer(wiring.Component):
         playing = Signal()
         last_step = position == length - 1
         replay = weights_stay & ~walk.image_wraps
-        advance = ~self.valid | self.take
+        advance = ~stored | slack.i_take
         ready = playing & (wait == 0) & (address != store.stored)
         read = advance & ready
         following = Signal.like(address)
@@ -91,7 +99,7 @@ class WeightPlayer(wiring.Component):
             m.d.comb += walk.start.eq(1)
             m.d.sync += entering.eq(0)
         with m.If(advance):
-            m.d.sync += self.valid.eq(ready)
+            m.d.sync += stored.eq(ready)
         with m.If(read):
             m.d.sync += [address.eq(following), position.eq(position + 1)]
             with m.If(last_step):
@@ -108,7 +116,7 @@ class WeightPlayer(wiring.Component):
                 playing.eq(1),
                 entering.eq(1),
                 wait.eq(SETTLE),
-                self.valid.eq(0),
+                stored.eq(0),
                 address.eq(0),
                 block_address.eq(0),
                 position.eq(0),

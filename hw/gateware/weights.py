@@ -2,8 +2,7 @@
 
 A memory word is one step: spectrum word, end flags, channel group (one, or one per bank), and per
 row a bank select and a weight. Depth = steps of the network; it should become RAMB36s (a ROM:
-written by the bitstream). Reading is a stream with one register of slack: ``take`` may come in any
-clock in which ``valid`` is high.
+written by the bitstream). ``take`` may come in any clock in which ``valid`` is high.
 """
 
 import numpy as np
@@ -13,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.gateware.delay import per_layer
 from hw.gateware.mac import weight_layout
+from hw.gateware.slack import Slack
 from hw.program import Program
 from hw.step_format import WORD_BITS, StepFormat
 
@@ -42,7 +42,7 @@ def step_image(program: Program) -> list[int]:
 class WeightMemory(wiring.Component):
     """Members: ``rewind`` (a pulse) points at the first step of layer ``layer``; then ``valid``
     and ``step`` until ``take``. Behind a layer's last step its first one follows by itself.
-    Latency: 2 clocks from ``rewind`` to ``valid``.
+    Latency: 3 clocks from ``rewind`` to ``valid``.
     """
 
     def __init__(self, program: Program):
@@ -68,17 +68,23 @@ class WeightMemory(wiring.Component):
         last = per_layer(
             m, self.layer, [p.first_step + len(p.steps) - 1 for p in program.layers], name="last"
         )
-        address = Signal(range(program.steps))
-        advance = ~self.valid | self.take
+        m.submodules.slack = slack = Slack(self.layout)
+        address, read = Signal(range(program.steps)), Signal()
+        advance = ~read | slack.i_take
         m.d.comb += [
             port.addr.eq(address),
             port.en.eq(advance),
-            self.step.as_value().eq(port.data),
+            slack.i_valid.eq(read),
+            slack.i_step.as_value().eq(port.data),
+            slack.clear.eq(self.rewind),
+            self.valid.eq(slack.valid),
+            self.step.eq(slack.step),
+            slack.take.eq(self.take),
         ]
         with m.If(self.rewind):
-            m.d.sync += [address.eq(first), self.valid.eq(0)]
+            m.d.sync += [address.eq(first), read.eq(0)]
         with m.Elif(advance):
-            m.d.sync += [self.valid.eq(1), address.eq(address + 1)]
+            m.d.sync += [read.eq(1), address.eq(address + 1)]
             with m.If(address == last):
                 m.d.sync += address.eq(first)
         return m
