@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hw.artifact import Artifact
+from hw.choices import choices
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.errors import ConfigError
@@ -57,7 +58,7 @@ def generate(
         ports={"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()},
         files=(f"{TOP}.v", *verilog.images, *([STREAM] if streamed else [])),
         numbers=program.numbers,
-        estimates=estimates(program),
+        estimates=estimates(program) | {"layers": choices(program)},
     )
     tell("write")
     out = Path(out_dir)

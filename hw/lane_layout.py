@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -35,6 +35,14 @@ class LaneLayout:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """A layout, and the clocks that a layer takes in it, bound by its slowest stage."""
+
+    layout: LaneLayout
+    clocks: int
+
+
+@dataclass(frozen=True)
 class GroupWork:
     """What a tile group takes in any layout. array: clocks of the array for all blocks of outputs. fetches:
     how often its input is fetched, once or for every block."""
@@ -49,19 +57,29 @@ def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWor
     return _best(layer, shape, lanes, line, work)[1]
 
 
+def ranked(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> list[Ranked]:
+    """Every layout, the best one first."""
+    layouts = sorted(_all(layer, shape, lanes, line, work), key=lambda one: one[0])
+    return [Ranked(layout, int(cost[0])) for cost, layout in layouts]
+
+
 @cache
 def _best(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> tuple[Cost, LaneLayout]:
+    none: tuple[Cost, LaneLayout] = (np.inf, np.inf, np.inf), LaneLayout(0, 0)
+    return min(_all(layer, shape, lanes, line, work), key=lambda one: one[0], default=none)
+
+
+def _all(
+    layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork
+) -> Iterator[tuple[Cost, LaneLayout]]:
+    """Every layout with its cost."""
     rows, columns = layer.tiles(shape)
-    best: tuple[Cost, LaneLayout] = (np.inf, np.inf, np.inf), LaneLayout(0, 0)
     for q in range(1, min(lanes, columns) + 1):
         if (q - 1) * layer.stride + TILE > line:
             break
         for r in range(1, min(lanes // q, rows) + 1):
             layout = LaneLayout(r, q, _sections_fit(layer, columns, r, q, line))
-            cost = _cost(layer, (rows, columns), layout, work)
-            if cost < best[0]:
-                best = cost, layout
-    return best
+            yield _cost(layer, (rows, columns), layout, work), layout
 
 
 def _sections_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:

@@ -226,7 +226,7 @@ def assemble(
 
     Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
     """
-    work = [_group_work(config, steps) for steps in tables]
+    work = [group_work(config, steps) for steps in tables]
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
     layouts = lane_layouts(network, config, work)
     layers = [
@@ -268,7 +268,7 @@ def assemble(
     )
 
 
-def _group_work(config: AcceleratorConfig, steps: StepTable) -> GroupWork:
+def group_work(config: AcceleratorConfig, steps: StepTable) -> GroupWork:
     """What a tile group of a layer of these steps takes. A word takes its steps, or as long as its drain."""
     array = int(np.maximum(steps.word_lengths, config.rows // config.drain).sum())
     return GroupWork(array, int(steps.end_of_pass.sum()) if config.stream_weights else 1)

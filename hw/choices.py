@@ -1,0 +1,69 @@
+"""What the compiler chose for every layer, and why: plain data for ``design.json``.
+
+Sentences, with the figures of the cost model that decided.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hw.explore.limits import layer_row
+from hw.explore.stages import LayerWork, layer_work
+from hw.lane_layout import ranked
+from hw.network import Conv
+from hw.program import LayerPlan, Program, group_work
+
+
+def choices(program: Program) -> list[dict[str, Any]]:
+    """Per layer, of a full batch: ``name``, ``cycles``, ``steps``, the choices themselves
+    (:func:`hw.explore.limits.layer_row`), and ``why`` for ``lanes``, ``order``, ``words`` and ``bands``.
+    """
+    plans = {plan.number: plan for plan in program.layers}
+    rows = []
+    for number, work in enumerate(layer_work(program, program.config.batch)):
+        plan = plans[number]
+        why = {
+            "lanes": _lanes(program, plan),
+            "order": _order(program, plan),
+            "words": _words(plan),
+            "bands": _bands(program, plan, work),
+        }
+        row = layer_row(work) | {"sections": plan.sections, "per_bank": plan.steps.per_bank}
+        rows.append(row | {"steps": len(plan.steps), "why": {key: text for key, text in why.items() if text}})
+    return rows
+
+
+def _lanes(program: Program, plan: LayerPlan) -> str:
+    config, layer = program.config, plan.layer
+    if not isinstance(layer, Conv):
+        return f"a lane for each of {config.batch} images"
+    work = group_work(config, plan.steps)
+    first, *others = ranked(layer, plan.source.shape, config.lanes, config.line_pixels, work)
+    chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks"
+    place = ", its rows side by side in a line" if first.layout.sections else ""
+    if not others:
+        return f"{chosen}{place}; a line of {config.line_pixels} pixels admits no other layout"
+    other = others[0]
+    return f"{chosen}{place}, {other.layout.rows} × {other.layout.columns} would take {other.clocks:,}"
+
+
+def _order(program: Program, plan: LayerPlan) -> str:
+    groups = -(-plan.tile_rows // plan.lane_rows) * plan.group_columns
+    if plan.weights_stay:
+        again = f", the transform made {plan.blocks} times" if plan.blocks > 1 else ""
+        return f"weights stay: fetched once, not for each of {groups} tile groups{again}"
+    if program.config.stream_weights:
+        return "inputs stay: there is one tile group, so weights are fetched once in either order"
+    return "inputs stay: weights lie on chip, so a tile group is transformed once for all blocks of outputs"
+
+
+def _words(plan: LayerPlan) -> str:
+    if plan.steps.per_bank:
+        return "an address for every bank: fewer steps than with one for all"
+    return "one address for all banks: masks are regular, or others would not pay"
+
+
+def _bands(program: Program, plan: LayerPlan, work: LayerWork) -> str:
+    if work.entries == 1:
+        return ""
+    return f"{work.entries} bands, so that the maps fit {program.config.memory_lines:,} lines"

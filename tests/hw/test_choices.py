@@ -1,0 +1,51 @@
+"""What design.json says of the compiler's choices is what it chose, with the figures that decided."""
+
+import re
+
+import pytest
+
+from hw.artifact import random_artifact
+from hw.choices import choices
+from hw.config import AcceleratorConfig
+from hw.estimate import run_cycles
+from hw.network import Conv, Dense, Network
+from hw.program import compile_program
+
+NETWORK = Network(
+    "choices",
+    (2, 61, 33),
+    (
+        Conv("a", 2, 12, 5, padding=2),
+        Conv("b", 12, 6, 3, padding=1, pool=2),
+        Conv("c", 6, 3, 3, padding=1, pool=2, relu=True),
+        Conv("d", 3, 3, 3, padding=1, pool=2),
+        Dense("scores", 3 * 7 * 4, 4, relu=False),
+    ),
+)
+
+
+def compiled(**options):
+    config = AcceleratorConfig(4, 6, 1, 16, **options)
+    return compile_program(random_artifact(NETWORK, seed=1, kind="adaptive"), config)
+
+
+@pytest.mark.parametrize("options", [{}, {"stream_weights": True}, {"memory_lines": 1800}])
+def test_rows_hold_what_the_program_has(options):
+    program = compiled(**options)
+    rows = choices(program)
+    assert [row["cycles"] for row in rows] == [one.cycles for one in run_cycles(program, 1)]
+    for number, row in enumerate(rows):
+        plans = [plan for plan in program.layers if plan.number == number]
+        assert (row["name"], row["entries"]) == (plans[0].layer.name, len(plans))
+        assert (row["lane_rows"], row["lane_columns"]) == (plans[0].lane_rows, plans[0].lane_columns)
+        assert row["steps"] == len(plans[0].steps)
+        assert ("bands" in row["why"]) == (len(plans) > 1)
+        assert row["why"]["order"].startswith("weights stay") == any(plan.weights_stay for plan in plans)
+    assert any("bands" in row["why"] for row in rows) == ("memory_lines" in options)
+    assert rows[-1]["why"]["lanes"] == "a lane for each of 1 images"
+
+
+def test_the_layout_is_compared_with_the_next_best():
+    text = choices(compiled())[0]["why"]["lanes"]
+    chosen, other = (int(number.replace(",", "")) for number in re.findall(r"takes? ([\d,]+)", text))
+    assert chosen <= other
