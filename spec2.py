@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hw.artifact import Artifact
     from hw.config import AcceleratorConfig
     from hw.explore.device import Device
+    from hw.explore.space import Space
     from hw.explore.workload import Workload
     from hw.network import Network
     from hw.program import Program
@@ -43,6 +44,9 @@ app = typer.Typer(
 
 Show = Callable[..., None]
 """Shows progress: (done, total, what is being done); None where done and total are not known."""
+
+MODEL_SUFFIX = ".npz"
+"""What tells a model from the name of a network."""
 
 DEFAULT_BAUD = 921_600
 """Bit rate of the boards' UARTs unless they were built for another one."""
@@ -252,7 +256,10 @@ def explore(
         int | None, typer.Option(min=1, help="Memory interfaces that weights come from. [default: all]")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the results. [default: build/NETWORK/explore_BOARD]")
+        Path | None,
+        typer.Option(
+            help="Folder for the results. [default: explore_BOARD in build/NETWORK, or beside MODEL]"
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -269,24 +276,14 @@ def explore(
         spec2 explore vgg16 --board vcu118 --objective throughput --weight-bits 8
         spec2 explore build/lenet/model.npz --board arty_a7_100 --max-ms 1 --objective dsp
     """
-    from hw.config import MOST_LANES, AcceleratorConfig
-    from hw.config_file import save_config
+    from hw.explore import report as describe
     from hw.explore.objective import Objective
-    from hw.explore.report import report as describe
-    from hw.explore.space import BATCHES, Space
     from hw.explore.sweep import explore as sweep
     from sim import explore_page
 
     device = _device(board, clock_mhz, memories)
     workload, widths = _workload(what, keep, group, weight_bits)
-    most = 1 if goal is Goal.latency else max(lanes or [MOST_LANES])
-    batches = batch or [images for images in BATCHES if images <= max(most, 1)]
-    choices = {"rows": rows, "lanes": lanes, "batches": batches, "weight_bits": widths}
-    space = Space(**{name: tuple(values) for name, values in choices.items() if values})
-    if goal is Goal.latency and space.batches != (1,):
-        raise ConfigError(
-            "the objective latency is the time of one image: leave out --batch, or use throughput"
-        )
+    space = _space(goal, rows, lanes, batch, widths)
     if max_ms is not None and max_ms <= 0:
         raise ConfigError(f"--max-ms must be positive, not {max_ms:g}")
     with _progress("exploring") as show:
@@ -298,12 +295,10 @@ def explore(
             most_seconds=None if max_ms is None else max_ms / 1e3,
             progress=show,
         )
-        data = describe(found)
-    folder = out or Path("build") / workload.network.name / f"explore_{device.name}"
-    config = AcceleratorConfig(**data["chosen"]["config"])
-    about = {key: data[key] for key in ("network", "steps", "board", "clock_mhz")}
-    path = save_config(config, folder / "config.json", **about, weight_bits=data["chosen"]["weight_bits"])
-    (folder / "explore.json").write_text(json.dumps(data) + "\n", encoding="utf-8")
+        data = describe.report(found)
+    beside = Path(what).parent if Path(what).suffix == MODEL_SUFFIX else Path("build") / data["network"]
+    folder = out or beside / f"explore_{device.name}"
+    path = describe.save(data, folder)
     with _requires("matplotlib"):
         from sim.explore_plot import plot
 
@@ -1043,6 +1038,27 @@ def _device(name: str, clock_mhz: float | None, memories: int | None) -> Device:
     )
 
 
+def _space(
+    goal: Goal,
+    rows: list[int] | None,
+    lanes: list[int] | None,
+    batch: list[int] | None,
+    weight_bits: list[int] | None,
+) -> Space:
+    """What is to be swept: the usual values where none are given."""
+    from hw.config import MOST_LANES
+    from hw.explore.space import BATCHES, Space
+
+    if goal is Goal.latency and batch:
+        raise ConfigError(
+            "the objective latency is the time of one image: leave out --batch, or use throughput"
+        )
+    most = 1 if goal is Goal.latency else max(lanes or [MOST_LANES])
+    batches = batch or [images for images in BATCHES if images <= max(most, 1)]
+    choices = {"rows": rows, "lanes": lanes, "batches": batches, "weight_bits": weight_bits}
+    return Space(**{name: tuple(values) for name, values in choices.items() if values})
+
+
 def _workload(
     what: str, keep: float | None, group: int | None, weight_bits: list[int] | None
 ) -> tuple[Workload, list[int] | None]:
@@ -1052,7 +1068,7 @@ def _workload(
     from hw.explore.lengths import Density
     from hw.explore.workload import ModelWorkload, UniformWorkload
 
-    if Path(what).suffix != ".npz":
+    if Path(what).suffix != MODEL_SUFFIX:
         usual = Density()
         density = Density(usual.keep if keep is None else keep, usual.group if group is None else group)
         return UniformWorkload(networks.find(what), density), weight_bits

