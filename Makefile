@@ -87,13 +87,36 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every kind of spa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: bench-lenet bench-vgg16 ## every performance figure of docs/results.md
+bench: bench-lenet bench-vgg16 bench-vc709 bench-synth ## every performance figure of docs/results.md
 
+VGG16 := $(BUILD)/bench/vgg16/model.npz
 .PHONY: bench-vgg16
-bench-vgg16: $(STAMP) ## VGG16 at 224 × 224, N=64 P=10, weights from memory: every layer on the Verilog
-	$(SPEC2) prune vgg16 --untrained --block 64 --out $(BUILD)/bench/vgg16
-	$(SPEC2) generate $(BUILD)/bench/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
+bench-vgg16: $(VGG16) ## VGG16 at 224 × 224, N=64 P=10, weights from memory: every layer on the Verilog
+	$(SPEC2) generate $< --rows 64 --lanes 10 --batch 1 --stream-weights
 	$(SPEC2) simulate $(BUILD)/bench/vgg16/design --layers --random --out $(BUILD)/bench/vgg16.json
+
+# The design that explore chooses for a VC709.
+VC709 := $(BUILD)/bench/vc709
+.PHONY: bench-vc709
+bench-vc709: $(VC709)/config.json ## VGG16 on the design that explore chooses for a VC709, on the Verilog
+	$(SPEC2) generate $(VGG16) --config $< --board vc709 --out $(VC709)/design
+	$(SPEC2) simulate $(VC709)/design --layers --random --out $(BUILD)/bench/vgg16-vc709.json
+
+# One lane and two lanes of it: what a lane adds, and so what all of them need.
+.PHONY: bench-synth
+bench-synth: $(VC709)/config.json ## cells, logic levels and fan-outs of that design, from two slices of it
+	@for lanes in 1 2; do \
+	  $(SPEC2) generate $(VGG16) --config $< --lanes $$lanes --out $(VC709)/slice$$lanes; \
+	  $(SPEC2) synth $(VC709)/slice$$lanes --paths; \
+	done
+	$(BIN)/python -m bitstreams.slices $(VC709)/slice1 $(VC709)/slice2 --lanes 10 --board vc709 \
+	  --out $(BUILD)/bench/synthesis.json
+
+$(VC709)/config.json: $(VGG16)
+	$(SPEC2) explore $< --board vc709 --out $(@D)
+
+$(VGG16): $(STAMP)
+	$(SPEC2) prune vgg16 --untrained --block 64 --out $(@D)
 
 .PHONY: verify-vgg16-cifar
 verify-vgg16-cifar: $(STAMP) ## RTL = integer model: the whole VGG16 of CIFAR-10, 5 images back to back, with stalls

@@ -1,0 +1,106 @@
+"""What a wide design needs, from narrow slices: ``python -m bitstreams.slices P1 P2 --lanes 10``.
+
+Lanes are alike, so a design of P lanes is that of one lane and P - 1 times what a second lane adds. The two
+folders hold designs that differ in their lanes alone, after ``spec2 synth --paths``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bitstreams import boards
+from bitstreams.budget import RESOURCES
+from hw import results
+from hw.design import DesignInfo
+from hw.errors import ArtifactError, ConfigError, Spec2Error
+
+
+def slices(folders: Sequence[Path], lanes: int) -> dict[str, Any]:
+    """Counts of two synthesised designs, and extrapolated for ``lanes`` lanes, as plain data.
+
+    Raises ``ArtifactError`` where a design was not synthesised, ``ConfigError`` unless the designs differ in
+    their lanes alone.
+    """
+    found = [_slice(folder) for folder in folders]
+    (few, small), (many, large) = found
+    configs = [DesignInfo.load(folder).config for folder in folders]
+    if few == many or len({(c.rows, c.stream_weights, c.line_pixels) for c in configs}) > 1:
+        raise ConfigError(f"{folders[0]} and {folders[1]} must differ in lanes, and in nothing else")
+    per_lane = {name: (large[name] - small[name]) / (many - few) for name in RESOURCES}
+    whole = {name: small[name] + (lanes - few) * per_lane[name] for name in RESOURCES}
+    return {
+        "rows": configs[0].rows,
+        "lanes": lanes,
+        "slices": [{"lanes": count, **{name: one[name] for name in RESOURCES}} for count, one in found],
+        "per_lane": per_lane,
+        "whole": whole,
+        "levels": _paths(large)["levels"],
+        "worst": _paths(large)["worst"][0],
+        "fanout": _paths(large)["fanout"],
+    }
+
+
+def _slice(folder: Path) -> tuple[int, Mapping[str, Any]]:
+    counted = results.load(folder, results.SYNTHESIS)
+    if not counted or not counted.get("paths"):
+        raise ArtifactError(f"{folder} has no counts with paths: run 'spec2 synth --paths' on it first")
+    return DesignInfo.load(folder).config.lanes, counted
+
+
+def _paths(counted: Mapping[str, Any]) -> Mapping[str, Any]:
+    paths: Mapping[str, Any] = counted["paths"]
+    return paths
+
+
+def markdown(found: Mapping[str, Any], budget: Mapping[str, int], device: str) -> str:
+    """The table of :func:`slices` beside the ``budget`` of ``device``, sentences on paths and fan-outs."""
+    names = [name for name in RESOURCES if found["whole"][name]]
+    rows = [(f"P = {one['lanes']}, counted", one) for one in found["slices"]]
+    rows += [("a lane", found["per_lane"]), (f"P = {found['lanes']}, extrapolated", found["whole"])]
+    lines = ["| N = " + str(found["rows"]) + " | " + " | ".join(RESOURCES[name] for name in names) + " |"]
+    lines.append("| --- |" + " ---: |" * len(names))
+    lines += [f"| {title} | " + " | ".join(f"{one[name]:,g}" for name in names) + " |" for title, one in rows]
+    share = (f"{100 * found['whole'][name] / budget[name]:.0f} %" for name in names)
+    lines.append(f"| of {device} | " + " | ".join(share) + " |")
+    total, over = sum(found["levels"].values()), _over(found["levels"], 4)
+    longest, net = found["worst"], found["fanout"][0]
+    return "\n".join(lines) + (
+        f"\n\nOf {total:,} register inputs {over:,} have more than four LUTs in front of them; the longest "
+        f"path has {longest['levels']}, to `{longest['end']}`. No net but clocks drives more than {net[1]:,} "
+        "loads."
+    )
+
+
+def _over(levels: Mapping[str, int], most: int) -> int:
+    return sum(count for level, count in levels.items() if int(level) > most)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table, and write it as JSON where asked to."""
+    parser = argparse.ArgumentParser(prog="python -m bitstreams.slices", description=__doc__)
+    parser.add_argument("designs", nargs=2, type=Path, help="design folders, synthesised with --paths")
+    parser.add_argument("--lanes", type=int, required=True, help="lanes of the design in question")
+    parser.add_argument("--board", default="vc709", help="whose device it is compared with")
+    parser.add_argument("--out", type=Path, help="also write the figures to this file")
+    given = parser.parse_args(arguments)
+    try:
+        board = boards.find(given.board)
+        found = slices(given.designs, given.lanes)
+    except Spec2Error as error:
+        print(f"slices: {error}", file=sys.stderr)
+        return 2
+    data = found | {"device": board.part, "budget": {name: board.budget[name] for name in RESOURCES}}
+    print(markdown(data, data["budget"], board.part))
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
