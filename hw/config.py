@@ -48,6 +48,7 @@ class AcceleratorConfig:
     stream_weights: weights come from external memory (AXI4) while the array runs, each exactly once per
         run, instead of lying in the design.
     bus_bits: width of that memory's bus (one of ``BUS_BITS``).
+    memories: external memories side by side, each giving its part of every beat (1, 2 or 4).
     weight_steps: steps that the weight store of such a design holds (a power of two), 0 to let the
         compiler choose: two blocks of the largest layer.
     """
@@ -59,6 +60,7 @@ class AcceleratorConfig:
     memory_lines: int = 0
     stream_weights: bool = False
     bus_bits: int = 512
+    memories: int = 1
     weight_steps: int = 0
 
     def __post_init__(self) -> None:
@@ -78,6 +80,11 @@ class AcceleratorConfig:
             raise ConfigError(f"memory_lines must be 0 or more, not {self.memory_lines}")
         if self.bus_bits not in BUS_BITS:
             raise ConfigError(f"bus_bits must be one of {', '.join(map(str, BUS_BITS))}, not {self.bus_bits}")
+        if self.memories not in (1, 2, 4) or self.bus_bits // self.memories < BUS_BITS[0]:
+            raise ConfigError(
+                f"memories must be 1, 2 or 4, each giving {BUS_BITS[0]} of bus_bits or more, "
+                f"not {self.memories} of {self.bus_bits}"
+            )
         if self.weight_steps and (self.weight_steps < 2 or self.weight_steps & (self.weight_steps - 1)):
             raise ConfigError(f"weight_steps must be 0 or a power of two, not {self.weight_steps}")
         if self.weight_steps and not self.stream_weights:

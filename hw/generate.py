@@ -17,7 +17,7 @@ from hw.design import DesignInfo
 from hw.errors import ConfigError
 from hw.estimate import estimates
 from hw.program import Program, compile_program
-from hw.weight_stream import STREAM, stream_image
+from hw.weight_stream import parts, stream_files, stream_image
 
 TOP = "spec2"
 
@@ -56,7 +56,7 @@ def generate(
         config=program.config,
         digest=program.digest,
         ports={"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()},
-        files=(f"{TOP}.v", *verilog.images, *([STREAM] if streamed else [])),
+        files=(f"{TOP}.v", *verilog.images, *(stream_files(config.memories) if streamed else ())),
         numbers=program.numbers,
         estimates=estimates(program) | {"layers": choices(program)},
     )
@@ -70,7 +70,10 @@ def generate(
         for name, content in verilog.images.items():
             (out / name).write_text(content)
         if streamed:
-            (out / STREAM).write_bytes(stream_image(program.step_format, program.step_tables, program.stream))
+            image = stream_image(program.step_format, program.step_tables, program.stream)
+            held = parts(image, program.stream, config.memories)
+            for name, part in zip(stream_files(config.memories), held, strict=True):
+                (out / name).write_bytes(part)
     except OSError as error:
         raise ConfigError(f"cannot write the design to {out}: {error.strerror or error}") from None
     info.save(out)

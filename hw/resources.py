@@ -24,6 +24,9 @@ LUTS_PER_RAMB18 = 62
 """A memory that takes fewer LUTs than this for each RAMB18 it would need goes to LUTs: yosys 0.68 puts
 8 bit × 300 (60 LUTs) there and 12 bit × 256 (64) into a RAMB18. A RAM64M stores 64 × 3 bit in four LUTs."""
 
+QUEUED_BEATS = 4
+"""Beats that one memory may be ahead of another (:mod:`hw.gateware.side_by_side`)."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -123,9 +126,10 @@ def _streamed(program: Program) -> Resources:
     blocks, luts = memory(plan.depth, UNIT_BITS)
     rotator = plan.bus_bits * ((plan.beat_units - 1).bit_length() + 1) // ROTATOR_LEVELS
     column = plan.step_units * (UNIT_BITS + 4)
+    queues = plan.bus_bits if program.config.memories > 1 else 0  # memories side by side
     return Resources(
         dsp=0,
-        lut=rotator + column + 600 + plan.step_units * luts,
-        ff=2 * rotator + plan.step_units * (UNIT_BITS + 16) + 400,
+        lut=rotator + column + 600 + plan.step_units * luts + memory(QUEUED_BEATS, queues)[1],
+        ff=2 * rotator + plan.step_units * (UNIT_BITS + 16) + 400 + queues,
         bram36=plan.step_units * blocks,
     )

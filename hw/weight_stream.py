@@ -17,7 +17,11 @@ from hw.step_format import StepFormat
 from hw.step_table import StepTable
 
 STREAM = "spec2_weights.bin"
-"""File of a design: what external memory has to hold, from the page in WEIGHTS on."""
+"""File of a design: what external memory has to hold, from the page in WEIGHTS on.
+
+Of memories side by side each has a file of its own (:func:`stream_files`), from the address of that page
+divided by their number on.
+"""
 
 UNIT_BITS = 16
 """Steps are padded to this."""
@@ -122,6 +126,19 @@ def plan_stream(
         block_steps=tuple(int(n) for b in blocks for n in b),
         numbers=tuple(numbers),
     )
+
+
+def stream_files(memories: int) -> tuple[str, ...]:
+    """The files of a design with so many memories."""
+    stem, suffix = STREAM.split(".")
+    return tuple(f"{stem}_{i}.{suffix}" for i in range(memories)) if memories > 1 else (STREAM,)
+
+
+def parts(image: bytes, plan: StreamPlan, memories: int) -> list[bytes]:
+    """What each of ``memories`` side by side holds of ``image``: its part of every beat."""
+    beat = plan.bus_bits // 8
+    padded = np.frombuffer(image + bytes(-len(image) % beat), np.uint8)
+    return [part.tobytes() for part in padded.reshape(-1, memories, beat // memories).swapaxes(0, 1)]
 
 
 def stream_image(step: StepFormat, layers: Sequence[StepTable], plan: StreamPlan) -> bytes:

@@ -13,7 +13,7 @@ from hw.counters import Counters
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, ConfigError
 from hw.frames import check_images
-from hw.weight_stream import STREAM
+from hw.weight_stream import stream_files
 from sim.bench import wrapper
 from sim.bench.job import VARIABLE, Answer, Job, Memory
 from sim.cosim import run_module
@@ -72,7 +72,8 @@ def build(
     place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
     ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.files[0], info.top
     if info.config.stream_weights:
-        text, outer = wrapper.wrapped(info, source.read_text(), folder / STREAM)
+        held = [folder / name for name in stream_files(info.config.memories)]
+        text, outer = wrapper.wrapped(info, source.read_text(), held)
         place.mkdir(parents=True, exist_ok=True)
         source, ports, top = place / "bench.v", tuple(outer), wrapper.TOP
         source.write_text(text)

@@ -36,6 +36,12 @@ class Device:
         most = DRAM_EFFICIENCY * self.dram_rate
         return max((bits for bits in BUS_BITS if self.bus_rate(bits) <= most), default=0)
 
+    def memories(self, bits: int) -> int:
+        """Fewest memories side by side that keep pace with a bus of ``bits``."""
+        one = DRAM_EFFICIENCY * self.dram_rate / self.dram_interfaces
+        counts = [count for count in (1, 2, 4) if count <= self.dram_interfaces]
+        return next((count for count in counts if count * one >= self.bus_rate(bits)), counts[-1])
+
     def bus_rate(self, bits: int) -> float:
         """Bytes per second of a bus of ``bits``."""
         return bits / 8 * self.clock_hz

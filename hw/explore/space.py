@@ -94,7 +94,7 @@ class Space:
         if least <= device.budget["bram36"] * RAMB36_BITS:
             yield config
         if bus := device.bus_bits:
-            yield replace(config, stream_weights=True, bus_bits=bus)
+            yield replace(config, stream_weights=True, bus_bits=bus, memories=device.memories(bus))
 
 
 def smaller(point: Point) -> Iterator[Design]:

@@ -8,6 +8,7 @@ from hw.gateware.axi import AxiLite, AxiRead, AxiStream
 from hw.gateware.axilite import AxiLiteRegisters
 from hw.gateware.burst_reader import BurstReader
 from hw.gateware.core import Core
+from hw.gateware.side_by_side import SideBySide
 from hw.program import Program
 from hw.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
 
@@ -20,14 +21,17 @@ _EVENTS = (
 
 class Accelerator(wiring.Component):
     """The top: AXI4-Lite control port ``s_axil``, images in at ``s_axis``, results out at ``m_axis``; where
-    weights come from outside, an AXI4 read port ``m_axi``.
+    weights come from outside, an AXI4 read port ``m_axi`` (``m_axi_0``, ``m_axi_1``, ... to memories side by
+    side).
     """
 
     def __init__(self, program: Program):
         self.program = program
         ports = {"s_axil": In(AxiLite(ADDRESS_BITS)), "s_axis": In(AxiStream()), "m_axis": Out(AxiStream())}
         if program.config.stream_weights:
-            ports["m_axi"] = Out(AxiRead(MEMORY_ADDRESS_BITS, program.stream.bus_bits))
+            count = program.config.memories
+            port = Out(AxiRead(MEMORY_ADDRESS_BITS, program.stream.bus_bits // count))
+            ports["m_axi"] = port if count == 1 else port.array(count)
         super().__init__(ports)
 
     def elaborate(self, platform):
@@ -61,7 +65,7 @@ class Accelerator(wiring.Component):
     def _read_weights(self, m, control, core, start, abort):
         """The burst reader outlives an abort: memory delivers what it was asked for."""
         m.submodules.reader = reader = BurstReader(self.program.stream)
-        connect(m, flipped(self.m_axi), reader.memory)
+        self._connect_memory(m, reader.memory)
         m.d.comb += [
             reader.start.eq(start),
             reader.first.eq(control.first),
@@ -81,6 +85,17 @@ class Accelerator(wiring.Component):
         with m.Elif(reader.error):
             m.d.sync += error.eq(1)
         return reader.valid
+
+    def _connect_memory(self, m, reader):
+        """The reader's port to the memory, or to its parts in several."""
+        count = self.program.config.memories
+        if count == 1:
+            connect(m, flipped(self.m_axi), reader)
+            return
+        m.submodules.side_by_side = memories = SideBySide(MEMORY_ADDRESS_BITS, len(reader.rdata), count)
+        connect(m, reader, memories.wide)
+        for port, part in zip(self.m_axi, memories.memories, strict=True):
+            connect(m, flipped(port), part)
 
     def _count(self, m, control, core, start, beat):
         """Counters hold the last run until the next start."""

@@ -51,13 +51,17 @@ def test_results_and_clocks(network, kind, rows, lanes, batch, line):
     np.testing.assert_array_equal(stalled.scores, expected)
 
 
-STREAMED = [("tiny", "kernel", 8, 4, 4, 0), ("sections", "adaptive", 4, 10, 1, 64)]
+STREAMED = [
+    ("tiny", "kernel", 8, 4, 4, 0, {}),
+    ("sections", "adaptive", 4, 10, 1, 64, {}),
+    ("tiny", "adaptive", 8, 4, 2, 0, {"bus_bits": 128, "memories": 2}),
+]
 
 
-@pytest.mark.parametrize(("network", "kind", "rows", "lanes", "batch", "line"), STREAMED)
-def test_weights_from_external_memory(network, kind, rows, lanes, batch, line):
+@pytest.mark.parametrize(("network", "kind", "rows", "lanes", "batch", "line", "options"), STREAMED)
+def test_weights_from_external_memory(network, kind, rows, lanes, batch, line, options):
     """Every weight is read once per run, whatever memory's latency, pace and stalls; results are the same."""
-    folder, artifact = accelerator(network, kind, rows, lanes, batch, line, stream_weights=True)
+    folder, artifact = accelerator(network, kind, rows, lanes, batch, line, stream_weights=True, **options)
     pictures = images(network, 2 * batch + 1)
     expected = model.run(artifact, pictures)
     program = compile_program(artifact, DesignInfo.load(folder).config)

@@ -11,7 +11,7 @@ from hw.errors import ConfigError
 
 
 def test_what_is_saved_is_loaded(tmp_path):
-    config = AcceleratorConfig(64, 10, 1, 64, 49_152, True, 1024, 8192)
+    config = AcceleratorConfig(64, 10, 1, 64, 49_152, True, 1024, 2, 8192)
     path = save_config(config, tmp_path / "deep" / "config.json", network="vgg16")
     assert AcceleratorConfig(**load_config(path)) == config
     assert json.loads(path.read_text())["network"] == "vgg16"
