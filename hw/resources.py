@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hw.config import BANKS
 from hw.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.program import Program
+from hw.step_format import SELECT_BITS
 from hw.timing import ROTATOR_LEVELS
 from hw.weight_stream import UNIT_BITS
 from hw.words import WORDS
@@ -69,6 +70,9 @@ def _lane(program: Program) -> Resources:
     depth = 2 * 8 * (1 << max(1, (program.groups - 1).bit_length()))
     x_blocks, x_luts = memory(depth, 4 * 2 * SPECTRUM.bits)
     drain = program.config.drain
+    groups = rows // drain
+    index = max(1, (groups - 1).bit_length())
+    hop = BANKS * 2 * SPECTRUM.bits + 2  # X, on its way to the next group of rows
     y_depth = 2 * WORDS // drain * (1 << (rows - 1).bit_length())
     y_blocks, y_luts = memory(y_depth, 2 * PRODUCT_SUM.bits)
     transforms, windows, turns = 2340 + 2863, 227, 326 + 294
@@ -76,13 +80,23 @@ def _lane(program: Program) -> Resources:
         dsp=3 * rows,
         lut=transforms
         + windows
-        + rows * (96 + 4 * acc)  # 8:1 select; shadow registers that add or shift
-        + 349 * drain  # rows through bias, shift, rounding and saturation
+        + 96 * rows  # 8:1 select
+        + drain * (9 * acc + 153)  # two parts through bias, shift, rounding and saturation
+        + drain * 3 * acc * -(-(groups - 1) // 3)  # 4:1 multiplexers
         + 53 * columns
         + turns
         + BANKS * x_luts
         + drain * y_luts,
-        ff=2124 + 2580 + 100 + rows * (4 + 2 * acc) + 312 * drain + 59 * columns + 431 + 313,
+        ff=2124
+        + 2580
+        + 100
+        + 3 * rows
+        + hop * (groups - 1)
+        + drain * (13 * acc + 60 + 3 * index)
+        + (BANKS * 8 * SPECTRUM.bits if x_luts else 0)  # the read registers of memories in LUTs
+        + 59 * columns
+        + 431
+        + 313,
         bram36=BANKS * x_blocks + drain * y_blocks,
     )
 
@@ -91,6 +105,9 @@ def _shared(program: Program) -> Resources:
     """What exists once: memories, controllers, row weights, ports."""
     config = program.config
     line, layers, bits = config.line_pixels, len(program.layers), program.weight_bits
+    groups = config.rows // config.drain
+    # The weights of group j wait for j clocks: in shift registers from the third group on.
+    waiting = config.drain * (SELECT_BITS + 2 * bits)
     stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
     feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
     weights = _streamed(program) if config.stream_weights else _held(program)
@@ -107,9 +124,17 @@ def _shared(program: Program) -> Resources:
         + rotators
         + line * feature_luts
         + config.rows * (8 * bits + 30)  # factors; multiplexers behind the weight memory
+        + max(0, groups - 3) * waiting
         + weights.lut
         + table_luts,
-        ff=750 + 390 + 64 * layers + line * 58 + config.rows * (5 * bits + 6) + weights.ff + 110,
+        ff=750
+        + 390
+        + 64 * layers
+        + line * 58
+        + config.rows * (5 * bits + 8)
+        + sum(range(min(groups, 3))) * waiting
+        + weights.ff
+        + 110,
         bram36=line * feature_blocks + weights.bram36 + table_blocks,
     )
 

@@ -98,10 +98,16 @@ def _tables(weights: LayerWeights, rows: int, dot: bool, pack: Packer) -> list[S
 
 
 def _block(weight: NDArray[np.int64], steps: list[Steps], dot: bool) -> StepTable:
-    """The steps of one block: its words, one behind the other."""
+    """The steps of one block, word after word, the one with fewest steps first.
+
+    A word shorter than its drain makes the next one wait, but a pass that had to wait for its spectra finds
+    the drain idle: its first word may be short.
+    """
     # A word without products is not delivered and reads as zero; word 0 brings the bias in any case.
     words = [(b, one) for b, one in enumerate(steps) if len(one) or (b == 0 and not dot)]
     words = words or [(0, Steps(np.zeros((0, BANKS), np.int64), np.zeros((0, len(weight)), np.int64)))]
+    if not dot:
+        words.insert(0, words.pop(min(range(len(words)), key=lambda i: len(words[i][1]))))
     tables = [_word_steps(weight[:, :, b], b, one, close=not dot) for b, one in words]
     table = _concatenate(tables, False)
     table.end_of_word[-1] = table.end_of_pass[-1] = True

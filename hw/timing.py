@@ -20,9 +20,10 @@ class Latencies:
     """What the cost model needs to know of the gateware.
 
     memory: request of a line to its pixels. fill: a tile's last line to the moment its words can be
-    read. array: issue of a step to its sum. pass_full: last group drained to the moment its words can
-    be read. tail: last token of a layer to the moment its last pixel can be read.
-    reuse_lead: see ``LayerPlan.free_clock``. settle: clocks of a layer before its controllers start.
+    read. array: issue of a step to the moment the drain turns to the first rows of its word. pass_full: that
+    of the last rows to the moment their words can be read. tail: last token of a layer to the moment its
+    last pixel can be read. reuse_lead: see ``LayerPlan.free_clock``. settle: clocks of a layer before its
+    controllers start.
     """
 
     memory: int
@@ -40,8 +41,8 @@ def latencies(config: AcceleratorConfig) -> Latencies:
     return Latencies(
         memory=2 + rotate,
         fill=25,
-        array=7,
-        pass_full=3,
-        reuse_lead=5,
+        array=5,
+        pass_full=6,
+        reuse_lead=6,
         tail=1 + 32 + 1 + (rotate + 2),  # start register, lane, writer, feature memory
     )

@@ -82,7 +82,7 @@ class Core(wiring.Component):
         streamed = p.config.stream_weights
         m.submodules.weights = self.weights = WeightPlayer(p) if streamed else WeightMemory(p)
         m.submodules.issue = self.issue = Issue(p)
-        m.submodules.row_weights = self.row_weights = RowWeights(p.config.rows, p.weight_bits)
+        m.submodules.row_weights = self.row_weights = RowWeights(p.config.rows, p.weight_bits, p.config.drain)
         m.submodules.drain_control = self.drain_control = DrainControl(p)
         m.submodules.writer = self.writer = Writer(p, RAW_BITS)
         self.lanes = [Lane(p) for _ in range(p.config.lanes)]
@@ -232,7 +232,7 @@ class Core(wiring.Component):
         """The end of a word follows it through the array and starts the drain."""
         issue, control, lane = self.issue, self.drain_control, self.lanes[0]
         step = issue.row_step
-        clocks = lane.x.latency + lane.mac.latency
+        clocks = lane.array_latency
         dot = _any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot])
         ended = Cat(Mux(dot, 0, step.word), issue.y_half, issue.entry, issue.entries, step.end_of_pass)
         arrived = delay(m, ended, clocks, name="ended")
@@ -248,17 +248,15 @@ class Core(wiring.Component):
         table = [
             delay(m, _value(v), wait, name=n) for n, v in (("bias", control.bias), ("shift", control.shift))
         ]
-        add_bias = delay(m, control.o_word == 0, lane.drain.table_latency, name="add_bias")
         m.d.comb += self.y_halves.fill.eq(
             delay(m, control.end, lane.pass_latency, name="pass_end", reset=True)
         )
         delivered = self._delivered(m, y_en, y_write, y_end)
         for lane in self.lanes:
             m.d.comb += [
-                lane.load.eq(control.load),
+                lane.group.eq(control.group),
                 _value(lane.bias).eq(table[0]),
                 _value(lane.shift).eq(table[1]),
-                lane.add_bias.eq(add_bias),
                 lane.y_en.eq(y_en),
                 Cat(lane.y_half, lane.y_group, lane.y_word).eq(y_write),
                 lane.delivered.eq(delivered),

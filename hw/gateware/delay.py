@@ -20,6 +20,17 @@ def delay(m: Module, value, clocks: int, *, name: str, reset: bool = False):
     return value
 
 
+def copy(m: Module, value, *, name: str) -> Signal:
+    """A register of ``value`` that stays apart from others of the same value.
+
+    Synthesis merges registers with equal inputs, and the copies of a signal that drives too much for
+    one register would be one again. ``keep`` on the register stops yosys and Vivado alike.
+    """
+    out = Signal(value.shape(), name=name, reset_less=True, attrs={"keep": "true"})
+    m.d.sync += out.eq(value)
+    return out
+
+
 def per_layer(m: Module, layer: Signal, values: Sequence[int], *, name: str) -> Signal:
     """A register that holds ``values[layer]``, one clock behind ``layer``.
 

@@ -9,6 +9,7 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.formats import BIAS, MAX_DRAIN_SHIFT
+from hw.gateware.delay import delay
 from hw.program import Program
 
 SHIFT_BITS = MAX_DRAIN_SHIFT.bit_length()
@@ -37,13 +38,14 @@ def entry_image(program: Program) -> list[int]:
 
 
 class DrainControl(wiring.Component):
-    """Members: ``load`` (the sums of a word are complete) with the ``word``, ``half``, ``entry``,
+    """Members: ``load`` (the drain may turn to the sums of a word) with the ``word``, ``half``, ``entry``,
     ``entries`` (clocks - 1) and ``end_of_pass`` of the step that completed it. ``active``, ``group``,
     ``o_word``, ``o_half`` name the D rows and word served in this clock, from the clock of ``load`` on;
-    ``end`` marks the last of a pass. ``bias``, ``shift`` follow ``active`` ``table_latency`` clocks later.
+    ``end`` marks the last of a pass. ``bias`` (zero but for word 0) and ``shift`` follow ``active``
+    ``table_latency`` clocks later.
     """
 
-    table_latency = 1
+    table_latency = 2
 
     def __init__(self, program: Program):
         self.program = program
@@ -96,6 +98,10 @@ class DrainControl(wiring.Component):
                 address.eq(now_address + 1),
                 group.eq(self.group + 1),
             ]
-        entry = Signal(self.layout)
-        m.d.comb += [entry.eq(port.data), self.bias.eq(entry.bias), self.shift.eq(entry.shift)]
+        # Word 0 brings the bias. Gated once here, not in every lane.
+        entry = data.View(self.layout, port.data)
+        with_bias = delay(m, self.o_word == 0, 1, name="with_bias")
+        bias, shift = Signal.like(self.bias, reset_less=True), Signal.like(self.shift, reset_less=True)
+        m.d.sync += [bias.eq(Mux(with_bias, entry.bias.as_value(), 0)), shift.eq(entry.shift)]
+        m.d.comb += [self.bias.eq(bias), self.shift.eq(shift)]
         return m

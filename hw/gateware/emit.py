@@ -2,8 +2,8 @@
 
 Amaranth emits every submodule instance as a module of its own. Here the RTLIL text is thinned before
 Yosys turns it into Verilog: modules with equal bodies are merged (32 equal multipliers become one
-module with 32 instances), and contents of memories that start empty are dropped, so that only real
-ROMs get an image.
+module with 32 instances), contents of memories that start empty are dropped, so that only real
+ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware.delay.copy`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _CELL = re.compile(r"^(  cell )\\(\S+)( )", re.M)
 _EMPTY_MEMORY = re.compile(
     r"^  cell \$meminit_v2 (?:(?!^  end).)*?DATA \d+'0+\n(?:(?!^  end).)*^  end\n", re.M | re.S
 )
+_KEPT = re.compile(r'^  attribute \\keep "true"\n(?:  attribute [^\n]*\n)*  wire [^\n]*(\\\S+)\n', re.M)
+_REGISTER = re.compile(r"^  cell \$dff (?:(?!^  end).)*?^    connect \\Q (\\\S+)", re.M | re.S)
+_ATTRIBUTE = re.compile(r"^ *\(\* (?!keep ).* \*\)\n", re.M)
 _READMEM = re.compile(r'\$readmemb\("([^"]+)", (\S+?)\);')
 
 
@@ -48,7 +51,7 @@ def emit(component, name: str) -> Verilog:
     while emitter.pending:
         module, shared = emitter.pending.pop()
         texts.append(_rtlil(shared, module, emitter))
-    text = _EMPTY_MEMORY.sub("", "\n".join(texts))
+    text = keep_registers(_EMPTY_MEMORY.sub("", "\n".join(texts)))
     return _to_verilog(merge_modules(text), name)
 
 
@@ -74,6 +77,18 @@ def merge_modules(text: str) -> str:
     return "\n".join(f"module \\{flat[name]}\n{_retarget(body, flat)}end\n" for name, body in bodies.items())
 
 
+def keep_registers(text: str) -> str:
+    """RTLIL in which ``keep`` of a wire holds for its register too: Vivado heeds the one, yosys the other."""
+
+    def keep(module: re.Match[str]) -> str:
+        kept = set(_KEPT.findall(module[0]))
+        return _REGISTER.sub(
+            lambda cell: f'  attribute \\keep "true"\n{cell[0]}' if cell[1] in kept else cell[0], module[0]
+        )
+
+    return _MODULE.sub(keep, text)
+
+
 def _retarget(body: str, names: dict[str, str]) -> str:
     """``body`` with its cells' types renamed."""
     return _CELL.sub(lambda m: f"{m[1]}\\{names.get(m[2], m[2])}{m[3]}", body)
@@ -85,7 +100,7 @@ def _to_verilog(text: str, name: str) -> Verilog:
         (place / "in.il").write_text(text)
         script = (
             "read_rtlil in.il\nproc -nomux -norom\nmemory_collect\n"
-            f"write_verilog -norename -noattr -extmem {name}.v\n"
+            f"write_verilog -norename -extmem {name}.v\n"
         )
         (place / "script.ys").write_text(script)
         run = subprocess.run(
@@ -96,7 +111,7 @@ def _to_verilog(text: str, name: str) -> Verilog:
         )
         if run.returncode:
             raise ToolFailed(f"Yosys could not write the Verilog: {run.stderr.strip().splitlines()[-1]}")
-        verilog = (place / f"{name}.v").read_text()
+        verilog = _ATTRIBUTE.sub("", (place / f"{name}.v").read_text())
         images: dict[str, str] = {}
 
         def rename(match):

@@ -46,8 +46,8 @@ class Lane(wiring.Component):
     Fetch side: ``window`` (:class:`hw.gateware.window.Window`); a window's ``latency`` before it, aligned
     with the feature memory's output, ``start``, ``row``, ``channel``, ``half``. Array side: ``x_half``,
     ``x_groups``, ``x_word`` (the read request), ``selects``, ``factors``, ``first`` (as
-    :class:`MacLane` wants them behind the X buffer). Drain side: ``load``, ``bias``,
-    ``shift``, ``add_bias``, and the Y write ``y_en``, ``y_half``, ``y_group``, ``y_word`` aligned with the
+    :class:`MacLane` wants them behind the X buffer). Drain side: ``group``, ``bias``, ``shift`` (as
+    :class:`Drain` wants them), and the Y write ``y_en``, ``y_half``, ``y_group``, ``y_word`` aligned with the
     drain's output; ``delivered``, the words written so far, per half. Output side: ``token`` with
     ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
     """
@@ -58,7 +58,7 @@ class Lane(wiring.Component):
         rows, bits = config.rows, program.weight_bits
         self.fft = ForwardFFT()
         self.x = XBuffer(program.groups)
-        self.mac = MacLane(rows, bits, program.accumulator_bits)
+        self.mac = MacLane(rows, bits, program.accumulator_bits, config.drain)
         self.drain = Drain(rows, program.accumulator_bits, config.drain)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
@@ -78,10 +78,9 @@ class Lane(wiring.Component):
                 "selects": In(data.ArrayLayout(unsigned(3), rows)),
                 "factors": In(data.ArrayLayout(factors_layout(bits), rows)),
                 "first": In(1),
-                "load": In(1),
+                "group": In(range(max(2, rows // config.drain))),
                 "bias": In(data.ArrayLayout(signed(32), config.drain)),
                 "shift": In(data.ArrayLayout(unsigned(5), config.drain)),
-                "add_bias": In(1),
                 "y_en": In(1),
                 "y_half": In(1),
                 "y_group": In(range(max(2, rows // config.drain))),
@@ -107,8 +106,13 @@ class Lane(wiring.Component):
         return Window.latency + self.fft.latency + self.x.write_latency - 2
 
     @property
+    def array_latency(self) -> int:
+        """Clocks from a step's read request until the drain may be given the number of its first group."""
+        return self.x.latency + self.mac.latency - self.drain.lead
+
+    @property
     def pass_latency(self) -> int:
-        """Clocks from a drained group of rows until the output controller may be told of its pass.
+        """Clocks from the number of a group of rows until the output controller may be told of its pass.
 
         A token reads Y four clocks after that at the earliest: the counter of full halves, the
         controller's state, its output register and the lane's lie between.
@@ -122,7 +126,7 @@ class Lane(wiring.Component):
         A token sees its last word leave Y 10 clocks later (two registers, 8 reads). The first word of a
         pass that is taken now reaches Y behind issue register, array and drain.
         """
-        first_write = 2 + self.x.latency + self.mac.latency + self.drain.latency + self.y.write_latency
+        first_write = 2 + self.array_latency + self.drain.latency + self.y.write_latency
         return first_write - (2 + TILE) - 1
 
     @property
@@ -204,10 +208,9 @@ class Lane(wiring.Component):
             self.mac.factors.eq(self.factors),
             self.mac.first.eq(self.first),
             self.drain.sums.eq(self.mac.sums),
-            self.drain.load.eq(self.load),
+            self.drain.group.eq(self.group),
             self.drain.bias.eq(self.bias),
             self.drain.shift.eq(self.shift),
-            self.drain.add_bias.eq(self.add_bias),
             self.y.w_en.eq(self.y_en),
             self.y.w_half.eq(self.y_half),
             self.y.w_group.eq(self.y_group),

@@ -12,7 +12,7 @@ from amaranth.utils import ceil_log2
 
 from hw.config import BANKS, CLOCKS_PER_TILE
 from hw.formats import SPECTRUM
-from hw.gateware.delay import delay
+from hw.gateware.delay import copy, delay
 from hw.gateware.types import complex_layout, words_layout
 from hw.words import DUAL_REAL, WORDS
 
@@ -63,14 +63,15 @@ class XBuffer(wiring.Component):
         enables = Signal(BANKS)
         m.d.sync += [words.eq(self._stored()), enables.eq(self.w_en << self.w_bank)]
         w_address = delay(m, Cat(self.w_t, self.w_group, self.w_half), 1, name="w_address")
-        sub = delay(m, self.r_word[:2], 2, name="sub")
+        sub = delay(m, self.r_word[:2], 1, name="sub")
         for k in range(BANKS):
             request = Cat(self.r_word[2:], self.r_groups[k], self.r_half)
             r_address = delay(m, request, 1, name=f"r_address_{k}")
             bank = memory.Memory(shape=words.shape(), depth=1 << len(w_address), init=[])
             m.submodules[f"bank_{k}"] = bank
             write, read = bank.write_port(), bank.read_port()
-            # Clock 1: the memory. Clock 2: one sub-bank of four.
+            # Clock 1: the memory; every bank has a copy of what selects. Clock 2: one sub-bank of four.
+            own_sub = copy(m, sub, name=f"sub_{k}")
             m.d.comb += [
                 write.addr.eq(w_address),
                 write.data.eq(words),
@@ -79,7 +80,7 @@ class XBuffer(wiring.Component):
                 read.en.eq(1),
             ]
             x = Signal(complex_layout(SPECTRUM.bits), name=f"x_{k}", reset_less=True)
-            m.d.sync += x.eq(read.data[sub])
+            m.d.sync += x.eq(read.data[own_sub])
             m.d.comb += self.x[k].eq(x)
         return m
 

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
+
+from hw.gateware.emit import keep_registers
 
 TILE_CLOCKS = 8
 
@@ -114,14 +117,42 @@ def tile_after_reset():
 @pytest.fixture
 def synthesise(tmp_path):
     """The function ``synthesise(dut)``: the cells of a block on a 7-series device, as ``{type: count}``."""
+    return lambda dut: _cells(_netlist(dut, tmp_path))
+
+
+@pytest.fixture
+def fan_out(tmp_path):
+    """The function ``fan_out(dut)``: as ``synthesise``, and ``{loads: name}`` of its nets but the clock."""
 
     def run(dut):
-        (tmp_path / "top.il").write_text(rtlil.convert(dut, name="top"))
-        synthesis = "synth_xilinx -family xc7 -flatten -noiopad -top top"
-        script = f"read_rtlil top.il; {synthesis}; tee -q -o stat.json stat -json"
-        command = [sys.executable, "-c", RUN_YOSYS, "-q", "-p", script]
-        subprocess.run(command, cwd=tmp_path, check=True, timeout=600)
-        cells = json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
-        return {name: int(count) for name, count in cells.items()}
+        netlist = _netlist(dut, tmp_path)
+        return _cells(netlist), _loads(netlist)
 
     return run
+
+
+def _netlist(dut, folder):
+    """Module of ``dut`` mapped to a 7-series device, as Yosys writes it to JSON."""
+    (folder / "top.il").write_text(keep_registers(rtlil.convert(dut, name="top", emit_src=False)))
+    synthesis = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top top"
+    script = f"read_rtlil top.il; {synthesis}; write_json net.json"
+    command = [sys.executable, "-c", RUN_YOSYS, "-q", "-p", script]
+    subprocess.run(command, cwd=folder, check=True, timeout=900)
+    return json.loads((folder / "net.json").read_text())["modules"]["top"]
+
+
+def _cells(netlist):
+    return Counter(cell["type"] for cell in netlist["cells"].values() if cell["type"] != "$scopeinfo")
+
+
+def _loads(netlist):
+    loads = Counter(
+        bit
+        for cell in netlist["cells"].values()
+        for port, bits in cell["connections"].items()
+        if cell["port_directions"][port] == "input" and port not in ("C", "CLK")
+        for bit in bits
+        if isinstance(bit, int)
+    )
+    names = {bit: name for name, net in netlist["netnames"].items() for bit in net["bits"]}
+    return {count: names.get(bit, "") for bit, count in sorted(loads.items(), key=lambda item: item[1])}

@@ -13,15 +13,16 @@ from hw.config import BANKS
 from hw.formats import SPECTRUM, Format
 from hw.gateware.mac import MacLane, Mode, RowWeights
 
-ROWS = 4
+ROWS, GROUP = 6, 2
 LOW, HIGH = SPECTRUM.limits
 
 
 class Array(wiring.Component):
     """Row weights in front of one lane, as the accelerator wires them."""
 
-    def __init__(self, weight_bits, acc_bits):
-        self.weights, self.lane = RowWeights(ROWS, weight_bits), MacLane(ROWS, weight_bits, acc_bits)
+    def __init__(self, weight_bits, acc_bits, rows, group):
+        self.weights = RowWeights(rows, weight_bits, group)
+        self.lane = MacLane(rows, weight_bits, acc_bits, group)
         super().__init__({})
 
     def elaborate(self, platform):
@@ -31,7 +32,7 @@ class Array(wiring.Component):
         return m
 
 
-def random_steps(seed, count, weight_bits):
+def random_steps(seed, count, weight_bits, rows=ROWS):
     """Steps as (valid, first, x (8, 2), select (N,), weight (N, 2)): a third bubbles full of garbage,
     a quarter of all numbers at their limits."""
     rng = np.random.default_rng(seed)
@@ -44,8 +45,8 @@ def random_steps(seed, count, weight_bits):
     for i in range(count):
         valid = i == 0 or rng.random() < 0.67
         first = i == 0 or rng.random() < 0.2
-        x, weight = numbers(SPECTRUM, (BANKS, 2)), numbers(Format(weight_bits), (ROWS, 2))
-        yield valid, first, x, rng.integers(BANKS, size=ROWS), weight
+        x, weight = numbers(SPECTRUM, (BANKS, 2)), numbers(Format(weight_bits), (rows, 2))
+        yield valid, first, x, rng.integers(BANKS, size=rows), weight
 
 
 def product(mode, x, w):
@@ -58,37 +59,41 @@ def product(mode, x, w):
     return np.stack([a * c + b * d, c * (a + b)], -1)
 
 
-def run(simulate, steps, mode, weight_bits, acc_bits):
-    """(re, im) of every row in every clock, aligned with the steps."""
-    dut, seen = Array(weight_bits, acc_bits), []
+def run(simulate, steps, mode, weight_bits, acc_bits, rows=ROWS, group=GROUP):
+    """(re, im) of every row in every clock, aligned with the steps; a group is a clock behind the last."""
+    dut, seen = Array(weight_bits, acc_bits, rows, group), np.zeros((len(steps), rows, 2), int)
     weights, lane = dut.weights, dut.lane
     behind = weights.latency + lane.latency
 
     async def testbench(ctx):
-        ctx.set(weights.mode, mode)
-        for now in range(len(steps) + behind):
+        for now in range(len(steps) + behind + rows // group):
             valid, first, _, select, weight = steps[min(now, len(steps) - 1)]
-            rows = [
-                {"select": int(s), "re": int(c), "im": int(d)}
-                for s, (c, d) in zip(select, weight, strict=True)
-            ]
-            ctx.set(weights.weights, rows)
-            ctx.set(weights.valid, valid)
+            # Only a step's own clock has its mode: every group must have kept it.
+            ctx.set(weights.mode, mode if valid else now % len(Mode))
+            ctx.set(
+                weights.weights,
+                [
+                    {"select": int(s), "re": int(c), "im": int(d)}
+                    for s, (c, d) in zip(select, weight, strict=True)
+                ],
+            )
+            ctx.set(weights.valid, valid and now < len(steps))
             ctx.set(weights.first, first)
             if now >= weights.latency:
                 x = steps[min(now - weights.latency, len(steps) - 1)][2]
                 ctx.set(lane.x, [{"re": int(a), "im": int(b)} for a, b in x])
-            if now >= behind:
-                sums = [ctx.get(lane.sums[n]) for n in range(ROWS)]
-                seen.append([(s.k1 - s.k3, s.k1 + s.k2) for s in sums])
+            for n in range(rows):
+                if 0 <= (step := now - behind - n // group) < len(steps):
+                    s = ctx.get(lane.sums[n])
+                    seen[step, n] = s.k1 - s.k3, s.k1 + s.k2
             await ctx.tick()
 
     simulate(dut, testbench)
-    return np.array(seen)
+    return seen
 
 
 def expected(steps, mode):
-    total, sums = np.zeros((ROWS, 2), int), []
+    total, sums = np.zeros((len(steps[0][3]), 2), int), []
     for valid, first, x, select, weight in steps:
         if valid:
             total = product(mode, x[select], weight) + (0 if first else total)
@@ -102,6 +107,13 @@ def test_sums_in_every_clock(simulate, mode, weight_bits):
     """Also in bubbles: they neither add nor clear."""
     steps = list(random_steps(seed=weight_bits, count=150, weight_bits=weight_bits))
     np.testing.assert_array_equal(run(simulate, steps, mode, weight_bits, 48), expected(steps, mode))
+
+
+@pytest.mark.parametrize("rows, group", [(4, 4), (8, 4), (12, 4), (8, 8), (16, 8)])
+def test_every_group_is_a_clock_behind_the_one_before(simulate, rows, group):
+    steps = list(random_steps(rows, 60, 8, rows))
+    found = run(simulate, steps, Mode.COMPLEX, 8, 48, rows, group)
+    np.testing.assert_array_equal(found, expected(steps, Mode.COMPLEX))
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -130,13 +142,15 @@ def test_wrapped_sums_give_results_that_fit(simulate):
 @pytest.mark.slow
 @pytest.mark.parametrize("weight_bits, acc_bits", [(8, 34), (16, 48)])
 def test_three_dsp_slices_per_row_hold_every_adder_and_register(tmp_path, weight_bits, acc_bits):
-    """Up to the mapping of LUTs: what is left outside are multiplexers and the select registers."""
-    (tmp_path / "top.il").write_text(rtlil.convert(MacLane(ROWS, weight_bits, acc_bits), name="top"))
+    """Up to the mapping of LUTs: multiplexers, select registers and hops are left outside."""
+    lane = MacLane(ROWS, weight_bits, acc_bits, GROUP)
+    (tmp_path / "top.il").write_text(rtlil.convert(lane, name="top"))
+    hops = ROWS // GROUP - 1
     script = (
         "read_rtlil top.il; synth_xilinx -family xc7 -flatten -top top -run begin:map_luts; "
         f"select -assert-count {3 * ROWS} t:DSP48E1; "
         "select -assert-none t:CARRY4 t:$alu t:$add t:$mul t:*DLATCH* t:LD* t:SRL*; "
-        "select -assert-max 20 t:FD*; "
+        f"select -assert-max {hops * (256 + 1) + 4 * ROWS + 4} t:FD*; "
         "select -assert-none t:DSP48E1 r:PREG=0 %i; select -assert-none t:DSP48E1 r:MREG=0 %i; "
         f"select -assert-count {ROWS} t:DSP48E1 r:USE_DPORT=TRUE %i"
     )

@@ -23,7 +23,7 @@ def test_cost_model_has_the_latencies_of_the_gateware(line):
     model = latencies(program.config)
     assert model.memory == memory.latency
     assert model.fill == lane.fill_latency
-    assert model.array == lane.x.latency + lane.mac.latency
+    assert model.array == lane.array_latency
     assert model.pass_full == lane.pass_latency
     assert model.reuse_lead == lane.reuse_lead
     assert model.tail == 1 + lane.output_latency + writer.latency + memory.write_latency

@@ -53,8 +53,19 @@ def test_words_of_a_pass_end_once_each(kind):
             for block, words in enumerate(np.split(ends, last[:-1])):
                 used = weight[block * 8 : block * 8 + 8].any(axis=(0, 1, 3))
                 used[0] = True  # brings the bias
-                assert words.tolist() == np.flatnonzero(used).tolist()
+                assert sorted(words.tolist()) == np.flatnonzero(used).tolist()
+                assert (words[1:] == np.sort(words[1:])).all()
             assert len(last) == per_pass
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pass_begins_with_its_shortest_word(kind):
+    config = CONFIGS[0]
+    for plan in compile_program(random_artifact(tiny(), seed=2, kind=kind), config).layers:
+        ends = np.flatnonzero(plan.steps.end_of_word)
+        lengths = np.diff(ends, prepend=-1)
+        passes = np.split(lengths, np.flatnonzero(plan.steps.end_of_pass[ends])[:-1] + 1)
+        assert all(words[0] == words.min() for words in passes)
 
 
 def test_maps_do_not_overlap_while_both_are_in_use():
