@@ -241,17 +241,23 @@ class Core(wiring.Component):
             Cat(control.word, control.half, control.entry, control.entries, control.end_of_pass).eq(arrived),
         ]
         wait = lane.drain.table_latency - control.table_latency
-        behind = lane.drain.latency
-        y_write = delay(m, Cat(control.o_half, control.group, control.o_word), behind, name="y_write")
-        y_end = delay(m, control.end, behind, name="y_end")
-        y_en = delay(m, control.active, behind, name="y_en", reset=True)
+        ahead = lane.drain.latency - lane.y.lead
+        y_write = delay(m, Cat(control.o_half, control.group, control.o_word), ahead, name="y_write")
+        y_end = delay(m, control.end, ahead, name="y_end")
+        y_en = delay(m, control.active, ahead, name="y_en", reset=True)
         table = [
             delay(m, _value(v), wait, name=n) for n, v in (("bias", control.bias), ("shift", control.shift))
         ]
         m.d.comb += self.y_halves.fill.eq(
             delay(m, control.end, lane.pass_latency, name="pass_end", reset=True)
         )
-        delivered = self._delivered(m, y_en, y_write, y_end)
+        lead = lane.y.lead
+        delivered = self._delivered(
+            m,
+            delay(m, y_en, lead, name="y_written", reset=True),
+            delay(m, y_write, lead, name="y_place"),
+            delay(m, y_end, lead, name="y_ended"),
+        )
         for lane in self.lanes:
             m.d.comb += [
                 lane.group.eq(control.group),

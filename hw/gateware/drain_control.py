@@ -45,7 +45,7 @@ class DrainControl(wiring.Component):
     ``table_latency`` clocks later.
     """
 
-    table_latency = 2
+    table_latency = 3
 
     def __init__(self, program: Program):
         self.program = program
@@ -81,8 +81,8 @@ class DrainControl(wiring.Component):
 
         now_left = Mux(self.load, self.entries, left)
         now_address = Mux(self.load, self.entry, address)
+        m.d.comb += port.addr.eq(delay(m, now_address, 1, name="port_address"))
         m.d.comb += [
-            port.addr.eq(now_address),
             self.active.eq(self.load | running),
             self.group.eq(Mux(self.load, 0, group)),
             self.o_word.eq(Mux(self.load, self.word, word)),
@@ -100,7 +100,7 @@ class DrainControl(wiring.Component):
             ]
         # Word 0 brings the bias. Gated once here, not in every lane.
         entry = data.View(self.layout, port.data)
-        with_bias = delay(m, self.o_word == 0, 1, name="with_bias")
+        with_bias = delay(m, self.o_word == 0, 2, name="with_bias")
         bias, shift = Signal.like(self.bias, reset_less=True), Signal.like(self.shift, reset_less=True)
         m.d.sync += [bias.eq(Mux(with_bias, entry.bias.as_value(), 0)), shift.eq(entry.shift)]
         m.d.comb += [self.bias.eq(bias), self.shift.eq(shift)]

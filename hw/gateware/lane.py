@@ -47,8 +47,8 @@ class Lane(wiring.Component):
     with the feature memory's output, ``start``, ``row``, ``channel``, ``half``. Array side: ``x_half``,
     ``x_groups``, ``x_word`` (the read request), ``selects``, ``factors``, ``first`` (as
     :class:`MacLane` wants them behind the X buffer). Drain side: ``group``, ``bias``, ``shift`` (as
-    :class:`Drain` wants them), and the Y write ``y_en``, ``y_half``, ``y_group``, ``y_word`` aligned with the
-    drain's output; ``delivered``, the words written so far, per half. Output side: ``token`` with
+    :class:`Drain` wants them), and the Y write ``y_en``, ``y_half``, ``y_group``, ``y_word``, one clock
+    before the drain's output; ``delivered``, the words written so far, per half. Output side: ``token`` with
     ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
     """
 

@@ -12,7 +12,7 @@ from amaranth.utils import ceil_log2
 
 from hw.config import CLOCKS_PER_TILE, TRANSFORM_WORDS
 from hw.formats import PRODUCT_SUM
-from hw.gateware.delay import delay
+from hw.gateware.delay import copy, delay
 from hw.gateware.types import complex_layout, words_layout
 from hw.words import WORDS
 
@@ -26,7 +26,8 @@ class YBuffer(wiring.Component):
     row within the group.
 
     Parameters: ``rows`` N, a multiple of ``drain``, which is 4 or 8.
-    Write: ``w_words`` are word ``w_word`` of rows D·``w_group`` to D·``w_group`` + D - 1.
+    Write: ``w_words`` are word ``w_word`` of rows D·``w_group`` to D·``w_group`` + D - 1, which ``w_en``,
+    ``w_half``, ``w_group`` and ``w_word`` say ``lead`` clocks before they come.
     Read: ``words`` are words 4·``r_t`` to 4·``r_t`` + 3 of row ``r_row``; those that ``present`` does not
     mark read as zero: the drain did not deliver them. With ``dot`` imaginary parts are zero as well
     (docs/numbers.md, inverse transform).
@@ -35,6 +36,7 @@ class YBuffer(wiring.Component):
     written at least ``write_latency`` clocks earlier.
     """
 
+    lead = 1
     latency = 3
     write_latency = 1
 
@@ -58,28 +60,32 @@ class YBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # Clock -1: where every sub-bank's word comes from; the multiplexers of each have a copy of their own.
         # Clock 0: rotate what is written, register the addresses.
-        w_en = delay(m, self.w_en, 1, name="w_en", reset=True)
+        w_en = delay(m, self.w_en, 2, name="w_en", reset=True)
         drain, shared = (
             self.drain,
             ceil_log2(self.drain // TRANSFORM_WORDS),
         )  # reads of one entry per sub-bank
         r_address = delay(m, Cat(self.r_t[shared:], self.r_row, self.r_half), 1, name="r_address")
-        row_in_group = [Signal(range(drain), name=f"row_in_group_{s}") for s in range(drain)]
+        w_group, w_half, w_word = (
+            delay(m, value, 1, name=name)
+            for name, value in (("w_group", self.w_group), ("w_half", self.w_half), ("w_word", self.w_word))
+        )
         ports = []
         for s in range(drain):
             bank = memory.Memory(shape=complex_layout(PRODUCT_SUM.bits), depth=1 << len(r_address), init=[])
             m.submodules[f"sub_bank_{s}"] = bank
             write, read = bank.write_port(), bank.read_port()
             ports.append(read)
-            m.d.comb += row_in_group[s].eq(s - self.w_word)
-            row = Cat(row_in_group[s], self.w_group)[: len(self.r_row)]
-            word = Array(self.w_words[i].as_value() for i in range(drain))[row_in_group[s]]
+            row_in_group = copy(m, (s - self.w_word)[: ceil_log2(drain)], name=f"row_in_group_{s}")
+            row = Cat(row_in_group, w_group)[: len(self.r_row)]
+            word = Array(self.w_words[i].as_value() for i in range(drain))[row_in_group]
             # Clock 1: the memory.
             m.d.comb += [
                 write.en.eq(w_en),
                 write.addr.eq(
-                    delay(m, Cat(self.w_word[ceil_log2(drain) :], row, self.w_half), 1, name=f"w_address_{s}")
+                    delay(m, Cat(w_word[ceil_log2(drain) :], row, w_half), 1, name=f"w_address_{s}")
                 ),
                 write.data.eq(delay(m, word, 1, name=f"w_word_{s}")),
                 read.en.eq(1),

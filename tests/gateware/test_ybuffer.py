@@ -70,9 +70,15 @@ def test_any_write_and_any_read_in_every_clock(simulate, rows, drain):
     expected, found = [], []
 
     async def testbench(ctx):
+        assert dut.lead == 1
+        for port in ("w_en", "w_half", "w_group", "w_word"):
+            ctx.set(getattr(dut, port), writes[0][port])
+        await ctx.tick()
         for now in range(clocks + dut.latency):
             if now < clocks:
-                for port, value in (writes[now] | reads[now]).items():
+                # A write says where before it says what.
+                place = writes[min(now + dut.lead, clocks - 1)]
+                for port, value in (place | {"w_words": writes[now]["w_words"]} | reads[now]).items():
                     ctx.set(getattr(dut, port), value)
                 if now >= dut.write_latency:
                     model.write(writes[now - dut.write_latency])
