@@ -13,7 +13,7 @@ import pytest
 import typer
 
 import spec2
-from bitstreams import boards
+from bitstreams import boards, slices
 from bitstreams.boards import facts
 from hw import registers
 from sim import comparison, explore_page, layers
@@ -151,7 +151,12 @@ def test_sentences_of_the_troubleshooting_page_are_those_of_the_program():
 @pytest.mark.parametrize("data", sorted((ROOT / "docs" / "results").glob("*.json")), ids=lambda p: p.stem)
 def test_the_results_page_holds_the_tables_of_its_data(data):
     page, rows = (ROOT / "docs" / "results.md").read_text(), json.loads(data.read_text())
-    tables = [comparison.markdown(rows)] if isinstance(rows, list) else layers.markdown(rows)
+    if isinstance(rows, list):
+        tables = [comparison.markdown(rows)]
+    elif "slices" in rows:
+        tables = [slices.markdown(rows, rows["budget"], rows["device"])]
+    else:
+        tables = layers.markdown(rows)
     for table in tables:
         assert table in page, f"{data.name} has changed: put what its command prints into the page"
 
