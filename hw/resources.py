@@ -40,15 +40,20 @@ class Resources:
 
 
 def memory(depth: int, width: int) -> tuple[float, int]:
-    """(RAMB36, LUTs) of a memory with one read and one write port."""
+    """(RAMB36, LUTs) of a memory with one read and one write port.
+
+    Of blocks one below the other a multiplexer picks one, 4:1 in a LUT.
+    """
     luts = 4 * -(-width // 3) * -(-depth // 64)
-    blocks: list[float] = []
+    blocks: list[tuple[float, int]] = []
     for block_depth, block_width in RAMB36_SHAPES:
         deep = -(-depth // block_depth)
-        blocks.append(deep * -(-width // block_width))
+        multiplexers = width * -(-(deep - 1) // 3)
+        blocks.append((deep * -(-width // block_width), multiplexers))
         if block_width > 1:
-            blocks.append(deep * -(-width // (block_width // 2)) / 2)
-    return (0, luts) if luts < 2 * LUTS_PER_RAMB18 * min(blocks) else (min(blocks), 0)
+            blocks.append((deep * -(-width // (block_width // 2)) / 2, multiplexers))
+    fewest = min(blocks)
+    return (0, luts) if luts < 2 * LUTS_PER_RAMB18 * fewest[0] else fewest
 
 
 def resources(program: Program) -> Resources:

@@ -22,8 +22,9 @@ class StepStore(wiring.Component):
     Memory: U column banks of depth × 16 bit, RAMB36s of 2k × 18.
 
     Members: ``start`` (a pulse) empties the store for a run from layer ``first`` on. ``asked`` with
-    ``asked_beats`` reserves room, of which ``room`` promises a burst's worth; ``valid`` with ``beat``
-    fills it. ``stored`` counts whole steps, modulo twice the depth: steps before it can be read.
+    ``asked_beats``, not in two clocks in a row, reserves room, of which ``room`` promises a burst's worth;
+    ``valid`` with ``beat`` fills it. ``stored`` counts whole steps, modulo twice the depth: steps before it
+    can be read.
     ``r_step`` asks for a step while ``r_en``, ``bits`` delivers it one clock later and keeps it;
     ``freed`` (a pulse) gives one step's room back.
     """
@@ -130,10 +131,11 @@ class StepStore(wiring.Component):
         whole = plan.depth * plan.step_units
         free = Signal(range(whole + 1), init=whole)
         given = Mux(self.freed, plan.step_units, 0) + Mux(ends, tail, 0)
-        taken = Mux(self.asked, self.asked_beats * plan.beat_units, 0)
+        asked = delay(m, self.asked, 1, name="asked", reset=True)
+        taken = Mux(asked, delay(m, self.asked_beats, 1, name="asked_beats") * plan.beat_units, 0)
         m.d.sync += [
             free.eq(free + given - taken),
-            # Two bursts: what is asked for in this very clock is not yet in the sum.
+            # Two bursts: one that was asked for two clocks ago is not yet in the sum.
             self.room.eq(free >= 2 * plan.burst_beats * plan.beat_units),
         ]
         with m.If(self.start):
