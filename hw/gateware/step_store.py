@@ -130,7 +130,8 @@ class StepStore(wiring.Component):
         plan = self.plan
         whole = plan.depth * plan.step_units
         free = Signal(range(whole + 1), init=whole)
-        given = Mux(self.freed, plan.step_units, 0) + Mux(ends, tail, 0)
+        freed = delay(m, self.freed, 1, name="freed", reset=True)
+        given = Mux(freed, plan.step_units, 0) + Mux(ends, tail, 0)
         asked = delay(m, self.asked, 1, name="asked", reset=True)
         taken = Mux(asked, delay(m, self.asked_beats, 1, name="asked_beats") * plan.beat_units, 0)
         m.d.sync += [

@@ -1,6 +1,6 @@
 """Weight player: steps out of the store in the order the array wants them, replayed where weights stay."""
 
-from amaranth import Array, C, Module, Signal
+from amaranth import Array, C, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -70,22 +70,32 @@ class WeightPlayer(wiring.Component):
         first_blocks = [sum(p.blocks for p in plans[:i]) for i in range(len(plans))]
         m.d.comb += [walk.layer.eq(layer), walk.images.eq(self.images)]
 
-        # Steps of the block at hand, one clock behind its number.
+        # Steps of the block at hand and of the next one, a clock behind its number.
         block = Signal(range(len(plan.block_steps) + 1))
-        length = Signal(range(max(plan.block_steps) + 1))
-        m.d.sync += length.eq(Array(C(n) for n in plan.block_steps)[block])
+        length, this_length = (Signal(range(max(plan.block_steps) + 1), name=n) for n in ("length", "this"))
+        next_length = Signal.like(length)
+        lengths = Array(C(n) for n in (*plan.block_steps, 1))
+        m.d.sync += [this_length.eq(lengths[block]), next_length.eq(lengths[block + 1])]
         address, block_address = Signal.like(store.stored), Signal.like(store.stored)
-        position = Signal.like(length)
+        left, last_step = (
+            Signal.like(length),
+            Signal(),
+        )  # steps behind the one at hand; whether there are none
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
 
+        # Comparisons are made a clock ahead, for the step at hand and the one behind it. What was played
+        # before is there.
+        following = Signal.like(address)
+        moved, jumped, none_here, none_next = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [none_here.eq(address == store.stored), none_next.eq(following == store.stored)]
         playing = Signal()
-        last_step = position == length - 1
+        there = jumped | ~Mux(moved, none_next, none_here)
         replay = weights_stay & ~walk.image_wraps
         advance = ~stored | slack.i_take
-        ready = playing & (wait == 0) & (address != store.stored)
+        ready = playing & (wait == 0) & there
         read = advance & ready
-        following = Signal.like(address)
+        m.d.sync += [moved.eq(read), jumped.eq(read & last_step & replay)]
         m.d.comb += [
             following.eq(address + 1),
             store.r_step.eq(address),
@@ -93,21 +103,26 @@ class WeightPlayer(wiring.Component):
             store.freed.eq(read & ~replay),
             walk.step.eq(read & last_step),
         ]
+
+        def begin(steps):
+            """Stand at the first step of a block of ``steps``."""
+            return [left.eq(steps - 1), last_step.eq(steps == 1)]
+
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)
         with m.If(entering & (wait == 1)):
             m.d.comb += walk.start.eq(1)
-            m.d.sync += entering.eq(0)
+            m.d.sync += [entering.eq(0), length.eq(this_length), *begin(this_length)]
         with m.If(advance):
             m.d.sync += stored.eq(ready)
         with m.If(read):
-            m.d.sync += [address.eq(following), position.eq(position + 1)]
+            m.d.sync += [address.eq(following), left.eq(left - 1), last_step.eq(left == 1)]
             with m.If(last_step):
-                m.d.sync += position.eq(0)
                 with m.If(replay):
-                    m.d.sync += address.eq(block_address)
+                    m.d.sync += [address.eq(block_address), *begin(length)]
                 with m.Else():
                     m.d.sync += [block_address.eq(following), block.eq(block + 1), wait.eq(1)]
+                    m.d.sync += [length.eq(next_length), *begin(next_length)]
                 with m.If(walk.ends):
                     m.d.sync += [layer.eq(layer + 1), wait.eq(SETTLE), playing.eq(layer != self.last)]
                     m.d.sync += entering.eq(1)
@@ -119,7 +134,6 @@ class WeightPlayer(wiring.Component):
                 stored.eq(0),
                 address.eq(0),
                 block_address.eq(0),
-                position.eq(0),
                 layer.eq(self.first),
                 block.eq(Array(C(n) for n in first_blocks)[self.first]),
             ]
