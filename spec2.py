@@ -317,7 +317,8 @@ def schedule(
     """Show how full the array's steps are, layer by layer: what a mask costs in clocks.
 
     *shared*: one address for all banks, as n:m masks need. *per bank*: every bank its own. *run ahead*:
-    rows that finish a word early begin the next one (a proposal, not in the hardware).
+    besides, rows that finish a word early begin the next one. *executes* says which of shared and run ahead
+    the array is made for, *steps*, *clocks* and *utilisation* what that costs.
 
     **Examples**
 
@@ -330,7 +331,8 @@ def schedule(
 
     with _progress("scheduling"):
         found = schedule_report(load(model), rows)
-    heads = ["layer", "words", "products", "shared", "per_bank", "bound", "utilisation_per_bank"]
+    heads = ["layer", "products", "shared", "per_bank", "run_ahead", "bound"]
+    heads += ["executes", "steps", "clocks", "utilisation"]
     _emit(
         as_json,
         found,

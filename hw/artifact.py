@@ -69,6 +69,11 @@ class Sparsity:
     group: int = 0
     block: int = 0
 
+    @property
+    def regular(self) -> bool:
+        """Whether the array's steps are full with one address for all banks."""
+        return self.kind in ("uniform", "adaptive")
+
 
 @dataclass(frozen=True)
 class Artifact:

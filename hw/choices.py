@@ -28,7 +28,10 @@ def choices(program: Program) -> list[dict[str, Any]]:
             "words": _words(plan),
             "bands": _bands(program, plan, work),
         }
-        row = layer_row(work) | {"sections": plan.sections, "per_bank": plan.steps.per_bank}
+        row = layer_row(work) | {
+            "sections": plan.sections,
+            "rows_run_ahead": plan.steps.run_ahead is not None,
+        }
         rows.append(row | {"steps": len(plan.steps), "why": {key: text for key, text in why.items() if text}})
     return rows
 
@@ -58,8 +61,8 @@ def _order(program: Program, plan: LayerPlan) -> str:
 
 
 def _words(plan: LayerPlan) -> str:
-    if plan.steps.per_bank:
-        return "an address for every bank: fewer steps than with one for all"
+    if plan.steps.run_ahead:
+        return "rows run ahead, with an address for every bank: fewer clocks than with one for all"
     return "one address for all banks: masks are regular, or others would not pay"
 
 

@@ -27,9 +27,6 @@ from hw.step_table import StepTable, step_table
 from hw.weight_stream import StreamPlan, plan_stream
 from hw.words import TILE
 
-REGULAR = ("uniform", "adaptive")
-"""Kinds of sparsity whose steps are full with one address for all banks."""
-
 ENTRY_CLOCKS = 150
 """About what an entry of the layer program takes beside its work: latencies, and a change of layer."""
 
@@ -153,9 +150,8 @@ class Program:
     @property
     def step_format(self) -> StepFormat:
         """A step in bits."""
-        addresses = BANKS if self.per_bank else 1
         group_bits = max(1, (self.groups - 1).bit_length())
-        return StepFormat(self.config.rows, self.weight_bits, group_bits, addresses)
+        return StepFormat(self.config.rows, self.weight_bits, group_bits, self.run_ahead)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -183,9 +179,9 @@ class Program:
         return sum(map(len, self.step_tables))
 
     @property
-    def per_bank(self) -> bool:
-        """Whether any layer needs an address per bank."""
-        return any(plan.steps.per_bank for plan in self.layers)
+    def run_ahead(self) -> bool:
+        """Whether rows run ahead, or banks have addresses of their own, in any layer: one array does both."""
+        return any(plan.steps.run_ahead is not None for plan in self.layers)
 
 
 def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
@@ -197,7 +193,7 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
     channels: list[Channels] = []
     for layer in artifact.network.layers:
         weights = artifact.layers[layer.name]
-        regular = artifact.sparsity.get(layer.name, Sparsity()).kind in REGULAR
+        regular = artifact.sparsity.get(layer.name, Sparsity()).regular
         tables.append(step_table(weights, config.rows, dot=not isinstance(layer, Conv), regular=regular))
         channels.append((weights.bias, weights.shift))
     return assemble(

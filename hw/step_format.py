@@ -1,7 +1,8 @@
 """A step in bits: one definition for the weight memory's image, the external stream, and the gateware.
 
-From the low end: the spectrum word, two end flags, the channel group (one, or one per bank), and per row
-a bank select and a weight word.
+From the low end: the spectrum word, two end flags, the channel group, and per row a bank select and a
+weight word. Where rows may run ahead, the next word follows the flags, every bank has a group of its own,
+then a bit that says which word it reads, and every row a bit for the end of its word.
 """
 
 from __future__ import annotations
@@ -24,18 +25,24 @@ SELECT_BITS = (BANKS - 1).bit_length()
 
 @dataclass(frozen=True)
 class StepFormat:
-    """rows: N. weight_bits: per part. group_bits: of a channel group. addresses: groups per step, 1 or 8."""
+    """rows: N. weight_bits: per part. group_bits: of a channel group. run_ahead: rows may run ahead."""
 
     rows: int
     weight_bits: int
     group_bits: int
-    addresses: int
+    run_ahead: bool
+
+    @property
+    def addresses(self) -> int:
+        """Channel groups per step."""
+        return BANKS if self.run_ahead else 1
 
     @property
     def bits(self) -> int:
         """Width of a step."""
         row = SELECT_BITS + 2 * self.weight_bits
-        return WORD_BITS + 2 + self.addresses * self.group_bits + self.rows * row
+        more = WORD_BITS + BANKS + self.rows if self.run_ahead else 0
+        return WORD_BITS + 2 + self.addresses * self.group_bits + self.rows * row + more
 
     def encode(self, table: StepTable) -> NDArray[np.uint8]:
         """(T, bits) the steps of ``table`` bit by bit, the lowest first."""
@@ -47,12 +54,20 @@ class StepFormat:
         yield table.word, WORD_BITS
         yield table.end_of_word.astype(np.int64), 1
         yield table.end_of_pass.astype(np.int64), 1
+        ahead = table.as_run_ahead
+        if self.run_ahead:
+            yield ahead.next_word, WORD_BITS
         for bank in range(self.addresses):
             yield table.groups[:, bank], self.group_bits
+        if self.run_ahead:
+            for bank in range(BANKS):
+                yield ahead.of_next[:, bank].astype(np.int64), 1
         for row in range(self.rows):
             yield table.select[:, row], SELECT_BITS
             for part in range(2):
                 yield table.weight[:, row, part], self.weight_bits
+            if self.run_ahead:
+                yield ahead.end[:, row].astype(np.int64), 1
 
 
 def _bits(value: NDArray[np.int64], width: int) -> Iterator[NDArray[np.uint8]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,23 +11,39 @@ from numpy.typing import NDArray
 
 from hw.artifact import LayerWeights
 from hw.config import BANKS
-from hw.schedule import Steps, pack_words, shared
-from hw.words import WORDS
+from hw.schedule.block_steps import BlockSteps
+from hw.schedule.layer import (
+    GAIN,
+    fastest_blocks,
+    fewest_clocks,
+    layer_blocks,
+    packed_blocks,
+    pays,
+    shared_blocks,
+)
 
-Packer = Callable[[NDArray[np.bool_]], list[Steps]]
-"""Steps for masks (words, N, channels)."""
 
-PER_BANK_GAIN = 0.95
-"""A layer takes an address per bank only where that leaves at most this share of the steps."""
+@dataclass(frozen=True)
+class RunAhead:
+    """What steps hold besides where rows may run ahead and every bank has an address of its own.
+
+    next_word (T,): the word after the one at hand. of_next (T, 8): the bank reads that one. end (T, N): the
+    row completes its word; the next step begins its next sum.
+    """
+
+    next_word: NDArray[np.int64]
+    of_next: NDArray[np.bool_]
+    end: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class StepTable:
     """The steps of one layer, block after block, for one tile group.
 
-    word (T,): spectrum word read. groups (T, 8): channel group per bank. select (T, N): bank per
+    word (T,): spectrum word at hand. groups (T, 8): channel group per bank. select (T, N): bank per
     row. weight (T, N, 2): weight word per row, zero where the row idles. end_of_word, end_of_pass
-    (T,): last step of a word's sum, of a block. per_bank: whether the groups differ between banks.
+    (T,): last step of a word's sums, of a block. run_ahead: None where all banks share the group and all
+    rows the word.
     """
 
     word: NDArray[np.int64]
@@ -36,7 +52,7 @@ class StepTable:
     weight: NDArray[np.int64]
     end_of_word: NDArray[np.bool_]
     end_of_pass: NDArray[np.bool_]
-    per_bank: bool
+    run_ahead: RunAhead | None = None
 
     def __len__(self) -> int:
         return len(self.word)
@@ -57,86 +73,53 @@ class StepTable:
         """Share of multiplier slots (steps × rows) that hold a non-zero weight."""
         return float(np.any(self.weight != 0, axis=-1).mean())
 
+    @property
+    def as_run_ahead(self) -> RunAhead:
+        """``run_ahead``, or what it is for steps of an array whose rows do not make use of it."""
+        if self.run_ahead:
+            return self.run_ahead
+        end = np.repeat(self.end_of_word[:, None], self.select.shape[1], axis=1)
+        return RunAhead(self.word, np.zeros((len(self), BANKS), dtype=bool), end)
+
 
 def step_table(weights: LayerWeights, rows: int, *, dot: bool, regular: bool = False) -> StepTable:
-    """The steps of one layer: per-bank addresses only where they pay (``PER_BANK_GAIN``).
+    """The steps of one layer: rows run ahead only where that pays (:func:`hw.schedule.layer.pays`).
 
     ``regular``: the masks are n:m, whose weights that were rounded to zero are no reason to pack them.
     """
-    in_turn = _tables(weights, rows, dot, _shared)
-    enough = PER_BANK_GAIN * sum(len(table) for table in in_turn)
-    if not regular and _fewest_steps(weights, rows, dot) <= enough:
-        packed = _tables(weights, rows, dot, pack_words)
-        if sum(len(table) for table in packed) <= enough:
-            return _concatenate(packed, True)
-    return _concatenate(in_turn, False)
+    layer = layer_blocks(weights.mask, rows, dot=dot)
+    plain = shared_blocks(layer)
+    if not regular and fewest_clocks(layer) <= GAIN * layer.clocks(plain):
+        fastest = fastest_blocks(layer, packed_blocks(layer))
+        if pays(layer, fastest, plain):
+            return _table(weights, rows, fastest, ahead=True)
+    return _table(weights, rows, plain, ahead=False)
 
 
-def _shared(masks: NDArray[np.bool_]) -> list[Steps]:
-    return [shared(mask) for mask in masks]
+def _table(weights: LayerWeights, rows: int, blocks: Sequence[BlockSteps], *, ahead: bool) -> StepTable:
+    """``blocks`` with their weights."""
 
+    def joined(name: str) -> NDArray[np.int64]:
+        return np.concatenate([getattr(block, name) for block in blocks])
 
-def _fewest_steps(weights: LayerWeights, rows: int, dot: bool) -> int:
-    """Steps no addressing can go below: the busiest row of every word of every block."""
-    per_word = weights.mask.sum(axis=1)  # (out, 32)
-    bounds = np.array([per_word[n : n + rows].max(axis=0) for n in range(0, len(per_word), rows)])
-    if not dot:
-        bounds[:, 0] = np.maximum(bounds[:, 0], 1)
-    return int(bounds.sum())
-
-
-def _tables(weights: LayerWeights, rows: int, dot: bool, pack: Packer) -> list[StepTable]:
-    """A table per block of ``rows`` outputs; ``pack`` gets the masks of all words of all blocks at once."""
-    outputs = len(weights.weight)
-    blocks = -(-outputs // rows)
-    weight = np.zeros((blocks * rows, *weights.weight.shape[1:]), np.int64)
-    weight[:outputs] = weights.weight
-    weight = weight.reshape(blocks, rows, *weight.shape[1:])  # (block, N, channels, 32, 2)
-    masks = np.any(weight != 0, axis=-1).transpose(0, 3, 1, 2)  # (block, 32, N, channels)
-    steps = pack(masks.reshape(-1, *masks.shape[2:]))
-    return [_block(weight[k], steps[k * WORDS : (k + 1) * WORDS], dot) for k in range(blocks)]
-
-
-def _block(weight: NDArray[np.int64], steps: list[Steps], dot: bool) -> StepTable:
-    """The steps of one block, word after word, the one with fewest steps first.
-
-    A word shorter than its drain makes the next one wait, but a pass that had to wait for its spectra finds
-    the drain idle: its first word may be short.
-    """
-    # A word without products is not delivered and reads as zero; word 0 brings the bias in any case.
-    words = [(b, one) for b, one in enumerate(steps) if len(one) or (b == 0 and not dot)]
-    words = words or [(0, Steps(np.zeros((0, BANKS), np.int64), np.zeros((0, len(weight)), np.int64)))]
-    if not dot:
-        words.insert(0, words.pop(min(range(len(words)), key=lambda i: len(words[i][1]))))
-    tables = [_word_steps(weight[:, :, b], b, one, close=not dot) for b, one in words]
-    table = _concatenate(tables, False)
-    table.end_of_word[-1] = table.end_of_pass[-1] = True
-    return table
-
-
-def _word_steps(weight: NDArray[np.int64], word: int, steps: Steps, *, close: bool) -> StepTable:
-    """Steps of one word; without products it is one step, which delivers a zero."""
-    rows = len(weight)
-    if not len(steps):
-        steps = Steps(np.zeros((1, BANKS), np.int64), np.full((1, rows), -1, np.int64))
-    idle = steps.channel < 0
-    channel = np.where(idle, 0, steps.channel)
-    picked = weight[np.arange(rows), channel]  # (T, N, 2)
-    picked[idle] = 0
-    end = np.zeros(len(steps), dtype=bool)
-    end[-1] = close
+    channel, word, next_word = joined("channel"), joined("word"), joined("next_word")
+    of_next = joined("of_next").astype(bool)
+    idle = channel < 0
+    channel = np.where(idle, 0, channel)
+    select = channel % BANKS
+    lengths = [len(block) for block in blocks]
+    output = np.repeat(np.arange(len(blocks)) * rows, lengths)[:, None] + np.arange(rows)
+    read = np.where(np.take_along_axis(of_next, select, axis=1), next_word[:, None], word[:, None])
+    weight = weights.weight[np.minimum(output, len(weights.weight) - 1), channel, read].astype(np.int64)
+    weight[idle] = 0
+    end_of_pass = np.zeros(len(word), dtype=bool)
+    end_of_pass[np.cumsum(lengths) - 1] = True
     return StepTable(
-        word=np.full(len(steps), word, np.int64),
-        groups=steps.groups,
-        select=channel % BANKS,
-        weight=picked,
-        end_of_word=end,
-        end_of_pass=np.zeros(len(steps), dtype=bool),
-        per_bank=False,
+        word=word,
+        groups=joined("groups"),
+        select=select,
+        weight=weight,
+        end_of_word=joined("end_of_word").astype(bool),
+        end_of_pass=end_of_pass,
+        run_ahead=RunAhead(next_word, of_next, joined("end").astype(bool)) if ahead else None,
     )
-
-
-def _concatenate(tables: list[StepTable], per_bank: bool) -> StepTable:
-    names = ("word", "groups", "select", "weight", "end_of_word", "end_of_pass")
-    arrays = {name: np.concatenate([getattr(t, name) for t in tables]) for name in names}
-    return StepTable(**arrays, per_bank=per_bank)

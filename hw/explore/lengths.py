@@ -15,7 +15,7 @@ from hw.artifact import LayerWeights
 from hw.config import BANKS
 from hw.errors import ConfigError
 from hw.network import Conv, Layer, Shape
-from hw.step_table import StepTable, step_table
+from hw.step_table import RunAhead, StepTable, step_table
 from hw.words import WORDS
 
 Ints = NDArray[np.int64]
@@ -76,18 +76,23 @@ def exact_lengths(counts: Ints, rows: int, *, dot: bool) -> Ints:
 def packed_table(weights: LayerWeights, rows: int, *, dot: bool) -> StepTable:
     """The lengths of masks that are not n:m, which have to be scheduled to know them."""
     table = step_table(weights, rows, dot=dot)
-    return _table(table.end_of_word, table.end_of_pass, table.per_bank)
+    return _table(table.end_of_word, table.end_of_pass, table.run_ahead)
 
 
 def lengths_table(lengths: Ints) -> StepTable:
     """A table of ``lengths`` (blocks, words): a word of no steps is not delivered, but for the first one,
-    which takes one step at least (:func:`hw.step_table.step_table`)."""
+    which takes one step at least; the shortest word leads (:mod:`hw.schedule.layer`)."""
+    delivered = lengths > 0
+    delivered[:, 0] = True
+    shortest = np.where(delivered, lengths, lengths.max() + 1).argmin(axis=1)
     lengths = lengths.copy()
     lengths[:, 0] = np.maximum(lengths[:, 0], 1)
+    behind = np.arange(lengths.shape[1]) != shortest[:, None]
+    lengths = np.take_along_axis(lengths, np.argsort(behind, axis=1, kind="stable"), axis=1)
     end_of_word, end_of_pass = np.zeros((2, int(lengths.sum())), bool)
     end_of_word[np.cumsum(lengths) - 1] = True
     end_of_pass[np.cumsum(lengths.sum(axis=1)) - 1] = True
-    return _table(end_of_word, end_of_pass, False)
+    return _table(end_of_word, end_of_pass, None)
 
 
 def longest_word(table: StepTable) -> int:
@@ -95,7 +100,9 @@ def longest_word(table: StepTable) -> int:
     return int(np.diff(np.flatnonzero(table.end_of_word), prepend=-1).max())
 
 
-def _table(end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], per_bank: bool) -> StepTable:
+def _table(
+    end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], run_ahead: RunAhead | None
+) -> StepTable:
     """A table of no rows; what it does not know takes no memory."""
     steps = len(end_of_word)
     nothing = np.int64(0)
@@ -106,5 +113,5 @@ def _table(end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], per_b
         weight=np.zeros((steps, 0, 2), np.int64),
         end_of_word=end_of_word,
         end_of_pass=end_of_pass,
-        per_bank=per_bank,
+        run_ahead=run_ahead,
     )

@@ -90,7 +90,7 @@ class Space:
         self, config: AcceleratorConfig, bits: int, workload: Workload, device: Device
     ) -> Iterator[AcceleratorConfig]:
         """``config`` with weights in the design, if block RAM could hold them, and in external memory."""
-        least = StepFormat(config.rows, bits, 1, 1).bits * workload.steps(config.rows).total
+        least = StepFormat(config.rows, bits, 1, False).bits * workload.steps(config.rows).total
         if least <= device.budget["bram36"] * RAMB36_BITS:
             yield config
         if bus := device.bus_bits:

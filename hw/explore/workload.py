@@ -20,7 +20,7 @@ from hw.explore.lengths import (
     uniform_lengths,
 )
 from hw.network import Conv, Layer, Network
-from hw.program import REGULAR, Channels, Program, accumulator_bits, assemble, most_products
+from hw.program import Channels, Program, accumulator_bits, assemble, most_products
 from hw.step_table import StepTable
 
 
@@ -96,6 +96,6 @@ class ModelWorkload(Workload):
 
     def _table(self, layer: Layer, rows: int) -> StepTable:
         dot = not isinstance(layer, Conv)
-        if self.artifact.sparsity.get(layer.name, Sparsity()).kind in REGULAR:
+        if self.artifact.sparsity.get(layer.name, Sparsity()).regular:
             return lengths_table(exact_lengths(self._counts(layer.name), rows, dot=dot))
         return packed_table(self.artifact.layers[layer.name], rows, dot=dot)

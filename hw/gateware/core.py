@@ -82,7 +82,9 @@ class Core(wiring.Component):
         streamed = p.config.stream_weights
         m.submodules.weights = self.weights = WeightPlayer(p) if streamed else WeightMemory(p)
         m.submodules.issue = self.issue = Issue(p)
-        m.submodules.row_weights = self.row_weights = RowWeights(p.config.rows, p.weight_bits, p.config.drain)
+        m.submodules.row_weights = self.row_weights = RowWeights(
+            p.config.rows, p.weight_bits, p.config.drain, p.run_ahead
+        )
         m.submodules.drain_control = self.drain_control = DrainControl(p)
         m.submodules.writer = self.writer = Writer(p, RAW_BITS)
         self.lanes = [Lane(p) for _ in range(p.config.lanes)]
@@ -208,25 +210,30 @@ class Core(wiring.Component):
         ]
         dot = Signal()
         m.d.comb += dot.eq(_any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot]))
-        mode = Mux(dot, Mode.DOT, Mux(_any_of(step.word, DUAL_REAL), Mode.DUAL, Mode.COMPLEX))
+        words, ahead = [step.word], self.program.run_ahead
+        if ahead:
+            words = [Mux(of_next, step.next_word, step.word) for of_next in step.of_next]
+        modes = Cat(Mux(dot, Mode.DOT, Mux(_any_of(w, DUAL_REAL), Mode.DUAL, Mode.COMPLEX)) for w in words)
         head_start = self.lanes[0].x.latency - row_weights.latency
         m.d.comb += [
             row_weights.valid.eq(delay(m, issue.issued, head_start, name="issued", reset=True)),
             row_weights.first.eq(delay(m, issue.first, head_start, name="first")),
-            row_weights.mode.eq(delay(m, mode, head_start, name="mode")),
+            row_weights.modes.eq(delay(m, modes, head_start, name="modes")),
             row_weights.weights.eq(delay(m, _value(step.rows), head_start, name="rows")),
         ]
-        per_bank = self.program.per_bank
         for lane in self.lanes:
             m.d.comb += [
                 lane.x_half.eq(issue.x_half),
-                lane.x_word.eq(step.word),
+                _value(lane.x_words).eq(Cat(*words)),
                 lane.selects.eq(row_weights.selects),
                 lane.factors.eq(row_weights.factors),
-                lane.first.eq(row_weights.o_first),
             ]
+            if ahead:
+                m.d.comb += [lane.loads.eq(row_weights.loads), lane.holds.eq(row_weights.holds)]
+            else:
+                m.d.comb += lane.first.eq(row_weights.o_first)
             for bank in range(BANKS):
-                m.d.comb += lane.x_groups[bank].eq(step.groups[bank if per_bank else 0])
+                m.d.comb += lane.x_groups[bank].eq(step.groups[bank if ahead else 0])
 
     def _drain(self, m):
         """The end of a word follows it through the array and starts the drain."""

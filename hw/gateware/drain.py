@@ -33,26 +33,30 @@ class Drain(wiring.Component):
     Nothing keeps the sums: in an array whose groups work one clock behind each other
     (:class:`hw.gateware.mac.MacLane`), a group's sums are complete just when its turn comes.
 
+    Rows that run ahead hold re and im themselves. Then ``held`` takes the place of ``sums``, the number waits
+    for a clock, and the multiplexers are the last thing before the bias.
+
     Parameters: ``rows`` N, a multiple of ``drain`` D; ``acc_bits`` of k1, k2, k3, which wrap: re and im
-    must fit.
-    Latency, no back pressure: the ``sums`` of rows D·``group`` to D·``group`` + D - 1 are taken ``lead``
-    clocks after ``group`` and leave at ``o_words`` ``latency`` clocks after it; their ``bias`` (zero for a
-    word without one) and ``shift`` (0 to 31) are due ``table_latency`` clocks after it. Equal to
+    must fit; ``run_ahead``.
+    Latency, no back pressure: the ``sums`` (or ``held``) of rows D·``group`` to D·``group`` + D - 1 are taken
+    ``lead`` clocks after ``group`` and leave at ``o_words`` ``latency`` clocks after it; their ``bias`` (zero
+    for a word without one) and ``shift`` (0 to 31) are due ``table_latency`` clocks after it. Equal to
     :func:`hw.formats.drain`.
 
     Cost (Yosys 0.68, 34-bit sums), per column: 459 LUT, 505 FF, and a multiplexer of the groups: 102 LUT up
     to 4 of them, 306 for 8. No DSP slice.
     """
 
-    lead = 2
     table_latency = 4
     latency = 9
 
-    def __init__(self, rows: int, acc_bits: int, drain: int):
-        self.rows, self.acc_bits, self.drain = rows, acc_bits, drain
+    def __init__(self, rows: int, acc_bits: int, drain: int, run_ahead: bool = False):
+        self.rows, self.acc_bits, self.drain, self.run_ahead = rows, acc_bits, drain, run_ahead
+        self.lead = 3 if run_ahead else 2
+        held = {"held": In(words_layout(acc_bits, rows))}
         super().__init__(
             {
-                "sums": In(data.ArrayLayout(sums_layout(acc_bits), rows)),
+                **(held if run_ahead else {"sums": In(data.ArrayLayout(sums_layout(acc_bits), rows))}),
                 "group": In(range(max(2, rows // drain))),
                 "bias": In(data.ArrayLayout(signed(BIAS.bits), drain)),
                 "shift": In(data.ArrayLayout(unsigned(SHIFT_BITS), drain)),
@@ -62,13 +66,10 @@ class Drain(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        group = delay(m, self.group, 1, name="group")
+        group = delay(m, self.group, self.lead - 1, name="group")
         for i in range(self.drain):
-            # Clocks 1 and 2: every multiplexer has a copy of the number.
-            k1, k2, k3 = (self._of_group(m, group, i, k) for k in ("k1", "k2", "k3"))
-            # Clocks 3 and 4.
-            re = register(m, f"re_{i}", k1 - k3, self.acc_bits)
-            im = register(m, f"im_{i}", k1 + k2, self.acc_bits)
+            re, im = self._held(m, group, i) if self.run_ahead else self._joined(m, group, i)
+            # Clock 4.
             parts = {
                 "re": register(m, f"re_{i}_biased", re + self.bias[i]),
                 "im": register(m, f"im_{i}_biased", im),
@@ -86,11 +87,20 @@ class Drain(wiring.Component):
                 m.d.comb += self.o_words[i][part].eq(value)
         return m
 
-    def _of_group(self, m, group, column, part):
-        """Sum ``part`` of row ``column`` of the group, registered."""
-        group = copy(m, group, name=f"{part}_{column}_group")
-        return register(m, f"{part}_{column}", Array(row[part] for row in self._column(column))[group])
+    def _joined(self, m, group, column):
+        """re and im of row ``column`` of the group. Clocks 1 and 2: the sums. Clock 3: their sums."""
+        k1, k2, k3 = (self._of_group(m, group, self.sums, column, k) for k in ("k1", "k2", "k3"))
+        return (
+            register(m, f"re_{column}", k1 - k3, self.acc_bits),
+            register(m, f"im_{column}", k1 + k2, self.acc_bits),
+        )
 
-    def _column(self, column):
-        """The rows that leave at ``column``, one per group."""
-        return [self.sums[n] for n in range(column, self.rows, self.drain)]
+    def _held(self, m, group, column):
+        """re and im of row ``column`` of the group, in clocks 2 and 3."""
+        return [self._of_group(m, group, self.held, column, part) for part in ("re", "im")]
+
+    def _of_group(self, m, group, rows, column, part):
+        """``part`` of row ``column`` of the group, registered; the multiplexer has a copy of the number."""
+        group = copy(m, group, name=f"{part}_{column}_group")
+        choices = Array(rows[n][part] for n in range(column, self.rows, self.drain))
+        return register(m, f"{part}_{column}", choices[group])

@@ -4,7 +4,7 @@ A step waits for its X half to be filled, an end of word also for the drain to b
 (rows / drain clocks after the previous one) and for a free Y half. Nothing behind this point stalls.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -20,8 +20,9 @@ class Issue(wiring.Component):
     half holds a tile group; ``half_freed`` pulses with the last step that reads it. ``pass_free``:
     a Y half can be filled; ``pass_taken`` pulses when one is begun.
 
-    One clock after ``take``: ``issued`` with ``row_step`` (the step), ``first`` (of a sum), ``x_half``,
-    ``y_half``, ``entry`` (first channel table entry of the block) and ``entries`` (drain clocks - 1).
+    One clock after ``take``: ``issued`` with ``row_step`` (the step), ``first`` (of a sum; where rows run
+    ahead, a bit per row), ``x_half``, ``y_half``, ``entry`` (first channel table entry of the block) and
+    ``entries`` (drain clocks - 1).
     ``wait_x``, ``wait_drain``, ``wait_y``: why nothing was issued, for the counters.
     """
 
@@ -44,7 +45,7 @@ class Issue(wiring.Component):
                 "pass_taken": Out(1),
                 "issued": Out(1),
                 "row_step": Out(step_layout(program.step_format)),
-                "first": Out(1),
+                "first": Out(config.rows if program.run_ahead else 1),
                 "x_half": Out(1),
                 "y_half": Out(1),
                 "entry": Out(range(max(2, len(program.channel_bias)))),
@@ -77,7 +78,8 @@ class Issue(wiring.Component):
         )
 
         entry = Signal.like(self.entry)
-        x_half, y_half, first, open_pass = Signal(), Signal(), Signal(), Signal()
+        x_half, y_half, open_pass = Signal(), Signal(), Signal()
+        first = Signal.like(self.first)
         drain_clocks, draining = Signal(range(per_block + 1)), Signal()  # draining: drain_clocks is not 0
         entries = Signal.like(self.entries)
         m.d.comb += entries.eq(per_block - 1)
@@ -85,6 +87,7 @@ class Issue(wiring.Component):
             m.d.comb += entries.eq(last_entries)
 
         end = self.step.end_of_word
+        row_ends = Cat(row.end for row in self.step.rows) if self.program.run_ahead else end
         ready = self.busy & self.valid
         m.d.comb += [
             self.wait_x.eq(ready & ~self.half_full),
@@ -102,11 +105,11 @@ class Issue(wiring.Component):
                 entry.eq(first_entry),
                 x_half.eq(0),
                 y_half.eq(0),
-                first.eq(1),
+                first.eq(~0),
                 open_pass.eq(0),
             ]
         with m.If(self.take):
-            m.d.sync += first.eq(end)
+            m.d.sync += first.eq(row_ends)
             with m.If(end):
                 m.d.sync += [drain_clocks.eq(entries), draining.eq(entries != 0), open_pass.eq(1)]
         with m.If(walk.step):

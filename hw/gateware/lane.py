@@ -45,8 +45,8 @@ class Lane(wiring.Component):
 
     Fetch side: ``window`` (:class:`hw.gateware.window.Window`); a window's ``latency`` before it, aligned
     with the feature memory's output, ``start``, ``row``, ``channel``, ``half``. Array side: ``x_half``,
-    ``x_groups``, ``x_word`` (the read request), ``selects``, ``factors``, ``first`` (as
-    :class:`MacLane` wants them behind the X buffer). Drain side: ``group``, ``bias``, ``shift`` (as
+    ``x_groups``, ``x_words`` (the read request), ``selects``, ``factors``, ``first`` or ``loads``, ``holds``
+    (as :class:`MacLane` wants them behind the X buffer). Drain side: ``group``, ``bias``, ``shift`` (as
     :class:`Drain` wants them), and the Y write ``y_en``, ``y_half``, ``y_group``, ``y_word``, one clock
     before the drain's output; ``delivered``, the words written so far, per half. Output side: ``token`` with
     ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
@@ -57,9 +57,9 @@ class Lane(wiring.Component):
         config = program.config
         rows, bits = config.rows, program.weight_bits
         self.fft = ForwardFFT()
-        self.x = XBuffer(program.groups)
-        self.mac = MacLane(rows, bits, program.accumulator_bits, config.drain)
-        self.drain = Drain(rows, program.accumulator_bits, config.drain)
+        self.x = XBuffer(program.groups, program.run_ahead)
+        self.mac = MacLane(rows, bits, program.accumulator_bits, config.drain, program.run_ahead)
+        self.drain = Drain(rows, program.accumulator_bits, config.drain, program.run_ahead)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
         self.post = Post(max(p.stride for p in program.layers))
@@ -74,10 +74,10 @@ class Lane(wiring.Component):
                 "half": In(1),
                 "x_half": In(1),
                 "x_groups": In(data.ArrayLayout(unsigned(program.step_format.group_bits), BANKS)),
-                "x_word": In(5),
+                "x_words": In(self.x.signature.members["r_words"].shape),
                 "selects": In(data.ArrayLayout(unsigned(3), rows)),
                 "factors": In(data.ArrayLayout(factors_layout(bits), rows)),
-                "first": In(1),
+                **({"loads": In(rows), "holds": In(rows)} if program.run_ahead else {"first": In(1)}),
                 "group": In(range(max(2, rows // config.drain))),
                 "bias": In(data.ArrayLayout(signed(32), config.drain)),
                 "shift": In(data.ArrayLayout(unsigned(5), config.drain)),
@@ -202,12 +202,10 @@ class Lane(wiring.Component):
         m.d.comb += [
             self.x.r_half.eq(self.x_half),
             self.x.r_groups.eq(self.x_groups),
-            self.x.r_word.eq(self.x_word),
+            self.x.r_words.eq(self.x_words),
             self.mac.x.eq(self.x.x),
             self.mac.selects.eq(self.selects),
             self.mac.factors.eq(self.factors),
-            self.mac.first.eq(self.first),
-            self.drain.sums.eq(self.mac.sums),
             self.drain.group.eq(self.group),
             self.drain.bias.eq(self.bias),
             self.drain.shift.eq(self.shift),
@@ -217,6 +215,14 @@ class Lane(wiring.Component):
             self.y.w_word.eq(self.y_word),
             self.y.w_words.eq(self.drain.o_words),
         ]
+        if self.program.run_ahead:
+            m.d.comb += [
+                self.mac.loads.eq(self.loads),
+                self.mac.holds.eq(self.holds),
+                self.drain.held.eq(self.mac.held),
+            ]
+        else:
+            m.d.comb += [self.mac.first.eq(self.first), self.drain.sums.eq(self.mac.sums)]
 
     def _back(self, m, dot):
         """Y read, inverse transform, post-processing."""

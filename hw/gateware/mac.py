@@ -8,7 +8,7 @@ and the drain forms re = k1 - k3, im = k1 + k2 (the three-product scheme attribu
 step computes is decided by the factors alone, which all lanes share (:class:`RowWeights`).
 """
 
-from amaranth import C, Module, Mux, Signal, signed, unsigned
+from amaranth import C, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,7 +17,7 @@ from hw.formats import SPECTRUM
 from hw.gateware.arith import register
 from hw.gateware.delay import copy, delay
 from hw.gateware.once import Once
-from hw.gateware.types import words_layout
+from hw.gateware.types import complex_layout, words_layout
 from hw.step_format import SELECT_BITS
 
 
@@ -29,9 +29,11 @@ class Mode(enum.Enum, shape=unsigned(2)):
     DOT = 2
 
 
-def weight_layout(bits: int) -> data.StructLayout:
-    """A row's part of a step: the bank to pick from and a weight word c + jd, ``bits`` per part."""
-    return data.StructLayout({"select": SELECT_BITS, "re": signed(bits), "im": signed(bits)})
+def weight_layout(bits: int, run_ahead: bool = False) -> data.StructLayout:
+    """A row's part of a step: the bank to pick from and a weight word c + jd, ``bits`` per part; where rows
+    ``run_ahead``, also whether the row completes its word."""
+    end = {"end": 1} if run_ahead else {}
+    return data.StructLayout({"select": SELECT_BITS, "re": signed(bits), "im": signed(bits), **end})
 
 
 def factors_layout(bits: int) -> data.StructLayout:
@@ -58,7 +60,11 @@ class RowWeights(wiring.Component):
     A bubble (a clock without ``valid``) becomes zero factors without ``first``, which leave every sum
     alone: one synchronous reset per row here instead of a clock enable at every DSP slice.
 
-    Parameters: ``rows`` N; ``weight_bits`` 8 to 16; ``group``: rows that work in the same clock.
+    Where rows ``run_ahead``, every bank reads a word of a mode of its own, every row has its own ``first``,
+    and instead of ``o_first`` there are ``loads`` and ``holds``, a bit per row, for :class:`MacLane`.
+
+    Parameters: ``rows`` N; ``weight_bits`` 8 to 16; ``group``: rows that work in the same clock;
+    ``run_ahead``.
     Latency, no back pressure: ``o_first`` and the ``factors`` of the first group follow a step by
     ``latency`` clocks, and ``selects`` by one clock less, as :class:`MacLane` wants them; those of group j
     come j clocks later. What waits is the weights themselves: fewer bits than their factors.
@@ -67,30 +73,41 @@ class RowWeights(wiring.Component):
 
     latency = 2
 
-    def __init__(self, rows: int, weight_bits: int, group: int):
-        self.rows, self.weight_bits, self.group = rows, weight_bits, group
+    def __init__(self, rows: int, weight_bits: int, group: int, run_ahead: bool = False):
+        self.rows, self.weight_bits, self.group, self.run_ahead = rows, weight_bits, group, run_ahead
+        per_row = {"loads": Out(rows), "holds": Out(rows)}
         super().__init__(
             {
                 "valid": In(1),
-                "first": In(1),
-                "mode": In(Mode),
-                "weights": In(data.ArrayLayout(weight_layout(weight_bits), rows)),
+                "first": In(rows if run_ahead else 1),
+                "modes": In(data.ArrayLayout(Mode, BANKS if run_ahead else 1)),
+                "weights": In(data.ArrayLayout(weight_layout(weight_bits, run_ahead), rows)),
                 "selects": Out(data.ArrayLayout(unsigned(SELECT_BITS), rows)),
                 "factors": Out(data.ArrayLayout(factors_layout(weight_bits), rows)),
-                "o_first": Out(1),
+                **(per_row if run_ahead else {"o_first": Out(1)}),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += self.o_first.eq(delay(m, self.first & self.valid, self.latency, name="first", reset=True))
-        valid, mode = self.valid, self.mode
+        valid, modes = self.valid, self.modes
         for j, start in enumerate(range(0, self.rows, self.group)):
             for n in range(start, start + self.group):
                 weight = delay(m, self.weights[n], j, name=f"weight_{n}")
-                self._row(m, n, copy(m, mode, name=f"mode_{n}"), valid, weight)
+                mode = modes[weight.select] if self.run_ahead else modes[0]
+                self._row(m, n, copy(m, Value.cast(mode), name=f"mode_{n}"), valid, weight)
+                if self.run_ahead:
+                    load = valid & delay(m, self.first[n], j, name=f"first_{n}")
+                    hold = valid & weight.end
+                    m.d.comb += [
+                        self.loads[n].eq(delay(m, load, self.latency + MacRow.load_delay, name=f"load_{n}")),
+                        self.holds[n].eq(delay(m, hold, self.latency + MacRow.hold_delay, name=f"hold_{n}")),
+                    ]
             valid = delay(m, valid, 1, name=f"valid_{j}", reset=True)
-            mode = delay(m, mode, 1, name=f"mode_{j}")
+            modes = delay(m, modes, 1, name=f"modes_{j}")
+        if not self.run_ahead:
+            first = delay(m, self.first & self.valid, self.latency, name="first", reset=True)
+            m.d.comb += self.o_first.eq(first)
         return m
 
     def _row(self, m, n, mode, valid, weight):
@@ -130,25 +147,31 @@ class MacRow(wiring.Component):
     Every register from clock 0 on is one of the DSP48E1's own (UG479, figure 2-1): A and D, AD, B1
     and B2, M, P. Multipliers are inferred, not instantiated, so that the block simulates everywhere.
 
-    Parameters: ``weight_bits`` 8 to 16; ``acc_bits`` of each sum, at most 48 (the P register).
-    Latency, no back pressure: ``x`` and ``factors`` belong together, ``select`` comes one clock before
-    them, ``load`` two clocks behind them; ``sums`` hold the step ``latency`` clocks after ``x``.
+    A row that runs ahead has a register behind its sums: ``held`` is re and im of the last word it completed.
 
-    Cost (Yosys 0.66, ``synth_xilinx -family xc7``): 3 DSP48E1, 96 LUT, 4 FF.
+    Parameters: ``weight_bits`` 8 to 16; ``acc_bits`` of each sum, at most 48 (the P register); ``run_ahead``.
+    Latency, no back pressure: ``x`` and ``factors`` belong together, ``select`` comes one clock before
+    them, ``load`` ``load_delay`` and ``hold`` ``hold_delay`` clocks behind them; ``sums`` (or ``held``, for a
+    step with ``hold``) follow ``x`` by ``latency`` clocks.
+
+    Cost (Yosys 0.66, ``synth_xilinx -family xc7``): 3 DSP48E1, 96 LUT, 4 FF;
+    a held sum of 34 bits 68 LUT and 69 FF more.
     """
 
-    latency = 4
     load_delay = 2
+    hold_delay = 3
 
-    def __init__(self, weight_bits: int, acc_bits: int):
-        self.acc_bits = acc_bits
+    def __init__(self, weight_bits: int, acc_bits: int, run_ahead: bool = False):
+        self.acc_bits, self.run_ahead = acc_bits, run_ahead
+        self.latency = 5 if run_ahead else 4
+        held = {"hold": In(1), "held": Out(complex_layout(acc_bits))}
         super().__init__(
             {
                 "x": In(words_layout(SPECTRUM.bits, BANKS)),
                 "select": In(SELECT_BITS),
                 "factors": In(factors_layout(weight_bits)),
                 "load": In(1),
-                "sums": Out(sums_layout(acc_bits)),
+                **(held if run_ahead else {"sums": Out(sums_layout(acc_bits))}),
             }
         )
 
@@ -168,6 +191,7 @@ class MacRow(wiring.Component):
         load = Signal(reset_less=True)
         m.d.sync += load.eq(self.load)
         factors = (self.factors.w1, self.factors.w2, self.factors.w3)
+        sums = {}
         for (k, term), factor in zip(terms.items(), factors, strict=True):
             # Clocks 0 and 1: B registers. Clock 2: M register.
             b1 = register(m, f"{k}_b1", factor)
@@ -176,8 +200,21 @@ class MacRow(wiring.Component):
             # Clock 3: P register.
             total = Signal(signed(self.acc_bits), name=f"{k}_p", reset_less=True)
             m.d.sync += total.eq(Mux(load, C(0, signed(self.acc_bits)), total) + product)
-            m.d.comb += self.sums[k].eq(total)
+            sums[k] = total
+        if self.run_ahead:
+            self._hold(m, **sums)
+        else:
+            m.d.comb += [self.sums[k].eq(total) for k, total in sums.items()]
         return m
+
+    def _hold(self, m, k1, k2, k3):
+        """Clock 4: what the drain will read, until the row completes its next word."""
+        hold = Signal(reset_less=True)
+        held = Signal(complex_layout(self.acc_bits), reset_less=True)
+        m.d.sync += hold.eq(self.hold)
+        with m.If(hold):
+            m.d.sync += [held.re.eq(k1 - k3), held.im.eq(k1 + k2)]
+        m.d.comb += self.held.eq(held)
 
 
 class MacLane(wiring.Component):
@@ -188,46 +225,63 @@ class MacLane(wiring.Component):
     ``first`` marks the first step of a sum, whose products replace the sums instead of adding to
     them. Sums wrap at ``acc_bits``, so k1 - k3 and k1 + k2 are right whenever they themselves fit.
 
+    Where rows ``run_ahead``, sums begin and end row by row: with ``loads`` and ``holds``, a bit per row, in
+    place of ``first``, and ``held`` in place of ``sums`` (see :class:`MacRow`, also for their clocks).
+
     Parameters: ``rows`` N; ``weight_bits`` 8 to 16; ``acc_bits`` at most 48; ``group``: rows of a group, a
-    divisor of N.
+    divisor of N; ``run_ahead``.
     Latency, no back pressure: ``x``, ``first`` and the ``factors`` of group 0 belong together, ``selects``
     come one clock before them; selects and factors of group j are due j clocks later than group 0's. The
     ``sums`` of group j hold a step ``latency`` + j clocks after its ``x``, until the next step.
     Cost beside the rows (Yosys 0.68): 257 FF per hop.
     """
 
-    latency = MacRow.latency
-
-    def __init__(self, rows: int, weight_bits: int, acc_bits: int, group: int):
-        self.rows = [MacRow(weight_bits, acc_bits) for _ in range(rows)]
-        self.group = group
-        self._key = (weight_bits, acc_bits)
+    def __init__(self, rows: int, weight_bits: int, acc_bits: int, group: int, run_ahead: bool = False):
+        self.rows = [MacRow(weight_bits, acc_bits, run_ahead) for _ in range(rows)]
+        self.latency = self.rows[0].latency
+        self.group, self.run_ahead = group, run_ahead
+        self._key = (weight_bits, acc_bits, run_ahead)
+        per_row = {"loads": In(rows), "holds": In(rows), "held": Out(words_layout(acc_bits, rows))}
+        in_step = {"first": In(1), "sums": Out(data.ArrayLayout(sums_layout(acc_bits), rows))}
         super().__init__(
             {
                 "x": In(words_layout(SPECTRUM.bits, BANKS)),
                 "selects": In(data.ArrayLayout(unsigned(SELECT_BITS), rows)),
                 "factors": In(data.ArrayLayout(factors_layout(weight_bits), rows)),
-                "first": In(1),
-                "sums": Out(data.ArrayLayout(sums_layout(acc_bits), rows)),
+                **(per_row if run_ahead else in_step),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        # Reset keeps synthesis from making this a shift-register LUT, too slow to drive a group.
-        load = delay(m, self.first, MacRow.load_delay, name="load", reset=True)
         x = self.x
         for n, row in enumerate(self.rows):
             if n and n % self.group == 0:
-                hop = n // self.group
-                x = delay(m, x, 1, name=f"x_{hop}")
-                load = delay(m, load, 1, name=f"load_{hop}", reset=True)
+                x = delay(m, x, 1, name=f"x_{n // self.group}")
             m.submodules[f"row_{n}"] = Once(row, self._key)
             m.d.comb += [
                 row.x.eq(x),
                 row.select.eq(self.selects[n]),
                 row.factors.eq(self.factors[n]),
-                row.load.eq(load),
-                self.sums[n].eq(row.sums),
             ]
+        if self.run_ahead:
+            self._row_by_row(m)
+        else:
+            self._in_step(m)
         return m
+
+    def _row_by_row(self, m):
+        for n, row in enumerate(self.rows):
+            m.d.comb += [
+                row.load.eq(self.loads[n]),
+                row.hold.eq(self.holds[n]),
+                self.held[n].eq(row.held),
+            ]
+
+    def _in_step(self, m):
+        # Reset keeps synthesis from making this a shift-register LUT, too slow to drive a group.
+        load = delay(m, self.first, MacRow.load_delay, name="load", reset=True)
+        for n, row in enumerate(self.rows):
+            if n and n % self.group == 0:
+                load = delay(m, load, 1, name=f"load_{n // self.group}", reset=True)
+            m.d.comb += [row.load.eq(load), self.sums[n].eq(row.sums)]

@@ -1,8 +1,8 @@
 """Weight memory: the step stream of all layers, read in order, rewound for every tile group.
 
-A memory word is one step: spectrum word, end flags, channel group (one, or one per bank), and per
-row a bank select and a weight. Depth = steps of the network; it should become RAMB36s (a ROM:
-written by the bitstream). ``take`` may come in any clock in which ``valid`` is high.
+A memory word is one step: spectrum word, end flags, channel group, and per row a bank select and a weight;
+more where rows run ahead (:mod:`hw.step_format`). Depth = steps of the network; it should become RAMB36s (a
+ROM: written by the bitstream). ``take`` may come in any clock in which ``valid`` is high.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ from amaranth import Module, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.config import BANKS
 from hw.gateware.delay import per_layer
 from hw.gateware.mac import weight_layout
 from hw.gateware.slack import Slack
@@ -19,15 +20,11 @@ from hw.step_format import WORD_BITS, StepFormat
 
 def step_layout(step: StepFormat) -> data.StructLayout:
     """A step as stored (:class:`hw.step_format.StepFormat`)."""
-    return data.StructLayout(
-        {
-            "word": WORD_BITS,
-            "end_of_word": 1,
-            "end_of_pass": 1,
-            "groups": data.ArrayLayout(step.group_bits, step.addresses),
-            "rows": data.ArrayLayout(weight_layout(step.weight_bits), step.rows),
-        }
-    )
+    groups = {"groups": data.ArrayLayout(step.group_bits, step.addresses)}
+    if step.run_ahead:
+        groups = {"next_word": WORD_BITS, **groups, "of_next": BANKS}
+    rows = data.ArrayLayout(weight_layout(step.weight_bits, step.run_ahead), step.rows)
+    return data.StructLayout({"word": WORD_BITS, "end_of_word": 1, "end_of_pass": 1, **groups, "rows": rows})
 
 
 def step_image(program: Program) -> list[int]:

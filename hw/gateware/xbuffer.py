@@ -14,6 +14,7 @@ from hw.config import BANKS, CLOCKS_PER_TILE
 from hw.formats import SPECTRUM
 from hw.gateware.delay import copy, delay
 from hw.gateware.types import complex_layout, words_layout
+from hw.step_format import WORD_BITS
 from hw.words import DUAL_REAL, WORDS
 
 SUB_BANKS = WORDS // CLOCKS_PER_TILE
@@ -29,7 +30,8 @@ class XBuffer(wiring.Component):
     Write: ``w_words`` are words 4·``w_t`` to 4·``w_t`` + 3 of channel 8·``w_group`` + ``w_bank``. With
     ``w_swap`` the dual-real words are stored with their parts exchanged (see the modes of
     :class:`hw.gateware.mac.RowWeights`).
-    Read: ``x[k]`` is word ``r_word`` of channel 8·``r_groups[k]`` + k.
+    Read: ``x[k]`` is word ``r_words[k]`` (``r_words[0]`` without ``own_words``) of channel
+    8·``r_groups[k]`` + k.
 
     Latency, no back pressure: ``x`` follows a request by ``latency`` clocks; requests see what was
     written at least ``write_latency`` clocks earlier.
@@ -38,7 +40,7 @@ class XBuffer(wiring.Component):
     latency = 3
     write_latency = 1
 
-    def __init__(self, groups: int):
+    def __init__(self, groups: int, own_words: bool = False):
         self.group_bits = max(1, ceil_log2(groups))
         super().__init__(
             {
@@ -51,7 +53,7 @@ class XBuffer(wiring.Component):
                 "w_swap": In(1),
                 "r_half": In(1),
                 "r_groups": In(data.ArrayLayout(unsigned(self.group_bits), BANKS)),
-                "r_word": In(range(WORDS)),
+                "r_words": In(data.ArrayLayout(WORD_BITS, BANKS if own_words else 1)),
                 "x": Out(words_layout(SPECTRUM.bits, BANKS)),
             }
         )
@@ -63,15 +65,15 @@ class XBuffer(wiring.Component):
         enables = Signal(BANKS)
         m.d.sync += [words.eq(self._stored()), enables.eq(self.w_en << self.w_bank)]
         w_address = delay(m, Cat(self.w_t, self.w_group, self.w_half), 1, name="w_address")
-        sub = delay(m, self.r_word[:2], 1, name="sub")
         for k in range(BANKS):
-            request = Cat(self.r_word[2:], self.r_groups[k], self.r_half)
+            word = self.r_words[k % len(self.r_words)]
+            request = Cat(word[2:], self.r_groups[k], self.r_half)
             r_address = delay(m, request, 1, name=f"r_address_{k}")
             bank = memory.Memory(shape=words.shape(), depth=1 << len(w_address), init=[])
             m.submodules[f"bank_{k}"] = bank
             write, read = bank.write_port(), bank.read_port()
             # Clock 1: the memory; every bank has a copy of what selects. Clock 2: one sub-bank of four.
-            own_sub = copy(m, sub, name=f"sub_{k}")
+            sub = copy(m, delay(m, word[:2], 1, name=f"early_sub_{k}"), name=f"sub_{k}")
             m.d.comb += [
                 write.addr.eq(w_address),
                 write.data.eq(words),
@@ -80,7 +82,7 @@ class XBuffer(wiring.Component):
                 read.en.eq(1),
             ]
             x = Signal(complex_layout(SPECTRUM.bits), name=f"x_{k}", reset_less=True)
-            m.d.sync += x.eq(read.data[own_sub])
+            m.d.sync += x.eq(read.data[sub])
             m.d.comb += self.x[k].eq(x)
         return m
 

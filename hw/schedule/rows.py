@@ -1,9 +1,8 @@
 """Steps in which rows run ahead: a row that has completed a word goes on to the next one.
 
-No hardware executes these yet. It would need, beside what a step holds today, a bit per bank (read of the
-low word or of the next one), a bit per row (the row completes its word), and a register per row that
-holds its sum until the last row has completed the word. The rules, from which
-``docs/decisions/0006-scheduling-irregular-masks.md`` derives the cost:
+A step says of every bank whether it reads of the word at hand or of the next one, and of every row whether it
+completes its word; a register per row holds its sum until the last row has completed the word
+(``docs/decisions/0006-scheduling-irregular-masks.md``). The rules:
 
 * all rows compute the words of a pass in the same order;
 * a word moves on to the drain when all rows have completed it and the drain is free again; only then may
@@ -55,11 +54,12 @@ class RunAhead:
         return len(self.word)
 
 
-def run_ahead(masks: NDArray[np.bool_]) -> list[RunAhead]:
-    """Steps for ``masks`` (blocks, N, channels, words), block by block; N a multiple of 4.
+def run_ahead(masks: NDArray[np.bool_], *, drain: int | None = None) -> list[RunAhead]:
+    """Steps for ``masks`` (blocks, N, channels, words), block by block.
 
-    The drain is busy with a word for N / 4 steps. Small layers try several orders of words. Never more clocks
-    than with one address for all banks, which n:m masks want.
+    The drain is busy with a word for ``drain`` steps, without it for those of an array of N rows. Small
+    layers try several orders of words. Never more clocks than with one address for all banks, which n:m
+    masks want.
     """
     per_word = masks.mean(axis=(0, 1, 2))
     settings = EVEN if per_word.std() <= VARIATION * per_word.mean() else UNEVEN
@@ -68,7 +68,7 @@ def run_ahead(masks: NDArray[np.bool_]) -> list[RunAhead]:
     first = np.linspace(0, masks.shape[-1], starts, endpoint=False).astype(int)
     orders = np.array([[word_order(c, f) for f in first] for c in counts])  # (blocks, starts, words)
     sequences = np.take_along_axis(masks.transpose(0, 3, 1, 2)[:, None], orders[..., None, None], axis=2)
-    drain = -(-masks.shape[1] // drain_rows(masks.shape[1]))
+    drain = drain or -(-masks.shape[1] // drain_rows(masks.shape[1]))
     packed = pack(sequences.reshape(-1, *sequences.shape[2:]), settings, drain=drain)
     out = []
     for block, mask in enumerate(masks):

@@ -1,4 +1,4 @@
-"""Steps with an address per bank, all rows on the same word: what the array executes today."""
+"""Steps with an address per bank, all rows on the same word."""
 
 from __future__ import annotations
 

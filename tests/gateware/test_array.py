@@ -87,7 +87,7 @@ def run(simulate, words, rows, served):
             if now < len(steps):
                 _, first, (_, select, weight) = steps[now]
                 ctx.set(weights.first, first)
-                ctx.set(weights.mode, Mode.COMPLEX)
+                ctx.set(weights.modes[0], Mode.COMPLEX)
                 ctx.set(
                     weights.weights,
                     [

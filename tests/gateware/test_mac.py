@@ -69,7 +69,7 @@ def run(simulate, steps, mode, weight_bits, acc_bits, rows=ROWS, group=GROUP):
         for now in range(len(steps) + behind + rows // group):
             valid, first, _, select, weight = steps[min(now, len(steps) - 1)]
             # Only a step's own clock has its mode: every group must have kept it.
-            ctx.set(weights.mode, mode if valid else now % len(Mode))
+            ctx.set(weights.modes[0], mode if valid else now % len(Mode))
             ctx.set(
                 weights.weights,
                 [

@@ -19,6 +19,7 @@ def program(kind="kernel"):
 @pytest.mark.parametrize("kind", ["dense", "kernel"])
 def test_image_decodes_to_the_step_table(kind):
     compiled = program(kind)
+    assert compiled.run_ahead == (kind == "kernel")
     layout, image = step_layout(compiled.step_format), step_image(compiled)
     assert max(image).bit_length() <= layout.size
     for plan in compiled.layers:
@@ -28,7 +29,12 @@ def test_image_decodes_to_the_step_table(kind):
             assert step.end_of_word == plan.steps.end_of_word[t]
             assert step.end_of_pass == plan.steps.end_of_pass[t]
             for bank in range(8):
-                assert step.groups[bank if compiled.per_bank else 0] == plan.steps.groups[t, bank]
+                assert step.groups[bank if compiled.run_ahead else 0] == plan.steps.groups[t, bank]
+            if compiled.run_ahead:
+                ahead = plan.steps.as_run_ahead
+                assert step.next_word == ahead.next_word[t]
+                assert [step.of_next >> bank & 1 for bank in range(8)] == ahead.of_next[t].tolist()
+                assert [step.rows[row].end for row in range(4)] == ahead.end[t].tolist()
             for row in range(4):
                 assert step.rows[row].select == plan.steps.select[t, row]
                 assert [step.rows[row].re, step.rows[row].im] == plan.steps.weight[t, row].tolist()

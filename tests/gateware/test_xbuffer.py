@@ -27,11 +27,11 @@ def random_write(rng, groups):
     }
 
 
-def random_read(rng, groups):
+def random_read(rng, groups, own_words):
     return {
         "r_half": int(rng.integers(HALVES)),
         "r_groups": rng.integers(groups, size=BANKS).tolist(),
-        "r_word": int(rng.integers(WORDS)),
+        "r_words": rng.integers(WORDS, size=BANKS if own_words else 1).tolist(),
     }
 
 
@@ -51,22 +51,22 @@ class Model:
             self.words[w["w_half"], w["w_group"], w["w_bank"], b] = parts[::-1] if swap else parts
 
     def read(self, r):
-        return self.words[r["r_half"], r["r_groups"], np.arange(BANKS), r["r_word"]].copy()
+        return self.words[r["r_half"], r["r_groups"], np.arange(BANKS), r["r_words"]].copy()
 
 
-@pytest.mark.parametrize("groups", [1, 3, 8])
-def test_any_write_and_any_read_in_every_clock(simulate, groups):
+@pytest.mark.parametrize("groups, own_words", [(1, False), (3, True), (8, False)])
+def test_any_write_and_any_read_in_every_clock(simulate, groups, own_words):
     """A read sees all writes up to ``write_latency`` clocks before it, also of the same word."""
     rng = np.random.default_rng(groups)
-    dut, model = XBuffer(groups), Model(groups)
+    dut, model = XBuffer(groups, own_words), Model(groups)
     clocks = 400 * groups
     writes = [random_write(rng, groups) for _ in range(clocks)]
-    reads = [random_read(rng, groups) for _ in range(clocks)]
+    reads = [random_read(rng, groups, own_words) for _ in range(clocks)]
     # Every fourth read asks for what has been written just before.
     for now in range(dut.write_latency, clocks, 4):
         w, r = writes[now - dut.write_latency], reads[now]
         r["r_half"], r["r_groups"][w["w_bank"]] = w["w_half"], w["w_group"]
-        r["r_word"] = SUB_BANKS * w["w_t"] + int(rng.integers(SUB_BANKS))
+        r["r_words"][w["w_bank"] if own_words else 0] = SUB_BANKS * w["w_t"] + int(rng.integers(SUB_BANKS))
     expected, found = [], []
 
     async def testbench(ctx):

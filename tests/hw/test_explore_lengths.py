@@ -96,7 +96,7 @@ def test_a_fully_connected_layer_counts_words_that_hold_pixels():
 
 def test_a_table_without_weights_cannot_be_taken_for_one_with():
     table = lengths_table(np.array([[3, 0, 2], [0, 1, 1]]))
-    assert table.word_lengths.tolist() == [3, 2, 1, 1, 1] and table.first_words.tolist() == [0, 2]
+    assert table.word_lengths.tolist() == [2, 3, 1, 1, 1] and table.first_words.tolist() == [0, 2]
     assert np.flatnonzero(table.end_of_pass).tolist() == [4, 7]
     assert table.weight.size == table.select.size == 0
 

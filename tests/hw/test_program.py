@@ -32,7 +32,9 @@ def test_steps_hold_every_weight_once(config, kind):
                 channel = plan.steps.groups[t, bank] * 8 + bank
                 value = plan.steps.weight[t, row]
                 if value.any():
-                    seen[block * config.rows + row, channel, plan.steps.word[t]] += value
+                    ahead = plan.steps.as_run_ahead
+                    word = (ahead.next_word if ahead.of_next[t, bank] else plan.steps.word)[t]
+                    seen[block * config.rows + row, channel, word] += value
             fresh = bool(plan.steps.end_of_pass[t])
             block += fresh
         assert fresh and block == plan.blocks
@@ -54,7 +56,8 @@ def test_words_of_a_pass_end_once_each(kind):
                 used = weight[block * 8 : block * 8 + 8].any(axis=(0, 1, 3))
                 used[0] = True  # brings the bias
                 assert sorted(words.tolist()) == np.flatnonzero(used).tolist()
-                assert (words[1:] == np.sort(words[1:])).all()
+                if plan.steps.run_ahead is None:
+                    assert (words[1:] == np.sort(words[1:])).all()
             assert len(last) == per_pass
 
 
@@ -62,6 +65,8 @@ def test_words_of_a_pass_end_once_each(kind):
 def test_a_pass_begins_with_its_shortest_word(kind):
     config = CONFIGS[0]
     for plan in compile_program(random_artifact(tiny(), seed=2, kind=kind), config).layers:
+        if plan.steps.run_ahead:
+            continue  # in an order of its own
         ends = np.flatnonzero(plan.steps.end_of_word)
         lengths = np.diff(ends, prepend=-1)
         passes = np.split(lengths, np.flatnonzero(plan.steps.end_of_pass[ends])[:-1] + 1)

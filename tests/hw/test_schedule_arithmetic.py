@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hw.artifact import LayerWeights
 from hw.config import BANKS, drain_rows
 from hw.schedule import RunAhead, Steps, pack_words, run_ahead, shared
 from hw.schedule.rows import word_order
+from hw.step_table import StepTable, step_table
+from hw.words import WORDS
 
 LARGEST = 2**15 - 1
 
@@ -36,7 +39,7 @@ def operands(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def execute_word(steps: Steps, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Today's array: a sum (rows,) of one word, from x (channels,) and weight (rows, channels)."""
+    """All rows on one word: a sum (rows,) of one word, from x (channels,) and weight (rows, channels)."""
     total = np.zeros(len(weight), np.int64)
     for groups, channel in zip(steps.groups, steps.channel, strict=True):
         for row in np.flatnonzero(channel >= 0):
@@ -46,7 +49,7 @@ def execute_word(steps: Steps, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def execute_block(steps: RunAhead, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The proposed array: sums (rows, words), each from the register that holds it when its word moves on.
+    """Rows that run ahead: sums (rows, words), each from the register that holds it when its word moves on.
 
     A row's first product after an end replaces its sum; an end copies the sum to the row's held sum. Nothing
     here checks the rules of :mod:`hw.schedule.rows`: where they are broken the sums are wrong.
@@ -87,6 +90,55 @@ def test_blocks_that_run_ahead_are_computed_exactly(mask):
     (steps,) = run_ahead(mask[None])
     assert (execute_block(steps, x, weight) == expected).all()
     assert (steps.end.sum(axis=0) == mask.shape[2]).all()
+
+
+def execute_table(table: StepTable, x: np.ndarray, rows: int) -> dict[int, np.ndarray]:
+    """The array on a step table of one block: sums (rows, 2) of every word as the drain finds them.
+
+    x (channels, words): real spectra, so that a weight's two parts make two sums.
+    """
+    ahead = table.as_run_ahead
+    total, held = np.zeros((rows, 2), np.int64), np.zeros((rows, 2), np.int64)
+    first, out = np.ones(rows, dtype=bool), {}
+    for t in range(len(table)):
+        total[first] = 0
+        for row in range(rows):
+            bank = table.select[t, row]
+            word = ahead.next_word[t] if ahead.of_next[t, bank] else table.word[t]
+            channel = table.groups[t, bank] * BANKS + bank
+            if table.weight[t, row].any():  # a zero may be of any channel
+                total[row] += x[channel, word] * table.weight[t, row]
+        held[ahead.end[t]] = total[ahead.end[t]]
+        first = ahead.end[t]
+        if table.end_of_word[t]:
+            assert table.word[t] not in out
+            out[int(table.word[t])] = held.copy()
+    return out
+
+
+@pytest.mark.parametrize("dot", [False, True])
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(mask=layers())
+def test_step_tables_are_computed_exactly(dot, mask):
+    """What the compiler hands to the array, whichever way it chose."""
+    rows, channels, words = mask.shape
+    x, weight, _ = operands(mask)
+    both = np.stack([weight, -3 * weight], -1)
+    none = np.zeros(rows, np.int64)
+    padded = np.zeros((rows, channels, WORDS, 2), np.int64)
+    padded[:, :, :words] = both
+    table = step_table(LayerWeights(padded, none, none), rows, dot=dot)
+    found = execute_table(table, x, rows)
+    sums = np.einsum("cw,ncwp->wnp", x, both)
+    if dot:
+        ((_, only),) = found.items()
+        assert (only == sums.sum(axis=0)).all()
+    else:
+        for word in range(words):
+            assert (found.get(word, 0) == sums[word]).all()
+        assert 0 in found
+    assert table.end_of_pass.tolist() == [False] * (len(table) - 1) + [True]
+    assert table.as_run_ahead.end.sum() == rows * len(found)
 
 
 def test_several_blocks_and_a_large_one():
