@@ -72,10 +72,10 @@ class WeightPlayer(wiring.Component):
 
         # Steps of the block at hand and of the next one, a clock behind its number.
         block = Signal(range(len(plan.block_steps) + 1))
-        length, this_length = (Signal(range(max(plan.block_steps) + 1), name=n) for n in ("length", "this"))
+        length, here_length = (Signal(range(max(plan.block_steps) + 1), name=n) for n in ("length", "here"))
         next_length = Signal.like(length)
         lengths = Array(C(n) for n in (*plan.block_steps, 1))
-        m.d.sync += [this_length.eq(lengths[block]), next_length.eq(lengths[block + 1])]
+        m.d.sync += [here_length.eq(lengths[block]), next_length.eq(lengths[block + 1])]
         address, block_address = Signal.like(store.stored), Signal.like(store.stored)
         left, last_step = (
             Signal.like(length),
@@ -112,7 +112,7 @@ class WeightPlayer(wiring.Component):
             m.d.sync += wait.eq(wait - 1)
         with m.If(entering & (wait == 1)):
             m.d.comb += walk.start.eq(1)
-            m.d.sync += [entering.eq(0), length.eq(this_length), *begin(this_length)]
+            m.d.sync += [entering.eq(0), length.eq(here_length), *begin(here_length)]
         with m.If(advance):
             m.d.sync += stored.eq(ready)
         with m.If(read):
