@@ -77,6 +77,7 @@ def _lane(program: Program) -> Resources:
     drain = program.config.drain
     groups = rows // drain
     index = max(1, (groups - 1).bit_length())
+    muxed = 2 if program.run_ahead else 3  # held re and im, or the three sums
     hop = BANKS * 2 * SPECTRUM.bits + 2  # X, on its way to the next group of rows
     y_depth = 2 * WORDS // drain * (1 << (rows - 1).bit_length())
     y_blocks, y_luts = memory(y_depth, 2 * PRODUCT_SUM.bits)
@@ -86,8 +87,11 @@ def _lane(program: Program) -> Resources:
         lut=transforms
         + windows
         + 96 * rows  # 8:1 select
-        + drain * (9 * acc + 153)  # two parts through bias, shift, rounding and saturation
-        + drain * 3 * acc * -(-(groups - 1) // 3)  # 4:1 multiplexers
+        + 2
+        * acc
+        * (rows if program.run_ahead else drain)  # re and im, of a row that holds them or in the drain
+        + drain * (7 * acc + 153)  # two parts through bias, shift, rounding and saturation
+        + drain * muxed * acc * -(-(groups - 1) // 3)  # 4:1 multiplexers
         + 53 * columns
         + turns
         + BANKS * x_luts
@@ -95,9 +99,9 @@ def _lane(program: Program) -> Resources:
         ff=2124
         + 2580
         + 100
-        + 3 * rows
+        + (5 + 2 * acc if program.run_ahead else 3) * rows
         + hop * (groups - 1)
-        + drain * (13 * acc + 60 + 3 * index)
+        + drain * ((10 if program.run_ahead else 13) * acc + 60 + muxed * index)
         + (BANKS * 8 * SPECTRUM.bits if x_luts else 0)  # the read registers of memories in LUTs
         + 59 * columns
         + 431
@@ -112,7 +116,8 @@ def _shared(program: Program) -> Resources:
     line, layers, bits = config.line_pixels, len(program.layers), program.weight_bits
     groups = config.rows // config.drain
     # The weights of group j wait for j clocks: in shift registers from the third group on.
-    waiting = config.drain * (SELECT_BITS + 2 * bits)
+    ahead = program.run_ahead
+    waiting = config.drain * (SELECT_BITS + 2 * bits + 2 * ahead)
     stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
     feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
     weights = _streamed(program) if config.stream_weights else _held(program)
@@ -129,6 +134,7 @@ def _shared(program: Program) -> Resources:
         + rotators
         + line * feature_luts
         + config.rows * (8 * bits + 30)  # factors; multiplexers behind the weight memory
+        + (config.rows * 8 if ahead else 0)  # mode of the bank selected; loads and holds on their way
         + max(0, groups - 3) * waiting
         + weights.lut
         + table_luts,
@@ -137,6 +143,7 @@ def _shared(program: Program) -> Resources:
         + 64 * layers
         + line * 58
         + config.rows * (5 * bits + 8)
+        + (config.rows * 4 + 2 * BANKS * groups if ahead else 0)
         + sum(range(min(groups, 3))) * waiting
         + weights.ff
         + 110,

@@ -41,6 +41,16 @@ NETWORKS = {
             Conv("d", 9, 5, 3, padding=1, relu=False),
         ),
     ),
+    # Channels enough for rows to run ahead, words of one and of several blocks, a short last one.
+    "channels": Network(
+        "channels",
+        (1, 16, 16),
+        (
+            Conv("a", 1, 20, 5, pool=2),
+            Conv("b", 20, 36, 3, padding=1, pool=2),
+            Dense("scores", 36 * 9, 10, relu=False),
+        ),
+    ),
     # The extreme kernels: S = 2 and S = 8; an odd stride under pooling (k = 4: 5, rounded to 4).
     "kernels": Network(
         "kernels",

@@ -19,6 +19,7 @@ CASES = [
     ("tiny", "kernel", 4, 3, 2, 0),
     ("map", "kernel", 8, 4, 2, 0),
     ("kernels", "dense", 4, 2, 1, 0),
+    ("channels", "kernel", 8, 3, 2, 0),
     ("sections", "adaptive", 4, 10, 2, 64),
 ]
 SLOW = [
@@ -26,6 +27,7 @@ SLOW = [
     ("map", "adaptive", 12, 7, 3, 0),
     ("kernels", "kernel", 8, 5, 2, 0),
     ("tiny", "adaptive", 32, 3, 3, 0),
+    ("channels", "kernel", 32, 3, 2, 0),
 ]
 EVERY = CASES + [pytest.param(*case, marks=pytest.mark.slow) for case in SLOW]
 
@@ -40,6 +42,7 @@ def test_results_and_clocks(network, kind, rows, lanes, batch, line):
     free = rtl.simulate(folder, pictures)
     np.testing.assert_array_equal(free.scores, expected)
     program = compile_program(artifact, DesignInfo.load(folder).config)
+    assert program.run_ahead == (kind == "kernel")
     for counters, size in zip(free.counters, (batch, batch, 1), strict=True):
         predicted = run_cycles(program, size)
         assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]

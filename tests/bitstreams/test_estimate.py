@@ -14,10 +14,18 @@ TOLERANCE = 0.2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "lanes", "stream"), [(4, 2, False), (12, 3, False), (12, 3, True)])
-def test_estimate_is_close_to_synthesis(tmp_path, rows, lanes, stream):
+@pytest.mark.parametrize(
+    ("kind", "rows", "lanes", "stream"),
+    [
+        ("adaptive", 4, 2, False),
+        ("adaptive", 12, 3, False),
+        ("adaptive", 12, 3, True),
+        ("kernel", 12, 3, False),
+    ],
+)
+def test_estimate_is_close_to_synthesis(tmp_path, kind, rows, lanes, stream):
     artifact, config = (
-        random_artifact(tiny(), seed=1),
+        random_artifact(tiny(), seed=1, kind=kind),
         AcceleratorConfig(rows, lanes, 1, stream_weights=stream),
     )
     generate(artifact, config, tmp_path / "design")
