@@ -48,7 +48,7 @@ class Darb(ConstraintSet):
         return cls(ratio(sparsity), sparsity.block)
 
     def mask(self, energy: torch.Tensor) -> torch.Tensor:
-        masks = self._levels(energy)
+        masks = self._masks(energy)
         counts = masks.sum(2)  # (L, out, words)
         kept = torch.stack([(energy * mask).sum(1) for mask in masks])
         level = self.levels(
@@ -57,7 +57,7 @@ class Darb(ConstraintSet):
         chosen = level[None, :, None].expand(1, *energy.shape)
         return masks.gather(0, chosen)[0]
 
-    def _levels(self, energy: torch.Tensor) -> torch.Tensor:
+    def _masks(self, energy: torch.Tensor) -> torch.Tensor:
         """(L, out, in, words) bool: nothing, then the masks for b = ``largest`` .. 4, 2, 1."""
         masks = [torch.zeros_like(energy, dtype=torch.bool)]
         size = self.largest

@@ -3,7 +3,7 @@
 PatDNN (arXiv:2001.00138) and pattern-based sparsity (arXiv:2001.07710) let every 3×3 kernel take one of a
 few patterns of 4 entries, found by counting the kernels' own largest entries, and prune whole kernels
 (connectivity). A spectral kernel has 32 words, and nearly every kernel's own pattern is unique: counting
-tells nothing there. The library is grown and refined by the energy it keeps instead.
+tells little there. So the counted library is refined by the energy it keeps, and competes with another.
 """
 
 from __future__ import annotations
@@ -59,41 +59,67 @@ class Pattern(ConstraintSet):
     def mask(self, energy: torch.Tensor) -> torch.Tensor:
         kernels = energy.clamp(min=0).flatten(0, 1)  # (K, words)
         library = self.library(energy)
-        kept, choice = (kernels @ library.to(kernels).T).max(1)
+        kept, choice = assign(kernels, library)
         stays = rank(kept, dim=0) < self.kernels(energy)
         return (library[choice] & stays[:, None]).view_as(energy) & (energy >= 0)
 
     def library(self, energy: torch.Tensor) -> torch.Tensor:
         """(patterns, words) bool: patterns that keep much of ``energy`` (out, in, words).
 
-        Starts with the own patterns of the kernels that would lose most without, then assigns kernels
-        to patterns and moves every pattern to the words with most energy in its kernels, in turn,
-        until nothing changes. Kernels that go have no say.
+        Refines two libraries, the patterns that kernels have most often and those of the kernels that
+        would lose most without, and returns the one that keeps more.
         """
         kernels, count = energy.clamp(min=0).flatten(0, 1), self.kernels(energy)
-        length = self.length(energy.shape[2])
-        library = self._start(kernels, length)
-        for _ in range(ROUNDS):
-            kept, choice = (kernels @ library.to(kernels).T).max(1)
-            staying = kernels * (rank(kept, dim=0) < count)[:, None]
-            sums = torch.zeros_like(library, dtype=kernels.dtype).index_add_(0, choice, staying)
-            used = sums.sum(1, keepdim=True) > 0
-            refined = torch.where(used, rank(sums, dim=1) < length, library)
-            if torch.equal(refined, library):
-                break
-            library = refined
-        return library
+        own = rank(kernels, dim=1) < self.length(energy.shape[2])
+        starts = (grown(kernels, own, self.patterns), counted(own, self.patterns))
+        libraries = [refined(kernels, library, count) for library in starts]
 
-    def _start(self, kernels: torch.Tensor, length: int) -> torch.Tensor:
-        own = rank(kernels, dim=1) < length  # (K, words)
-        most = (kernels * own).sum(1)
-        chosen: list[torch.Tensor] = []
-        covered = torch.zeros_like(most)
-        for _ in range(self.patterns):
-            pattern = own[(most - covered).argmax()]
-            covered = torch.maximum(covered, kernels @ pattern.to(kernels))
-            chosen.append(pattern)
-        return torch.stack(chosen)
+        def kept(library: torch.Tensor) -> float:
+            return float(assign(kernels, library)[0].double().topk(count).values.sum())
+
+        return max(libraries, key=kept)
 
     def describe(self) -> str:
         return f"{self.share} of the words, in kernels that take one of {self.patterns} patterns or go"
+
+
+def assign(kernels: torch.Tensor, library: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """For every kernel (K, words): the energy its best pattern keeps, and that pattern's number."""
+    best = (kernels @ library.to(kernels).T).max(1)
+    return best.values, best.indices
+
+
+def refined(kernels: torch.Tensor, library: torch.Tensor, count: int) -> torch.Tensor:
+    """``library`` after assigning kernels to patterns and moving every pattern to the words with most
+    energy in its kernels, in turn, until nothing changes. All but the best ``count`` kernels have no say.
+    """
+    length = int(library[0].sum())
+    for _ in range(ROUNDS):
+        kept, choice = assign(kernels, library)
+        staying = kernels * (rank(kept, dim=0) < count)[:, None]
+        sums = torch.zeros_like(library, dtype=kernels.dtype).index_add_(0, choice, staying)
+        used = sums.sum(1, keepdim=True) > 0
+        moved = torch.where(used, rank(sums, dim=1) < length, library)
+        if torch.equal(moved, library):
+            break
+        library = moved
+    return library
+
+
+def grown(kernels: torch.Tensor, own: torch.Tensor, patterns: int) -> torch.Tensor:
+    """``patterns`` kernels' ``own`` patterns (K, words), each that of the kernel which loses most so far."""
+    most = (kernels * own).sum(1)
+    covered = torch.zeros_like(most)
+    chosen = []
+    for _ in range(patterns):
+        pattern = own[(most - covered).argmax()]
+        covered = torch.maximum(covered, kernels @ pattern.to(kernels))
+        chosen.append(pattern)
+    return torch.stack(chosen)
+
+
+def counted(own: torch.Tensor, patterns: int) -> torch.Tensor:
+    """The ``patterns`` patterns that are most often among the kernels' ``own`` (K, words)."""
+    distinct, times = own.unique(dim=0, return_counts=True)
+    order = times.argsort(descending=True, stable=True)
+    return distinct[order[torch.arange(patterns) % len(order)]]  # with fewer, some come twice
