@@ -10,8 +10,8 @@ from hw.artifact import Sparsity
 from hw.errors import ConfigError
 from hw.network import lenet
 from pruning import data
-from pruning.admm import AdmmConfig
 from pruning.job import Job, Progress
+from pruning.optimisers import AdmmConfig
 from pruning.settings import Epochs, Settings
 from pruning.steps import LayerSummary, summary
 

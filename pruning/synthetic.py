@@ -13,9 +13,9 @@ from torch import nn
 
 from hw.artifact import Artifact, Sparsity
 from hw.network import Network
-from pruning.admm import AdmmConfig, prune_
 from pruning.export import to_artifact
 from pruning.models import Chain
+from pruning.optimisers import MagnitudeConfig, prune_
 from pruning.quantise import quantise_
 
 SPREAD = 0.5
@@ -38,7 +38,7 @@ def synthetic(
     for layer in network.layers:
         _fill(model.get_submodule(layer.name), generator)
     dense = {network.layers[0].name: None} if first_dense else {}
-    config = AdmmConfig(sparsity, dense)
+    config = MagnitudeConfig(sparsity, dense)
     prune_(model, network, config).finalise()
     images = _image(network, generator)
     quantise_(model, network, images, weight_bits=weight_bits)
