@@ -219,6 +219,7 @@ def test_resumes_exactly(name, finalised, tiny_batch, tmp_path):
     states = torch.load(tmp_path / "state.pt", weights_only=True)
     other.load_state_dict(states["model"])
     other_pruner.load_state_dict(states["pruner"])
+    assert other_pruner.residuals() == pruner.residuals()
     other_optimiser = torch.optim.Adam(other.parameters(), lr=0.01)
     other_optimiser.load_state_dict(states["opt"])
     for m, p, o in ((model, pruner, optimiser), (other, other_pruner, other_optimiser)):

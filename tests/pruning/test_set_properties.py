@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from hw.artifact import Sparsity
 from hw.errors import ConfigError
 from pruning import sets
+from pruning.sets import pattern
+from pruning.sets.base import rank, take
+from pruning.sets.rectangle import rectangle
 
 PROPERTY = settings(deadline=None, max_examples=25, derandomize=True)
 QUARTER = Fraction(1, 4)
@@ -197,6 +200,51 @@ def test_blocks_of_unequal_size_lose_less_than_one_block(seed, out, rows):
         left -= min(size, left)
     got = kept(energy, sets.Block(Fraction(1, 2), rows).mask(energy))
     assert bound - max(gain for gain, _ in blocks) < got <= bound * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("gain", "size", "limit", "expected"),
+    [
+        ([9, 4, 1], [3, 1, 1], 3, [False, True, True]),  # per word, and the large one no longer fits
+        ([9, 2, 1], [3, 1, 1], 4, [True, True, False]),
+        ([8, 6, 5, 1], [2, 2, 2, 1], 5, [True, True, False, True]),  # skipped, then one that fits
+        ([1, 1, 1], [1, 1, 1], 2, [True, True, False]),  # ties in order
+        ([5, 0, 1], [0, 1, 1], 1, [False, False, True]),  # units of no words never
+        ([1], [2], 1, [False]),
+    ],
+)
+def test_take_chooses_by_energy_per_word_what_still_fits(gain, size, limit, expected):
+    assert take(torch.tensor(gain).float(), torch.tensor(size), limit).tolist() == expected
+
+
+@PROPERTY
+@given(seed=seeds)
+def test_refining_a_library_never_loses_and_ends_where_nothing_gains(seed):
+    energy, chosen = energies(seed, (6, 8, 32)), ALL["pattern"]
+    kernels = energy.flatten(0, 1)
+    library = pattern.counted(rank(kernels, dim=1) < 16, 4)
+    assert chosen.kernels(energy) == 24
+
+    def total(library: torch.Tensor) -> float:
+        return float(pattern.assign(kernels, library)[0].double().topk(24).values.sum())
+
+    refined = pattern.refined(kernels, library, 24)
+    assert (refined.sum(1) == 16).all() and total(refined) > total(library)
+    assert total(pattern.refined(kernels, refined, 24)) >= total(refined) * (1 - 1e-6)
+    assert total(chosen.library(energy)) >= total(refined) * (1 - 1e-6)
+
+
+@PROPERTY
+@given(seed=seeds)
+def test_the_rows_of_a_rectangle_are_the_best_for_its_columns_and_the_other_way_round(seed):
+    # Heavy-tailed words, so that the row with most energy may have it where no other has.
+    energy = (3 * torch.randn(8, 2, 6, generator=torch.Generator().manual_seed(seed))).exp()
+    mask = rectangle(energy, 4, 4 * 3)
+    rows, columns = mask.any((1, 2)), mask.any(0)
+    assert int(rows.sum()) == 4 and int(columns.sum()) == 3
+    by_row, by_column = energy[:, columns].sum(1), energy[rows].sum(0)
+    assert by_row[rows].min() >= by_row[~rows].max()
+    assert by_column[columns].min() >= by_column[~columns].max()
 
 
 @pytest.mark.parametrize("kind", HEURISTICS)
