@@ -778,12 +778,17 @@ def _prune_untrained(network: str, out: Path, kind: str, block: int, weight_bits
     if network not in known:
         raise ConfigError(f"there is no network {network!r}: choose from {', '.join(known)}")
     with _requires("torch"), _progress("projecting and quantising"):
-        from pruning.kinds import quarter
+        from pruning.kinds import fully_connected, quarter
         from pruning.synthetic import synthetic
 
-        synthetic(known[network](), quarter(kind, block), seed=seed, weight_bits=weight_bits).save(
-            out / "model.npz"
+        made = synthetic(
+            known[network](),
+            quarter(kind, block),
+            fully_connected=fully_connected(kind, block),
+            seed=seed,
+            weight_bits=weight_bits,
         )
+        made.save(out / "model.npz")
 
 
 def _generate(artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None) -> dict[str, Any]:
