@@ -61,6 +61,14 @@ class Sparsity(StrEnum):
     adaptive = "adaptive"
     uniform = "uniform"
     kernel = "kernel"
+    unstructured = "unstructured"
+    pattern = "pattern"
+    block = "block"
+    darb = "darb"
+    filter = "filter"
+    column = "column"
+    combined = "combined"
+    row_column = "row-column"
 
 
 class Goal(StrEnum):
@@ -170,7 +178,11 @@ def prune(
 
     Writes OUT/model.npz, the integers the hardware sees, and measures its accuracy with the integer model.
     *adaptive* chooses per block of outputs and word how many of 8 input channels stay (the default:
-    the array is always full); *uniform* keeps 2 of 8 everywhere; *kernel* keeps 8 of 32 words per kernel.
+    the array is always full); *uniform* keeps 2 of 8 everywhere; *kernel* keeps 8 of 32 words per kernel;
+    *unstructured* the largest words of a layer; *pattern* one of 8 word patterns in half of the kernels;
+    *block* words that a block of outputs shares; *darb* the largest word of every 1 to 16 input channels;
+    *filter* half of the output channels; *column* words that all outputs share; *combined* and *row-column*
+    the last two together, evenly or as it keeps most. Channels that go disappear from the network.
 
     **Examples**
 
@@ -891,18 +903,21 @@ def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:
 
 def _prune_untrained(network: str, out: Path, kind: str, block: int, weight_bits: int, seed: int) -> None:
     """An artifact with the masks of one projection: sparse like a trained network, good for nothing else."""
-    from hw import artifact, networks
+    from hw import networks
 
     found = networks.find(network)
-    sets = {
-        "adaptive": artifact.Sparsity("adaptive", 2, 8, block),
-        "uniform": artifact.Sparsity("uniform", 2, 8),
-        "kernel": artifact.Sparsity("kernel", 8, 32),
-    }
     with _requires("torch"), _progress("projecting and quantising"):
+        from pruning.kinds import fully_connected, quarter
         from pruning.synthetic import synthetic
 
-        synthetic(found, sets[kind], seed=seed, weight_bits=weight_bits).save(out / "model.npz")
+        made = synthetic(
+            found,
+            quarter(kind, block),
+            fully_connected=fully_connected(kind, block),
+            seed=seed,
+            weight_bits=weight_bits,
+        )
+        made.save(out / "model.npz")
 
 
 def _generate(artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None) -> dict[str, Any]:

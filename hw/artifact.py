@@ -57,11 +57,13 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class Sparsity:
-    """How a layer was pruned: ``kind`` is ``dense``, ``kernel``, ``uniform`` or ``adaptive``.
+    """How a layer was pruned: ``kind`` is ``dense`` or one of ``pruning.kinds.KINDS``.
 
-    ``keep`` of ``group``: words per kernel (``kernel``: s of 32) or input channels per group
-    (``uniform`` and ``adaptive`` n:m, for ``adaptive`` the mean). ``block``: output channels that
-    share a step count (``adaptive``).
+    ``keep`` of ``group`` is the share that stays: of the words of every kernel (``kernel``), of the input
+    channels of a group (``uniform`` and ``adaptive`` n:m, for ``adaptive`` the mean), of the output
+    channels (``filter``), of the layer's words (all others). ``block``: output channels that share a
+    choice (``adaptive``, ``block``), patterns in the library (``pattern``), input channels in the largest
+    block (``darb``).
     """
 
     kind: str = "dense"

@@ -5,9 +5,9 @@ names are loaded on first use::
 
     model = Chain(network)                                   # models.py: any hw.network.Network
     sort_channels_(model, network)                           # channels.py: like with like
-    admm = prune_(model, network, AdmmConfig(...))           # admm.py: your own training loop follows
-    loss = cross_entropy(model(x), y) + admm.penalty()
-    admm.finalise()                                          # masks are held exactly from here on
+    pruner = prune_(model, network, AdmmConfig(...))         # optimisers/: your own training loop follows
+    loss = cross_entropy(model(x), y) + pruner.penalty()     # every batch, and now and then pruner.step()
+    pruner.finalise()                                        # masks are held exactly from here on
     quantise_(model, network, images)                        # quantise.py: the integer mirror
     artifact = to_artifact(model, network, ...)              # export.py: model.npz
 
@@ -18,12 +18,15 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "AdmmConfig": "admm",
-    "Admm": "admm",
+    "AdmmConfig": "optimisers",
+    "Admm": "optimisers",
     "Chain": "models",
+    "MagnitudeConfig": "optimisers",
     "MaskedLinear": "linear",
+    "ProximalConfig": "optimisers",
+    "ReweightedConfig": "optimisers",
     "SpectralConv2d": "spectral",
-    "prune_": "admm",
+    "prune_": "optimisers",
     "quantise_": "quantise",
     "sort_channels_": "channels",
     "summary": "steps",

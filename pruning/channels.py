@@ -22,7 +22,7 @@ from pruning.convert import to_word_layers_
 def sort_channels_(model: nn.Module, network: Network) -> None:
     """Sort the outputs of every layer but the last by the energy of their weights, largest first.
 
-    Swaps the layers of ``model`` for word layers (as :func:`pruning.admm.prune_` does) and permutes
+    Swaps the layers of ``model`` for word layers (as :func:`pruning.optimisers.prune_` does) and permutes
     their weights in place; the outputs of the model do not change. Call it before pruning.
     """
     layers = list(to_word_layers_(model, network).values())

@@ -10,6 +10,8 @@ from torch import nn
 
 from hw.artifact import Artifact, Sparsity
 from hw.network import Network
+from pruning import sets
+from pruning.compact import drop_channels
 from pruning.quantise import mirrors_of
 
 
@@ -22,12 +24,13 @@ def to_artifact(
 ) -> Artifact:
     """The integers of a model that :func:`pruning.quantise.quantise_` has prepared.
 
-    ``score_scale`` of the artifact is the real value of one step of the last layer's outputs.
+    ``score_scale`` of the artifact is the real value of one step of the last layer's outputs. Where a
+    kind of ``sparsity`` removes channels, the artifact's network has only those that are left.
     Raises ``ConfigError`` when a layer is not quantised, ``ArtifactError`` when a number does not fit.
     """
     mirrors = mirrors_of(model, network)
     last = mirrors[network.layers[-1].name]
-    return Artifact(
+    artifact = Artifact(
         network,
         {name: mirror.integers() for name, mirror in mirrors.items()},
         weight_bits=last.format.bits,
@@ -35,3 +38,5 @@ def to_artifact(
         score_scale=float(last.out_scale[0]),
         provenance={"torch": str(torch.__version__), **(provenance or {})},
     )
+    removing = any(sets.of(chosen).removes_channels for chosen in artifact.sparsity.values())
+    return drop_channels(artifact) if removing else artifact

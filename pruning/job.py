@@ -4,7 +4,8 @@
 
     dense ──▶ admm ──▶ finetune ──▶ mirror
       │       prune_    masks       integer rules with
-      ▼                 fixed       straight-through gradients
+      │  (or another    fixed       straight-through gradients
+      ▼   optimiser)
     dense-<key>.pt, shared by all sparsities
 
 Every epoch ends with a checkpoint. Its key is the settings of the job: one saved with other
@@ -27,19 +28,19 @@ import torch
 
 from hw.artifact import Artifact
 from hw.errors import ArtifactError
-from pruning.admm import Admm, prune_
 from pruning.channels import sort_channels_
 from pruning.checkpoint import load_state, save_state
 from pruning.data import Mnist
 from pruning.export import to_artifact
 from pruning.models import Chain
+from pruning.optimisers import Pruner, prune_
 from pruning.quantise import quantise_
 from pruning.settings import Settings
 from pruning.steps import summary
 from pruning.train import Digits, accuracy, generator_for, optimiser_for, to_float, train_epoch
 
-ADMM_STEPS = 16
-"""Z- and U-steps, spread evenly over the ADMM phase; rho grows a hundredfold in them."""
+PRUNING_STEPS = 16
+"""Steps of the optimiser, spread evenly over its phase; rho of ADMM grows a hundredfold in them."""
 
 CALIBRATION_IMAGES = 2000
 
@@ -63,8 +64,8 @@ class Progress:
 class LogRow:
     """A line of ``training.csv``.
 
-    accuracy: percent of the test set; kept: share of all words; primal, dual: the largest ADMM
-    residual of any layer (:class:`pruning.admm.Residuals`).
+    accuracy: percent of the test set; kept: share of all words; primal, dual: the largest
+    residual of any layer (:class:`pruning.optimisers.Residuals`).
     """
 
     phase: str
@@ -94,7 +95,7 @@ class Job:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.model = Chain(settings.network)
-        self.admm: Admm | None = None
+        self.pruner: Pruner | None = None
         self.log: list[LogRow] = []
         self.accuracy: dict[str, float] = {}
 
@@ -130,7 +131,7 @@ class Job:
                 epoch,
                 batch=self.settings.batch,
                 generator=generator_for(self.settings.seed, index, epoch),
-                penalty=self.admm.penalty if self.admm else None,
+                penalty=self.pruner.penalty if self.pruner else None,
                 tick=partial(self._tick, index, epoch),
             )
             self._record(index, epoch, loss)
@@ -139,20 +140,20 @@ class Job:
     def _tick(self, index: int, epoch: int, done: float, loss: float) -> None:
         """After every batch."""
         phase = self.phases[index]
-        due = math.floor((epoch + done) / phase.epochs * ADMM_STEPS)
-        if self.admm and phase.name == "admm" and self.admm.steps < due:
-            self.admm.step()
+        due = math.floor((epoch + done) / phase.epochs * PRUNING_STEPS)
+        if self.pruner and phase.name == self.settings.config.name and self.pruner.steps < due:
+            self.pruner.step()
         self._report(index, epoch, done, loss)
 
     def _enter(self, index: int) -> None:
-        """Bring model and ADMM from the end of the phase before into this one."""
+        """Bring model and optimiser from the end of the phase before into this one."""
         name, settings = self.phases[index].name, self.settings
-        if name == "admm":
+        if name == settings.config.name:
             sort_channels_(self.model, settings.network)
-            self.admm = prune_(self.model, settings.network, settings.config)
+            self.pruner = prune_(self.model, settings.network, settings.config)
         elif name == "finetune":
-            assert self.admm is not None
-            self.admm.finalise()
+            assert self.pruner is not None
+            self.pruner.finalise()
         elif name == "mirror":
             images = to_float(self.train_set.images[:CALIBRATION_IMAGES])
             quantise_(self.model, settings.network, images, weight_bits=settings.weight_bits)
@@ -164,7 +165,7 @@ class Job:
         phase, score = self.phases[index], accuracy(self.model, self.test_set)
         table = summary(self.model, self.settings.network)
         kept = sum(layer.kept for layer in table) / sum(layer.words for layer in table)
-        residuals = list(self.admm.residuals().values()) if self.admm else []
+        residuals = list(self.pruner.residuals().values()) if self.pruner else []
         primal = max((r.primal for r in residuals), default=0.0)
         dual = max((r.dual for r in residuals), default=0.0)
         self.log.append(LogRow(phase.name, epoch + 1, loss, score, kept, primal, dual))
@@ -215,7 +216,7 @@ class Job:
             "epoch": epoch,
             "model": self.model.state_dict(),
             "optimiser": optimiser.state_dict() if optimiser else None,
-            "admm": self.admm.state_dict() if self.admm else None,
+            "admm": self.pruner.state_dict() if self.pruner else None,
             "log": [asdict(row) for row in self.log],
             "accuracy": dict(self.accuracy),
         }
@@ -225,8 +226,8 @@ class Job:
         for index in range(1, state["phase"] + 1):
             self._enter(index)  # gives the model its shape; weights, masks and scales come next
         self.model.load_state_dict(state["model"])
-        if self.admm:
-            self.admm.load_state_dict(state["admm"])
+        if self.pruner:
+            self.pruner.load_state_dict(state["admm"])
         self.log = [LogRow(**row) for row in state["log"]]
         self.accuracy = dict(state["accuracy"])
         return state["phase"], state["epoch"]

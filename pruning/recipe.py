@@ -9,13 +9,11 @@ from pathlib import Path
 from hw.artifact import Sparsity
 from hw.errors import ConfigError
 from hw.network import lenet
-from pruning import data
-from pruning.admm import AdmmConfig
+from pruning import data, kinds
 from pruning.job import Job, Progress
+from pruning.optimisers import CONFIGS, Targets
 from pruning.settings import Epochs, Settings
 from pruning.steps import LayerSummary, summary
-
-SPARSITIES = ("adaptive", "uniform", "kernel")
 
 SMALL_SET = 10_000
 """Below this many training images a pass is short, and the schedule has more of them."""
@@ -35,22 +33,25 @@ class PruneResult:
     layers: list[LayerSummary]
 
 
-def preset(sparsity: str, block: int = 8) -> AdmmConfig:
-    """The constraint sets of LeNet: a quarter of the words of all but the smallest layers stays.
+FIRST_TOO = ("kernel", "filter")
+"""Kinds that prune conv1, too: SPEC2 does, and halved filters need all neighbours halved to leave a quarter.
+Elsewhere 20 kernels of one input channel are not worth a word."""
 
-    ``adaptive`` and ``uniform`` prune conv2 and fc1 to 2:8 over input channels and leave conv1, which
-    has one input channel; ``kernel`` is SPEC2's set, 8 of 32 words in every kernel, for both
-    convolutions. fc2 stays dense. Raises ``ConfigError`` for another name.
+
+def preset(sparsity: str, block: int = 8, optimiser: str = "admm") -> Targets:
+    """The constraint sets of LeNet: about a quarter of the words of all but the smallest layers stays.
+
+    conv2 and fc1 get the set of that kind (:func:`pruning.kinds.quarter`), fc1 another where it is for
+    convolutions only (:func:`pruning.kinds.fully_connected`); conv1 with the kinds in
+    :data:`FIRST_TOO`. fc2 stays dense. Raises ``ConfigError`` for another kind or optimiser.
     """
-    adaptive = Sparsity("adaptive", 2, 8, block)
-    if sparsity == "adaptive":
-        return AdmmConfig(adaptive, {"conv1": None, "fc2": None})
-    if sparsity == "uniform":
-        return AdmmConfig(Sparsity("uniform", 2, 8), {"conv1": None, "fc2": None})
-    if sparsity == "kernel":
-        kernel = Sparsity("kernel", 8, 32)
-        return AdmmConfig(adaptive, {"conv1": kernel, "conv2": kernel, "fc2": None})
-    raise ConfigError(f"unknown sparsity {sparsity!r}: choose {', '.join(SPARSITIES)}")
+    if optimiser not in CONFIGS:
+        raise ConfigError(f"unknown optimiser {optimiser!r}: choose {', '.join(CONFIGS)}")
+    chosen, fallback = kinds.quarter(sparsity, block), kinds.fully_connected(sparsity, block)
+    layers: dict[str, Sparsity | None] = {} if sparsity in FIRST_TOO else {"conv1": None}
+    if chosen != fallback:
+        layers |= {name: chosen for name in ("conv1", "conv2") if name not in layers}
+    return CONFIGS[optimiser](fallback, {**layers, "fc2": None})
 
 
 def schedule(images: int) -> Epochs:
@@ -69,11 +70,14 @@ def run(
     batch: int = 64,
     weight_bits: int = 8,
     block: int = 8,
+    optimiser: str = "admm",
     resume: bool = True,
     progress: Callable[[Progress], None] | None = None,
 ) -> PruneResult:
     """Train, prune and quantise LeNet; write ``model.npz`` and ``training.csv`` to ``out``.
 
+    ``sparsity`` is one of :data:`pruning.kinds.KINDS`, ``optimiser`` of
+    :data:`pruning.optimisers.CONFIGS`, ``block`` the output channels that share a choice.
     With ``resume``, ``out/checkpoint.pt`` of the same settings is continued. The dense network is
     shared between jobs through a file in ``cache`` (default: the folder that holds ``out``).
     ``data_dir``: see :func:`pruning.data.load`. Raises ``ConfigError``, ``DataError``, or
@@ -85,12 +89,13 @@ def run(
         raise ConfigError(f"batch must be at least 1, not {batch}")
     if not 0 <= seed < 2**32:
         raise ConfigError(f"seed must be 0 to 2^32 - 1, not {seed}")
-    config, digits, out = preset(sparsity, block), data.load(data_dir), Path(out)
+    config, digits, out = preset(sparsity, block, optimiser), data.load(data_dir), Path(out)
     epochs = epochs or schedule(len(digits.train_labels))
     settings = Settings(lenet(), config, epochs, seed, batch, weight_bits)
     job = Job(settings, digits, out, progress)
     job.write_log()  # a place that cannot be written is refused before hours of training, not after
     job.train(resume, Path(cache) if cache is not None else out.parent)
-    digest = job.artifact(f"lenet {sparsity}").save(out / "model.npz")
+    how = "" if optimiser == "admm" else f", {optimiser}"
+    digest = job.artifact(f"lenet {sparsity}{how}").save(out / "model.npz")
     job.write_log()
     return PruneResult(out / "model.npz", digest, job.accuracy, summary(job.model, settings.network))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hw.network import Network
-from pruning.admm import AdmmConfig
+from pruning.optimisers import Targets
 from pruning.train import Phase
 
 
 @dataclass(frozen=True)
 class Epochs:
-    """Passes over the training set in each phase."""
+    """Passes over the training set in each phase; ``admm`` is that of pruning, whatever the optimiser."""
 
     dense: int
     admm: int
@@ -24,7 +24,7 @@ class Settings:
     """Everything but the images that decides a job's result."""
 
     network: Network
-    config: AdmmConfig
+    config: Targets
     epochs: Epochs
     seed: int = 0
     batch: int = 64
@@ -36,7 +36,7 @@ class Settings:
         e = self.epochs
         return [
             Phase("dense", e.dense, 2e-3),
-            Phase("admm", e.admm, 1e-3),
+            Phase(self.config.name, e.admm, 1e-3),
             Phase("finetune", e.finetune, 1e-3),
             Phase("mirror", e.mirror, 3e-4),
         ]

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from hw.artifact import Artifact, Sparsity
-from hw.network import Network
-from pruning.admm import AdmmConfig, prune_
+from hw.network import Dense, Network
 from pruning.export import to_artifact
 from pruning.models import Chain
+from pruning.optimisers import MagnitudeConfig, prune_
 from pruning.quantise import quantise_
 
 SPREAD = 0.5
@@ -27,18 +27,31 @@ LOW_PASS = torch.tensor([1.0, 2.0, 1.0]) / 4
 
 @torch.no_grad()
 def synthetic(
-    network: Network, sparsity: Sparsity, *, seed: int = 0, weight_bits: int = 8, first_dense: bool = True
+    network: Network,
+    sparsity: Sparsity,
+    *,
+    fully_connected: Sparsity | None = None,
+    seed: int = 0,
+    weight_bits: int = 8,
+    first_dense: bool = True,
 ) -> Artifact:
     """An artifact of ``network`` with ``sparsity`` in every layer (but the first if ``first_dense``).
 
-    Calibrated on one image of blurred noise. Raises ``ConfigError`` for a sparsity that makes no sense.
+    ``fully_connected``: the set of those layers, where it is to be another. Calibrated on one image of
+    blurred noise. Raises ``ConfigError`` for a sparsity that makes no sense.
     """
     generator = torch.Generator().manual_seed(seed)
     model = Chain(network)
     for layer in network.layers:
         _fill(model.get_submodule(layer.name), generator)
-    dense = {network.layers[0].name: None} if first_dense else {}
-    config = AdmmConfig(sparsity, dense)
+    chosen: dict[str, Sparsity | None] = {
+        layer.name: fully_connected
+        for layer in network.layers
+        if fully_connected and isinstance(layer, Dense)
+    }
+    if first_dense:
+        chosen[network.layers[0].name] = None
+    config = MagnitudeConfig(sparsity, chosen)
     prune_(model, network, config).finalise()
     images = _image(network, generator)
     quantise_(model, network, images, weight_bits=weight_bits)

@@ -10,7 +10,7 @@ from hw.artifact import Sparsity
 from hw.errors import ConfigError, UnsupportedNetwork
 from hw.network import Conv, Dense, Network, tiny
 from pruning import AdmmConfig, Chain, prune_, sets
-from pruning.admm import Admm
+from pruning.optimisers import Admm
 from pruning.steps import steps, summary
 
 SETS = {"conv1": Sparsity("kernel", 8, 32), "conv2": Sparsity("uniform", 2, 8), "fc2": None}

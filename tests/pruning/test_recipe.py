@@ -112,10 +112,36 @@ def test_other_sparsities_hold_their_sets(train, sparsity):
         assert grouped.sum(2).max() == 2 and grouped[:, 2].sum(1).max() == 1
 
 
+def test_filters_that_go_disappear_from_the_network(train):
+    """Half of the channels of both convolutions, and of conv2's those that no column of fc1 reads."""
+    loaded = artifact.load(train(sparsity="filter").artifact)
+    conv1, conv2, fc1, fc2 = loaded.network.layers
+    assert conv1.out_channels == conv2.in_channels == 10 and 15 < conv2.out_channels <= 25
+    assert fc1.in_features == conv2.out_channels * 16 and fc1.out_features == fc2.in_features == 500
+    assert loaded.layers["conv2"].mask.mean() > 0.9
+    assert loaded.layers["fc1"].mask.sum() <= 500 * 50 * 8 / 4
+    assert loaded.sparsity["conv1"] == artifact.Sparsity("filter", 16, 32)
+    assert loaded.sparsity["fc1"] == artifact.Sparsity("column", 8, 32)
+
+
+@pytest.mark.parametrize("optimiser", ["proximal", "reweighted", "magnitude"])
+def test_other_optimisers_resume_and_log_under_their_names(train, tmp_path, optimiser):
+    """Killed in the second epoch of pruning; ends as one that was not."""
+    options = {"optimiser": optimiser, "epochs": Epochs(1, 2, 1, 1)}
+    expected = train("whole", **options)
+    with pytest.raises(Killed):
+        train("killed", progress=killer(3), **options)
+    assert train("killed", **options).digest == expected.digest
+    rows = list(csv.DictReader((tmp_path / "killed" / "training.csv").read_text().splitlines()))
+    assert [row["phase"] for row in rows] == ["dense", optimiser, optimiser, "finetune", "mirror"]
+    assert artifact.load(expected.artifact).provenance["recipe"] == f"lenet adaptive, {optimiser}"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"sparsity": "magic"}, "'magic'"),
+        ({"optimiser": "magic"}, "'magic': choose admm"),
         ({"weight_bits": 20}, "not 20"),
         ({"batch": 0}, "not 0"),
         ({"seed": -1}, "not -1"),

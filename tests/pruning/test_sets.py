@@ -28,7 +28,7 @@ seeds = st.integers(0, 2**16)
 @given(seed=seeds, out=st.integers(1, 5), cin=st.integers(1, 5), s=st.integers(1, 32))
 def test_kernel_keeps_the_s_largest_words(seed, out, cin, s):
     energy = random_energy(seed, out, cin)
-    mask = sets.kernel(energy, s)
+    mask = sets.Kernel(s).mask(energy)
     assert (mask.sum(-1) == s).all()
     kept = (energy * mask).sum(-1)
     torch.testing.assert_close(kept, energy.sort(-1, descending=True).values[..., :s].sum(-1))
@@ -39,7 +39,7 @@ def test_kernel_keeps_the_s_largest_words(seed, out, cin, s):
 def test_uniform_is_the_best_of_all_choices(seed, out, cin, n):
     m = 3
     energy = random_energy(seed, out, cin, words=2)
-    mask = sets.uniform(energy, n, m)
+    mask = sets.Uniform(n, m).mask(energy)
     for row, first, word in product(range(out), range(0, cin, m), range(2)):
         group = energy[row, first : first + m, word]
         limit = -(-n * len(group) // m)
@@ -65,7 +65,7 @@ def test_adaptive_is_the_best_of_all_choices(seed, cin, blocks, mean):
     """Brute force over every step count of every entry: m = 2, two words, two rows per block."""
     m, rows, words = 2, 2, 2
     energy = random_energy(seed, blocks * rows, cin, words)
-    mask = sets.adaptive(energy, mean, m, rows)
+    mask = sets.Adaptive(mean, m, rows).mask(energy)
     steps = adaptive_steps(mask, m, rows)
     budget = int(mean * cin * words * blocks / m)
     assert int(steps.sum()) == budget
@@ -92,7 +92,7 @@ def test_adaptive_is_the_best_of_all_choices(seed, cin, blocks, mean):
 )
 def test_adaptive_budget_is_never_exceeded(seed, out, cin, mean, block):
     """In words and, as a full block's rows share their steps, in steps; at most one step per part short."""
-    mask = sets.adaptive(random_energy(seed, out, cin), mean, 8, block)
+    mask = sets.Adaptive(mean, 8, block).mask(random_energy(seed, out, cin))
     allowed = mean / 8 * mask.numel()
     assert allowed - 2 * block < int(mask.sum()) <= allowed + 1e-6
     full = out - out % block

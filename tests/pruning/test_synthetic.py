@@ -4,7 +4,7 @@ import numpy as np
 
 from hw.artifact import Sparsity
 from hw.config import AcceleratorConfig
-from hw.network import Conv, Network
+from hw.network import Conv, Network, lenet
 from hw.program import compile_program
 from pruning.synthetic import synthetic
 from sim import model
@@ -34,3 +34,11 @@ def test_activations_use_their_range():
     image = np.random.default_rng(3).integers(0, 256, (1, 3, 24, 24), np.uint8)
     for out in model.maps(synthetic(NETWORK, SPARSITY, seed=1), image):
         assert 0.2 < (out > 0).mean() and out.max() > 60 and (out == 255).mean() < 0.2
+
+
+def test_fully_connected_layers_may_have_another_set():
+    """Where the kind is for convolutions only; the first layer keeps what conv2 reads."""
+    artifact = synthetic(lenet(), Sparsity("filter", 1, 2), fully_connected=Sparsity("column", 1, 4))
+    conv1, conv2, fc1, _ = artifact.network.layers
+    assert conv1.out_channels > 10 and conv2.out_channels <= 25
+    assert artifact.layers["fc1"].mask.any(0).sum() <= 50 * 8 / 4 and fc1.out_features == 500

@@ -1,0 +1,70 @@
+"""Ways to a constraint set, behind one interface (:class:`pruning.optimisers.base.Pruner`).
+
+========== ====================== ==========================================================
+name       configuration          how
+========== ====================== ==========================================================
+admm       ``AdmmConfig``         a copy in the set and a multiplier pull the weights
+proximal   ``ProximalConfig``     a copy that nears the set, step by step, pulls the weights
+reweighted ``ReweightedConfig``   small groups of words are pulled to zero, ever harder
+magnitude  ``MagnitudeConfig``    one projection, then fine-tuning
+========== ====================== ==========================================================
+
+The type of a configuration chooses the optimiser; all of them have the targets, a constraint set per
+layer.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from hw.errors import ConfigError
+from hw.network import Conv, Network
+from pruning import sets
+from pruning.convert import to_word_layers_
+from pruning.optimisers.admm import Admm, AdmmConfig
+from pruning.optimisers.base import Pruner, Residuals, Targets
+from pruning.optimisers.magnitude import Magnitude, MagnitudeConfig
+from pruning.optimisers.proximal import Proximal, ProximalConfig
+from pruning.optimisers.reweighted import Reweighted, ReweightedConfig
+
+__all__ = [
+    "CONFIGS",
+    "Admm",
+    "AdmmConfig",
+    "Magnitude",
+    "MagnitudeConfig",
+    "Proximal",
+    "ProximalConfig",
+    "Pruner",
+    "Residuals",
+    "Reweighted",
+    "ReweightedConfig",
+    "Targets",
+    "prune_",
+]
+
+CONFIGS: dict[str, type[Targets]] = {
+    config.name: config for config in (AdmmConfig, ProximalConfig, ReweightedConfig, MagnitudeConfig)
+}
+"""Configurations by the name of their optimiser."""
+
+
+def prune_(model: nn.Module, network: Network, config: Targets | None = None) -> Pruner:
+    """Swap ``model``'s layers in place for word layers and start to prune them.
+
+    ``model`` has one ``nn.Conv2d`` or ``nn.Linear`` per layer of ``network``, under its name. ``config``
+    chooses the optimiser: without one, ADMM with its defaults.
+    Raises ``ConfigError`` for names that are not there, ``UnsupportedNetwork`` for layers that differ.
+    """
+    config = config or AdmmConfig()
+    names = [layer.name for layer in network.layers]
+    if unknown := set(config.layers) - set(names):
+        raise ConfigError(f"no layer is called {sorted(unknown)[0]!r}: the network has {', '.join(names)}")
+    layers = to_word_layers_(model, network)
+    for name, layer in layers.items():
+        chosen = sets.of(config.sparsity(name))
+        if chosen.convolutions_only and not isinstance(layer.spec, Conv):
+            raise ConfigError(
+                f"layer {name!r}: {chosen.kind} sparsity is for convolutions, use uniform or adaptive"
+            )
+    return config.start(layers)
