@@ -330,7 +330,7 @@ def schedule(
 
     *shared*: one address for all banks, as n:m masks need. *per bank*: every bank its own. *run ahead*:
     besides, rows that finish a word early begin the next one. *executes* says which of shared and run ahead
-    the array is made for, *steps*, *clocks* and *utilisation* what that costs.
+    the array is made for, *clocks* and *utilisation* what that costs.
 
     **Examples**
 
@@ -343,8 +343,8 @@ def schedule(
 
     with _progress("scheduling"):
         found = schedule_report(load(model), rows)
-    heads = ["layer", "products", "shared", "per_bank", "run_ahead", "bound"]
-    heads += ["executes", "steps", "clocks", "utilisation"]
+    heads = ["layer", "shared", "per_bank", "run_ahead", "bound"]
+    heads += ["executes", "clocks", "utilisation"]
     _emit(
         as_json,
         found,
