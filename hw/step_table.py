@@ -24,7 +24,7 @@ from hw.schedule.layer import (
 
 
 @dataclass(frozen=True)
-class RunAhead:
+class Ahead:
     """What steps hold besides where rows may run ahead and every bank has an address of its own.
 
     next_word (T,): the word after the one at hand. of_next (T, 8): the bank reads that one. end (T, N): the
@@ -52,7 +52,7 @@ class StepTable:
     weight: NDArray[np.int64]
     end_of_word: NDArray[np.bool_]
     end_of_pass: NDArray[np.bool_]
-    run_ahead: RunAhead | None = None
+    run_ahead: Ahead | None = None
 
     def __len__(self) -> int:
         return len(self.word)
@@ -74,12 +74,12 @@ class StepTable:
         return float(np.any(self.weight != 0, axis=-1).mean())
 
     @property
-    def as_run_ahead(self) -> RunAhead:
+    def as_run_ahead(self) -> Ahead:
         """``run_ahead``, or what it is for steps of an array whose rows do not make use of it."""
         if self.run_ahead:
             return self.run_ahead
         end = np.repeat(self.end_of_word[:, None], self.select.shape[1], axis=1)
-        return RunAhead(self.word, np.zeros((len(self), BANKS), dtype=bool), end)
+        return Ahead(self.word, np.zeros((len(self), BANKS), dtype=bool), end)
 
 
 def step_table(weights: LayerWeights, rows: int, *, dot: bool, regular: bool = False) -> StepTable:
@@ -121,5 +121,5 @@ def _table(weights: LayerWeights, rows: int, blocks: Sequence[BlockSteps], *, ah
         weight=weight,
         end_of_word=joined("end_of_word").astype(bool),
         end_of_pass=end_of_pass,
-        run_ahead=RunAhead(next_word, of_next, joined("end").astype(bool)) if ahead else None,
+        run_ahead=Ahead(next_word, of_next, joined("end").astype(bool)) if ahead else None,
     )
