@@ -15,7 +15,7 @@ from hw.artifact import LayerWeights
 from hw.config import BANKS
 from hw.errors import ConfigError
 from hw.network import Conv, Layer, Shape
-from hw.step_table import RunAhead, StepTable, step_table
+from hw.step_table import Ahead, StepTable, step_table
 from hw.words import WORDS
 
 Ints = NDArray[np.int64]
@@ -101,7 +101,7 @@ def longest_word(table: StepTable) -> int:
 
 
 def _table(
-    end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], run_ahead: RunAhead | None
+    end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], run_ahead: Ahead | None
 ) -> StepTable:
     """A table of no rows; what it does not know takes no memory."""
     steps = len(end_of_word)
