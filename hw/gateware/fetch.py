@@ -149,6 +149,24 @@ class Fetch(wiring.Component):
         next_image = Signal.like(address)
         m.d.sync += next_image.eq(Mux(walk.image_wraps, first_line, image_address + map_lines))
 
+        # The next tile group: beside this one, else below, else the next image's first, else that of the
+        # first image again, for the next block. Chosen while this one is fetched.
+        following_group = Signal(
+            data.StructLayout({"address": len(address), "place": len(place), "x": span, "top": span})
+        )
+        m.d.sync += [
+            following_group.x.eq(Mux(walk.column_wraps, first_x, x + group_width)),
+            following_group.top.eq(top),
+            following_group.place.eq(top_place),
+            following_group.address.eq(group_address),
+        ]
+        with m.If(walk.column_wraps):
+            m.d.sync += [
+                following_group.top.eq(Mux(walk.row_wraps, first_y, top + group_height)),
+                following_group.place.eq(Mux(walk.row_wraps, first_turn, below.place)),
+                following_group.address.eq(Mux(walk.row_wraps, next_image, below.address)),
+            ]
+
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
@@ -192,21 +210,19 @@ class Fetch(wiring.Component):
                         *(a.eq(following) for a in (address, channel_address)),
                     ]
                 with m.If(end_pass):
-                    # The next tile group: beside this one, else below, else the next image's first, else
-                    # that of the first image again, for the next block.
-                    m.d.sync += [channel.eq(0), last.eq(last_channel == 0), x.eq(x + group_width)]
-                    m.d.sync += [a.eq(group_address) for a in (address, channel_address)]
-                    with m.If(walk.column_wraps):
-                        group_top = Mux(walk.row_wraps, first_y, top + group_height)
-                        group = Mux(walk.row_wraps, next_image, below.address)
-                        m.d.comb += next_place.eq(Mux(walk.row_wraps, first_turn, below.place))
-                        m.d.sync += [
-                            x.eq(first_x),
-                            y.eq(group_top),
-                            top.eq(group_top),
-                            top_place.eq(next_place),
-                        ]
-                        m.d.sync += [a.eq(group) for a in (address, channel_address, group_address)]
+                    m.d.comb += next_place.eq(following_group.place)
+                    m.d.sync += [
+                        channel.eq(0),
+                        last.eq(last_channel == 0),
+                        x.eq(following_group.x),
+                        *(t.eq(following_group.top) for t in (y, top)),
+                        top_place.eq(following_group.place),
+                        # A pass of dot mode may be too short for the group's registers; it takes an image.
+                        *(
+                            a.eq(Mux(dot, next_image, following_group.address))
+                            for a in (address, channel_address, group_address)
+                        ),
+                    ]
                     with m.If(walk.row_wraps):
                         m.d.sync += image_address.eq(next_image)
                 with m.If(filled):

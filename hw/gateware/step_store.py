@@ -131,7 +131,8 @@ class StepStore(wiring.Component):
         whole = plan.depth * plan.step_units
         free = Signal(range(whole + 1), init=whole)
         freed = delay(m, self.freed, 1, name="freed", reset=True)
-        given = Mux(freed, plan.step_units, 0) + Mux(ends, tail, 0)
+        ended = delay(m, Mux(ends, tail, 0), 1, name="ended", reset=True)
+        given = Mux(freed, plan.step_units, 0) + ended
         asked = delay(m, self.asked, 1, name="asked", reset=True)
         taken = Mux(asked, delay(m, self.asked_beats, 1, name="asked_beats") * plan.beat_units, 0)
         m.d.sync += [
