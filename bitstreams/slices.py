@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def slices(folders: Sequence[Path], lanes: int) -> dict[str, Any]:
     found = [_slice(folder) for folder in folders]
     (few, small), (many, large) = found
     configs = [DesignInfo.load(folder).config for folder in folders]
-    if few == many or len({(c.rows, c.stream_weights, c.line_pixels) for c in configs}) > 1:
+    if few == many or len({replace(config, lanes=max(few, many)) for config in configs}) > 1:
         raise ConfigError(f"{folders[0]} and {folders[1]} must differ in lanes, and in nothing else")
     per_lane = {name: (large[name] - small[name]) / (many - few) for name in RESOURCES}
     whole = {name: small[name] + (lanes - few) * per_lane[name] for name in RESOURCES}

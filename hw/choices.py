@@ -51,10 +51,9 @@ def _lanes(program: Program, plan: LayerPlan) -> str:
 
 
 def _order(program: Program, plan: LayerPlan) -> str:
-    groups = -(-plan.tile_rows // plan.lane_rows) * plan.group_columns
     if plan.weights_stay:
         again = f", the transform made {plan.blocks} times" if plan.blocks > 1 else ""
-        return f"weights stay: fetched once, not for each of {groups} tile groups{again}"
+        return f"weights stay: fetched once, not for each of {plan.layer_groups} tile groups{again}"
     if program.config.stream_weights:
         return "inputs stay: there is one tile group, so weights are fetched once in either order"
     return "inputs stay: weights lie on chip, so a tile group is transformed once for all blocks of outputs"

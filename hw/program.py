@@ -100,6 +100,11 @@ class LayerPlan:
         return -(-self.tile_columns // self.lane_columns)
 
     @property
+    def layer_groups(self) -> int:
+        """Tile groups of the whole layer, in whatever entries it is made."""
+        return -(-self.tile_rows // self.lane_rows) * self.group_columns
+
+    @property
     def lines_per_channel(self) -> int:
         """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""
         if self.dot:

@@ -210,5 +210,4 @@ def occupancy(program: Program, result: Verification) -> dict[str, float]:
 def lane_share(plan: LayerPlan, lanes: int) -> float:
     """Share of the lanes that hold a tile, over all tile groups of a layer."""
     tiles = plan.tile_rows * plan.tile_columns
-    groups = -(-plan.tile_rows // plan.lane_rows) * plan.group_columns
-    return tiles / (groups * lanes)
+    return tiles / (plan.layer_groups * lanes)

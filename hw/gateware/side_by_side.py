@@ -16,7 +16,8 @@ class SideBySide(wiring.Component):
     """Parameters: ``address_bits``, ``data_bits`` of the wide port, ``count`` of memories (a power of two).
 
     Members: ``wide`` (the reader's), ``memories``. A burst goes to all memories, with its address divided by
-    ``count``; the reader gets a beat when all have given their part, and the worst of their answers.
+    ``count``; the reader gets a beat when all have given their part, and an error that any of
+    them answered.
     Latency: 2 clocks for a beat.
     """
 
