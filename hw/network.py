@@ -257,12 +257,19 @@ def vgg16_cifar() -> Network:
     return Network("vgg16-cifar", (3, 32, 32), (*_vgg16_convolutions(), classifier))
 
 
-def _vgg16_convolutions() -> tuple[Layer, ...]:
+def vgg16_cifar_half() -> Network:
+    """:func:`vgg16_cifar` with half of the channels: trains in a third of the time."""
+    classifier = Dense("fc", VGG16_WIDTHS[-1][-1] // 2, 10, relu=False)
+    return Network("vgg16-cifar-half", (3, 32, 32), (*_vgg16_convolutions(2), classifier))
+
+
+def _vgg16_convolutions(narrower: int = 1) -> tuple[Layer, ...]:
     layers: list[Layer] = []
     channels = 3
     for stage, widths in enumerate(VGG16_WIDTHS, 1):
         for number, width in enumerate(widths, 1):
             pool = 2 if number == len(widths) else 1
+            width //= narrower
             layers.append(Conv(f"conv{stage}_{number}", channels, width, 3, padding=1, pool=pool))
             channels = width
     return tuple(layers)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hw.errors import ConfigError, UnsupportedNetwork
-from hw.network import Network, lenet, tiny, vgg16, vgg16_cifar
+from hw.network import Network, lenet, tiny, vgg16, vgg16_cifar, vgg16_cifar_half
 
 NETWORKS: dict[str, Callable[[], Network]] = {
     "lenet": lenet,
     "tiny": tiny,
     "vgg16": vgg16,
     "vgg16-cifar": vgg16_cifar,
+    "vgg16-cifar-half": vgg16_cifar_half,
 }
 
 MISSING = {

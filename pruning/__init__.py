@@ -1,6 +1,6 @@
 """The offline half: learn a pruned spectral network and turn it into the integers the hardware sees.
 
-Everything here imports torch, except :mod:`pruning.data` (numpy only) and this file itself, whose
+Everything here imports torch, except :mod:`pruning.data` (numpy, Pillow) and this file itself, whose
 names are loaded on first use::
 
     model = Chain(network)                                   # models.py: any hw.network.Network
@@ -11,7 +11,7 @@ names are loaded on first use::
     quantise_(model, network, images)                        # quantise.py: the integer mirror
     artifact = to_artifact(model, network, ...)              # export.py: model.npz
 
-:func:`pruning.recipe.run` does all of it for LeNet on MNIST.
+:func:`pruning.run.run` does all of it as a recipe says (:mod:`pruning.recipe`).
 """
 
 from importlib import import_module

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from hw.network import Network
-from pruning.convert import to_word_layers_
+from pruning.models import norm_of
+from pruning.word_layers import to_word_layers_
 
 
 @torch.no_grad()
@@ -31,5 +32,8 @@ def sort_channels_(model: nn.Module, network: Network) -> None:
         order = energy.argsort(descending=True, stable=True)
         layer.weight.copy_(layer.weight[order])
         layer.bias.copy_(layer.bias[order])
+        if (norm := norm_of(model, layer.spec)) is not None:
+            for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+                values.copy_(values[order])
         inputs = following.weight.unflatten(1, (len(order), -1))  # a channel's pixels stay together
         following.weight.copy_(inputs[:, order].flatten(1, 2))

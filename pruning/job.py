@@ -8,8 +8,8 @@
       ▼   optimiser)
     dense-<key>.pt, shared by all sparsities
 
-Every epoch ends with a checkpoint. Its key is the settings of the job: one saved with other
-settings is not continued.
+A checkpoint is written every few minutes and at the end of every epoch. Its key is the settings of the
+job: one saved with other settings is not continued.
 """
 
 from __future__ import annotations
@@ -18,31 +18,41 @@ import csv
 import hashlib
 import json
 import math
+import time
 from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hw.artifact import Artifact
 from hw.errors import ArtifactError
+from pruning.augment import to_float
 from pruning.channels import sort_channels_
 from pruning.checkpoint import load_state, save_state
-from pruning.data import Mnist
+from pruning.data import ImageSet
 from pruning.export import to_artifact
+from pruning.fold import fold_batch_norms_
+from pruning.gradient import optimiser_for
 from pruning.models import Chain
 from pruning.optimisers import Pruner, prune_
 from pruning.quantise import quantise_
 from pruning.settings import Settings
 from pruning.steps import summary
-from pruning.train import Digits, accuracy, generator_for, optimiser_for, to_float, train_epoch
+from pruning.train import Labelled, Pass, Phase, accuracy, generator_for, train_epoch
 
 PRUNING_STEPS = 16
 """Steps of the optimiser, spread evenly over its phase; rho of ADMM grows a hundredfold in them."""
 
 CALIBRATION_IMAGES = 2000
+
+CHECKPOINT_SECONDS = 180
+"""Between checkpoints inside an epoch."""
 
 MEASURED = {"dense": "dense", "finetune": "pruned", "mirror": "mirror"}
 """Phases whose final accuracy is kept, and its name."""
@@ -50,7 +60,10 @@ MEASURED = {"dense": "dense", "finetune": "pruned", "mirror": "mirror"}
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the job is: ``done`` 0..1 of all of it; ``accuracy`` (percent) at the end of an epoch."""
+    """Where the job is.
+
+    done: 0..1 of all of it. accuracy: percent, at the end of an epoch only. last: the log's last line.
+    """
 
     phase: str
     epoch: int
@@ -58,6 +71,15 @@ class Progress:
     done: float
     loss: float
     accuracy: float | None = None
+    last: LogRow | None = None
+
+    def describe(self) -> str:
+        """For a progress bar: where the job is, and what the end of the last epoch measured."""
+        text = f"{self.phase}, epoch {self.epoch} of {self.epochs}, loss {self.loss:.3f}"
+        if (row := self.last) is None:
+            return text
+        text += f"; accuracy {row.accuracy:.2f} %, {100 * row.kept:.0f} % of words"
+        return f"{text}, residuals {row.primal:.2f}, {row.dual:.2g}" if row.primal or row.dual else text
 
 
 @dataclass(frozen=True)
@@ -83,21 +105,30 @@ class Job:
     def __init__(
         self,
         settings: Settings,
-        digits: Mnist,
+        images: ImageSet,
         out: Path,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.settings, self.out, self.progress = settings, out, progress
         self.phases = settings.phases
-        self.train_set = Digits(torch.from_numpy(digits.train_images), torch.from_numpy(digits.train_labels))
-        self.test_set = Digits(torch.from_numpy(digits.test_images), torch.from_numpy(digits.test_labels))
-        self.data_set = {"name": digits.name, "train": len(self.train_set), "test": len(self.test_set)}
+        self.train_set = _tensors(images.train_images, images.train_labels)
+        self.test_set = _tensors(images.test_images, images.test_labels)
+        self.data_set = {"name": images.name, "train": len(self.train_set), "test": len(self.test_set)}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self.model = Chain(settings.network)
+            model = Chain(settings.network, settings.training.batch_norm)
+        self.model = model.to(memory_format=torch.channels_last)
+        self.saved = self.clock = time.monotonic()
+        self.spent = {phase.name: 0.0 for phase in self.phases}
+        """Seconds in each phase, over all sessions."""
         self.pruner: Pruner | None = None
         self.log: list[LogRow] = []
         self.accuracy: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> float:
+        """What the job took after the dense network, which other jobs share."""
+        return sum(seconds for name, seconds in self.spent.items() if name != "dense")
 
     # --- phases -------------------------------------------------------------------------------------
 
@@ -118,32 +149,65 @@ class Job:
                 save_state(shared, {"key": dense, **self._state(0, self.phases[0].epochs, None)})
 
     def _run_phase(self, index: int, start: int, resumed: dict[str, Any] | None) -> None:
-        phase = self.phases[index]
-        optimiser = optimiser_for(self.model, phase)
+        phase, how = self.phases[index], self.settings.training
+        mirror = phase.name == "mirror"
+        name, decay = ("adam", 0.0) if mirror else (how.optimiser, how.weight_decay)
+        optimiser = optimiser_for(self.model, name, phase.lr, decay)
         if resumed and resumed["optimiser"]:
             optimiser.load_state_dict(resumed["optimiser"])
+        precision = "float32" if mirror else how.precision
         for epoch in range(start, phase.epochs):
+            progress = Pass(len(self.train_set), generator_for(self.settings.seed, index, epoch))
+            if resumed and resumed["pass"] and epoch == start:
+                progress.load_state_dict(resumed["pass"])
             loss = train_epoch(
                 self.model,
                 optimiser,
                 self.train_set,
                 phase,
                 epoch,
+                progress,
                 batch=self.settings.batch,
-                generator=generator_for(self.settings.seed, index, epoch),
+                augment=how.augment,
+                precision=precision,
                 penalty=self.pruner.penalty if self.pruner else None,
-                tick=partial(self._tick, index, epoch),
+                tick=partial(self._tick, index, epoch, optimiser, progress),
             )
-            self._record(index, epoch, loss)
-            save_state(self.checkpoint, {"key": self._keys()[0], **self._state(index, epoch + 1, optimiser)})
+            last = epoch + 1 == phase.epochs
+            self._record(index, epoch, loss, "float32" if last else precision)
+            self._save(index, epoch + 1, optimiser, None)
 
-    def _tick(self, index: int, epoch: int, done: float, loss: float) -> None:
+    def _tick(
+        self,
+        index: int,
+        epoch: int,
+        optimiser: torch.optim.Optimizer,
+        progress: Pass,
+        done: float,
+        loss: float,
+    ) -> None:
         """After every batch."""
         phase = self.phases[index]
+        self._spend(phase)
         due = math.floor((epoch + done) / phase.epochs * PRUNING_STEPS)
         if self.pruner and phase.name == self.settings.config.name and self.pruner.steps < due:
             self.pruner.step()
+        if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
+            self._save(index, epoch, optimiser, progress)
         self._report(index, epoch, done, loss)
+
+    def _spend(self, phase: Phase) -> None:
+        """Count the time since the last call for ``phase``."""
+        now = time.monotonic()
+        self.spent[phase.name] += now - self.clock
+        self.clock = now
+
+    def _save(self, index: int, epoch: int, optimiser: torch.optim.Optimizer, progress: Pass | None) -> None:
+        """Write the checkpoint: ``epoch`` is the one that ``progress`` is in, or the next one."""
+        save_state(
+            self.checkpoint, {"key": self._keys()[0], **self._state(index, epoch, optimiser, progress)}
+        )
+        self.saved = time.monotonic()
 
     def _enter(self, index: int) -> None:
         """Bring model and optimiser from the end of the phase before into this one."""
@@ -155,14 +219,16 @@ class Job:
             assert self.pruner is not None
             self.pruner.finalise()
         elif name == "mirror":
+            fold_batch_norms_(self.model, settings.network)
             images = to_float(self.train_set.images[:CALIBRATION_IMAGES])
             quantise_(self.model, settings.network, images, weight_bits=settings.weight_bits)
 
     # --- log and checkpoints ------------------------------------------------------------------------
 
-    def _record(self, index: int, epoch: int, loss: float) -> None:
+    def _record(self, index: int, epoch: int, loss: float, precision: str) -> None:
         """Measure and log the end of an epoch."""
-        phase, score = self.phases[index], accuracy(self.model, self.test_set)
+        phase, score = self.phases[index], accuracy(self.model, self.test_set, precision=precision)
+        self._spend(phase)
         table = summary(self.model, self.settings.network)
         kept = sum(layer.kept for layer in table) / sum(layer.words for layer in table)
         residuals = list(self.pruner.residuals().values()) if self.pruner else []
@@ -190,7 +256,8 @@ class Job:
         if self.progress is not None:
             phase, total = self.phases[index], sum(phase.epochs for phase in self.phases)
             before = sum(phase.epochs for phase in self.phases[:index]) + epoch
-            self.progress(Progress(phase.name, epoch + 1, phase.epochs, (before + done) / total, loss, score))
+            done, last = (before + done) / total, self.log[-1] if self.log else None
+            self.progress(Progress(phase.name, epoch + 1, phase.epochs, done, loss, score, last))
 
     @property
     def checkpoint(self) -> Path:
@@ -207,18 +274,27 @@ class Job:
             "seed": s.seed,
             "batch": s.batch,
             "epochs": s.epochs.dense,
+            "training": {**msgspec.to_builtins(s.training), "rates": s.training.rates.dense},
         }
-        return json.loads(json.dumps({**data, **asdict(s), "network": s.network.to_json()})), dense
+        return {**data, **msgspec.to_builtins(s), "network": s.network.to_json()}, dense
 
-    def _state(self, index: int, epoch: int, optimiser: torch.optim.Optimizer | None) -> dict[str, Any]:
+    def _state(
+        self,
+        index: int,
+        epoch: int,
+        optimiser: torch.optim.Optimizer | None,
+        progress: Pass | None = None,
+    ) -> dict[str, Any]:
         return {
             "phase": index,
             "epoch": epoch,
             "model": self.model.state_dict(),
             "optimiser": optimiser.state_dict() if optimiser else None,
+            "pass": progress.state_dict() if progress else None,
             "admm": self.pruner.state_dict() if self.pruner else None,
             "log": [asdict(row) for row in self.log],
             "accuracy": dict(self.accuracy),
+            "spent": dict(self.spent),
         }
 
     def _restore(self, state: dict[str, Any]) -> tuple[int, int]:
@@ -230,6 +306,7 @@ class Job:
             self.pruner.load_state_dict(state["admm"])
         self.log = [LogRow(**row) for row in state["log"]]
         self.accuracy = dict(state["accuracy"])
+        self.spent = dict.fromkeys(self.spent, 0.0) | state.get("spent", {})
         return state["phase"], state["epoch"]
 
     def artifact(self, recipe: str) -> Artifact:
@@ -244,6 +321,10 @@ class Job:
                 "seed": s.seed,
                 "data": self.data_set,
                 "accuracy": self.accuracy,
-                "epochs": asdict(s.epochs),
+                "epochs": msgspec.to_builtins(s.epochs),
             },
         )
+
+
+def _tensors(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Labelled:
+    return Labelled(torch.from_numpy(images), torch.from_numpy(labels))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 from hw.artifact import Sparsity
+from hw.config import BANKS
 from hw.errors import ConfigError
 from hw.words import WORDS
 
@@ -31,31 +35,56 @@ CONVOLUTIONS_ONLY = ("kernel", "pattern", "filter", "combined", "row-column")
 """Kinds that are refused for fully connected layers."""
 
 
-def quarter(kind: str, block: int = 8) -> Sparsity:
-    """The set of that kind that leaves a quarter; ``block`` output channels share a choice, if any do.
+QUARTER = Fraction(1, 4)
 
-    ``filter`` keeps half: of a layer between two others, whose channels are halved too, a quarter is
-    left. Raises ``ConfigError`` for another kind.
+
+def parse(scheme: str, block: int = 8) -> Sparsity:
+    """The set that a recipe or the command line names: ``kind``, or ``kind-a:b`` to leave a of b words.
+
+    ``block`` output channels share a choice, if any do. A kind alone leaves a quarter. Raises
+    ``ConfigError`` for anything else; ``dense`` is a kind here.
     """
+    kind, dash, density = scheme.rpartition("-") if ":" in scheme else (scheme, "", "")
+    if kind == "dense" and not dash:
+        return Sparsity()
+    keep, _, of = density.partition(":")
+    if dash and not (keep.isdecimal() and of.isdecimal() and 0 < int(keep) <= int(of)):
+        raise ConfigError(f"sparsity {scheme!r} must be KIND or KIND-a:b with 0 < a <= b, like adaptive-1:8")
+    return _set(kind, Fraction(int(keep), int(of)) if dash else QUARTER, block)
+
+
+def quarter(kind: str, block: int = 8) -> Sparsity:
+    """The set of that kind that leaves a quarter. Raises ``ConfigError`` for an unknown kind."""
+    return _set(kind, QUARTER, block)
+
+
+def _set(kind: str, share: Fraction, block: int) -> Sparsity:
+    """The set of that kind that leaves a ``share`` of the words.
+
+    ``filter`` keeps the share's root: of a layer between two others, whose channels go alike, the share is
+    left.
+    """
+    words, channels = float(share * WORDS), float(share * BANKS)
     special = {
-        "adaptive": Sparsity("adaptive", 2, 8, block),
-        "uniform": Sparsity("uniform", 2, 8),
-        "pattern": Sparsity("pattern", WORDS // 4, WORDS, PATTERNS),
-        "block": Sparsity("block", WORDS // 4, WORDS, block),
-        "darb": Sparsity("darb", WORDS // 4, WORDS, LARGEST_BLOCK),
-        "filter": Sparsity("filter", WORDS // 2, WORDS),
+        "adaptive": Sparsity("adaptive", channels, BANKS, block),
+        "uniform": Sparsity("uniform", channels, BANKS),
+        "pattern": Sparsity("pattern", words, WORDS, PATTERNS),
+        "block": Sparsity("block", words, WORDS, block),
+        "darb": Sparsity("darb", words, WORDS, LARGEST_BLOCK),
+        "filter": Sparsity("filter", math.sqrt(share) * WORDS, WORDS),
     }
     if kind not in KINDS:
         raise ConfigError(f"unknown sparsity {kind!r}: choose {', '.join(KINDS)}")
-    return special.get(kind, Sparsity(kind, WORDS // 4, WORDS))
+    return special.get(kind, Sparsity(kind, words, WORDS))
 
 
-def fully_connected(kind: str, block: int = 8) -> Sparsity:
-    """The set for fully connected layers of a network whose convolutions get ``kind``.
+def fully_connected(scheme: str, block: int = 8) -> Sparsity:
+    """The set for fully connected layers of a network whose convolutions get ``scheme``.
 
     Itself where it may be. Where channels disappear, columns: input words that no output reads. Else
-    ``adaptive``.
+    ``adaptive``. Of the same share.
     """
-    if kind not in CONVOLUTIONS_ONLY:
-        return quarter(kind, block)
-    return quarter("adaptive" if kind in ("kernel", "pattern") else "column", block)
+    kind, dash, density = scheme.rpartition("-") if ":" in scheme else (scheme, "", "")
+    if kind in CONVOLUTIONS_ONLY:
+        kind = "adaptive" if kind in ("kernel", "pattern") else "column"
+    return parse(kind + dash + density, block)

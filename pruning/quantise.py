@@ -20,8 +20,8 @@ from torch import nn
 from hw.errors import ConfigError
 from hw.formats import MAX_DRAIN_SHIFT, POST_SHIFT, PRODUCT_SUM, Format, activation_format
 from hw.network import Conv, Network
-from pruning.convert import WordLayer, submodule, to_word_layers_
 from pruning.fakequant import Mirror, MirrorConv2d, MirrorLinear
+from pruning.word_layers import WordLayer, submodule, to_word_layers_
 
 IMAGE_SCALE = 1 / 255
 """Real value of one step of an 8-bit image whose training values are 0..1."""

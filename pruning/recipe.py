@@ -1,101 +1,187 @@
-"""LeNet on MNIST, from nothing to ``model.npz``: the job behind ``spec2 prune``."""
+"""Recipes: everything but the images that decides how a network is trained, pruned and quantised.
+
+A recipe is a TOML file. Those of the results in the documentation lie in ``pruning/recipes``; write your
+own by copying one. ::
+
+    network = "vgg16-cifar"         # a name of hw.networks
+    data = "cifar10"                # a name of pruning.data
+    sparsity = "adaptive-1:8"       # pruning.kinds.parse
+    optimiser = "admm"              # pruning.optimisers
+    block = 64                      # output channels that share a choice, where any do
+    prune_first = ["filter"]        # kinds that prune the first layer as well
+    batch = 64
+    weight_bits = 8
+    seed = 0
+
+    [layers]                        # other constraint sets for single layers
+    conv1_2 = "adaptive-4:8"
+
+    [epochs]                        # dense, pruning, finetune, mirror; [epochs.few] for small sets
+
+    [training]                      # the fields of pruning.settings.Training
+
+Only ``network`` and ``data`` must be there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from hw import networks
 from hw.artifact import Sparsity
 from hw.errors import ConfigError
-from hw.network import lenet
+from hw.network import Conv, Network
 from pruning import data, kinds
-from pruning.job import Job, Progress
+from pruning.augment import AUGMENTATIONS
+from pruning.gradient import OPTIMISERS
 from pruning.optimisers import CONFIGS, Targets
-from pruning.settings import Epochs, Settings
-from pruning.steps import LayerSummary, summary
+from pruning.settings import Epochs, Settings, Training
+from pruning.train import PRECISIONS
 
-SMALL_SET = 10_000
-"""Below this many training images a pass is short, and the schedule has more of them."""
+FOLDER = Path(__file__).parent / "recipes"
+
+FEW = 10_000
+"""Below this many training images a pass is short, and a recipe may have more of them."""
+
+
+class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[epochs]`` of a recipe: :class:`Epochs`, and those for sets of less than ``FEW`` images."""
+
+    dense: int = 8
+    pruning: int = 4
+    finetune: int = 4
+    mirror: int = 2
+    few: Epochs | None = None
+
+    def epochs(self, images: int) -> Epochs:
+        """Passes over a training set of that size."""
+        if self.few and images < FEW:
+            return self.few
+        return Epochs(self.dense, self.pruning, self.finetune, self.mirror)
+
+
+class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A recipe as it is written; see the module."""
+
+    network: str
+    data: str
+    sparsity: str = "adaptive"
+    optimiser: str = "admm"
+    block: int = 8
+    prune_first: tuple[str, ...] = ()
+    batch: int = 64
+    weight_bits: int = 8
+    seed: int = 0
+    layers: dict[str, str] = {}
+    epochs: Schedule = Schedule()
+    training: Training = Training()
 
 
 @dataclass(frozen=True)
-class PruneResult:
-    """What a job made.
+class Recipe:
+    """A recipe whose names are known and whose numbers are in range (else ``ConfigError``)."""
 
-    accuracy: percent of the test set, for the ``dense`` float network, the ``pruned`` float one and
-    its integer ``mirror`` in torch. layers: words and steps of every layer.
+    name: str
+    network: Network
+    data: str
+    sparsity: str = "adaptive"
+    optimiser: str = "admm"
+    block: int = 8
+    prune_first: tuple[str, ...] = ()
+    batch: int = 64
+    weight_bits: int = 8
+    seed: int = 0
+    layers: Mapping[str, str] = field(default_factory=dict)
+    epochs: Schedule = field(default_factory=Schedule)
+    training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        if not 8 <= self.weight_bits <= 16:
+            raise ConfigError(f"weight_bits must be 8 to 16, not {self.weight_bits}")
+        if self.batch < 1:
+            raise ConfigError(f"batch must be at least 1, not {self.batch}")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed must be 0 to 2^32 - 1, not {self.seed}")
+        for what, value, known in (
+            ("data set", self.data, data.LOADERS),
+            ("optimiser", self.optimiser, CONFIGS),
+            ("optimiser of training", self.training.optimiser, OPTIMISERS),
+            ("augmentation", self.training.augment, AUGMENTATIONS),
+            ("precision", self.training.precision, PRECISIONS),
+        ):
+            if value not in known:
+                raise ConfigError(f"unknown {what} {value!r}: choose {', '.join(known)}")
+        if strange := sorted(set(self.layers) - {layer.name for layer in self.network.layers}):
+            raise ConfigError(f"network {self.network.name!r} has no layer {strange[0]!r}")
+        self.targets()
+
+    def targets(self) -> Targets:
+        """The constraint set of every layer.
+
+        Convolutions get ``sparsity``, fully connected layers the same or, where it is for convolutions
+        only, another (:func:`pruning.kinds.fully_connected`). The first layer (but with the kinds in
+        ``prune_first``) and a last one that gives class scores stay dense.
+        """
+        conv = kinds.parse(self.sparsity, self.block)
+        dense = kinds.fully_connected(self.sparsity, self.block)
+        found: dict[str, Sparsity | None] = {}
+        for index, layer in enumerate(self.network.layers):
+            first = index == 0 and conv.kind not in self.prune_first
+            scores = index == len(self.network.layers) - 1 and not isinstance(layer, Conv)
+            found[layer.name] = None if first or scores else conv if isinstance(layer, Conv) else dense
+        for name, scheme in self.layers.items():
+            found[name] = kinds.parse(scheme, self.block)
+        return CONFIGS[self.optimiser](None, found)
+
+    def settings(self, images: int) -> Settings:
+        """What a job needs, for a training set of that size."""
+        return Settings(
+            self.network,
+            self.targets(),
+            self.epochs.epochs(images),
+            self.seed,
+            self.batch,
+            self.weight_bits,
+            self.training,
+        )
+
+
+def names() -> list[str]:
+    """Recipes that come with the project."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def find(name: str, **changes: Any) -> Recipe:
+    """The recipe of that name, or in the file of that name, with other values for some fields.
+
+    Raises ``ConfigError`` for an unknown name and for whatever the file holds that makes no sense.
     """
-
-    artifact: Path
-    digest: str
-    accuracy: dict[str, float]
-    layers: list[LayerSummary]
-
-
-FIRST_TOO = ("kernel", "filter")
-"""Kinds that prune conv1, too: SPEC2 does, and halved filters need all neighbours halved to leave a quarter.
-Elsewhere 20 kernels of one input channel are not worth a word."""
+    path = FOLDER / f"{name.lower()}.toml"
+    if name.endswith(".toml"):
+        path = Path(name)
+    elif not path.exists():
+        with suppress(ConfigError):
+            networks.find(name)  # a family that is known not to run gets its own sentence
+        raise ConfigError(f"there is no recipe {name!r}: choose {', '.join(names())}, or give a .toml file")
+    return replace(read(path), **changes)
 
 
-def preset(sparsity: str, block: int = 8, optimiser: str = "admm") -> Targets:
-    """The constraint sets of LeNet: about a quarter of the words of all but the smallest layers stays.
-
-    conv2 and fc1 get the set of that kind (:func:`pruning.kinds.quarter`), fc1 another where it is for
-    convolutions only (:func:`pruning.kinds.fully_connected`); conv1 with the kinds in
-    :data:`FIRST_TOO`. fc2 stays dense. Raises ``ConfigError`` for another kind or optimiser.
-    """
-    if optimiser not in CONFIGS:
-        raise ConfigError(f"unknown optimiser {optimiser!r}: choose {', '.join(CONFIGS)}")
-    chosen, fallback = kinds.quarter(sparsity, block), kinds.fully_connected(sparsity, block)
-    layers: dict[str, Sparsity | None] = {} if sparsity in FIRST_TOO else {"conv1": None}
-    if chosen != fallback:
-        layers |= {name: chosen for name in ("conv1", "conv2") if name not in layers}
-    return CONFIGS[optimiser](fallback, {**layers, "fc2": None})
-
-
-def schedule(images: int) -> Epochs:
-    """Passes over a training set of that size."""
-    return Epochs(16, 8, 8, 3) if images < SMALL_SET else Epochs(8, 4, 4, 2)
-
-
-def run(
-    sparsity: str = "adaptive",
-    *,
-    data_dir: Path | None = None,
-    out: Path,
-    cache: Path | None = None,
-    seed: int = 0,
-    epochs: Epochs | None = None,
-    batch: int = 64,
-    weight_bits: int = 8,
-    block: int = 8,
-    optimiser: str = "admm",
-    resume: bool = True,
-    progress: Callable[[Progress], None] | None = None,
-) -> PruneResult:
-    """Train, prune and quantise LeNet; write ``model.npz`` and ``training.csv`` to ``out``.
-
-    ``sparsity`` is one of :data:`pruning.kinds.KINDS`, ``optimiser`` of
-    :data:`pruning.optimisers.CONFIGS`, ``block`` the output channels that share a choice.
-    With ``resume``, ``out/checkpoint.pt`` of the same settings is continued. The dense network is
-    shared between jobs through a file in ``cache`` (default: the folder that holds ``out``).
-    ``data_dir``: see :func:`pruning.data.load`. Raises ``ConfigError``, ``DataError``, or
-    ``ArtifactError`` when a file cannot be written or a checkpoint is damaged.
-    """
-    if not 8 <= weight_bits <= 16:
-        raise ConfigError(f"weight_bits must be 8 to 16, not {weight_bits}")
-    if batch < 1:
-        raise ConfigError(f"batch must be at least 1, not {batch}")
-    if not 0 <= seed < 2**32:
-        raise ConfigError(f"seed must be 0 to 2^32 - 1, not {seed}")
-    config, digits, out = preset(sparsity, block, optimiser), data.load(data_dir), Path(out)
-    epochs = epochs or schedule(len(digits.train_labels))
-    settings = Settings(lenet(), config, epochs, seed, batch, weight_bits)
-    job = Job(settings, digits, out, progress)
-    job.write_log()  # a place that cannot be written is refused before hours of training, not after
-    job.train(resume, Path(cache) if cache is not None else out.parent)
-    how = "" if optimiser == "admm" else f", {optimiser}"
-    digest = job.artifact(f"lenet {sparsity}{how}").save(out / "model.npz")
-    job.write_log()
-    return PruneResult(out / "model.npz", digest, job.accuracy, summary(job.model, settings.network))
+def read(path: Path) -> Recipe:
+    """The recipe in a file. Raises ``ConfigError``."""
+    try:
+        file = msgspec.toml.decode(path.read_bytes(), type=RecipeFile)
+    except OSError as error:
+        raise ConfigError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the recipe {path} is damaged or has an unknown entry: {error}") from None
+    entries = msgspec.structs.asdict(file)
+    try:
+        return Recipe(path.stem, **{**entries, "network": networks.find(entries["network"])})
+    except ConfigError as error:
+        raise ConfigError(f"the recipe {path}: {error}") from None

@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import msgspec
 
 from hw.network import Network
 from pruning.optimisers import Targets
 from pruning.train import Phase
 
 
-@dataclass(frozen=True)
-class Epochs:
-    """Passes over the training set in each phase; ``admm`` is that of pruning, whatever the optimiser."""
+class Epochs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Passes over the training set in each phase."""
 
     dense: int
-    admm: int
+    pruning: int
     finetune: int
     mirror: int
+
+
+class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The highest learning rate of each phase."""
+
+    dense: float = 2e-3
+    pruning: float = 1e-3
+    finetune: float = 1e-3
+    mirror: float = 3e-4
+
+
+class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to train, whatever the network; the defaults are those of LeNet.
+
+    optimiser, weight_decay: :func:`pruning.gradient.optimiser_for`; of the mirror always Adam, without
+    decay. warmup: share of the dense phase in which the rate rises. augment: a name in
+    :data:`pruning.augment.AUGMENTATIONS`. batch_norm: behind every convolution until the mirror, which
+    folds it. precision: of matrix products until the mirror, whose integers need ``float32``.
+    """
+
+    rates: Rates = Rates()
+    optimiser: str = "adam"
+    weight_decay: float = 0.0
+    warmup: float = 0.0
+    final_rate: float = 0.02
+    augment: str = "warp"
+    batch_norm: bool = False
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -29,14 +58,15 @@ class Settings:
     seed: int = 0
     batch: int = 64
     weight_bits: int = 8
+    training: Training = field(default_factory=Training)
 
     @property
     def phases(self) -> list[Phase]:
         """In order, with their learning rates."""
-        e = self.epochs
+        e, t = self.epochs, self.training
         return [
-            Phase("dense", e.dense, 2e-3),
-            Phase(self.config.name, e.admm, 1e-3),
-            Phase("finetune", e.finetune, 1e-3),
-            Phase("mirror", e.mirror, 3e-4),
+            Phase("dense", e.dense, t.rates.dense, t.warmup, t.final_rate),
+            Phase(self.config.name, e.pruning, t.rates.pruning, 0.0, t.final_rate),
+            Phase("finetune", e.finetune, t.rates.finetune, 0.0, t.final_rate),
+            Phase("mirror", e.mirror, t.rates.mirror, 0.0, t.final_rate),
         ]

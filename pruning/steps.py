@@ -9,10 +9,10 @@ from torch import nn
 
 from hw.config import BANKS
 from hw.network import Conv, Network
-from pruning.convert import submodule
 from pruning.fakequant import Mirror
 from pruning.linear import MaskedLinear
 from pruning.spectral import SpectralConv2d
+from pruning.word_layers import submodule
 
 
 @dataclass(frozen=True)

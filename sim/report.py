@@ -34,6 +34,9 @@ COUNTED = ("dsp", "bram36", "uram", "lut", "ff")
 ACCURACY_NAME = "accuracy.json"
 """Beside ``model.npz``: accuracies in percent and the artifact they belong to."""
 
+TRAINING_NAME = "training.json"
+"""Beside ``model.npz``: what pruning it took, the command, and the artifact they belong to."""
+
 
 def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, Any]:
     """The report on ``folder/model.npz`` and the design in ``design`` (by default ``folder/design``).

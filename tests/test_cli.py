@@ -150,14 +150,14 @@ def test_simulate_ends_with_1_on_a_mismatch_and_names_it(run, fake_design):
 
 def test_simulate_takes_test_digits_where_the_network_takes_digits(monkeypatch):
     digits = _digits(30)
-    monkeypatch.setattr(data, "load", lambda data_dir: digits)
+    monkeypatch.setattr(data, "load", lambda name, data_dir: digits)
     images, labels = spec2._images(lenet(), 7, None, False, 0)
     spread = [0, 4, 8, 12, 17, 21, 25]  # from end to end: a data set may be sorted by label
     assert np.array_equal(images, digits.test_images[spread])
     assert np.array_equal(labels, digits.test_labels[spread])
     images, labels = spec2._images(lenet(), 40, None, True, 3)
     assert images.shape == (40, 1, 28, 28) and labels is None
-    with pytest.raises(spec2.ConfigError, match="there are 30 test digits, not 31: ask for fewer"):
+    with pytest.raises(spec2.ConfigError, match="there are 30 test images, not 31: ask for fewer"):
         spec2._images(lenet(), 31, None, False, 0)
 
 
@@ -179,18 +179,18 @@ def test_report_of_another_design_folder(run, fake_design):
 
 def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
     """The recipe is replaced by one that needs no time; its artifact is measured for real."""
-    recipe = pytest.importorskip("pruning.recipe")
+    job = pytest.importorskip("pruning.run")
     digits, seen = _digits(20), {}
     artifact = random_artifact(lenet(), seed=2)
 
-    def train(sparsity, *, out, progress, **options):
-        seen.update(options, sparsity=sparsity)
-        progress(SimpleNamespace(done=0.5, phase="admm", epoch=1, epochs=2))
+    def train(recipe, *, out, progress, **options):
+        seen.update(options, recipe=recipe)
+        progress(SimpleNamespace(done=0.5, describe=lambda: "admm, epoch 1 of 2"))
         artifact.save(out / "model.npz")
-        return SimpleNamespace(accuracy={"dense": 99.0, "pruned": 98.0, "mirror": 97.0})
+        return SimpleNamespace(accuracy={"dense": 99.0, "pruned": 98.0, "mirror": 97.0}, seconds=61.2)
 
-    monkeypatch.setattr(recipe, "run", train)
-    monkeypatch.setattr(data, "load", lambda data_dir: digits)
+    monkeypatch.setattr(job, "run", train)
+    monkeypatch.setattr(data, "load", lambda name, data_dir: digits)
     out = tmp_path / "net"
     result = run("prune", "--sparsity", "kernel", "--out", out, "--seed", "4", "--fresh", "--json")
     assert result.code == 0
@@ -200,9 +200,13 @@ def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
     correct = (model.run(artifact, digits.test_images).argmax(axis=1) == digits.test_labels).mean()
     assert report["accuracy"] == {"dense": 99.0, "pruned": 98.0, "mirror": 97.0, "integer": 100 * correct}
     assert report["model"] == str(out / "model.npz")
-    assert seen == {
-        "sparsity": "kernel", "data_dir": None, "seed": 4, "weight_bits": 8, "block": 8, "resume": False
-    }  # fmt: skip
+    recipe = seen.pop("recipe")
+    assert (recipe.name, recipe.sparsity, recipe.seed) == ("lenet", "kernel", 4)
+    assert (recipe.weight_bits, recipe.block, recipe.optimiser) == (8, 8, "admm")
+    assert seen == {"data_dir": None, "resume": False}
+    about = json.loads((out / "training.json").read_text())
+    command = f"spec2 prune --sparsity kernel --out {out} --seed 4 --fresh --json"
+    assert about == {"digest": artifact.digest, "seconds": 61, "command": command}
 
 
 def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):
@@ -286,6 +290,6 @@ def test_generate_simulate_and_report_for_real(run, model, tmp_path):
 
 def _digits(count):
     rng = np.random.default_rng(21)
-    images = rng.integers(0, 256, (count, 28, 28), np.uint8)
+    images = rng.integers(0, 256, (count, 1, 28, 28), np.uint8)
     labels = rng.integers(0, 10, count).astype(np.uint8)
-    return data.Mnist(images, labels, images, labels, "random")
+    return data.ImageSet(images, labels, images, labels, "random")

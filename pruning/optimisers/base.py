@@ -13,7 +13,7 @@ import torch
 from hw.artifact import Sparsity
 from hw.errors import ConfigError
 from pruning import sets
-from pruning.convert import WordLayer
+from pruning.word_layers import WordLayer
 
 
 @dataclass(frozen=True)

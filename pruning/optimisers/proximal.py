@@ -20,9 +20,9 @@ from typing import ClassVar
 import torch
 
 from hw.errors import ConfigError
-from pruning.convert import WordLayer
 from pruning.optimisers.base import RhoSchedule
 from pruning.optimisers.splitting import Splitting
+from pruning.word_layers import WordLayer
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import torch
 
 from hw.errors import ConfigError
 from pruning import sets
-from pruning.convert import WordLayer
 from pruning.optimisers.base import Pruner, Targets, norm
+from pruning.word_layers import WordLayer
 
 
 @dataclass(frozen=True)

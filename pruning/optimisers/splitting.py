@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from pruning.convert import WordLayer
 from pruning.optimisers.base import Pruner, RhoSchedule, norm
+from pruning.word_layers import WordLayer
 
 
 class Splitting(Pruner):

@@ -5,7 +5,7 @@ import torch
 from hw.artifact import Sparsity
 from hw.network import tiny
 from pruning import Chain, sets, sort_channels_
-from pruning.convert import to_word_layers_
+from pruning.word_layers import to_word_layers_
 
 
 def test_the_network_stays_the_same(tiny_batch):

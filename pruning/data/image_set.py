@@ -1,0 +1,44 @@
+"""What a data set of labelled images is, and the checks that all of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.errors import DataError
+from hw.network import Shape
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images (n, C, H, W) and labels (n,) in 0..9, all uint8; ``name`` says which set it is."""
+
+    train_images: Images
+    train_labels: Images
+    test_images: Images
+    test_labels: Images
+    name: str
+
+    @property
+    def shape(self) -> Shape:
+        """(C, H, W) of every image."""
+        _, c, h, w = self.train_images.shape
+        return c, h, w
+
+
+def checked(path: Path, images: Images, labels: Images, size: tuple[int, ...], classes: int) -> None:
+    """Raises ``DataError`` unless both are what a set of images of ``size`` should hold."""
+    if images.shape[1:] != size or images.dtype != np.uint8 or not len(images):
+        wanted = ", ".join(("n", *map(str, size)))
+        raise DataError(f"{path}: images are {images.dtype} {images.shape}, not uint8 ({wanted})")
+    if labels.shape != images.shape[:1] or labels.dtype != np.uint8:
+        raise DataError(
+            f"{path}: labels are {labels.dtype} {labels.shape}, not uint8 ({len(images)},): one per image"
+        )
+    if labels.max() >= classes:
+        raise DataError(f"{path}: a label is {labels.max()}, classes are 0 to {classes - 1}")

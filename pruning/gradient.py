@@ -1,0 +1,37 @@
+"""The optimisers of training, with steps of equal size in space for spectral and ordinary weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from hw.words import TILE
+from pruning.spectral import SpectralConv2d
+
+OPTIMISERS = ("adam", "sgd")
+
+MOMENTUM = 0.9
+
+
+def optimiser_for(model: nn.Module, name: str, lr: float, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+    """``adam``, or ``sgd`` with Nesterov's momentum, over all parameters of ``model``.
+
+    An 8×8 spectrum is 8 times as large as the unitary transform's. Adam's step does not follow a
+    parameter's scale, so spectra get 8 times the learning rate; the gradient of a spectrum is 1/32 of the
+    kernel's that it stands for (a word counts twice, over 64 pixels), so sgd's get 32 times. The factor is
+    a group's ``scale``. Weights are pulled to zero by ``weight_decay``, equally in space; biases and norms,
+    parameters of one dimension, are not.
+    """
+    spectra = [m.weight for m in model.modules() if isinstance(m, SpectralConv2d)]
+    known = {id(p) for p in spectra}
+    others = [p for p in model.parameters() if id(p) not in known]
+    factor = TILE if name == "adam" else TILE**2 // 2
+    groups = [
+        {"params": [p for p in others if p.dim() > 1], "scale": 1, "weight_decay": weight_decay},
+        {"params": [p for p in others if p.dim() <= 1], "scale": 1, "weight_decay": 0.0},
+        {"params": spectra, "scale": factor, "weight_decay": weight_decay / factor},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if name == "adam":
+        return torch.optim.AdamW(groups, lr=lr)
+    return torch.optim.SGD(groups, lr=lr, momentum=MOMENTUM, nesterov=True)
