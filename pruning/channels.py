@@ -16,24 +16,33 @@ from torch import nn
 
 from hw.network import Network
 from pruning.models import norm_of
-from pruning.word_layers import to_word_layers_
+from pruning.spectral import SpectralConv2d
+from pruning.word_layers import submodule
 
 
 @torch.no_grad()
 def sort_channels_(model: nn.Module, network: Network) -> None:
     """Sort the outputs of every layer but the last by the energy of their weights, largest first.
 
-    Swaps the layers of ``model`` for word layers (as :func:`pruning.optimisers.prune_` does) and permutes
-    their weights in place; the outputs of the model do not change. Call it before pruning.
+    Permutes the weights of convolutions, fully connected and word layers in place; the outputs of the
+    model do not change. Call it before pruning.
     """
-    layers = list(to_word_layers_(model, network).values())
-    for layer, following in pairwise(layers):
-        energy = layer.energy(layer.weight).clamp(min=0).sum((1, 2))
-        order = energy.argsort(descending=True, stable=True)
+    for spec, reader in pairwise(network.layers):
+        layer, following = submodule(model, spec.name), submodule(model, reader.name)
+        order = energy(layer).argsort(descending=True, stable=True)
         layer.weight.copy_(layer.weight[order])
-        layer.bias.copy_(layer.bias[order])
-        if (norm := norm_of(model, layer.spec)) is not None:
+        if layer.bias is not None:
+            layer.bias.copy_(layer.bias[order])
+        if (norm := norm_of(model, spec)) is not None:
             for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
                 values.copy_(values[order])
         inputs = following.weight.unflatten(1, (len(order), -1))  # a channel's pixels stay together
         following.weight.copy_(inputs[:, order].flatten(1, 2))
+
+
+def energy(layer: nn.Module) -> torch.Tensor:
+    """(out,): the squared norm of every output channel's weights, of spectra that of their kernels."""
+    weight = layer.weight.detach()
+    if isinstance(layer, SpectralConv2d):
+        return layer.energy(weight).sum((1, 2))
+    return weight.square().flatten(1).sum(1)

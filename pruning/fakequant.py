@@ -128,12 +128,11 @@ class MirrorConv2d(Mirror):
         return round_half_up(steps, self.format) * self.layer.gate(self.layer.mask)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        n = self.layer.spec.out_channels
         spectrum = self.layer.spectrum(self.integer_pixels(x))
         spectrum = requantise(spectrum, -SPECTRUM_FRACTION, SPECTRUM)
-        acc = self.layer.products(spectrum, self.integer_weight())  # (32, 2·N, T)
-        acc[0, :n] += self.integer_bias()[:, None]
-        words = requantise(acc, self.shift.repeat(2)[:, None], PRODUCT_SUM)
+        acc = self.layer.products(spectrum, self.integer_weight())  # (32, 2, T, N)
+        acc[0, 0] += self.integer_bias()
+        words = requantise(acc, self.shift, PRODUCT_SUM)
         y = self.layer.tiles_to_map(words, x.shape[2:])  # 1/64 of the hardware's, which never divides
         pixels = requantise(y, POST_SHIFT - 2 * TILE_BITS, activation_format(self.layer.spec.relu))
         return pixels * self.out_scale.view(-1, 1, 1)

@@ -21,17 +21,29 @@ def optimiser_for(model: nn.Module, name: str, lr: float, weight_decay: float = 
     kernel's that it stands for (a word counts twice, over 64 pixels), so sgd's get 32 times. The factor is
     a group's ``scale``. Weights are pulled to zero by ``weight_decay``, equally in space; biases and norms,
     parameters of one dimension, are not.
+
+    Clear gradients with ``model.zero_grad()``: fused optimisers copy what does not lie in memory in order,
+    so they get spectra as views that do, and the views' gradients before every step.
     """
     spectra = [m.weight for m in model.modules() if isinstance(m, SpectralConv2d)]
     known = {id(p) for p in spectra}
+    aliases = [p.detach().permute(2, 3, 0, 1) for p in spectra]
     others = [p for p in model.parameters() if id(p) not in known]
     factor = TILE if name == "adam" else TILE**2 // 2
     groups = [
         {"params": [p for p in others if p.dim() > 1], "scale": 1, "weight_decay": weight_decay},
         {"params": [p for p in others if p.dim() <= 1], "scale": 1, "weight_decay": 0.0},
-        {"params": spectra, "scale": factor, "weight_decay": weight_decay / factor},
+        {"params": aliases, "scale": factor, "weight_decay": weight_decay / factor},
     ]
     groups = [group for group in groups if group["params"]]
     if name == "adam":
-        return torch.optim.AdamW(groups, lr=lr)
-    return torch.optim.SGD(groups, lr=lr, momentum=MOMENTUM, nesterov=True)
+        optimiser: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=lr, fused=True)
+    else:
+        optimiser = torch.optim.SGD(groups, lr=lr, momentum=MOMENTUM, nesterov=True, fused=True)
+
+    def pass_gradients(*_: object) -> None:
+        for parameter, alias in zip(spectra, aliases, strict=True):
+            alias.grad = None if parameter.grad is None else parameter.grad.permute(2, 3, 0, 1)
+
+    optimiser.register_step_pre_hook(pass_gradients)
+    return optimiser

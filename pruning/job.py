@@ -54,6 +54,11 @@ CALIBRATION_IMAGES = 2000
 CHECKPOINT_SECONDS = 180
 """Between checkpoints inside an epoch."""
 
+DENSE_TRAINING = (
+    "optimiser", "weight_decay", "warmup", "final_rate", "augment", "batch_norm", "precision"
+)  # fmt: skip
+"""What a dense network depends on, beside its rate; fields of :class:`pruning.settings.Training`."""
+
 MEASURED = {"dense": "dense", "finetune": "pruned", "mirror": "mirror"}
 """Phases whose final accuracy is kept, and its name."""
 
@@ -156,6 +161,7 @@ class Job:
         if resumed and resumed["optimiser"]:
             optimiser.load_state_dict(resumed["optimiser"])
         precision = "float32" if mirror else how.precision
+        pulls = self.pruner is not None and self.pruner.pulls and name == "sgd"
         for epoch in range(start, phase.epochs):
             progress = Pass(len(self.train_set), generator_for(self.settings.seed, index, epoch))
             if resumed and resumed["pass"] and epoch == start:
@@ -167,10 +173,11 @@ class Job:
                 phase,
                 epoch,
                 progress,
-                batch=self.settings.batch,
+                batch=(index and how.pruning_batch) or self.settings.batch,
                 augment=how.augment,
                 precision=precision,
-                penalty=self.pruner.penalty if self.pruner else None,
+                penalty=self.pruner.penalty if self.pruner and not pulls else None,
+                pull=self.pruner.pull if self.pruner and pulls else None,
                 tick=partial(self._tick, index, epoch, optimiser, progress),
             )
             last = epoch + 1 == phase.epochs
@@ -274,7 +281,8 @@ class Job:
             "seed": s.seed,
             "batch": s.batch,
             "epochs": s.epochs.dense,
-            "training": {**msgspec.to_builtins(s.training), "rates": s.training.rates.dense},
+            "training": {name: getattr(s.training, name) for name in DENSE_TRAINING}
+            | {"rates": s.training.rates.dense},
         }
         return {**data, **msgspec.to_builtins(s), "network": s.network.to_json()}, dense
 

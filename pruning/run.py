@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pruning import data
 from pruning.job import Job, Progress
+from pruning.memory import keep_freed_memory
 from pruning.recipe import Recipe
 from pruning.steps import LayerSummary, summary
 
@@ -44,6 +45,7 @@ def run(
     ``data_dir``: see :func:`pruning.data.load`. Raises ``DataError``, or ``ArtifactError`` when a file
     cannot be written or a checkpoint is damaged.
     """
+    keep_freed_memory()
     images, out = data.load(recipe.data, data_dir), Path(out)
     job = Job(recipe.settings(len(images.train_labels)), images, out, progress)
     job.write_log()  # a place that cannot be written is refused before hours of training, not after

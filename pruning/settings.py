@@ -32,6 +32,8 @@ class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to train, whatever the network; the defaults are those of LeNet.
 
+    pruning_batch: images per step of all phases but the dense one, if another number than there: a step
+    passes over all spectral weights, of which there are seven times as many as of a 3×3 kernel.
     optimiser, weight_decay: :func:`pruning.gradient.optimiser_for`; of the mirror always Adam, without
     decay. warmup: share of the dense phase in which the rate rises. augment: a name in
     :data:`pruning.augment.AUGMENTATIONS`. batch_norm: behind every convolution until the mirror, which
@@ -44,6 +46,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warmup: float = 0.0
     final_rate: float = 0.02
     augment: str = "warp"
+    pruning_batch: int | None = None
     batch_norm: bool = False
     precision: str = "float32"
 

@@ -2,13 +2,14 @@
 
 ::
 
-    x ──▶ 8×8 tiles ──▶ D·x ──▶ per word b: W[b]·X[b], summed over input channels ──▶ I·Y ──▶ S×S pixels
-    (B,C,H,W)   (64, C·T)   (32, 2·C, T)              (32, 2·N, T)                        side by side
+    x ──▶ 8×8 tiles ──▶ D·x ──▶ per word b: X[b]·W[b], summed over input channels ──▶ I·Y ──▶ S×S pixels
+    (B,C,H,W)   (64, T, C)    (32, 2·T, C)             (32, 2·T, N)                          side by side
 
-T is the number of tiles of the batch. Three matrix products, all real; nothing is added across
+T is the number of tiles of the batch. All products are real matrix products; nothing is added across
 tiles. The parameter is the packed Hermitian half spectrum, 32 words, never 64 bins: a pruned layer
 is a free spectral operator whose support is the whole circular 8×8 tile, so the grid is part of
-the model and is the one of :class:`hw.network.Conv`.
+the model and is the one of :class:`hw.network.Conv`. In memory its words come first and its channels
+last, so that the matrices of the products are there as they are.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from hw.errors import UnsupportedNetwork
 from hw.network import Conv
 from hw.words import MULTIPLICITY, TILE, WORDS
-from pruning import transform
+from pruning import products, tiles, transform
 
 
 class SpectralConv2d(nn.Module):
@@ -49,17 +51,22 @@ class SpectralConv2d(nn.Module):
         n, c = spec.out_channels, spec.in_channels
         bound = 1 / math.sqrt(c * spec.kernel**2)
         kernel = torch.empty(n, c, spec.kernel, spec.kernel).uniform_(-bound, bound)
-        self.weight = nn.Parameter(transform.kernel_spectrum(kernel))
+        self.weight = nn.Parameter(words_first(transform.kernel_spectrum(kernel)))
         self.bias = nn.Parameter(torch.empty(n).uniform_(-bound, bound))
-        self.register_buffer("mask", torch.ones(n, c, WORDS, dtype=torch.bool))
+        self.register_buffer("mask", words_first(torch.ones(n, c, WORDS, dtype=torch.bool)))
+        inverse_real, inverse_imaginary = transform.inverse_pair(spec.stride)
         constants = {
             "forward_transform": transform.forward_matrix(),
             "inverse_transform": transform.inverse_matrix(spec.stride),
-            "structure": transform.product_structure(),
+            "inverse_real": inverse_real,
+            "inverse_imaginary": inverse_imaginary,
+            "to_kernel": transform.kernel_matrix(),
             "metric": torch.from_numpy(MULTIPLICITY / TILE**2)[:, None],
         }
         for name, value in constants.items():
             self.register_buffer(name, value.float(), persistent=False)
+        self._gate_state: object = None
+        self._gate_value: torch.Tensor | None = None
 
     @classmethod
     def from_conv(
@@ -93,29 +100,82 @@ class SpectralConv2d(nn.Module):
         return layer
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (B, C, H, W) -> (B, N, H', W')
-        spectrum = self.spectrum(x)
-        y = self.tiles_to_map(self.products(spectrum, self.weight), x.shape[2:])
-        return y + self.bias.view(-1, 1, 1)
+        x = _autocast(x)
+        y = self._in_space(x) if self._small(x.shape[2:]) else self._in_frequency(x)
+        return y + self.bias.to(y.dtype).view(-1, 1, 1)
+
+    def _in_frequency(self, x: torch.Tensor) -> torch.Tensor:
+        """Tile by tile. The sums of a complex product are part of the inverse transform."""
+        real, imaginary = products.by_parts(self.spectrum(x), self.weight, self._gate(x.dtype))
+        pixels = torch.addmm(
+            self.inverse_real.to(x.dtype) @ real.view(2 * WORDS, -1),
+            self.inverse_imaginary.to(x.dtype),
+            imaginary.view(2 * WORDS, -1),
+        )
+        return self._to_map(pixels, x.shape[2:])
+
+    def _in_space(self, x: torch.Tensor) -> torch.Tensor:
+        """With one tile: an ordinary convolution by those pixels of the circular kernel that take part.
+
+        Output i reads input r through the kernel's pixel r + padding - i.
+        """
+        outputs = self._outputs(x.shape[2:])
+        rows, columns = (
+            torch.arange(self.spec.padding - out + 1, self.spec.padding + size) % TILE
+            for out, size in zip(outputs, x.shape[2:], strict=True)
+        )
+        taps = (rows[:, None] * TILE + columns).flatten()
+        words = self.weight.to(x.dtype)
+        parts = words.permute(2, 3, 0, 1)
+        if (gate := self._gate(x.dtype)) is not None:
+            parts = parts * gate[:, None]
+        parts = parts.reshape(2 * WORDS, -1)
+        kernel = (self.to_kernel[taps].to(x.dtype) @ parts).view(len(rows), len(columns), *words.shape[:2])
+        return F.conv2d(x, kernel.permute(2, 3, 0, 1), padding=[out - 1 for out in outputs])
+
+    def _small(self, size: torch.Size) -> bool:
+        """Whether a convolution in space takes fewer products than the 4 per word of a tile: 2×2 maps."""
+        outputs = self._outputs(size)
+        taps = [n + out - 1 for n, out in zip(size, outputs, strict=True)]
+        return (
+            self.grid(size) == (1, 1)
+            and max(taps) <= TILE
+            and math.prod(taps) * math.prod(outputs) <= 4 * WORDS
+        )
 
     def spectrum(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, C, H, W) to (32, 2·C, T): per word the real parts of all channels, then the imaginary."""
-        tiles = transform.cut_tiles(x, self.spec.padding, self.spec.stride, self.grid(x.shape[2:]))
-        return (self.forward_transform @ tiles).view(WORDS, 2 * self.spec.in_channels, -1)
+        """(B, C, H, W) to (32, 2·T, C): per word the real parts of all tiles, then the imaginary."""
+        pixels = tiles.cut(x, self.spec.padding, self.spec.stride, self.grid(x.shape[2:]))
+        parts = self.forward_transform.to(x.dtype) @ pixels.view(TILE * TILE, -1)
+        return parts.view(WORDS, -1, self.spec.in_channels)
 
     def products(self, spectrum: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """(32, 2·C, T) times kept words of ``weight`` (N, C, 32, 2), summed over C: (32, 2·N, T)."""
-        n, c = weight.shape[:2]
-        kept = weight * self.mask[..., None]
-        matrix = torch.einsum("bqps,ncbs->bqnpc", self.structure, kept)
-        return torch.bmm(matrix.reshape(WORDS, 2 * n, 2 * c), spectrum)
+        """(32, 2·T, C) times kept words of ``weight`` (N, C, 32, 2), summed over C: (32, 2, T, N)."""
+        return products.complex_sum(*products.by_parts(spectrum, weight, self._gate(spectrum.dtype)))
 
     def tiles_to_map(self, words: torch.Tensor, size: torch.Size) -> torch.Tensor:
-        """(32, 2·N, T) to (B, N, H', W') for an input of ``size`` (H, W)."""
-        n, pool = self.spec.out_channels, self.spec.pool
-        pixels = self.inverse_transform @ words.view(2 * WORDS, -1)
-        y = transform.join_tiles(pixels, n, self.spec.stride, self.grid(size))
+        """(32, 2, T, N) to (B, N, H', W') for an input of ``size`` (H, W)."""
+        return self._to_map(self.inverse_transform @ words.reshape(2 * WORDS, -1), size)
+
+    def _to_map(self, pixels: torch.Tensor, size: torch.Size) -> torch.Tensor:
+        """(stride², T·N) to (B, N, H', W')."""
+        pixels = pixels.view(self.spec.stride**2, -1, self.spec.out_channels)
+        return tiles.join(pixels, self.spec.stride, self.grid(size), self._outputs(size))
+
+    def _outputs(self, size: torch.Size) -> tuple[int, int]:
+        """Rows and columns of the result for an input of ``size`` (H, W)."""
+        pool = self.spec.pool
         height, width = (self.spec.conv_size(n) // pool * pool for n in size)
-        return y[:, :, :height, :width]
+        return height, width
+
+    def _gate(self, dtype: torch.dtype) -> torch.Tensor | None:
+        """The mask as (32, N, C) of ``dtype``, or None while every word is kept: made after every change."""
+        state = (id(self.mask), self.mask._version, dtype)
+        if self._gate_state != state:
+            every = bool(self.mask.all())
+            self._gate_state = state
+            self._gate_value = None if every else self.mask.permute(2, 0, 1).to(dtype)
+        return self._gate_value
 
     def grid(self, size: torch.Size) -> tuple[int, int]:
         """Tile rows and columns for an input of ``size`` (H, W)."""
@@ -136,3 +196,16 @@ class SpectralConv2d(nn.Module):
     def extra_repr(self) -> str:
         s = self.spec
         return f"{s.in_channels}, {s.out_channels}, kernel={s.kernel}, padding={s.padding}, stride={s.stride}"
+
+
+def words_first(x: torch.Tensor) -> torch.Tensor:
+    """``x`` (out, in, 32, ...) as it is, but in memory as (32, ..., out, in)."""
+    order = [*range(2, x.dim()), 0, 1]
+    back = sorted(range(x.dim()), key=order.__getitem__)
+    return x.permute(order).contiguous().permute(back)
+
+
+def _autocast(x: torch.Tensor) -> torch.Tensor:
+    """``x`` in the type that autocast, where it is on, gives to matrix products."""
+    device = x.device.type
+    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x

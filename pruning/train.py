@@ -18,9 +18,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from pruning.augment import AUGMENTATIONS, to_float
+from pruning.gradient import MOMENTUM
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 """Of matrix products and convolutions; weights, sums and losses have 32 bits in any case."""
+
+
+PULL_EVERY = 4
+"""Batches between pulls, each of which passes over all weights."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +112,13 @@ def train_epoch(
     augment: str = "warp",
     precision: str = "float32",
     penalty: Callable[[], torch.Tensor] | None = None,
+    pull: Callable[[float], object] | None = None,
     tick: Callable[[float, float], None] | None = None,
 ) -> float:
     """The rest of a pass over ``data``, augmented; returns the mean loss of the whole pass.
 
-    ``penalty`` is added to the cross entropy of every batch. ``tick(done, loss)`` is called after
+    ``penalty`` is added to the cross entropy of every batch; ``pull(rate)`` is called every few batches with
+    the learning rate since the last time, as it adds up with momentum. ``tick(done, loss)`` is called after
     each batch with the share of the epoch that is done; this is where ADMM takes its steps.
     """
     model.train()
@@ -125,9 +132,11 @@ def train_epoch(
         loss = F.cross_entropy(scores.float(), data.labels[chosen].long())
         if penalty is not None:
             loss = loss + penalty()
-        optimiser.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
+        if pull is not None and (progress.position // batch + 1) % PULL_EVERY == 0:
+            pull(PULL_EVERY * phase.lr_at((epoch + progress.done) / phase.epochs) / (1 - MOMENTUM))
         progress.advance(len(chosen), loss.item())
         if tick is not None:
             tick(progress.done, loss.item())

@@ -1,4 +1,4 @@
-"""The 8×8 tile transforms as constant real matrices, and the tile grid.
+"""The 8×8 tile transforms as constant real matrices.
 
 A tile is a vector of 64 pixels (row-major) or of 64 spectrum parts (word-major, part last: the
 natural layout of :mod:`hw.words` flattened). Written as matrices the transforms and their gradients
@@ -32,19 +32,38 @@ def inverse_matrix(stride: int) -> torch.Tensor:
 
 
 @cache
-def product_structure() -> torch.Tensor:
-    """(32, 2, 2, 2) float64: how the parts of a weight word fill the real 2×2 matrix of its product.
+def inverse_pair(stride: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two (stride², 64) float64, for products of every part of X with the parts of W apart.
 
-    ``matrix[b] = structure[b] @ (re, im)`` maps the parts of X to those of W·X: a rotation
-    ((re, -im), (im, re)) for complex words, the diagonal (re, im) for dual-real ones.
+    ``pixels = a @ (X · re W) + b @ (X · im W)`` is the inverse transform of the complex product: of
+    complex words ``a`` takes both parts as they are and ``b`` the real one from the imaginary product with
+    the other sign; of dual-real words each part comes from one of the two.
     """
-    t = torch.zeros(WORDS, 2, 2, 2, dtype=torch.float64)
-    t[:, 0, 0, 0] = t[:, 1, 1, 0] = t[:, 1, 0, 1] = 1
-    t[:, 0, 1, 1] = -1
-    dual = list(DUAL_REAL)
-    t[dual] = 0
-    t[dual, 0, 0, 0] = t[dual, 1, 1, 1] = 1
-    return t
+    inverse = inverse_matrix(stride)
+    real, imaginary = inverse[:, 0::2], inverse[:, 1::2]
+    a, b = inverse.clone(), torch.stack([imaginary, -real], dim=-1).flatten(1)
+    for word in DUAL_REAL:
+        a[:, 2 * word + 1] = 0
+        b[:, 2 * word], b[:, 2 * word + 1] = 0, imaginary[:, word]
+    return a, b
+
+
+@cache
+def kernel_matrix() -> torch.Tensor:
+    """(64 pixels, 64 parts) float64: from weight words to the circular kernel they correlate with.
+
+    The inverse of :func:`kernel_spectrum`: its conjugate, then the inverse transform.
+    """
+    return inverse_matrix(TILE) * conjugate().flatten()
+
+
+@cache
+def conjugate() -> torch.Tensor:
+    """(32, 2) float64: signs of a conjugation; the second part of a dual-real word is a bin of its own."""
+    sign = torch.ones(WORDS, 2, dtype=torch.float64)
+    sign[:, 1] = -1
+    sign[list(DUAL_REAL)] = 1
+    return sign
 
 
 def kernel_spectrum(kernel: torch.Tensor) -> torch.Tensor:
@@ -55,27 +74,4 @@ def kernel_spectrum(kernel: torch.Tensor) -> torch.Tensor:
     out, cin, k, _ = kernel.shape
     pixels = F.pad(kernel, (0, TILE - k, 0, TILE - k)).reshape(out, cin, PIXELS)
     words = (pixels @ forward_matrix().T.to(kernel)).reshape(out, cin, WORDS, 2)
-    sign = torch.ones(WORDS, 2, dtype=words.dtype, device=words.device)
-    sign[:, 1] = -1
-    sign[list(DUAL_REAL)] = 1  # the imaginary part is a real bin of its own
-    return words * sign
-
-
-def cut_tiles(x: torch.Tensor, padding: int, stride: int, grid: tuple[int, int]) -> torch.Tensor:
-    """Overlapping 8×8 windows, one every ``stride`` pixels of the zero-padded map.
-
-    Parameters: ``x`` (B, C, H, W); ``grid`` tile rows and columns. Returns (64, C·B·rows·columns),
-    pixels first, so that a transform is one matrix product from the left.
-    """
-    b, c, h, w = x.shape
-    bottom, right = ((n - 1) * stride + TILE - padding - size for n, size in zip(grid, (h, w), strict=True))
-    x = F.pad(x, (padding, right, padding, bottom))  # negative: rows no tile reads are cropped
-    tiles = F.unfold(x, TILE, stride=stride)  # (B, C·64, rows·columns)
-    return tiles.view(b, c, PIXELS, -1).permute(2, 1, 0, 3).reshape(PIXELS, -1)
-
-
-def join_tiles(pixels: torch.Tensor, channels: int, stride: int, grid: tuple[int, int]) -> torch.Tensor:
-    """Side by side: (stride², channels·B·rows·columns) to (B, channels, rows·stride, columns·stride)."""
-    rows, columns = grid
-    y = pixels.view(stride, stride, channels, -1, rows, columns)
-    return y.permute(3, 2, 4, 0, 5, 1).reshape(-1, channels, rows * stride, columns * stride)
+    return words * conjugate().to(words)

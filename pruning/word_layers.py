@@ -1,6 +1,6 @@
 """Swap a model's modules for their word forms, in place, guided by the network description."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import nn
 
@@ -12,14 +12,19 @@ from pruning.spectral import SpectralConv2d
 WordLayer = SpectralConv2d | MaskedLinear
 
 
-def to_word_layers_(model: nn.Module, network: Network) -> Mapping[str, WordLayer]:
-    """Replace every layer of ``network`` in ``model``; layers in word form already are kept.
+def to_word_layers_(
+    model: nn.Module, network: Network, only: Collection[str] | None = None
+) -> Mapping[str, WordLayer]:
+    """Replace every layer of ``network`` (or those named ``only``) in ``model``.
 
-    ``model`` must have one module per layer under the layer's name. Returns them by name, in order.
+    Layers in word form already are kept. ``model`` must have one module per layer under the layer's name.
+    Returns them by name, in order.
     Raises ``ConfigError`` for a missing module, ``UnsupportedNetwork`` for one that differs.
     """
     found: dict[str, WordLayer] = {}
     for layer, shape in zip(network.layers, network.shapes, strict=False):
+        if only is not None and layer.name not in only:
+            continue
         module = submodule(model, layer.name)
         if isinstance(layer, Conv) and isinstance(module, nn.Conv2d):
             module = SpectralConv2d.from_conv(module, layer.pool, name=layer.name, relu=layer.relu)

@@ -50,8 +50,9 @@ CONFIGS: dict[str, type[Targets]] = {
 
 
 def prune_(model: nn.Module, network: Network, config: Targets | None = None) -> Pruner:
-    """Swap ``model``'s layers in place for word layers and start to prune them.
+    """Swap the layers of ``model`` that are to be pruned in place for word layers and start to prune them.
 
+    Where a constraint set removes channels, all layers are swapped, since others read those channels.
     ``model`` has one ``nn.Conv2d`` or ``nn.Linear`` per layer of ``network``, under its name. ``config``
     chooses the optimiser: without one, ADMM with its defaults.
     Raises ``ConfigError`` for names that are not there, ``UnsupportedNetwork`` for layers that differ.
@@ -60,11 +61,13 @@ def prune_(model: nn.Module, network: Network, config: Targets | None = None) ->
     names = [layer.name for layer in network.layers]
     if unknown := set(config.layers) - set(names):
         raise ConfigError(f"no layer is called {sorted(unknown)[0]!r}: the network has {', '.join(names)}")
-    layers = to_word_layers_(model, network)
-    for name, layer in layers.items():
-        chosen = sets.of(config.sparsity(name))
-        if chosen.convolutions_only and not isinstance(layer.spec, Conv):
+    chosen = {layer.name: sets.of(config.sparsity(layer.name)) for layer in network.layers}
+    for layer in network.layers:
+        if chosen[layer.name].convolutions_only and not isinstance(layer, Conv):
+            kind = chosen[layer.name].kind
             raise ConfigError(
-                f"layer {name!r}: {chosen.kind} sparsity is for convolutions, use uniform or adaptive"
+                f"layer {layer.name!r}: {kind} sparsity is for convolutions, use uniform or adaptive"
             )
-    return config.start(layers)
+    pruned = [name for name, one in chosen.items() if one.kind != "dense"]
+    removing = any(one.removes_channels for one in chosen.values())
+    return config.start(to_word_layers_(model, network, names if removing else pruned))

@@ -40,10 +40,11 @@ class Admm(Splitting):
         super().__init__(layers, config)
         self.move(self.project({n: m.weight.detach() for n, m in self.pruned.items()}))
         self._u = {n: torch.zeros_like(z) for n, z in self._z.items()}
+        self._goal = {n: z - self._u[n] for n, z in self._z.items()}
 
-    def gap(self, name: str) -> torch.Tensor:
-        """W - Z + U."""
-        return self.pruned[name].weight - self._z[name] + self._u[name]
+    def goal(self, name: str) -> torch.Tensor:
+        """Z - U."""
+        return self._goal[name]
 
     @torch.no_grad()
     def step(self) -> None:
@@ -54,6 +55,7 @@ class Admm(Splitting):
         rho = self.config.following(self.rho)
         for u in self._u.values():
             u *= self.rho / rho  # U is the multiplier divided by rho
+        self._goal = {n: z - self._u[n] for n, z in self._z.items()}
         self.rho = rho
         self.steps += 1
 
@@ -67,3 +69,4 @@ class Admm(Splitting):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
         self._u = dict(state["u"])
+        self._goal = {n: z - self._u[n] for n, z in self._z.items()}

@@ -85,11 +85,11 @@ class Pruner(ABC):
 
     ::
 
-        loss + penalty()   every batch
+        loss + penalty()   every batch, or pull() after the optimiser's step
         step()             now and then, a dozen times in all
         finalise()         once; masks are held exactly from here on
 
-    ``layers`` are all layers in the order of the network, ``pruned`` those with a constraint.
+    ``layers`` are word layers in the order of the network, ``pruned`` those with a constraint.
     """
 
     def __init__(self, layers: Mapping[str, WordLayer], config: Targets) -> None:
@@ -101,6 +101,13 @@ class Pruner(ABC):
     @abstractmethod
     def penalty(self) -> torch.Tensor:
         """What to add to the loss: a scalar, zero once finalised."""
+
+    pulls: ClassVar[bool] = False
+    """Whether there is a :meth:`pull`."""
+
+    def pull(self, rate: float) -> None:
+        """Instead of :meth:`penalty`: a step of length ``rate`` (in space) that makes it smaller."""
+        raise NotImplementedError
 
     @abstractmethod
     def step(self) -> None:

@@ -51,9 +51,9 @@ class Proximal(Splitting):
         super().__init__(layers, config)
         self.move({name: weight.clone() for name, weight in self.estimate().items()})
 
-    def gap(self, name: str) -> torch.Tensor:
-        """W - Z."""
-        return self.pruned[name].weight - self._z[name]
+    def goal(self, name: str) -> torch.Tensor:
+        """Z."""
+        return self._z[name]
 
     @torch.no_grad()
     def step(self) -> None:

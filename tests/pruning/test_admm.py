@@ -106,7 +106,7 @@ def test_finalised_masks_hold_whatever_the_optimiser_does(tiny_batch):
         with torch.no_grad():
             layer.weight *= layer.gate(layer.mask)
     assert torch.equal(model(tiny_batch), scores), "words outside the mask took part"
-    assert (masks["conv1"].sum(-1) == 8).all() and masks["fc2"].sum() == 5 * 35
+    assert (masks["conv1"].sum(-1) == 8).all() and "fc2" not in masks, "a dense layer stays what it is"
 
 
 @pytest.mark.parametrize("finalised", [False, True])

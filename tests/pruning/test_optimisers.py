@@ -79,6 +79,7 @@ class LeastSquares:
         model = nn.ModuleDict({"conv": nn.Conv2d(cin, out, 5)}).double()
         pruner = prune_(model, self.network, config)
         layer = model["conv"].double()  # the constants too
+        layer.weight.data = layer.weight.data.contiguous()  # LBFGS flattens it without a copy
 
         def loss() -> torch.Tensor:
             return self.value(layer.weight * layer.gate(layer.mask) * layer.metric.sqrt())

@@ -1,0 +1,101 @@
+"""How fast training is: steps of a network in space and in the frequency domain, taken in turns.
+
+``python -m pruning.bench [NETWORK] [--batch 128] [--rounds 5] [--out FILE]``: images per second of a whole
+step (forward, backward, optimiser) with ordinary convolutions in float32 and in bf16, and with spectral
+layers in bf16 while ADMM prunes them and after their masks are fixed. Only ratios within one run mean
+anything; they are of processor time, so that other programs disturb them little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import torch
+import torch.nn.functional as F
+
+from hw import networks
+from hw.network import Network
+from pruning.gradient import optimiser_for
+from pruning.memory import keep_freed_memory
+from pruning.models import Chain
+from pruning.optimisers import Pruner, prune_
+from pruning.recipe import Recipe
+from pruning.train import PULL_EVERY, cast
+
+
+def stepper(network: Network, images: torch.Tensor, precision: str, way: str) -> Callable[[], None]:
+    """A function that trains one step; ``way`` is ``space``, ``pruning`` or ``pruned``."""
+    model = Chain(network, batch_norm=True).to(memory_format=torch.channels_last)
+    pruner: Pruner | None = None
+    if way != "space":
+        pruner = prune_(model, network, Recipe("bench", network, "cifar10", block=64).targets())
+        if way == "pruned":
+            pruner.finalise()
+    optimiser = optimiser_for(model, "sgd", lr=1e-3, weight_decay=5e-4)
+    labels = torch.zeros(len(images), dtype=torch.long)
+    taken = 0
+
+    def step() -> None:
+        nonlocal taken
+        with cast(precision):
+            scores = model(images)
+        model.zero_grad(set_to_none=True)
+        F.cross_entropy(scores.flatten(1).float(), labels).backward()
+        optimiser.step()
+        taken += 1
+        if pruner is not None and not taken % PULL_EVERY:
+            pruner.pull(1e-3)
+
+    return step
+
+
+WAYS = {
+    "Conv2d float32": ("float32", "space"),
+    "Conv2d bf16": ("bf16", "space"),
+    "spectral bf16, ADMM": ("bf16", "pruning"),
+    "spectral bf16, masks fixed": ("bf16", "pruned"),
+}
+
+
+def measure(network: Network, batch: int, rounds: int) -> dict[str, float]:
+    """Images per second of processor time by way, the median of ``rounds`` turns of ``PULL_EVERY`` steps."""
+    images = torch.rand(batch, *network.input)
+    steppers = {name: stepper(network, images, *way) for name, way in WAYS.items()}
+    times: dict[str, list[float]] = {name: [] for name in WAYS}
+    for turn in range(rounds + 1):
+        for name, step in steppers.items():
+            start = time.process_time()
+            for _ in range(PULL_EVERY):
+                step()
+            if turn:  # the first turn allocates and compiles
+                times[name].append(time.process_time() - start)
+    return {name: batch * PULL_EVERY / median(found) for name, found in times.items()}
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m pruning.bench", description=__doc__)
+    parser.add_argument("network", nargs="?", default="vgg16-cifar")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    speed = measure(networks.find(options.network), options.batch, options.rounds)
+    base = speed["Conv2d float32"]
+    for name, value in speed.items():
+        print(f"{name:28} {value:6.1f} images/s  {value / base:5.2f} of Conv2d float32")
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        facts = {"network": options.network, "batch": options.batch, "images_per_second": speed}
+        options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
