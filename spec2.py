@@ -857,6 +857,8 @@ def _prune(
             resume=resume,
             progress=lambda p: show(p.done, 1.0, p.describe()),
         )
+    if not result.first:
+        raise typer.Exit  # the first of several processes measures and reports
     artifact, images = load(out / "model.npz"), data.load(recipe.data, data_dir)
     with _progress("integer model, all test images") as show:
         scores = model.run(artifact, images.test_images, progress=show)

@@ -36,6 +36,7 @@ from pruning.augment import to_float
 from pruning.channels import sort_channels_
 from pruning.checkpoint import load_state, save_state
 from pruning.data import ImageSet
+from pruning.distributed import World
 from pruning.export import to_artifact
 from pruning.fold import fold_batch_norms_
 from pruning.gradient import optimiser_for
@@ -44,7 +45,7 @@ from pruning.optimisers import Pruner, prune_
 from pruning.quantise import quantise_
 from pruning.settings import Settings
 from pruning.steps import summary
-from pruning.train import Labelled, Pass, Phase, accuracy, generator_for, train_epoch
+from pruning.train import ALONE, Labelled, Pass, Phase, accuracy, generator_for, train_epoch
 
 PRUNING_STEPS = 16
 """Steps of the optimiser, spread evenly over its phase; rho of ADMM grows a hundredfold in them."""
@@ -113,8 +114,9 @@ class Job:
         images: ImageSet,
         out: Path,
         progress: Callable[[Progress], None] | None = None,
+        world: World = ALONE,
     ) -> None:
-        self.settings, self.out, self.progress = settings, out, progress
+        self.settings, self.out, self.progress, self.world = settings, out, progress, world
         self.phases = settings.phases
         self.train_set = _tensors(images.train_images, images.train_labels)
         self.test_set = _tensors(images.test_images, images.test_labels)
@@ -150,7 +152,7 @@ class Job:
             if not resumed:
                 self._enter(index)
             self._run_phase(index, epoch if resumed else 0, resumed)
-            if index == 0:
+            if index == 0 and self.world.first:
                 save_state(shared, {"key": dense, **self._state(0, self.phases[0].epochs, None)})
 
     def _run_phase(self, index: int, start: int, resumed: dict[str, Any] | None) -> None:
@@ -176,6 +178,7 @@ class Job:
                 batch=(index and how.pruning_batch) or self.settings.batch,
                 augment=how.augment,
                 precision=precision,
+                world=self.world,
                 penalty=self.pruner.penalty if self.pruner and not pulls else None,
                 pull=self.pruner.pull if self.pruner and pulls else None,
                 tick=partial(self._tick, index, epoch, optimiser, progress),
@@ -211,9 +214,9 @@ class Job:
 
     def _save(self, index: int, epoch: int, optimiser: torch.optim.Optimizer, progress: Pass | None) -> None:
         """Write the checkpoint: ``epoch`` is the one that ``progress`` is in, or the next one."""
-        save_state(
-            self.checkpoint, {"key": self._keys()[0], **self._state(index, epoch, optimiser, progress)}
-        )
+        if self.world.first:
+            state = self._state(index, epoch, optimiser, progress)
+            save_state(self.checkpoint, {"key": self._keys()[0], **state})
         self.saved = time.monotonic()
 
     def _enter(self, index: int) -> None:
@@ -249,6 +252,8 @@ class Job:
 
     def write_log(self) -> None:
         """``training.csv``: the whole log so far. Raises ``ArtifactError`` if it cannot be written."""
+        if not self.world.first:
+            return
         path = self.out / "training.csv"
         try:
             self.out.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pruning import data
+from pruning.distributed import joined
 from pruning.job import Job, Progress
 from pruning.memory import keep_freed_memory
 from pruning.recipe import Recipe
@@ -19,7 +20,7 @@ class PruneResult:
 
     accuracy: percent of the test set, for the ``dense`` float network, the ``pruned`` float one and
     its integer ``mirror`` in torch. layers: words and steps of every layer. seconds: what all of it took,
-    over all sessions, without the dense network.
+    over all sessions, without the dense network. first: whether this process wrote it, of several.
     """
 
     artifact: Path
@@ -27,6 +28,7 @@ class PruneResult:
     accuracy: dict[str, float]
     layers: list[LayerSummary]
     seconds: float
+    first: bool = True
 
 
 def run(
@@ -47,11 +49,14 @@ def run(
     """
     keep_freed_memory()
     images, out = data.load(recipe.data, data_dir), Path(out)
-    job = Job(recipe.settings(len(images.train_labels)), images, out, progress)
-    job.write_log()  # a place that cannot be written is refused before hours of training, not after
-    job.train(resume, Path(cache) if cache is not None else out.parent)
+    with joined() as world:
+        job = Job(recipe.settings(len(images.train_labels)), images, out, progress, world)
+        job.write_log()  # a place that cannot be written is refused before hours of training, not after
+        job.train(resume, Path(cache) if cache is not None else out.parent)
     how = "" if recipe.optimiser == "admm" else f", {recipe.optimiser}"
-    digest = job.artifact(f"{recipe.name} {recipe.sparsity}{how}").save(out / "model.npz")
-    job.write_log()
+    artifact = job.artifact(f"{recipe.name} {recipe.sparsity}{how}")
+    if world.first:
+        artifact.save(out / "model.npz")
+        job.write_log()
     layers = summary(job.model, recipe.network)
-    return PruneResult(out / "model.npz", digest, job.accuracy, layers, job.seconds)
+    return PruneResult(out / "model.npz", artifact.digest, job.accuracy, layers, job.seconds, world.first)

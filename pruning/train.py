@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pruning.augment import AUGMENTATIONS, to_float
+from pruning.distributed import World
 from pruning.gradient import MOMENTUM
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
@@ -26,6 +27,9 @@ PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 
 PULL_EVERY = 4
 """Batches between pulls, each of which passes over all weights."""
+
+
+ALONE = World()
 
 
 @dataclass(frozen=True)
@@ -111,25 +115,33 @@ def train_epoch(
     batch: int,
     augment: str = "warp",
     precision: str = "float32",
+    world: World = ALONE,
     penalty: Callable[[], torch.Tensor] | None = None,
     pull: Callable[[float], object] | None = None,
     tick: Callable[[float, float], None] | None = None,
 ) -> float:
     """The rest of a pass over ``data``, augmented; returns the mean loss of the whole pass.
 
+    A ``world`` of several processes shares each batch; a last one of fewer images than processes is left out.
+
     ``penalty`` is added to the cross entropy of every batch; ``pull(rate)`` is called every few batches with
     the learning rate since the last time, as it adds up with momentum. ``tick(done, loss)`` is called after
     each batch with the share of the epoch that is done; this is where ADMM takes its steps.
     """
     model.train()
+    shared = world.wrap(model)
     while progress.position < len(data):
         chosen = progress.next(batch)
+        if len(chosen) < world.size:
+            break
         for group in optimiser.param_groups:
             group["lr"] = group["scale"] * phase.lr_at((epoch + progress.done) / phase.epochs)
         x = AUGMENTATIONS[augment](data.images[chosen], progress.generator)
         with cast(precision):
-            scores = model(x)
-        loss = F.cross_entropy(scores.float(), data.labels[chosen].long())
+            scores = shared(world.share(x))
+        labels = world.share(data.labels[chosen]).long()
+        # Processes with one image more than others still count every image once.
+        loss = F.cross_entropy(scores.float(), labels, reduction="sum") * (world.size / len(chosen))
         if penalty is not None:
             loss = loss + penalty()
         model.zero_grad(set_to_none=True)
@@ -137,9 +149,10 @@ def train_epoch(
         optimiser.step()
         if pull is not None and (progress.position // batch + 1) % PULL_EVERY == 0:
             pull(PULL_EVERY * phase.lr_at((epoch + progress.done) / phase.epochs) / (1 - MOMENTUM))
-        progress.advance(len(chosen), loss.item())
+        mean = world.mean(loss.item())
+        progress.advance(len(chosen), mean)
         if tick is not None:
-            tick(progress.done, loss.item())
+            tick(progress.done, mean)
     return progress.loss / len(data)
 
 

@@ -187,7 +187,9 @@ def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
         seen.update(options, recipe=recipe)
         progress(SimpleNamespace(done=0.5, describe=lambda: "admm, epoch 1 of 2"))
         artifact.save(out / "model.npz")
-        return SimpleNamespace(accuracy={"dense": 99.0, "pruned": 98.0, "mirror": 97.0}, seconds=61.2)
+        return SimpleNamespace(
+            accuracy={"dense": 99.0, "pruned": 98.0, "mirror": 97.0}, seconds=61.2, first=True
+        )
 
     monkeypatch.setattr(job, "run", train)
     monkeypatch.setattr(data, "load", lambda name, data_dir: digits)

@@ -90,6 +90,27 @@ def test_a_killed_job_ends_as_if_it_had_not_been(train, tmp_path):
     assert logs[0] == logs[1]
 
 
+def test_killed_at_random_batches_it_ends_as_if_it_had_not_been(train, tmp_path, monkeypatch):
+    """A checkpoint after every batch; killed before the next one, anywhere in any phase."""
+    monkeypatch.setattr("pruning.job.CHECKPOINT_SECONDS", -1)
+    seed = 20261126
+    print(f"seed {seed}")
+    moments = np.random.default_rng(seed).integers(1, 5, 6)
+    expected = train("whole", batch=16).digest
+    for moment in moments:
+        calls = iter(range(int(moment)))
+
+        def progress(event, calls=calls):
+            if next(calls, None) is None:
+                raise Killed
+
+        with pytest.raises(Killed):
+            train("killed", batch=16, progress=progress)
+    assert train("killed", batch=16).digest == expected
+    logs = [(tmp_path / name / "training.csv").read_text() for name in ("whole", "killed")]
+    assert logs[0] == logs[1]
+
+
 def test_resuming_skips_what_is_done(train):
     train()
     events = []
