@@ -72,6 +72,20 @@ verify-lenet: $(STAMP) ## RTL = integer model: 64 digits, 3 sparsity kinds, 3 ar
 	  done; \
 	done
 
+# Every kind of sparsity on two networks. PRUNE= (nothing) trains them, with DATA; cifar-small takes random images.
+SPARSITY_KINDS := unstructured kernel uniform adaptive pattern block row-column darb filter column combined
+SPARSITY_NETWORKS := lenet cifar-small
+PRUNE := --untrained
+.PHONY: verify-sparsity
+verify-sparsity: $(STAMP) ## RTL = integer model: every kind of sparsity, two networks, 5 images, with stalls
+	@for network in $(SPARSITY_NETWORKS); do for kind in $(SPARSITY_KINDS); do \
+	  model=$(BUILD)/verify/$$network/$$kind; \
+	  echo "== $$network, $$kind"; \
+	  $(SPEC2) prune $$network --sparsity $$kind $(PRUNE) $(DATA_OPTION) --out $$model; \
+	  $(SPEC2) generate $$model/model.npz --rows 8 --lanes 4 --batch 2; \
+	  $(SPEC2) simulate $$model/design $(DATA_OPTION) --images 5 --stalls --seed 1; \
+	done; done
+
 # The table of docs/results.md; DATA names the folder of the full MNIST.
 RESULTS := $(foreach kind,$(VERIFY_KINDS),$(BUILD)/results/$(kind))
 .PHONY: results

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hw.errors import ConfigError, UnsupportedNetwork
-from hw.network import Network, lenet, tiny, vgg16, vgg16_cifar
+from hw.network import Network, cifar_small, lenet, tiny, vgg16, vgg16_cifar
 
 NETWORKS: dict[str, Callable[[], Network]] = {
     "lenet": lenet,
     "tiny": tiny,
     "vgg16": vgg16,
     "vgg16-cifar": vgg16_cifar,
+    "cifar-small": cifar_small,
 }
 
 MISSING = {
