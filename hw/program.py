@@ -7,7 +7,7 @@ the :class:`Program` it returns; the cost model reads the same object.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -189,14 +189,19 @@ class Program:
         return any(plan.steps.run_ahead is not None for plan in self.layers)
 
 
-def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
+def compile_program(
+    artifact: Artifact, config: AcceleratorConfig, *, progress: Callable[[str], None] | None = None
+) -> Program:
     """Compile ``artifact`` for an accelerator of ``config``.
 
-    Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
+    ``progress`` hears the name of every layer before its steps are scheduled, which takes up to a minute for
+    irregular masks. Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
     """
     tables: list[StepTable] = []
     channels: list[Channels] = []
     for layer in artifact.network.layers:
+        if progress:
+            progress(layer.name)
         weights = artifact.layers[layer.name]
         regular = artifact.sparsity.get(layer.name, Sparsity()).regular
         tables.append(step_table(weights, config.rows, dot=not isinstance(layer, Conv), regular=regular))

@@ -140,13 +140,19 @@ def _spatial_weights(layer: Layer) -> int:
     return layer.out_features * layer.in_features
 
 
-def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
+def design_of(digest: str, folder: Path) -> DesignInfo:
+    """The design in ``folder``. Raises ``DigestMismatch`` unless its artifact is that of ``digest``."""
     info = DesignInfo.load(folder)
-    if info.digest != artifact.digest:
+    if info.digest != digest:
         raise DigestMismatch(
-            f"{folder} was generated from artifact {info.digest[:8]}…, the model is {artifact.digest[:8]}…: "
+            f"{folder} was generated from artifact {info.digest[:8]}…, the model is {digest[:8]}…: "
             "run 'spec2 generate' again"
         )
+    return info
+
+
+def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
+    info = design_of(artifact.digest, folder)
     program = compile_program(artifact, info.config)
     report = {"config": info.to_json()["config"], "resources": resources(folder, info)}
     report["storage"] = storage(artifact) | {"step_bytes": -(-info.estimates["weight_bits"] // 8)}
