@@ -86,6 +86,14 @@ verify-sparsity: $(STAMP) ## RTL = integer model: every kind of sparsity, two ne
 	  $(SPEC2) simulate $$model/design $(DATA_OPTION) --images 5 --stalls --seed 1; \
 	done; done
 
+# The table and the picture of docs/sparsity.md. MODELS: folders of trained models of one network.
+MODELS = $(BUILD)/sparsity/*
+SPARSITY := docs/results/sparsity
+.PHONY: compare-sparsity
+compare-sparsity: $(STAMP) ## accuracy, cycles and storage of every kind of sparsity (MODELS) into docs/sparsity.md
+	$(SPEC2) compare $(MODELS) --rows 64 --lanes 10 --batch 1 --out $(SPARSITY).json --plot $(SPARSITY).svg
+	$(BIN)/python -m sim.comparison_page $(SPARSITY).json $(SPARSITY).svg docs/sparsity.md
+
 # The table of docs/results.md; DATA names the folder of the full MNIST.
 RESULTS := $(foreach kind,$(VERIFY_KINDS),$(BUILD)/results/$(kind))
 .PHONY: results

@@ -113,14 +113,19 @@ def _reference(axes: Axes, drawn: Sequence[Row]) -> None:
         )
 
 
+def label(row: Row) -> str:
+    """What is written at the point of a row: scheme and share pruned."""
+    return f"{row['scheme']} {row['share_pruned']:.0f} %" if row["share_pruned"] else str(row["scheme"])
+
+
 def _label(axes: Axes, drawn: Sequence[Row], canvas: FigureCanvasAgg) -> None:
     """Every point gets the name and the share of its row, where it covers no other point or label."""
     points = axes.transData.transform([(one["cycles"], one["accuracy_integer"]) for one in drawn])
     taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in points]
     taken += [text.get_window_extent(canvas.get_renderer()) for text in axes.texts]
     for one in drawn:
-        label = axes.annotate(
-            f"{one['scheme']} {one['share_pruned']:.0f} %" if one["scheme"] != "dense" else "dense",
+        text = axes.annotate(
+            label(one),
             (one["cycles"], one["accuracy_integer"]),
             xytext=(0, 0),
             textcoords="offset points",
@@ -128,20 +133,20 @@ def _label(axes: Axes, drawn: Sequence[Row], canvas: FigureCanvasAgg) -> None:
             in_layout=False,
             arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "grey", "shrinkB": 3},
         )
-        taken.append(_place(label, taken, axes.bbox, canvas))
+        taken.append(_place(text, taken, axes.bbox, canvas))
 
 
-def _place(label: Annotation, taken: Sequence[Bbox], inside: Bbox, canvas: FigureCanvasAgg) -> Bbox:
-    """Move ``label`` to the first place that is free, the last one if none is; returns where it is."""
+def _place(text: Annotation, taken: Sequence[Bbox], inside: Bbox, canvas: FigureCanvasAgg) -> Bbox:
+    """Move ``text`` to the first place that is free, the last one if none is; returns where it is."""
     box = Bbox.null()
     for x, y in LABEL_ROOM:
-        label.set(
+        text.set(
             position=(LABEL_STEP * x, LABEL_STEP * y),
             horizontalalignment="left" if x > 0 else "right",
             verticalalignment="center",
         )
-        label.update_positions(canvas.get_renderer())
-        box = Text.get_window_extent(label, canvas.get_renderer())  # without its arrow
+        text.update_positions(canvas.get_renderer())
+        box = Text.get_window_extent(text, canvas.get_renderer())  # without its arrow
         within = inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
         if within and not any(box.overlaps(other) for other in taken):
             break
