@@ -138,7 +138,8 @@ class Program:
 
     config: with ``line_pixels`` resolved. channel_bias, channel_shift: (entries, config.drain), one entry per
     drain group of every block of every layer. memory_lines: depth of the feature memory.
-    groups: channel groups an X half holds. accumulator_bits: width of a product sum.
+    groups: channel groups an X half holds. accumulator_bits: width of a product sum. operations:
+    dense-equivalent ones of an image, those of channels that pruning took away included.
     """
 
     network: Network
@@ -151,6 +152,7 @@ class Program:
     memory_lines: int
     groups: int
     accumulator_bits: int
+    operations: int
 
     @property
     def step_format(self) -> StepFormat:
@@ -214,6 +216,7 @@ def compile_program(
         digest=artifact.digest,
         weight_bits=artifact.weight_bits,
         accumulator_bits=accumulator_bits(most_products(artifact), artifact.weight_bits),
+        operations=artifact.pruned_from.operations,
     )
 
 
@@ -226,6 +229,7 @@ def assemble(
     digest: str,
     weight_bits: int,
     accumulator_bits: int,
+    operations: int,
 ) -> Program:
     """The program of ``network`` whose layers take the steps of ``tables`` (made for ``config.rows``), with
     the bias and shift of every output channel. Needs no weights.
@@ -271,6 +275,7 @@ def assemble(
         memory_lines=layout.lines,
         groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
         accumulator_bits=accumulator_bits,
+        operations=operations,
     )
 
 

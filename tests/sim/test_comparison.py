@@ -131,6 +131,7 @@ def test_channels_that_are_gone_are_pruned_words(tmp_path):
     assert few["share_pruned"] == pytest.approx(50, abs=0.05)  # a random word is zero now and then
     assert few["cycles"] < dense["cycles"] and few["storage_bits"] < dense["storage_bits"]
     # Operations are those before pruning for both.
+    assert compile_program(less, SMALL).operations == tiny().operations > less.network.operations
     ratio = few["op_per_dsp_cycle"] / dense["op_per_dsp_cycle"]
     assert ratio == pytest.approx(dense["cycles_batch"] / few["cycles_batch"], rel=1e-3)
 
