@@ -72,7 +72,8 @@ verify-lenet: $(STAMP) ## RTL = integer model: 64 digits, 3 sparsity kinds, 3 ar
 	  done; \
 	done
 
-# Every kind of sparsity on two networks. PRUNE= (nothing) trains them, with DATA; cifar-small takes random images.
+# Every kind of sparsity on two networks. PRUNE= and SPARSITY_NETWORKS=lenet trains LeNet instead, with DATA.
+# cifar-small has no recipe to train it, and is shown random images.
 SPARSITY_KINDS := unstructured kernel uniform adaptive pattern block row-column darb filter column combined
 SPARSITY_NETWORKS := lenet cifar-small
 PRUNE := --untrained

@@ -18,7 +18,7 @@ from hw.config import AcceleratorConfig
 from hw.errors import ArtifactError, ConfigError
 from hw.network import Network
 from sim.prediction import predict
-from sim.report import accuracy, design_of, resources, scheme, sparsity
+from sim.report import accuracy, design_of, resources, scheme, sparsity, training
 from sim.report_page import table
 from sim.verify import Verification
 
@@ -74,7 +74,7 @@ class Model:
 
     network: before pruning. scheme: :func:`sim.report.scheme`. share_pruned: percent of
     the words of ``network``, in those layers that are pruned at all. accuracy: percent of the test set
-    (:func:`sim.report.accuracy`). seconds, command: of training, where the artifact says.
+    (:func:`sim.report.accuracy`). seconds, command: of training (:func:`sim.report.training`), where known.
     """
 
     folder: Path
@@ -90,6 +90,7 @@ class Model:
     def load(cls, folder: Path) -> Model:
         """The model in ``folder``. Raises ``ArtifactError``."""
         artifact = load(folder / "model.npz")
+        about = training(folder, artifact)
         return cls(
             folder,
             artifact.digest,
@@ -97,8 +98,8 @@ class Model:
             scheme(artifact),
             _share_pruned(artifact),
             accuracy(folder, artifact),
-            artifact.provenance.get("seconds"),
-            artifact.provenance.get("command"),
+            about.get("seconds"),
+            about.get("command"),
         )
 
     @property

@@ -35,6 +35,9 @@ COUNTED = ("dsp", "bram36", "uram", "lut", "ff")
 ACCURACY_NAME = "accuracy.json"
 """Beside ``model.npz``: accuracies in percent and the artifact they belong to."""
 
+TRAINING_NAME = "training.json"
+"""Beside ``model.npz``: what pruning it took, the command, and the artifact they belong to."""
+
 
 def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, Any]:
     """The report on ``folder/model.npz`` and the design in ``design`` (by default ``folder/design``).
@@ -70,13 +73,23 @@ def write(report: dict[str, Any], folder: Path | str) -> None:
 def accuracy(folder: Path, artifact: Artifact) -> dict[str, float]:
     """Accuracies in percent: from training, and of the integer model where it was measured."""
     found = {k: v for k, v in artifact.provenance.get("accuracy", {}).items() if v is not None}
+    return found | _beside(folder / ACCURACY_NAME, artifact)
+
+
+def training(folder: Path, artifact: Artifact) -> dict[str, Any]:
+    """``seconds`` that pruning took, and its ``command``; what neither file nor artifact says is absent."""
+    stored = {key: artifact.provenance.get(key) for key in ("seconds", "command")}
+    stored |= _beside(folder / TRAINING_NAME, artifact)
+    return {key: value for key, value in stored.items() if value is not None}
+
+
+def _beside(path: Path, artifact: Artifact) -> dict[str, Any]:
+    """What a file beside a model says of ``artifact``; nothing if it is absent, damaged or of another one."""
     try:
-        measured = json.loads((folder / ACCURACY_NAME).read_text())
-    except (OSError, ValueError):
-        return found
-    if measured.pop("digest", None) == artifact.digest:
-        found |= measured
-    return found
+        stored = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+    return stored if stored.pop("digest", None) == artifact.digest else {}
 
 
 def sparsity(artifact: Artifact) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from hw.network import lenet, tiny
 from hw.program import compile_program
 from pruning.compact import drop_channels
 from sim import comparison, prediction
-from sim.report import ACCURACY_NAME, assemble, scheme
+from sim.report import ACCURACY_NAME, TRAINING_NAME, assemble, scheme
 from sim.verify import verify
 
 SMALL = AcceleratorConfig(rows=8, lanes=2, batch=2)
@@ -69,6 +69,18 @@ def test_without_a_simulated_design_the_cost_model_predicts(tmp_path):
     (usual,) = rows(tmp_path)
     assert (usual["rows"], usual["lanes"], usual["batch"], usual["cycles_batch"]) == (64, 10, 1, None)
     assert usual["cycles"] != row["cycles"]
+
+
+def test_training_is_told_by_the_file_beside_the_model_or_by_the_model(tmp_path):
+    artifact = model(tmp_path)
+    about = {"digest": artifact.digest, "seconds": 77, "command": "spec2 prune other"}
+    (tmp_path / TRAINING_NAME).write_text(json.dumps(about))
+    (row,) = rows(tmp_path, array=SMALL)
+    assert (row["seconds"], row["command"]) == (77, "spec2 prune other")
+    for text in (json.dumps({**about, "digest": "0" * 64}), "[1]", "{"):
+        (tmp_path / TRAINING_NAME).write_text(text)
+        (row,) = rows(tmp_path, array=SMALL)
+        assert (row["seconds"], row["command"]) == (12.6, "spec2 prune tiny")
 
 
 def test_one_folder_without_a_simulation_and_all_are_predicted(fake_design, tiny_images, tmp_path):
