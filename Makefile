@@ -72,6 +72,29 @@ verify-lenet: $(STAMP) ## RTL = integer model: 64 digits, 3 sparsity kinds, 3 ar
 	  done; \
 	done
 
+# Every kind of sparsity on two networks. PRUNE= and SPARSITY_NETWORKS=lenet trains LeNet instead, with DATA.
+# cifar-small has no recipe to train it, and is shown random images.
+SPARSITY_KINDS := unstructured kernel uniform adaptive pattern block row-column darb filter column combined
+SPARSITY_NETWORKS := lenet cifar-small
+PRUNE := --untrained
+.PHONY: verify-sparsity
+verify-sparsity: $(STAMP) ## RTL = integer model: every kind of sparsity, two networks, 5 images, with stalls
+	@for network in $(SPARSITY_NETWORKS); do for kind in $(SPARSITY_KINDS); do \
+	  model=$(BUILD)/verify/$$network/$$kind; \
+	  echo "== $$network, $$kind"; \
+	  $(SPEC2) prune $$network --sparsity $$kind $(PRUNE) $(DATA_OPTION) --out $$model; \
+	  $(SPEC2) generate $$model/model.npz --rows 8 --lanes 4 --batch 2; \
+	  $(SPEC2) simulate $$model/design $(DATA_OPTION) --images 5 --stalls --seed 1; \
+	done; done
+
+# The table and the picture of docs/sparsity.md. MODELS: folders of trained models of one network.
+MODELS = $(BUILD)/sparsity/*
+SPARSITY := docs/results/sparsity
+.PHONY: compare-sparsity
+compare-sparsity: $(STAMP) ## accuracy, cycles and storage of every kind of sparsity (MODELS) into docs/sparsity.md
+	$(SPEC2) compare $(MODELS) --rows 64 --lanes 10 --batch 1 --out $(SPARSITY).json --plot $(SPARSITY).svg
+	$(BIN)/python -m sim.comparison_page $(SPARSITY).json $(SPARSITY).svg docs/sparsity.md
+
 # The table of docs/results.md; DATA names the folder of the full MNIST.
 RESULTS := $(foreach kind,$(VERIFY_KINDS),$(BUILD)/results/$(kind))
 .PHONY: results

@@ -726,23 +726,57 @@ def report(
 
 @app.command()
 def compare(
-    folders: Annotated[list[Path], typer.Argument(help="Folders with model.npz, one per kind of sparsity.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders with model.npz: one network, a kind of sparsity each.")
+    ],
+    rows: Annotated[int | None, typer.Option(help="N to predict clocks for. [default: 64]")] = None,
+    lanes: Annotated[int | None, typer.Option(help="P to predict clocks for. [default: 10]")] = None,
+    batch: Annotated[int | None, typer.Option(help="Most images per run. [default: 1]")] = None,
+    stream: Stream = None,
+    memory_lines: MemoryLines = None,
+    config: ConfigFile = None,
     out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--plot", help="Also draw accuracy against clocks into this .svg or .png file."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Set models of one network side by side: accuracy, cycles, storage.
+    """Set models of one network side by side: accuracy, clocks, storage, time of training.
+
+    Where every folder has a simulated design, clocks are those that the Verilog counted. Where one has none,
+    or a size is given, scheduler and cost model predict those of one array for all, by default N=64 P=10 with
+    weights in the design; a line above the table says which. Scheduling takes up to a minute for a large
+    irregular layer; the result is kept beside the model, in predicted.json.
+
+    *pruned* counts the words of the network before pruning, also those of channels that have disappeared, in
+    the layers that are pruned at all. *bits* is the weight memory, with selects and addresses. The plot has a
+    curve for every kind, through its models of different density, and the dense network as a dotted line.
 
     **Examples**
 
-        spec2 compare build/lenet/adaptive build/lenet/uniform build/lenet/kernel
-        spec2 compare build/lenet/* --out build/sparsity.json
+        spec2 compare build/results/adaptive build/results/uniform build/results/kernel
+        spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --plot rows.svg
     """
     from sim import comparison
 
-    found = comparison.rows(folders)
+    with _progress("reading") as show:
+        models = comparison.read(folders, show)
+    options = (config, rows, lanes, batch, stream, memory_lines)
+    sized = any(option is not None for option in options)
+    array = _config(*options, usual=comparison.ARRAY) if sized else None
+    if picture:
+        with _requires("matplotlib"):
+            from sim import comparison_plot
+        # Before minutes of scheduling, not after.
+        comparison_plot.check(picture, [model.accuracy.get("integer") for model in models])
+    with _progress("comparing") as show:
+        found = comparison.rows(models, array, progress=show)
     if out:
         comparison.save(found, out)
-    _emit(as_json, found, comparison.markdown(found))
+    if picture:
+        comparison_plot.plot(found, picture)
+    _emit(as_json, found, comparison.clocks_of(found), comparison.markdown(found))
 
 
 @app.command()
@@ -1058,8 +1092,12 @@ def _config(
     batch: int | None = None,
     stream: bool | None = None,
     memory_lines: int | None = None,
+    *,
+    usual: AcceleratorConfig | None = None,
 ) -> AcceleratorConfig:
-    """What the file says, but for the options that were given."""
+    """What the file says, but for the options that were given; without a file what is ``usual``."""
+    from dataclasses import asdict
+
     from hw.config import AcceleratorConfig
     from hw.config_file import load_config
 
@@ -1071,7 +1109,8 @@ def _config(
         "memory_lines": memory_lines,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    return AcceleratorConfig(**{**(load_config(path) if path else {}), **given})
+    base = load_config(path) if path else asdict(usual or AcceleratorConfig())
+    return AcceleratorConfig(**{**base, **given})
 
 
 def _device(name: str, clock_mhz: float | None, memories: int | None) -> Device:

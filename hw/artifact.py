@@ -39,6 +39,9 @@ SCHEMA = 1
 MIN_WEIGHT_BITS, MAX_WEIGHT_BITS = 2, 16
 """Width of each part of a weight word; files store 16 bits."""
 
+PRUNED_FROM = "pruned_from"
+"""In the provenance of a network that lost channels: the whole network, as :meth:`Network.to_json`."""
+
 
 @dataclass(frozen=True)
 class LayerWeights:
@@ -88,7 +91,7 @@ class Artifact:
     score_scale: float = 1.0
     """Class score in float = ``score_scale`` × the integer score (nothing for a feature map)."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    """Where it comes from: seed, data set, accuracies (percent), versions. Plain JSON."""
+    """Where it comes from: seed, data set, accuracies in percent, versions, :data:`PRUNED_FROM`. JSON."""
 
     def __post_init__(self) -> None:
         if not MIN_WEIGHT_BITS <= self.weight_bits <= MAX_WEIGHT_BITS:
@@ -132,6 +135,12 @@ class Artifact:
         used[layer.word_index(shape)] = True
         if np.any(w.weight[:, ~used]):
             raise ArtifactError(f"{layer.name}.weight is not zero where the layer has no input feature")
+
+    @property
+    def pruned_from(self) -> Network:
+        """The network before channels disappeared from it; ``network`` itself where none did."""
+        whole = self.provenance.get(PRUNED_FROM)
+        return self.network if whole is None else Network.from_json(whole)
 
     @property
     def digest(self) -> str:

@@ -193,6 +193,6 @@ def estimates(program: Program) -> dict[str, Any]:
         "lut": need.lut,
         "ff": need.ff,
         "bram36": need.bram36,
-        "op_per_dsp_cycle": program.network.operations * batch / (need.dsp * cycles),
+        "op_per_dsp_cycle": program.operations * batch / (need.dsp * cycles),
         "weight_bits": program.steps * program.step_format.bits,
     }

@@ -275,6 +275,22 @@ def _vgg16_convolutions(narrower: int = 1) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
+def cifar_small() -> Network:
+    """Five convolutions for the 32 × 32 images of CIFAR-10, small enough to simulate whole in seconds."""
+    return Network(
+        "cifar-small",
+        (3, 32, 32),
+        (
+            Conv("conv1", 3, 16, 3, padding=1),
+            Conv("conv2", 16, 16, 3, padding=1, pool=2),
+            Conv("conv3", 16, 32, 3, padding=1),
+            Conv("conv4", 32, 32, 3, padding=1, pool=2),
+            Conv("conv5", 32, 64, 3, padding=1, pool=2),
+            Dense("fc", 64 * 4 * 4, 10, relu=False),
+        ),
+    )
+
+
 def tiny() -> Network:
     """A network of a few thousand cycles that touches every mode: for tests and examples."""
     return Network(

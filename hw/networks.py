@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hw.errors import ConfigError, UnsupportedNetwork
-from hw.network import Network, lenet, tiny, vgg16, vgg16_cifar, vgg16_cifar_half
+from hw.network import Network, cifar_small, lenet, tiny, vgg16, vgg16_cifar, vgg16_cifar_half
 
 NETWORKS: dict[str, Callable[[], Network]] = {
     "lenet": lenet,
@@ -13,6 +13,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "vgg16": vgg16,
     "vgg16-cifar": vgg16_cifar,
     "vgg16-cifar-half": vgg16_cifar_half,
+    "cifar-small": cifar_small,
 }
 
 MISSING = {

@@ -7,7 +7,7 @@ the :class:`Program` it returns; the cost model reads the same object.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -138,7 +138,8 @@ class Program:
 
     config: with ``line_pixels`` resolved. channel_bias, channel_shift: (entries, config.drain), one entry per
     drain group of every block of every layer. memory_lines: depth of the feature memory.
-    groups: channel groups an X half holds. accumulator_bits: width of a product sum.
+    groups: channel groups an X half holds. accumulator_bits: width of a product sum. operations:
+    dense-equivalent ones of an image, those of channels that pruning took away included.
     """
 
     network: Network
@@ -151,6 +152,7 @@ class Program:
     memory_lines: int
     groups: int
     accumulator_bits: int
+    operations: int
 
     @property
     def step_format(self) -> StepFormat:
@@ -189,14 +191,19 @@ class Program:
         return any(plan.steps.run_ahead is not None for plan in self.layers)
 
 
-def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
+def compile_program(
+    artifact: Artifact, config: AcceleratorConfig, *, progress: Callable[[str], None] | None = None
+) -> Program:
     """Compile ``artifact`` for an accelerator of ``config``.
 
-    Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
+    ``progress`` hears the name of every layer before its steps are scheduled, which takes up to a minute for
+    irregular masks. Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
     """
     tables: list[StepTable] = []
     channels: list[Channels] = []
     for layer in artifact.network.layers:
+        if progress:
+            progress(layer.name)
         weights = artifact.layers[layer.name]
         regular = artifact.sparsity.get(layer.name, Sparsity()).regular
         tables.append(step_table(weights, config.rows, dot=not isinstance(layer, Conv), regular=regular))
@@ -209,6 +216,7 @@ def compile_program(artifact: Artifact, config: AcceleratorConfig) -> Program:
         digest=artifact.digest,
         weight_bits=artifact.weight_bits,
         accumulator_bits=accumulator_bits(most_products(artifact), artifact.weight_bits),
+        operations=artifact.pruned_from.operations,
     )
 
 
@@ -221,6 +229,7 @@ def assemble(
     digest: str,
     weight_bits: int,
     accumulator_bits: int,
+    operations: int,
 ) -> Program:
     """The program of ``network`` whose layers take the steps of ``tables`` (made for ``config.rows``), with
     the bias and shift of every output channel. Needs no weights.
@@ -266,6 +275,7 @@ def assemble(
         memory_lines=layout.lines,
         groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
         accumulator_bits=accumulator_bits,
+        operations=operations,
     )
 
 

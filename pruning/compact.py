@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hw.artifact import Artifact, LayerWeights
+from hw.artifact import PRUNED_FROM, Artifact, LayerWeights
 from hw.network import Conv, Layer, Network
 
 
@@ -13,7 +13,8 @@ def drop_channels(artifact: Artifact) -> Artifact:
 
     Exact: every score (or value of the last map) is the same integer as before. Goes from the last layer
     to the first, so channels that only fed dropped ones are dropped as well; every layer keeps at least
-    one. Outputs of fully connected layers and of the last layer stay.
+    one. Outputs of fully connected layers and of the last layer stay. The result knows the network that it
+    was (:attr:`hw.artifact.Artifact.pruned_from`).
     """
     layers: list[Layer] = list(artifact.network.layers)
     weights = dict(artifact.layers)
@@ -33,4 +34,7 @@ def drop_channels(artifact: Artifact) -> Artifact:
         else:
             layers[index + 1] = replace(reader, in_features=reader.in_features // len(read) * count)
     network = Network(artifact.network.name, artifact.network.input, tuple(layers))
-    return replace(artifact, network=network, layers=weights)
+    if network == artifact.network:
+        return artifact
+    provenance = {**artifact.provenance, PRUNED_FROM: artifact.pruned_from.to_json()}
+    return replace(artifact, network=network, layers=weights, provenance=provenance)

@@ -117,8 +117,8 @@ def _total(
         "cycles": cycles,
         "cycles_with_transfer": run.cycles,
         "dsp_total": dsp,
-        "op_per_dsp_cycle": round(program.network.operations / (cycles * dsp), 4),
-        "operations": program.network.operations,
+        "op_per_dsp_cycle": round(program.operations / (cycles * dsp), 4),
+        "operations": program.operations,
         "dram_bytes": _dram_bytes(program, run),
         "mismatches": wrong,
     }

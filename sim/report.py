@@ -4,8 +4,8 @@
 from the first and named, with its command, in the second.
 
 Figures
-    *op_per_dsp_cycle*: dense-equivalent operations (two per multiply-add of the network as spatial
-    convolutions) of a full batch, over every DSP slice of the design times the clocks of that run.
+    *op_per_dsp_cycle*: dense-equivalent operations (two per multiply-add of the network before pruning, as
+    spatial convolutions) of a full batch, over every DSP slice of the design times the clocks of that run.
     *occupancy*: ``steps`` is the share of a run's clocks in which the array executed a step,
     ``multipliers`` the share of row slots in these steps that hold a non-zero weight, ``lanes`` the
     share of lanes that hold a tile.
@@ -14,6 +14,7 @@ Figures
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from hw import results
 from hw.artifact import Artifact, load
 from hw.design import DesignInfo
 from hw.errors import DigestMismatch
-from hw.network import Conv, Layer, Shape
+from hw.network import Conv, Layer, Network, Shape
 from hw.program import LayerPlan, Program, compile_program
 from hw.words import WORDS
 from sim.verify import Verification
@@ -50,7 +51,7 @@ def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, 
     report: dict[str, Any] = {
         "network": artifact.network.name,
         "digest": artifact.digest,
-        "operations": artifact.network.operations,
+        "operations": artifact.pruned_from.operations,
         "accuracy": accuracy(folder, artifact),
         "storage": storage(artifact),
         "sparsity": sparsity(artifact),
@@ -72,21 +73,31 @@ def write(report: dict[str, Any], folder: Path | str) -> None:
 def accuracy(folder: Path, artifact: Artifact) -> dict[str, float]:
     """Accuracies in percent: from training, and of the integer model where it was measured."""
     found = {k: v for k, v in artifact.provenance.get("accuracy", {}).items() if v is not None}
+    return found | _beside(folder / ACCURACY_NAME, artifact)
+
+
+def training(folder: Path, artifact: Artifact) -> dict[str, Any]:
+    """``seconds`` that pruning took, and its ``command``; what neither file nor artifact says is absent."""
+    stored = {key: artifact.provenance.get(key) for key in ("seconds", "command")}
+    stored |= _beside(folder / TRAINING_NAME, artifact)
+    return {key: value for key, value in stored.items() if value is not None}
+
+
+def _beside(path: Path, artifact: Artifact) -> dict[str, Any]:
+    """What a file beside a model says of ``artifact``; nothing if it is absent, damaged or of another one."""
     try:
-        measured = json.loads((folder / ACCURACY_NAME).read_text())
-    except (OSError, ValueError):
-        return found
-    if measured.pop("digest", None) == artifact.digest:
-        found |= measured
-    return found
+        stored = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+    return stored if stored.pop("digest", None) == artifact.digest else {}
 
 
 def sparsity(artifact: Artifact) -> dict[str, dict[str, Any]]:
-    """Per layer: the constraint, its words, and the share of them kept, in percent."""
+    """Per layer: the constraint, its words before pruning, and the share of them kept, in percent."""
     out = {}
-    for layer, shape in zip(artifact.network.layers, artifact.network.shapes, strict=False):
+    for layer, words in _layer_words(artifact.pruned_from):
         kind = artifact.sparsity[layer.name].kind if layer.name in artifact.sparsity else "dense"
-        kept, words = int(artifact.layers[layer.name].mask.sum()), _words(layer, shape)
+        kept = int(artifact.layers[layer.name].mask.sum())
         out[layer.name] = {"kind": kind, "words": words, "kept": round(100 * kept / words, 2)}
     return out
 
@@ -94,32 +105,38 @@ def sparsity(artifact: Artifact) -> dict[str, dict[str, Any]]:
 def scheme(artifact: Artifact) -> str:
     """The constraint that names a model: that of the first convolution that has one, else of any layer.
 
-    ``kernel`` stands alone, n:m sets carry their numbers: ``adaptive-2:8``, ``2:8`` (uniform).
+    n:m sets carry their numbers: ``adaptive-2:8``, ``2:8`` (uniform). Every other kind is called as in
+    ``Sparsity.kind``; ``dense`` where no layer has a constraint.
     """
     sets = [
         artifact.sparsity[layer.name] for layer in artifact.network.layers if layer.name in artifact.sparsity
     ]
     named = next((s for s in sets if s.kind != "dense"), None)
-    if named is None or named.kind == "kernel":
+    if named is None or not named.regular:
         return "dense" if named is None else named.kind
     ratio = f"{named.keep:g}:{named.group}"
     return ratio if named.kind == "uniform" else f"{named.kind}-{ratio}"
 
 
 def storage(artifact: Artifact) -> dict[str, int]:
-    """Words of the whole network, those kept, and bytes of their weights.
+    """Words of the whole network before pruning, those kept, and bytes of their weights.
 
     ``spatial_bytes``: the unpruned network's weights in space, one byte each. A design adds
     ``step_bytes``: its weight memory, with selects, addresses and flags.
     """
-    layers = list(zip(artifact.network.layers, artifact.network.shapes, strict=False))
-    kept = sum(int(artifact.layers[layer.name].mask.sum()) for layer, _ in layers)
+    whole = artifact.pruned_from
+    kept = sum(int(artifact.layers[layer.name].mask.sum()) for layer in whole.layers)
     return {
-        "words": sum(_words(layer, shape) for layer, shape in layers),
+        "words": sum(words for _, words in _layer_words(whole)),
         "kept_words": kept,
         "weight_bytes": kept * 2 * artifact.weight_bits // 8,
-        "spatial_bytes": sum(_spatial_weights(layer) for layer, _ in layers),
+        "spatial_bytes": sum(map(_spatial_weights, whole.layers)),
     }
+
+
+def _layer_words(network: Network) -> Iterator[tuple[Layer, int]]:
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
+        yield layer, _words(layer, shape)
 
 
 def _words(layer: Layer, shape: Shape) -> int:
@@ -136,13 +153,19 @@ def _spatial_weights(layer: Layer) -> int:
     return layer.out_features * layer.in_features
 
 
-def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
+def design_of(digest: str, folder: Path) -> DesignInfo:
+    """The design in ``folder``. Raises ``DigestMismatch`` unless its artifact is that of ``digest``."""
     info = DesignInfo.load(folder)
-    if info.digest != artifact.digest:
+    if info.digest != digest:
         raise DigestMismatch(
-            f"{folder} was generated from artifact {info.digest[:8]}…, the model is {artifact.digest[:8]}…: "
+            f"{folder} was generated from artifact {info.digest[:8]}…, the model is {digest[:8]}…: "
             "run 'spec2 generate' again"
         )
+    return info
+
+
+def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
+    info = design_of(artifact.digest, folder)
     program = compile_program(artifact, info.config)
     report = {"config": info.to_json()["config"], "resources": resources(folder, info)}
     report["storage"] = storage(artifact) | {"step_bytes": -(-info.estimates["weight_bits"] // 8)}
@@ -150,7 +173,7 @@ def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
     if result is None:
         return report
     dsps, run = report["resources"]["dsp_total"], result.batch
-    work = artifact.network.operations * info.config.batch
+    work = artifact.pruned_from.operations * info.config.batch
     return report | {
         "verified": {
             "images": result.images,

@@ -16,7 +16,7 @@ import spec2
 from bitstreams import boards, slices
 from bitstreams.boards import facts
 from hw import registers
-from sim import comparison, explore_page, layers
+from sim import comparison, comparison_page, comparison_plot, explore_page, layers
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -148,7 +148,12 @@ def test_sentences_of_the_troubleshooting_page_are_those_of_the_program():
             assert part in said, f"nothing says {part!r}"
 
 
-@pytest.mark.parametrize("data", sorted((ROOT / "docs" / "results").glob("*.json")), ids=lambda p: p.stem)
+RESULTS = ROOT / "docs" / "results"
+SPARSITY = RESULTS / "sparsity.json"
+"""Its table has a page of its own."""
+
+
+@pytest.mark.parametrize("data", sorted({*RESULTS.glob("*.json")} - {SPARSITY}), ids=lambda p: p.stem)
 def test_the_results_page_holds_the_tables_of_its_data(data):
     page, rows = (ROOT / "docs" / "results.md").read_text(), json.loads(data.read_text())
     if isinstance(rows, list):
@@ -159,6 +164,28 @@ def test_the_results_page_holds_the_tables_of_its_data(data):
         tables = layers.markdown(rows)
     for table in tables:
         assert table in page, f"{data.name} has changed: put what its command prints into the page"
+
+
+def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
+    """Or no section at all where nothing was measured."""
+    page = (ROOT / "docs" / "sparsity.md").read_text()
+    if not SPARSITY.exists():
+        assert comparison_page.BEGIN not in page
+        return
+    rows = json.loads(SPARSITY.read_text())
+    assert comparison_page.section(rows, "results/sparsity.svg") in page, (
+        "sparsity.json has changed: run 'make compare-sparsity'"
+    )
+    assert page.count(comparison_page.BEGIN) == 1
+    drawn = SPARSITY.with_suffix(".svg").read_text()
+    labels = [comparison_plot.label(row) for row in rows if row["accuracy_integer"] is not None]
+    assert labels and all(f">{label}<" in drawn for label in labels)
+
+
+def test_the_sparsity_page_explains_every_kind():
+    page = (ROOT / "docs" / "sparsity.md").read_text()
+    explained = [name.split(",")[0] for name in re.findall(r"^\*\*([^*]+)\.\*\*", page, re.MULTILINE)]
+    assert [comparison.family(name) for name in explained] == list(comparison.FAMILIES)
 
 
 def test_the_readme_quotes_what_was_measured():

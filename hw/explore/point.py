@@ -100,7 +100,7 @@ def evaluate(
         weight_steps=program.stream.depth if config.stream_weights else 0,
         needs=needs,
         fits=not device.over(needs),
-        operations=workload.network.operations,
+        operations=workload.operations,
         clock_hz=device.clock_hz,
         least_cycles=least_cycles(program, config.batch),
     )

@@ -37,10 +37,13 @@ class Steps(NamedTuple):
 
 
 class Workload(ABC):
-    """A network whose steps are known for every N. source: where they come from, in words."""
+    """A network whose steps are known for every N.
 
-    def __init__(self, network: Network, source: str) -> None:
-        self.network, self.source = network, source
+    source: where they come from, in words. operations: of one image, before pruning.
+    """
+
+    def __init__(self, network: Network, source: str, operations: int) -> None:
+        self.network, self.source, self.operations = network, source, operations
         self.steps = cache(self._steps)
         outputs = [
             layer.out_channels if isinstance(layer, Conv) else layer.out_features for layer in network.layers
@@ -63,6 +66,7 @@ class Workload(ABC):
             digest="",
             weight_bits=weight_bits,
             accumulator_bits=accumulator_bits(steps.products, weight_bits),
+            operations=self.operations,
         )
 
 
@@ -72,7 +76,8 @@ class UniformWorkload(Workload):
     def __init__(self, network: Network, density: Density) -> None:
         self.density = density
         kept = f"{density.keep:g} of {density.group} words"
-        super().__init__(network, f"uniform: {kept} stay, all words equally long, the first layer dense")
+        source = f"uniform: {kept} stay, all words equally long, the first layer dense"
+        super().__init__(network, source, network.operations)
 
     def _steps(self, rows: int) -> Steps:
         tables, share = [], 1.0
@@ -89,7 +94,8 @@ class ModelWorkload(Workload):
         self.artifact = artifact
         self._products = most_products(artifact)
         self._counts = cache(lambda name: group_counts(artifact.layers[name]))
-        super().__init__(artifact.network, f"exact: the masks of model {artifact.digest[:16]}")
+        source = f"exact: the masks of model {artifact.digest[:16]}"
+        super().__init__(artifact.network, source, artifact.pruned_from.operations)
 
     def _steps(self, rows: int) -> Steps:
         return Steps(tuple(self._table(layer, rows) for layer in self.network.layers), self._products)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.artifact import random_artifact
+from hw.artifact import load, random_artifact
 from hw.network import Conv, Dense, Network
 from pruning.compact import drop_channels
 from sim import model
@@ -54,6 +54,17 @@ def test_every_score_is_the_same_integer(channels, expected):
     assert after.network.layers[3].in_features == expected[2] * 16
     assert np.array_equal(model.run(after, IMAGES), model.run(before, IMAGES))
     assert model.run(before, IMAGES).any()
+    assert after.pruned_from == NETWORK
+    assert (after is before) == (not channels)
+
+
+def test_the_whole_network_is_remembered_through_a_file_and_another_turn(tmp_path):
+    once = drop_channels(unread(conv2=[0, 4]))
+    once.layers["fc1"].weight[:, 2] = 0
+    drop_channels(once).save(tmp_path / "model.npz")
+    twice = load(tmp_path / "model.npz")
+    assert widths(twice) == [7, 10, 5] and widths(once) == [7, 10, 6]
+    assert twice.pruned_from == NETWORK
 
 
 def test_what_only_fed_dropped_channels_goes_as_well():

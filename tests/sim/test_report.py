@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hw import results
-from hw.artifact import load, random_artifact
+from hw.artifact import PRUNED_FROM, load, random_artifact
 from hw.errors import ArtifactError, DigestMismatch
 from hw.network import lenet, tiny
 from sim.report import ACCURACY_NAME, assemble, storage, write
@@ -52,6 +52,29 @@ def test_storage_of_lenet_by_hand():
     assert dense["weight_bytes"] == 2 * dense["kept_words"]
     pruned = storage(random_artifact(lenet(), kind="kernel", density=0.25))
     assert pruned["kept_words"] < dense["kept_words"]
+
+
+def test_channels_that_are_gone_count_as_pruned(tmp_path):
+    """In words, bytes and operations: those of the network before it lost them."""
+    whole = random_artifact(lenet(), seed=4, kind="dense")
+    conv1, conv2, fc1, fc2 = lenet().layers
+    layers = (
+        replace(conv1, out_channels=6),
+        replace(conv2, in_channels=6, out_channels=3),
+        replace(fc1, in_features=3 * 16),
+        fc2,
+    )
+    less = replace(lenet(), layers=layers)
+    small = random_artifact(less, seed=4, kind="dense")
+    replace(small, provenance={PRUNED_FROM: lenet().to_json()}).save(tmp_path / "model.npz")
+    report = assemble(tmp_path)
+    assert report["operations"] == lenet().operations
+    assert report["storage"] == storage(whole) | {
+        key: report["storage"][key] for key in ("kept_words", "weight_bytes")
+    }
+    assert report["storage"]["kept_words"] == int(sum(w.mask.sum() for w in small.layers.values()))
+    second = report["sparsity"]["conv2"]
+    assert second["words"] == 32 * 20 * 50 and second["kept"] == pytest.approx(100 * 6 * 3 / 1000, abs=0.02)
 
 
 def test_figures_of_a_simulated_design(simulated):

@@ -1,0 +1,87 @@
+"""Clocks and storage of a model on an array by scheduler and cost model, kept beside the model.
+
+Scheduling irregular masks of 512 × 512 channels takes a minute a layer, so what was found is written to
+``predicted.json``. It holds for one artifact and one state of compiler and cost model: another digest, or a
+change of their source, and it is found anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hw
+from hw.artifact import load
+from hw.config import AcceleratorConfig
+from hw.estimate import total_cycles
+from hw.program import compile_program
+from hw.resources import resources
+
+FILE_NAME = "predicted.json"
+"""Beside ``model.npz``."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """cycles: of a run of one image. cycles_batch: of a full one. dsp: slices of the design. weight_bits: of
+    the weight memory (or stream), with selects, addresses and flags."""
+
+    cycles: int
+    cycles_batch: int
+    dsp: int
+    weight_bits: int
+
+
+def predict(
+    folder: Path,
+    digest: str,
+    config: AcceleratorConfig,
+    progress: Callable[[str], None] | None = None,
+) -> Prediction:
+    """The figures of ``folder/model.npz``, whose digest is ``digest``, on an array of ``config``.
+
+    ``progress`` hears the name of every layer that is scheduled. Raises ``ConfigError`` for an array that
+    cannot run the network. A folder that cannot be written keeps nothing.
+    """
+    valid = {"digest": digest, "source": _source()}
+    known = _read(folder / FILE_NAME, valid)
+    key = json.dumps(asdict(config), sort_keys=True)
+    if key in known:
+        return Prediction(**known[key])
+    program = compile_program(load(folder / "model.npz"), config, progress=progress)
+    found = Prediction(
+        cycles=total_cycles(program, 1),
+        cycles_batch=total_cycles(program, config.batch),
+        dsp=resources(program).dsp,
+        weight_bits=program.steps * program.step_format.bits,
+    )
+    text = json.dumps({**valid, "arrays": {**known, key: asdict(found)}}, indent=1) + "\n"
+    try:
+        (folder / FILE_NAME).write_text(text, encoding="utf-8")
+    except OSError:
+        pass  # it can be found again
+    return found
+
+
+def _read(path: Path, valid: dict[str, str]) -> dict[str, Any]:
+    """What was found for every array, by its configuration; nothing if it is stale or damaged."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return dict(data["arrays"]) if {key: data[key] for key in valid} == valid else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+@cache
+def _source() -> str:
+    """SHA-256 (hex) of the compiler and the cost model; they need nothing of the gateware."""
+    sha = hashlib.sha256()
+    root = Path(hw.__file__).parent
+    for path in sorted([*root.glob("*.py"), *(root / "schedule").glob("*.py")]):
+        sha.update(path.read_bytes())
+    return sha.hexdigest()
