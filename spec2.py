@@ -167,6 +167,16 @@ def prune(
         int | None,
         typer.Option(min=4, help="Output channels that share a step count: N. [default: 8; VGG16: 64]"),
     ] = None,
+    target_cycles: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Find each layer's density by what it loses per clock saved, for so many clocks per image.",
+        ),
+    ] = None,
+    lanes: Annotated[
+        int | None, typer.Option(help="P of the array of --target-cycles; its N is --block. [default: 10]")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random. [default: 0]")] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of torch. [default: one per core]")
@@ -196,6 +206,7 @@ def prune(
         spec2 prune
         spec2 prune lenet --sparsity kernel --data-dir ~/mnist --out build/kernel
         spec2 prune vgg16-cifar --sparsity adaptive-1:8 --data-dir ~/cifar
+        spec2 prune vgg16-cifar --target-cycles 150000 --data-dir ~/cifar
         spec2 prune vgg16 --untrained --block 64
     """
     folder = out or Path("build") / Path(recipe).stem
@@ -207,6 +218,10 @@ def prune(
         "seed": seed,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if lanes is not None and target_cycles is None:
+        raise ConfigError("--lanes says for which array --target-cycles is: give both")
+    if untrained and target_cycles is not None:
+        raise ConfigError("--target-cycles needs a trained network: leave --untrained out")
     if untrained:
         _prune_untrained(recipe, folder, **given)
         _print_report(folder, None, as_json, {"model": str(folder / "model.npz")})
@@ -214,6 +229,8 @@ def prune(
     accuracy = _prune(
         recipe,
         folder,
+        target_cycles=target_cycles,
+        lanes=lanes,
         data_dir=data_dir,
         threads=threads,
         resume=not fresh,
@@ -867,6 +884,8 @@ def _prune(
     threads: int | None = None,
     resume: bool = True,
     command: str | None = None,
+    target_cycles: int | None = None,
+    lanes: int | None = None,
     **changes: Any,
 ) -> dict[str, float]:
     """Follow a recipe, then measure the artifact with the integer model; returns accuracies in percent."""
@@ -874,13 +893,15 @@ def _prune(
         import torch
 
         from pruning import data
-        from pruning.recipe import find
+        from pruning.recipe import find, for_cycles
         from pruning.run import run
     from hw.artifact import load
     from sim import model
     from sim.report import ACCURACY_NAME, TRAINING_NAME
 
     recipe = find(name, **changes)
+    if target_cycles is not None:
+        recipe = for_cycles(recipe, target_cycles, lanes)
     if threads is not None:
         torch.set_num_threads(threads)
     with _progress("training") as show:

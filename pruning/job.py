@@ -113,7 +113,7 @@ class Job:
         settings: Settings,
         images: ImageSet,
         out: Path,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[Any], None] | None = None,
         world: World = ALONE,
     ) -> None:
         self.settings, self.out, self.progress, self.world = settings, out, progress, world
@@ -139,15 +139,18 @@ class Job:
 
     # --- phases -------------------------------------------------------------------------------------
 
-    def train(self, resume: bool, cache: Path) -> None:
-        """Run every epoch that neither the checkpoint nor the dense network in ``cache`` has."""
+    def train(self, resume: bool, cache: Path, phases: int | None = None) -> None:
+        """Run every epoch that neither the checkpoint nor the dense network in ``cache`` has.
+
+        ``phases``: stop after so many.
+        """
         own, dense = self._keys()
         digest = hashlib.sha256(json.dumps(dense, sort_keys=True).encode()).hexdigest()
         shared = cache / f"dense-{digest[:12]}.pt"
         state = load_state(self.checkpoint, own) if resume else None
         state = state or load_state(shared, dense)
         first, epoch = self._restore(state) if state else (0, 0)
-        for index in range(first, len(self.phases)):
+        for index in range(first, len(self.phases) if phases is None else phases):
             resumed = state if index == first else None
             if not resumed:
                 self._enter(index)

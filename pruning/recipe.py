@@ -20,6 +20,9 @@ own by copying one. ::
 
     [training]                      # the fields of pruning.settings.Training
 
+    [target]                        # densities by layer for so many clocks: pruning.target
+    cycles = 300_000
+
 Only ``network`` and ``data`` must be there.
 """
 
@@ -35,13 +38,14 @@ import msgspec
 
 from hw import networks
 from hw.artifact import Sparsity
+from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
 from hw.network import Conv, Network
 from pruning import data, kinds
 from pruning.augment import AUGMENTATIONS
 from pruning.gradient import OPTIMISERS
 from pruning.optimisers import CONFIGS, Targets
-from pruning.settings import Epochs, Settings, Training
+from pruning.settings import Epochs, Settings, Target, Training
 from pruning.train import PRECISIONS
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -81,6 +85,7 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers: dict[str, str] = {}
     epochs: Schedule = Schedule()
     training: Training = Training()
+    target: Target | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ class Recipe:
     layers: Mapping[str, str] = field(default_factory=dict)
     epochs: Schedule = field(default_factory=Schedule)
     training: Training = field(default_factory=Training)
+    target: Target | None = None
 
     def __post_init__(self) -> None:
         if not 8 <= self.weight_bits <= 16:
@@ -170,6 +176,17 @@ def find(name: str, **changes: Any) -> Recipe:
             networks.find(name)  # a family that is known not to run gets its own sentence
         raise ConfigError(f"there is no recipe {name!r}: choose {', '.join(names())}, or give a .toml file")
     return replace(read(path), **changes)
+
+
+def for_cycles(recipe: Recipe, cycles: int, lanes: int | None = None) -> Recipe:
+    """``recipe`` with that target, on an array of as many rows as share a choice.
+
+    Raises ``ConfigError`` for an array there cannot be.
+    """
+    default = recipe.target or Target(cycles)
+    found = Target(cycles, recipe.block, default.lanes if lanes is None else lanes, default.images)
+    AcceleratorConfig(rows=found.rows, lanes=found.lanes, batch=1)
+    return replace(recipe, target=found)
 
 
 def read(path: Path) -> Recipe:

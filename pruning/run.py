@@ -11,7 +11,9 @@ from pruning.distributed import joined
 from pruning.job import Job, Progress
 from pruning.memory import keep_freed_memory
 from pruning.recipe import Recipe
+from pruning.settings import Settings
 from pruning.steps import LayerSummary, summary
+from pruning.target import find_densities
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def run(
     out: Path,
     cache: Path | None = None,
     resume: bool = True,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress | Scanning], None] | None = None,
 ) -> PruneResult:
     """Train, prune and quantise; write ``model.npz`` and ``training.csv`` to ``out``.
 
@@ -49,10 +51,15 @@ def run(
     """
     keep_freed_memory()
     images, out = data.load(recipe.data, data_dir), Path(out)
+    cache = Path(cache) if cache is not None else out.parent
     with joined() as world:
-        job = Job(recipe.settings(len(images.train_labels)), images, out, progress, world)
+        if recipe.target is not None:
+            recipe = _with_densities(
+                recipe, Job(_settings(recipe, images), images, out, progress, world), cache
+            )
+        job = Job(_settings(recipe, images), images, out, progress, world)
         job.write_log()  # a place that cannot be written is refused before hours of training, not after
-        job.train(resume, Path(cache) if cache is not None else out.parent)
+        job.train(resume, cache)
     how = "" if recipe.optimiser == "admm" else f", {recipe.optimiser}"
     artifact = job.artifact(f"{recipe.name} {recipe.sparsity}{how}")
     if world.first:
@@ -60,3 +67,34 @@ def run(
         job.write_log()
     layers = summary(job.model, recipe.network)
     return PruneResult(out / "model.npz", artifact.digest, job.accuracy, layers, job.seconds, world.first)
+
+
+@dataclass(frozen=True)
+class Scanning:
+    """Progress of the scan before densities are chosen: ``done`` 0..1, of all layers."""
+
+    done: float
+    layer: str
+    accuracy: None = None
+
+    def describe(self) -> str:
+        """For a progress bar."""
+        return f"how much {self.layer} minds being sparse"
+
+
+def _settings(recipe: Recipe, images: data.ImageSet) -> Settings:
+    return recipe.settings(len(images.train_labels))
+
+
+def _with_densities(recipe: Recipe, job: Job, cache: Path) -> Recipe:
+    """``recipe`` with the densities that its target asks for, found on the dense network."""
+    assert recipe.target is not None
+    job.write_log()
+    job.train(True, cache, phases=1)
+
+    def report(done: int, count: int, layer: str) -> None:
+        if job.progress is not None:
+            job.progress(Scanning(done / count, layer))
+
+    out = job.out if job.world.first else None
+    return find_densities(recipe, recipe.target, job.model, job.train_set, out, report)

@@ -57,6 +57,7 @@ def scan(
     return found
 
 
+@torch.no_grad()
 def mean_loss(model: nn.Module, data: Labelled, precision: str, batch: int) -> float:
     """Mean cross entropy of ``data``, as it is."""
     total = 0.0

@@ -51,6 +51,18 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     precision: str = "float32"
 
 
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[target]`` of a recipe: clocks of a run of one image on an array, and what the search is based on.
+
+    rows, lanes: of the array (N, P). images: of the training set, to measure losses on.
+    """
+
+    cycles: int
+    rows: int = 64
+    lanes: int = 10
+    images: int = 2000
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything but the images that decides a job's result."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -70,21 +71,29 @@ class Workload(ABC):
         )
 
 
-class UniformWorkload(Workload):
-    """All words equally long: ``density`` in every layer but the first, which is dense."""
+class DensityWorkload(Workload):
+    """All words of a layer equally long: ``shares`` of them stay, all where a layer is not named."""
+
+    def __init__(self, network: Network, shares: Mapping[str, float], source: str) -> None:
+        self.shares = shares
+        super().__init__(network, source, network.operations)
+
+    def _steps(self, rows: int) -> Steps:
+        tables = [
+            lengths_table(uniform_lengths(layer, shape, rows, self.shares.get(layer.name, 1.0)))
+            for layer, shape in zip(self.network.layers, self.network.shapes, strict=False)
+        ]
+        return Steps(tuple(tables), max(map(longest_word, tables)))
+
+
+class UniformWorkload(DensityWorkload):
+    """``density`` in every layer but the first, which is dense."""
 
     def __init__(self, network: Network, density: Density) -> None:
         self.density = density
         kept = f"{density.keep:g} of {density.group} words"
         source = f"uniform: {kept} stay, all words equally long, the first layer dense"
-        super().__init__(network, source, network.operations)
-
-    def _steps(self, rows: int) -> Steps:
-        tables, share = [], 1.0
-        for layer, shape in zip(self.network.layers, self.network.shapes, strict=False):
-            tables.append(lengths_table(uniform_lengths(layer, shape, rows, share)))
-            share = self.density.share
-        return Steps(tuple(tables), max(map(longest_word, tables)))
+        super().__init__(network, {layer.name: density.share for layer in network.layers[1:]}, source)
 
 
 class ModelWorkload(Workload):
