@@ -161,7 +161,7 @@ def prune(
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results. [default: build/RECIPE]")] = None,
     weight_bits: Annotated[
-        int | None, typer.Option(min=8, max=16, help="Bits of each part of a weight. [default: 8]")
+        int | None, typer.Option(min=2, max=16, help="Bits of each part of a weight. [default: 8]")
     ] = None,
     block: Annotated[
         int | None,

@@ -66,7 +66,7 @@ class Mirror(nn.Module):
 
     Parameters: ``layer``, and the scales of :mod:`pruning.quantise`: ``in_scale``, the real value
     of one step of every input channel (or feature), ``scale`` (out,), that of one weight step, and
-    ``shift`` (out,), the drain's; ``weight_bits`` 8 to 16.
+    ``shift`` (out,), the drain's; ``weight_bits`` 2 to 16.
 
     Members: ``out_scale`` (out,), the real value of one step of every output.
     """

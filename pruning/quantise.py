@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
+from hw.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
 from hw.errors import ConfigError
 from hw.formats import MAX_DRAIN_SHIFT, POST_SHIFT, PRODUCT_SUM, Format, activation_format
 from hw.network import Conv, Network
@@ -46,8 +47,7 @@ def quantise_(
     ``quantile`` of a channel's activations in a batch counts as its largest (1: the largest).
     Returns the mirrors by layer name, in order. Raises ``ConfigError`` for parameters out of range.
     """
-    if not 8 <= weight_bits <= 16:
-        raise ConfigError(f"weight_bits must be 8 to 16, not {weight_bits}")
+    check_weight_bits(weight_bits)
     if not 0 < quantile <= 1:
         raise ConfigError(f"quantile must be above 0 and at most 1, not {quantile}")
     layers = to_word_layers_(model, network)
@@ -62,6 +62,12 @@ def quantise_(
         in_scale = mirrors[name].out_scale
         model.set_submodule(name, mirrors[name])
     return mirrors
+
+
+def check_weight_bits(bits: int) -> None:
+    """Raise ``ConfigError`` for a width that an artifact does not store."""
+    if not MIN_WEIGHT_BITS <= bits <= MAX_WEIGHT_BITS:
+        raise ConfigError(f"weight_bits must be {MIN_WEIGHT_BITS} to {MAX_WEIGHT_BITS}, not {bits}")
 
 
 def per_feature(in_scale: torch.Tensor, features: int, shape: tuple[int, int, int]) -> torch.Tensor:

@@ -45,6 +45,7 @@ from pruning import data, kinds
 from pruning.augment import AUGMENTATIONS
 from pruning.gradient import OPTIMISERS
 from pruning.optimisers import CONFIGS, Targets
+from pruning.quantise import check_weight_bits
 from pruning.settings import Epochs, Settings, Target, Training
 from pruning.train import PRECISIONS
 
@@ -108,8 +109,7 @@ class Recipe:
     target: Target | None = None
 
     def __post_init__(self) -> None:
-        if not 8 <= self.weight_bits <= 16:
-            raise ConfigError(f"weight_bits must be 8 to 16, not {self.weight_bits}")
+        check_weight_bits(self.weight_bits)
         if self.batch < 1:
             raise ConfigError(f"batch must be at least 1, not {self.batch}")
         if not 0 <= self.seed < 2**32:

@@ -1,0 +1,89 @@
+"""Recipe files: those of the project, what a file may say, and one sentence for what it may not."""
+
+import pytest
+
+from hw.artifact import Sparsity
+from hw.errors import ConfigError, UnsupportedNetwork
+from pruning import recipe
+from pruning.settings import Epochs
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_the_projects_recipes_are_whole(name):
+    found = recipe.find(name)
+    settings = found.settings(50_000)
+    last = found.network.layers[-1].name
+    assert found.name == found.network.name == name
+    assert settings.config.sparsity(last).kind == "dense"
+    assert [phase.epochs > 0 for phase in settings.phases] == [True] * 4
+    first = found.network.layers[0].name
+    assert settings.config.sparsity(first).kind == "dense"
+    halved = recipe.find(name, sparsity="filter").targets()
+    assert halved.sparsity(first) == Sparsity("filter", 16, 32), "neighbours are halved, too"
+
+
+def test_small_sets_have_more_epochs():
+    lenet = recipe.find("lenet")
+    assert lenet.settings(4000).epochs == Epochs(16, 8, 8, 3)
+    assert lenet.settings(60_000).epochs == Epochs(8, 4, 4, 2)
+
+
+def write(tmp_path, text):
+    path = tmp_path / "own.toml"
+    path.write_text('network = "lenet"\ndata = "mnist"\n' + text)
+    return str(path)
+
+
+def test_layers_densities_and_training_are_the_files(tmp_path):
+    text = """
+        sparsity = "adaptive-3:16"
+        block = 16
+        [layers]
+        conv2 = "kernel-1:2"
+        fc2 = "adaptive-1:8"
+        [training]
+        optimiser = "sgd"
+        rates = { finetune = 0.5 }
+        [target]
+        cycles = 1000
+        rows = 8
+        lanes = 4
+    """
+    found = recipe.find(write(tmp_path, text), seed=3)
+    targets = found.targets()
+    assert found.name == "own" and found.seed == 3
+    assert targets.sparsity("conv1") == Sparsity()
+    assert targets.sparsity("conv2") == Sparsity("kernel", 16, 32)
+    assert targets.sparsity("fc1") == Sparsity("adaptive", 1.5, 8, 16)
+    assert targets.sparsity("fc2") == Sparsity("adaptive", 1, 8, 16)
+    rates = [phase.lr for phase in found.settings(1).phases]
+    assert rates == [2e-3, 1e-3, 0.5, 3e-4] and found.target.cycles == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 3", "unknown field `colour`"),
+        ("block = 'many'", r"Expected `int`, got `str` - at `\$.block`"),
+        ("[training]\nmomentum = 1", "unknown field `momentum`"),
+        ("[epochs]\ndense = 1.5", r"at `\$.epochs.dense`"),
+        ("[layers]\nconv9 = 'dense'", "network 'lenet' has no layer 'conv9'"),
+        ("sparsity = 'magic'", "unknown sparsity 'magic'"),
+        ("[training]\naugment = 'blur'", "unknown augmentation 'blur': choose none, warp"),
+        ("[training]\nprecision = 'fp8'", "unknown precision 'fp8'"),
+        ("weight_bits = 1", "weight_bits must be 2 to 16, not 1"),
+        ("= 3", "damaged"),
+    ],
+)
+def test_what_a_file_may_not_say_is_one_sentence(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        recipe.find(write(tmp_path, text))
+
+
+def test_names_that_are_no_recipes():
+    with pytest.raises(ConfigError, match=r"no recipe 'magic': choose cifar-small, lenet"):
+        recipe.find("magic")
+    with pytest.raises(ConfigError, match=r"cannot read the recipe nowhere\.toml: No such file"):
+        recipe.find("nowhere.toml")
+    with pytest.raises(UnsupportedNetwork, match="resnet18 needs strides of 2"):
+        recipe.find("resnet18")
