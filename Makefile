@@ -148,6 +148,10 @@ verify-vgg16-cifar: $(STAMP) ## RTL = integer model: the whole VGG16 of CIFAR-10
 	$(SPEC2) simulate $(BUILD)/verify/vgg16-cifar/design --images 5 --stalls --seed 1
 	$(SPEC2) report $(BUILD)/verify/vgg16-cifar
 
+.PHONY: bench-training
+bench-training: $(STAMP) ## images per second of training VGG16, with Conv2d and with spectral layers
+	$(BIN)/python -m pruning.bench vgg16-cifar --batch 256 --out $(BUILD)/bench/training.json
+
 .PHONY: bench-lenet
 bench-lenet: $(STAMP) ## measure cycles of LeNet on four array sizes
 	$(SPEC2) prune lenet $(DATA_OPTION) --out $(BUILD)/bench
