@@ -26,6 +26,7 @@ _HOME = {
     "ProximalConfig": "optimisers",
     "ReweightedConfig": "optimisers",
     "SpectralConv2d": "spectral",
+    "convert": "importers.traced",
     "prune_": "optimisers",
     "quantise_": "quantise",
     "sort_channels_": "channels",
