@@ -27,6 +27,7 @@ _HOME = {
     "ReweightedConfig": "optimisers",
     "SpectralConv2d": "spectral",
     "convert": "importers.traced",
+    "from_onnx": "importers.onnx_file",
     "prune_": "optimisers",
     "quantise_": "quantise",
     "sort_channels_": "channels",

@@ -127,13 +127,14 @@ class Assembler:
 
     # --- what joins the layer before ----------------------------------------------------------------
 
-    def add_bias(self, place: str, bias: Tensor) -> bool:
+    def add_bias(self, bias: Tensor) -> bool:
         """Add ``bias``, which broadcasts to the output of the layer before; False if it is no bias of it."""
         made = self._last
         trailing = (1,) * (len(self.shape) - 1)
         if made is None or self._averaging is not None or made.norm or made.spec.relu or made.pool > 1:
             return False
-        if tuple(bias.shape[-len(self.shape) :]) != (len(made.module.weight), *trailing):
+        out = len(made.module.weight)
+        if bias.numel() != out or tuple(bias.shape[-len(self.shape) :]) != (out, *trailing):
             return False
         with torch.no_grad():
             self._bias(made).add_(bias.flatten())

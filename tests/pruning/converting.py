@@ -14,7 +14,7 @@ class Chained(nn.Sequential):
 
 
 @st.composite
-def chains(draw, largest=17) -> Chained:
+def chains(draw, largest=17, averages=(1, 2, 7)) -> Chained:
     """Convolutions, then perhaps fully connected layers, with everything that may stand between them."""
     side = st.integers(6, largest)
     channels, height, width = draw(st.tuples(st.integers(1, 3), side, side))
@@ -35,7 +35,7 @@ def chains(draw, largest=17) -> Chained:
                 height, width = height // 2, width // 2
             modules.append(module)
     if draw(st.booleans()) and max(height, width) <= 8:
-        average = draw(st.sampled_from([None, 1, 2, 7]))
+        average = draw(st.sampled_from([None, *averages]))
         if average is not None:
             modules.append(nn.AdaptiveAvgPool2d(average))
             height = width = average
