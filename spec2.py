@@ -846,7 +846,8 @@ def _prune(
     from sim import model
     from sim.report import ACCURACY_NAME, TRAINING_NAME
 
-    recipe = find(name, **changes)
+    with _requires("onnx"):  # where the network is such a file
+        recipe = find(name, **changes)
     if threads is not None:
         torch.set_num_threads(threads)
     with _progress("training") as show:

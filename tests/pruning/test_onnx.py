@@ -1,6 +1,7 @@
 """ONNX files become networks: those that torch writes, those of other exporters, and what is refused."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -13,7 +14,8 @@ from torch import nn
 
 from hw.errors import ConfigError, UnsupportedNetwork
 from hw.network import Conv, Dense
-from pruning import convert, from_onnx
+from pruning import convert, from_onnx, recipe
+from pruning.run import run as follow
 from tests.pruning.converting import assert_same, chains, stirred
 
 # --- as torch writes them -------------------------------------------------------------------------------
@@ -341,3 +343,73 @@ def test_files_that_are_none_are_one_sentence(tmp_path):
     (tmp_path / "text.onnx").write_text("this is no model")
     with pytest.raises(ConfigError, match=r"text\.onnx is no ONNX model"):
         from_onnx(tmp_path / "text.onnx")
+
+
+# --- recipes --------------------------------------------------------------------------------------------
+
+
+def recipe_of(path, network, data="mnist"):
+    path.write_text(f'network = "{network}"\ndata = "{data}"\nsparsity = "uniform"\n')
+    return path
+
+
+class Small(nn.Sequential):
+    shape = (1, 28, 28)
+
+    def __init__(self, shape=shape, classes=10):
+        size = (shape[1] - 4) // 4
+        super().__init__(
+            nn.Conv2d(shape[0], 4, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(4, 8, 1),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(8 * size**2, classes),
+        )
+        self.shape = shape
+
+
+def test_a_recipe_takes_network_and_weights_from_a_file_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "recipes").mkdir()
+    model = Small()
+    export(model, tmp_path / "recipes" / "small.onnx")
+    path = recipe_of(tmp_path / "recipes" / "mine.toml", "small.onnx")
+    monkeypatch.chdir(tmp_path)
+    found = recipe.find("recipes/mine.toml", seed=3)
+    assert found.network.name == "small" and found.seed == 3
+    assert found.targets().layers["0"] is None and found.targets().layers["3"].kind == "uniform"
+    images = torch.rand(2, *model.shape)
+    assert_same(found.start.eval()(images), model(images))
+    assert recipe.find("lenet").start is None
+    with pytest.raises(ConfigError, match=r"mine\.toml: cannot read .*gone\.onnx"):
+        recipe.read(recipe_of(path, "gone.onnx"))
+
+
+def test_a_recipe_of_an_unsupported_file_says_so(tmp_path):
+    save(tmp_path / "bad.onnx", [CONV, ("Sigmoid", "c", "y", {})], WEIGHTS)
+    with pytest.raises(UnsupportedNetwork, match=r"bad\.toml: Sigmoid node 'node1'.*use ReLU"):
+        recipe.read(recipe_of(tmp_path / "bad.toml", "bad.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Small((1, 32, 32)), "takes images of 1×32×32, but 'mnist' has images of 1×28×28"),
+        (Small(classes=7), "gives 7 class scores, but 'mnist' has 10 classes"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3)), "gives no class scores"),
+    ],
+    ids=["images", "classes", "no classes"],
+)
+def test_a_network_that_does_not_fit_the_data_set_is_refused_before_training(tmp_path, model, message):
+    network = convert(model, getattr(model, "shape", (1, 28, 28)))[0]
+    with pytest.raises(ConfigError, match=message):
+        follow(replace(recipe.find("lenet"), network=network), out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_a_file_are_not_ignored_silently(tmp_path):
+    """A job begins with random weights; until it can take others, it must not look as if it did."""
+    network, start = convert(Small(), Small.shape)
+    with pytest.raises(ConfigError, match="cannot be the start of a job yet: use pruning.from_onnx"):
+        follow(replace(recipe.find("lenet"), network=network, start=start), out=tmp_path)
