@@ -1,6 +1,7 @@
 """Modules become networks: equal outputs for whatever is a chain, one sentence for whatever is not."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from torch import nn
 
 from hw.errors import ConfigError, UnsupportedNetwork
-from hw.network import Conv, Dense, Network, lenet, vgg16_cifar
+from hw.network import VGG16_WIDTHS, Conv, Dense, Network, lenet, vgg16
 from pruning import AdmmConfig, Chain, convert, prune_
 from pruning.fold import fold_batch_norms_
 from tests.pruning.converting import assert_same, chains, stirred
@@ -80,22 +81,23 @@ def test_lenet_becomes_lenet():
     assert network == lenet() and isinstance(chain, Chain) and chain.network == network
 
 
-def test_vgg16_with_batch_norms_becomes_vgg16(capsys):
-    from hw.network import VGG16_WIDTHS
-
-    model = stirred(Vgg(VGG16_WIDTHS, pooled=1, narrower=16), 3)
-    network, chain = convert(model, (3, 32, 32))
-    known = vgg16_cifar()
-    for layer, same in zip(network.layers, known.layers[:-1], strict=False):
-        assert (layer.kernel, layer.padding, layer.pool, layer.relu) == (3, 1, same.pool, True)
-    assert network.shapes[13] == (32, 1, 1) and network.name == "vgg"
+@pytest.mark.parametrize(("size", "pooled"), [(32, 1), (224, 7)], ids=["cifar", "imagenet"])
+def test_vgg16_with_batch_norms_becomes_vgg16(size, pooled):
+    """Sixteen times narrower."""
+    model = stirred(Vgg(VGG16_WIDTHS, pooled=pooled, narrower=16), 3)
+    network, chain = convert(model, (3, size, size))
+    for layer, same in zip(network.layers, vgg16().layers, strict=False):
+        expected = replace(
+            same, in_channels=max(3, same.in_channels // 16), out_channels=same.out_channels // 16
+        )
+        assert replace(layer, name=same.name) == expected
+    assert network.shapes[13] == (32, pooled, pooled) and network.name == "vgg"
     assert [layer.name for layer in network.layers[:3]] == ["features_0", "features_3", "features_7"]
     assert [layer.name for layer in network.layers[13:]] == ["classifier_0", "classifier_3"]
     assert isinstance(chain.features_3_norm, nn.BatchNorm2d)
-    images = torch.rand(2, 3, 32, 32)
-    model.eval(), chain.eval()
-    assert_same(chain(images), model(images))
-    assert capsys.readouterr() == ("", "")
+    images = torch.rand(2, 3, size, size)
+    with torch.no_grad():
+        assert_same(chain.eval()(images), model.eval()(images))
 
 
 @pytest.mark.parametrize("size", [14, 64, 16], ids=["nothing", "averages", "repeats"])
