@@ -899,7 +899,8 @@ def _prune(
     from sim import model
     from sim.report import ACCURACY_NAME, TRAINING_NAME
 
-    recipe = find(name, **changes)
+    with _requires("onnx"):  # where the network is such a file
+        recipe = find(name, **changes)
     if target_cycles is not None:
         recipe = for_cycles(recipe, target_cycles, lanes)
     if threads is not None:

@@ -4,14 +4,18 @@ Everything here imports torch, except :mod:`pruning.data` (numpy, Pillow) and th
 names are loaded on first use::
 
     model = Chain(network)                                   # models.py: any hw.network.Network
+    network, model = convert(module, (3, 32, 32))            # importers/: any torch module that is a chain
+    network, model = from_onnx("model.onnx")                 # importers/: or a file
     sort_channels_(model, network)                           # channels.py: like with like
     pruner = prune_(model, network, AdmmConfig(...))         # optimisers/: your own training loop follows
     loss = cross_entropy(model(x), y) + pruner.penalty()     # every batch, and now and then pruner.step()
     pruner.finalise()                                        # masks are held exactly from here on
+    fold_batch_norms_(model, network)                        # fold.py: none are left
     quantise_(model, network, images)                        # quantise.py: the integer mirror
     artifact = to_artifact(model, network, ...)              # export.py: model.npz
 
-:func:`pruning.run.run` does all of it as a recipe says (:mod:`pruning.recipe`).
+:func:`pruning.run.run` does all of it as a recipe says (:mod:`pruning.recipe`). Models that the hardware
+cannot run are pruned with :func:`pruning.modules.prune_modules_`; :mod:`pruning.resnet` has some.
 """
 
 from importlib import import_module
@@ -26,8 +30,14 @@ _HOME = {
     "ProximalConfig": "optimisers",
     "ReweightedConfig": "optimisers",
     "SpectralConv2d": "spectral",
+    "convert": "importers.traced",
+    "fold_batch_norms_": "fold",
+    "from_onnx": "importers.onnx_file",
     "prune_": "optimisers",
+    "prune_modules_": "modules",
     "quantise_": "quantise",
+    "resnet18": "resnet",
+    "resnet20": "resnet",
     "sort_channels_": "channels",
     "summary": "steps",
     "to_artifact": "export",

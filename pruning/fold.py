@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hw.network import Network
 from pruning.models import NORM, norm_of
@@ -23,8 +23,13 @@ def fold_batch_norms_(model: nn.Module, network: Network) -> None:
         norm = norm_of(model, layer)
         if norm is None:
             continue
-        factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        folded = layers[layer.name]
-        folded.weight *= factor.view(-1, *[1] * (folded.weight.dim() - 1))
-        folded.bias.copy_((folded.bias - norm.running_mean) * factor + norm.bias)
+        fold_(norm, layers[layer.name].weight, layers[layer.name].bias)
         delattr(model, layer.name + NORM)
+
+
+@torch.no_grad()
+def fold_(norm: nn.BatchNorm2d, weight: Tensor, bias: Tensor) -> None:
+    """Make ``norm`` part of the ``weight`` (out, ...) and ``bias`` (out,) in front of it, in place."""
+    factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    weight *= factor.view(-1, *[1] * (weight.dim() - 1))
+    bias.copy_((bias - norm.running_mean) * factor + norm.bias)

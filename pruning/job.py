@@ -14,6 +14,7 @@ job: one saved with other settings is not continued.
 
 from __future__ import annotations
 
+import copy
 import csv
 import hashlib
 import json
@@ -29,6 +30,7 @@ import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from hw.artifact import Artifact
 from hw.errors import ArtifactError
@@ -115,6 +117,7 @@ class Job:
         out: Path,
         progress: Callable[[Any], None] | None = None,
         world: World = ALONE,
+        start: Chain | None = None,
     ) -> None:
         self.settings, self.out, self.progress, self.world = settings, out, progress, world
         self.phases = settings.phases
@@ -123,7 +126,8 @@ class Job:
         self.data_set = {"name": images.name, "train": len(self.train_set), "test": len(self.test_set)}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            model = Chain(settings.network, settings.training.batch_norm)
+            model = copy.deepcopy(start) if start else Chain(settings.network, settings.training.batch_norm)
+        self.start = {"start": digest_of(start)} if start else {}
         self.model = model.to(memory_format=torch.channels_last)
         self.saved = self.clock = time.monotonic()
         self.spent = {phase.name: 0.0 for phase in self.phases}
@@ -189,6 +193,8 @@ class Job:
             last = epoch + 1 == phase.epochs
             self._record(index, epoch, loss, "float32" if last else precision)
             self._save(index, epoch + 1, optimiser, None)
+        if not phase.epochs and phase.name in MEASURED:
+            self.accuracy[MEASURED[phase.name]] = accuracy(self.model, self.test_set)
 
     def _tick(
         self,
@@ -282,7 +288,7 @@ class Job:
     def _keys(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What must agree to continue a checkpoint of this job, and to take over a dense network."""
         s = self.settings
-        data = {"data": self.data_set, "torch": str(torch.__version__)}
+        data = {"data": self.data_set, "torch": str(torch.__version__), **self.start}
         dense = {
             **data,
             "network": s.network.to_json(),
@@ -340,6 +346,14 @@ class Job:
                 "epochs": msgspec.to_builtins(s.epochs),
             },
         )
+
+
+def digest_of(model: nn.Module) -> str:
+    """SHA-256 of all weights and buffers."""
+    sha = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        sha.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()
 
 
 def _tensors(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Labelled:

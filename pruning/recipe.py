@@ -3,7 +3,7 @@
 A recipe is a TOML file. Those of the results in the documentation lie in ``pruning/recipes``; write your
 own by copying one. ::
 
-    network = "vgg16-cifar"         # a name of hw.networks
+    network = "vgg16-cifar"         # a name of hw.networks, or an .onnx file: its weights are the start
     data = "cifar10"                # a name of pruning.data
     sparsity = "adaptive-1:8"       # pruning.kinds.parse
     optimiser = "admm"              # pruning.optimisers
@@ -23,7 +23,7 @@ own by copying one. ::
     [target]                        # densities by layer for so many clocks: pruning.target
     cycles = 300_000
 
-Only ``network`` and ``data`` must be there.
+Only ``network`` and ``data`` must be there. A file is looked for beside the recipe.
 """
 
 from __future__ import annotations
@@ -39,17 +39,21 @@ import msgspec
 from hw import networks
 from hw.artifact import Sparsity
 from hw.config import AcceleratorConfig
-from hw.errors import ConfigError
+from hw.errors import ConfigError, UnsupportedNetwork
 from hw.network import Conv, Network
 from pruning import data, kinds
 from pruning.augment import AUGMENTATIONS
 from pruning.gradient import OPTIMISERS
+from pruning.models import Chain
 from pruning.optimisers import CONFIGS, Targets
 from pruning.quantise import check_weight_bits
 from pruning.settings import Epochs, Settings, Target, Training
 from pruning.train import PRECISIONS
 
 FOLDER = Path(__file__).parent / "recipes"
+
+ONNX_SUFFIX = ".onnx"
+"""What tells a file from the name of a network."""
 
 FEW = 10_000
 """Below this many training images a pass is short, and a recipe may have more of them."""
@@ -91,11 +95,15 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe whose names are known and whose numbers are in range (else ``ConfigError``)."""
+    """A recipe whose names are known and whose numbers are in range (else ``ConfigError``).
+
+    start: the model to begin with, a :class:`Chain` of ``network``; random weights if there is none.
+    """
 
     name: str
     network: Network
     data: str
+    start: Chain | None = field(default=None, compare=False, repr=False)
     sparsity: str = "adaptive"
     optimiser: str = "admm"
     block: int = 8
@@ -199,6 +207,16 @@ def read(path: Path) -> Recipe:
         raise ConfigError(f"the recipe {path} is damaged or has an unknown entry: {error}") from None
     entries = msgspec.structs.asdict(file)
     try:
-        return Recipe(path.stem, **{**entries, "network": networks.find(entries["network"])})
-    except ConfigError as error:
-        raise ConfigError(f"the recipe {path}: {error}") from None
+        network, start = _network(entries.pop("network"), path.parent)
+        return Recipe(path.stem, network, start=start, **entries)
+    except (ConfigError, UnsupportedNetwork) as error:
+        raise type(error)(f"the recipe {path}: {error}") from None
+
+
+def _network(entry: str, folder: Path) -> tuple[Network, Chain | None]:
+    """The network of that name, or in that file below ``folder`` and then with its weights."""
+    if not entry.endswith(ONNX_SUFFIX):
+        return networks.find(entry), None
+    from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx
+
+    return from_onnx(folder / entry)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.errors import ConfigError
 from pruning import data
 from pruning.distributed import joined
 from pruning.job import Job, Progress
@@ -46,18 +47,19 @@ def run(
 
     With ``resume``, ``out/checkpoint.pt`` of the same settings is continued. The dense network is
     shared between jobs through a file in ``cache`` (default: the folder that holds ``out``).
-    ``data_dir``: see :func:`pruning.data.load`. Raises ``DataError``, or ``ArtifactError`` when a file
-    cannot be written or a checkpoint is damaged.
+    ``data_dir``: see :func:`pruning.data.load`. Raises ``DataError``, ``ConfigError`` when network and data
+    set do not fit, or ``ArtifactError`` when a file cannot be written or a checkpoint is damaged.
     """
     keep_freed_memory()
     images, out = data.load(recipe.data, data_dir), Path(out)
+    _check(recipe, images)
     cache = Path(cache) if cache is not None else out.parent
     with joined() as world:
         if recipe.target is not None:
             recipe = _with_densities(
-                recipe, Job(_settings(recipe, images), images, out, progress, world), cache
+                recipe, Job(_settings(recipe, images), images, out, progress, world, recipe.start), cache
             )
-        job = Job(_settings(recipe, images), images, out, progress, world)
+        job = Job(_settings(recipe, images), images, out, progress, world, recipe.start)
         job.write_log()  # a place that cannot be written is refused before hours of training, not after
         job.train(resume, cache)
     how = "" if recipe.optimiser == "admm" else f", {recipe.optimiser}"
@@ -98,3 +100,21 @@ def _with_densities(recipe: Recipe, job: Job, cache: Path) -> Recipe:
 
     out = job.out if job.world.first else None
     return find_densities(recipe, recipe.target, job.model, job.train_set, out, report)
+
+
+def _check(recipe: Recipe, images: data.ImageSet) -> None:
+    """Refuse a network that takes other images, or tells fewer classes apart, than the data set has."""
+    network, classes = recipe.network, int(images.train_labels.max()) + 1
+    shape = images.train_images.shape[1:]
+    if network.input != shape:
+        takes, gives = ("×".join(map(str, sizes)) for sizes in (network.input, shape))
+        raise ConfigError(
+            f"the recipe {recipe.name}: network {network.name!r} takes images of {takes}, but "
+            f"{recipe.data!r} has images of {gives}: choose another data set, or a network for its images"
+        )
+    if (network.classes or 0) < classes:
+        raise ConfigError(
+            f"the recipe {recipe.name}: network {network.name!r} gives {network.classes or 'no'} class "
+            f"scores, but {recipe.data!r} has {classes} classes: end it with a fully connected layer of so "
+            "many outputs"
+        )

@@ -21,6 +21,7 @@ from sim import comparison, comparison_page, comparison_plot, explore_page, laye
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+OWN_NETWORKS = ROOT / "docs" / "own_networks.md"
 README = ROOT / "README.md"
 
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -84,6 +85,22 @@ def test_the_first_part_of_the_tutorial_runs(tmp_path):
     out = run_blocks(first, tmp_path)
     assert "0 mismatches" in out and "operations per DSP slice" in out
     assert (tmp_path / "build/tiny/report.md").exists()
+
+
+def test_the_page_on_own_networks_runs(tmp_path):
+    out = run_blocks(OWN_NETWORKS.read_text(), tmp_path)
+    assert "['features_0', 'features_4', 'classifier']" in out and out.endswith(" 17")
+    assert (tmp_path / "build/small/model.npz").exists()
+
+
+def test_the_recipe_on_the_page_on_own_networks_is_one():
+    pytest.importorskip("torch")
+    from pruning import kinds, recipe
+
+    (text,) = re.findall(r"^```toml\n(.*?)^```", OWN_NETWORKS.read_text(), re.MULTILINE | re.DOTALL)
+    file = recipe.RecipeFile(**tomllib.loads(text))
+    assert file.network.endswith(recipe.ONNX_SUFFIX) and file.data in recipe.data.LOADERS
+    assert [kinds.parse(scheme).keep for scheme in file.layers.values()] == [1]
 
 
 @pytest.mark.verilator
