@@ -54,7 +54,7 @@ PRUNING_STEPS = 16
 
 CALIBRATION_IMAGES = 2000
 
-CHECKPOINT_SECONDS = 180
+CHECKPOINT_SECONDS = 300
 """Between checkpoints inside an epoch."""
 
 DENSE_TRAINING = (
@@ -141,6 +141,11 @@ class Job:
         """What the job took after the dense network, which other jobs share."""
         return sum(seconds for name, seconds in self.spent.items() if name != "dense")
 
+    def batch(self, phase: Phase) -> int:
+        """Images per step."""
+        larger = self.settings.training.pruning_batch if phase.name not in ("dense", "mirror") else None
+        return larger or self.settings.batch
+
     # --- phases -------------------------------------------------------------------------------------
 
     def train(self, resume: bool, cache: Path, phases: int | None = None) -> None:
@@ -172,7 +177,8 @@ class Job:
         precision = "float32" if mirror else how.precision
         pulls = self.pruner is not None and self.pruner.pulls and name == "sgd"
         for epoch in range(start, phase.epochs):
-            progress = Pass(len(self.train_set), generator_for(self.settings.seed, index, epoch))
+            generator = generator_for(self.settings.seed, index, epoch)
+            progress = Pass(len(self.train_set), generator, how.mirror_images if mirror else None)
             if resumed and resumed["pass"] and epoch == start:
                 progress.load_state_dict(resumed["pass"])
             loss = train_epoch(
@@ -182,7 +188,7 @@ class Job:
                 phase,
                 epoch,
                 progress,
-                batch=(index and how.pruning_batch) or self.settings.batch,
+                batch=self.batch(phase),
                 augment=how.augment,
                 precision=precision,
                 world=self.world,

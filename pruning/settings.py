@@ -32,8 +32,10 @@ class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to train, whatever the network; the defaults are those of LeNet.
 
-    pruning_batch: images per step of all phases but the dense one, if another number than there: a step
-    passes over all spectral weights, of which there are seven times as many as of a 3×3 kernel.
+    pruning_batch: images per step of pruning and fine-tuning, if another number than in the dense phase and
+    the mirror: a step passes over all spectral weights, seven times as many as those of 3×3 kernels, and
+    the mirror keeps more of each image.
+    mirror_images: images of an epoch of the mirror, if not all: in float32 it is slow, and has little to do.
     optimiser, weight_decay: :func:`pruning.gradient.optimiser_for`; of the mirror always Adam, without
     decay. warmup: share of the dense phase in which the rate rises. augment: a name in
     :data:`pruning.augment.AUGMENTATIONS`. batch_norm: behind every convolution until the mirror, which
@@ -47,6 +49,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     final_rate: float = 0.02
     augment: str = "warp"
     pruning_batch: int | None = None
+    mirror_images: int | None = None
     batch_norm: bool = False
     precision: str = "float32"
 

@@ -68,9 +68,10 @@ class Labelled:
 class Pass:
     """A pass over a training set in random order: what is left of it, and the loss so far."""
 
-    def __init__(self, images: int, generator: torch.Generator) -> None:
+    def __init__(self, images: int, generator: torch.Generator, most: int | None = None) -> None:
+        """``most``: end after so many of the images."""
         self.generator = generator
-        self.order = torch.randperm(images, generator=generator)
+        self.order = torch.randperm(images, generator=generator)[:most]
         self.position = 0
         self.loss = 0.0
         """Sum over the images up to ``position``."""
@@ -130,7 +131,7 @@ def train_epoch(
     """
     model.train()
     shared = world.wrap(model)
-    while progress.position < len(data):
+    while progress.position < len(progress.order):
         chosen = progress.next(batch)
         if len(chosen) < world.size:
             break
@@ -153,7 +154,7 @@ def train_epoch(
         progress.advance(len(chosen), mean)
         if tick is not None:
             tick(progress.done, mean)
-    return progress.loss / len(data)
+    return progress.loss / len(progress.order)
 
 
 def cast(precision: str) -> AbstractContextManager[Any]:

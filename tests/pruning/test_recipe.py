@@ -12,7 +12,8 @@ from pruning import data, recipe
 from pruning.augment import warp
 from pruning.recipe import Schedule
 from pruning.run import run as follow
-from pruning.train import Phase, generator_for
+from pruning.settings import Training
+from pruning.train import Phase, generator_for, train_epoch
 
 EPOCHS = Schedule(1, 2, 1, 2)
 
@@ -109,6 +110,22 @@ def test_killed_at_random_batches_it_ends_as_if_it_had_not_been(train, tmp_path,
     assert train("killed", batch=16).digest == expected
     logs = [(tmp_path / name / "training.csv").read_text() for name in ("whole", "killed")]
     assert logs[0] == logs[1]
+
+
+def test_a_mirror_may_see_a_part_of_the_images_in_every_epoch(train, monkeypatch):
+    counts = []
+    step = train_epoch
+
+    def counting(model, optimiser, data, phase, epoch, progress, **options):
+        counts.append((phase.name, len(progress.order)))
+        orders.append(progress.order)
+        return step(model, optimiser, data, phase, epoch, progress, **options)
+
+    orders: list[torch.Tensor] = []
+    monkeypatch.setattr("pruning.job.train_epoch", counting)
+    train(training=Training(mirror_images=50))
+    assert counts == [("dense", 125), ("admm", 125), ("admm", 125), ("finetune", 125)] + 2 * [("mirror", 50)]
+    assert len(set(orders[-1].tolist())) == 50 and not torch.equal(*orders[-2:])
 
 
 def test_resuming_skips_what_is_done(train):
