@@ -18,6 +18,9 @@ own by copying one. ::
 
     [epochs]                        # dense, pruning, finetune, mirror; [epochs.few] for small sets
 
+    [pruning]                       # of the optimiser: rho, growth, rho_max of ADMM, ...
+    rho = 0.03
+
     [training]                      # the fields of pruning.settings.Training
 
     [target]                        # densities by layer for so many clocks: pruning.target
@@ -30,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +91,7 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_bits: int = 8
     seed: int = 0
     layers: dict[str, str] = {}
+    pruning: dict[str, float] = {}
     epochs: Schedule = Schedule()
     training: Training = Training()
     target: Target | None = None
@@ -112,6 +116,7 @@ class Recipe:
     weight_bits: int = 8
     seed: int = 0
     layers: Mapping[str, str] = field(default_factory=dict)
+    pruning: Mapping[str, float] = field(default_factory=dict)
     epochs: Schedule = field(default_factory=Schedule)
     training: Training = field(default_factory=Training)
     target: Target | None = None
@@ -151,7 +156,16 @@ class Recipe:
             found[layer.name] = None if first or scores else conv if isinstance(layer, Conv) else dense
         for name, scheme in self.layers.items():
             found[name] = kinds.parse(scheme, self.block)
-        return CONFIGS[self.optimiser](None, found)
+        return self._optimiser_config(found)
+
+    def _optimiser_config(self, layers: Mapping[str, Sparsity | None]) -> Targets:
+        config = CONFIGS[self.optimiser]
+        known = [one.name for one in fields(config) if one.name not in ("default", "layers")]
+        if strange := sorted(set(self.pruning) - set(known)):
+            raise ConfigError(
+                f"{self.optimiser} has no {strange[0]!r}: [pruning] may hold {', '.join(known) or 'nothing'}"
+            )
+        return config(None, layers, **self.pruning)
 
     def settings(self, images: int) -> Settings:
         """What a job needs, for a training set of that size."""

@@ -41,6 +41,8 @@ def test_layers_densities_and_training_are_the_files(tmp_path):
         [layers]
         conv2 = "kernel-1:2"
         fc2 = "adaptive-1:8"
+        [pruning]
+        rho = 0.25
         [training]
         optimiser = "sgd"
         rates = { finetune = 0.5 }
@@ -52,7 +54,7 @@ def test_layers_densities_and_training_are_the_files(tmp_path):
     found = recipe.find(write(tmp_path, text), seed=3)
     targets = found.targets()
     assert found.name == "own" and found.seed == 3
-    assert targets.sparsity("conv1") == Sparsity()
+    assert targets.sparsity("conv1") == Sparsity() and targets.rho == 0.25
     assert targets.sparsity("conv2") == Sparsity("kernel", 16, 32)
     assert targets.sparsity("fc1") == Sparsity("adaptive", 1.5, 8, 16)
     assert targets.sparsity("fc2") == Sparsity("adaptive", 1, 8, 16)
@@ -72,6 +74,9 @@ def test_layers_densities_and_training_are_the_files(tmp_path):
         ("[training]\naugment = 'blur'", "unknown augmentation 'blur': choose none, warp"),
         ("[training]\nprecision = 'fp8'", "unknown precision 'fp8'"),
         ("weight_bits = 1", "weight_bits must be 2 to 16, not 1"),
+        ("[pruning]\nrho = 0.5\nstrength = 1", "admm has no 'strength': .pruning. may hold rho, growth"),
+        ("[pruning]\nrho = -1", "rho must be positive"),
+        ("optimiser = 'magnitude'\n[pruning]\nrho = 1", "magnitude has no 'rho': .pruning. may hold nothing"),
         ("= 3", "damaged"),
     ],
 )
