@@ -151,24 +151,22 @@ class AxiLiteRegisters(wiring.Component):
             registers.LAYERS: idle & self._layers_fit(value),
             registers.WEIGHTS: idle & (value >> len(self.page) == 0),
         }
-        accepted = Signal()
-        m.d.sync += [accepted.eq(0), checked.eq(merged)]
-        with m.Switch(address):
-            for register, taken in fits.items():
-                with m.Case(register.offset >> 2):
-                    m.d.sync += accepted.eq(taken)
+        takes = {register: Signal(name=f"takes_{register.name.lower()}") for register in fits}
+        m.d.sync += checked.eq(merged)
+        for register, fit in fits.items():
+            m.d.sync += takes[register].eq(merged & (address == register.offset >> 2) & fit)
         # Clock 3: store.
         with m.If(checked):
             m.d.sync += bus.bvalid.eq(1)
+            accepted = Cat(takes.values()).any()
             m.d.sync += bus.bresp.eq(Mux(accepted, Response.OKAY, Response.SLVERR))
-        with m.If(checked & accepted), m.Switch(address):
-            with m.Case(registers.CONTROL.offset >> 2):
-                control = fields_layout(registers.CONTROL)
-                written = data.View(control, value[: control.size])
-                m.d.comb += [self.start.eq(written.start & idle), self.abort.eq(written.abort)]
-            for register, current in kept.items():
-                with m.Case(register.offset >> 2):
-                    m.d.sync += current.eq(value)
+        with m.If(takes[registers.CONTROL]):
+            control = fields_layout(registers.CONTROL)
+            written = data.View(control, value[: control.size])
+            m.d.comb += [self.start.eq(written.start & idle), self.abort.eq(written.abort)]
+        for register, current in kept.items():
+            with m.If(takes[register]):
+                m.d.sync += current.eq(value)
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 

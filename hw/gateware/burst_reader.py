@@ -50,7 +50,7 @@ class BurstReader(wiring.Component):
         plan, memory = self.plan, self.memory
         beat_bytes = plan.bus_bits // 8
         layer = Signal.like(self.first)
-        # Bursts of a layer behind the one at hand, which is the last one where there are none; that one's beats.
+        # Bursts of a layer behind the one at hand, whether there are none, and the beats of the last one.
         full = [(beats - 1) // plan.burst_beats for beats in plan.layer_beats]
         rest = [(beats - 1) % plan.burst_beats + 1 for beats in plan.layer_beats]
         left, final = Signal(range(max(full) + 1)), Signal()
@@ -61,8 +61,8 @@ class BurstReader(wiring.Component):
         asked_length = Signal.like(memory.arlen, reset_less=True)
 
         owed = Signal(range(OUTSTANDING * plan.burst_beats + 1))  # beats asked for and not yet delivered
-        # Whether there may be another burst, a clock old: bursts are two clocks apart, and beats that came since
-        # make it careful, not wrong.
+        # Whether there may be another burst, a clock old: bursts are two clocks apart, and beats that came
+        # since make it careful, not wrong.
         few = Signal()
         waiting, dropping, last_layer = Signal(), Signal(), Signal()
         m.d.sync += [

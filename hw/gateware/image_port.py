@@ -17,7 +17,8 @@ class ImagePort(wiring.Component):
     """Members: ``start`` (a pulse) takes ``images`` images for layer ``layer`` from ``stream``: channel by
     channel, row by row, each row padded to whole beats. ``busy`` until the last beat; ``framing_error``
     pulses when ``tlast`` is not on the last beat of an image. Drives the feature memory's write
-    port, one clock behind the beat. Takes a beat every clock.
+    port, one clock behind the beat, with ``w_mask`` of the pixels ``w_pixels`` of a beat. Takes a beat every
+    clock.
     """
 
     def __init__(self, program: Program):
@@ -34,8 +35,8 @@ class ImagePort(wiring.Component):
                 "w_en": Out(1),
                 "w_line": Out(range(program.memory_lines)),
                 "w_offset": Out(range(line)),
-                "w_pixels": Out(data.ArrayLayout(PIXEL_BITS, line)),
-                "w_mask": Out(line),
+                "w_pixels": Out(data.ArrayLayout(PIXEL_BITS, BEAT)),
+                "w_mask": Out(BEAT),
             }
         )
 

@@ -11,7 +11,8 @@ from hw.timing import SETTLE
 class Sequencer(wiring.Component):
     """Members: ``start`` (a pulse) begins a run of layers ``first`` to ``last``; ``load``, ``begin`` (layer
     ``layer``) and ``send_map`` are pulses to the units; ``loaded`` (a level), ``layer_done`` (its last
-    token was sent) and ``sent`` are their answers. ``busy``, ``done``. Parameter ``tail``: clocks from a layer's last token until its last pixel can be read.
+    token was sent) and ``sent`` are their answers. ``busy``, ``done``. Parameter ``tail``: clocks from a
+    layer's last token until its last pixel can be read.
     """
 
     def __init__(self, program: Program, tail: int):
