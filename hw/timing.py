@@ -44,5 +44,5 @@ def latencies(config: AcceleratorConfig) -> Latencies:
         array=5,
         pass_full=6,
         reuse_lead=6,
-        tail=1 + 32 + 1 + (rotate + 3),  # start register, lane, writer, feature memory
+        tail=1 + 32 + 1 + (rotate + 2),  # start register, lane, writer, feature memory
     )

@@ -156,7 +156,9 @@ class Core(wiring.Component):
     def _feature_memory(self, m):
         """The image port writes before the first layer, the writer from then on."""
         memory, source = self.memory, self.image_port
-        for name in ("w_line", "w_offset", "w_pixels", "w_mask"):
+        offset = Mux(source.w_next, source.w_offset, self.writer.w_offset)
+        m.d.comb += memory.w_offset.eq(offset)
+        for name in ("w_line", "w_pixels", "w_mask"):
             ours, theirs = _value(getattr(source, name)), _value(getattr(self.writer, name))
             chosen = Mux(source.w_en, ours, theirs[: len(ours)])
             m.d.comb += _value(getattr(memory, name)).eq(Cat(chosen, theirs[len(ours) :]))

@@ -55,8 +55,8 @@ class FeatureMemory(wiring.Component):
     ``r_line`` on; what lies beyond its end comes from ``r_far_line``, and so do all banks that
     ``r_far`` marks. ``pixels`` delivers them ``latency`` clocks later. ``w_en`` writes those of
     ``w_pixels`` that ``w_mask`` selects, from ``w_offset`` of ``w_line`` on, ``write_latency`` clocks
-    later. Reading an address in flight to be written is undefined: layers read and write different
-    regions. No back pressure.
+    later; ``w_offset`` alone is due a clock before. Reading an address in flight to be written is
+    undefined: layers read and write different regions. No back pressure.
     """
 
     def __init__(self, line: int, depth: int):
@@ -85,7 +85,7 @@ class FeatureMemory(wiring.Component):
     @property
     def write_latency(self) -> int:
         """Clocks from ``w_en`` until the pixels can be read."""
-        return rotate_latency(self.line) + 3
+        return rotate_latency(self.line) + 2
 
     def elaborate(self, platform):
         m = Module()
@@ -113,13 +113,10 @@ class FeatureMemory(wiring.Component):
             m.d.comb += self.pixels[i].eq(item)
 
     def _write(self, m, banks):
-        # Clock 0: a register. Clocks 1..: pixel 0 to the bank of its offset, its mask bit with it.
-        pairs = [
-            delay(m, Cat(self.w_pixels[i], self.w_mask[i] & self.w_en), 1, name=f"w_pixel_{i}")
-            for i in range(self.line)
-        ]
+        # Clock -1: the offset. Clocks 0..: pixel 0 to the bank of its offset, its mask bit with it.
+        pairs = [Cat(self.w_pixels[i], self.w_mask[i] & self.w_en) for i in range(self.line)]
         items, latency = rotate(m, pairs, self.w_offset, left=False, name="w")
-        line = delay(m, self.w_line, latency + 1, name="w_line")
+        line = delay(m, self.w_line, latency, name="w_line")
         offset = delay(m, self.w_offset, latency + 1, name="w_offset")
         for i, (bank, item) in enumerate(zip(banks, items, strict=True)):
             # Last clock: register in front of the memory.
