@@ -72,9 +72,9 @@ def markdown(found: Mapping[str, Any], budget: Mapping[str, int], device: str) -
     total, over = sum(found["levels"].values()), _over(found["levels"], MOST_LEVELS)
     longest, net = found["worst"], found["fanout"][0]
     return "\n".join(lines) + (
-        f"\n\nOf {total:,} register inputs {over:,} have more than four LUTs in front of them; the longest "
-        f"path has {longest['levels']}, to `{longest['end']}`. No net but clocks drives more than {net[1]:,} "
-        "loads."
+        f"\n\nOf {total:,} register inputs {over or 'none'} have more than four LUTs in front of them; the "
+        f"longest path has {longest['levels']}, to `{longest['end']}`. No net but clocks drives more than "
+        f"{net[1]:,} loads."
     )
 
 
