@@ -26,6 +26,10 @@ ADDRESSED = ("RAM32M", "RAM64M", "RAM32X1", "RAM64X1", "RAM128X1", "RAM256X1", "
 
 CLOCK_PORTS = ("C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK")
 
+MOST_LEVELS, MOST_LOADS = 4, 600
+"""What designs keep to: levels of a path, and loads of a net that is no clock. Held by
+``tests/bitstreams/test_paths.py`` and ``test_estimate.py``."""
+
 SHOWN = 10
 """Paths and nets that a report names."""
 
@@ -76,12 +80,13 @@ def paths(netlist: Mapping[str, Any], top: str) -> Paths:
         for name, cell in cells.items()
         if cell["type"] in LEVELS
     }
-    levels: dict[str, int] = {}
+    levels = {
+        name: int(cell["type"].startswith(ADDRESSED)) for name, cell in cells.items() if name not in before
+    }
     via: dict[str, str] = {}
     try:
         for name in TopologicalSorter(before).static_order():
             if name not in before:  # a register
-                levels[name] = int(cells[name]["type"].startswith(ADDRESSED))
                 continue
             longest = max(before[name], key=levels.__getitem__, default=None)
             levels[name] = LEVELS[cells[name]["type"]] + (levels[longest] if longest else 0)
@@ -94,7 +99,7 @@ def paths(netlist: Mapping[str, Any], top: str) -> Paths:
         for name, cell in cells.items()
         if cell["type"] not in LEVELS
         for bit in _bits(cell, "input")
-        if bit in driver and driver[bit] in levels
+        if bit in driver
     ]
     worst: dict[str, Path] = {}
     for count, last, end in sorted(ends, key=lambda one: -one[0]):
@@ -152,13 +157,7 @@ def _fanout(cells: Mapping[str, Cell], names: Mapping[Bit, str]) -> tuple[tuple[
     loads: Counter[Bit] = Counter()
     for cell in cells.values():
         for port, bits in cell["connections"].items():
-            if cell["port_directions"][port] == "input" and port not in (
-                "C",
-                "CLK",
-                "WCLK",
-                "CLKARDCLK",
-                "CLKBWRCLK",
-            ):
+            if cell["port_directions"][port] == "input" and port not in CLOCK_PORTS:
                 loads.update(bit for bit in bits if not isinstance(bit, str))
     most: dict[str, int] = {}
     for bit, count in loads.most_common():

@@ -16,6 +16,7 @@ from typing import Any
 
 from bitstreams import boards
 from bitstreams.budget import RESOURCES
+from bitstreams.paths import MOST_LEVELS
 from hw import results
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, ConfigError, Spec2Error
@@ -68,12 +69,12 @@ def markdown(found: Mapping[str, Any], budget: Mapping[str, int], device: str) -
     lines += [f"| {title} | " + " | ".join(f"{one[name]:,g}" for name in names) + " |" for title, one in rows]
     share = (f"{100 * found['whole'][name] / budget[name]:.0f} %" for name in names)
     lines.append(f"| of {device} | " + " | ".join(share) + " |")
-    total, over = sum(found["levels"].values()), _over(found["levels"], 4)
+    total, over = sum(found["levels"].values()), _over(found["levels"], MOST_LEVELS)
     longest, net = found["worst"], found["fanout"][0]
     return "\n".join(lines) + (
-        f"\n\nOf {total:,} register inputs {over:,} have more than four LUTs in front of them; the longest "
-        f"path has {longest['levels']}, to `{longest['end']}`. No net but clocks drives more than {net[1]:,} "
-        "loads."
+        f"\n\nOf {total:,} register inputs {over or 'none'} have more than four LUTs in front of them; the "
+        f"longest path has {longest['levels']}, to `{longest['end']}`. No net but clocks drives more than "
+        f"{net[1]:,} loads."
     )
 
 

@@ -8,6 +8,7 @@ from hw.gateware.axi import AxiLite, AxiRead, AxiStream
 from hw.gateware.axilite import AxiLiteRegisters
 from hw.gateware.burst_reader import BurstReader
 from hw.gateware.core import Core
+from hw.gateware.delay import LOADS, copy
 from hw.gateware.side_by_side import SideBySide
 from hw.program import Program
 from hw.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
@@ -59,7 +60,7 @@ class Accelerator(wiring.Component):
             control.status.framing_error.eq(core.framing_error),
         ]
         beat = self._read_weights(m, control, core, start, abort) if p.config.stream_weights else C(0)
-        self._count(m, control, core, start, beat)
+        self._count(m, control, core, beat)
         return m
 
     def _read_weights(self, m, control, core, start, abort):
@@ -97,24 +98,24 @@ class Accelerator(wiring.Component):
         for port, part in zip(self.m_axi, memories.memories, strict=True):
             connect(m, flipped(port), part)
 
-    def _count(self, m, control, core, start, beat):
-        """Counters hold the last run until the next start."""
+    def _count(self, m, control, core, beat):
+        """Counters hold the last run until the next start, whatever resets the control port."""
         events = {name: getattr(core, name) for name in _EVENTS}
         events |= {"cycles": core.busy, "weight_beats": beat}
-        for name, event in events.items():
-            counter = getattr(control, name)
-            with m.If(start):
-                m.d.sync += counter.eq(0)
-            with m.Elif(event):
-                m.d.sync += counter.eq(counter + 1)
+        counted = [(getattr(control, name), event) for name, event in events.items()]
         for i in range(len(self.program.network.layers)):
             entries = [core.layer == n for n, number in enumerate(self.program.numbers) if number == i]
             here = core.in_layer & Cat(*entries).any()
-            for counter, event in (
+            counted += [
                 (control.layer_cycles[i], here),
                 (control.layer_steps[i], here & core.mac_steps),
-            ):
-                with m.If(start):
-                    m.d.sync += counter.eq(0)
-                with m.Elif(event):
-                    m.d.sync += counter.eq(counter + 1)
+            ]
+        for i, (port, event) in enumerate(counted):
+            counter = Signal(len(port), name=f"counter_{i}", reset_less=True)
+            m.d.comb += port.eq(counter)
+            if i % (LOADS // len(counter)) == 0:
+                clear = copy(m, control.start, name=f"clear_{i}")
+            with m.If(clear):
+                m.d.sync += counter.eq(0)
+            with m.Elif(event):
+                m.d.sync += counter.eq(counter + 1)

@@ -2,7 +2,8 @@
 
 One transaction at a time and direction; address and data of a write may arrive in any order.
 
-* Write: clock 0 takes address and data (whichever comes later), clock 1 stores them, clock 2 answers.
+* Write: clock 0 takes address and data (whichever comes later), clock 1 puts the bytes written among those
+  kept, clock 2 compares, clock 3 stores, clock 4 answers.
 * Read: clock 0 takes the address, clock 1 selects a register, clock 2 answers. The register stage
   behind the selection keeps a hundred 32-bit sources out of the host's timing path.
 """
@@ -116,19 +117,18 @@ class AxiLiteRegisters(wiring.Component):
         bus = self.bus
         address = Signal(registers.ADDRESS_BITS - 2)
         word, strobe = Signal(32), Signal(4)
-        have_address, have_word, merged = Signal(), Signal(), Signal()
-        store = have_address & have_word
+        have_address, have_word, merged, checked = Signal(), Signal(), Signal(), Signal()
         # Clock 0: take address and data, each as soon as it comes.
         m.d.comb += [
-            bus.awready.eq(~have_address & ~merged & ~bus.bvalid),
-            bus.wready.eq(~have_word & ~merged & ~bus.bvalid),
+            bus.awready.eq(~have_address & ~merged & ~checked & ~bus.bvalid),
+            bus.wready.eq(~have_word & ~merged & ~checked & ~bus.bvalid),
         ]
         with m.If(bus.awvalid & bus.awready):
             m.d.sync += [address.eq(bus.awaddr[2:]), have_address.eq(1)]
         with m.If(bus.wvalid & bus.wready):
             m.d.sync += [word.eq(bus.wdata), strobe.eq(bus.wstrb), have_word.eq(1)]
         # Clock 1: the bytes that are written among those that are not.
-        value = Signal(32)
+        value = Signal(32, reset_less=True)
         kept = {
             registers.BATCH: self.batch,
             registers.LAYERS: Cat(self.first, self.last),
@@ -140,52 +140,41 @@ class AxiLiteRegisters(wiring.Component):
                 with m.Case(register.offset >> 2):
                     m.d.comb += old.eq(current)
         mask = _strobe_mask(strobe)
-        m.d.sync += value.eq((word & mask) | (old & ~mask))
-        with m.If(store):
-            m.d.sync += [have_address.eq(0), have_word.eq(0), merged.eq(1)]
-        # Clock 2: store.
-        accepted = Signal()
-        with m.If(merged):
-            m.d.sync += [merged.eq(0), bus.bvalid.eq(1)]
+        m.d.sync += [value.eq((word & mask) | (old & ~mask)), merged.eq(have_address & have_word)]
+        with m.If(have_address & have_word):
+            m.d.sync += [have_address.eq(0), have_word.eq(0)]
+        # Clock 2: whether the register takes the value.
+        idle = ~self.status.busy
+        fits = {
+            registers.CONTROL: 1,
+            registers.BATCH: idle & (value >= 1) & (value <= self.config.batch),
+            registers.LAYERS: idle & self._layers_fit(value),
+            registers.WEIGHTS: idle & (value >> len(self.page) == 0),
+        }
+        takes = {register: Signal(name=f"takes_{register.name.lower()}") for register in fits}
+        m.d.sync += checked.eq(merged)
+        for register, fit in fits.items():
+            m.d.sync += takes[register].eq(merged & (address == register.offset >> 2) & fit)
+        # Clock 3: store.
+        with m.If(checked):
+            m.d.sync += bus.bvalid.eq(1)
+            accepted = Cat(takes.values()).any()
             m.d.sync += bus.bresp.eq(Mux(accepted, Response.OKAY, Response.SLVERR))
-            with m.Switch(address):
-                with m.Case(registers.CONTROL.offset >> 2):
-                    self._pulse_control(m, value, accepted)
-                with m.Case(registers.BATCH.offset >> 2):
-                    self._store_batch(m, value, accepted)
-                with m.Case(registers.LAYERS.offset >> 2):
-                    self._store_layers(m, value, accepted)
-                with m.Case(registers.WEIGHTS.offset >> 2):
-                    self._store_page(m, value, accepted)
+        with m.If(takes[registers.CONTROL]):
+            control = fields_layout(registers.CONTROL)
+            written = data.View(control, value[: control.size])
+            m.d.comb += [self.start.eq(written.start & idle), self.abort.eq(written.abort)]
+        for register, current in kept.items():
+            with m.If(takes[register]):
+                m.d.sync += current.eq(value)
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
-    def _pulse_control(self, m, value, accepted):
-        written = data.View(fields_layout(registers.CONTROL), value[: fields_layout(registers.CONTROL).size])
-        m.d.comb += [
-            accepted.eq(1),
-            self.start.eq(written.start & ~self.status.busy),
-            self.abort.eq(written.abort),
-        ]
-
-    def _store_batch(self, m, value, accepted):
-        m.d.comb += accepted.eq(~self.status.busy & (value >= 1) & (value <= self.config.batch))
-        with m.If(accepted):
-            m.d.sync += self.batch.eq(value)
-
-    def _store_layers(self, m, value, accepted):
+    def _layers_fit(self, value):
+        """Whether ``value`` names layers in order and inside the network."""
         fields = data.View(fields_layout(registers.LAYERS), value[: len(self.first) + len(self.last)])
         high = value[len(self.first) + len(self.last) :]
-        m.d.comb += accepted.eq(
-            ~self.status.busy & (fields.first <= fields.last) & (fields.last < self.entries) & (high == 0)
-        )
-        with m.If(accepted):
-            m.d.sync += [self.first.eq(fields.first), self.last.eq(fields.last)]
-
-    def _store_page(self, m, value, accepted):
-        m.d.comb += accepted.eq(~self.status.busy & (value >> len(self.page) == 0))
-        with m.If(accepted):
-            m.d.sync += self.page.eq(value)
+        return (fields.first <= fields.last) & (fields.last < self.entries) & (high == 0)
 
 
 def _strobe_mask(strobe):

@@ -34,7 +34,7 @@ class Bridge(wiring.Component):
 
     Members
     -------
-    i_byte, i_valid: bytes of the host, one per clock at most, no back pressure.
+    i_byte, i_valid: bytes of the host, one in three clocks at most, no back pressure.
     o_byte, o_valid, o_ready: bytes to the host.
     axil: to the control port. An access that is not answered in time stays on the bus, as AXI asks.
     images: to the image stream. Giving up withdraws ``tvalid``, so that the host knows which beats
@@ -78,6 +78,7 @@ class Bridge(wiring.Component):
         self.final = Signal()  # this beat is the last one asked for
         m.d.comb += self.final.eq((self.beats + 1)[:9] == self.limit)
         self.stop = Signal()
+        self.pulling = Signal()  # a beat of results is wanted: what follows from it lies far behind this
         self.timer = Signal(WAIT_BITS + max(self.unit_bits, 1))
         self.pending, self.answered = Signal(), Signal()
 
@@ -274,11 +275,14 @@ class Bridge(wiring.Component):
         with m.State("RECEIVE"):
             wait = Cat(C(0, self.unit_bits), self.bytes[32:])
             m.d.sync += [self.limit.eq(most), self.last.eq(0), self.timer.eq(wait)]
-            m.next = "PULL"
+            self._pull(m)
             with m.If(~_in_range(most)):
+                m.d.sync += self.pulling.eq(0)
                 self._bad_request(m)
+        m.d.comb += stream.tready.eq(self.pulling)
         with m.State("PULL"):
-            m.d.comb += stream.tready.eq(1)
+            with m.If(stream.tvalid | (self.timer == 0)):
+                m.d.sync += self.pulling.eq(0)
             with m.If(stream.tvalid):
                 m.d.sync += [
                     self.beats.eq(self.beats + 1),
@@ -288,6 +292,10 @@ class Bridge(wiring.Component):
                 self._store_word(m, stream.tdata, 4)
             with m.Elif(self.timer == 0):
                 m.next = "FLAGS"
+
+    def _pull(self, m):
+        m.d.sync += self.pulling.eq(1)
+        m.next = "PULL"
 
     def _store_word(self, m, value, size):
         """Go and store the lowest ``size`` bytes of ``value``."""
@@ -308,9 +316,10 @@ class Bridge(wiring.Component):
             with m.If(self.left == 1):
                 m.next = "ANSWER"
                 with m.If(self._is(Command.RECEIVE)):
-                    m.next = "PULL"
                     with m.If(self.stop):
                         m.next = "FLAGS"
+                    with m.Else():
+                        self._pull(m)
         with m.State("FLAGS"):
             m.d.comb += [sender.w_address.eq(0), sender.w_data.eq(self.last), sender.w_en.eq(1)]
             m.next = "ANSWER"

@@ -50,15 +50,26 @@ class BurstReader(wiring.Component):
         plan, memory = self.plan, self.memory
         beat_bytes = plan.bus_bits // 8
         layer = Signal.like(self.first)
-        left = Signal(range(max(plan.layer_beats) + 1))
-        address = Signal(MEMORY_ADDRESS_BITS)
-        beats = Signal(range(plan.burst_beats + 1))
-        m.d.comb += beats.eq(Mux(left < plan.burst_beats, left, plan.burst_beats))
+        # Bursts of a layer behind the one at hand, whether there are none, and the beats of the last one.
+        full = [(beats - 1) // plan.burst_beats for beats in plan.layer_beats]
+        rest = [(beats - 1) % plan.burst_beats + 1 for beats in plan.layer_beats]
+        left, final = Signal(range(max(full) + 1)), Signal()
+        last_beats = Signal.like(self.asked_beats)
+        address, asked_address = (
+            Signal(MEMORY_ADDRESS_BITS, name=name, reset_less=True) for name in ("address", "asked_address")
+        )
+        asked_length = Signal.like(memory.arlen, reset_less=True)
 
         owed = Signal(range(OUTSTANDING * plan.burst_beats + 1))  # beats asked for and not yet delivered
+        # Whether there may be another burst, a clock old: bursts are two clocks apart, and beats that came
+        # since make it careful, not wrong.
+        few = Signal()
         waiting, dropping, last_layer = Signal(), Signal(), Signal()
-        m.d.sync += owed.eq(owed + Mux(self.asked, self.asked_beats, 0) - (memory.rvalid & memory.rready))
-        m.d.sync += last_layer.eq(layer == self.last)
+        m.d.sync += [
+            owed.eq(owed + Mux(self.asked, self.asked_beats, 0) - (memory.rvalid & memory.rready)),
+            few.eq(owed <= (OUTSTANDING - 1) * plan.burst_beats),
+            last_layer.eq(layer == self.last),
+        ]
         with m.If(self.flush & (owed != 0)):
             m.d.sync += dropping.eq(1)
         with m.If((owed == 0) & ~memory.arvalid):
@@ -74,24 +85,27 @@ class BurstReader(wiring.Component):
                     m.d.sync += [waiting.eq(0), layer.eq(self.first)]
                     m.next = "LAYER"
             with m.State("LAYER"):
-                m.d.sync += left.eq(Array(C(n) for n in plan.layer_beats)[layer])
-                m.d.sync += address.eq(self.base + PAGE * Array(C(n) for n in plan.layer_pages)[layer])
+                m.d.sync += [
+                    left.eq(Array(C(n) for n in full)[layer]),
+                    final.eq(Array(C(n == 0) for n in full)[layer]),
+                    last_beats.eq(Array(C(n) for n in rest)[layer]),
+                    address.eq(self.base + PAGE * Array(C(n) for n in plan.layer_pages)[layer]),
+                ]
                 m.next = "ASK"
                 with m.If(self.flush):
                     m.next = "IDLE"
             with m.State("ASK"):
-                with m.If(
-                    self.room & ~self.flush & ~memory.arvalid & (owed <= (OUTSTANDING - 1) * plan.burst_beats)
-                ):
-                    m.d.comb += [self.asked.eq(1), self.asked_beats.eq(beats)]
+                with m.If(self.room & ~self.flush & ~memory.arvalid & few):
+                    m.d.comb += self.asked.eq(1)
                     m.d.sync += [
                         memory.arvalid.eq(1),
-                        memory.araddr.eq(address),
-                        memory.arlen.eq(beats - 1),
+                        asked_address.eq(address),
+                        asked_length.eq(self.asked_beats - 1),
                         address.eq(address + plan.burst_beats * beat_bytes),
-                        left.eq(left - beats),
+                        left.eq(left - 1),
+                        final.eq(left == 1),
                     ]
-                    with m.If(left == beats):
+                    with m.If(final):
                         m.d.sync += layer.eq(layer + 1)
                         m.next = "LAYER"
                         with m.If(last_layer):
@@ -101,6 +115,9 @@ class BurstReader(wiring.Component):
         with m.If(memory.arvalid & memory.arready):
             m.d.sync += memory.arvalid.eq(0)
         m.d.comb += [
+            self.asked_beats.eq(Mux(final, last_beats, plan.burst_beats)),
+            memory.araddr.eq(asked_address),
+            memory.arlen.eq(asked_length),
             memory.arsize.eq(beat_bytes.bit_length() - 1),
             memory.arburst.eq(1),  # incrementing
             memory.rready.eq(1),

@@ -15,6 +15,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.config import BANKS
+from hw.frames import BEAT
 from hw.gateware.axi import AxiStream
 from hw.gateware.delay import delay
 from hw.gateware.drain_control import DrainControl
@@ -155,9 +156,15 @@ class Core(wiring.Component):
     def _feature_memory(self, m):
         """The image port writes before the first layer, the writer from then on."""
         memory, source = self.memory, self.image_port
-        for name in ("w_line", "w_offset", "w_pixels", "w_mask"):
-            chosen = Mux(source.w_en, _value(getattr(source, name)), _value(getattr(self.writer, name)))
-            m.d.comb += _value(getattr(memory, name)).eq(chosen)
+        offset = Mux(source.w_next, source.w_offset, self.writer.w_offset)
+        m.d.comb += memory.w_offset.eq(offset)
+        for name in ("w_line", "w_pixels", "w_mask"):
+            ours, theirs = _value(getattr(source, name)), _value(getattr(self.writer, name))
+            chosen = Mux(source.w_en, ours, theirs[: len(ours)])
+            m.d.comb += _value(getattr(memory, name)).eq(Cat(chosen, theirs[len(ours) :]))
+        # Behind a beat's pixels there are none.
+        with m.If(source.w_en):
+            m.d.comb += memory.w_mask[BEAT:].eq(0)
         m.d.comb += memory.w_en.eq(source.w_en | self.writer.w_en)
 
     def _fetch(self, m):
@@ -192,10 +199,10 @@ class Core(wiring.Component):
     def _array(self, m):
         """A step to the X buffers at once, to the row weights so that both meet at the MACs."""
         issue, halves, row_weights = self.issue, self.x_halves, self.row_weights
-        step = issue.row_step
+        step = self.weights.step
         m.d.comb += [
             issue.valid.eq(self.weights.valid),
-            issue.step.eq(self.weights.step),
+            issue.ends.eq(self.weights.ends),
             self.weights.take.eq(issue.take),
             issue.half_full.eq(halves.can_begin),
             halves.begin.eq(issue.half_freed),
@@ -238,7 +245,7 @@ class Core(wiring.Component):
     def _drain(self, m):
         """The end of a word follows it through the array and starts the drain."""
         issue, control, lane = self.issue, self.drain_control, self.lanes[0]
-        step = issue.row_step
+        step = self.weights.step
         clocks = lane.array_latency
         dot = _any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot])
         ended = Cat(Mux(dot, 0, step.word), issue.y_half, issue.entry, issue.entries, step.end_of_pass)

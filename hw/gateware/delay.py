@@ -20,6 +20,10 @@ def delay(m: Module, value, clocks: int, *, name: str, reset: bool = False):
     return value
 
 
+LOADS = 64
+"""Loads that a register should drive at most, of signals that drive the bits of a step, a line or a beat."""
+
+
 def copy(m: Module, value, *, name: str) -> Signal:
     """A register of ``value`` that stays apart from others of the same value.
 

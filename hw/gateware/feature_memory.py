@@ -20,22 +20,26 @@ from amaranth.utils import ceil_log2
 
 from hw.formats import PIXEL_BITS
 from hw.gateware.bank import Bank
-from hw.gateware.delay import delay
+from hw.gateware.delay import LOADS, copy, delay
 from hw.timing import ROTATOR_LEVELS
 
 
-def rotate(m: Module, items, amount: Signal, *, left: bool, name: str):
-    """Rotate the list ``items`` by ``amount`` places, pipelined. Returns (items, latency)."""
+def rotate(m: Module, items, ahead: Signal, *, left: bool, name: str):
+    """Rotate the list ``items`` by an amount which ``ahead`` says one clock before them, pipelined.
+
+    Registers of the amount drive no more than ``LOADS`` multiplexers each. Returns (items, latency).
+    """
     size, latency = len(items), 0
-    for level in range(ceil_log2(size)):
-        step = 1 << level
-        turned = [items[(i + step if left else i - step) % size] for i in range(size)]
-        bit = amount[level]
-        items = [Cat(a) ^ (Cat(a ^ b) & bit.replicate(len(a))) for a, b in zip(items, turned, strict=True)]
-        if level % ROTATOR_LEVELS == ROTATOR_LEVELS - 1 or step * 2 == size:
-            items = [delay(m, v, 1, name=f"{name}_{level}_{i}") for i, v in enumerate(items)]
-            amount = delay(m, amount, 1, name=f"{name}_amount_{level}")
-            latency += 1
+    group = max(1, LOADS // len(items[0]))  # items that share a register
+    for level in range(0, ceil_log2(size), ROTATOR_LEVELS):
+        places = ahead[level : level + ROTATOR_LEVELS]
+        copies = [copy(m, places, name=f"{name}_amount_{level}_{k}") for k in range(-(-size // group))]
+        for bit in range(len(places)):
+            step = 1 << level + bit if left else -(1 << level + bit)
+            items = [Mux(copies[i // group][bit], items[(i + step) % size], items[i]) for i in range(size)]
+        items = [delay(m, item, 1, name=f"{name}_{level}_{i}") for i, item in enumerate(items)]
+        ahead = delay(m, ahead, 1, name=f"{name}_ahead_{level}")
+        latency += 1
     return items, latency
 
 
@@ -51,8 +55,8 @@ class FeatureMemory(wiring.Component):
     ``r_line`` on; what lies beyond its end comes from ``r_far_line``, and so do all banks that
     ``r_far`` marks. ``pixels`` delivers them ``latency`` clocks later. ``w_en`` writes those of
     ``w_pixels`` that ``w_mask`` selects, from ``w_offset`` of ``w_line`` on, ``write_latency`` clocks
-    later. Reading an address in flight to be written is undefined: layers read and write different
-    regions. No back pressure.
+    later; ``w_offset`` alone is due a clock before. Reading an address in flight to be written is
+    undefined: layers read and write different regions. No back pressure.
     """
 
     def __init__(self, line: int, depth: int):
@@ -104,17 +108,16 @@ class FeatureMemory(wiring.Component):
             m.d.comb += bank.r_addr.eq(Mux(far[i] | (offset > i), far_line, here))
             items.append(bank.r_data)
         # Clocks 2..: bring the pixel at the offset to place 0.
-        amount = delay(m, offset, 1, name="amount")
-        items, _ = rotate(m, items, amount, left=True, name="r")
+        items, _ = rotate(m, items, offset, left=True, name="r")
         for i, item in enumerate(items):
             m.d.comb += self.pixels[i].eq(item)
 
     def _write(self, m, banks):
-        # Clocks 0..: pixel 0 to the bank of its offset, its mask bit with it.
+        # Clock -1: the offset. Clocks 0..: pixel 0 to the bank of its offset, its mask bit with it.
         pairs = [Cat(self.w_pixels[i], self.w_mask[i] & self.w_en) for i in range(self.line)]
         items, latency = rotate(m, pairs, self.w_offset, left=False, name="w")
         line = delay(m, self.w_line, latency, name="w_line")
-        offset = delay(m, self.w_offset, latency, name="w_offset")
+        offset = delay(m, self.w_offset, latency + 1, name="w_offset")
         for i, (bank, item) in enumerate(zip(banks, items, strict=True)):
             # Last clock: register in front of the memory.
             m.d.comb += [

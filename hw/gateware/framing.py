@@ -71,9 +71,9 @@ class FrameReceiver(wiring.Component):
 
     Members
     -------
-    byte, valid: a byte per clock at most.
+    byte, valid: a byte in every third clock at most.
     listen: while low, bytes are ignored; afterwards the receiver hunts for a flag.
-    frame: high in the clock of the flag that ends a sound frame. Until ``listen`` has been low and is
+    frame: high two clocks behind the flag that ends a sound frame. Until ``listen`` has been low and is
         high again, or the next byte comes, ``header`` and the buffer hold it.
     address, data: read port of the buffer, payload from address REQUEST on; latency 1.
     """
@@ -104,8 +104,19 @@ class FrameReceiver(wiring.Component):
         plain, store = Signal(8), Signal()
         header = self.header.as_value()
         whole = ~short & (pointer == self.header.length)
+        # Clock 0: the byte, what is special about it, and whether it counts: no way leads through here.
+        byte, valid, flag, escape = Signal(8, reset_less=True), Signal(), Signal(), Signal()
+        listening = Signal()
+        m.d.sync += [
+            byte.eq(self.byte),
+            valid.eq(self.valid),
+            flag.eq(self.byte == FLAG),
+            escape.eq(self.byte == ESCAPE),
+            listening.eq(self.listen),
+        ]
+        # Clock 1: store it, or end the frame. Clock 2: tell of the frame.
         m.d.comb += [
-            plain.eq(Mux(escaped, self.byte ^ FLIP, self.byte)),
+            plain.eq(Mux(escaped, byte ^ FLIP, byte)),
             write.addr.eq(pointer),
             write.data.eq(plain),
             write.en.eq(store),
@@ -114,16 +125,18 @@ class FrameReceiver(wiring.Component):
             read.addr.eq(self.address),
             self.data.eq(read.data),
         ]
-        with m.If(~self.listen):
+        m.d.sync += self.frame.eq(0)
+        with m.If(~listening):
             m.d.sync += hunting.eq(1)
-        with m.Elif(self.valid & (self.byte == FLAG)):
-            m.d.comb += [self.frame.eq(~hunting & ~escaped & whole & crc.match), crc.start.eq(1)]
+        with m.Elif(valid & flag):
+            m.d.comb += crc.start.eq(1)
+            m.d.sync += self.frame.eq(~hunting & ~escaped & whole & crc.match)
             m.d.sync += [hunting.eq(0), escaped.eq(0), pointer.eq(REQUEST - protocol.HEADER.size)]
-        with m.Elif(self.valid & ~hunting):
+        with m.Elif(valid & ~hunting):
             m.d.sync += escaped.eq(0)
-            with m.If(escaped & (plain != FLAG) & (plain != ESCAPE)):
+            with m.If(escaped & (byte != FLAG ^ FLIP) & (byte != ESCAPE ^ FLIP)):
                 m.d.sync += hunting.eq(1)
-            with m.Elif(~escaped & (self.byte == ESCAPE)):
+            with m.Elif(~escaped & escape):
                 m.d.sync += escaped.eq(1)
             with m.Elif(pointer == protocol.MAX_BODY - protocol.OVERHEAD):
                 m.d.sync += hunting.eq(1)

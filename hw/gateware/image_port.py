@@ -16,8 +16,9 @@ from hw.program import Program
 class ImagePort(wiring.Component):
     """Members: ``start`` (a pulse) takes ``images`` images for layer ``layer`` from ``stream``: channel by
     channel, row by row, each row padded to whole beats. ``busy`` until the last beat; ``framing_error``
-    pulses when ``tlast`` is not on the last beat of an image. Drives the feature memory's write
-    port, one clock behind the beat. Takes a beat every clock.
+    pulses when ``tlast`` is not on the last beat of an image. Takes a beat every clock. Drives the
+    feature memory's write port: ``w_next`` with ``w_offset`` at once, the rest, with ``w_mask`` of the
+    pixels ``w_pixels`` of a beat, one clock behind it.
     """
 
     def __init__(self, program: Program):
@@ -31,11 +32,12 @@ class ImagePort(wiring.Component):
                 "busy": Out(1),
                 "framing_error": Out(1),
                 "stream": In(AxiStream()),
+                "w_next": Out(1),
                 "w_en": Out(1),
                 "w_line": Out(range(program.memory_lines)),
                 "w_offset": Out(range(line)),
-                "w_pixels": Out(data.ArrayLayout(PIXEL_BITS, line)),
-                "w_mask": Out(line),
+                "w_pixels": Out(data.ArrayLayout(PIXEL_BITS, BEAT)),
+                "w_mask": Out(BEAT),
             }
         )
 
@@ -49,6 +51,8 @@ class ImagePort(wiring.Component):
         m.d.comb += [
             self.stream.tready.eq(self.busy),
             self.framing_error.eq(accept & (self.stream.tlast != beats.end_image)),
+            self.w_next.eq(accept),
+            self.w_offset.eq(beats.pixel),
         ]
         with m.If(self.start):
             m.d.sync += self.busy.eq(1)
@@ -60,7 +64,6 @@ class ImagePort(wiring.Component):
         m.d.sync += [
             self.w_en.eq(accept),
             self.w_line.eq(beats.row_line + (beats.x >> ceil_log2(self.program.config.line_pixels))),
-            self.w_offset.eq(beats.pixel),
             self.w_pixels.as_value().eq(self.stream.tdata),
             *(self.w_mask[i].eq(beats.x + i < width) for i in range(BEAT)),
         ]

@@ -8,19 +8,19 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.gateware.delay import per_layer
+from hw.gateware.delay import delay, per_layer
+from hw.gateware.step import ends_layout
 from hw.gateware.walk import Walk
-from hw.gateware.weights import step_layout
 from hw.program import Program
 
 
 class Issue(wiring.Component):
     """Members: ``start`` (a pulse) begins layer ``layer`` for ``images`` images; ``busy`` until the
-    last step was issued. ``valid``, ``step``, ``take``: the weight memory. ``half_full``: the next X
+    last step was issued. ``valid``, ``ends``, ``take``: the weight memory. ``half_full``: the next X
     half holds a tile group; ``half_freed`` pulses with the last step that reads it. ``pass_free``:
     a Y half can be filled; ``pass_taken`` pulses when one is begun.
 
-    One clock after ``take``: ``issued`` with ``row_step`` (the step), ``first`` (of a sum; where rows run
+    One clock after ``take``: ``issued``, beside the step itself, with ``first`` (of a sum; where rows run
     ahead, a bit per row), ``x_half``, ``y_half``, ``entry`` (first channel table entry of the block) and
     ``entries`` (drain clocks - 1).
     ``wait_x``, ``wait_drain``, ``wait_y``: why nothing was issued, for the counters.
@@ -37,14 +37,13 @@ class Issue(wiring.Component):
                 "images": In(range(config.batch + 1)),
                 "busy": Out(1),
                 "valid": In(1),
-                "step": In(step_layout(program.step_format)),
+                "ends": In(ends_layout(program.step_format)),
                 "take": Out(1),
                 "half_full": In(1),
                 "half_freed": Out(1),
                 "pass_free": In(1),
                 "pass_taken": Out(1),
                 "issued": Out(1),
-                "row_step": Out(step_layout(program.step_format)),
                 "first": Out(config.rows if program.run_ahead else 1),
                 "x_half": Out(1),
                 "y_half": Out(1),
@@ -69,7 +68,7 @@ class Issue(wiring.Component):
             walk.layer.eq(self.layer),
             walk.images.eq(self.images),
             walk.start.eq(self.start),
-            walk.step.eq(self.take & self.step.end_of_pass),
+            walk.step.eq(self.take & self.ends.end_of_pass),
         ]
         first_entry = setting("first_entry", [p.first_entry for p in plans])
         weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
@@ -86,8 +85,8 @@ class Issue(wiring.Component):
         with m.If(walk.last_block):
             m.d.comb += entries.eq(last_entries)
 
-        end = self.step.end_of_word
-        row_ends = Cat(row.end for row in self.step.rows) if self.program.run_ahead else end
+        end = self.ends.end_of_word
+        row_ends = self.ends.rows if self.program.run_ahead else end
         ready = self.busy & self.valid
         m.d.comb += [
             self.wait_x.eq(ready & ~self.half_full),
@@ -125,13 +124,7 @@ class Issue(wiring.Component):
                 m.d.sync += self.busy.eq(0)
 
         # What the step needs on its way, one clock later.
-        m.d.sync += [
-            self.issued.eq(self.take),
-            self.row_step.eq(self.step),
-            self.first.eq(first),
-            self.x_half.eq(x_half),
-            self.y_half.eq(y_half),
-            self.entry.eq(entry),
-            self.entries.eq(entries),
-        ]
+        m.d.sync += self.issued.eq(self.take)
+        beside = Cat(self.first, self.x_half, self.y_half, self.entry, self.entries)
+        m.d.comb += beside.eq(delay(m, Cat(first, x_half, y_half, entry, entries), 1, name="beside"))
         return m

@@ -283,10 +283,10 @@ class Writer(wiring.Component):
         wanted = arrived & (place.rows > 0)
         limit = Signal(signed(len(place.x) + 1))
         m.d.comb += limit.eq(Mux(dot, 1, width - place.x))
+        m.d.comb += self.w_offset.eq(place.x + pointer.first_pixel)  # memory wants it a clock earlier
         m.d.sync += [
             self.w_en.eq(wanted & ~self.scores),
             self.w_line.eq(place.line + (place.x >> offset_bits)),
-            self.w_offset.eq(place.x + pointer.first_pixel),
             self.w_pixels.as_value().eq(pixels),
             self.score_valid.eq(wanted & self.scores),
             self.score.eq(raw),

@@ -11,8 +11,8 @@ from hw.timing import SETTLE
 class Sequencer(wiring.Component):
     """Members: ``start`` (a pulse) begins a run of layers ``first`` to ``last``; ``load``, ``begin`` (layer
     ``layer``) and ``send_map`` are pulses to the units; ``loaded`` (a level), ``layer_done`` (its last
-    token was sent) and ``sent`` are their answers. ``busy``, ``done``; ``layer_ends`` pulses in a layer's
-    last clock. Parameter ``tail``: clocks from a layer's last token until its last pixel can be read.
+    token was sent) and ``sent`` are their answers. ``busy``, ``done``. Parameter ``tail``: clocks from a
+    layer's last token until its last pixel can be read.
     """
 
     def __init__(self, program: Program, tail: int):
@@ -30,7 +30,6 @@ class Sequencer(wiring.Component):
                 "begin": Out(1),
                 "layer_done": In(1),
                 "in_layer": Out(1),
-                "layer_ends": Out(1),
                 "send_map": Out(1),
                 "sent": In(1),
             }
@@ -40,7 +39,10 @@ class Sequencer(wiring.Component):
         m = Module()
         wait = Signal(range(max(self.tail, SETTLE) + 1))
         all_sent, layer_done = Signal(), Signal()
-        m.d.sync += layer_done.eq(self.layer_done)
+        # A register each for what starts a layer, and for the clock in which a wait is over: both are at the
+        # head of long ways.
+        over = Signal()
+        m.d.sync += [layer_done.eq(self.layer_done), self.begin.eq(0)]
         with m.If(self.sent):
             m.d.sync += all_sent.eq(1)
         with m.If(~self.busy):
@@ -52,26 +54,24 @@ class Sequencer(wiring.Component):
                     m.d.sync += [self.busy.eq(1), self.done.eq(0), all_sent.eq(0)]
                     m.next = "LOAD"
             with m.State("LOAD"):
-                m.d.sync += wait.eq(SETTLE)
+                m.d.sync += [wait.eq(SETTLE), over.eq(0)]
                 with m.If(~self.loading):
                     m.next = "SETTLE"
             with m.State("SETTLE"):
                 m.d.comb += self.in_layer.eq(1)
-                m.d.sync += wait.eq(wait - 1)
-                with m.If(wait == 0):
-                    m.d.comb += self.begin.eq(1)
+                m.d.sync += [wait.eq(wait - 1), over.eq(wait == 1), self.begin.eq(wait == 1)]
+                with m.If(over):
                     m.next = "RUN"
             with m.State("RUN"):
                 m.d.comb += self.in_layer.eq(1)
-                m.d.sync += wait.eq(self.tail - 1)
+                m.d.sync += [wait.eq(self.tail - 1), over.eq(0)]
                 with m.If(layer_done):
                     m.next = "TAIL"
             with m.State("TAIL"):
                 m.d.comb += self.in_layer.eq(1)
-                m.d.sync += wait.eq(wait - 1)
-                with m.If(wait == 0):
-                    m.d.comb += self.layer_ends.eq(1)
-                    m.d.sync += wait.eq(SETTLE)
+                m.d.sync += [wait.eq(wait - 1), over.eq(wait == 1)]
+                with m.If(over):
+                    m.d.sync += [wait.eq(SETTLE), over.eq(0)]
                     m.next = "SETTLE"
                     with m.If(self.layer == self.last):
                         m.d.comb += self.send_map.eq(1)

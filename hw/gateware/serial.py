@@ -78,7 +78,9 @@ class Transmitter(wiring.Component):
 
     def __init__(self, clocks_per_bit: int):
         self.clocks_per_bit = _checked(clocks_per_bit)
-        super().__init__({"tx": Out(1, init=1), "byte": In(DATA_BITS), "valid": In(1), "ready": Out(1)})
+        super().__init__(
+            {"tx": Out(1, init=1), "byte": In(DATA_BITS), "valid": In(1), "ready": Out(1, init=1)}
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -86,9 +88,9 @@ class Transmitter(wiring.Component):
         left = Signal(range(DATA_BITS + 2))
         # What follows the bit on the line; the stop bit and the idle line come in from the left.
         coming = Signal(DATA_BITS, init=-1)
-        m.d.comb += self.ready.eq((left == 0) & (clocks == 0))
+        # Ready is a register: it says that both counters stand at zero.
         with m.If(clocks != 0):
-            m.d.sync += clocks.eq(clocks - 1)
+            m.d.sync += [clocks.eq(clocks - 1), self.ready.eq((left == 0) & (clocks == 1))]
         with m.Elif(left != 0):
             m.d.sync += [
                 clocks.eq(self.clocks_per_bit - 1),
@@ -97,6 +99,7 @@ class Transmitter(wiring.Component):
             ]
         with m.Elif(self.valid):
             m.d.sync += [
+                self.ready.eq(0),
                 clocks.eq(self.clocks_per_bit - 1),
                 left.eq(DATA_BITS + 1),
                 self.tx.eq(0),

@@ -52,26 +52,28 @@ class StepStore(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         plan = self.plan
-        unit, step, tail, ends = self._position(m)
+        next_unit, step, tail, ends = self._position(m)
         self._room(m, tail, ends)
 
         # Clocks 0..: unit i of the beat to place (i + unit) mod B.
         units = [self.beat[i * UNIT_BITS : (i + 1) * UNIT_BITS] for i in range(plan.beat_units)]
-        turned, wait = rotate(m, units, unit[: ceil_log2(plan.beat_units)], left=False, name="beat")
-        unit = delay(m, unit, wait, name="unit")
+        turned, wait = rotate(m, units, next_unit[: ceil_log2(plan.beat_units)], left=False, name="beat")
+        next_unit = delay(m, next_unit, wait, name="next_unit")
         step = delay(m, step, wait, name="step")
         valid = delay(m, self.valid, wait, name="valid", reset=True)
         following = Signal.like(step)
         m.d.comb += following.eq(step + 1)
         beyond = Signal(range(2 * plan.step_units))
-        m.d.comb += beyond.eq(unit + plan.beat_units)
+        m.d.comb += beyond.eq(next_unit + plan.beat_units)
         out = []
         for j in range(plan.step_units):
             bank = Bank(UNIT_BITS, plan.depth)
             m.submodules[f"column_{j}"] = bank.once()
-            # Last clock: a register in front of the memory. A unit is of this step, or of the next one.
-            here = unit <= j
-            enable = valid & Mux(here, j < beyond, j + plan.step_units < beyond)
+            # Last clock but one: a unit is of this step, or of the next one, or of no use to this column.
+            here = delay(m, next_unit <= j, 1, name=f"here_{j}")
+            there = Mux(next_unit <= j, j < beyond, j + plan.step_units < beyond)
+            enable = valid & delay(m, there, 1, name=f"there_{j}")
+            # Last clock: a register in front of the memory.
             address = Mux(here, step, following)
             unit_bits = Mux(
                 here, turned[j % plan.beat_units], turned[(j + plan.step_units) % plan.beat_units]
@@ -93,37 +95,49 @@ class StepStore(wiring.Component):
         return rotate_latency(self.plan.beat_units) + 2
 
     def _position(self, m):
-        """Unit and step at which the next beat begins; units of no step in a layer's last beat; its end."""
+        """Unit (a clock ahead) and step at which the next beat begins; the units of no step in a layer's last
+        beat; its end.
+        """
         plan = self.plan
         layer = Signal.like(self.first)
         unit, step = Signal(range(plan.step_units)), Signal(range(plan.depth))
-        left = Signal(range(max(plan.layer_beats) + 1))
-        beats = Array(C(n) for n in plan.layer_beats)
+        next_unit = Signal.like(unit)
+        left, final = Signal(range(max(plan.layer_beats) + 1)), Signal()  # final: one beat is left
+        beats, single = (
+            Array(C(n) for n in t) for t in (plan.layer_beats, [n == 1 for n in plan.layer_beats])
+        )
         whole, ends = Signal(), Signal()
         behind = Signal(range(2 * plan.step_units))
         following = Signal.like(layer)
         m.d.comb += [
             behind.eq(unit + plan.beat_units),
             whole.eq(self.valid & (behind >= plan.step_units)),
-            ends.eq(self.valid & (left == 1)),
+            ends.eq(self.valid & final),
             following.eq(layer + 1),
+            next_unit.eq(unit),
         ]
+        m.d.sync += unit.eq(next_unit)
         with m.If(self.valid):
-            m.d.sync += [unit.eq(behind), left.eq(left - 1)]
+            m.d.comb += next_unit.eq(behind)
+            m.d.sync += [left.eq(left - 1), final.eq(left == 2)]
         with m.If(whole):
-            m.d.sync += [unit.eq(behind - plan.step_units), step.eq(step + 1)]
+            m.d.comb += next_unit.eq(behind - plan.step_units)
+            m.d.sync += step.eq(step + 1)
         with m.If(ends):
-            m.d.sync += [unit.eq(0), layer.eq(following), left.eq(beats[following])]
+            m.d.comb += next_unit.eq(0)
+            m.d.sync += [layer.eq(following), left.eq(beats[following]), final.eq(single[following])]
         stored = delay(m, whole, self.write_latency - 1, name="stored", reset=True)
         with m.If(stored):
             m.d.sync += self.stored.eq(self.stored + 1)
         with m.If(self.start):
+            m.d.comb += next_unit.eq(0)
             m.d.sync += [
-                Cat(unit, step, self.stored).eq(0),
+                Cat(step, self.stored).eq(0),
                 layer.eq(self.first),
                 left.eq(beats[self.first]),
+                final.eq(single[self.first]),
             ]
-        return unit, step, Array(C(n) for n in plan.tail_units)[layer], ends
+        return next_unit, step, Array(C(n) for n in plan.tail_units)[layer], ends
 
     def _room(self, m, tail, ends):
         """Units neither asked for nor in use."""

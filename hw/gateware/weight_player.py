@@ -6,16 +6,16 @@ from amaranth.lib.wiring import In, Out
 
 from hw.gateware.delay import per_layer
 from hw.gateware.slack import Slack
+from hw.gateware.step import ends_layout, step_layout
 from hw.gateware.step_store import StepStore
 from hw.gateware.walk import Walk
-from hw.gateware.weights import step_layout
 from hw.program import Program
 from hw.timing import SETTLE
 
 
 class WeightPlayer(wiring.Component):
-    """The weight memory of a design whose weights come from outside: the ``valid``, ``step``, ``take`` of
-    :class:`hw.gateware.weights.WeightMemory`, which holds them itself.
+    """The weight memory of a design whose weights come from outside: the ``valid``, ``ends``, ``take`` and
+    ``step`` of :class:`hw.gateware.weights.WeightMemory`, which holds them itself.
 
     Members: ``start`` (a pulse) begins a run of ``images`` images through layers ``first`` to ``last``;
     ``room``, ``asked``, ``asked_beats``, ``beat_valid``, ``beat``: the burst reader's.
@@ -38,8 +38,9 @@ class WeightPlayer(wiring.Component):
                 "beat_valid": In(1),
                 "beat": In(self.plan.bus_bits),
                 "valid": Out(1),
-                "step": Out(step_layout(program.step_format)),
+                "ends": Out(ends_layout(program.step_format)),
                 "take": In(1),
+                "step": Out(step_layout(program.step_format)),
             }
         )
 
@@ -48,7 +49,7 @@ class WeightPlayer(wiring.Component):
         plans, plan = self.program.layers, self.plan
         m.submodules.store = store = self.store
         m.submodules.walk = walk = Walk(self.program)
-        m.submodules.slack = slack = Slack(step_layout(self.program.step_format))
+        m.submodules.slack = slack = Slack(self.program.step_format)
         stored = Signal()  # the store delivers a step
         m.d.comb += [
             store.start.eq(self.start),
@@ -63,6 +64,7 @@ class WeightPlayer(wiring.Component):
             slack.clear.eq(self.start),
             slack.take.eq(self.take),
             self.valid.eq(slack.valid),
+            self.ends.eq(slack.ends),
             self.step.eq(slack.step),
         ]
         layer = Signal.like(self.first)

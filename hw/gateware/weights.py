@@ -7,24 +7,13 @@ ROM: written by the bitstream). ``take`` may come in any clock in which ``valid`
 
 import numpy as np
 from amaranth import Module, Signal
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import BANKS
 from hw.gateware.delay import per_layer
-from hw.gateware.mac import weight_layout
 from hw.gateware.slack import Slack
+from hw.gateware.step import ends_layout, step_layout
 from hw.program import Program
-from hw.step_format import WORD_BITS, StepFormat
-
-
-def step_layout(step: StepFormat) -> data.StructLayout:
-    """A step as stored (:class:`hw.step_format.StepFormat`)."""
-    groups = {"groups": data.ArrayLayout(step.group_bits, step.addresses)}
-    if step.run_ahead:
-        groups = {"next_word": WORD_BITS, **groups, "of_next": BANKS}
-    rows = data.ArrayLayout(weight_layout(step.weight_bits, step.run_ahead), step.rows)
-    return data.StructLayout({"word": WORD_BITS, "end_of_word": 1, "end_of_pass": 1, **groups, "rows": rows})
 
 
 def step_image(program: Program) -> list[int]:
@@ -37,8 +26,9 @@ def step_image(program: Program) -> list[int]:
 
 
 class WeightMemory(wiring.Component):
-    """Members: ``rewind`` (a pulse) points at the first step of layer ``layer``; then ``valid``
-    and ``step`` until ``take``. Behind a layer's last step its first one follows by itself.
+    """Members: ``rewind`` (a pulse) points at the first step of layer ``layer``; then ``valid`` and ``ends``
+    until ``take``, and all of the ``step`` in the clock after it. Behind a layer's last step its first one
+    follows by itself.
     Latency: 3 clocks from ``rewind`` to ``valid``.
     """
 
@@ -50,8 +40,9 @@ class WeightMemory(wiring.Component):
                 "layer": In(range(len(program.layers))),
                 "rewind": In(1),
                 "valid": Out(1),
-                "step": Out(self.layout),
+                "ends": Out(ends_layout(program.step_format)),
                 "take": In(1),
+                "step": Out(self.layout),
             }
         )
 
@@ -65,7 +56,7 @@ class WeightMemory(wiring.Component):
         last = per_layer(
             m, self.layer, [p.first_step + len(p.steps) - 1 for p in program.layers], name="last"
         )
-        m.submodules.slack = slack = Slack(self.layout)
+        m.submodules.slack = slack = Slack(program.step_format)
         address, read = Signal(range(program.steps)), Signal()
         advance = ~read | slack.i_take
         m.d.comb += [
@@ -75,6 +66,7 @@ class WeightMemory(wiring.Component):
             slack.i_step.as_value().eq(port.data),
             slack.clear.eq(self.rewind),
             self.valid.eq(slack.valid),
+            self.ends.eq(slack.ends),
             self.step.eq(slack.step),
             slack.take.eq(self.take),
         ]

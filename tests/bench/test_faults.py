@@ -12,7 +12,7 @@ from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.gateware import lane, post
 from hw.gateware.mac import weight_layout
-from hw.gateware.weights import step_layout
+from hw.gateware.step import step_layout
 from hw.generate import generate
 from hw.program import compile_program
 from sim import model, rtl

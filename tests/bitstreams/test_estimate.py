@@ -2,6 +2,7 @@
 
 import pytest
 
+from bitstreams.paths import MOST_LEVELS, MOST_LOADS
 from bitstreams.synth import synthesise
 from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
@@ -29,7 +30,9 @@ def test_estimate_is_close_to_synthesis(tmp_path, kind, rows, lanes, stream):
         AcceleratorConfig(rows, lanes, 1, stream_weights=stream),
     )
     generate(artifact, config, tmp_path / "design")
-    found = synthesise(tmp_path / "design")
+    found = synthesise(tmp_path / "design", paths=True)
+    assert found.paths.longest <= MOST_LEVELS, found.paths.worst[0]
+    assert found.paths.fanout[0][1] <= MOST_LOADS, found.paths.fanout[0]
     expected = resources(compile_program(artifact, config))
     assert found.dsp == expected.dsp == 3 * rows * lanes
     assert found.lut == pytest.approx(expected.lut, rel=TOLERANCE)

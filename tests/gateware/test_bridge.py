@@ -30,7 +30,7 @@ class Host:
         self.ctx.set(self.dut.i_valid, 1)
         await self.ctx.tick()
         self.ctx.set(self.dut.i_valid, 0)
-        for _ in range(self.dice.randrange(self.stall + 1)):
+        for _ in range(max(2, self.dice.randrange(self.stall + 1))):
             assert not self.ctx.get(self.dut.o_valid)
             await self.ctx.tick()
 
@@ -89,6 +89,7 @@ def test_bridge_answers_as_its_model_does(seed: int, stall: int) -> None:
         ctx.set(dut.i_valid, 1)
         await ctx.tick()
         ctx.set(dut.i_valid, 0)
+        await ctx.tick().repeat(2)
 
     run(dut, testbench, ScriptedPorts(dut, in_dut, seed, stall))
     kinds = {parse(wire).kind for wire in responses}
@@ -110,7 +111,8 @@ async def ask(ctx, dut: Bridge, request: Frame, clocks: int = 100_000) -> Frame:
         ctx.set(dut.i_byte, byte)
         ctx.set(dut.i_valid, 1)
         await ctx.tick()
-    ctx.set(dut.i_valid, 0)
+        ctx.set(dut.i_valid, 0)
+        await ctx.tick().repeat(2)
     ctx.set(dut.o_ready, 1)
     deframer = protocol.Deframer()
     for _ in range(clocks):

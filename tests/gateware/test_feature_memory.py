@@ -17,18 +17,20 @@ def test_reads_and_writes_anywhere(simulate, line):
     asked, got = [], []
 
     async def bench(ctx):
-        for _ in range(200):  # writes, some of them idle
-            at, offset = int(rng.integers(DEPTH - 1)), int(rng.integers(line))
+        offset = 0
+        for _ in range(200):  # writes, some of them idle, each offset a clock before its line
+            at, next_offset = int(rng.integers(DEPTH - 1)), int(rng.integers(line))
             pixels, mask = rng.integers(256, size=line), rng.integers(2, size=line)
             enable = int(rng.integers(4) > 0)
             ctx.set(dut.w_en, enable)
             ctx.set(dut.w_line, at)
-            ctx.set(dut.w_offset, offset)
+            ctx.set(dut.w_offset, next_offset)
             ctx.set(dut.w_pixels, pixels.tolist())
             ctx.set(dut.w_mask, sum(int(b) << i for i, b in enumerate(mask)))
             if enable:
                 place = at * line + offset + np.flatnonzero(mask)
                 truth[place] = pixels[mask == 1]
+            offset = next_offset
             await ctx.tick()
         ctx.set(dut.w_en, 0)
         await ctx.tick().repeat(dut.write_latency - 1)

@@ -37,11 +37,11 @@ def test_image_port_fills_the_first_map(simulate, misplaced):
         await ctx.tick()
         ctx.set(dut.start, 0)
         todo = [(int(b), k == len(one) - 1) for one in beats for k, b in enumerate(one)]
-        number = 0
+        number, offset = 0, 0
         while ctx.get(dut.busy) or ctx.get(dut.w_en):
             if ctx.get(dut.w_en):
-                place = ctx.get(dut.w_line) * 8 + ctx.get(dut.w_offset)
-                for i in range(8):
+                place = ctx.get(dut.w_line) * 8 + offset
+                for i in range(4):
                     if ctx.get(dut.w_mask) >> i & 1:
                         memory[place + i] = ctx.get(dut.w_pixels[i])
             offer = number < len(todo) and rng.random() < 0.7
@@ -53,6 +53,8 @@ def test_image_port_fills_the_first_map(simulate, misplaced):
                 assert ctx.get(dut.stream.tready)
                 errors.append(ctx.get(dut.framing_error))
                 number += 1
+            assert ctx.get(dut.w_next) == offer
+            offset = ctx.get(dut.w_offset)
             await ctx.tick()
 
     simulate(dut, bench)

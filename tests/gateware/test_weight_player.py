@@ -63,9 +63,12 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, supp
                     ctx.set(dut.beat, beats[given])
                 take = ctx.get(dut.valid) and rng.random() < demand
                 ctx.set(dut.take, int(take))
+                ends = ctx.get(dut.ends)
+                await ctx.tick()
                 if take:
                     taken.append(ctx.get(dut.step.as_value()))
-                await ctx.tick()
+                    step = ctx.get(dut.step)
+                    assert (ends.end_of_word, ends.end_of_pass) == (step.end_of_word, step.end_of_pass)
                 asked, given, clocks = asked + burst, given + offer, clocks + 1
                 assert clocks < 60 * wanted + 1000, "the player is stuck"
             ctx.set(dut.take, 0)

@@ -5,7 +5,8 @@ import pytest
 
 from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
-from hw.gateware.weights import WeightMemory, step_image, step_layout
+from hw.gateware.step import step_layout
+from hw.gateware.weights import WeightMemory, step_image
 from hw.network import Conv, Dense, Network
 from hw.program import compile_program
 
@@ -58,9 +59,16 @@ def test_streams_and_rewinds(simulate, pace):
             while len(seen[layer]) < 2 * len(plan.steps) + 5:  # two tile groups and the start of a third
                 take = rng.random() < pace
                 ctx.set(dut.take, int(take and ctx.get(dut.valid)))
-                if take and ctx.get(dut.valid):
-                    seen[layer].append(ctx.get(dut.step.as_value()))
+                taken = take and ctx.get(dut.valid)
+                ends = ctx.get(dut.ends.as_value())
                 await ctx.tick()
+                if taken:
+                    seen[layer].append(ctx.get(dut.step.as_value()))
+                    step = ctx.get(dut.step)
+                    rows = [row.end for row in step.rows]
+                    assert ends == sum(
+                        bit << i for i, bit in enumerate([step.end_of_word, step.end_of_pass, *rows])
+                    )
             ctx.set(dut.take, 0)
 
     simulate(dut, bench)

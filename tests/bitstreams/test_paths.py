@@ -1,0 +1,31 @@
+"""What limits a design's clock, of the blocks that a wide design has once: levels of LUTs, loads of a net."""
+
+import pytest
+
+from bitstreams.paths import MOST_LEVELS, MOST_LOADS
+from bitstreams.synth import synthesise
+from hw.config import AcceleratorConfig
+from hw.gateware.axilite import AxiLiteRegisters
+from hw.gateware.bridge import Bridge
+from hw.gateware.burst_reader import BurstReader
+from hw.gateware.emit import emit
+from hw.gateware.feature_memory import FeatureMemory
+from hw.gateware.weight_player import WeightPlayer
+from tests.bitstreams.test_synth import design
+from tests.gateware.streamed import WIDE, program
+
+BLOCKS = {
+    "weights": lambda: WeightPlayer(program(**WIDE)),
+    "reader": lambda: BurstReader(program(**WIDE).stream),
+    "feature memory": lambda: FeatureMemory(64, 4096),
+    "control port": lambda: AxiLiteRegisters(AcceleratorConfig(64, 10, 1), 13, bytes(32).hex(), entries=16),
+    "bridge": Bridge,
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_no_block_has_long_paths_or_wide_nets(tmp_path, name):
+    """Steps of 1071 bits, beats of 1024, lines of 64 pixels: a register for them all would drive as many."""
+    found = synthesise(design(tmp_path, emit(BLOCKS[name](), "spec2").text), paths=True).paths
+    assert 0 < found.longest <= MOST_LEVELS, found.worst[0]
+    assert found.fanout[0][1] <= MOST_LOADS, found.fanout[0]
