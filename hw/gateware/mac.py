@@ -63,7 +63,7 @@ class RowWeights(wiring.Component):
     Where rows ``run_ahead``, every bank reads a word of a mode of its own, every row has its own ``first``,
     and instead of ``o_first`` there are ``loads`` and ``holds``, a bit per row, for :class:`MacLane`.
 
-    Parameters: ``rows`` N; ``weight_bits`` 8 to 16; ``group``: rows that work in the same clock;
+    Parameters: ``rows`` N; ``weight_bits`` 2 to 16; ``group``: rows that work in the same clock;
     ``run_ahead``.
     Latency, no back pressure: ``o_first`` and the ``factors`` of the first group follow a step by
     ``latency`` clocks, and ``selects`` by one clock less, as :class:`MacLane` wants them; those of group j
@@ -149,7 +149,7 @@ class MacRow(wiring.Component):
 
     A row that runs ahead has a register behind its sums: ``held`` is re and im of the last word it completed.
 
-    Parameters: ``weight_bits`` 8 to 16; ``acc_bits`` of each sum, at most 48 (the P register); ``run_ahead``.
+    Parameters: ``weight_bits`` 2 to 16; ``acc_bits`` of each sum, at most 48 (the P register); ``run_ahead``.
     Latency, no back pressure: ``x`` and ``factors`` belong together, ``select`` comes one clock before
     them, ``load`` ``load_delay`` and ``hold`` ``hold_delay`` clocks behind them; ``sums`` (or ``held``, for a
     step with ``hold``) follow ``x`` by ``latency`` clocks.
@@ -228,7 +228,7 @@ class MacLane(wiring.Component):
     Where rows ``run_ahead``, sums begin and end row by row: with ``loads`` and ``holds``, a bit per row, in
     place of ``first``, and ``held`` in place of ``sums`` (see :class:`MacRow`, also for their clocks).
 
-    Parameters: ``rows`` N; ``weight_bits`` 8 to 16; ``acc_bits`` at most 48; ``group``: rows of a group, a
+    Parameters: ``rows`` N; ``weight_bits`` 2 to 16; ``acc_bits`` at most 48; ``group``: rows of a group, a
     divisor of N; ``run_ahead``.
     Latency, no back pressure: ``x``, ``first`` and the ``factors`` of group 0 belong together, ``selects``
     come one clock before them; selects and factors of group j are due j clocks later than group 0's. The

@@ -102,7 +102,7 @@ def expected(steps, mode):
 
 
 @pytest.mark.parametrize("mode", Mode)
-@pytest.mark.parametrize("weight_bits", [8, 16])
+@pytest.mark.parametrize("weight_bits", [2, 8, 16])
 def test_sums_in_every_clock(simulate, mode, weight_bits):
     """Also in bubbles: they neither add nor clear."""
     steps = list(random_steps(seed=weight_bits, count=150, weight_bits=weight_bits))
