@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -77,6 +78,14 @@ def measure(network: Network, batch: int, rounds: int) -> dict[str, float]:
     return {name: batch * PULL_EVERY / median(found) for name, found in times.items()}
 
 
+def markdown(facts: dict[str, Any]) -> str:
+    """The table of what :func:`main` writes."""
+    speed = facts["images_per_second"]
+    base = speed["Conv2d float32"]
+    lines = ["| way | images/s | of Conv2d float32 |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {v:.0f} | {v / base:.2f} |" for name, v in speed.items())])
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pruning.bench", description=__doc__)
@@ -88,12 +97,10 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     speed = measure(networks.find(options.network), options.batch, options.rounds)
-    base = speed["Conv2d float32"]
-    for name, value in speed.items():
-        print(f"{name:28} {value:6.1f} images/s  {value / base:5.2f} of Conv2d float32")
+    facts = {"network": options.network, "batch": options.batch, "images_per_second": speed}
+    print(markdown(facts))
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        facts = {"network": options.network, "batch": options.batch, "images_per_second": speed}
         options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
