@@ -72,8 +72,7 @@ verify-lenet: $(STAMP) ## RTL = integer model: 64 digits, 3 sparsity kinds, 3 ar
 	  done; \
 	done
 
-# Every kind of sparsity on two networks. PRUNE= and SPARSITY_NETWORKS=lenet trains LeNet instead, with DATA.
-# cifar-small has no recipe to train it, and is shown random images.
+# Every kind of sparsity on two networks. PRUNE= trains them first, with DATA; without, images may be random.
 SPARSITY_KINDS := unstructured kernel uniform adaptive pattern block row-column darb filter column combined
 SPARSITY_NETWORKS := lenet cifar-small
 PRUNE := --untrained
@@ -87,8 +86,22 @@ verify-sparsity: $(STAMP) ## RTL = integer model: every kind of sparsity, two ne
 	  $(SPEC2) simulate $$model/design $(DATA_OPTION) --images 5 --stalls --seed 1; \
 	done; done
 
+# The models of docs/sparsity.md, one after the other; what is done is not done again, and a run that was
+# killed goes on where it was.
+SPARSITY_RECIPE := vgg16-cifar-half
+SPARSITY_ROWS := dense adaptive-2:8 kernel adaptive-1:8 uniform unstructured pattern block row-column darb \
+  filter column combined
+.PHONY: train-sparsity
+train-sparsity: $(STAMP) ## train every row of docs/sparsity.md (hours; needs DATA, the folder of CIFAR-10)
+	@test -n "$(DATA)" || { echo "name the folder of CIFAR-10: make train-sparsity DATA=..." >&2; exit 1; }
+	@for row in $(SPARSITY_ROWS); do \
+	  model=$(BUILD)/sparsity/$$row; \
+	  test -f $$model/accuracy.json || \
+	  $(SPEC2) prune $(SPARSITY_RECIPE) --sparsity $$row $(DATA_OPTION) --out $$model; \
+	done
+
 # The table and the picture of docs/sparsity.md. MODELS: folders of trained models of one network.
-MODELS = $(BUILD)/sparsity/*
+MODELS = $(BUILD)/sparsity/*/
 SPARSITY := docs/results/sparsity
 .PHONY: compare-sparsity
 compare-sparsity: $(STAMP) ## accuracy, cycles and storage of every kind of sparsity (MODELS) into docs/sparsity.md
@@ -110,7 +123,7 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every kind of spa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: bench-lenet bench-vgg16 bench-vc709 bench-synth ## every performance figure of docs/results.md
+bench: bench-lenet bench-vgg16 bench-vc709 bench-synth bench-training ## every performance figure of docs/results.md
 
 VGG16 := $(BUILD)/bench/vgg16/model.npz
 .PHONY: bench-vgg16
