@@ -152,6 +152,14 @@ def test_other_sparsities_hold_their_sets(train, sparsity):
         assert grouped.sum(2).max() == 2 and grouped[:, 2].sum(1).max() == 1
 
 
+def test_dense_is_a_row_like_any_other(train):
+    """Trained as long as the others and quantised, and every word stays."""
+    result = train(sparsity="dense")
+    assert set(result.accuracy) == {"dense", "pruned", "mirror"}
+    assert [layer.kept_share for layer in result.layers] == [1.0] * 4
+    assert {one.kind for one in artifact.load(result.artifact).sparsity.values()} == {"dense"}
+
+
 def test_filters_that_go_disappear_from_the_network(train):
     """Half of the channels of both convolutions, and of conv2's those that no column of fc1 reads."""
     loaded = artifact.load(train(sparsity="filter").artifact)
