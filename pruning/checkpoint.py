@@ -14,7 +14,7 @@ from hw.errors import ArtifactError
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write ``state`` to ``path`` whole or not at all. Raises ``ArtifactError`` if it cannot."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # another job may write the same file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(dict(state), part)

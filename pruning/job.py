@@ -157,14 +157,15 @@ class Job:
         digest = hashlib.sha256(json.dumps(dense, sort_keys=True).encode()).hexdigest()
         shared = cache / f"dense-{digest[:12]}.pt"
         state = load_state(self.checkpoint, own) if resume else None
-        state = state or load_state(shared, dense)
+        known = load_state(shared, dense)
+        state = state or known
         first, epoch = self._restore(state) if state else (0, 0)
         for index in range(first, len(self.phases) if phases is None else phases):
             resumed = state if index == first else None
             if not resumed:
                 self._enter(index)
             self._run_phase(index, epoch if resumed else 0, resumed)
-            if index == 0 and self.world.first:
+            if index == 0 and known is None and self.world.first:
                 save_state(shared, {"key": dense, **self._state(0, self.phases[0].epochs, None)})
 
     def _run_phase(self, index: int, start: int, resumed: dict[str, Any] | None) -> None:

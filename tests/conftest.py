@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -16,6 +17,10 @@ from hw.estimate import estimates
 from hw.network import tiny
 from hw.program import compile_program
 from sim import model, rtl
+
+
+hypothesis.settings.register_profile("shared machine", deadline=None)  # which may be busy at any moment
+hypothesis.settings.load_profile("shared machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

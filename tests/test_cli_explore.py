@@ -142,9 +142,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(run, tmp_path):
 def test_training_a_network_that_cannot_run_says_what_is_missing(run, tmp_path):
     for options in ([], ["--untrained"]):
         assert "strides of 2" in run("prune", "resnet18", *options, "--out", tmp_path / "out").sentence
-    assert (
-        "there is no recipe for network 'vgg16'" in run("prune", "vgg16", "--out", tmp_path / "out").sentence
-    )
+    assert "there is no recipe 'vgg16'" in run("prune", "vgg16", "--out", tmp_path / "out").sentence
 
 
 @pytest.mark.parametrize("what", ["generate", "estimate"])

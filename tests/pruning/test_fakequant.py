@@ -153,8 +153,8 @@ def test_dead_and_empty_channels_survive(tiny_batch):
 
 
 def test_mistakes_are_one_sentence(tiny_batch):
-    with pytest.raises(ConfigError, match="weight_bits must be 8 to 16, not 7"):
-        quantise_(Chain(tiny()), tiny(), tiny_batch, weight_bits=7)
+    with pytest.raises(ConfigError, match="weight_bits must be 2 to 16, not 1"):
+        quantise_(Chain(tiny()), tiny(), tiny_batch, weight_bits=1)
     with pytest.raises(ConfigError, match="quantile"):
         quantise_(Chain(tiny()), tiny(), tiny_batch, quantile=0)
     with pytest.raises(ConfigError, match="'conv1' is not quantised"):
