@@ -18,7 +18,6 @@ from hw.network import tiny
 from hw.program import compile_program
 from sim import model, rtl
 
-
 hypothesis.settings.register_profile("shared machine", deadline=None)  # which may be busy at any moment
 hypothesis.settings.load_profile("shared machine")
 
