@@ -108,7 +108,11 @@ class LogRow:
 
 
 class Job:
-    """A job in flight: model, ADMM state, log. Writes into the folder ``out``."""
+    """A job in flight: model, ADMM state, log. Writes into the folder ``out``.
+
+    world: the processes that share it, of which the first writes. start: the model to begin with, instead
+    of random weights.
+    """
 
     def __init__(
         self,
@@ -138,7 +142,7 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """What the job took after the dense network, which other jobs share."""
+        """Seconds that the job took after the dense network, which other jobs share."""
         return sum(seconds for name, seconds in self.spent.items() if name != "dense")
 
     def batch(self, phase: Phase) -> int:
@@ -289,7 +293,7 @@ class Job:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the job's state is after every epoch."""
+        """Where the job's state is, after every epoch and every few minutes."""
         return self.out / "checkpoint.pt"
 
     def _keys(self) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -68,7 +68,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything but the images that decides a job's result."""
+    """Everything but the images (and weights to start from) that decides a job's result."""
 
     network: Network
     config: Targets

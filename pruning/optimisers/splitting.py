@@ -41,7 +41,7 @@ class Splitting(Pruner):
     def pull(self, rate: float) -> None:
         """W ← argmin ‖W - W before‖² / (2 · rate) + rho/2 · ‖W - goal‖², the penalty's proximal step.
 
-        Stable at any rate, and costs one pass over the weights where the gradient of the penalty costs six.
+        Stable at any rate, and one pass over the weights.
         """
         if not self.finalised:
             share = rate * self.rho / (1 + rate * self.rho)
