@@ -10,7 +10,7 @@ array               shape              dtype  meaning
 ``<name>.shift``    (out,)             uint8  rounding shift from accumulator to 18-bit word
 =================== ================== ====== =====================================================
 
-and one JSON header: schema number, network, weight width, sparsity per layer, the scale of the
+and one JSON header: schema number, network, weight widths, sparsity per layer, the scale of the
 class scores, provenance, and the SHA-256 digest of all of it. No pickle anywhere. For a
 convolution ``weight`` multiplies ``FFT2(tile)`` (correlation: it starts life as conj(FFT2(kernel)));
 for a fully connected layer it is the dot-mode layout of :mod:`hw.words`.
@@ -24,6 +24,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -87,17 +88,27 @@ class Artifact:
     network: Network
     layers: Mapping[str, LayerWeights]
     weight_bits: int = 8
+    """Width of each part of a weight word, as the array takes it: of the widest layer."""
     sparsity: Mapping[str, Sparsity] = field(default_factory=dict)
     score_scale: float = 1.0
     """Class score in float = ``score_scale`` × the integer score (nothing for a feature map)."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Where it comes from: seed, data set, accuracies in percent, versions, :data:`PRUNED_FROM`. JSON."""
+    layer_bits: Mapping[str, int] = field(default_factory=dict)
+    """Widths of the layers that take less than ``weight_bits``."""
 
     def __post_init__(self) -> None:
         if not MIN_WEIGHT_BITS <= self.weight_bits <= MAX_WEIGHT_BITS:
             raise ArtifactError(
                 f"weight_bits must be {MIN_WEIGHT_BITS}..{MAX_WEIGHT_BITS}, not {self.weight_bits}"
             )
+        for name, bits in self.layer_bits.items():
+            if name not in self.layers:
+                raise ArtifactError(f"layer_bits names {name!r}, which is no layer of the artifact")
+            if not MIN_WEIGHT_BITS <= bits <= self.weight_bits:
+                raise ArtifactError(
+                    f"layer_bits of {name!r} must be {MIN_WEIGHT_BITS}..{self.weight_bits}, not {bits}"
+                )
         for layer, shape in zip(self.network.layers, self.network.shapes, strict=False):
             if layer.name not in self.layers:
                 raise ArtifactError(f"layer {layer.name!r} has no weights in the artifact")
@@ -115,10 +126,10 @@ class Artifact:
                 raise ArtifactError(f"{name}.{what} holds {dtype}, not integers: quantise it first")
         if isinstance(layer, Dense):
             self._check_unused_words(layer, w, shape_in)
-        if not Format(self.weight_bits).holds(w.weight):
+        if not Format(bits := self.bits_of(name)).holds(w.weight):
             raise ArtifactError(
                 f"{name}.weight reaches {int(np.abs(w.weight).max())}, more than "
-                f"{self.weight_bits} signed bits hold: requantise it or raise weight_bits"
+                f"{bits} signed bits hold: requantise it or raise weight_bits"
             )
         if not BIAS.holds(w.bias):
             raise ArtifactError(f"{name}.bias exceeds {BIAS.bits} bits: check the weight scales")
@@ -135,6 +146,10 @@ class Artifact:
         used[layer.word_index(shape)] = True
         if np.any(w.weight[:, ~used]):
             raise ArtifactError(f"{layer.name}.weight is not zero where the layer has no input feature")
+
+    def bits_of(self, name: str) -> int:
+        """Width of each part of a weight word of the layer ``name``."""
+        return self.layer_bits.get(name, self.weight_bits)
 
     @property
     def pruned_from(self) -> Network:
@@ -155,6 +170,7 @@ class Artifact:
             "sparsity": {k: vars(v) for k, v in self.sparsity.items()},
             "score_scale": self.score_scale,
             "provenance": dict(self.provenance),
+            **({"layer_bits": dict(self.layer_bits)} if self.layer_bits else {}),
         }
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
@@ -223,11 +239,17 @@ def load(path: Path | str) -> Artifact:
         }
         sparsity = {k: Sparsity(**v) for k, v in header["sparsity"].items()}
         return Artifact(
-            network, layers, header["weight_bits"], sparsity, header["score_scale"], header["provenance"]
+            network,
+            layers,
+            header["weight_bits"],
+            sparsity,
+            header["score_scale"],
+            header["provenance"],
+            header.get("layer_bits", {}),
         )
     except Spec2Error:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{path}: incomplete artifact ({error})") from None
 
 
@@ -241,7 +263,13 @@ def _digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> st
 
 
 def random_artifact(
-    network: Network, *, seed: int = 0, density: float = 0.25, kind: str = "adaptive", weight_bits: int = 8
+    network: Network,
+    *,
+    seed: int = 0,
+    density: float = 0.25,
+    kind: str = "adaptive",
+    weight_bits: int = 8,
+    layer_bits: Mapping[str, int] = MappingProxyType({}),
 ) -> Artifact:
     """A valid artifact with random weights: for tests and benches that need no training.
 
@@ -252,9 +280,9 @@ def random_artifact(
     rng = np.random.default_rng(seed)
     layers: dict[str, LayerWeights] = {}
     sparsity: dict[str, Sparsity] = {}
-    limit = Format(weight_bits).limits[1]
     for layer, shape in zip(network.layers, network.shapes, strict=False):
         out, cin, words, _ = full = layer.weight_shape(shape)
+        limit = Format(layer_bits.get(layer.name, weight_bits)).limits[1]
         weight = rng.integers(-limit, limit + 1, full).astype(np.int16)
         if isinstance(layer, Dense):
             used = np.zeros(full[1:], dtype=bool)
@@ -285,4 +313,5 @@ def random_artifact(
         shift = np.clip(np.round(np.log2(excess)) + rng.integers(-1, 2, out), 0, 20)
         bias = rng.integers(-(2**12), 2**12, out) << shift.astype(np.int64)
         layers[layer.name] = LayerWeights(weight, bias.astype(np.int32), shift.astype(np.uint8))
-    return Artifact(network, layers, weight_bits, sparsity, 1.0, {"random_seed": seed, "kind": kind})
+    provenance = {"random_seed": seed, "kind": kind}
+    return Artifact(network, layers, weight_bits, sparsity, 1.0, provenance, layer_bits)

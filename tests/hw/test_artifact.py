@@ -106,8 +106,9 @@ def test_digest_depends_on_everything():
         replace(a, sparsity={}),
         replace(a, score_scale=0.25),
         replace(a, provenance={"seed": 2}),
+        replace(a, layer_bits={"conv": 7}),
     ]
-    assert len({a.digest, *(other.digest for other in others)}) == 9
+    assert len({a.digest, *(other.digest for other in others)}) == 10
 
 
 def test_saving_twice_replaces_the_file_and_leaves_no_other(tmp_path):
@@ -236,6 +237,8 @@ def test_an_edited_file_is_refused(changes, saved, tmp_path):
         ({"network": []}, "incomplete artifact"),
         ({"network": {"name": "n", "input": [1, 8, 8], "layers": []}}, "has no layers"),
         ({"weight_bits": "8"}, "artifact|weight_bits"),
+        ({"layer_bits": ["conv"]}, "incomplete artifact"),
+        ({"layer_bits": {"conv": "7"}}, "incomplete artifact"),
         ({"conv.weight": np.zeros((1, 1, 31, 2), np.int16)}, r"conv.weight is \(1, 1, 31, 2\)"),
         ({"fc.bias": np.zeros(3, np.int32)}, r"fc.bias is \(3,\), the network needs \(2,\)"),
     ],
@@ -304,6 +307,28 @@ def test_an_unknown_kind_is_refused():
 def test_weight_widths_that_files_cannot_hold_are_refused(bits):
     with pytest.raises(ArtifactError, match=rf"weight_bits must be 2\.\.16, not {bits}"):
         replace(fixed(), weight_bits=bits)
+
+
+def test_layers_may_be_narrower_than_the_array(tmp_path):
+    before = random_artifact(tiny(), weight_bits=8, layer_bits={"conv1": 4})
+    before.save(tmp_path / "model.npz")
+    after = load(tmp_path / "model.npz")
+    assert (after.bits_of("conv1"), after.bits_of("fc1"), after.weight_bits) == (4, 8, 8)
+    assert np.abs(after.layers["conv1"].weight).max() == 7 and after.digest == before.digest
+
+
+@pytest.mark.parametrize(
+    "layer_bits, message",
+    [
+        ({"conf": 4}, "layer_bits names 'conf', which is no layer"),
+        ({"conv1": 1}, r"layer_bits of 'conv1' must be 2\.\.8, not 1"),
+        ({"conv1": 9}, r"layer_bits of 'conv1' must be 2\.\.8, not 9"),
+        ({"conv1": 4}, "more than 4 signed bits hold"),
+    ],
+)
+def test_widths_of_no_use_are_refused(layer_bits, message):
+    with pytest.raises(ArtifactError, match=message):
+        replace(random_artifact(tiny()), layer_bits=layer_bits)
 
 
 def test_weights_without_an_input_feature_are_refused():
