@@ -194,5 +194,5 @@ def estimates(program: Program) -> dict[str, Any]:
         "ff": need.ff,
         "bram36": need.bram36,
         "op_per_dsp_cycle": program.operations * batch / (need.dsp * cycles),
-        "weight_bits": program.steps * program.step_format.bits,
+        "weight_bits": program.stored_bits,
     }

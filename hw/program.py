@@ -40,7 +40,7 @@ class LayerPlan:
 
     Lane p sits at lane row p // Q, lane column p % Q. number: of the layer in the network, from 0.
     tile_rows, tile_columns: of the whole layer. top_group, group_rows: rows of tile groups above this
-    entry, and in it.
+    entry, and in it. weight_bits: width of each part of a weight.
     """
 
     layer: Layer
@@ -57,6 +57,7 @@ class LayerPlan:
     stride: int
     blocks: int
     steps: StepTable
+    weight_bits: int
     first_step: int
     first_entry: int
     weights_stay: bool = False
@@ -145,7 +146,6 @@ class Program:
     network: Network
     config: AcceleratorConfig
     digest: str
-    weight_bits: int
     layers: tuple[LayerPlan, ...]
     channel_bias: NDArray[np.int64]
     channel_shift: NDArray[np.int64]
@@ -153,6 +153,11 @@ class Program:
     groups: int
     accumulator_bits: int
     operations: int
+
+    @property
+    def weight_bits(self) -> int:
+        """Width of each part of a weight in the array: that of the widest layer."""
+        return max(plan.weight_bits for plan in self.layers)
 
     @property
     def step_format(self) -> StepFormat:
@@ -172,7 +177,13 @@ class Program:
         config = self.config
         tables = [plan.steps for plan in self.layers]
         return plan_stream(
-            self.step_format, tables, replayed, config.bus_bits, config.weight_steps, self.numbers
+            self.step_format,
+            tables,
+            [plan.weight_bits for plan in self.layers],
+            replayed,
+            config.bus_bits,
+            config.weight_steps,
+            self.numbers,
         )
 
     @property
@@ -184,6 +195,14 @@ class Program:
     def steps(self) -> int:
         """Steps in the weight memory."""
         return sum(map(len, self.step_tables))
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of all steps: in external memory every layer in its own width, in the design in that of the
+        widest."""
+        stored = {plan.number: (len(plan.steps), plan.weight_bits) for plan in self.layers}.values()
+        step, streams = self.step_format, self.config.stream_weights
+        return sum(steps * (step.bits_of(width) if streams else step.bits) for steps, width in stored)
 
     @property
     def run_ahead(self) -> bool:
@@ -214,8 +233,8 @@ def compile_program(
         tables,
         channels,
         digest=artifact.digest,
-        weight_bits=artifact.weight_bits,
-        accumulator_bits=accumulator_bits(most_products(artifact), artifact.weight_bits),
+        weight_bits=[artifact.bits_of(layer.name) for layer in artifact.network.layers],
+        products=most_products(artifact),
         operations=artifact.pruned_from.operations,
     )
 
@@ -227,12 +246,13 @@ def assemble(
     channels: Sequence[Channels],
     *,
     digest: str,
-    weight_bits: int,
-    accumulator_bits: int,
+    weight_bits: Sequence[int],
+    products: int,
     operations: int,
 ) -> Program:
     """The program of ``network`` whose layers take the steps of ``tables`` (made for ``config.rows``), with
-    the bias and shift of every output channel. Needs no weights.
+    the bias and shift of every output channel, weights of ``weight_bits`` per layer, and sums of at most
+    ``products``. Needs no weights.
 
     Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
     """
@@ -240,8 +260,10 @@ def assemble(
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
     layouts = lane_layouts(network, config, work)
     layers = [
-        _rows(layer, shape, layout, config, len(steps) * _step_bits(config, weight_bits))
-        for layer, shape, layout, steps in zip(network.layers, network.shapes, layouts, tables, strict=False)
+        _rows(layer, shape, layout, config, len(steps) * _step_bits(config, bits))
+        for layer, shape, layout, steps, bits in zip(
+            network.layers, network.shapes, layouts, tables, weight_bits, strict=False
+        )
     ]
     layout = lay_out(layers, _maps(network, layouts, config.line_pixels), config.batch, config.memory_lines)
     channel_tables = [_channel_table(channel, config) for channel in channels]
@@ -260,6 +282,7 @@ def assemble(
                 config,
                 entry,
                 tables[i],
+                weight_bits[i],
                 first_steps[i],
                 first_entries[i],
             )
@@ -268,13 +291,12 @@ def assemble(
         network=network,
         config=config,
         digest=digest,
-        weight_bits=weight_bits,
         layers=tuple(plans),
         channel_bias=np.concatenate([bias for bias, _ in channel_tables]),
         channel_shift=np.concatenate([shift for _, shift in channel_tables]),
         memory_lines=layout.lines,
         groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
-        accumulator_bits=accumulator_bits,
+        accumulator_bits=accumulator_bits(products, max(weight_bits)),
         operations=operations,
     )
 
@@ -322,6 +344,7 @@ def _plan(
     config: AcceleratorConfig,
     entry: Entry,
     steps: StepTable,
+    weight_bits: int,
     first_step: int,
     first_entry: int,
 ) -> LayerPlan:
@@ -344,6 +367,7 @@ def _plan(
         stride=stride,
         blocks=-(-outputs // config.rows),
         steps=steps,
+        weight_bits=weight_bits,
         first_step=first_step,
         first_entry=first_entry,
     )

@@ -1,8 +1,10 @@
 """A step in bits: one definition for the weight memory's image, the external stream, and the gateware.
 
-From the low end: the spectrum word, two end flags, the channel group, and per row a bank select and a
-weight word. Where rows may run ahead, the next word follows the flags, every bank has a group of its own,
-then a bit that says which word it reads, and every row a bit for the end of its word.
+From the low end: the spectrum word, two end flags, the channel group, a bank select for every row; then
+the weights, bit by bit: the lowest bit of both parts of every row, the next bit of all of them, and so on
+(*planes*). A layer of narrower weights ends with the plane of their sign. Where rows may run ahead, the next
+word follows the flags, every bank has a group of its own, then a bit that says which word it reads, and
+every row a bit for the end of its word.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ SELECT_BITS = (BANKS - 1).bit_length()
 
 @dataclass(frozen=True)
 class StepFormat:
-    """rows: N. weight_bits: per part. group_bits: of a channel group. run_ahead: rows may run ahead."""
+    """rows: N. weight_bits: per part, in the widest layer. group_bits: of a channel group. run_ahead: rows
+    may run ahead."""
 
     rows: int
     weight_bits: int
@@ -40,17 +43,28 @@ class StepFormat:
     @property
     def bits(self) -> int:
         """Width of a step."""
-        row = SELECT_BITS + 2 * self.weight_bits
+        return self.bits_of(self.weight_bits)
+
+    @property
+    def plane_bits(self) -> int:
+        """One bit of every part of every weight."""
+        return 2 * self.rows
+
+    def bits_of(self, width: int) -> int:
+        """Width of a step of a layer whose weights take ``width`` bits per part."""
         more = WORD_BITS + BANKS + self.rows if self.run_ahead else 0
-        return WORD_BITS + 2 + self.addresses * self.group_bits + self.rows * row + more
+        head = WORD_BITS + 2 + self.addresses * self.group_bits + self.rows * SELECT_BITS + more
+        return head + width * self.plane_bits
 
     def encode(self, table: StepTable) -> NDArray[np.uint8]:
         """(T, bits) the steps of ``table`` bit by bit, the lowest first."""
-        columns = [bits for value, width in self._fields(table) for bits in _bits(value, width)]
-        return np.stack(columns, axis=1)
+        head = [bits for value, width in self._fields(table) for bits in _bits(value, width)]
+        weights = table.weight.reshape(len(table), self.plane_bits)
+        planes = [(weights >> plane & 1).astype(np.uint8) for plane in range(self.weight_bits)]
+        return np.concatenate([np.stack(head, axis=1), *planes], axis=1)
 
     def _fields(self, table: StepTable) -> Iterator[tuple[NDArray[np.int64], int]]:
-        """Values (T,) and widths, from the low end."""
+        """Values (T,) and widths of all but the weights, from the low end."""
         yield table.word, WORD_BITS
         yield table.end_of_word.astype(np.int64), 1
         yield table.end_of_pass.astype(np.int64), 1
@@ -64,8 +78,6 @@ class StepFormat:
                 yield ahead.of_next[:, bank].astype(np.int64), 1
         for row in range(self.rows):
             yield table.select[:, row], SELECT_BITS
-            for part in range(2):
-                yield table.weight[:, row, part], self.weight_bits
             if self.run_ahead:
                 yield ahead.end[:, row].astype(np.int64), 1
 

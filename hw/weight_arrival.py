@@ -10,7 +10,7 @@ from collections import deque
 
 import numpy as np
 
-from hw.weight_stream import StreamPlan
+from hw.weight_stream import KEPT_FREE, StreamPlan
 
 MEMORY_LATENCY = 60
 """Clocks from a burst's address to its first beat that the model reckons with, and the bench simulates."""
@@ -37,30 +37,27 @@ class WeightArrival:
         """Clock in which the last step of the next block can be issued."""
         steps = self.plan.block_steps[self._block]
         before, behind = self._steps, self._steps + steps
-        self._block += 1
         self._steps = behind
-        arrived = self._arrived + steps * self._pace
+        pace = self.plan.block_units[self._block] / self.plan.beat_units  # beats, and so clocks, of a step
+        arrived = self._arrived + steps * pace
         # Where the store was full, what is behind that place had to wait for it to be freed.
-        usable = self.plan.depth - 2 * self.plan.burst_beats / self._pace
+        in_flight = 2 * self.plan.burst_beats * self.plan.beat_room / self.plan.step_units
+        usable = self.plan.depth - KEPT_FREE - in_flight
         while len(self._freed) > 1 and self._freed[1][0] + usable <= before:
             self._freed.popleft()  # what has arrived did not wait for it, and nothing will
         for freed, clock in self._freed:
             place = freed + usable
             if before < place <= behind:
-                arrived = max(arrived, clock + MEMORY_LATENCY + (behind - place) * self._pace)
+                arrived = max(arrived, clock + MEMORY_LATENCY + (behind - place) * pace)
         arrived = max(arrived, self._clock(behind - usable))
         self._arrived = arrived
+        self._block += 1
         return arrived + STORE_LATENCY
 
     def free(self, start: float, end: float) -> None:
         """The block that arrived last leaves the store between these clocks."""
         steps = self.plan.block_steps[self._block - 1]
         self._freed.extend([(self._steps - steps, start), (self._steps, end)])
-
-    @property
-    def _pace(self) -> float:
-        """Beats, and so clocks, that a step takes."""
-        return self.plan.step_units / self.plan.beat_units
 
     def _clock(self, steps: float) -> float:
         """Clock in which ``steps`` steps have left the store and what is asked for then has come."""

@@ -1,8 +1,8 @@
 """Weights in external memory: where every layer's steps lie, and the bytes that lie there.
 
-Steps follow each other without gaps: a step takes whole *units* of 16 bit, a beat of the memory bus holds
-a power of two of units, and steps begin at any unit of a beat. Only layers are aligned, to 4 KiB, which
-no burst may cross (AXI, ARM IHI 0022, A3.4.1).
+Steps follow each other without gaps: a step takes whole *units* of 16 bit, fewer where a layer's weights are
+narrow; a beat of the memory bus holds a power of two of units, and steps begin at any unit of a beat. Only
+layers are aligned, to 4 KiB, which no burst may cross (AXI, ARM IHI 0022, A3.4.1).
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ UNIT_BITS = 16
 PAGE = 4096
 """Bytes to which layers are aligned."""
 
+KEPT_FREE = 2
+"""Steps of the store that no burst may be asked for: one that is being filled, and what the count of those
+that came is behind by."""
+
 MOST_BEATS, SHORTEST_BURST = 64, 4
 """Longest burst, and the shortest that a store has to leave room for, in beats."""
 
@@ -37,19 +41,22 @@ MOST_BEATS, SHORTEST_BURST = 64, 4
 class StreamPlan:
     """The stream of one network.
 
-    bus_bits: width of the memory bus. step_units: units a step takes. depth: steps the weight store
-    holds. most: steps of the largest block that is replayed, which has to fit. Of every entry of the layer
-    program, in order: layer_steps, its steps; numbers, the layer whose steps it takes; and block_steps of
-    every block.
+    bus_bits: width of the memory bus. step_units: units a step takes in the store, and in memory in the
+    widest layer. depth: steps the weight store holds. most: steps of the largest block that is replayed,
+    which has to fit. Of every entry of the layer program, in order: layer_units, units a step takes in
+    memory; layer_steps, its steps; numbers, the layer whose steps it takes. Of every block: block_steps;
+    block_units, units of a step.
     """
 
     bus_bits: int
     step_units: int
     depth: int
     most: int
+    layer_units: tuple[int, ...]
     layer_steps: tuple[int, ...]
-    block_steps: tuple[int, ...]
     numbers: tuple[int, ...]
+    block_units: tuple[int, ...]
+    block_steps: tuple[int, ...]
 
     @property
     def beat_units(self) -> int:
@@ -57,15 +64,15 @@ class StreamPlan:
         return self.bus_bits // UNIT_BITS
 
     @property
-    def layer_beats(self) -> tuple[int, ...]:
-        """Beats of every layer; the last one may hold units of no step."""
-        return tuple(-(-steps * self.step_units // self.beat_units) for steps in self.layer_steps)
+    def beat_room(self) -> int:
+        """Units of the store that a beat may take: a step takes as many there as in the widest layer."""
+        return -(-self.beat_units * self.step_units // min(self.layer_units))
 
     @property
-    def tail_units(self) -> tuple[int, ...]:
-        """Units of every layer's last beat that belong to no step."""
-        pairs = zip(self.layer_beats, self.layer_steps, strict=True)
-        return tuple(beats * self.beat_units - steps * self.step_units for beats, steps in pairs)
+    def layer_beats(self) -> tuple[int, ...]:
+        """Beats of every layer; the last one may hold units of no step."""
+        pairs = zip(self.layer_steps, self.layer_units, strict=True)
+        return tuple(-(-steps * units // self.beat_units) for steps, units in pairs)
 
     @property
     def layer_pages(self) -> tuple[int, ...]:
@@ -91,28 +98,33 @@ class StreamPlan:
     @property
     def burst_beats(self) -> int:
         """Beats of a full burst, which no page divides: beside the largest block there is room for four."""
-        room = (self.depth - self.most) * self.step_units // self.beat_units // 4
+        room = (self.depth - self.most - KEPT_FREE) * self.step_units // self.beat_room // 4
         return min(MOST_BEATS, PAGE * 8 // self.bus_bits, 1 << (room.bit_length() - 1))
 
 
 def plan_stream(
     step: StepFormat,
     layers: Sequence[StepTable],
+    widths: Sequence[int],
     replayed: Sequence[bool],
     bus_bits: int,
     depth: int,
     numbers: Sequence[int],
 ) -> StreamPlan:
-    """The stream of the entries ``layers`` of a layer program, whose blocks are ``replayed`` or not.
+    """The stream of the entries ``layers`` of a layer program, with weights of ``widths`` bits per part, and
+    whose blocks are ``replayed`` or not.
 
     ``depth`` 0 takes the largest block that is replayed, and half as much again. ``bus_bits`` is lowered to
-    what a step can use. Raises ``ConfigError`` for a store too small.
+    what a step of the widest layer can use; steps of narrower ones take a beat at least. Raises
+    ``ConfigError`` for a store too small.
     """
     units = -(-step.bits // UNIT_BITS)
     beat_units = min(bus_bits // UNIT_BITS, 1 << (units.bit_length() - 1))
+    layer_units = [max(beat_units, -(-step.bits_of(width) // UNIT_BITS)) for width in widths]
     blocks = [np.diff(np.flatnonzero(table.end_of_pass), prepend=-1) for table in layers]
     most = max((int(b.max()) for b, again in zip(blocks, replayed, strict=True) if again), default=0)
-    least = most + max(8, -(-SHORTEST_BURST * 4 * beat_units // units))
+    beat_room = -(-beat_units * units // min(layer_units))
+    least = most + KEPT_FREE + max(8, -(-SHORTEST_BURST * 4 * beat_room // units))
     if depth and depth < least:
         raise ConfigError(
             f"weight_steps {depth} is less than the {least} that the largest block needs: raise it"
@@ -122,9 +134,11 @@ def plan_stream(
         step_units=units,
         depth=depth or 1 << (max(least, most * 3 // 2) - 1).bit_length(),
         most=most,
+        layer_units=tuple(layer_units),
         layer_steps=tuple(map(len, layers)),
-        block_steps=tuple(int(n) for b in blocks for n in b),
         numbers=tuple(numbers),
+        block_units=tuple(n for n, b in zip(layer_units, blocks, strict=True) for _ in b),
+        block_steps=tuple(int(n) for b in blocks for n in b),
     )
 
 
@@ -144,10 +158,11 @@ def parts(image: bytes, plan: StreamPlan, memories: int) -> list[bytes]:
 def stream_image(step: StepFormat, layers: Sequence[StepTable], plan: StreamPlan) -> bytes:
     """The bytes of the stream, from its first address on. layers: the steps of every layer of the network."""
     image = bytearray(plan.bytes)
-    for table, page in zip(layers, dict.fromkeys(plan.layer_pages), strict=True):
-        bits = step.encode(table)
-        padded = np.zeros((len(bits), plan.step_units * UNIT_BITS), np.uint8)
-        padded[:, : step.bits] = bits
+    places = dict(zip(plan.layer_pages, plan.layer_units, strict=True))
+    for table, (page, units) in zip(layers, places.items(), strict=True):
+        bits = step.encode(table)[:, : units * UNIT_BITS]  # of narrower weights the sign repeats from there
+        padded = np.zeros((len(bits), units * UNIT_BITS), np.uint8)
+        padded[:, : bits.shape[1]] = bits
         packed = np.packbits(padded, axis=1, bitorder="little").tobytes()
         image[page * PAGE : page * PAGE + len(packed)] = packed
     return bytes(image)

@@ -58,7 +58,7 @@ def predict(
         cycles=total_cycles(program, 1),
         cycles_batch=total_cycles(program, config.batch),
         dsp=resources(program).dsp,
-        weight_bits=program.steps * program.step_format.bits,
+        weight_bits=program.stored_bits,
     )
     text = json.dumps({**valid, "arrays": {**known, key: asdict(found)}}, indent=1) + "\n"
     try:

@@ -57,7 +57,7 @@ def stages(plan: LayerPlan, program: Program, images: int) -> Stages:
     beats = 0
     if program.config.stream_weights:
         stream = program.stream
-        beats = -(-len(plan.steps) * stream.step_units // stream.beat_units)
+        beats = stream.layer_beats[stream.numbers.index(plan.number)]
     return Stages(
         fetch=groups * (len(table) if plan.weights_stay else 1) * group_lines(plan, images),
         array=groups * sum(one.first + one.rest for one in table),

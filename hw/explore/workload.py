@@ -21,7 +21,7 @@ from hw.explore.lengths import (
     uniform_lengths,
 )
 from hw.network import Conv, Layer, Network
-from hw.program import Channels, Program, accumulator_bits, assemble, most_products
+from hw.program import Channels, Program, assemble, most_products
 from hw.step_table import StepTable
 
 
@@ -56,6 +56,10 @@ class Workload(ABC):
     def _steps(self, rows: int) -> Steps:
         """The steps of every layer on an array of ``rows``."""
 
+    def layer_bits(self, layer: Layer, weight_bits: int) -> int:
+        """Width of the weights of ``layer`` on an array that takes ``weight_bits``."""
+        return weight_bits
+
     def program(self, config: AcceleratorConfig, weight_bits: int) -> Program:
         """The program without weights. Raises ``ConfigError`` where ``config`` is too small."""
         steps = self.steps(config.rows)
@@ -65,8 +69,8 @@ class Workload(ABC):
             steps.tables,
             self._channels,
             digest="",
-            weight_bits=weight_bits,
-            accumulator_bits=accumulator_bits(steps.products, weight_bits),
+            weight_bits=[self.layer_bits(layer, weight_bits) for layer in self.network.layers],
+            products=steps.products,
             operations=self.operations,
         )
 
@@ -108,6 +112,9 @@ class ModelWorkload(Workload):
 
     def _steps(self, rows: int) -> Steps:
         return Steps(tuple(self._table(layer, rows) for layer in self.network.layers), self._products)
+
+    def layer_bits(self, layer: Layer, weight_bits: int) -> int:
+        return min(weight_bits, self.artifact.bits_of(layer.name))
 
     def _table(self, layer: Layer, rows: int) -> StepTable:
         dot = not isinstance(layer, Conv)

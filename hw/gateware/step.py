@@ -4,8 +4,7 @@ from amaranth import Cat
 from amaranth.lib import data
 
 from hw.config import BANKS
-from hw.gateware.mac import weight_layout
-from hw.step_format import WORD_BITS, StepFormat
+from hw.step_format import SELECT_BITS, WORD_BITS, StepFormat
 
 
 def step_layout(step: StepFormat) -> data.StructLayout:
@@ -13,8 +12,22 @@ def step_layout(step: StepFormat) -> data.StructLayout:
     groups = {"groups": data.ArrayLayout(step.group_bits, step.addresses)}
     if step.run_ahead:
         groups = {"next_word": WORD_BITS, **groups, "of_next": BANKS}
-    rows = data.ArrayLayout(weight_layout(step.weight_bits, step.run_ahead), step.rows)
-    return data.StructLayout({"word": WORD_BITS, "end_of_word": 1, "end_of_pass": 1, **groups, "rows": rows})
+    row = data.StructLayout({"select": SELECT_BITS, **({"end": 1} if step.run_ahead else {})})
+    rows = {
+        "rows": data.ArrayLayout(row, step.rows),
+        "planes": data.ArrayLayout(step.plane_bits, step.weight_bits),
+    }
+    return data.StructLayout({"word": WORD_BITS, "end_of_word": 1, "end_of_pass": 1, **groups, **rows})
+
+
+def rows_of(step: StepFormat, bits, planes) -> Cat:
+    """The part of every row (:func:`hw.gateware.mac.weight_layout`) of a step of which ``bits`` is a view of
+    :func:`step_layout`, with the ``planes`` of its weights."""
+    rows = []
+    for n, row in enumerate(bits.rows):
+        re, im = (Cat(plane[2 * n + part] for plane in planes) for part in range(2))
+        rows.append(Cat(row.select, re, im, *([row.end] if step.run_ahead else [])))
+    return Cat(*rows)
 
 
 def ends_layout(step: StepFormat) -> data.StructLayout:

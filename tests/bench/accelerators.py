@@ -68,13 +68,20 @@ NETWORKS = {
 
 @cache
 def accelerator(
-    network: str, kind: str, rows: int, lanes: int, batch: int, line_pixels: int = 0, **options
+    network: str,
+    kind: str,
+    rows: int,
+    lanes: int,
+    batch: int,
+    line_pixels: int = 0,
+    narrow: tuple[tuple[str, int], ...] = (),
+    **options,
 ) -> tuple[Path, Artifact]:
     """Design folder and artifact of a network with random weights; made once per process.
 
-    options: more of the configuration.
+    narrow: layers of fewer than 8 bits. options: more of the configuration.
     """
-    artifact = random_artifact(NETWORKS[network], seed=7, kind=kind)
+    artifact = random_artifact(NETWORKS[network], seed=7, kind=kind, layer_bits=dict(narrow))
     folder = Path(mkdtemp(prefix=f"spec2_{network}_")) / "design"
     generate(artifact, AcceleratorConfig(rows, lanes, batch, line_pixels, **options), folder)
     return folder, artifact

@@ -11,7 +11,6 @@ from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.gateware import lane, post
-from hw.gateware.mac import weight_layout
 from hw.gateware.step import step_layout
 from hw.generate import generate
 from hw.program import compile_program
@@ -40,13 +39,13 @@ def design():
 
 
 def flip(folder, program, field, step):
-    """Flip one bit of a field of one step in the weight memory: of ``rows`` the sign of row 0's weight.
+    """Flip one bit of a field of one step in the weight memory: of ``planes`` the sign of row 0's weight.
 
     A lower bit of a weight may be rounded away behind the inverse transform, and rightly goes unseen.
     """
     offset = step_layout(program.step_format)[field].offset
-    if field == "rows":
-        offset += weight_layout(program.weight_bits)["re"].offset + program.weight_bits - 1
+    if field == "planes":
+        offset += (program.weight_bits - 1) * program.step_format.plane_bits
     path = folder / STEPS
     lines = path.read_text().split("\n")
     first = next(i for i, line in enumerate(lines) if set(line) <= {"0", "1"} and line)
@@ -60,7 +59,7 @@ def test_without_a_fault_nothing_is_caught(design):
     assert mismatch(*design) is None
 
 
-@pytest.mark.parametrize("field", ["rows", "groups", "word"])
+@pytest.mark.parametrize("field", ["planes", "rows", "groups", "word"])
 def test_a_flipped_bit_of_a_step_is_caught(design, field):
     """A weight bit, a bank address bit and a spectrum word bit of the second convolution."""
     folder, artifact = design

@@ -12,10 +12,11 @@ from hw.gateware.emit import emit
 from hw.gateware.feature_memory import FeatureMemory
 from hw.gateware.weight_player import WeightPlayer
 from tests.bitstreams.test_synth import design
-from tests.gateware.streamed import WIDE, program
+from tests.gateware.streamed import NARROW, WIDE, program
 
 BLOCKS = {
     "weights": lambda: WeightPlayer(program(**WIDE)),
+    "narrow weights": lambda: WeightPlayer(program(**WIDE, layer_bits=NARROW)),
     "reader": lambda: BurstReader(program(**WIDE).stream),
     "feature memory": lambda: FeatureMemory(64, 4096),
     "control port": lambda: AxiLiteRegisters(AcceleratorConfig(64, 10, 1), 13, bytes(32).hex(), entries=16),

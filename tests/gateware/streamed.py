@@ -1,5 +1,7 @@
 """A small network whose weights come from outside, for the tests of the weight stream's blocks."""
 
+from types import MappingProxyType
+
 import numpy as np
 
 from hw.artifact import random_artifact
@@ -19,17 +21,22 @@ WIDE = {"bus_bits": 1024, "rows": 56}
 """An array with steps wide enough for the widest bus."""
 
 
-def program(bus_bits=64, depth=0, batch=2, rows=4):
+NARROW = {"b": 3, "c": 5}
+"""Layers of narrower weights than the others' 8 bits."""
+
+
+def program(bus_bits=64, depth=0, batch=2, rows=4, layer_bits=MappingProxyType({})):
     """Layers with blocks that are replayed (a, b) and one that is not (c)."""
     config = AcceleratorConfig(rows, 2, batch, stream_weights=True, bus_bits=bus_bits, weight_steps=depth)
-    return compile_program(random_artifact(NETWORK, seed=3), config)
+    return compile_program(random_artifact(NETWORK, seed=3, layer_bits=layer_bits), config)
 
 
 def step_values(compiled):
-    """Every step as an integer, layer by layer."""
+    """Every step as an integer, as wide as its layer needs, layer by layer."""
     found = []
     for plan in compiled.layers:
-        packed = np.packbits(compiled.step_format.encode(plan.steps), axis=1, bitorder="little")
+        bits = compiled.step_format.encode(plan.steps)[:, : compiled.step_format.bits_of(plan.weight_bits)]
+        packed = np.packbits(bits, axis=1, bitorder="little")
         found.append([int.from_bytes(row.tobytes(), "little") for row in packed])
     return found
 

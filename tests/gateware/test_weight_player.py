@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from hw.gateware.weight_player import WeightPlayer
-from tests.gateware.streamed import WIDE, layer_beats, program, step_values
+from tests.gateware.streamed import NARROW, WIDE, layer_beats, program, step_values
 
 
 def played(compiled, first, last, images):
-    """The steps a run takes: a block over all its tile groups, or the layer once."""
+    """The steps a run takes, each with its width: a block over all its tile groups, or the layer once."""
     values = []
     for plan, steps in zip(
         compiled.layers[first : last + 1], step_values(compiled)[first : last + 1], strict=True
@@ -16,21 +16,28 @@ def played(compiled, first, last, images):
         ends = np.flatnonzero(plan.steps.end_of_pass) + 1
         groups = plan.group_rows * plan.group_columns * images if plan.weights_stay else 1
         for block in np.split(np.arange(len(steps)), ends[:-1]):
-            values += groups * [steps[i] for i in block]
+            width = compiled.step_format.bits_of(plan.weight_bits)
+            values += groups * [(width, steps[i]) for i in block]
     return values
 
 
 @pytest.mark.parametrize(
-    ("array", "supply", "demand"),
+    ("array", "latency", "supply", "demand"),
     [
-        ({"bus_bits": 64}, 0.9, 0.9),
-        ({"bus_bits": 64}, 0.2, 1.0),
-        ({"bus_bits": 32}, 1.0, 0.3),
-        ({"bus_bits": 64}, 1.0, 1.0),
-        (WIDE, 0.9, 0.9),
+        ({"bus_bits": 64}, 1, 0.9, 0.9),
+        ({"bus_bits": 64}, 60, 0.2, 1.0),
+        ({"bus_bits": 32}, 60, 1.0, 0.3),
+        ({"bus_bits": 64}, 1, 1.0, 1.0),
+        ({"bus_bits": 64}, 60, 1.0, 0.7),
+        (WIDE, 20, 0.9, 0.9),
+        ({"bus_bits": 32, "layer_bits": NARROW}, 60, 0.9, 0.9),
+        ({"bus_bits": 32, "layer_bits": NARROW}, 1, 1.0, 1.0),
+        ({"bus_bits": 64, "layer_bits": {"a": 2}}, 60, 1.0, 0.3),
+        (WIDE | {"layer_bits": NARROW}, 60, 1.0, 1.0),
+        (WIDE | {"layer_bits": {"a": 3, "c": 6}}, 20, 0.9, 0.4),
     ],
 )
-def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, supply, demand):
+def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, latency, supply, demand):
     compiled, rng = program(**array, depth=128), np.random.default_rng(7)
     dut, plan = WeightPlayer(compiled), compiled.stream
     assert compiled.layers[0].weights_stay and not compiled.layers[2].weights_stay
@@ -41,7 +48,7 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, supp
         for first, last, images in runs:
             beats = [beat for layer in layer_beats(compiled)[first : last + 1] for beat in layer]
             wanted = len(played(compiled, first, last, images))
-            asked, given = 0, 0
+            asked, given, due = 0, 0, []  # due: the clock from which every beat may come
             ctx.set(dut.first, first)
             ctx.set(dut.last, last)
             ctx.set(dut.images, images)
@@ -50,18 +57,20 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, supp
             ctx.set(dut.start, 0)
             taken, clocks = [], 0
             while len(taken) < wanted:
-                # The reader asks in every third clock at most, and never across layers.
-                room = ctx.get(dut.room) and clocks % 3 == 0
+                # The reader asks in every second clock at most, and never across layers.
+                room = ctx.get(dut.room) and clocks % 2 == 0
                 burst = (
                     min(plan.burst_beats, next_layer_end(compiled, first, last, asked) - asked) if room else 0
                 )
                 ctx.set(dut.asked, int(burst > 0))
                 ctx.set(dut.asked_beats, burst)
-                offer = given < asked and rng.random() < supply
+                offer = given < asked and due[given] <= clocks and rng.random() < supply
+                due += burst * [clocks + latency]
                 ctx.set(dut.beat_valid, int(offer))
                 if offer:
                     ctx.set(dut.beat, beats[given])
-                take = ctx.get(dut.valid) and rng.random() < demand
+                # The array takes steps in runs, and in between waits long enough for the store to fill.
+                take = ctx.get(dut.valid) and (rng.random() < demand if clocks // 300 % 2 else False)
                 ctx.set(dut.take, int(take))
                 ends = ctx.get(dut.ends)
                 await ctx.tick()
@@ -81,7 +90,9 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, supp
 
     simulate(dut, bench)
     for run, taken in zip(runs, found, strict=True):
-        assert taken == played(compiled, *run)
+        wanted = played(compiled, *run)
+        # Beyond a narrow layer's width lies what other layers left.
+        assert [(bits, step & ~(-1 << bits)) for (bits, _), step in zip(wanted, taken, strict=True)] == wanted
 
 
 def next_layer_end(compiled, first, last, asked):

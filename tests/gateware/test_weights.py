@@ -38,7 +38,11 @@ def test_image_decodes_to_the_step_table(kind):
                 assert [step.rows[row].end for row in range(4)] == ahead.end[t].tolist()
             for row in range(4):
                 assert step.rows[row].select == plan.steps.select[t, row]
-                assert [step.rows[row].re, step.rows[row].im] == plan.steps.weight[t, row].tolist()
+                parts = [int(step.planes[7] >> 2 * row + part & 1) * -128 for part in range(2)]
+                for plane in range(7):
+                    for part in range(2):
+                        parts[part] += int(step.planes[plane] >> 2 * row + part & 1) << plane
+                assert parts == plan.steps.weight[t, row].tolist()
 
 
 @pytest.mark.parametrize("pace", [1.0, 0.4])

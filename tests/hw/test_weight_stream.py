@@ -1,36 +1,62 @@
 """Where steps lie in external memory, read back bit by bit, and when they arrive."""
 
+from operator import mul
+
 import numpy as np
 import pytest
 
+from hw.artifact import random_artifact
+from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
+from hw.program import compile_program
 from hw.weight_arrival import MEMORY_LATENCY, STORE_LATENCY, WeightArrival
-from hw.weight_stream import PAGE, UNIT_BITS, StreamPlan, stream_image
-from tests.gateware.streamed import WIDE, program
+from hw.weight_stream import KEPT_FREE, PAGE, UNIT_BITS, StreamPlan, stream_image
+from tests.gateware.streamed import NARROW, NETWORK, WIDE, program
 
 
+@pytest.mark.parametrize("layer_bits", [{}, NARROW], ids=["equal", "narrow"])
 @pytest.mark.parametrize("bus_bits", [32, 64, 512])
-def test_steps_follow_each_other_without_gaps_from_a_page_on(bus_bits):
-    compiled = program(bus_bits)
+def test_steps_follow_each_other_without_gaps_from_a_page_on(bus_bits, layer_bits):
+    compiled = program(bus_bits, layer_bits=layer_bits)
     plan, step = compiled.stream, compiled.step_format
     image = np.frombuffer(stream_image(step, compiled.step_tables, plan), np.uint8)
     assert len(image) == plan.bytes and plan.bus_bits <= plan.step_units * UNIT_BITS
-    for layer, page in zip(compiled.layers, plan.layer_pages, strict=True):
-        bits = np.unpackbits(image[page * PAGE :], bitorder="little")
-        size = plan.step_units * UNIT_BITS
+    for layer, page, units in zip(compiled.layers, plan.layer_pages, plan.layer_units, strict=True):
+        bits, wanted = np.unpackbits(image[page * PAGE :], bitorder="little"), step.encode(layer.steps)
+        size, used = units * UNIT_BITS, step.bits_of(layer.weight_bits)
         found = bits[: len(layer.steps) * size].reshape(-1, size)
-        np.testing.assert_array_equal(found[:, : step.bits], step.encode(layer.steps))
-        assert not found[:, step.bits :].any()
-    padding = len(image) * 8 - sum(plan.layer_steps) * plan.step_units * UNIT_BITS
+        np.testing.assert_array_equal(found[:, :used], wanted[:, :used])
+        assert not found[:, step.bits :].any() and size - used < max(UNIT_BITS, plan.bus_bits)
+    padding = len(image) * 8 - sum(map(mul, plan.layer_steps, plan.layer_units)) * UNIT_BITS
     assert padding <= len(plan.layer_pages) * PAGE * 8
 
 
-def test_counts_of_beats_blocks_and_tails_agree():
-    compiled = program()
+def test_narrow_layers_take_less_of_memory_and_no_less_than_a_beat_per_step():
+    compiled, wide = program(**WIDE, layer_bits=NARROW), program(**WIDE).stream
+    plan, step = compiled.stream, compiled.step_format
+    widths = [layer.weight_bits for layer in compiled.layers]
+    assert widths == [8, 3, 5] and plan.step_units == wide.step_units == max(plan.layer_units)
+    wanted = [max(plan.beat_units, -(-step.bits_of(width) // UNIT_BITS)) for width in widths]
+    assert list(plan.layer_units) == wanted and plan.bytes < wide.bytes and plan.bus_bits == wide.bus_bits
+    bits = sum(len(t) * step.bits_of(w) for t, w in zip(compiled.step_tables, widths, strict=True))
+    assert compiled.stored_bits == bits < program(**WIDE).stored_bits
+
+
+def test_a_design_that_holds_its_weights_holds_them_in_one_width():
+    artifact = random_artifact(NETWORK, seed=3, layer_bits=NARROW)
+    held = compile_program(artifact, AcceleratorConfig(4, 2, 2))
+    assert held.stored_bits == held.steps * held.step_format.bits
+
+
+def test_counts_of_beats_and_blocks_agree():
+    compiled = program(layer_bits=NARROW)
     plan = compiled.stream
     assert sum(plan.block_steps) == sum(plan.layer_steps) == compiled.steps
-    for steps, beats, tail in zip(plan.layer_steps, plan.layer_beats, plan.tail_units, strict=True):
-        assert beats * plan.beat_units == steps * plan.step_units + tail and 0 <= tail < plan.beat_units
+    assert sum(map(mul, plan.block_steps, plan.block_units)) == sum(
+        map(mul, plan.layer_steps, plan.layer_units)
+    )
+    for steps, units, beats in zip(plan.layer_steps, plan.layer_units, plan.layer_beats, strict=True):
+        assert 0 <= beats * plan.beat_units - steps * units < plan.beat_units
     assert plan.most == max(plan.block_steps[:5]) and plan.depth >= plan.most  # of a and b; c is played once
 
 
@@ -50,7 +76,7 @@ def test_a_store_too_small_is_refused():
 
 def plan(depth: int, steps: tuple[int, ...]) -> StreamPlan:
     """Two beats a step, bursts of one beat."""
-    return StreamPlan(16, 2, depth, max(steps), (sum(steps),), steps, (0,))
+    return StreamPlan(16, 2, depth, max(steps), (2,), (sum(steps),), (0,), len(steps) * (2,), steps)
 
 
 def test_weights_arrive_at_the_pace_of_memory_while_there_is_room():
@@ -66,9 +92,17 @@ def test_a_full_store_waits_for_the_block_before():
     arrival.arrive()
     arrival.free(1000, 1010)
     slack = 2 * stream.burst_beats / 2
-    # Room for 50 steps less the slack ahead of clock 1000; from then on memory delivers the others.
-    late = 100 - (150 - slack - 100)
+    # Room for 48 steps less the slack ahead of clock 1000; from then on memory delivers the others.
+    late = 100 - (150 - KEPT_FREE - slack - 100)
     assert arrival.arrive() == 1000 + MEMORY_LATENCY + 2 * late + STORE_LATENCY
+
+
+def test_a_block_of_narrow_weights_arrives_sooner():
+    stream = StreamPlan(16, 4, 10_000, 100, (4, 3), (100, 100), (0, 1), (4, 3), (100, 100))
+    arrival = WeightArrival(stream, 0)
+    assert arrival.arrive() == MEMORY_LATENCY + 400 + STORE_LATENCY
+    arrival.free(1000, 1100)
+    assert arrival.arrive() == MEMORY_LATENCY + 700 + STORE_LATENCY
 
 
 def test_a_first_block_larger_than_the_store_leaves_it_while_it_arrives():
