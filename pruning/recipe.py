@@ -33,11 +33,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from hw import networks
 from hw.artifact import Sparsity
@@ -78,10 +79,9 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Epochs(self.dense, self.pruning, self.finetune, self.mirror)
 
 
-class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A recipe as it is written; see the module."""
+class Entries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a recipe says, but for its network; see the module."""
 
-    network: str
     data: str
     sparsity: str = "adaptive"
     optimiser: str = "admm"
@@ -97,8 +97,13 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: Target | None = None
 
 
-@dataclass(frozen=True)
-class Recipe:
+class RecipeFile(Entries, frozen=True, forbid_unknown_fields=True):
+    """A recipe as it is written: the network has a name."""
+
+    network: str
+
+
+class Recipe(Entries, frozen=True):
     """A recipe whose names are known and whose numbers are in range (else ``ConfigError``).
 
     start: the model to begin with, a :class:`Chain` of ``network``; random weights if there is none.
@@ -106,20 +111,7 @@ class Recipe:
 
     name: str
     network: Network
-    data: str
-    start: Chain | None = field(default=None, compare=False, repr=False)
-    sparsity: str = "adaptive"
-    optimiser: str = "admm"
-    block: int = 8
-    prune_first: tuple[str, ...] = ()
-    batch: int = 64
-    weight_bits: int = 8
-    seed: int = 0
-    layers: Mapping[str, str] = field(default_factory=dict)
-    pruning: Mapping[str, float] = field(default_factory=dict)
-    epochs: Schedule = field(default_factory=Schedule)
-    training: Training = field(default_factory=Training)
-    target: Target | None = None
+    start: Chain | None = None
 
     def __post_init__(self) -> None:
         check_weight_bits(self.weight_bits)
@@ -219,7 +211,7 @@ def read(path: Path) -> Recipe:
         raise ConfigError(f"cannot read the recipe {path}: {error.strerror or error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the recipe {path} is damaged or has an unknown entry: {error}") from None
-    entries = msgspec.structs.asdict(file)
+    entries = asdict(file)
     try:
         network, start = _network(entries.pop("network"), path.parent)
         return Recipe(path.stem, network, start=start, **entries)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 from torch import nn
 
 from hw.artifact import Sparsity
