@@ -122,7 +122,7 @@ def check_layer_bits(network: Network, layer_bits: Mapping[str, int], weight_bit
             raise ConfigError(f"layer_bits names {name!r}, but network {network.name!r} has no such layer")
         if not MIN_WEIGHT_BITS <= bits <= weight_bits:
             raise ConfigError(
-                f"layer_bits of {name!r} must be {MIN_WEIGHT_BITS} to weight_bits, {weight_bits}, not {bits}"
+                f"layer_bits of {name!r} must be {MIN_WEIGHT_BITS} to {weight_bits} (weight_bits), not {bits}"
             )
 
 

@@ -26,6 +26,12 @@ own by copying one. ::
     [target]                        # densities by layer for so many clocks: pruning.target
     cycles = 300_000
 
+    [layer_bits]                    # weights of single layers that take less than weight_bits
+    conv3_1 = 5
+
+    [bits]                          # or widths by layer for so many bits on average: pruning.widths
+    mean = 6.0
+
 Only ``network`` and ``data`` must be there. A file is looked for beside the recipe.
 """
 
@@ -50,9 +56,10 @@ from pruning.augment import AUGMENTATIONS
 from pruning.gradient import OPTIMISERS
 from pruning.models import Chain
 from pruning.optimisers import CONFIGS, Targets
-from pruning.quantise import check_weight_bits
-from pruning.settings import Epochs, Settings, Target, Training
+from pruning.quantise import check_layer_bits, check_weight_bits
+from pruning.settings import Bits, Epochs, Settings, Target, Training
 from pruning.train import PRECISIONS
+from pruning.widths import check_bits
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -95,6 +102,8 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     epochs: Schedule = Schedule()
     training: Training = Training()
     target: Target | None = None
+    layer_bits: dict[str, int] = {}
+    bits: Bits | None = None
 
 
 class RecipeFile(Entries, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +124,13 @@ class Recipe(Entries, frozen=True):
 
     def __post_init__(self) -> None:
         check_weight_bits(self.weight_bits)
+        check_layer_bits(self.network, self.layer_bits, self.weight_bits)
+        if self.bits is not None:
+            check_bits(self.bits, self.weight_bits)
+            if self.layer_bits:
+                raise ConfigError(
+                    "layer_bits gives widths that mean bits are to find: leave one of the two out"
+                )
         if self.batch < 1:
             raise ConfigError(f"batch must be at least 1, not {self.batch}")
         if not 0 <= self.seed < 2**32:
@@ -169,6 +185,8 @@ class Recipe(Entries, frozen=True):
             self.batch,
             self.weight_bits,
             self.training,
+            self.layer_bits,
+            self.bits,
         )
 
 
@@ -201,6 +219,11 @@ def for_cycles(recipe: Recipe, cycles: int, lanes: int | None = None) -> Recipe:
     found = Target(cycles, recipe.block, default.lanes if lanes is None else lanes, default.images)
     AcceleratorConfig(rows=found.rows, lanes=found.lanes, batch=1)
     return replace(recipe, target=found)
+
+
+def for_bits(recipe: Recipe, mean: float) -> Recipe:
+    """``recipe`` with widths to be found for that mean. Raises ``ConfigError`` for one there cannot be."""
+    return replace(recipe, bits=replace(recipe.bits, mean=mean) if recipe.bits else Bits(mean))
 
 
 def read(path: Path) -> Recipe:

@@ -1,12 +1,14 @@
-"""How much each layer minds being sparse: the loss when it alone is pruned, by one projection.
+"""How much each layer minds being sparse, or having few bits: the loss when it alone is.
 
-The scan of S. Han et al. (arXiv:1506.02626, section 4) in the spectral domain. Without retraining the
-losses are far above those of a finished network; what counts is how they compare.
+The scan of S. Han et al. (arXiv:1506.02626, section 4) in the spectral domain, by one projection or one
+quantisation. Without retraining the losses are far above those of a finished network; what counts is how
+they compare.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +18,26 @@ from hw.artifact import Sparsity
 from hw.network import Network
 from pruning import sets
 from pruning.augment import to_float
+from pruning.quantise import Calibrated
 from pruning.train import Labelled, cast
 from pruning.word_layers import to_word_layers_
 
 Report = Callable[[int, int, str], None]
-"""Called with (layers and densities done, in all, layer)."""
+"""Called with (options of layers done, in all, layer)."""
+
+
+@dataclass(frozen=True)
+class Scanning:
+    """Progress of a scan, or of the job that it is a part of: ``done`` 0..1. ``of``: what ``layer`` minds."""
+
+    done: float
+    layer: str
+    of: str
+    accuracy: None = None
+
+    def describe(self) -> str:
+        """For a progress bar."""
+        return f"how much {self.layer} minds {self.of}"
 
 
 @torch.no_grad()
@@ -53,6 +70,38 @@ def scan(
                 layer.mask.copy_(sets.mask(energy, option))
             found[name].append(mean_loss(model, data, precision, batch) - whole)
             layer.mask.copy_(mask)
+            done += 1
+    return found
+
+
+@torch.no_grad()
+def scan_bits(
+    calibrated: Calibrated,
+    data: Labelled,
+    weight_bits: int,
+    widths: Sequence[int],
+    *,
+    batch: int = 256,
+    report: Report | None = None,
+) -> dict[str, list[float]]:
+    """Mean cross entropy over ``data`` minus that with ``weight_bits`` everywhere, per layer and width.
+
+    One layer at a time has the width, all others ``weight_bits``; the model computes as the hardware does.
+    Leaves mirrors in it, whose widths mean nothing.
+    """
+    model = calibrated.model
+
+    def loss(layer_bits: Mapping[str, int]) -> float:
+        calibrated.mirror_(weight_bits, layer_bits)
+        return mean_loss(model.eval(), data, "float32", batch)
+
+    whole, found, done = loss({}), {}, 0
+    for name in calibrated.layers:
+        found[name] = []
+        for bits in widths:
+            if report:
+                report(done, len(widths) * len(calibrated.layers), name)
+            found[name].append(0.0 if bits == weight_bits else loss({name: bits}) - whole)
             done += 1
     return found
 

@@ -199,7 +199,7 @@ def test_mistakes_are_one_sentence(tiny_batch):
     with pytest.raises(ConfigError, match="layer_bits names 'conv9', but network 'tiny' has no such layer"):
         quantise_(Chain(tiny()), tiny(), tiny_batch, layer_bits={"conv9": 8})
     for bits in (1, 7):
-        with pytest.raises(ConfigError, match=f"'fc1' must be 2 to weight_bits, 6, not {bits}"):
+        with pytest.raises(ConfigError, match=rf"'fc1' must be 2 to 6 \(weight_bits\), not {bits}"):
             quantise_(Chain(tiny()), tiny(), tiny_batch, weight_bits=6, layer_bits={"fc1": bits})
     with pytest.raises(ConfigError, match="quantile"):
         quantise_(Chain(tiny()), tiny(), tiny_batch, quantile=0)

@@ -53,5 +53,5 @@ def test_layers_may_have_widths_of_their_own():
     tops = [np.abs(artifact.layers[name].weight).max() for name in ("a", "b")]
     assert tops == [511, 7]
     assert compile_program(artifact, AcceleratorConfig(8, 2, 1)).weight_bits == 10
-    with pytest.raises(ConfigError, match="'b' must be 2 to weight_bits, 4, not 5"):
+    with pytest.raises(ConfigError, match=r"'b' must be 2 to 4 \(weight_bits\), not 5"):
         synthetic(NETWORK, SPARSITY, weight_bits=4, layer_bits={"b": 5})
