@@ -271,7 +271,7 @@ class Job:
 
             out = self.out if self.world.first else None
             self.found_bits = dict(
-                find_widths(calibrated, self.train_set, s.bits, s.weight_bits, out, report)
+                find_widths(calibrated, self.train_set.images, s.bits, s.weight_bits, out, report)
             )
         return self.found_bits
 

@@ -1,8 +1,8 @@
-"""How much each layer minds being sparse, or having few bits: the loss when it alone is.
+"""How much each layer minds being sparse, or having few bits: what is lost when it alone is.
 
-The scan of S. Han et al. (arXiv:1506.02626, section 4) in the spectral domain, by one projection or one
-quantisation. Without retraining the losses are far above those of a finished network; what counts is how
-they compare.
+The scan of S. Han et al. (arXiv:1506.02626, section 4) in the spectral domain, by one projection; that of
+Y. Cai et al. (arXiv:2001.00281) for bits, by one quantisation. Without retraining the losses are far above
+those of a finished network; what counts is how they compare.
 """
 
 from __future__ import annotations
@@ -77,31 +77,39 @@ def scan(
 @torch.no_grad()
 def scan_bits(
     calibrated: Calibrated,
-    data: Labelled,
+    images: torch.Tensor,
     weight_bits: int,
     widths: Sequence[int],
     *,
     batch: int = 256,
     report: Report | None = None,
 ) -> dict[str, list[float]]:
-    """Mean cross entropy over ``data`` minus that with ``weight_bits`` everywhere, per layer and width.
+    """How far class probabilities move, per layer and width: one layer has it, all others ``weight_bits``.
 
-    One layer at a time has the width, all others ``weight_bits``; the model computes as the hardware does.
-    Leaves mirrors in it, whose widths mean nothing.
+    The mean over ``images`` (n, C, H, W, uint8) of the Kullback-Leibler divergence from the probabilities
+    with ``weight_bits`` everywhere, at least 0; the model computes as the hardware does. Labels would add
+    noise: the cross entropy of a trained network falls about as often as it rises by a little rounding.
+
+    Leaves mirrors in the model, whose widths mean nothing.
     """
-    model = calibrated.model
 
-    def loss(layer_bits: Mapping[str, int]) -> float:
+    def logarithms(layer_bits: Mapping[str, int]) -> torch.Tensor:
         calibrated.mirror_(weight_bits, layer_bits)
-        return mean_loss(model.eval(), data, "float32", batch)
+        model = calibrated.model.eval()
+        return torch.cat([model(to_float(x)).log_softmax(1) for x in images.split(batch)])
 
-    whole, found, done = loss({}), {}, 0
+    whole = logarithms({})
+    found: dict[str, list[float]] = {}
+    done, count = 0, len(widths) * len(calibrated.layers)
     for name in calibrated.layers:
         found[name] = []
         for bits in widths:
             if report:
-                report(done, len(widths) * len(calibrated.layers), name)
-            found[name].append(0.0 if bits == weight_bits else loss({name: bits}) - whole)
+                report(done, count, name)
+            moved = whole if bits == weight_bits else logarithms({name: bits})
+            found[name].append(
+                max(0.0, float(F.kl_div(moved, whole, log_target=True, reduction="batchmean")))
+            )
             done += 1
     return found
 

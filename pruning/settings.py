@@ -71,12 +71,12 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Bits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[bits]`` of a recipe: widths of weights to be found, so many on average over the words kept.
 
-    least: of any layer. images: of the training set, to measure losses on.
+    least: of any layer. images: of the training set, to measure on how far scores move.
     """
 
     mean: float
     least: int = 3
-    images: int = 1000
+    images: int = 500
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
+import torch
 
 from hw.artifact import MIN_WEIGHT_BITS
 from hw.errors import ConfigError
@@ -15,7 +16,6 @@ from pruning.facts import write_facts
 from pruning.quantise import Calibrated
 from pruning.sensitivity import Report, scan_bits
 from pruning.settings import Bits
-from pruning.train import Labelled
 
 FILE_NAME = "bits.json"
 
@@ -37,7 +37,7 @@ def check_bits(bits: Bits, weight_bits: int) -> None:
 
 def find_widths(
     calibrated: Calibrated,
-    data: Labelled,
+    images: torch.Tensor,
     bits: Bits,
     weight_bits: int,
     out: Path | None = None,
@@ -45,14 +45,15 @@ def find_widths(
 ) -> Mapping[str, int]:
     """The width of every layer, ``bits.least`` to ``weight_bits``.
 
-    On average over all words that the masks keep they have ``bits.mean`` at most.
+    On average over all words that the masks keep they have ``bits.mean`` at most. ``images`` (n, C, H, W,
+    uint8): of the training set.
 
-    Writes what was measured to ``out/bits.json``: per layer the words kept, the bits of them (of one part)
-    and the loss of every width, and which was chosen.
+    Writes what was measured to ``out/bits.json``: per layer the words kept, for every width the bits of one
+    part of them (cost) and how far scores move (loss), and which was chosen.
     """
     widths = range(weight_bits, bits.least - 1, -1)
     words = {name: int(layer.mask.sum()) for name, layer in calibrated.layers.items()}
-    losses = scan_bits(calibrated, data.first(bits.images), weight_bits, widths, report=report)
+    losses = scan_bits(calibrated, images[: bits.images], weight_bits, widths, report=report)
     table = {
         name: [
             Option(str(width), width * words[name], loss) for width, loss in zip(widths, found, strict=True)
