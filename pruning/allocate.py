@@ -52,6 +52,29 @@ def allocate(options: Mapping[str, Sequence[Option]], target: float, fixed: floa
     return {name: steps[chosen[name]] for name, steps in hulls.items()}
 
 
+def refill(
+    options: Mapping[str, Sequence[Option]], chosen: Mapping[str, Option], target: float
+) -> dict[str, Option]:
+    """``chosen``, with what its last step saved too much spent again.
+
+    While any layer has an option that loses less and still fits ``target``, the one that regains most per
+    cost is taken. With choices of :func:`allocate`, a larger target never loses more.
+    """
+    filled = dict(chosen)
+    while True:
+        room = target - sum(option.cost for option in filled.values())
+        moves = [
+            (slope(option, filled[name]), name, option)
+            for name, found in options.items()
+            for option in found
+            if option.loss < filled[name].loss and 0 < option.cost - filled[name].cost <= room
+        ]
+        if not moves:
+            return filled
+        _, name, option = max(moves, key=lambda move: move[:2])
+        filled[name] = option
+
+
 def hull(options: Sequence[Option]) -> list[Option]:
     """From the first option down: those on the lower convex hull, each cheaper than the one before.
 

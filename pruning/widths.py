@@ -11,7 +11,7 @@ import torch
 
 from hw.artifact import MIN_WEIGHT_BITS
 from hw.errors import ConfigError
-from pruning.allocate import Option, allocate
+from pruning.allocate import Option, allocate, refill
 from pruning.facts import write_facts
 from pruning.quantise import Calibrated
 from pruning.sensitivity import Report, scan_bits
@@ -60,9 +60,9 @@ def find_widths(
         ]
         for name, found in losses.items()
     }
-    chosen = {
-        name: int(option.scheme) for name, option in allocate(table, bits.mean * sum(words.values())).items()
-    }
+    target = bits.mean * sum(words.values())
+    options = refill(table, allocate(table, target), target)
+    chosen = {name: int(option.scheme) for name, option in options.items()}
     if out is not None:
         facts = {
             "bits": msgspec.to_builtins(bits),
