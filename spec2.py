@@ -161,7 +161,21 @@ def prune(
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results. [default: build/RECIPE]")] = None,
     weight_bits: Annotated[
-        int | None, typer.Option(min=2, max=16, help="Bits of each part of a weight. [default: 8]")
+        int | None,
+        typer.Option(
+            min=2, max=16, help="Bits of each part of a weight, of all layers or at most. [default: 8]"
+        ),
+    ] = None,
+    layer_bits: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER=BITS", help="Fewer bits for one layer, as in conv2=5. May be repeated."),
+    ] = None,
+    mean_bits: Annotated[
+        float | None,
+        typer.Option(
+            help="Find each layer's bits by what it loses per bit saved, so many on average over the words "
+            "that stay; 3 to --weight-bits."
+        ),
     ] = None,
     block: Annotated[
         int | None,
@@ -200,6 +214,8 @@ def prune(
     *block* words that a block of outputs shares; *darb* the largest word of every 1 to 16 input channels;
     *filter* half of the output channels; *column* words that all outputs share; *combined* and *row-column*
     the last two together, evenly or as it keeps most. Channels that go disappear from the network.
+    Weights of single layers may have fewer bits than the array takes: given, or found with --mean-bits after
+    fine-tuning, when each layer is narrowed alone and the loss measured (OUT/bits.json says what was).
 
     **Examples**
 
@@ -207,6 +223,8 @@ def prune(
         spec2 prune lenet --sparsity kernel --data-dir ~/mnist --out build/kernel
         spec2 prune vgg16-cifar --sparsity adaptive-1:8 --data-dir ~/cifar
         spec2 prune vgg16-cifar --target-cycles 150000 --data-dir ~/cifar
+        spec2 prune lenet --mean-bits 5.5
+        spec2 prune lenet --layer-bits conv2=6 --layer-bits fc1=4
         spec2 prune vgg16 --untrained --block 64
     """
     folder = out or Path("build") / Path(recipe).stem
@@ -214,6 +232,7 @@ def prune(
         "sparsity": sparsity,
         "optimiser": optimiser,
         "weight_bits": weight_bits,
+        "layer_bits": _layer_bits(layer_bits) if layer_bits else None,
         "block": block,
         "seed": seed,
     }
@@ -222,6 +241,8 @@ def prune(
         raise ConfigError("--lanes says for which array --target-cycles is: give both")
     if untrained and target_cycles is not None:
         raise ConfigError("--target-cycles needs a trained network: leave --untrained out")
+    if untrained and mean_bits is not None:
+        raise ConfigError("--mean-bits needs a trained network: leave --untrained out, or give --layer-bits")
     if untrained:
         _prune_untrained(recipe, folder, **given)
         _print_report(folder, None, as_json, {"model": str(folder / "model.npz")})
@@ -231,6 +252,7 @@ def prune(
         folder,
         target_cycles=target_cycles,
         lanes=lanes,
+        mean_bits=mean_bits,
         data_dir=data_dir,
         threads=threads,
         resume=not fresh,
@@ -886,6 +908,7 @@ def _prune(
     command: str | None = None,
     target_cycles: int | None = None,
     lanes: int | None = None,
+    mean_bits: float | None = None,
     **changes: Any,
 ) -> dict[str, float]:
     """Follow a recipe, then measure the artifact with the integer model; returns accuracies in percent."""
@@ -893,7 +916,7 @@ def _prune(
         import torch
 
         from pruning import data
-        from pruning.recipe import find, for_cycles
+        from pruning.recipe import find, for_bits, for_cycles
         from pruning.run import run
     from hw.artifact import load
     from sim import model
@@ -903,6 +926,8 @@ def _prune(
         recipe = find(name, **changes)
     if target_cycles is not None:
         recipe = for_cycles(recipe, target_cycles, lanes)
+    if mean_bits is not None:
+        recipe = for_bits(recipe, mean_bits)
     if threads is not None:
         torch.set_num_threads(threads)
     with _progress("training") as show:
@@ -924,6 +949,17 @@ def _prune(
     about = {"digest": artifact.digest, "seconds": round(result.seconds), "command": command}
     (out / TRAINING_NAME).write_text(json.dumps(about, indent=1) + "\n")
     return accuracy
+
+
+def _layer_bits(options: list[str]) -> dict[str, int]:
+    """Widths by layer, from ``LAYER=BITS``."""
+    found = {}
+    for option in options:
+        name, _, bits = option.partition("=")
+        if not (name and bits.isdecimal()):
+            raise ConfigError(f"--layer-bits takes LAYER=BITS, as in conv2=5, not {option!r}")
+        found[name] = int(bits)
+    return found
 
 
 VIRTUAL_PORT = "board"
@@ -991,6 +1027,7 @@ def _prune_untrained(
     sparsity: str = "adaptive",
     block: int = 8,
     weight_bits: int = 8,
+    layer_bits: dict[str, int] | None = None,
     seed: int = 0,
     optimiser: str | None = None,
 ) -> None:
@@ -1010,6 +1047,7 @@ def _prune_untrained(
             fully_connected=fully_connected(sparsity, block),
             seed=seed,
             weight_bits=weight_bits,
+            layer_bits=layer_bits or {},
         )
         made.save(out / "model.npz")
 

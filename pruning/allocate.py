@@ -1,10 +1,11 @@
-"""Give every layer its density: the least loss of accuracy for a number of clocks.
+"""Give every layer its density, or its bits: the least loss of accuracy for a number of clocks, or of bits.
 
-Each layer has options, from dense to sparse: what it would cost (clocks of the array, by the cost model)
-and what would be lost (:mod:`pruning.sensitivity`). Starting with everything dense, the layer that loses
-least per clock saved takes its next step, until the clocks suffice. Steps run along the lower convex hull of
-a layer's options, so no other choice of as many clocks, or fewer, loses less (H. Everett, Operations
-Research 11(3), 1963), but for what the last step saves too much. Needs no torch.
+Each layer has options, from dense to sparse or from wide to narrow: what it would cost (clocks of the array,
+by the cost model, or bits of weights) and what would be lost (:mod:`pruning.sensitivity`). Starting with
+everything dense or wide, the layer that loses least per cost saved takes its next step, until the cost is
+low enough. Steps run along the lower convex hull of a layer's options, so no other choice of that cost, or
+of a lower one, loses less (H. Everett, Operations Research 11(3), 1963), but for what the last step saves too
+much. Needs no torch.
 """
 
 from __future__ import annotations
@@ -49,6 +50,29 @@ def allocate(options: Mapping[str, Sequence[Option]], target: float, fixed: floa
         total += steps[place + 1].cost - steps[place].cost
         chosen[name] += 1
     return {name: steps[chosen[name]] for name, steps in hulls.items()}
+
+
+def refill(
+    options: Mapping[str, Sequence[Option]], chosen: Mapping[str, Option], target: float
+) -> dict[str, Option]:
+    """``chosen``, with what its last step saved too much spent again.
+
+    While any layer has an option that loses less and still fits ``target``, the one that regains most per
+    cost is taken. With choices of :func:`allocate`, a larger target never loses more.
+    """
+    filled = dict(chosen)
+    while True:
+        room = target - sum(option.cost for option in filled.values())
+        moves = [
+            (slope(option, filled[name]), name, option)
+            for name, found in options.items()
+            for option in found
+            if option.loss < filled[name].loss and 0 < option.cost - filled[name].cost <= room
+        ]
+        if not moves:
+            return filled
+        _, name, option = max(moves, key=lambda move: move[:2])
+        filled[name] = option
 
 
 def hull(options: Sequence[Option]) -> list[Option]:

@@ -34,7 +34,7 @@ def stepper(network: Network, images: torch.Tensor, precision: str, way: str) ->
     model = Chain(network, batch_norm=True).to(memory_format=torch.channels_last)
     pruner: Pruner | None = None
     if way != "space":
-        pruner = prune_(model, network, Recipe("bench", network, "cifar10", block=64).targets())
+        pruner = prune_(model, network, Recipe("bench", network, data="cifar10", block=64).targets())
         if way == "pruned":
             pruner.finalise()
     optimiser = optimiser_for(model, "sgd", lr=1e-3, weight_decay=5e-4)

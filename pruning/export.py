@@ -24,19 +24,23 @@ def to_artifact(
 ) -> Artifact:
     """The integers of a model that :func:`pruning.quantise.quantise_` has prepared.
 
-    ``score_scale`` of the artifact is the real value of one step of the last layer's outputs. Where a
+    ``weight_bits`` of the artifact is the width of the widest layer. ``score_scale`` is the real value of
+    one step of the last layer's outputs. Where a
     kind of ``sparsity`` removes channels, the artifact's network has only those that are left.
     Raises ``ConfigError`` when a layer is not quantised, ``ArtifactError`` when a number does not fit.
     """
     mirrors = mirrors_of(model, network)
     last = mirrors[network.layers[-1].name]
+    widths = {name: mirror.format.bits for name, mirror in mirrors.items()}
+    widest = max(widths.values())
     artifact = Artifact(
         network,
         {name: mirror.integers() for name, mirror in mirrors.items()},
-        weight_bits=last.format.bits,
+        weight_bits=widest,
         sparsity=dict(sparsity or {}),
         score_scale=float(last.out_scale[0]),
         provenance={"torch": str(torch.__version__), **(provenance or {})},
+        layer_bits={name: bits for name, bits in widths.items() if bits < widest},
     )
     removing = any(sets.of(chosen).removes_channels for chosen in artifact.sparsity.values())
     return drop_channels(artifact) if removing else artifact

@@ -20,7 +20,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -44,10 +44,12 @@ from pruning.fold import fold_batch_norms_
 from pruning.gradient import optimiser_for
 from pruning.models import Chain
 from pruning.optimisers import Pruner, prune_
-from pruning.quantise import quantise_
+from pruning.quantise import Calibrated, calibrate_
+from pruning.sensitivity import Scanning
 from pruning.settings import Settings
 from pruning.steps import summary
 from pruning.train import ALONE, Labelled, Pass, Phase, accuracy, generator_for, train_epoch
+from pruning.widths import find_widths
 
 PRUNING_STEPS = 16
 """Steps of the optimiser, spread evenly over its phase; rho of ADMM grows a hundredfold in them."""
@@ -137,6 +139,8 @@ class Job:
         self.spent = {phase.name: 0.0 for phase in self.phases}
         """Seconds in each phase, over all sessions."""
         self.pruner: Pruner | None = None
+        self.found_bits: dict[str, int] | None = None
+        """Widths by layer, once the mirror has begun, where settings ask for them to be found."""
         self.log: list[LogRow] = []
         self.accuracy: dict[str, float] = {}
 
@@ -251,7 +255,25 @@ class Job:
         elif name == "mirror":
             fold_batch_norms_(self.model, settings.network)
             images = to_float(self.train_set.images[:CALIBRATION_IMAGES])
-            quantise_(self.model, settings.network, images, weight_bits=settings.weight_bits)
+            calibrated = calibrate_(self.model, settings.network, images)
+            calibrated.mirror_(settings.weight_bits, self._layer_bits(index, calibrated))
+
+    def _layer_bits(self, index: int, calibrated: Calibrated) -> Mapping[str, int]:
+        """Widths of the layers, given or found; they are found once, and checkpoints have them."""
+        s = self.settings
+        if s.bits is None:
+            return s.layer_bits
+        if self.found_bits is None:
+
+            def report(done: int, count: int, layer: str) -> None:
+                if self.progress is not None:
+                    self.progress(Scanning(self._done(index), layer, f"few bits ({done + 1} of {count})"))
+
+            out = self.out if self.world.first else None
+            self.found_bits = dict(
+                find_widths(calibrated, self.train_set.images, s.bits, s.weight_bits, out, report)
+            )
+        return self.found_bits
 
     # --- log and checkpoints ------------------------------------------------------------------------
 
@@ -286,10 +308,14 @@ class Job:
 
     def _report(self, index: int, epoch: int, done: float, loss: float, score: float | None = None) -> None:
         if self.progress is not None:
-            phase, total = self.phases[index], sum(phase.epochs for phase in self.phases)
-            before = sum(phase.epochs for phase in self.phases[:index]) + epoch
-            done, last = (before + done) / total, self.log[-1] if self.log else None
+            phase, last = self.phases[index], self.log[-1] if self.log else None
+            done = self._done(index, epoch + done)
             self.progress(Progress(phase.name, epoch + 1, phase.epochs, done, loss, score, last))
+
+    def _done(self, index: int, epochs: float = 0.0) -> float:
+        """Share of the job, 0..1, when so many epochs of a phase are done."""
+        before = sum(phase.epochs for phase in self.phases[:index])
+        return (before + epochs) / max(1, sum(phase.epochs for phase in self.phases))
 
     @property
     def checkpoint(self) -> Path:
@@ -309,7 +335,7 @@ class Job:
             "training": {name: getattr(s.training, name) for name in DENSE_TRAINING}
             | {"rates": s.training.rates.dense},
         }
-        return {**data, **msgspec.to_builtins(s), "network": s.network.to_json()}, dense
+        return {**data, **s.key()}, dense
 
     def _state(
         self,
@@ -325,6 +351,7 @@ class Job:
             "optimiser": optimiser.state_dict() if optimiser else None,
             "pass": progress.state_dict() if progress else None,
             "admm": self.pruner.state_dict() if self.pruner else None,
+            "layer_bits": self.found_bits,
             "log": [asdict(row) for row in self.log],
             "accuracy": dict(self.accuracy),
             "spent": dict(self.spent),
@@ -332,6 +359,7 @@ class Job:
 
     def _restore(self, state: dict[str, Any]) -> tuple[int, int]:
         """Take over ``state``; returns its phase and next epoch."""
+        self.found_bits = state.get("layer_bits")
         for index in range(1, state["phase"] + 1):
             self._enter(index)  # gives the model its shape; weights, masks and scales come next
         self.model.load_state_dict(state["model"])

@@ -13,6 +13,8 @@ that. So layers are calibrated in order:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -38,36 +40,90 @@ def quantise_(
     images: torch.Tensor,
     *,
     weight_bits: int = 8,
+    layer_bits: Mapping[str, int] = MappingProxyType({}),
     quantile: float = 1.0,
     input_scale: float = IMAGE_SCALE,
     batch: int = 250,
 ) -> Mapping[str, Mirror]:
     """Calibrate on ``images`` (n, C, H, W, real, integer × ``input_scale``) and swap in place.
 
-    ``quantile`` of a channel's activations in a batch counts as its largest (1: the largest).
+    ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``quantile`` of a channel's
+    activations in a batch counts as its largest (1: the largest).
     Returns the mirrors by layer name, in order. Raises ``ConfigError`` for parameters out of range.
     """
     check_weight_bits(weight_bits)
+    check_layer_bits(network, layer_bits, weight_bits)
+    calibrated = calibrate_(model, network, images, quantile=quantile, input_scale=input_scale, batch=batch)
+    return calibrated.mirror_(weight_bits, layer_bits)
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A model of word layers and all that its scales depend on but the widths.
+
+    ranges: (out,) per layer, :func:`activation_ranges`.
+    """
+
+    model: nn.Module
+    network: Network
+    layers: Mapping[str, WordLayer]
+    ranges: Mapping[str, torch.Tensor]
+    input_scale: float
+
+    @torch.no_grad()
+    def mirror_(self, weight_bits: int, layer_bits: Mapping[str, int]) -> Mapping[str, Mirror]:
+        """Put mirrors of these widths in the layers' places, or in those of other mirrors; the layers stay.
+
+        Every scale depends on the widths of its layer and of those before.
+        """
+        mirrors: dict[str, Mirror] = {}
+        device = next(iter(self.ranges.values())).device
+        in_scale = torch.full((self.network.input[0],), self.input_scale, device=device)
+        for (name, layer), shape in zip(self.layers.items(), self.network.shapes, strict=False):
+            last = name == self.network.layers[-1].name
+            if not isinstance(layer.spec, Conv):
+                in_scale = per_feature(in_scale, layer.spec.in_features, shape)
+            bits = layer_bits.get(name, weight_bits)
+            mirrors[name] = _mirror(layer, in_scale, self.ranges[name], bits, last)
+            in_scale = mirrors[name].out_scale
+            self.model.set_submodule(name, mirrors[name])
+        return mirrors
+
+
+@torch.no_grad()
+def calibrate_(
+    model: nn.Module,
+    network: Network,
+    images: torch.Tensor,
+    *,
+    quantile: float = 1.0,
+    input_scale: float = IMAGE_SCALE,
+    batch: int = 250,
+) -> Calibrated:
+    """The first half of :func:`quantise_`: bring ``model`` to word layers and measure their activations."""
     if not 0 < quantile <= 1:
         raise ConfigError(f"quantile must be above 0 and at most 1, not {quantile}")
     layers = to_word_layers_(model, network)
     ranges = activation_ranges(model, layers, images, quantile, batch)
-    mirrors: dict[str, Mirror] = {}
-    in_scale = torch.full((network.input[0],), input_scale, device=images.device)
-    for (name, layer), shape in zip(layers.items(), network.shapes, strict=False):
-        last = name == network.layers[-1].name
-        if not isinstance(layer.spec, Conv):
-            in_scale = per_feature(in_scale, layer.spec.in_features, shape)
-        mirrors[name] = _mirror(layer, in_scale, ranges[name], weight_bits, last)
-        in_scale = mirrors[name].out_scale
-        model.set_submodule(name, mirrors[name])
-    return mirrors
+    return Calibrated(model, network, layers, ranges, input_scale)
 
 
 def check_weight_bits(bits: int) -> None:
     """Raise ``ConfigError`` for a width that an artifact does not store."""
     if not MIN_WEIGHT_BITS <= bits <= MAX_WEIGHT_BITS:
         raise ConfigError(f"weight_bits must be {MIN_WEIGHT_BITS} to {MAX_WEIGHT_BITS}, not {bits}")
+
+
+def check_layer_bits(network: Network, layer_bits: Mapping[str, int], weight_bits: int) -> None:
+    """Raise ``ConfigError`` for a layer that is none, and for a width that an artifact does not store."""
+    known = {layer.name for layer in network.layers}
+    for name, bits in layer_bits.items():
+        if name not in known:
+            raise ConfigError(f"layer_bits names {name!r}, but network {network.name!r} has no such layer")
+        if not MIN_WEIGHT_BITS <= bits <= weight_bits:
+            raise ConfigError(
+                f"layer_bits of {name!r} must be {MIN_WEIGHT_BITS} to {weight_bits} (weight_bits), not {bits}"
+            )
 
 
 def per_feature(in_scale: torch.Tensor, features: int, shape: tuple[int, int, int]) -> torch.Tensor:

@@ -26,6 +26,12 @@ own by copying one. ::
     [target]                        # densities by layer for so many clocks: pruning.target
     cycles = 300_000
 
+    [layer_bits]                    # weights of single layers that take less than weight_bits
+    conv3_1 = 5
+
+    [bits]                          # or widths by layer for so many bits on average: pruning.widths
+    mean = 6.0
+
 Only ``network`` and ``data`` must be there. A file is looked for beside the recipe.
 """
 
@@ -33,11 +39,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from hw import networks
 from hw.artifact import Sparsity
@@ -49,9 +56,10 @@ from pruning.augment import AUGMENTATIONS
 from pruning.gradient import OPTIMISERS
 from pruning.models import Chain
 from pruning.optimisers import CONFIGS, Targets
-from pruning.quantise import check_weight_bits
-from pruning.settings import Epochs, Settings, Target, Training
+from pruning.quantise import check_layer_bits, check_weight_bits
+from pruning.settings import Bits, Epochs, Settings, Target, Training
 from pruning.train import PRECISIONS
+from pruning.widths import check_bits
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -78,10 +86,9 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Epochs(self.dense, self.pruning, self.finetune, self.mirror)
 
 
-class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A recipe as it is written; see the module."""
+class Entries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a recipe says, but for its network; see the module."""
 
-    network: str
     data: str
     sparsity: str = "adaptive"
     optimiser: str = "admm"
@@ -95,10 +102,17 @@ class RecipeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epochs: Schedule = Schedule()
     training: Training = Training()
     target: Target | None = None
+    layer_bits: dict[str, int] = {}
+    bits: Bits | None = None
 
 
-@dataclass(frozen=True)
-class Recipe:
+class RecipeFile(Entries, frozen=True, forbid_unknown_fields=True):
+    """A recipe as it is written: the network has a name."""
+
+    network: str
+
+
+class Recipe(Entries, frozen=True):
     """A recipe whose names are known and whose numbers are in range (else ``ConfigError``).
 
     start: the model to begin with, a :class:`Chain` of ``network``; random weights if there is none.
@@ -106,23 +120,17 @@ class Recipe:
 
     name: str
     network: Network
-    data: str
-    start: Chain | None = field(default=None, compare=False, repr=False)
-    sparsity: str = "adaptive"
-    optimiser: str = "admm"
-    block: int = 8
-    prune_first: tuple[str, ...] = ()
-    batch: int = 64
-    weight_bits: int = 8
-    seed: int = 0
-    layers: Mapping[str, str] = field(default_factory=dict)
-    pruning: Mapping[str, float] = field(default_factory=dict)
-    epochs: Schedule = field(default_factory=Schedule)
-    training: Training = field(default_factory=Training)
-    target: Target | None = None
+    start: Chain | None = None
 
     def __post_init__(self) -> None:
         check_weight_bits(self.weight_bits)
+        check_layer_bits(self.network, self.layer_bits, self.weight_bits)
+        if self.bits is not None:
+            check_bits(self.bits, self.weight_bits)
+            if self.layer_bits:
+                raise ConfigError(
+                    "layer_bits gives widths that mean bits are to find: leave one of the two out"
+                )
         if self.batch < 1:
             raise ConfigError(f"batch must be at least 1, not {self.batch}")
         if not 0 <= self.seed < 2**32:
@@ -177,6 +185,8 @@ class Recipe:
             self.batch,
             self.weight_bits,
             self.training,
+            self.layer_bits,
+            self.bits,
         )
 
 
@@ -211,6 +221,11 @@ def for_cycles(recipe: Recipe, cycles: int, lanes: int | None = None) -> Recipe:
     return replace(recipe, target=found)
 
 
+def for_bits(recipe: Recipe, mean: float) -> Recipe:
+    """``recipe`` with widths to be found for that mean. Raises ``ConfigError`` for one there cannot be."""
+    return replace(recipe, bits=replace(recipe.bits, mean=mean) if recipe.bits else Bits(mean))
+
+
 def read(path: Path) -> Recipe:
     """The recipe in a file. Raises ``ConfigError``."""
     try:
@@ -219,7 +234,7 @@ def read(path: Path) -> Recipe:
         raise ConfigError(f"cannot read the recipe {path}: {error.strerror or error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the recipe {path} is damaged or has an unknown entry: {error}") from None
-    entries = msgspec.structs.asdict(file)
+    entries = asdict(file)
     try:
         network, start = _network(entries.pop("network"), path.parent)
         return Recipe(path.stem, network, start=start, **entries)

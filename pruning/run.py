@@ -12,6 +12,7 @@ from pruning.distributed import joined
 from pruning.job import Job, Progress
 from pruning.memory import keep_freed_memory
 from pruning.recipe import Recipe
+from pruning.sensitivity import Scanning
 from pruning.settings import Settings
 from pruning.steps import LayerSummary, summary
 from pruning.target import find_densities
@@ -71,19 +72,6 @@ def run(
     return PruneResult(out / "model.npz", artifact.digest, job.accuracy, layers, job.seconds, world.first)
 
 
-@dataclass(frozen=True)
-class Scanning:
-    """Progress of the scan before densities are chosen: ``done`` 0..1, of all layers."""
-
-    done: float
-    layer: str
-    accuracy: None = None
-
-    def describe(self) -> str:
-        """For a progress bar."""
-        return f"how much {self.layer} minds being sparse"
-
-
 def _settings(recipe: Recipe, images: data.ImageSet) -> Settings:
     return recipe.settings(len(images.train_labels))
 
@@ -96,7 +84,7 @@ def _with_densities(recipe: Recipe, job: Job, cache: Path) -> Recipe:
 
     def report(done: int, count: int, layer: str) -> None:
         if job.progress is not None:
-            job.progress(Scanning(done / count, layer))
+            job.progress(Scanning(done / count, layer, "being sparse"))
 
     out = job.out if job.world.first else None
     return find_densities(recipe, recipe.target, job.model, job.train_set, out, report)

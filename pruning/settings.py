@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -66,9 +68,24 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     images: int = 2000
 
 
+class Bits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[bits]`` of a recipe: widths of weights to be found, so many on average over the words kept.
+
+    least: of any layer. images: of the training set, to measure on how far scores move.
+    """
+
+    mean: float
+    least: int = 3
+    images: int = 500
+
+
 @dataclass(frozen=True)
 class Settings:
-    """Everything but the images (and weights to start from) that decides a job's result."""
+    """Everything but the images (and weights to start from) that decides a job's result.
+
+    ``layer_bits``: widths of layers that take less than ``weight_bits``, where ``bits`` does not ask for
+    them to be found.
+    """
 
     network: Network
     config: Targets
@@ -77,6 +94,16 @@ class Settings:
     batch: int = 64
     weight_bits: int = 8
     training: Training = field(default_factory=Training)
+    layer_bits: Mapping[str, int] = field(default_factory=dict)
+    bits: Bits | None = None
+
+    def key(self) -> dict[str, Any]:
+        """All of it as plain data: what a checkpoint must agree in.
+
+        Widths by layer only where there are any: checkpoints from before there were stay valid.
+        """
+        found: dict[str, Any] = {**msgspec.to_builtins(self), "network": self.network.to_json()}
+        return {name: value for name, value in found.items() if value or name not in ("layer_bits", "bits")}
 
     @property
     def phases(self) -> list[Phase]:

@@ -7,6 +7,9 @@ over words and groups, and activations use their range.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -33,12 +36,14 @@ def synthetic(
     fully_connected: Sparsity | None = None,
     seed: int = 0,
     weight_bits: int = 8,
+    layer_bits: Mapping[str, int] = MappingProxyType({}),
     first_dense: bool = True,
 ) -> Artifact:
     """An artifact of ``network`` with ``sparsity`` in every layer (but the first if ``first_dense``).
 
-    ``fully_connected``: the set of those layers, where it is to be another. Calibrated on one image of
-    blurred noise. Raises ``ConfigError`` for a sparsity that makes no sense.
+    ``fully_connected``: the set of those layers, where it is to be another. ``layer_bits``: widths of the
+    layers that take less than ``weight_bits``. Calibrated on one image of blurred noise. Raises
+    ``ConfigError`` for a sparsity that makes no sense and for widths there cannot be.
     """
     generator = torch.Generator().manual_seed(seed)
     model = Chain(network)
@@ -54,7 +59,7 @@ def synthetic(
     config = MagnitudeConfig(sparsity, chosen)
     prune_(model, network, config).finalise()
     images = _image(network, generator)
-    quantise_(model, network, images, weight_bits=weight_bits)
+    quantise_(model, network, images, weight_bits=weight_bits, layer_bits=layer_bits)
     sets = {layer.name: config.sparsity(layer.name) for layer in network.layers}
     return to_artifact(model, network, sparsity=sets, provenance={"synthetic": True, "seed": seed})
 

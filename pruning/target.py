@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 from torch import nn
 
 from hw.artifact import Sparsity
 from hw.config import AcceleratorConfig
-from hw.errors import ArtifactError, ConfigError
+from hw.errors import ConfigError
 from hw.estimate import run_cycles, total_cycles
 from hw.explore.workload import DensityWorkload
 from hw.network import Network
 from pruning import kinds, sets
 from pruning.allocate import Option, allocate
+from pruning.facts import write_facts
 from pruning.recipe import Recipe
 from pruning.sensitivity import scan
 from pruning.settings import Target
@@ -54,7 +56,7 @@ def find_densities(
     }
     config = AcceleratorConfig(rows=target.rows, lanes=target.lanes, batch=1)
     clocks, fixed = layer_clocks(recipe.network, config, pruned)
-    few = Labelled(data.images[: target.images], data.labels[: target.images])
+    few = data.first(target.images)
     losses = scan(model, recipe.network, few, options, precision=recipe.training.precision, report=report)
     table = {
         name: [
@@ -71,11 +73,7 @@ def find_densities(
         "chosen": {name: option.scheme for name, option in chosen.items()},
     }
     if out is not None:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / FILE_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(facts), indent=1) + b"\n")
-        except OSError as error:
-            raise ArtifactError(f"cannot write {out / FILE_NAME}: {error.strerror or error}") from None
+        write_facts(out / FILE_NAME, facts)
     return replace(recipe, target=None, layers={**recipe.layers, **facts["chosen"]})
 
 

@@ -64,6 +64,10 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def first(self, count: int) -> Labelled:
+        """The first so many of them, or all where there are fewer."""
+        return Labelled(self.images[:count], self.labels[:count])
+
 
 class Pass:
     """A pass over a training set in random order: what is left of it, and the loss so far."""

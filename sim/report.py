@@ -93,12 +93,18 @@ def _beside(path: Path, artifact: Artifact) -> dict[str, Any]:
 
 
 def sparsity(artifact: Artifact) -> dict[str, dict[str, Any]]:
-    """Per layer: the constraint, its words before pruning, and the share of them kept, in percent."""
+    """Per layer: the constraint, its words before pruning, the share of them kept, in percent, and the bits
+    of each part of a weight."""
     out = {}
     for layer, words in _layer_words(artifact.pruned_from):
         kind = artifact.sparsity[layer.name].kind if layer.name in artifact.sparsity else "dense"
         kept = int(artifact.layers[layer.name].mask.sum())
-        out[layer.name] = {"kind": kind, "words": words, "kept": round(100 * kept / words, 2)}
+        out[layer.name] = {
+            "kind": kind,
+            "words": words,
+            "kept": round(100 * kept / words, 2),
+            "bits": artifact.bits_of(layer.name),
+        }
     return out
 
 
@@ -119,17 +125,18 @@ def scheme(artifact: Artifact) -> str:
 
 
 def storage(artifact: Artifact) -> dict[str, int]:
-    """Words of the whole network before pruning, those kept, and bytes of their weights.
+    """Words of the whole network before pruning, those kept, and bytes of their weights in their widths.
 
     ``spatial_bytes``: the unpruned network's weights in space, one byte each. A design adds
     ``step_bytes``: its weight memory, with selects, addresses and flags.
     """
     whole = artifact.pruned_from
-    kept = sum(int(artifact.layers[layer.name].mask.sum()) for layer in whole.layers)
+    kept = {layer.name: int(artifact.layers[layer.name].mask.sum()) for layer in whole.layers}
+    bits = sum(2 * artifact.bits_of(name) * words for name, words in kept.items())
     return {
         "words": sum(words for _, words in _layer_words(whole)),
-        "kept_words": kept,
-        "weight_bytes": kept * 2 * artifact.weight_bits // 8,
+        "kept_words": sum(kept.values()),
+        "weight_bytes": -(-bits // 8),
         "spatial_bytes": sum(map(_spatial_weights, whole.layers)),
     }
 

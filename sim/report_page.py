@@ -68,7 +68,11 @@ def _storage(report: dict[str, Any]) -> str:
     storage = report["storage"]
     steps = storage.get("step_bytes")
     kept = 100 * storage["kept_words"] / storage["words"]
-    layers = ", ".join(f"{name} {s['kept']:g} % ({s['kind']})" for name, s in report["sparsity"].items())
+    differ = len({s["bits"] for s in report["sparsity"].values()}) > 1
+    layers = ", ".join(
+        f"{name} {s['kept']:g} % ({s['kind']}" + (f", {s['bits']} bits)" if differ else ")")
+        for name, s in report["sparsity"].items()
+    )
     memory = f" The weight memory, with selects and addresses, has {steps:,} bytes." if steps else ""
     return (
         f"{storage['kept_words']:,} of {storage['words']:,} spectral words kept ({kept:.1f} %): {layers}. "

@@ -9,7 +9,7 @@ import typer
 
 import spec2
 from hw import results
-from hw.artifact import random_artifact
+from hw.artifact import load, random_artifact
 from hw.network import lenet, tiny
 from pruning import data
 from sim.bench.job import Memory
@@ -61,6 +61,12 @@ MISTAKES = {
         ["generate", "MODEL", "--rows", "64", "--lanes", "32", "--board", "vc709", "--out", "OUT"],
         "6,144 DSP slices of 3,600",
     ),
+    "bits without a layer": (["prune", "--layer-bits", "5"], "takes LAYER=BITS, as in conv2=5, not '5'"),
+    "bits of no layer": (["prune", "--layer-bits", "conv9=5"], "names 'conv9', but network 'lenet' has no"),
+    "half a bit": (["prune", "--layer-bits", "conv2=4.5"], "not 'conv2=4.5'"),
+    "too few bits": (["prune", "--mean-bits", "2"], "mean bits must be 3 (least in [bits]) to 8"),
+    "bits found and given": (["prune", "--mean-bits", "5", "--layer-bits", "fc1=5"], "leave one of the two"),
+    "untrained bits": (["prune", "--untrained", "--mean-bits", "5"], "--mean-bits needs a trained network"),
     "no data": (["prune", "--data-dir", "nothing", "--out", "OUT"], "mnist_train.npz"),
 }
 
@@ -209,6 +215,27 @@ def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
     about = json.loads((out / "training.json").read_text())
     command = f"spec2 prune --sparsity kernel --out {out} --seed 4 --fresh --json"
     assert about == {"digest": artifact.digest, "seconds": 61, "command": command}
+
+
+def test_prune_hands_widths_to_the_recipe(run, monkeypatch, tmp_path):
+    job, seen = pytest.importorskip("pruning.run"), []
+
+    def train(recipe, **options):
+        seen.append(recipe)
+        return SimpleNamespace(first=False)
+
+    monkeypatch.setattr(job, "run", train)
+    given = ("--layer-bits", "conv2=5", "--layer-bits", "fc1=3", "--weight-bits", "6")
+    assert run("prune", *given).code == run("prune", "--mean-bits", "4.5").code == 0
+    assert seen[0].layer_bits == {"conv2": 5, "fc1": 3} and seen[0].weight_bits == 6
+    assert seen[0].bits is None and seen[1].bits.mean == 4.5 and seen[1].layer_bits == {}
+
+
+def test_prune_untrained_makes_layers_of_their_own_widths(run, tmp_path):
+    pytest.importorskip("torch")
+    text = run("prune", "lenet", "--untrained", "--layer-bits", "fc1=3", "--out", tmp_path / "net").out
+    assert load(tmp_path / "net" / "model.npz").layer_bits == {"fc1": 3}
+    assert "(adaptive, 3 bits)" in " ".join(text.split())
 
 
 def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):

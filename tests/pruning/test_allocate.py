@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.errors import ConfigError
-from pruning.allocate import Option, allocate, hull, slope
+from pruning.allocate import Option, allocate, hull, refill, slope
 
 
 @st.composite
@@ -35,6 +35,42 @@ def test_nothing_that_costs_as_much_loses_less(options, share):
     for other in product(*options.values()):
         if sum(o.cost for o in other) <= cost:
             assert sum(o.loss for o in other) >= loss
+
+
+def total(chosen, what):
+    return sum(getattr(option, what) for option in chosen.values())
+
+
+@settings(deadline=None, max_examples=300)
+@given(options=layers(), shares=st.lists(st.floats(0, 1), min_size=2, max_size=4))
+def test_what_is_left_is_spent_and_larger_targets_lose_no_more(options, shares):
+    least = sum(min(o.cost for o in found) for found in options.values())
+    most = sum(found[0].cost for found in options.values())
+    before = float("inf")
+    for share in sorted(shares):
+        target = least + share * (most - least)
+        chosen = allocate(options, target)
+        filled = refill(options, chosen, target)
+        assert total(filled, "cost") <= target + 1e-9
+        assert total(filled, "loss") <= min(before, total(chosen, "loss"))
+        before = total(filled, "loss")
+        for name, found in options.items():
+            for option in found:
+                saved = filled[name].loss - option.loss
+                fits = total(filled, "cost") - filled[name].cost + option.cost <= target
+                assert not (fits and saved > 0 and option.cost > filled[name].cost)
+
+
+def test_a_large_step_leaves_room_for_small_layers():
+    options = {
+        "fc1": [Option("8", 800, 0), Option("4", 400, 1)],
+        "conv1": [Option("8", 80, 0), Option("6", 60, 1), Option("5", 50, 0.05)],
+    }
+    chosen = allocate(options, 500)
+    assert {name: option.scheme for name, option in chosen.items()} == {"fc1": "4", "conv1": "5"}
+    filled = refill(options, chosen, 500)
+    assert {name: option.scheme for name, option in filled.items()} == {"fc1": "4", "conv1": "8"}
+    assert refill(options, chosen, 470) == chosen, "6 bits would fit, but lose more"
 
 
 @given(options=layers())

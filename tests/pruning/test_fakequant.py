@@ -1,5 +1,8 @@
 """The torch mirror against the numpy rules and against the integer model."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw import formats
+from hw.artifact import load
 from hw.errors import ConfigError
 from hw.network import Conv, Network, lenet, tiny
 from pruning import AdmmConfig, Chain, prune_, quantise_, to_artifact
 from pruning.fakequant import requantise, round_half_up
-from pruning.quantise import mirrors_of
+from pruning.quantise import calibrate_, mirrors_of
 from sim import model as integer_model
 
 whole = st.integers(-(2**23), 2**23)
@@ -48,13 +52,18 @@ def test_ties_round_up_and_gradients_pass_straight_through():
     assert gradient.tolist() == [0.25] * 7
 
 
-def quantised(network: Network, images: torch.Tensor, weight_bits: int = 8) -> Chain:
+def quantised(
+    network: Network,
+    images: torch.Tensor,
+    weight_bits: int = 8,
+    layer_bits: Mapping[str, int] = MappingProxyType({}),
+) -> Chain:
     model = Chain(network)
     with torch.no_grad():  # biases large enough that a wrong unit shows
         for layer in network.layers:
             model.get_submodule(layer.name).bias.uniform_(-0.3, 0.3)
     prune_(model, network, AdmmConfig()).finalise()
-    quantise_(model, network, images, weight_bits=weight_bits)
+    quantise_(model, network, images, weight_bits=weight_bits, layer_bits=layer_bits)
     return model
 
 
@@ -69,10 +78,14 @@ def test_mirror_is_close_to_the_float_network(tiny_batch, weight_bits):
     assert float(error) < 0.02 * float(expected.std())
 
 
-@pytest.mark.parametrize("weight_bits", [8, 12])
-def test_integer_model_agrees_with_the_mirror(tiny_batch, weight_bits):
+WIDTHS = {"conv1": 7, "conv2": 3, "fc1": 5}
+"""Of three of the layers of ``tiny()``; fc2 takes as many as the array."""
+
+
+@pytest.mark.parametrize(("weight_bits", "layer_bits"), [(8, {}), (12, {}), (8, WIDTHS), (8, {"fc2": 2})])
+def test_integer_model_agrees_with_the_mirror(tiny_batch, weight_bits, layer_bits):
     """The exported integers mean what the mirror computes: only transform rounding may differ."""
-    model = quantised(tiny(), tiny_batch, weight_bits)
+    model = quantised(tiny(), tiny_batch, weight_bits, layer_bits)
     artifact = to_artifact(model, tiny())
     with torch.no_grad():
         mirrored = model(tiny_batch).numpy()
@@ -126,6 +139,34 @@ def test_scales_use_the_integers_they_have(tiny_batch):
     assert ((tops >= 127) & (tops <= 255.01)).all()
 
 
+def test_every_layer_uses_the_integers_of_its_own_width(tiny_batch, tmp_path):
+    """And the file says which: the widest layer's, and those of the others."""
+    model = quantised(tiny(), tiny_batch, 8, WIDTHS)
+    tops = [
+        np.abs(mirror.integers().weight.astype(int)).max() for mirror in mirrors_of(model, tiny()).values()
+    ]
+    assert tops == [63, 3, 15, 127]
+    to_artifact(model, tiny()).save(tmp_path / "model.npz")
+    loaded = load(tmp_path / "model.npz")
+    assert loaded.weight_bits == 8 and loaded.layer_bits == WIDTHS
+    narrow = quantised(tiny(), tiny_batch, 8, WIDTHS | {"fc2": 6, "conv1": 6})
+    exported = to_artifact(narrow, tiny())
+    assert exported.weight_bits == 6 and exported.layer_bits == {"conv2": 3, "fc1": 5}
+
+
+def test_new_mirrors_are_those_of_a_fresh_model(tiny_batch):
+    """Calibrated once, with other widths each time; nothing of the widths before is left."""
+    models = [Chain(tiny()) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    calibrated = calibrate_(models[0], tiny(), tiny_batch)
+    for widths in (WIDTHS, {"conv2": 2}, {}):
+        calibrated.mirror_(8, widths)
+    calibrated.mirror_(10, WIDTHS)
+    quantise_(models[1], tiny(), tiny_batch, weight_bits=10, layer_bits=WIDTHS)
+    one, other = (to_artifact(model, tiny()) for model in models)
+    assert one.digest == other.digest
+
+
 def test_last_layer_has_one_scale():
     network = lenet()
     model = quantised(network, torch.rand(8, 1, 28, 28).mul(255).round() / 255)
@@ -155,6 +196,11 @@ def test_dead_and_empty_channels_survive(tiny_batch):
 def test_mistakes_are_one_sentence(tiny_batch):
     with pytest.raises(ConfigError, match="weight_bits must be 2 to 16, not 1"):
         quantise_(Chain(tiny()), tiny(), tiny_batch, weight_bits=1)
+    with pytest.raises(ConfigError, match="layer_bits names 'conv9', but network 'tiny' has no such layer"):
+        quantise_(Chain(tiny()), tiny(), tiny_batch, layer_bits={"conv9": 8})
+    for bits in (1, 7):
+        with pytest.raises(ConfigError, match=rf"'fc1' must be 2 to 6 \(weight_bits\), not {bits}"):
+            quantise_(Chain(tiny()), tiny(), tiny_batch, weight_bits=6, layer_bits={"fc1": bits})
     with pytest.raises(ConfigError, match="quantile"):
         quantise_(Chain(tiny()), tiny(), tiny_batch, quantile=0)
     with pytest.raises(ConfigError, match="'conv1' is not quantised"):

@@ -1,13 +1,13 @@
 """ONNX files become networks: those that torch writes, those of other exporters, and what is refused."""
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import onnx
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import nn

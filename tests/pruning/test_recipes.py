@@ -5,7 +5,7 @@ import pytest
 from hw.artifact import Sparsity
 from hw.errors import ConfigError, UnsupportedNetwork
 from pruning import recipe
-from pruning.settings import Epochs
+from pruning.settings import Bits, Epochs
 
 
 @pytest.mark.parametrize("name", recipe.names())
@@ -50,6 +50,8 @@ def test_layers_densities_and_training_are_the_files(tmp_path):
         cycles = 1000
         rows = 8
         lanes = 4
+        [layer_bits]
+        conv2 = 5
     """
     found = recipe.find(write(tmp_path, text), seed=3)
     targets = found.targets()
@@ -60,6 +62,18 @@ def test_layers_densities_and_training_are_the_files(tmp_path):
     assert targets.sparsity("fc2") == Sparsity("adaptive", 1, 8, 16)
     rates = [phase.lr for phase in found.settings(1).phases]
     assert rates == [2e-3, 1e-3, 0.5, 3e-4] and found.target.cycles == 1000
+    assert found.settings(1).layer_bits == {"conv2": 5} and found.settings(1).bits is None
+
+
+def test_widths_are_found_as_the_file_says_or_the_command_line(tmp_path):
+    found = recipe.find(write(tmp_path, "weight_bits = 6\n[bits]\nmean = 4.5\nleast = 2\nimages = 9"))
+    assert found.settings(1).bits == Bits(4.5, 2, 9)
+    assert recipe.for_bits(found, 3).bits == Bits(3, 2, 9)
+    assert recipe.for_bits(recipe.find("lenet"), 6).settings(1).bits == Bits(6, 3, 500)
+    with pytest.raises(
+        ConfigError, match=r"mean bits must be 2 \(least in .bits.\) to 6 \(weight_bits\), not 7"
+    ):
+        recipe.for_bits(found, 7)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +88,20 @@ def test_layers_densities_and_training_are_the_files(tmp_path):
         ("[training]\naugment = 'blur'", "unknown augmentation 'blur': choose none, warp"),
         ("[training]\nprecision = 'fp8'", "unknown precision 'fp8'"),
         ("weight_bits = 1", "weight_bits must be 2 to 16, not 1"),
+        ("[layer_bits]\nconv9 = 5", "layer_bits names 'conv9', but network 'lenet' has no such layer"),
+        ("[layer_bits]\nfc1 = 1", r"layer_bits of 'fc1' must be 2 to 8 \(weight_bits\), not 1"),
+        (
+            "weight_bits = 6\n[layer_bits]\nfc1 = 7",
+            r"layer_bits of 'fc1' must be 2 to 6 \(weight_bits\), not 7",
+        ),
+        ("[layer_bits]\nfc1 = 4.5", r"Expected `int`, got `float`"),
+        ("[bits]\nleast = 4", "missing required field `mean`"),
+        ("[bits]\nmean = 8.5", r"mean bits must be 3 \(least in .bits.\) to 8 \(weight_bits\), not 8.5"),
+        ("[bits]\nmean = 2.9", "not 2.9"),
+        ("[bits]\nmean = nan", "not nan"),
+        ("[bits]\nmean = 5\nleast = 1", r"least in .bits. must be 2 to 8 \(weight_bits\), not 1"),
+        ("[bits]\nmean = 5\nimages = 0", "images in .bits. must be at least 1, not 0"),
+        ("[bits]\nmean = 5\n[layer_bits]\nfc1 = 5", "mean bits are to find: leave one of the two out"),
         ("[pruning]\nrho = 0.5\nstrength = 1", "admm has no 'strength': .pruning. may hold rho, growth"),
         ("[pruning]\nrho = -1", "rho must be positive"),
         ("optimiser = 'magnitude'\n[pruning]\nrho = 1", "magnitude has no 'rho': .pruning. may hold nothing"),

@@ -1,9 +1,11 @@
 """Untrained networks for benches: sparse as asked for, unevenly, and alive."""
 
 import numpy as np
+import pytest
 
 from hw.artifact import Sparsity
 from hw.config import AcceleratorConfig
+from hw.errors import ConfigError
 from hw.network import Conv, Network, lenet
 from hw.program import compile_program
 from pruning.synthetic import synthetic
@@ -42,3 +44,14 @@ def test_fully_connected_layers_may_have_another_set():
     conv1, conv2, fc1, _ = artifact.network.layers
     assert conv1.out_channels > 10 and conv2.out_channels <= 25
     assert artifact.layers["fc1"].mask.any(0).sum() <= 50 * 8 / 4 and fc1.out_features == 500
+
+
+def test_layers_may_have_widths_of_their_own():
+    """And the compiler takes them: what the hardware is tested with."""
+    artifact = synthetic(NETWORK, SPARSITY, seed=1, weight_bits=10, layer_bits={"b": 4})
+    assert (artifact.weight_bits, artifact.layer_bits) == (10, {"b": 4})
+    tops = [np.abs(artifact.layers[name].weight).max() for name in ("a", "b")]
+    assert tops == [511, 7]
+    assert compile_program(artifact, AcceleratorConfig(8, 2, 1)).weight_bits == 10
+    with pytest.raises(ConfigError, match=r"'b' must be 2 to 4 \(weight_bits\), not 5"):
+        synthetic(NETWORK, SPARSITY, weight_bits=4, layer_bits={"b": 5})

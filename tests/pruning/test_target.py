@@ -1,10 +1,11 @@
 """Densities for a number of clocks, up to the compiled design."""
 
+import dataclasses
 import json
-from dataclasses import replace
 
 import pytest
 import torch
+from msgspec.structs import replace
 
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
@@ -17,7 +18,7 @@ from pruning.sensitivity import mean_loss, scan
 from pruning.target import FILE_NAME, find_densities, ladder, layer_clocks
 from pruning.train import Labelled
 
-RECIPE = Recipe("tiny", tiny(), "mnist", block=4)
+RECIPE = Recipe("tiny", tiny(), data="mnist", block=4)
 CONFIG = AcceleratorConfig(rows=4, lanes=2, batch=1)
 
 
@@ -58,7 +59,10 @@ def test_a_scan_measures_one_layer_at_a_time_and_leaves_nothing_behind(data):
     model = Chain(tiny())
     before = mean_loss(model, data, "float32", 16)
     options = {name: RECIPE.targets().sparsity("conv2") for name in ("conv2", "fc1")}
-    sparse = {name: [replace(one, keep=8), one, replace(one, keep=0.5)] for name, one in options.items()}
+    sparse = {
+        name: [dataclasses.replace(one, keep=8), one, dataclasses.replace(one, keep=0.5)]
+        for name, one in options.items()
+    }
     heard = []
     losses = scan(model, tiny(), data, sparse, report=lambda *event: heard.append(event))
     assert heard == [(n, 6, "conv2" if n < 3 else "fc1") for n in range(6)]

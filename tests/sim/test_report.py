@@ -151,3 +151,17 @@ def test_tables_align_numbers_and_leave_unknown_cells_empty():
         "| b |  |",
         "| c | 0.3 |",
     ]
+
+
+def test_layers_of_other_widths_take_other_bytes(tmp_path):
+    same = random_artifact(tiny(), seed=1)
+    other = random_artifact(tiny(), seed=1, layer_bits={"conv2": 3, "fc1": 5})
+    other.save(tmp_path / "model.npz")
+    kept = {name: int(weights.mask.sum()) for name, weights in other.layers.items()}
+    bits = 2 * (8 * (kept["conv1"] + kept["fc2"]) + 3 * kept["conv2"] + 5 * kept["fc1"])
+    report = assemble(tmp_path)
+    assert report["storage"]["weight_bytes"] == -(-bits // 8) < storage(same)["weight_bytes"]
+    assert [layer["bits"] for layer in report["sparsity"].values()] == [8, 3, 5, 8]
+    assert "(adaptive, 3 bits), fc1" in markdown(report)
+    same.save(tmp_path / "model.npz")
+    assert "bits)" not in markdown(assemble(tmp_path)), "where all are the same there is nothing to say"
