@@ -262,7 +262,7 @@ def estimate(
     from hw.artifact import load
     from hw.estimate import estimates
     from hw.program import compile_program
-    from sim.report_page import table
+    from hw.tables import table
 
     program = compile_program(load(model), _config(config, rows, lanes, batch, stream, memory_lines))
     figures = estimates(program)
@@ -371,7 +371,7 @@ def schedule(
     """
     from hw.artifact import load
     from hw.schedule.report import schedule_report
-    from sim.report_page import table
+    from hw.tables import table
 
     with _progress("scheduling"):
         found = schedule_report(load(model), rows)
@@ -409,7 +409,7 @@ def generate(
         spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
     """
     from hw.artifact import load
-    from sim.report_page import table
+    from hw.tables import table
 
     folder = out or model.parent / "design"
     info = _generate(load(model), _config(config, rows, lanes, batch, stream, memory_lines), folder, board)
@@ -489,7 +489,7 @@ def synth(
     from bitstreams.budget import needs
     from bitstreams.synth import synthesise
     from hw.design import DesignInfo
-    from sim.report_page import table
+    from hw.tables import table
 
     with _progress("synthesising") as show:
         result = synthesise(
@@ -538,7 +538,7 @@ def build(
         spec2 build build/lenet/design --board vcu118 --transport pcie --mhz 200 --json
     """
     from bitstreams import build as builder
-    from sim.report_page import table
+    from hw.tables import table
 
     with _requires("amaranth"):
         plan = builder.plan(
@@ -593,7 +593,7 @@ def deploy(
     from bitstreams.boards import find
     from bitstreams.links.opening import Place, open_link
     from hw.design import DesignInfo
-    from sim.report_page import table
+    from hw.tables import table
 
     folder = built.parent if built.suffix == ".bit" else built
     made = _manifest(folder, needed=board is None)
@@ -634,7 +634,7 @@ def virtual_board(
 
         spec2 board build/lenet/design --virtual
     """
-    from sim.report_page import table
+    from hw.tables import table
     from sim.virtual.board import VirtualBoard, run_board
 
     if not virtual:
@@ -699,7 +699,7 @@ def classify(
     from bitstreams import images as reader
     from bitstreams.classify import classify as run
     from hw.design import DesignInfo
-    from sim.report_page import table
+    from hw.tables import table
 
     info = DesignInfo.load(design)
     if images:
@@ -835,7 +835,7 @@ def boards(as_json: Json = False) -> None:
     """
     from bitstreams.boards import BOARDS
     from bitstreams.budget import RESOURCES
-    from sim.report_page import table
+    from hw.tables import table
 
     rows = [(board.name, *board.budget.values(), board.title) for board in BOARDS.values()]
     _emit(as_json, [board.to_json() for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
@@ -852,7 +852,7 @@ def doctor(as_json: Json = False) -> None:
         spec2 doctor
     """
     from bitstreams.doctor import examine, python
-    from sim.report_page import table
+    from hw.tables import table
 
     findings = examine()
     missing = {False: "missing", True: "missing, optional"}

@@ -17,9 +17,9 @@ from hw.artifact import Artifact, load
 from hw.config import AcceleratorConfig
 from hw.errors import ArtifactError, ConfigError
 from hw.network import Network
+from hw.tables import table
 from sim.prediction import predict
 from sim.report import accuracy, design_of, resources, scheme, sparsity, training
-from sim.report_page import table
 from sim.verify import Verification
 
 Row = dict[str, Any]

@@ -24,10 +24,10 @@ from hw.errors import ArtifactError, DataError, DigestMismatch
 from hw.estimate import run_cycles
 from hw.program import Program, compile_program
 from hw.resources import resources
+from hw.tables import table
 from sim import model, rtl
 from sim.bench.job import Memory
 from sim.compare import MAP, SCORES, first_mismatch
-from sim.report_page import table
 
 
 def measure(
