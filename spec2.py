@@ -12,41 +12,40 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bitstreams.commands.boards import boards
+from bitstreams.commands.build import build
+from bitstreams.commands.deploy import deploy
+from bitstreams.commands.device import device_of
+from bitstreams.commands.doctor import doctor
+from bitstreams.commands.estimate import estimate
+from bitstreams.commands.generate import generate, write_design
+from bitstreams.commands.synth import synth
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
 from hw.commands.options import (
-    Batch,
     Baud,
-    BoardName,
     ConfigFile,
     DataDir,
     Design,
     Json,
-    Lanes,
     LinkName,
     MemoryLines,
-    Model,
-    Rows,
     Seed,
     Stream,
 )
 from hw.commands.schedule import schedule
-from hw.errors import ArtifactError, ConfigError, DigestMismatch, Spec2Error
+from hw.errors import ConfigError, DigestMismatch, Spec2Error
+from hw.tables import table
 
 if TYPE_CHECKING:
     from bitstreams.classify import Classification
-    from hw.artifact import Artifact
-    from hw.config import AcceleratorConfig
-    from hw.explore.device import Device
     from hw.network import Network
-    from hw.program import Program
     from sim.bench.job import Memory
 
 app = typer.Typer(
@@ -62,34 +61,6 @@ app = typer.Typer(
 
 DEFAULT_BAUD = 921_600
 """Bit rate of the boards' UARTs unless they were built for another one."""
-
-
-class Toolchain(StrEnum):
-    """Tools that make bitstreams."""
-
-    vivado = "vivado"
-    openxc7 = "openxc7"
-
-
-class Transport(StrEnum):
-    """Ways from a host to a design on a board."""
-
-    uart = "uart"
-    pcie = "pcie"
-
-
-class Programmer(StrEnum):
-    """Programs that load a bitstream."""
-
-    openfpgaloader = "openfpgaloader"
-    vivado = "vivado"
-
-
-class Family(StrEnum):
-    """Device families ``spec2 synth`` maps to."""
-
-    xc7 = "xc7"
-    xcup = "xcup"
 
 
 # --- commands -----------------------------------------------------------------------------------------
@@ -194,37 +165,7 @@ def prune(
     _print_report(folder, None, as_json, {"model": str(folder / "model.npz"), "accuracy": accuracy})
 
 
-@app.command()
-def estimate(
-    model: Model,
-    rows: Rows = None,
-    lanes: Lanes = None,
-    batch: Batch = None,
-    stream: Stream = None,
-    memory_lines: MemoryLines = None,
-    config: ConfigFile = None,
-    board: BoardName = None,
-    as_json: Json = False,
-) -> None:
-    """Predict cycles and resources of an accelerator, in closed form, in a second.
-
-    **Examples**
-
-        spec2 estimate build/lenet/model.npz
-        spec2 estimate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --json
-    """
-    from hw.artifact import load
-    from hw.estimate import estimates
-    from hw.program import compile_program
-    from hw.tables import table
-
-    program = compile_program(load(model), configure(config, rows, lanes, batch, stream, memory_lines))
-    figures = estimates(program)
-    if board:
-        figures["use_percent"] = _fit(board, figures)
-    layers = [(layer["name"], layer["cycles"], layer["steps"]) for layer in figures["layers"]]
-    text = table(["layer", "clocks", "steps"], layers), table(["figure", "value"], scalars(figures))
-    emit(as_json, figures, *text)
+app.command()(estimate)
 
 
 @app.command()
@@ -279,7 +220,7 @@ def explore(
     from hw.explore.sweep import explore as sweep
     from sim import explore_page
 
-    device = _device(board, clock_mhz, memories)
+    device = device_of(board, clock_mhz, memories)
     workload, widths = chosen_workload(what, keep, group, weight_bits)
     space = chosen_space(goal, rows, lanes, batch, widths)
     if max_ms is not None and max_ms <= 0:
@@ -309,37 +250,7 @@ def explore(
 app.command()(schedule)
 
 
-@app.command()
-def generate(
-    model: Model,
-    rows: Rows = None,
-    lanes: Lanes = None,
-    batch: Batch = None,
-    stream: Stream = None,
-    memory_lines: MemoryLines = None,
-    config: ConfigFile = None,
-    board: BoardName = None,
-    out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
-    as_json: Json = False,
-) -> None:
-    """Write the accelerator for a model: spec2.v, its memory images, design.json.
-
-    With --board a design that needs more than the board has is refused before anything is written.
-
-    **Examples**
-
-        spec2 generate build/lenet/model.npz
-        spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
-        spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
-        spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
-    """
-    from hw.artifact import load
-    from hw.tables import table
-
-    folder = out or model.parent / "design"
-    info = _generate(load(model), configure(config, rows, lanes, batch, stream, memory_lines), folder, board)
-    text = table(["estimate", "value"], scalars(info["estimates"]))
-    emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
+app.command()(generate)
 
 
 @app.command()
@@ -391,156 +302,13 @@ def simulate(
         raise typer.Exit(1)
 
 
-@app.command()
-def synth(
-    design: Design,
-    family: Annotated[Family, typer.Option(help="7 series or UltraScale+.")] = Family.xc7,
-    paths: Annotated[
-        bool, typer.Option("--paths", help="Also report logic levels and the largest fan-outs.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Synthesise with yosys: count cells, and refuse latches, loops and wires with two drivers.
-
-    Takes minutes for a large design; needs no vendor tool. Logic levels are LUTs between two registers: what
-    a netlist can say of the clock that a design reaches, before it is placed and routed.
-
-    **Examples**
-
-        spec2 synth build/lenet/design
-        spec2 synth build/lenet/design --paths
-        spec2 synth build/lenet/design --family xcup --json
-    """
-    from bitstreams.budget import needs
-    from bitstreams.synth import synthesise
-    from hw.design import DesignInfo
-    from hw.tables import table
-
-    with progress("synthesising") as show:
-        result = synthesise(
-            design, family=family.value, paths=paths, progress=lambda what: show(None, None, what)
-        )
-    estimated = needs(DesignInfo.load(design).estimates)
-    rows = [(name, estimated.get(name), count) for name, count in result.resources.items()]
-    parts = [table(["resource", "estimate", "yosys"], rows)]
-    if result.paths:
-        levels = [(count, inputs) for count, inputs in result.paths.levels.items()]
-        worst = [(path.levels, path.start, path.end) for path in result.paths.worst]
-        parts += [
-            table(["LUT levels", "register inputs"], levels),
-            table(["LUT levels", "from", "to"], worst),
-            table(["net", "loads"], result.paths.fanout),
-        ]
-    emit(as_json, result.to_json(), *parts)
+app.command()(synth)
 
 
-@app.command()
-def build(
-    design: Design,
-    board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
-    toolchain: Annotated[Toolchain, typer.Option(help="Tools that make the bitstream.")] = Toolchain.vivado,
-    transport: Annotated[Transport, typer.Option(help="Way from the host to the design.")] = Transport.uart,
-    mhz: Annotated[float | None, typer.Option(help="Clock of the design. [default: the board's]")] = None,
-    baud: Baud = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the results. [default: BOARD beside DESIGN]")
-    ] = None,
-    plan_only: Annotated[bool, typer.Option("--plan-only", help="Write the plan; run no tool.")] = False,
-    allow_timing_fail: Annotated[
-        bool, typer.Option("--allow-timing-fail", help="Keep a bitstream that misses its clock.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Make a bitstream of a design: the accelerator, and around it clock, reset and a way to the host.
-
-    The plan is one archive with everything the tools need; it also builds on a machine without this
-    program. With the tools on the PATH it runs at once: OUT gets the bitstream, build.json, manifest.json.
-
-    **Examples**
-
-        spec2 build build/lenet/design --board vc709 --plan-only
-        spec2 build build/lenet/design --board arty_a7_100 --toolchain openxc7
-        spec2 build build/lenet/design --board vcu118 --transport pcie --mhz 200 --json
-    """
-    from bitstreams import build as builder
-    from hw.tables import table
-
-    with requires("amaranth"):
-        plan = builder.plan(
-            design, board, toolchain=toolchain.value, transport=transport.value, mhz=mhz, baud=baud
-        )
-    folder = out or design.parent / board.lower()
-    if plan_only:
-        archive = plan.save(folder / f"{plan.name}.tar.gz")
-        data = {"plan": str(archive), "digest": plan.digest, "run": plan.run, "files": list(plan.contents)}
-        unpack = f"tar xzf {archive.name} && cd {plan.name} && {plan.run}"
-        emit(as_json, data, f"Wrote the plan to {archive}. Where the tools are: `{unpack}`")
-        return
-    with progress("building") as show:
-        figures = builder.build(
-            plan, folder, allow_timing_fail=allow_timing_fail, progress=lambda what: show(None, None, what)
-        )
-    emit(as_json, figures, f"Built in {folder}.", table(["figure", "value"], scalars(figures)))
+app.command()(build)
 
 
-@app.command()
-def deploy(
-    built: Annotated[Path, typer.Argument(help="The folder that 'spec2 build' wrote, or a bitstream.")],
-    design: Annotated[Path | None, typer.Option(help="The design. [default: 'design' beside BUILT]")] = None,
-    board: Annotated[str | None, typer.Option(help="The board. [default: the one it was built for]")] = None,
-    link: LinkName = "uart:/dev/ttyUSB0",
-    baud: Baud = None,
-    programmer: Annotated[
-        Programmer, typer.Option(help="Program that loads it.")
-    ] = Programmer.openfpgaloader,
-    cable: Annotated[
-        str | None, typer.Option(help="Serial number of the JTAG adapter, or HOST:PORT.")
-    ] = None,
-    flash: Annotated[
-        bool, typer.Option("--flash", help="Write it to flash, to start with the power.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Load a bitstream into a board over JTAG, and check that the right accelerator answers.
-
-    The digest of the weights is read back through the link; another one is refused.
-
-    **Examples**
-
-        spec2 deploy build/lenet/vc709 --link uart:/dev/ttyUSB0
-        spec2 deploy build/lenet/vcu118 --link xdma --programmer vivado
-    """
-    import asyncio
-    from contextlib import ExitStack
-    from dataclasses import asdict
-
-    from bitstreams import deploy as deployer
-    from bitstreams.boards import find
-    from bitstreams.links.opening import Place, open_link
-    from hw.design import DesignInfo
-    from hw.tables import table
-
-    folder = built.parent if built.suffix == ".bit" else built
-    made = _manifest(folder, needed=board is None)
-    name = board or made["board"]
-    rate = baud or made.get("baud") or find(name).baud
-    place, info = Place.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
-    with ExitStack() as stack, progress("deploying") as show:
-        done = asyncio.run(
-            deployer.deploy(
-                built,
-                info,
-                name,
-                lambda: stack.enter_context(open_link(place, rate)),
-                programmer=programmer.value,
-                cable=cable,
-                flash=flash,
-                progress=lambda what: show(None, None, what),
-                wait=lambda: asyncio.sleep(1),
-            )
-        )
-    data = {**asdict(done), "bitstream": str(done.bitstream)}
-    emit(as_json, data, f"The {done.board} runs the design.", table(["what", "is"], scalars(data)))
+app.command()(deploy)
 
 
 @app.command(name="board")
@@ -559,7 +327,6 @@ def virtual_board(
 
         spec2 board build/lenet/design --virtual
     """
-    from hw.tables import table
     from sim.virtual.board import VirtualBoard, run_board
 
     if not virtual:
@@ -624,7 +391,6 @@ def classify(
     from bitstreams import images as reader
     from bitstreams.classify import classify as run
     from hw.design import DesignInfo
-    from hw.tables import table
 
     info = DesignInfo.load(design)
     if images:
@@ -741,61 +507,17 @@ def demo(
     from hw.artifact import load
 
     _prune("lenet", out, data_dir=data_dir, seed=seed)
-    _generate(load(out / "model.npz"), configure(rows=8, lanes=4, batch=4), out / "design", None)
+    write_design(load(out / "model.npz"), configure(rows=8, lanes=4, batch=4), out / "design", None)
     result = _simulate(out / "design", images, data_dir=data_dir, seed=seed)
     _print_report(out, None, as_json)
     if result["mismatches"]:
         raise typer.Exit(1)
 
 
-@app.command()
-def boards(as_json: Json = False) -> None:
-    """List the boards whose budgets are known.
-
-    No bitstream has been built for any of them yet.
-
-    **Example**
-
-        spec2 boards --json
-    """
-    from bitstreams.boards import BOARDS
-    from bitstreams.budget import RESOURCES
-    from hw.tables import table
-
-    rows = [(board.name, *board.budget.values(), board.title) for board in BOARDS.values()]
-    emit(as_json, [board.to_json() for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
+app.command()(boards)
 
 
-@app.command()
-def doctor(as_json: Json = False) -> None:
-    """Show what is installed, and how to get what is missing. Exit code 1 when something is.
-
-    What only makes or loads bitstreams is optional: without it the exit code stays 0.
-
-    **Example**
-
-        spec2 doctor
-    """
-    from bitstreams.doctor import examine, python
-    from hw.tables import table
-
-    findings = examine()
-    missing = {False: "missing", True: "missing, optional"}
-    rows = [
-        (f.need.name, f.found or f"{missing[f.need.optional]}: {f.need.remedy}", f.need.used_by)
-        for f in findings
-    ]
-    data = {
-        "python": python(),
-        "needs": {
-            f.need.name: {"found": f.found, "remedy": f.need.remedy, "optional": f.need.optional}
-            for f in findings
-        },
-    }
-    rows.insert(0, ("python", python(), "everything"))
-    emit(as_json, data, table(["needed", "found", "used by"], rows))
-    if any(f.lacking for f in findings):
-        raise typer.Exit(1)
+app.command()(doctor)
 
 
 # --- what the commands do -------------------------------------------------------------------------------
@@ -898,18 +620,6 @@ def _compare_scores(design: Path, result: Classification) -> str | None:
     return str(first) if first else None
 
 
-def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:
-    """The manifest of a build as plain data; empty when there is none and none is needed."""
-    from bitstreams.manifest import Manifest
-
-    try:
-        return Manifest.load(folder).to_json()
-    except ArtifactError:
-        if needed:
-            raise
-        return {}
-
-
 def _prune_untrained(
     network: str,
     out: Path,
@@ -937,20 +647,6 @@ def _prune_untrained(
             weight_bits=weight_bits,
         )
         made.save(out / "model.npz")
-
-
-def _generate(artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None) -> dict[str, Any]:
-    from hw.estimate import estimates
-    from hw.generate import generate
-
-    def check(program: Program) -> None:
-        if board:
-            _fit(board, estimates(program))
-
-    with requires("amaranth"), progress("generating") as show:
-        info = generate(artifact, config, out, check=check, progress=lambda what: show(None, None, what))
-    artifact.save(out / "model.npz")  # what 'simulate' compares with; the folder is complete
-    return info.to_json()
 
 
 def _simulate(
@@ -1030,38 +726,6 @@ def _images(network: Network, count: int, data_dir: Path | None, random: bool, s
         raise ConfigError(f"there are {have} test images, not {count}: ask for fewer images")
     spread = [i * have // count for i in range(count)]  # a data set may be sorted by label
     return images.test_images[spread], images.test_labels[spread]
-
-
-def _device(name: str, clock_mhz: float | None, memories: int | None) -> Device:
-    """A board as numbers."""
-    from bitstreams.boards import find
-    from bitstreams.budget import RESOURCES
-    from hw.explore.device import Device
-
-    board = find(name)
-    if memories and memories > board.dram_interfaces:
-        raise ConfigError(
-            f"the {board.name} has {board.dram_interfaces} memory interfaces, not {memories}: "
-            "lower --memories"
-        )
-    used = memories or board.dram_interfaces
-    return Device(
-        name=board.name,
-        clock_hz=board.clock if clock_mhz is None else clock_mhz * 1e6,
-        budget=board.budget,
-        labels=RESOURCES,
-        dram_rate=used * board.dram_bytes_per_second,
-        dram_interfaces=used,
-    )
-
-
-def _fit(board: str, figures: dict[str, Any]) -> dict[str, float]:
-    """Percent of the board that a design with these estimates uses; raises ``DoesNotFit``."""
-    from bitstreams import boards, budget
-
-    chosen, needs = boards.find(board), budget.needs(figures)
-    budget.check(chosen, needs)
-    return {name: round(share, 1) for name, share in budget.use(chosen, needs).items()}
 
 
 def _print_report(

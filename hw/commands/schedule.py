@@ -8,6 +8,7 @@ import typer
 
 from hw.commands.console import emit, progress
 from hw.commands.options import Json, Model
+from hw.tables import table
 
 
 def schedule(
@@ -28,7 +29,6 @@ def schedule(
     """
     from hw.artifact import load
     from hw.schedule.report import schedule_report
-    from hw.tables import table
 
     with progress("scheduling"):
         found = schedule_report(load(model), rows)
