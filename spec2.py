@@ -1,4 +1,7 @@
-"""The command line. Every command imports what it needs, so that ``spec2 --help`` is instant.
+"""The command line: all verbs, and those that need two of ``pruning``, ``sim`` and ``bitstreams``.
+
+The others are in ``commands`` of the package they drive (:mod:`hw.commands` says which). Every verb imports
+what it needs when it runs, so that ``spec2 --help`` is instant.
 
 Results go to stdout (as JSON with ``--json``), progress to stderr. A mistake of the caller is one sentence on
 stderr and exit code 2; a mismatch between Verilog and integer model is exit code 1; anything else is a
@@ -7,7 +10,6 @@ bug and shows its traceback.
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,20 +30,16 @@ from bitstreams.commands.synth import synth
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
-from hw.commands.options import (
-    Baud,
-    DataDir,
-    Design,
-    Json,
-    LinkName,
-    Seed,
-)
+from hw.commands.options import Baud, DataDir, Design, Json, LinkName, Seed
 from hw.commands.schedule import schedule
 from hw.errors import ConfigError, Spec2Error
 from hw.tables import table
 from pruning.commands.images import images_for
+from pruning.commands.train import train
+from pruning.commands.untrained import prune_untrained
 from sim.commands.board import VIRTUAL_PORT, board
 from sim.commands.compare import compare
+from sim.commands.measure import measure
 from sim.commands.report import print_report, report
 from sim.commands.scores import first_difference
 from sim.commands.simulate import simulate_design, simulate_layers
@@ -142,7 +140,7 @@ def prune(
     if untrained and target_cycles is not None:
         raise ConfigError("--target-cycles needs a trained network: leave --untrained out")
     if untrained:
-        _prune_untrained(recipe, folder, **given)
+        prune_untrained(recipe, folder, **given)
         print_report(folder, None, as_json, {"model": str(folder / "model.npz")})
         return
     accuracy = _prune(
@@ -353,6 +351,21 @@ def classify(
         raise typer.Exit(1)
 
 
+def _prune(
+    recipe: str, out: Path, *, data_dir: Path | None, command: str | None = None, **how: Any
+) -> dict[str, float]:
+    """Train as :func:`pruning.commands.train.train` does, then measure; returns accuracies in percent."""
+    result, data = train(recipe, out, data_dir=data_dir, **how)
+    return measure(
+        out,
+        data.test_images,
+        data.test_labels,
+        accuracy=result.accuracy,
+        seconds=result.seconds,
+        command=command,
+    )
+
+
 def demo(
     data_dir: DataDir = None,
     images: Annotated[int, typer.Option(min=1, help="How many digits to simulate.")] = 16,
@@ -381,56 +394,6 @@ def demo(
         raise typer.Exit(1)
 
 
-def _prune(
-    name: str,
-    out: Path,
-    *,
-    data_dir: Path | None,
-    threads: int | None = None,
-    resume: bool = True,
-    command: str | None = None,
-    target_cycles: int | None = None,
-    lanes: int | None = None,
-    **changes: Any,
-) -> dict[str, float]:
-    """Follow a recipe, then measure the artifact with the integer model; returns accuracies in percent."""
-    with requires("torch", "mlxtend"):
-        import torch
-
-        from pruning import data
-        from pruning.recipe import find, for_cycles
-        from pruning.run import run
-    from hw.artifact import load
-    from sim import model
-    from sim.report import ACCURACY_NAME, TRAINING_NAME
-
-    with requires("onnx"):  # where the network is such a file
-        recipe = find(name, **changes)
-    if target_cycles is not None:
-        recipe = for_cycles(recipe, target_cycles, lanes)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    with progress("training") as show:
-        result = run(
-            recipe,
-            data_dir=data_dir,
-            out=out,
-            resume=resume,
-            progress=lambda p: show(p.done, 1.0, p.describe()),
-        )
-    if not result.first:
-        raise typer.Exit  # the first of several processes measures and reports
-    artifact, images = load(out / "model.npz"), data.load(recipe.data, data_dir)
-    with progress("integer model, all test images") as show:
-        scores = model.run(artifact, images.test_images, progress=show)
-    correct = 100 * float((scores.argmax(axis=1) == images.test_labels).mean())
-    accuracy = {**result.accuracy, "integer": round(correct, 4)}
-    (out / ACCURACY_NAME).write_text(json.dumps({"digest": artifact.digest, **accuracy}, indent=1) + "\n")
-    about = {"digest": artifact.digest, "seconds": round(result.seconds), "command": command}
-    (out / TRAINING_NAME).write_text(json.dumps(about, indent=1) + "\n")
-    return accuracy
-
-
 @contextmanager
 def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     """The link to a board; a virtual one that does not run yet is started, and ends with the link."""
@@ -455,35 +418,6 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     else:
         with VirtualBoard(built) as board, open_serial(board.path, rate, clock_hz=CLOCK_HZ) as opened:
             yield opened
-
-
-def _prune_untrained(
-    network: str,
-    out: Path,
-    sparsity: str = "adaptive",
-    block: int = 8,
-    weight_bits: int = 8,
-    seed: int = 0,
-    optimiser: str | None = None,
-) -> None:
-    """An artifact with the masks of one projection: sparse like a trained network, good for nothing else."""
-    from hw import networks
-
-    if optimiser is not None:
-        raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
-    found = networks.find(network)
-    with requires("torch"), progress("projecting and quantising"):
-        from pruning.kinds import fully_connected, parse
-        from pruning.synthetic import synthetic
-
-        made = synthetic(
-            found,
-            parse(sparsity, block),
-            fully_connected=fully_connected(sparsity, block),
-            seed=seed,
-            weight_bits=weight_bits,
-        )
-        made.save(out / "model.npz")
 
 
 VERBS = (
