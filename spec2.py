@@ -30,7 +30,7 @@ from bitstreams.commands.synth import synth
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
-from hw.commands.options import Baud, DataDir, Design, Json, LinkName, Seed
+from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Design, Json, LinkName, Seed
 from hw.commands.schedule import schedule
 from hw.errors import ConfigError, Spec2Error
 from hw.tables import table
@@ -54,9 +54,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-
-DEFAULT_BAUD = 921_600
-"""Bit rate of the boards' UARTs unless they were built for another one."""
 
 
 def prune(

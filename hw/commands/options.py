@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+DEFAULT_BAUD = 921_600
+"""Bit rate of the boards' UARTs unless they were built for another one."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Model = Annotated[Path, typer.Argument(help="The artifact, model.npz.")]
 Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote.")]
@@ -39,7 +42,8 @@ LinkName = Annotated[
     str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
 ]
 Baud = Annotated[
-    int | None, typer.Option(help="Bit rate of the serial port. [default: 921600, or as it was built]")
+    int | None,
+    typer.Option(help=f"Bit rate of the serial port. [default: {DEFAULT_BAUD}, or as it was built]"),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 DataDir = Annotated[
