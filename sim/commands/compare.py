@@ -46,6 +46,7 @@ def compare(
         spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --plot rows.svg
     """
     from sim import comparison
+    from sim.json_file import save
 
     with progress("reading") as show:
         models = comparison.read(folders, show)
@@ -60,7 +61,7 @@ def compare(
     with progress("comparing") as show:
         found = comparison.rows(models, array, progress=show)
     if out:
-        comparison.save(found, out)
+        save(found, out)
     if picture:
         comparison_plot.plot(found, picture)
     emit(as_json, found, comparison.clocks_of(found), comparison.markdown(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +29,7 @@ def measure(
     """
     from hw.artifact import load
     from sim import model
+    from sim.json_file import save
     from sim.report import ACCURACY_NAME, TRAINING_NAME
 
     artifact = load(folder / "model.npz")
@@ -37,7 +37,7 @@ def measure(
         scores = model.run(artifact, images, progress=show)
     correct = 100 * float((scores.argmax(axis=1) == labels).mean())
     measured = {**accuracy, "integer": round(correct, 4)}
-    (folder / ACCURACY_NAME).write_text(json.dumps({"digest": artifact.digest, **measured}, indent=1) + "\n")
+    save({"digest": artifact.digest, **measured}, folder / ACCURACY_NAME)
     about = {"digest": artifact.digest, "seconds": round(seconds), "command": command}
-    (folder / TRAINING_NAME).write_text(json.dumps(about, indent=1) + "\n")
+    save(about, folder / TRAINING_NAME)
     return measured
