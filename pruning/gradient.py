@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from hw.words import TILE
+from pruning.layout import words_first
 from pruning.spectral import SpectralConv2d
 
 OPTIMISERS = ("adam", "sgd")
@@ -27,7 +28,7 @@ def optimiser_for(model: nn.Module, name: str, lr: float, weight_decay: float = 
     """
     spectra = [m.weight for m in model.modules() if isinstance(m, SpectralConv2d)]
     known = {id(p) for p in spectra}
-    aliases = [p.detach().permute(2, 3, 0, 1) for p in spectra]
+    aliases = [words_first(p.detach()) for p in spectra]
     others = [p for p in model.parameters() if id(p) not in known]
     factor = TILE if name == "adam" else TILE**2 // 2
     groups = [
@@ -43,7 +44,7 @@ def optimiser_for(model: nn.Module, name: str, lr: float, weight_decay: float = 
 
     def pass_gradients(*_: object) -> None:
         for parameter, alias in zip(spectra, aliases, strict=True):
-            alias.grad = None if parameter.grad is None else parameter.grad.permute(2, 3, 0, 1)
+            alias.grad = None if parameter.grad is None else words_first(parameter.grad)
 
     optimiser.register_step_pre_hook(pass_gradients)
     return optimiser

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from hw.words import DUAL_REAL, WORDS
+from pruning.layout import channels_first, words_first
 
 
 class _Products(torch.autograd.Function):
@@ -16,7 +17,7 @@ class _Products(torch.autograd.Function):
     def forward(
         ctx: Any, x: torch.Tensor, weight: torch.Tensor, gate: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        kept = weight.permute(2, 3, 0, 1).to(x.dtype)
+        kept = words_first(weight).to(x.dtype)
         if gate is not None:
             kept = kept * gate[:, None]
         ctx.save_for_backward(x, kept, gate)
@@ -36,7 +37,7 @@ class _Products(torch.autograd.Function):
             for part, grad in enumerate((real, imaginary)):
                 sums = torch.bmm(grad.transpose(1, 2), x)
                 dw[:, part] = sums if gate is None else sums.mul_(gate)
-            dw = dw.permute(2, 3, 0, 1)
+            dw = channels_first(dw)
         return dx, dw, None
 
 

@@ -8,8 +8,8 @@
 T is the number of tiles of the batch. All products are real matrix products; nothing is added across
 tiles. The parameter is the packed Hermitian half spectrum, 32 words, never 64 bins: a pruned layer
 is a free spectral operator whose support is the whole circular 8×8 tile, so the grid is part of
-the model and is the one of :class:`hw.network.Conv`. In memory its words come first and its channels
-last, so that the matrices of the products are there as they are.
+the model and is the one of :class:`hw.network.Conv`. Its order in memory is that of
+:mod:`pruning.layout`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from hw.errors import UnsupportedNetwork
 from hw.network import Conv
 from hw.words import MULTIPLICITY, TILE, WORDS
 from pruning import products, tiles, transform
+from pruning.layout import channels_first, stored_words_first, words_first
 
 
 class SpectralConv2d(nn.Module):
@@ -51,9 +52,9 @@ class SpectralConv2d(nn.Module):
         n, c = spec.out_channels, spec.in_channels
         bound = 1 / math.sqrt(c * spec.kernel**2)
         kernel = torch.empty(n, c, spec.kernel, spec.kernel).uniform_(-bound, bound)
-        self.weight = nn.Parameter(words_first(transform.kernel_spectrum(kernel)))
+        self.weight = nn.Parameter(stored_words_first(transform.kernel_spectrum(kernel)))
         self.bias = nn.Parameter(torch.empty(n).uniform_(-bound, bound))
-        self.register_buffer("mask", words_first(torch.ones(n, c, WORDS, dtype=torch.bool)))
+        self.register_buffer("mask", stored_words_first(torch.ones(n, c, WORDS, dtype=torch.bool)))
         inverse_real, inverse_imaginary = transform.inverse_pair(spec.stride)
         constants = {
             "forward_transform": transform.forward_matrix(),
@@ -126,12 +127,12 @@ class SpectralConv2d(nn.Module):
         )
         taps = (rows[:, None] * TILE + columns).flatten()
         words = self.weight.to(x.dtype)
-        parts = words.permute(2, 3, 0, 1)
+        parts = words_first(words)
         if (gate := self._gate(x.dtype)) is not None:
             parts = parts * gate[:, None]
         parts = parts.reshape(2 * WORDS, -1)
         kernel = (self.to_kernel[taps].to(x.dtype) @ parts).view(len(rows), len(columns), *words.shape[:2])
-        return F.conv2d(x, kernel.permute(2, 3, 0, 1), padding=[out - 1 for out in outputs])
+        return F.conv2d(x, channels_first(kernel), padding=[out - 1 for out in outputs])
 
     def _small(self, size: torch.Size) -> bool:
         """Whether a convolution in space takes fewer products than the 4 per word of a tile: 2×2 maps."""
@@ -174,7 +175,7 @@ class SpectralConv2d(nn.Module):
         if self._gate_state != state:
             every = bool(self.mask.all())
             self._gate_state = state
-            self._gate_value = None if every else self.mask.permute(2, 0, 1).to(dtype)
+            self._gate_value = None if every else words_first(self.mask).to(dtype)
         return self._gate_value
 
     def grid(self, size: torch.Size) -> tuple[int, int]:
@@ -196,13 +197,6 @@ class SpectralConv2d(nn.Module):
     def extra_repr(self) -> str:
         s = self.spec
         return f"{s.in_channels}, {s.out_channels}, kernel={s.kernel}, padding={s.padding}, stride={s.stride}"
-
-
-def words_first(x: torch.Tensor) -> torch.Tensor:
-    """``x`` (out, in, 32, ...) as it is, but in memory as (32, ..., out, in)."""
-    order = [*range(2, x.dim()), 0, 1]
-    back = sorted(range(x.dim()), key=order.__getitem__)
-    return x.permute(order).contiguous().permute(back)
 
 
 def _autocast(x: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,6 @@ beside its data and checked against it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Any
 
 from hw.artifact import Artifact, load
 from hw.config import AcceleratorConfig
-from hw.errors import ArtifactError, ConfigError
+from hw.errors import ConfigError
 from hw.network import Network
+from hw.tables import table
 from sim.prediction import predict
 from sim.report import accuracy, design_of, resources, scheme, sparsity, training
-from sim.report_page import table
 from sim.verify import Verification
 
 Row = dict[str, Any]
@@ -277,12 +276,3 @@ def clocks_of(found: Sequence[Row]) -> str:
 
 def _cell(key: str, value: Any) -> Any:
     return f"{value:,.{DECIMALS[key]}f}" if key in DECIMALS and value is not None else value
-
-
-def save(found: Sequence[Row], path: Path) -> None:
-    """Write the rows as JSON. Raises ``ArtifactError`` if the place cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(list(found), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.report_page import table
+from hw.tables import table
 
 MOST_ROWS = 20
 """Designs of the front that a page shows; the file has all."""

@@ -8,7 +8,6 @@ network, in which layers follow each other as they do on a board.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,14 @@ from hw.artifact import Artifact
 from hw.counters import Counters
 from hw.design import DesignInfo
 from hw.entries import together
-from hw.errors import ArtifactError, DataError, DigestMismatch
+from hw.errors import DataError, DigestMismatch
 from hw.estimate import run_cycles
 from hw.program import Program, compile_program
 from hw.resources import resources
+from hw.tables import table
 from sim import model, rtl
 from sim.bench.job import Memory
 from sim.compare import MAP, SCORES, first_mismatch
-from sim.report_page import table
 
 
 def measure(
@@ -143,12 +142,3 @@ def markdown(found: dict[str, Any]) -> tuple[str, ...]:
         f"{total['operations']:,} dense-equivalent operations in {total['cycles']:,} clocks on "
         f"{total['dsp_total']:,} DSP slices: **{total['op_per_dsp_cycle']:.2f} per DSP slice and clock**.",
     )
-
-
-def save(found: dict[str, Any], path: Path) -> None:
-    """Write the data as JSON. Raises ``ArtifactError`` if the place cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Any
+
+from hw.tables import table
 
 COMMANDS = {
     "integer": "spec2 prune",
@@ -33,15 +33,6 @@ def markdown(report: dict[str, Any]) -> str:
     if missing:
         parts.append("Not run yet: " + ", ".join(f"`{command}`" for command in missing) + ".")
     return "\n\n".join(parts) + "\n"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """A Markdown table; columns of numbers are set flush right, None is an empty cell."""
-    head = list(head)
-    body = [[cell_text(cell) for cell in row] for row in rows]
-    numeric = [all(re.fullmatch(r"[\d.,-]*", row[i]) for row in body) for i in range(len(head))]
-    lines = [head, ["---:" if number else "---" for number in numeric], *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _has(report: dict[str, Any], key: str) -> bool:
@@ -124,10 +115,3 @@ def _cycles(report: dict[str, Any]) -> str:
         f"{100 * occupancy['multipliers']:.1f} % of the row slots hold a non-zero weight and "
         f"{100 * occupancy['lanes']:.1f} % of the lanes a tile (batch of {batch})."
     )
-
-
-def cell_text(value: Any) -> str:
-    """A number with thousands separated, at most six digits of a fraction; other things as they are."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import spec2
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("hw", "pruning", "sim", "bitstreams")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -82,6 +84,65 @@ def test_the_contract_and_the_simulation_import_fast():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
+
+# --- the command line ----------------------------------------------------------------------------------
+
+ABOVE_HW = set(PACKAGES) - {"hw"}
+COMMANDS = [path for path in FILES if "commands" in path.parts]
+CONSOLE = {"typer", "rich"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path not in COMMANDS], ids=module_name)
+def test_only_verbs_talk_to_the_terminal(path):
+    """What computes knows neither options nor progress bars, nor what verbs share."""
+    assert not tops(path) & CONSOLE
+    assert not any("commands" in name.split(".") for name in imports(path))
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if "hw" in path.parts], ids=module_name)
+def test_what_verbs_share_needs_the_contract_and_a_terminal(path):
+    assert tops(path) - set(sys.stdlib_module_names) - {"hw"} <= ALLOWED_OUTSIDE | CONSOLE
+    assert not any(name.startswith(("hw.gateware", "hw.generate")) for name in imports(path))
+
+
+def needed(verb: str) -> set[str]:
+    """Packages above hw that a function of ``spec2.py`` uses, itself or through others of that file."""
+    tree = ast.parse((ROOT / "spec2.py").read_text(encoding="utf-8"))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    homes = {
+        alias.asname or alias.name: node.module.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    found, waiting, seen = set(), [verb], set()
+    while waiting:
+        seen.add(name := waiting.pop())
+        used = {node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)}
+        found |= {homes[one] for one in used & set(homes)}
+        waiting += used & set(functions) - seen
+    return found & ABOVE_HW
+
+
+@pytest.mark.parametrize("verb", spec2.VERBS, ids=lambda verb: verb.__name__)
+def test_a_verb_lives_in_the_package_it_needs(verb):
+    """In a file of its name, or with the command line if it needs two of pruning, sim and bitstreams."""
+    package, *rest = verb.__module__.split(".")
+    if package == "spec2":
+        assert len(needed(verb.__name__)) > 1
+        return
+    assert rest == ["commands", verb.__name__]
+    assert package in tops(ROOT / package / "commands" / f"{verb.__name__}.py")
+
+
+def test_the_help_is_instant():
+    """It waits for no array and no table; that it waits for nothing larger is tested above."""
+    code = "import sys, spec2; print(sorted({'numpy', 'rich', 'asyncio'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- names ---------------------------------------------------------------------------------------------
 
 MODEL = sorted(p.stem for p in (ROOT / "sim" / "model").glob("*.py") if p.name != "__init__.py")
 

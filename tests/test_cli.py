@@ -10,8 +10,11 @@ import typer
 import spec2
 from hw import results
 from hw.artifact import load, random_artifact
+from hw.commands import console
+from hw.errors import ConfigError, ToolNotFound
 from hw.network import lenet, tiny
 from pruning import data
+from pruning.commands.images import images_for
 from sim.bench.job import Memory
 
 COMMANDS = list(typer.main.get_command(spec2.app).commands)
@@ -97,10 +100,10 @@ def test_a_damaged_model_is_a_sentence(run, model):
 
 
 def test_a_missing_package_is_a_sentence():
-    with pytest.raises(spec2.ToolNotFound, match=r"torch.*spec2 doctor"), spec2._requires("torch"):
+    with pytest.raises(ToolNotFound, match=r"torch.*spec2 doctor"), console.requires("torch"):
         raise ModuleNotFoundError(name="torch")
     # A module of our own that is missing is a bug, and shows.
-    with pytest.raises(ModuleNotFoundError), spec2._requires("torch"):
+    with pytest.raises(ModuleNotFoundError), console.requires("torch"):
         raise ModuleNotFoundError(name="pruning.recipe")
 
 
@@ -157,14 +160,14 @@ def test_simulate_ends_with_1_on_a_mismatch_and_names_it(run, fake_design):
 def test_simulate_takes_test_digits_where_the_network_takes_digits(monkeypatch):
     digits = _digits(30)
     monkeypatch.setattr(data, "load", lambda name, data_dir: digits)
-    images, labels = spec2._images(lenet(), 7, None, False, 0)
+    images, labels = images_for(lenet(), 7, None, False, 0)
     spread = [0, 4, 8, 12, 17, 21, 25]  # from end to end: a data set may be sorted by label
     assert np.array_equal(images, digits.test_images[spread])
     assert np.array_equal(labels, digits.test_labels[spread])
-    images, labels = spec2._images(lenet(), 40, None, True, 3)
+    images, labels = images_for(lenet(), 40, None, True, 3)
     assert images.shape == (40, 1, 28, 28) and labels is None
-    with pytest.raises(spec2.ConfigError, match="there are 30 test images, not 31: ask for fewer"):
-        spec2._images(lenet(), 31, None, False, 0)
+    with pytest.raises(ConfigError, match="there are 30 test images, not 31: ask for fewer"):
+        images_for(lenet(), 31, None, False, 0)
 
 
 def test_report_writes_and_prints(run, fake_design):
@@ -240,8 +243,8 @@ def test_prune_untrained_makes_layers_of_their_own_widths(run, tmp_path):
 
 def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):
     clock = iter([0, 4, 11, 12, 30])
-    monkeypatch.setattr(spec2.time, "monotonic", lambda: next(clock))
-    with spec2._progress("working") as show:
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    with console.progress("working") as show:
         for done in range(3):
             show(done, 4, "sawing")
         show(None, None, "planing")

@@ -18,6 +18,7 @@ from hw.design import DesignInfo
 from hw.driver import Driver
 from hw.network import tiny
 from hw.registers import DIGEST
+from sim.commands.board import VIRTUAL_PORT
 from sim.virtual import board as board_module
 from tests.bitstreams import serial_wire
 from tests.bitstreams.serial_wire import ARTIFACT, IMAGES, INFO, SCORES, Board, ModelAccelerator, Wire
@@ -239,7 +240,7 @@ def test_board_runs_virtual_boards_only(run, fake_design):
 
 def test_board_says_where_it_is_and_what_it_did(run, fake_design, monkeypatch):
     def stand_in(design, link, ready):
-        assert (design, link) == (fake_design.design, fake_design.design / spec2.VIRTUAL_PORT)
+        assert (design, link) == (fake_design.design, fake_design.design / VIRTUAL_PORT)
         ready(board_module.VirtualBoard(board_module.VirtualBuild(design, design / "program", 4)))
         return {"clocks": 12_345, "bytes_lost": 0}
 
@@ -265,7 +266,7 @@ def test_classify_starts_a_virtual_board_or_takes_the_one_that_runs(run, tmp_pat
     assert len(alone["images"]) == 3 and alone["mismatch"] is None
 
     built = board_module.build_board(design)
-    port = design / spec2.VIRTUAL_PORT
+    port = design / VIRTUAL_PORT
     with board_module.VirtualBoard(built, link=port) as board:
         result = run(*arguments, "--first", "3")
         assert result.code == 0 and json.loads(result.out)["images"] == alone["images"]

@@ -16,7 +16,6 @@ A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 from __future__ import annotations
 
 import io
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.errors import DataError
-from pruning.data.image_set import Images, ImageSet, checked
+from pruning.data.image_set import Images, ImageSet, checked, read_npz
 
 SHAPE = (3, 32, 32)
 CLASSES = 10
@@ -71,17 +70,7 @@ def _read_binary(folder: Path, names: tuple[str, ...]) -> tuple[Images, Images]:
 
 
 def _read_npz(path: Path) -> tuple[Images, Images]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            jpeg, offset, labels = arrays["jpeg"], arrays["offset"], arrays["label"]
-    except FileNotFoundError:
-        raise DataError(
-            f"there is no {path.name} (and no {BINARY}) in {path.parent}: give another data directory"
-        ) from None
-    except KeyError as error:
-        raise DataError(f"{path} has no array {error}: it needs 'jpeg', 'offset' and 'label'") from None
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"cannot read {path} ({error})") from None
+    jpeg, offset, labels = read_npz(path, "jpeg", "offset", "label", instead=BINARY)
     if not _cuts(offset, jpeg):
         raise DataError(f"{path}: 'offset' does not cut 'jpeg' into pictures: it is damaged, fetch it again")
     images = np.stack([_decode(path, jpeg[a:b]) for a, b in pairwise(offset)])

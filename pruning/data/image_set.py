@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,24 @@ class ImageSet:
         """(C, H, W) of every image."""
         _, c, h, w = self.train_images.shape
         return c, h, w
+
+
+def read_npz(path: Path, *names: str, instead: str = "") -> tuple[NDArray[Any], ...]:
+    """The arrays ``names`` of a file. ``instead``: what else would have done, where there is no such file.
+
+    Raises ``DataError`` when file or array is missing, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return tuple(arrays[name] for name in names)
+    except FileNotFoundError:
+        missing = f"no {path.name} (and no {instead})" if instead else f"no {path.name}"
+        raise DataError(f"there is {missing} in {path.parent}: give another data directory") from None
+    except KeyError as error:
+        *some, last = (repr(name) for name in names)
+        raise DataError(f"{path} has no array {error}: it needs {', '.join(some)} and {last}") from None
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"cannot read {path} ({error})") from None
 
 
 def checked(path: Path, images: Images, labels: Images, size: tuple[int, ...], classes: int) -> None:

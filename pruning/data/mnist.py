@@ -11,14 +11,13 @@ recognition", Proc. IEEE 86(11), 1998.
 
 import gzip
 import importlib.util
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.errors import DataError
-from pruning.data.image_set import Images, ImageSet, checked
+from pruning.data.image_set import Images, ImageSet, checked, read_npz
 
 SIDE = 28
 CLASSES = 10
@@ -35,7 +34,7 @@ def load(data_dir: Path | str | None = None) -> ImageSet:
     """
     if data_dir is None:
         return _small()
-    train, test = (_read_npz(Path(data_dir) / f"mnist_{part}.npz") for part in ("train", "test"))
+    train, test = (_read(Path(data_dir) / f"mnist_{part}.npz") for part in ("train", "test"))
     return ImageSet(*train, *test, name="mnist")
 
 
@@ -78,18 +77,8 @@ def _read_csv(path: Path) -> tuple[Images, Images]:
     return _check(path, images.reshape(-1, SIDE, SIDE), labels)
 
 
-def _read_npz(path: Path) -> tuple[Images, Images]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return _check(path, arrays["image"], arrays["label"])
-    except FileNotFoundError:
-        raise DataError(f"there is no {path.name} in {path.parent}: give another data directory") from None
-    except KeyError as error:
-        raise DataError(f"{path} has no array {error}: it needs 'image' and 'label'") from None
-    except DataError:
-        raise
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"cannot read {path} ({error})") from None
+def _read(path: Path) -> tuple[Images, Images]:
+    return _check(path, *read_npz(path, "image", "label"))
 
 
 def _check(path: Path, images: Images, labels: Images) -> tuple[Images, Images]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
@@ -50,6 +51,21 @@ class ConstraintSet(ABC):
         return energy
 
 
+@dataclass(frozen=True)
+class ShareSet(ConstraintSet):
+    """A set whose parameter is the ``share`` itself, and not a count in some unit."""
+
+    share: Fraction
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"{self.kind} sparsity keeps a share above 0 and at most 1, not {self.share}")
+
+    @classmethod
+    def of(cls, sparsity: Sparsity) -> ShareSet:
+        return cls(ratio(sparsity))
+
+
 def ratio(sparsity: Sparsity) -> Fraction:
     """keep/group, 0 < ratio <= 1. Raises ``ConfigError`` for anything else."""
     kind, keep, group = sparsity.kind, sparsity.keep, sparsity.group
@@ -69,12 +85,6 @@ def whole(sparsity: Sparsity) -> int:
             f"{sparsity.kind} sparsity keeps a whole number, not {sparsity.keep}: only adaptive takes a mean"
         )
     return int(sparsity.keep)
-
-
-def check_share(kind: str, share: Fraction) -> None:
-    """Raise ``ConfigError`` unless 0 < ``share`` <= 1."""
-    if not 0 < share <= 1:
-        raise ConfigError(f"{kind} sparsity keeps a share above 0 and at most 1, not {share}")
 
 
 def check_count(kind: str, what: str, count: int) -> None:

@@ -8,18 +8,17 @@ step of the array less, and one that stays is a step with every row busy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 
 from hw.artifact import Sparsity
-from pruning.sets.base import ConstraintSet, budget, check_count, check_share, ratio, take
+from pruning.sets.base import ShareSet, budget, check_count, ratio, take
 
 
 @dataclass(frozen=True)
-class Block(ConstraintSet):
+class Block(ShareSet):
     """Per (block of ``rows`` output channels, input channel, word): all words stay or all go.
 
     Keeps the blocks with the most energy per word. Exact when ``rows`` divides the output channels; else
@@ -28,11 +27,10 @@ class Block(ConstraintSet):
 
     kind: ClassVar[str] = "block"
 
-    share: Fraction
     rows: int = 8
 
     def __post_init__(self) -> None:
-        check_share(self.kind, self.share)
+        super().__post_init__()
         check_count(self.kind, "a block", self.rows)
 
     @classmethod

@@ -9,20 +9,19 @@ channels do, and a block of 8 input channels is one entry per step of the array.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 import torch
 
 from hw.artifact import Sparsity
 from hw.errors import ConfigError
-from pruning.sets.base import ConstraintSet, budget, check_share, ratio, take
+from pruning.sets.base import ShareSet, budget, ratio, take
 from pruning.sets.uniform import group, ungroup
 from pruning.sets.unstructured import Unstructured
 
 
 @dataclass(frozen=True)
-class Darb(ConstraintSet):
+class Darb(ShareSet):
     """Per (output channel, word): the largest of every b consecutive input channels, b = 1, 2 .. ``largest``.
 
     A heuristic. A row starts with the smallest b that keeps no more words than unstructured pruning of
@@ -33,11 +32,10 @@ class Darb(ConstraintSet):
     kind: ClassVar[str] = "darb"
     exact: ClassVar[bool] = False
 
-    share: Fraction
     largest: int = 16
 
     def __post_init__(self) -> None:
-        check_share(self.kind, self.share)
+        super().__post_init__()
         if self.largest < 1 or self.largest & (self.largest - 1):
             raise ConfigError(
                 f"darb sparsity needs a largest block that is a power of two, not {self.largest}"

@@ -8,32 +8,19 @@ ever reads.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 import torch
 
-from hw.artifact import Sparsity
-from pruning.sets.base import ConstraintSet, budget, check_share, rank, ratio, take
+from pruning.sets.base import ShareSet, budget, rank, take
 
 
-@dataclass(frozen=True)
-class Filter(ConstraintSet):
+class Filter(ShareSet):
     """The ``share`` of the output channels with the most energy stay, at least one. Exact."""
 
     kind: ClassVar[str] = "filter"
     convolutions_only: ClassVar[bool] = True
     removes_channels: ClassVar[bool] = True
-
-    share: Fraction
-
-    def __post_init__(self) -> None:
-        check_share(self.kind, self.share)
-
-    @classmethod
-    def of(cls, sparsity: Sparsity) -> Filter:
-        return cls(ratio(sparsity))
 
     def mask(self, energy: torch.Tensor) -> torch.Tensor:
         count = max(1, math.floor(self.share * energy.shape[0]))
@@ -46,20 +33,10 @@ class Filter(ConstraintSet):
         return f"{self.share} of the output channels"
 
 
-@dataclass(frozen=True)
-class Column(ConstraintSet):
+class Column(ShareSet):
     """The ``share`` of the columns (input channel, word) with the most energy stay. Exact."""
 
     kind: ClassVar[str] = "column"
-
-    share: Fraction
-
-    def __post_init__(self) -> None:
-        check_share(self.kind, self.share)
-
-    @classmethod
-    def of(cls, sparsity: Sparsity) -> Column:
-        return cls(ratio(sparsity))
 
     def mask(self, energy: torch.Tensor) -> torch.Tensor:
         size = (energy >= 0).sum(0)  # (in, words)

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 import torch
 
 from hw.artifact import Sparsity
-from pruning.sets.base import ConstraintSet, check_count, check_share, rank, ratio
+from pruning.sets.base import ShareSet, check_count, rank, ratio
 
 ROUNDS = 10
 """Most refinements of a library; few are needed, and none makes it worse."""
 
 
 @dataclass(frozen=True)
-class Pattern(ConstraintSet):
+class Pattern(ShareSet):
     """Kernels take one of ``patterns`` patterns of equally many words, or go. A heuristic.
 
     The pruned ``share`` is split evenly between words and kernels: a pattern has sqrt(share) of a
@@ -36,11 +35,10 @@ class Pattern(ConstraintSet):
     exact: ClassVar[bool] = False
     convolutions_only: ClassVar[bool] = True
 
-    share: Fraction
     patterns: int = 8
 
     def __post_init__(self) -> None:
-        check_share(self.kind, self.share)
+        super().__post_init__()
         check_count(self.kind, "a library (block)", self.patterns)
 
     @classmethod

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 import torch
 
-from hw.artifact import Sparsity
-from pruning.sets.base import ConstraintSet, budget, check_share, rank, ratio
+from pruning.sets.base import ShareSet, budget, rank
 from pruning.sets.lines import column_mean, row_energy, row_mean
 
 ROUNDS = 10
@@ -20,7 +17,7 @@ SPLITS = 8
 """``row-column`` tries this many splits besides all rows, in steps of equal ratio."""
 
 
-class Rectangle(ConstraintSet):
+class Rectangle(ShareSet):
     """Rows × columns of a layer (:mod:`pruning.sets.lines`), together at most ``share`` of its words.
 
     Finding the best rectangle is NP-hard. With the number of rows given, rows and columns are chosen in
@@ -37,20 +34,10 @@ class Rectangle(ConstraintSet):
         return rows * columns / (rows + columns).clamp(min=torch.finfo(energy.dtype).tiny)
 
 
-@dataclass(frozen=True)
 class Combined(Rectangle):
     """Filter and column sparsity combined (arXiv:1911.02007), each to the square root of the ``share``."""
 
     kind: ClassVar[str] = "combined"
-
-    share: Fraction
-
-    def __post_init__(self) -> None:
-        check_share(self.kind, self.share)
-
-    @classmethod
-    def of(cls, sparsity: Sparsity) -> Combined:
-        return cls(ratio(sparsity))
 
     def mask(self, energy: torch.Tensor) -> torch.Tensor:
         count = max(1, math.floor(math.sqrt(self.share) * energy.shape[0]))
@@ -60,22 +47,12 @@ class Combined(Rectangle):
         return f"{self.share} of the words: output channels and columns, evenly"
 
 
-@dataclass(frozen=True)
 class RowColumn(Rectangle):
     """Rows and columns in the proportion that keeps most energy, as SS-Auto leaves it to the layer
     (arXiv:2001.08839): between all rows and all columns, :data:`SPLITS` steps of equal ratio are tried.
     """
 
     kind: ClassVar[str] = "row-column"
-
-    share: Fraction
-
-    def __post_init__(self) -> None:
-        check_share(self.kind, self.share)
-
-    @classmethod
-    def of(cls, sparsity: Sparsity) -> RowColumn:
-        return cls(ratio(sparsity))
 
     def mask(self, energy: torch.Tensor) -> torch.Tensor:
         limit = budget(self.share, energy)

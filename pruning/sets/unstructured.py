@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 import torch
 
-from hw.artifact import Sparsity
-from pruning.sets.base import ConstraintSet, budget, check_share, ratio, take
+from pruning.sets.base import ShareSet, budget, take
 
 
-@dataclass(frozen=True)
-class Unstructured(ConstraintSet):
+class Unstructured(ShareSet):
     """The layer keeps the ``share`` of its words with the most energy. Exact."""
 
     kind: ClassVar[str] = "unstructured"
-
-    share: Fraction
-
-    def __post_init__(self) -> None:
-        check_share(self.kind, self.share)
-
-    @classmethod
-    def of(cls, sparsity: Sparsity) -> Unstructured:
-        return cls(ratio(sparsity))
 
     def mask(self, energy: torch.Tensor) -> torch.Tensor:
         flat = energy.flatten()

@@ -11,7 +11,7 @@ from hw.artifact import PRUNED_FROM, load, random_artifact
 from hw.errors import ArtifactError, DigestMismatch
 from hw.network import lenet, tiny
 from sim.report import ACCURACY_NAME, assemble, storage, write
-from sim.report_page import markdown, table
+from sim.report_page import markdown
 from sim.verify import verify
 
 
@@ -140,17 +140,6 @@ def test_written_files_hold_the_report_on_one_page(simulated):
     ):
         assert text in page
     assert "Not run yet: `spec2 prune`, `spec2 synth`." in page
-
-
-def test_tables_align_numbers_and_leave_unknown_cells_empty():
-    text = table(["name", "count"], [("a", 1234), ("b", None), ("c", 0.1 + 0.2)])
-    assert text.splitlines() == [
-        "| name | count |",
-        "| --- | ---: |",
-        "| a | 1,234 |",
-        "| b |  |",
-        "| c | 0.3 |",
-    ]
 
 
 def test_layers_of_other_widths_take_other_bytes(tmp_path):

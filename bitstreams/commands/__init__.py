@@ -1,0 +1,1 @@
+"""Verbs that make bitstreams and use boards, or ask what a board holds: a file each."""

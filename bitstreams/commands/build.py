@@ -1,0 +1,74 @@
+"""``spec2 build``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hw.commands.console import emit, progress, requires, scalars
+from hw.commands.options import Baud, Design, Json
+from hw.tables import table
+
+
+class Toolchain(StrEnum):
+    """Tools that make bitstreams."""
+
+    vivado = "vivado"
+    openxc7 = "openxc7"
+
+
+class Transport(StrEnum):
+    """Ways from a host to a design on a board."""
+
+    uart = "uart"
+    pcie = "pcie"
+
+
+def build(
+    design: Design,
+    board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
+    toolchain: Annotated[Toolchain, typer.Option(help="Tools that make the bitstream.")] = Toolchain.vivado,
+    transport: Annotated[Transport, typer.Option(help="Way from the host to the design.")] = Transport.uart,
+    mhz: Annotated[float | None, typer.Option(help="Clock of the design. [default: the board's]")] = None,
+    baud: Baud = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results. [default: BOARD beside DESIGN]")
+    ] = None,
+    plan_only: Annotated[bool, typer.Option("--plan-only", help="Write the plan; run no tool.")] = False,
+    allow_timing_fail: Annotated[
+        bool, typer.Option("--allow-timing-fail", help="Keep a bitstream that misses its clock.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a bitstream of a design: the accelerator, and around it clock, reset and a way to the host.
+
+    The plan is one archive with everything the tools need; it also builds on a machine without this
+    program. With the tools on the PATH it runs at once: OUT gets the bitstream, build.json, manifest.json.
+
+    **Examples**
+
+        spec2 build build/lenet/design --board vc709 --plan-only
+        spec2 build build/lenet/design --board arty_a7_100 --toolchain openxc7
+        spec2 build build/lenet/design --board vcu118 --transport pcie --mhz 200 --json
+    """
+    from bitstreams import build as builder
+
+    with requires("amaranth"):
+        plan = builder.plan(
+            design, board, toolchain=toolchain.value, transport=transport.value, mhz=mhz, baud=baud
+        )
+    folder = out or design.parent / board.lower()
+    if plan_only:
+        archive = plan.save(folder / f"{plan.name}.tar.gz")
+        data = {"plan": str(archive), "digest": plan.digest, "run": plan.run, "files": list(plan.contents)}
+        unpack = f"tar xzf {archive.name} && cd {plan.name} && {plan.run}"
+        emit(as_json, data, f"Wrote the plan to {archive}. Where the tools are: `{unpack}`")
+        return
+    with progress("building") as show:
+        figures = builder.build(
+            plan, folder, allow_timing_fail=allow_timing_fail, progress=lambda what: show(None, None, what)
+        )
+    emit(as_json, figures, f"Built in {folder}.", table(["figure", "value"], scalars(figures)))

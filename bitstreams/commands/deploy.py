@@ -1,0 +1,91 @@
+"""``spec2 deploy``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hw.commands.console import emit, progress, scalars
+from hw.commands.options import Baud, Json, LinkName
+from hw.errors import ArtifactError
+from hw.tables import table
+
+
+class Programmer(StrEnum):
+    """Programs that load a bitstream."""
+
+    openfpgaloader = "openfpgaloader"
+    vivado = "vivado"
+
+
+def deploy(
+    built: Annotated[Path, typer.Argument(help="The folder that 'spec2 build' wrote, or a bitstream.")],
+    design: Annotated[Path | None, typer.Option(help="The design. [default: 'design' beside BUILT]")] = None,
+    board: Annotated[str | None, typer.Option(help="The board. [default: the one it was built for]")] = None,
+    link: LinkName = "uart:/dev/ttyUSB0",
+    baud: Baud = None,
+    programmer: Annotated[
+        Programmer, typer.Option(help="Program that loads it.")
+    ] = Programmer.openfpgaloader,
+    cable: Annotated[
+        str | None, typer.Option(help="Serial number of the JTAG adapter, or HOST:PORT.")
+    ] = None,
+    flash: Annotated[
+        bool, typer.Option("--flash", help="Write it to flash, to start with the power.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Load a bitstream into a board over JTAG, and check that the right accelerator answers.
+
+    The digest of the weights is read back through the link; another one is refused.
+
+    **Examples**
+
+        spec2 deploy build/lenet/vc709 --link uart:/dev/ttyUSB0
+        spec2 deploy build/lenet/vcu118 --link xdma --programmer vivado
+    """
+    import asyncio
+    from contextlib import ExitStack
+    from dataclasses import asdict
+
+    from bitstreams import deploy as deployer
+    from bitstreams.boards import find
+    from bitstreams.links.opening import Place, open_link
+    from hw.design import DesignInfo
+
+    folder = built.parent if built.suffix == ".bit" else built
+    made = _manifest(folder, needed=board is None)
+    name = board or made["board"]
+    rate = baud or made.get("baud") or find(name).baud
+    place, info = Place.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
+    with ExitStack() as stack, progress("deploying") as show:
+        done = asyncio.run(
+            deployer.deploy(
+                built,
+                info,
+                name,
+                lambda: stack.enter_context(open_link(place, rate)),
+                programmer=programmer.value,
+                cable=cable,
+                flash=flash,
+                progress=lambda what: show(None, None, what),
+                wait=lambda: asyncio.sleep(1),
+            )
+        )
+    data = {**asdict(done), "bitstream": str(done.bitstream)}
+    emit(as_json, data, f"The {done.board} runs the design.", table(["what", "is"], scalars(data)))
+
+
+def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:
+    """The manifest of a build as plain data; empty when there is none and none is needed."""
+    from bitstreams.manifest import Manifest
+
+    try:
+        return Manifest.load(folder).to_json()
+    except ArtifactError:
+        if needed:
+            raise
+        return {}

@@ -1,0 +1,50 @@
+"""``spec2 estimate``: in ``bitstreams``, because it may ask a board."""
+
+from __future__ import annotations
+
+from bitstreams.commands.fit import fit
+from hw.commands.configuration import configure
+from hw.commands.console import emit, scalars
+from hw.commands.options import (
+    Batch,
+    BoardName,
+    ConfigFile,
+    Json,
+    Lanes,
+    MemoryLines,
+    Model,
+    Rows,
+    Stream,
+)
+from hw.tables import table
+
+
+def estimate(
+    model: Model,
+    rows: Rows = None,
+    lanes: Lanes = None,
+    batch: Batch = None,
+    stream: Stream = None,
+    memory_lines: MemoryLines = None,
+    config: ConfigFile = None,
+    board: BoardName = None,
+    as_json: Json = False,
+) -> None:
+    """Predict cycles and resources of an accelerator, in closed form, in a second.
+
+    **Examples**
+
+        spec2 estimate build/lenet/model.npz
+        spec2 estimate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --json
+    """
+    from hw.artifact import load
+    from hw.estimate import estimates
+    from hw.program import compile_program
+
+    program = compile_program(load(model), configure(config, rows, lanes, batch, stream, memory_lines))
+    figures = estimates(program)
+    if board:
+        figures["use_percent"] = fit(board, figures)
+    layers = [(layer["name"], layer["cycles"], layer["steps"]) for layer in figures["layers"]]
+    text = table(["layer", "clocks", "steps"], layers), table(["figure", "value"], scalars(figures))
+    emit(as_json, figures, *text)

@@ -1,0 +1,82 @@
+"""``spec2 generate``: in ``bitstreams``, because it may ask a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bitstreams.commands.fit import fit
+from hw.commands.configuration import configure
+from hw.commands.console import emit, progress, requires, scalars
+from hw.commands.options import (
+    Batch,
+    BoardName,
+    ConfigFile,
+    Json,
+    Lanes,
+    MemoryLines,
+    Model,
+    Rows,
+    Stream,
+)
+from hw.tables import table
+
+if TYPE_CHECKING:
+    from hw.artifact import Artifact
+    from hw.config import AcceleratorConfig
+    from hw.program import Program
+
+
+def generate(
+    model: Model,
+    rows: Rows = None,
+    lanes: Lanes = None,
+    batch: Batch = None,
+    stream: Stream = None,
+    memory_lines: MemoryLines = None,
+    config: ConfigFile = None,
+    board: BoardName = None,
+    out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the accelerator for a model: spec2.v, its memory images, design.json.
+
+    With --board a design that needs more than the board has is refused before anything is written.
+
+    **Examples**
+
+        spec2 generate build/lenet/model.npz
+        spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
+        spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
+        spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
+    """
+    from hw.artifact import load
+
+    folder = out or model.parent / "design"
+    info = write_design(
+        load(model), configure(config, rows, lanes, batch, stream, memory_lines), folder, board
+    )
+    text = table(["estimate", "value"], scalars(info["estimates"]))
+    emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
+
+
+def write_design(
+    artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None
+) -> dict[str, Any]:
+    """Write a design, and the model it is of, into the folder ``out``; returns its description.
+
+    Raises ``DoesNotFit``, with nothing written, where ``board`` is named and too small.
+    """
+    from hw.estimate import estimates
+    from hw.generate import generate
+
+    def check(program: Program) -> None:
+        if board:
+            fit(board, estimates(program))
+
+    with requires("amaranth"), progress("generating") as show:
+        info = generate(artifact, config, out, check=check, progress=lambda what: show(None, None, what))
+    artifact.save(out / "model.npz")  # what 'simulate' compares with; the folder is complete
+    return info.to_json()

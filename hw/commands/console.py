@@ -1,0 +1,87 @@
+"""What verbs say: results on stdout, progress on stderr, and which package is missing."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hw.errors import ToolNotFound
+
+Show = Callable[..., None]
+"""Shows progress: (done, total, what is being done); None where done and total are not known."""
+
+LINE_SECONDS = 10
+"""Least time between two progress lines in a log."""
+
+
+def emit(as_json: bool, data: Any, *markdown: str) -> None:
+    """``data`` as JSON, or the Markdown paragraphs on the terminal."""
+    if as_json:
+        print(json.dumps(data, indent=1))
+    else:
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown("\n\n".join(markdown)))
+
+
+def scalars(data: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Rows of a table: what of ``data`` fits into one cell, dictionaries one level down spelt out."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= {f"{key} {k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+    return [(k.replace("_", " "), v) for k, v in flat.items() if not isinstance(v, list | tuple | dict)]
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Show]:
+    """Progress on stderr: a bar on a terminal, elsewhere a line now and then."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(title)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(title, total=None)
+
+        def show(done: float | None, total: float | None, what: str = "") -> None:
+            text = f"{title}: {what}" if what else title
+            bar.update(task, completed=done or 0, total=total, description=text)
+
+        yield show
+
+
+def _lines(title: str) -> Show:
+    """Progress for a log: a line at the start, then at most one in ten seconds."""
+    start = last = time.monotonic()
+    print(f"{title} ...", file=sys.stderr)
+
+    def show(done: float | None, total: float | None, what: str = "") -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= LINE_SECONDS:
+            last = now
+            share = f" {100 * done / total:.0f} %" if done is not None and total else ""
+            print(f"{title}{share} {what} ({now - start:.0f} s)", file=sys.stderr)
+
+    return show
+
+
+@contextmanager
+def requires(*packages: str) -> Iterator[None]:
+    """Turn the absence of an optional package into a sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in packages:
+            raise
+        raise ToolNotFound(
+            f"this command needs the Python package {error.name}, which is not installed: "
+            "'spec2 doctor' shows how to get it"
+        ) from None

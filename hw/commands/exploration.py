@@ -1,0 +1,64 @@
+"""What ``spec2 explore`` is asked to run, and among which designs it is to choose."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hw.explore.space import Space
+    from hw.explore.workload import Workload
+
+MODEL_SUFFIX = ".npz"
+"""What tells a model from the name of a network."""
+
+
+class Goal(StrEnum):
+    """What ``spec2 explore`` looks for: the names of ``hw.explore.objective.Objective``."""
+
+    latency = "latency"
+    throughput = "throughput"
+    dsp = "dsp"
+
+
+def chosen_space(
+    goal: Goal,
+    rows: list[int] | None,
+    lanes: list[int] | None,
+    batch: list[int] | None,
+    weight_bits: list[int] | None,
+) -> Space:
+    """What is to be swept: the usual values where none are given."""
+    from hw.config import MOST_LANES
+    from hw.explore.space import BATCHES, Space
+
+    if goal is Goal.latency and batch:
+        raise ConfigError(
+            "the objective latency is the time of one image: leave out --batch, or use throughput"
+        )
+    most = 1 if goal is Goal.latency else max(lanes or [MOST_LANES])
+    batches = batch or [images for images in BATCHES if images <= max(most, 1)]
+    choices = {"rows": rows, "lanes": lanes, "batches": batches, "weight_bits": weight_bits}
+    return Space(**{name: tuple(values) for name, values in choices.items() if values})
+
+
+def chosen_workload(
+    what: str, keep: float | None, group: int | None, weight_bits: list[int] | None
+) -> tuple[Workload, list[int] | None]:
+    """What is to be run, and the widths of weights to try (None: the usual ones)."""
+    from hw import networks
+    from hw.artifact import load
+    from hw.explore.lengths import Density
+    from hw.explore.workload import ModelWorkload, UniformWorkload
+
+    if Path(what).suffix != MODEL_SUFFIX:
+        usual = Density()
+        density = Density(usual.keep if keep is None else keep, usual.group if group is None else group)
+        return UniformWorkload(networks.find(what), density), weight_bits
+    artifact = load(Path(what))
+    if keep is not None or group is not None or weight_bits:
+        raise ConfigError("a model has its masks and widths: leave out --keep, --group and --weight-bits")
+    return ModelWorkload(artifact), [artifact.weight_bits]

@@ -1,0 +1,55 @@
+"""Options and arguments that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_BAUD = 921_600
+"""Bit rate of the boards' UARTs unless they were built for another one."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Model = Annotated[Path, typer.Argument(help="The artifact, model.npz.")]
+Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Take the parameters from this file, as 'spec2 explore' writes it; options override."
+    ),
+]
+Rows = Annotated[int | None, typer.Option(help="N: output channels in flight, a multiple of 4. [default: 8]")]
+Lanes = Annotated[int | None, typer.Option(help="P: tiles in flight, 1 to 64. [default: 4]")]
+Batch = Annotated[int | None, typer.Option(help="Most images per run, at most P. [default: 4]")]
+Stream = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream-weights/--hold-weights",
+        help="Read weights from external memory, or hold them. [default: hold]",
+        show_default=False,
+    ),
+]
+MemoryLines = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Lines of the feature memory at most: early layers go in bands. 0: whole maps. [default: 0]",
+    ),
+]
+BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
+LinkName = Annotated[
+    str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
+]
+Baud = Annotated[
+    int | None,
+    typer.Option(help=f"Bit rate of the serial port. [default: {DEFAULT_BAUD}, or as it was built]"),
+]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SPEC2_DATA_DIR",
+        help="Folder with mnist_train.npz, or CIFAR-10; without it 5,000 packaged digits are used.",
+    ),
+]

@@ -1,0 +1,59 @@
+"""What ``spec2 prune`` does until there is a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hw.commands.console import progress, requires
+
+if TYPE_CHECKING:
+    from pruning.data import ImageSet
+    from pruning.run import PruneResult
+
+
+def train(
+    name: str,
+    out: Path,
+    *,
+    data_dir: Path | None,
+    threads: int | None = None,
+    resume: bool = True,
+    target_cycles: int | None = None,
+    lanes: int | None = None,
+    mean_bits: float | None = None,
+    **changes: Any,
+) -> tuple[PruneResult, ImageSet]:
+    """Follow a recipe; returns what it came to, and the images that it is measured on.
+
+    Writes ``out/model.npz``. Raises ``typer.Exit`` in all but the first of several processes: that one
+    measures and reports.
+    """
+    with requires("torch", "mlxtend"):
+        import torch
+
+        from pruning import data
+        from pruning.recipe import find, for_bits, for_cycles
+        from pruning.run import run
+
+    with requires("onnx"):  # where the network is such a file
+        recipe = find(name, **changes)
+    if target_cycles is not None:
+        recipe = for_cycles(recipe, target_cycles, lanes)
+    if mean_bits is not None:
+        recipe = for_bits(recipe, mean_bits)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with progress("training") as show:
+        result = run(
+            recipe,
+            data_dir=data_dir,
+            out=out,
+            resume=resume,
+            progress=lambda p: show(p.done, 1.0, p.describe()),
+        )
+    if not result.first:
+        raise typer.Exit
+    return result, data.load(recipe.data, data_dir)

@@ -1,0 +1,1 @@
+"""Verbs that simulate, report and compare: a file each."""

@@ -1,0 +1,67 @@
+"""``spec2 compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hw.commands.configuration import configure
+from hw.commands.console import emit, progress, requires
+from hw.commands.options import ConfigFile, Json, MemoryLines, Stream
+
+
+def compare(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders with model.npz: one network, a kind of sparsity each.")
+    ],
+    rows: Annotated[int | None, typer.Option(help="N to predict clocks for. [default: 64]")] = None,
+    lanes: Annotated[int | None, typer.Option(help="P to predict clocks for. [default: 10]")] = None,
+    batch: Annotated[int | None, typer.Option(help="Most images per run. [default: 1]")] = None,
+    stream: Stream = None,
+    memory_lines: MemoryLines = None,
+    config: ConfigFile = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--plot", help="Also draw accuracy against clocks into this .svg or .png file."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Set models of one network side by side: accuracy, clocks, storage, time of training.
+
+    Where every folder has a simulated design, clocks are those that the Verilog counted. Where one has none,
+    or a size is given, scheduler and cost model predict those of one array for all, by default N=64 P=10 with
+    weights in the design; a line above the table says which. Scheduling takes up to a minute for a large
+    irregular layer; the result is kept beside the model, in predicted.json.
+
+    *pruned* counts the words of the network before pruning, also those of channels that have disappeared, in
+    the layers that are pruned at all. *bits* is the weight memory, with selects and addresses. The plot has a
+    curve for every kind, through its models of different density, and the dense network as a dotted line.
+
+    **Examples**
+
+        spec2 compare build/results/adaptive build/results/uniform build/results/kernel
+        spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --plot rows.svg
+    """
+    from sim import comparison
+    from sim.json_file import save
+
+    with progress("reading") as show:
+        models = comparison.read(folders, show)
+    options = (config, rows, lanes, batch, stream, memory_lines)
+    sized = any(option is not None for option in options)
+    array = configure(*options, usual=comparison.ARRAY) if sized else None
+    if picture:
+        with requires("matplotlib"):
+            from sim import comparison_plot
+        # Before minutes of scheduling, not after.
+        comparison_plot.check(picture, [model.accuracy.get("integer") for model in models])
+    with progress("comparing") as show:
+        found = comparison.rows(models, array, progress=show)
+    if out:
+        save(found, out)
+    if picture:
+        comparison_plot.plot(found, picture)
+    emit(as_json, found, comparison.clocks_of(found), comparison.markdown(found))

@@ -1,0 +1,43 @@
+"""Accuracy of a trained model on the integer model, kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hw.commands.console import progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def measure(
+    folder: Path,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    *,
+    accuracy: Mapping[str, float],
+    seconds: float,
+    command: str | None,
+) -> dict[str, float]:
+    """Run test images through the integer model of ``folder/model.npz``; returns accuracies in percent.
+
+    ``accuracy``, ``seconds`` and ``command`` are those of the training. Together with ``integer``, the
+    accuracy measured here, they go into two files beside the model, which :mod:`sim.report` reads.
+    """
+    from hw.artifact import load
+    from sim import model
+    from sim.json_file import save
+    from sim.report import ACCURACY_NAME, TRAINING_NAME
+
+    artifact = load(folder / "model.npz")
+    with progress("integer model, all test images") as show:
+        scores = model.run(artifact, images, progress=show)
+    correct = 100 * float((scores.argmax(axis=1) == labels).mean())
+    measured = {**accuracy, "integer": round(correct, 4)}
+    save({"digest": artifact.digest, **measured}, folder / ACCURACY_NAME)
+    about = {"digest": artifact.digest, "seconds": round(seconds), "command": command}
+    save(about, folder / TRAINING_NAME)
+    return measured
