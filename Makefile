@@ -123,13 +123,22 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every kind of spa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: bench-lenet bench-vgg16 bench-vc709 bench-synth bench-training ## every performance figure of docs/results.md
+bench: bench-lenet bench-vgg16 bench-narrow bench-vc709 bench-synth bench-training ## every performance figure of docs/results.md
 
 VGG16 := $(BUILD)/bench/vgg16/model.npz
 .PHONY: bench-vgg16
 bench-vgg16: $(VGG16) ## VGG16 at 224 × 224, N=64 P=10, weights from memory: every layer on the Verilog
 	$(SPEC2) generate $< --rows 64 --lanes 10 --batch 1 --stream-weights
 	$(SPEC2) simulate $(BUILD)/bench/vgg16/design --layers --random --out $(BUILD)/bench/vgg16.json
+
+# The same network with narrower weights in the layers that wait for them.
+NARROW := $(BUILD)/bench/vgg16-narrow
+.PHONY: bench-narrow
+bench-narrow: $(STAMP) ## VGG16 with 6-bit weights in conv5: what narrower weights gain, on the Verilog
+	$(SPEC2) prune vgg16 --untrained --block 64 --layer-bits conv5_1=6 --layer-bits conv5_2=6 --layer-bits conv5_3=6 \
+	  --out $(NARROW)
+	$(SPEC2) generate $(NARROW)/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
+	$(SPEC2) simulate $(NARROW)/design --layers --random --out $(BUILD)/bench/vgg16-narrow.json
 
 # The design that explore chooses for a VC709.
 VC709 := $(BUILD)/bench/vc709
