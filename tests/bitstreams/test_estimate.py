@@ -5,10 +5,10 @@ import pytest
 from bitstreams.paths import MOST_LEVELS, MOST_LOADS
 from bitstreams.synth import synthesise
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.generate import generate
 from hw.network import tiny
-from hw.program import compile_program
 from hw.resources import memory, resources
 
 TOLERANCE = 0.2
