@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from hw.compiler import group_work
 from hw.explore.limits import layer_row
 from hw.explore.stages import LayerWork, layer_work
 from hw.lane_layout import ranked
 from hw.network import Conv
-from hw.program import LayerPlan, Program, group_work
+from hw.program import LayerPlan, Program
 
 
 def choices(program: Program) -> list[dict[str, Any]]:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from hw.artifact import Artifact
 from hw.choices import choices
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.errors import ConfigError
 from hw.estimate import estimates
-from hw.program import Program, compile_program
+from hw.program import Program
 from hw.weight_stream import parts, stream_files, stream_image
 
 TOP = "spec2"
@@ -34,7 +35,7 @@ def generate(
 
     ``check`` may refuse the compiled program (a board's budget) before anything is written;
     ``progress`` hears the name of every stage. Raises ``ConfigError`` when the folder cannot be
-    written, and what :func:`hw.program.compile_program` raises.
+    written, and what :func:`hw.compiler.compile_program` raises.
     """
     from hw.gateware.accelerator import Accelerator
     from hw.gateware.axi import flat_ports

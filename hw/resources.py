@@ -162,11 +162,14 @@ def _streamed(program: Program) -> Resources:
     plan = program.stream
     blocks, luts = memory(plan.depth, UNIT_BITS)
     rotator = plan.bus_bits * ((plan.beat_units - 1).bit_length() + 1) // ROTATOR_LEVELS
-    column = plan.step_units * (UNIT_BITS + 4)
+    sizes = len(set(plan.layer_units))
+    column = plan.step_units * (UNIT_BITS * (sizes // 3 + 1) + 4)  # a LUT picks one of three units
+    narrowest = min(layer.weight_bits for layer in program.layers)
+    signs = program.step_format.plane_bits * (program.weight_bits - narrowest)  # repeated beyond the width
     queues = plan.bus_bits if program.config.memories > 1 else 0  # memories side by side
     return Resources(
         dsp=0,
-        lut=rotator + column + 600 + plan.step_units * luts + memory(QUEUED_BEATS, queues)[1],
+        lut=rotator + column + signs + 600 + plan.step_units * luts + memory(QUEUED_BEATS, queues)[1],
         ff=2 * rotator + plan.step_units * (UNIT_BITS + 16) + 400 + queues,
         bram36=plan.step_units * blocks,
     )

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.artifact import Artifact
+from hw.compiler import compile_program
 from hw.counters import Counters
 from hw.design import DesignInfo
 from hw.entries import together
 from hw.errors import DataError, DigestMismatch
 from hw.estimate import run_cycles
-from hw.program import Program, compile_program
+from hw.program import Program
 from hw.resources import resources
 from hw.tables import table
 from sim import model, rtl

@@ -17,9 +17,9 @@ from typing import Any
 
 import hw
 from hw.artifact import load
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.estimate import total_cycles
-from hw.program import compile_program
 from hw.resources import resources
 
 FILE_NAME = "predicted.json"

@@ -22,10 +22,11 @@ import numpy as np
 
 from hw import results
 from hw.artifact import Artifact, load
+from hw.compiler import compile_program
 from hw.design import DesignInfo
 from hw.errors import DigestMismatch
 from hw.network import Conv, Layer, Network, Shape
-from hw.program import LayerPlan, Program, compile_program
+from hw.program import LayerPlan, Program
 from hw.words import WORDS
 from sim.verify import Verification
 

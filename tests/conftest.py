@@ -10,12 +10,12 @@ import pytest
 
 import spec2
 from hw.artifact import Artifact, random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.counters import Counters, LayerCounters
 from hw.design import DesignInfo
 from hw.estimate import estimates
 from hw.network import tiny
-from hw.program import compile_program
 from sim import model, rtl
 
 hypothesis.settings.register_profile("shared machine", deadline=None)  # which may be busy at any moment

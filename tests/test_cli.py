@@ -122,9 +122,9 @@ def test_a_bug_is_not_hidden(monkeypatch, model):
 
 
 def test_estimate_agrees_with_the_cost_model_and_states_the_share_of_the_board(run, model):
+    from hw.compiler import compile_program
     from hw.config import AcceleratorConfig
     from hw.estimate import estimates
-    from hw.program import compile_program
 
     arguments = ["estimate", model, "--rows", "16", "--lanes", "2", "--batch", "2"]
     figures = json.loads(run(*arguments, "--board", "VC709", "--json").out)

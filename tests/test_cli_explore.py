@@ -6,11 +6,11 @@ import pytest
 
 from hw.artifact import random_artifact
 from hw.commands.exploration import Goal
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.estimate import estimates
 from hw.explore.objective import Objective
 from hw.network import tiny
-from hw.program import compile_program
 
 SMALL = ["--rows", "4", "--rows", "8", "--lanes", "1", "--lanes", "2", "--lanes", "4"]
 

@@ -38,8 +38,8 @@ def estimate(
         spec2 estimate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --json
     """
     from hw.artifact import load
+    from hw.compiler import compile_program
     from hw.estimate import estimates
-    from hw.program import compile_program
 
     program = compile_program(load(model), configure(config, rows, lanes, batch, stream, memory_lines))
     figures = estimates(program)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hw.artifact import Artifact, Sparsity
+from hw.compiler import Channels, assemble, most_products
 from hw.config import AcceleratorConfig
 from hw.explore.lengths import (
     Density,
@@ -21,7 +22,7 @@ from hw.explore.lengths import (
     uniform_lengths,
 )
 from hw.network import Conv, Layer, Network
-from hw.program import Channels, Program, assemble, most_products
+from hw.program import Program
 from hw.step_table import StepTable
 
 

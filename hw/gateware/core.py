@@ -17,7 +17,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.config import BANKS
 from hw.frames import BEAT
 from hw.gateware.axi import AxiStream
-from hw.gateware.delay import LOADS, copy, delay, per_layer
+from hw.gateware.delay import delay
 from hw.gateware.drain_control import DrainControl
 from hw.gateware.feature_memory import FeatureMemory
 from hw.gateware.fetch import Fetch
@@ -28,6 +28,7 @@ from hw.gateware.lane import Lane
 from hw.gateware.mac import Mode, RowWeights
 from hw.gateware.once import Once
 from hw.gateware.output import OutputController, Writer
+from hw.gateware.planes import widened
 from hw.gateware.post import RAW_BITS
 from hw.gateware.result_port import MapPort, ScorePort
 from hw.gateware.sequencer import Sequencer
@@ -223,11 +224,13 @@ class Core(wiring.Component):
             words = [Mux(of_next, step.next_word, step.word) for of_next in step.of_next]
         modes = Cat(Mux(dot, Mode.DOT, Mux(_any_of(w, DUAL_REAL), Mode.DUAL, Mode.COMPLEX)) for w in words)
         head_start = self.lanes[0].x.latency - row_weights.latency
+        planes = widened(m, self.program, self.layer, step.planes)
+        rows = rows_of(self.program.step_format, step, planes)
         m.d.comb += [
             row_weights.valid.eq(delay(m, issue.issued, head_start, name="issued", reset=True)),
             row_weights.first.eq(delay(m, issue.first, head_start, name="first")),
             row_weights.modes.eq(delay(m, modes, head_start, name="modes")),
-            row_weights.weights.eq(delay(m, self._rows(m), head_start, name="rows")),
+            row_weights.weights.eq(delay(m, rows, head_start, name="rows")),
         ]
         for lane in self.lanes:
             m.d.comb += [
@@ -242,28 +245,6 @@ class Core(wiring.Component):
                 m.d.comb += lane.first.eq(row_weights.o_first)
             for bank in range(BANKS):
                 m.d.comb += lane.x_groups[bank].eq(step.groups[bank if ahead else 0])
-
-    def _rows(self, m):
-        """The rows' parts of a step, as wide as the array takes them. Of narrower weights the sign repeats:
-        what lies beyond it in the step are bits of another layer.
-        """
-        program, step = self.program, self.weights.step
-        widths = [plan.weight_bits for plan in program.layers]
-        planes = list(step.planes)
-        if program.config.stream_weights:
-            for width in sorted(set(widths))[:-1]:
-                narrow = per_layer(m, self.layer, [int(w == width) for w in widths], name=f"narrow_{width}")
-                sign = step.planes[width - 1]
-                for plane in range(width, program.weight_bits):
-                    planes[plane] = Cat(
-                        Mux(
-                            copy(m, narrow, name=f"narrow_{width}_{plane}_{first}"),
-                            sign[first : first + LOADS],
-                            planes[plane][first : first + LOADS],
-                        )
-                        for first in range(0, len(sign), LOADS)
-                    )
-        return rows_of(program.step_format, step, planes)
 
     def _drain(self, m):
         """The end of a word follows it through the array and starts the drain."""

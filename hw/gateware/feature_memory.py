@@ -8,7 +8,7 @@
 
 Pixel x of a map row lies in column bank x mod C at line address base + x div C, so any C consecutive
 pixels lie in C different banks at one of two neighbouring addresses: no alignment, no conflicts.
-Narrow maps may instead lie in *sections* of a line, several rows side by side (:class:`hw.program.MapPlan`);
+Narrow maps may instead lie in *sections* of a line, several rows side by side (:class:`hw.maps.MapPlan`);
 then some sections may be read one tile row further down than others, from the far line.
 Each bank is ``depth`` × 8 bit: a RAMB18 (2k × 9) or RAMB36 (4k × 9) with no bit wasted but the ninth.
 """

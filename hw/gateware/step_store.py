@@ -163,7 +163,12 @@ class StepStore(wiring.Component):
         came = delay(m, came, 1, name="came", reset=True)
         freed = Mux(delay(m, self.freed, 1, name="freed", reset=True), plan.step_units, 0)
         asked = delay(m, self.asked, 1, name="asked", reset=True)
-        taken = Mux(asked, delay(m, self.asked_beats, 1, name="asked_beats") * plan.beat_room, 0)
+        beats = delay(m, self.asked_beats, 1, name="asked_beats")
+        # Shifted and added: synthesis would take a DSP slice for the product.
+        product = sum(
+            (beats << i for i in range(plan.beat_room.bit_length()) if plan.beat_room >> i & 1), C(0)
+        )
+        taken = Mux(asked, product, 0)
         m.d.sync += [
             free.eq(free + freed + came - taken),
             # Two bursts: one that was asked for two clocks ago is not yet in the sum.

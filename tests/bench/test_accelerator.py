@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from hw.compiler import compile_program
 from hw.design import DesignInfo
 from hw.errors import Spec2Error
 from hw.estimate import run_cycles, total_cycles
-from hw.program import compile_program
 from hw.weight_arrival import MEMORY_LATENCY
 from sim import model, rtl
 from sim.bench.job import Memory

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.gateware import lane, post
 from hw.gateware.step import step_layout
 from hw.generate import generate
-from hw.program import compile_program
 from sim import model, rtl
 from sim.compare import SCORES, first_mismatch
 from tests.bench.accelerators import NETWORKS, accelerator, images

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from hw.compiler import compile_program
 from hw.design import DesignInfo
 from hw.errors import DataError, DigestMismatch
 from hw.estimate import run_cycles
-from hw.program import compile_program
 from sim import json_file, layers, rtl
 from tests.bench.accelerators import accelerator, images
 

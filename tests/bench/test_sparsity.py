@@ -6,10 +6,10 @@
 import numpy as np
 import pytest
 
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.generate import generate
 from hw.network import tiny
-from hw.program import compile_program
 from pruning.kinds import fully_connected, quarter
 from pruning.synthetic import synthetic
 from sim import model, rtl

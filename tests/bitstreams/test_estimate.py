@@ -5,10 +5,10 @@ import pytest
 from bitstreams.paths import MOST_LEVELS, MOST_LOADS
 from bitstreams.synth import synthesise
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.generate import generate
 from hw.network import tiny
-from hw.program import compile_program
 from hw.resources import memory, resources
 
 TOLERANCE = 0.2
@@ -16,19 +16,18 @@ TOLERANCE = 0.2
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "rows", "lanes", "stream"),
+    ("kind", "rows", "lanes", "stream", "narrow"),
     [
-        ("adaptive", 4, 2, False),
-        ("adaptive", 12, 3, False),
-        ("adaptive", 12, 3, True),
-        ("kernel", 12, 3, False),
+        ("adaptive", 4, 2, False, {}),
+        ("adaptive", 12, 3, False, {}),
+        ("adaptive", 12, 3, True, {}),
+        ("adaptive", 12, 3, True, {"conv2": 3, "fc1": 5}),
+        ("kernel", 12, 3, False, {}),
     ],
 )
-def test_estimate_is_close_to_synthesis(tmp_path, kind, rows, lanes, stream):
-    artifact, config = (
-        random_artifact(tiny(), seed=1, kind=kind),
-        AcceleratorConfig(rows, lanes, 1, stream_weights=stream),
-    )
+def test_estimate_is_close_to_synthesis(tmp_path, kind, rows, lanes, stream, narrow):
+    artifact = random_artifact(tiny(), seed=1, kind=kind, layer_bits=narrow)
+    config = AcceleratorConfig(rows, lanes, 1, stream_weights=stream)
     generate(artifact, config, tmp_path / "design")
     found = synthesise(tmp_path / "design", paths=True)
     assert found.paths.longest <= MOST_LEVELS, found.paths.worst[0]

@@ -5,9 +5,9 @@ from types import MappingProxyType
 import numpy as np
 
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.network import Conv, Dense, Network
-from hw.program import compile_program
 from hw.weight_stream import PAGE, stream_image
 
 NETWORK = Network(

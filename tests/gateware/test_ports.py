@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.frames import pack_image, unpack_maps, unpack_scores
 from hw.gateware.image_port import ImagePort
 from hw.gateware.result_port import MapPort, ScorePort
 from hw.network import Conv, Dense, Network
-from hw.program import compile_program
 
 MAP = Network("map", (2, 9, 10), (Conv("a", 2, 3, 3, padding=1),))  # 9 × 10: rows end within a beat
 SCORES = Network("scores", (1, 4, 4), (Dense("a", 16, 3, relu=False),))

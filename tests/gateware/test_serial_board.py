@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.errors import ConfigError
 from hw.gateware.accelerator import Accelerator
 from hw.gateware.axi import flat_ports
 from hw.network import tiny
-from hw.program import compile_program
 from hw.serial_design import TOP, emit_serial
 from tests.gateware.conftest import RUN_YOSYS
 

@@ -4,13 +4,13 @@ import pytest
 from amaranth.hdl import Fragment
 
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.gateware.feature_memory import FeatureMemory
 from hw.gateware.lane import Lane
 from hw.gateware.output import Writer
 from hw.gateware.post import RAW_BITS
 from hw.network import tiny
-from hw.program import compile_program
 from hw.timing import latencies
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.gateware.walk import Walk
 from hw.network import Conv, Dense, Network
-from hw.program import compile_program
 
 NETWORK = Network(
     "walk",

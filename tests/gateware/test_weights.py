@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.gateware.step import step_layout
 from hw.gateware.weights import WeightMemory, step_image
 from hw.network import Conv, Dense, Network
-from hw.program import compile_program
 
 NETWORK = Network("small", (9, 8, 8), (Conv("a", 9, 4, 3), Dense("b", 4 * 36, 5, relu=False)))
 

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from hw.artifact import random_artifact
 from hw.bands import Rows, lay_out
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.entries import entries_of, together
 from hw.errors import ConfigError, DataError
 from hw.maps import MapPlan
 from hw.network import Conv, Network, tiny
-from hw.program import compile_program
 from hw.words import TILE
 
 NETWORK = Network(

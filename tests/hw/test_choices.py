@@ -6,10 +6,10 @@ import pytest
 
 from hw.artifact import random_artifact
 from hw.choices import choices
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.estimate import run_cycles
 from hw.network import Conv, Dense, Network
-from hw.program import compile_program
 
 NETWORK = Network(
     "choices",

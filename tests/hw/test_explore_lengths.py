@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from hw.artifact import Artifact, LayerWeights, Sparsity, random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
 from hw.estimate import estimates
 from hw.explore.lengths import Density, lengths_table, uniform_lengths
 from hw.explore.workload import ModelWorkload, UniformWorkload
 from hw.network import Conv, Dense, Network, tiny
-from hw.program import compile_program
 
 NETWORK = Network(
     "even",

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
 from hw.estimate import total_cycles
 from hw.lane_layout import GroupWork, lane_layout
 from hw.network import Conv, Network, lenet, tiny
-from hw.program import compile_program
 from hw.step_table import step_table
 
 CONFIGS = [AcceleratorConfig(8, 4, 4), AcceleratorConfig(4, 2, 1), AcceleratorConfig(16, 6, 3)]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from hw.artifact import LayerWeights, random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig, drain_rows
 from hw.errors import ConfigError
 from hw.estimate import passes
 from hw.network import Conv, Network, tiny
-from hw.program import compile_program
 from hw.schedule import run_ahead
 from hw.schedule.report import layer_schedule, schedule_report
 from hw.schedule.steps import shared_steps

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from hw.artifact import random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
-from hw.program import compile_program
 from hw.weight_arrival import MEMORY_LATENCY, STORE_LATENCY, WeightArrival
 from hw.weight_stream import KEPT_FREE, PAGE, UNIT_BITS, StreamPlan, stream_image
 from tests.gateware.streamed import NARROW, NETWORK, WIDE, program

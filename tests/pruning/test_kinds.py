@@ -7,10 +7,10 @@ import torch
 
 import spec2
 from hw import artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
 from hw.network import Conv, Network, tiny
-from hw.program import compile_program
 from pruning import Chain, MagnitudeConfig, kinds, prune_, quantise_, sets, to_artifact
 from pruning.synthetic import synthetic
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hw.artifact import Sparsity
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
 from hw.network import Conv, Network, lenet
-from hw.program import compile_program
 from pruning.synthetic import synthetic
 from sim import model
 

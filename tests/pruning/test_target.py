@@ -7,11 +7,11 @@ import pytest
 import torch
 from msgspec.structs import replace
 
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
 from hw.estimate import total_cycles
 from hw.network import tiny
-from hw.program import compile_program
 from pruning import Chain, prune_, quantise_, to_artifact
 from pruning.recipe import Recipe, for_cycles
 from pruning.sensitivity import mean_loss, scan

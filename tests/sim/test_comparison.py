@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from hw.artifact import Sparsity, random_artifact
+from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.errors import ArtifactError, ConfigError, DigestMismatch
 from hw.estimate import estimates
 from hw.network import lenet, tiny
-from hw.program import compile_program
 from pruning.compact import drop_channels
 from sim import comparison, prediction
 from sim.report import ACCURACY_NAME, TRAINING_NAME, assemble, scheme

@@ -93,7 +93,7 @@ def test_figures_of_a_simulated_design(simulated):
 
 def test_multiplier_occupancy_is_the_share_of_nonzero_slots(simulated):
     """All layers have the same step count here, so the mean over layers is plain."""
-    from hw.program import compile_program
+    from hw.compiler import compile_program
 
     program = compile_program(simulated.artifact, simulated.info.config)
     shares = [np.mean(np.any(plan.steps.weight != 0, axis=-1)) for plan in program.layers]
