@@ -108,12 +108,12 @@ def test_a_missing_package_is_a_sentence():
 
 
 def test_a_bug_is_not_hidden(monkeypatch, model):
-    from hw import program
+    from hw import compiler
 
     def bug(*_):
         raise ZeroDivisionError("bug")
 
-    monkeypatch.setattr(program, "compile_program", bug)
+    monkeypatch.setattr(compiler, "compile_program", bug)
     with pytest.raises(ZeroDivisionError):
         spec2.main(["estimate", str(model)])
 
