@@ -59,5 +59,6 @@ def joined() -> Iterator[World]:
     distributed.init_process_group("gloo")
     try:
         yield World(distributed.get_rank(), distributed.get_world_size())
+        distributed.barrier()  # nobody hangs up on one that still talks
     finally:
         distributed.destroy_process_group()
