@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from bitstreams.commands.fit import fit
+from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, scalars
-from hw.commands.options import (
-    Batch,
-    BoardName,
-    ConfigFile,
-    Json,
-    Lanes,
-    MemoryLines,
-    Model,
-    Rows,
-    Stream,
-)
 from hw.tables import table
 
 
 def estimate(
-    model: Model,
-    rows: Rows = None,
-    lanes: Lanes = None,
-    batch: Batch = None,
-    stream: Stream = None,
-    memory_lines: MemoryLines = None,
-    config: ConfigFile = None,
-    board: BoardName = None,
-    as_json: Json = False,
+    model: options.Model,
+    rows: options.Rows = None,
+    lanes: options.Lanes = None,
+    batch: options.Batch = None,
+    stream: options.Stream = None,
+    memory_lines: options.MemoryLines = None,
+    config: options.ConfigFile = None,
+    board: options.BoardName = None,
+    as_json: options.Json = False,
 ) -> None:
     """Predict cycles and resources of an accelerator, in closed form, in a second.
 

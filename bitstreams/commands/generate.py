@@ -8,19 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bitstreams.commands.fit import fit
+from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
-from hw.commands.options import (
-    Batch,
-    BoardName,
-    ConfigFile,
-    Json,
-    Lanes,
-    MemoryLines,
-    Model,
-    Rows,
-    Stream,
-)
 from hw.tables import table
 
 if TYPE_CHECKING:
@@ -30,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def generate(
-    model: Model,
-    rows: Rows = None,
-    lanes: Lanes = None,
-    batch: Batch = None,
-    stream: Stream = None,
-    memory_lines: MemoryLines = None,
-    config: ConfigFile = None,
-    board: BoardName = None,
+    model: options.Model,
+    rows: options.Rows = None,
+    lanes: options.Lanes = None,
+    batch: options.Batch = None,
+    stream: options.Stream = None,
+    memory_lines: options.MemoryLines = None,
+    config: options.ConfigFile = None,
+    board: options.BoardName = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Write the accelerator for a model: spec2.v, its memory images, design.json.
 
