@@ -12,11 +12,16 @@ S. Li et al., "PyTorch Distributed: Experiences on Accelerating Data Parallel Tr
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+
+# DistributedDataParallel imports this when first made; its functions then keep the process group of that
+# moment as a default argument, with threads that outlive Python and may abort the process as it ends.
+import torch.distributed.nn
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -61,4 +66,5 @@ def joined() -> Iterator[World]:
         yield World(distributed.get_rank(), distributed.get_world_size())
         distributed.barrier()  # nobody hangs up on one that still talks
     finally:
+        gc.collect()  # models that still hold the group, and so its threads
         distributed.destroy_process_group()

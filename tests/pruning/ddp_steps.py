@@ -38,4 +38,7 @@ def train(optimiser: str, world: World) -> tuple[float, dict[str, torch.Tensor]]
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with joined() as world:
-        torch.save(train(sys.argv[1], world), Path(sys.argv[2]) / f"{world.rank}-of-{world.size}.pt")
+        loss, weights = train(sys.argv[1], world)
+    threads = [thread.joinpath("comm").read_text() for thread in Path("/proc/self/task").iterdir()]
+    talking = [name for name in threads if "gloo" in name]
+    torch.save((loss, weights, talking), Path(sys.argv[2]) / f"{world.rank}-of-{world.size}.pt")
