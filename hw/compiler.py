@@ -21,7 +21,7 @@ from hw.lane_layout import GroupWork, LaneLayout, lane_layouts, line_pixels
 from hw.maps import MapPlan
 from hw.network import Conv, Layer, Network, Shape
 from hw.program import LayerPlan, Program
-from hw.step_format import SELECT_BITS
+from hw.step_format import row_bits
 from hw.step_table import StepTable, step_table
 from hw.words import TILE
 
@@ -82,7 +82,7 @@ def assemble(
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
     layouts = lane_layouts(network, config, work)
     layers = [
-        _rows(layer, shape, layout, config, len(steps) * _step_bits(config, bits))
+        _rows(layer, shape, layout, config, len(steps) * config.rows * row_bits(bits))
         for layer, shape, layout, steps, bits in zip(
             network.layers, network.shapes, layouts, tables, weight_bits, strict=False
         )
@@ -195,11 +195,6 @@ def _plan(
     )
     once = plan.dot or (config.batch == 1 and plan.group_rows * plan.group_columns == 1)
     return replace(plan, weights_stay=config.stream_weights and not once)
-
-
-def _step_bits(config: AcceleratorConfig, weight_bits: int) -> int:
-    """About the bits of a step: those of its rows."""
-    return config.rows * (SELECT_BITS + 2 * weight_bits)
 
 
 def _channel_table(

@@ -25,6 +25,11 @@ SELECT_BITS = (BANKS - 1).bit_length()
 """Names one of the banks."""
 
 
+def row_bits(width: int) -> int:
+    """Bits of a step that every row has: which bank it reads, and a weight of ``width`` bits per part."""
+    return SELECT_BITS + 2 * width
+
+
 @dataclass(frozen=True)
 class StepFormat:
     """rows: N. weight_bits: per part, in the widest layer. group_bits: of a channel group. run_ahead: rows
@@ -53,8 +58,7 @@ class StepFormat:
     def bits_of(self, width: int) -> int:
         """Width of a step of a layer whose weights take ``width`` bits per part."""
         more = WORD_BITS + BANKS + self.rows if self.run_ahead else 0
-        head = WORD_BITS + 2 + self.addresses * self.group_bits + self.rows * SELECT_BITS + more
-        return head + width * self.plane_bits
+        return WORD_BITS + 2 + self.addresses * self.group_bits + more + self.rows * row_bits(width)
 
     def encode(self, table: StepTable) -> NDArray[np.uint8]:
         """(T, bits) the steps of ``table`` bit by bit, the lowest first."""
