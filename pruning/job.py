@@ -15,13 +15,12 @@ job: one saved with other settings is not continued.
 from __future__ import annotations
 
 import copy
-import csv
 import hashlib
 import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hw.artifact import Artifact
-from hw.errors import ArtifactError
 from pruning.augment import to_float
 from pruning.channels import sort_channels_
 from pruning.checkpoint import load_state, save_state
@@ -42,6 +40,7 @@ from pruning.distributed import World
 from pruning.export import to_artifact
 from pruning.fold import fold_batch_norms_
 from pruning.gradient import optimiser_for
+from pruning.log import LogRow, Progress, write_log
 from pruning.models import Chain
 from pruning.optimisers import Pruner, prune_
 from pruning.quantise import Calibrated, calibrate_
@@ -66,47 +65,6 @@ DENSE_TRAINING = (
 
 MEASURED = {"dense": "dense", "finetune": "pruned", "mirror": "mirror"}
 """Phases whose final accuracy is kept, and its name."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where the job is.
-
-    done: 0..1 of all of it. accuracy: percent, at the end of an epoch only. last: the log's last line.
-    """
-
-    phase: str
-    epoch: int
-    epochs: int
-    done: float
-    loss: float
-    accuracy: float | None = None
-    last: LogRow | None = None
-
-    def describe(self) -> str:
-        """For a progress bar: where the job is, and what the end of the last epoch measured."""
-        text = f"{self.phase}, epoch {self.epoch} of {self.epochs}, loss {self.loss:.3f}"
-        if (row := self.last) is None:
-            return text
-        text += f"; accuracy {row.accuracy:.2f} %, {100 * row.kept:.0f} % of words"
-        return f"{text}, residuals {row.primal:.2f}, {row.dual:.2g}" if row.primal or row.dual else text
-
-
-@dataclass(frozen=True)
-class LogRow:
-    """A line of ``training.csv``.
-
-    accuracy: percent of the test set; kept: share of all words; primal, dual: the largest
-    residual of any layer (:class:`pruning.optimisers.Residuals`).
-    """
-
-    phase: str
-    epoch: int
-    loss: float
-    accuracy: float
-    kept: float
-    primal: float
-    dual: float
 
 
 class Job:
@@ -293,18 +251,9 @@ class Job:
         self._report(index, epoch, 1.0, loss, score)
 
     def write_log(self) -> None:
-        """``training.csv``: the whole log so far. Raises ``ArtifactError`` if it cannot be written."""
-        if not self.world.first:
-            return
-        path = self.out / "training.csv"
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(field.name for field in fields(LogRow))
-                writer.writerows(astuple(row) for row in self.log)
-        except OSError as error:
-            raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
+        """The whole log so far. Raises ``ArtifactError`` if it cannot be written."""
+        if self.world.first:
+            write_log(self.log, self.out)
 
     def _report(self, index: int, epoch: int, done: float, loss: float, score: float | None = None) -> None:
         if self.progress is not None:

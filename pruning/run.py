@@ -9,7 +9,8 @@ from pathlib import Path
 from hw.errors import ConfigError
 from pruning import data
 from pruning.distributed import joined
-from pruning.job import Job, Progress
+from pruning.job import Job
+from pruning.log import Progress
 from pruning.memory import keep_freed_memory
 from pruning.recipe import Recipe
 from pruning.sensitivity import Scanning
