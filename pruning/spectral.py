@@ -25,6 +25,7 @@ from hw.network import Conv
 from hw.words import MULTIPLICITY, TILE, WORDS
 from pruning import products, tiles, transform
 from pruning.layout import channels_first, stored_words_first, words_first
+from pruning.overlap_save import Operator, overlap_save
 
 
 class SpectralConv2d(nn.Module):
@@ -102,18 +103,19 @@ class SpectralConv2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (B, C, H, W) -> (B, N, H', W')
         x = _autocast(x)
-        y = self._in_space(x) if self._small(x.shape[2:]) else self._in_frequency(x)
-        return y + self.bias.to(y.dtype).view(-1, 1, 1)
+        return self._in_space(x) if self._small(x.shape[2:]) else self._in_frequency(x)
 
     def _in_frequency(self, x: torch.Tensor) -> torch.Tensor:
         """Tile by tile. The sums of a complex product are part of the inverse transform."""
-        real, imaginary = products.by_parts(self.spectrum(x), self.weight, self._gate(x.dtype))
-        pixels = torch.addmm(
-            self.inverse_real.to(x.dtype) @ real.view(2 * WORDS, -1),
-            self.inverse_imaginary.to(x.dtype),
-            imaginary.view(2 * WORDS, -1),
+        transforms = (self.forward_transform, self.inverse_real, self.inverse_imaginary)
+        operator = Operator(
+            self.spec.padding,
+            self.spec.stride,
+            self.grid(x.shape[2:]),
+            self._outputs(x.shape[2:]),
+            *(matrix.to(x.dtype) for matrix in transforms),
         )
-        return self._to_map(pixels, x.shape[2:])
+        return overlap_save(x, self.weight, self.bias, self._gate(x.dtype), operator)
 
     def _in_space(self, x: torch.Tensor) -> torch.Tensor:
         """With one tile: an ordinary convolution by those pixels of the circular kernel that take part.
@@ -132,7 +134,7 @@ class SpectralConv2d(nn.Module):
             parts = parts * gate[:, None]
         parts = parts.reshape(2 * WORDS, -1)
         kernel = (self.to_kernel[taps].to(x.dtype) @ parts).view(len(rows), len(columns), *words.shape[:2])
-        return F.conv2d(x, channels_first(kernel), padding=[out - 1 for out in outputs])
+        return F.conv2d(x, channels_first(kernel), self.bias.to(x.dtype), padding=[n - 1 for n in outputs])
 
     def _small(self, size: torch.Size) -> bool:
         """Whether a convolution in space takes fewer products than the 4 per word of a tile: 2×2 maps."""

@@ -7,6 +7,7 @@ the left.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -23,29 +24,40 @@ class _Cut(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, padding: int, stride: int, grid: Grid) -> torch.Tensor:
-        ctx.size, ctx.padding, ctx.stride, ctx.grid = x.shape[1:3], padding, stride, grid
-        return _windows(F.pad(x, _borders(ctx)), stride, grid).contiguous().view(TILE * TILE, -1, x.shape[3])
+        ctx.shape, ctx.padding, ctx.stride, ctx.grid = x.shape, padding, stride, grid
+        return windows(x, padding, stride, grid)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        rows, columns = ctx.grid
-        grad = grad.view(TILE, TILE, -1, rows, columns, grad.shape[-1])
-        height, width = ((n - 1) * ctx.stride + TILE for n in ctx.grid)
-        padded = grad.new_zeros(grad.shape[2], height, width, grad.shape[-1])
-        sums = _windows(padded, ctx.stride, ctx.grid)
-        apart = -(-TILE // ctx.stride)  # windows so many places apart share no pixel
-        for i in range(apart):
-            for j in range(apart):
-                sums[:, :, :, i::apart, j::apart] += grad[:, :, :, i::apart, j::apart]
-        return F.pad(padded, [-n for n in _borders(ctx)]), None, None, None
+        return overlaid(grad, ctx.shape, ctx.padding, ctx.stride, ctx.grid), None, None, None
 
 
-def _borders(ctx: Any) -> list[int]:
+def windows(x: torch.Tensor, padding: int, stride: int, grid: Grid) -> torch.Tensor:
+    """:func:`cut` without its gradient."""
+    x = x.permute(0, 2, 3, 1)
+    covered = F.pad(x, _borders(x.shape[1:3], padding, stride, grid))
+    return _windows(covered, stride, grid).contiguous().view(TILE * TILE, -1, x.shape[3])
+
+
+def overlaid(pixels: torch.Tensor, shape: torch.Size, padding: int, stride: int, grid: Grid) -> torch.Tensor:
+    """The adjoint of :func:`windows`: (64, T, C) to a map of ``shape`` (B, C, H, W), what windows share
+    added up."""
+    batch, channels, *size = shape
+    pixels = pixels.view(TILE, TILE, batch, *grid, channels)
+    height, width = ((n - 1) * stride + TILE for n in grid)
+    covered = pixels.new_zeros(batch, height, width, channels)
+    sums = _windows(covered, stride, grid)
+    apart = -(-TILE // stride)  # windows so many places apart share no pixel
+    for i in range(apart):
+        for j in range(apart):
+            sums[:, :, :, i::apart, j::apart] += pixels[:, :, :, i::apart, j::apart]
+    return F.pad(covered, [-n for n in _borders(size, padding, stride, grid)]).permute(0, 3, 1, 2)
+
+
+def _borders(size: Sequence[int], padding: int, stride: int, grid: Grid) -> list[int]:
     """Of ``F.pad``: from a map to what the tiles cover; negative where no tile reads rows or columns."""
-    bottom, right = (
-        (n - 1) * ctx.stride + TILE - ctx.padding - size for n, size in zip(ctx.grid, ctx.size, strict=True)
-    )
-    return [0, 0, ctx.padding, right, ctx.padding, bottom]
+    bottom, right = ((n - 1) * stride + TILE - padding - have for n, have in zip(grid, size, strict=True))
+    return [0, 0, padding, right, padding, bottom]
 
 
 def _windows(x: torch.Tensor, stride: int, grid: Grid) -> torch.Tensor:
@@ -60,7 +72,7 @@ def cut(x: torch.Tensor, padding: int, stride: int, grid: Grid) -> torch.Tensor:
 
     Parameters: ``x`` (B, C, H, W). Returns (64, T, C), pixels first; T counts images, tile rows, columns.
     """
-    return _Cut.apply(x.permute(0, 2, 3, 1), padding, stride, grid)
+    return _Cut.apply(x, padding, stride, grid)
 
 
 def join(pixels: torch.Tensor, stride: int, grid: Grid, size: tuple[int, int]) -> torch.Tensor:
@@ -69,3 +81,12 @@ def join(pixels: torch.Tensor, stride: int, grid: Grid, size: tuple[int, int]) -
     y = pixels.view(stride, stride, -1, rows, columns, pixels.shape[-1]).permute(2, 3, 0, 4, 1, 5)
     y = y.reshape(y.shape[0], rows * stride, columns * stride, -1)
     return y[:, : size[0], : size[1]].permute(0, 3, 1, 2)
+
+
+def apart(y: torch.Tensor, stride: int, grid: Grid) -> torch.Tensor:
+    """The adjoint of :func:`join`: (B, C, height, width) to (stride², T, C), zero where a map was cropped."""
+    rows, columns = grid
+    bottom, right = rows * stride - y.shape[2], columns * stride - y.shape[3]
+    y = F.pad(y.permute(0, 2, 3, 1), [0, 0, 0, right, 0, bottom])
+    y = y.reshape(len(y), rows, stride, columns, stride, -1).permute(2, 4, 0, 1, 3, 5)
+    return y.reshape(stride**2, -1, y.shape[-1])
