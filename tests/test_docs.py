@@ -209,11 +209,18 @@ def test_the_sparsity_page_explains_every_kind():
 
 
 def test_the_readme_quotes_what_was_measured():
-    total = json.loads((ROOT / "docs" / "results" / "vgg16.json").read_text())["total"]
+    total = json.loads((RESULTS / "vgg16.json").read_text())["total"]
     figures = (
         f"{total['cycles']:,} clocks on {total['dsp_total']:,} DSP slices, {total['op_per_dsp_cycle']:.1f}"
     )
-    assert figures in " ".join(README.read_text().split())
+    readme = " ".join(README.read_text().split())
+    assert figures in readme
+    rows = json.loads((RESULTS / "vgg16-cifar.json").read_text())
+    (row,) = [one for one in rows if one["scheme"] == "adaptive-1:8"]
+    assert (
+        f"{row['accuracy_dense']:.2f} % of the test images before pruning; as integers with "
+        f"{row['share_pruned']:.1f} % of its words gone, on {row['accuracy_integer']:.2f} %"
+    ) in readme
 
 
 EXPLORED = re.findall(
