@@ -114,9 +114,9 @@ def plan_stream(
     """The stream of the entries ``layers`` of a layer program, with weights of ``widths`` bits per part, and
     whose blocks are ``replayed`` or not.
 
-    ``depth`` 0 takes the largest block that is replayed, and half as much again. ``bus_bits`` is lowered to
-    what a step of the widest layer can use; steps of narrower ones take a beat at least. Raises
-    ``ConfigError`` for a store too small.
+    ``depth`` 0 takes the largest block that is replayed, and half as much again or four bursts. ``bus_bits``
+    is lowered to what a step of the widest layer can use; steps of narrower ones take a beat at least.
+    Raises ``ConfigError`` for a store too small.
     """
     units = -(-step.bits // UNIT_BITS)
     beat_units = min(bus_bits // UNIT_BITS, 1 << (units.bit_length() - 1))
@@ -129,10 +129,12 @@ def plan_stream(
         raise ConfigError(
             f"weight_steps {depth} is less than the {least} that the largest block needs: raise it"
         )
+    # Beside a block that is played again four of the longest bursts: with fewer, memory's latency binds.
+    ahead = most + KEPT_FREE + -(-4 * MOST_BEATS * beat_room // units)
     return StreamPlan(
         bus_bits=beat_units * UNIT_BITS,
         step_units=units,
-        depth=depth or 1 << (max(least, most * 3 // 2) - 1).bit_length(),
+        depth=depth or 1 << (max(least, ahead, most * 3 // 2) - 1).bit_length(),
         most=most,
         layer_units=tuple(layer_units),
         layer_steps=tuple(map(len, layers)),
