@@ -99,13 +99,13 @@ def lay_out(layers: Sequence[Rows], maps: Sequence[MapPlan], batch: int, limit: 
     placed = list(maps)
     boundaries = [segment.first for segment in segments] + [len(layers)]
     for number, i in enumerate(boundaries):
-        placed[i] = replace(maps[i], base=0 if number % 2 == 0 else lines - batch * maps[i].lines)
+        placed[i] = replace(maps[i], base=0 if number % 2 == 0 else lines - maps[i].batch_lines(batch))
     for segment in segments:
         ends = placed[segment.first], placed[segment.last + 1]
-        free = batch * min(ends, key=lambda end: end.base).lines
+        free = min(ends, key=lambda end: end.base).batch_lines(batch)
         for i, ring in enumerate(segment.rings, segment.first + 1):
             placed[i] = replace(maps[i], base=free, ring=ring)
-            free += batch * placed[i].lines
+            free += placed[i].batch_lines(batch)
     entries = tuple(entry for segment in segments for entry in segment.entries())
     return Layout(entries, tuple(placed), lines)
 
@@ -169,7 +169,8 @@ def _lines(segment: Segment, maps: Sequence[MapPlan], batch: int) -> int:
     rings = [
         replace(plan, ring=ring) for plan, ring in zip(maps[segment.first + 1 :], segment.rings, strict=False)
     ]
-    return batch * sum(plan.lines for plan in (maps[segment.first], *rings, maps[segment.last + 1]))
+    used = (maps[segment.first], *rings, maps[segment.last + 1])
+    return sum(plan.batch_lines(batch) for plan in used)
 
 
 def _cost(segment: Segment, layers: Sequence[Rows]) -> int:

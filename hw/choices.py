@@ -31,6 +31,7 @@ def choices(program: Program) -> list[dict[str, Any]]:
         }
         row = layer_row(work) | {
             "sections": plan.sections,
+            "images_side_by_side": plan.images,
             "rows_run_ahead": plan.steps.run_ahead is not None,
         }
         rows.append(row | {"steps": len(plan.steps), "why": {key: text for key, text in why.items() if text}})
@@ -41,10 +42,13 @@ def _lanes(program: Program, plan: LayerPlan) -> str:
     config, layer = program.config, plan.layer
     if not isinstance(layer, Conv):
         return f"a lane for each of {config.batch} images"
-    work = group_work(config, plan.steps)
+    work = group_work(program.network, config, plan.steps)
     first, *others = ranked(layer, plan.source.shape, config.lanes, config.line_pixels, work)
     chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks"
     place = ", its rows side by side in a line" if first.layout.sections else ""
+    if first.layout.images > 1:
+        chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks an image"
+        place = f", for {first.layout.images} images side by side"
     if not others:
         return f"{chosen}{place}; a line of {config.line_pixels} pixels admits no other layout"
     other = others[0]

@@ -17,6 +17,7 @@ from hw.artifact import Artifact, Sparsity
 from hw.bands import Entry, Rows, lay_out
 from hw.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.formats import SPECTRUM
+from hw.frames import LEAST_BEATS, map_beats
 from hw.lane_layout import GroupWork, LaneLayout, lane_layouts, line_pixels
 from hw.maps import MapPlan
 from hw.network import Conv, Layer, Network, Shape
@@ -78,7 +79,7 @@ def assemble(
 
     Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
     """
-    work = [group_work(config, steps) for steps in tables]
+    work = [group_work(network, config, steps) for steps in tables]
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
     layouts = lane_layouts(network, config, work)
     layers = [
@@ -123,10 +124,13 @@ def assemble(
     )
 
 
-def group_work(config: AcceleratorConfig, steps: StepTable) -> GroupWork:
+def group_work(network: Network, config: AcceleratorConfig, steps: StepTable) -> GroupWork:
     """What a tile group of a layer of these steps takes. A word takes its steps, or as long as its drain."""
+    maps = network.shapes if network.classes is None else network.shapes[:-1]
+    images = config.batch if min(map(map_beats, maps)) >= LEAST_BEATS else 1
     array = int(np.maximum(steps.word_lengths, config.rows // config.drain).sum())
-    return GroupWork(array, int(steps.end_of_pass.sum()) if config.stream_weights else 1)
+    fetches = int(steps.end_of_pass.sum()) if config.stream_weights else 1
+    return GroupWork(array, fetches, images)
 
 
 def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[MapPlan]:
@@ -135,7 +139,15 @@ def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[MapPla
     for shape, layer, layout in zip_longest(network.shapes, network.layers, layouts):
         plan = MapPlan(shape, 0, -(-shape[2] // line))
         if layout is not None and layout.sections and isinstance(layer, Conv):
-            plan = MapPlan(shape, 0, 1, layout.rows, line // layout.rows, layer.stride, layer.padding)
+            plan = MapPlan(
+                shape,
+                0,
+                sections=layout.rows,
+                section_pixels=line // layout.rows,
+                period=layer.stride,
+                padding=layer.padding,
+                images=layout.images,
+            )
         found.append(plan)
     return found
 
@@ -193,7 +205,7 @@ def _plan(
         first_step=first_step,
         first_entry=first_entry,
     )
-    once = plan.dot or (config.batch == 1 and plan.group_rows * plan.group_columns == 1)
+    once = plan.dot or plan.stacks(config.batch) * plan.group_rows * plan.group_columns == 1
     return replace(plan, weights_stay=config.stream_weights and not once)
 
 

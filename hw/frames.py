@@ -17,6 +17,10 @@ BEAT = 4
 """Bytes, or pixels, per beat of either stream."""
 
 
+LEAST_BEATS = 4
+"""Of any map of a network whose images lie side by side: ports look for the next image's place meanwhile."""
+
+
 def row_beats(width: int) -> int:
     """Beats of a row of ``width`` pixels."""
     return -(-width // BEAT)

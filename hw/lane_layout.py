@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -19,19 +19,28 @@ Cost = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class LaneLayout:
-    """R lane rows of Q lanes; ``sections``: whether a line feeds all lane rows at once. R = 0: none fits."""
+    """R lane rows of Q lanes; ``sections``: whether a line feeds all lane rows at once. R = 0: none fits.
+
+    ``images``: maps of so many images lie side by side, one below the other in lane rows.
+    """
 
     rows: int
     columns: int
     sections: bool = False
+    images: int = 1
 
     def lines(self, stride: int) -> int:
         """Lines fetched per input channel of a tile group whose tiles lie ``stride`` apart."""
         return TILE if self.sections else (self.rows - 1) * stride + TILE
 
-    def token_interval(self, stride: int) -> int:
+    def skew(self, stride: int, made: int) -> int:
+        """Clocks in which a lane row writes, of tiles ``stride`` apart in maps that give ``made`` rows before
+        pooling."""
+        return min(stride, made) if self.rows == self.images > 1 else stride
+
+    def token_interval(self, stride: int, made: int) -> int:
         """Clocks between the inverse transforms of two output channels: lane rows write one after another."""
-        return max(CLOCKS_PER_TILE, self.rows * stride)
+        return max(CLOCKS_PER_TILE, self.rows * self.skew(stride, made))
 
 
 @dataclass(frozen=True)
@@ -45,10 +54,11 @@ class Ranked:
 @dataclass(frozen=True)
 class GroupWork:
     """What a tile group takes in any layout. array: clocks of the array for all blocks of outputs. fetches:
-    how often its input is fetched, once or for every block."""
+    how often its input is fetched, once or for every block. images: of a full batch."""
 
     array: int
     fetches: int
+    images: int = 1
 
 
 def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> LaneLayout:
@@ -79,7 +89,11 @@ def _all(
             break
         for r in range(1, min(lanes // q, rows) + 1):
             layout = LaneLayout(r, q, _sections_fit(layer, columns, r, q, line))
-            yield _cost(layer, (rows, columns), layout, work), layout
+            yield _cost(layer, shape, layout, work), layout
+        for images in range(2, min(work.images, lanes // (q * rows)) + 1):
+            layout = LaneLayout(images * rows, q, True, images)
+            if _sections_fit(layer, columns, layout.rows, q, line) and _images_fit(layer, shape):
+                yield _cost(layer, shape, layout, work), layout
 
 
 def _sections_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
@@ -88,13 +102,21 @@ def _sections_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> 
     return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.stride
 
 
-def _cost(layer: Conv, tiles: tuple[int, int], layout: LaneLayout, work: GroupWork) -> Cost:
-    """Fetch, array and output work at the same time: the slowest one counts."""
-    groups = -(-tiles[0] // layout.rows) * -(-tiles[1] // layout.columns)
+def _images_fit(layer: Conv, shape: Shape) -> bool:
+    """Whether no row of a map lies below the sections of its own tile rows."""
+    return shape[1] + layer.padding <= layer.tiles(shape)[0] * layer.stride
+
+
+def _cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) -> Cost:
+    """Of an image. Fetch, array and output work at the same time: the slowest one counts."""
+    rows, columns = layer.tiles(shape)
+    groups = -(-rows // layout.rows) * -(-columns // layout.columns) * -(-work.images // layout.images)
     lines = layout.lines(layer.stride)
     fetch = layer.in_channels * lines * work.fetches
-    output = layer.out_channels * layout.token_interval(layer.stride)
-    return groups * max(fetch, work.array, output), groups, lines - TILE
+    made = layer.conv_size(shape[1]) // layer.pool * layer.pool
+    output = layer.out_channels * layout.token_interval(layer.stride, made)
+    each = groups / work.images
+    return each * max(fetch, work.array, output), each, lines - TILE
 
 
 def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> int:
@@ -102,6 +124,7 @@ def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[Grou
     line = TILE
     for layer, shape, one in zip(network.layers, network.shapes, work, strict=False):
         if isinstance(layer, Conv):
+            one = replace(one, images=1)  # images side by side take what room there is
             best = _best(layer, shape, config.lanes, 1 << 30, one)[0]
             # Where weights stay, every block fetches anew: then lines count as well.
             aim = best if config.stream_weights else (*best[:2], np.inf)

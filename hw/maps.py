@@ -17,6 +17,9 @@ class MapPlan:
     (ρ div (``sections`` · ``period``)) · ``period`` + ρ mod ``period``, padded column x + ``padding`` at
     that pixel of the section. Padding itself is never stored.
 
+    The maps of ``images`` images may lie side by side, each in its part of the sections: image i of them is
+    where rows from i · ``period`` · ``sections`` / ``images`` on would be.
+
     Of a map between layers that are made in bands only ``ring`` rows are kept (0: all), and row y lies where
     row y - ``ring`` lay.
     """
@@ -29,17 +32,23 @@ class MapPlan:
     period: int = 1
     padding: int = 0
     ring: int = 0
+    images: int = 1
+
+    @property
+    def image_sections(self) -> int:
+        """Sections of an image."""
+        return self.sections // self.images
 
     @property
     def channel_lines(self) -> int:
         """Lines of one channel."""
         if self.sections == 1:
             return (self.ring or self.shape[1]) * self.lines_per_row
-        rows = self.sections * self.period
+        rows = self.image_sections * self.period
         return -(-(self.shape[1] + self.padding) // rows) * self.period
 
     def place(self, y: int) -> tuple[int, int]:
-        """(line, section) of row ``y``, from the first line of its channel."""
+        """(line, section) of row ``y`` of the first image, from the first line of its channel."""
         if self.sections == 1:
             return (y % self.ring if self.ring else y) * self.lines_per_row, 0
         row = y + self.padding
@@ -55,7 +64,16 @@ class MapPlan:
         row = ((1 << self.shape[2]) - 1) << self.padding
         return sum(row << (s * self.section_pixels) for s in range(self.sections))
 
+    def image_place(self, image: int) -> tuple[int, int]:
+        """(line, section) of image ``image`` of a batch, from those of the first one."""
+        stack, within = divmod(image, self.images)
+        return stack * self.lines, within * self.image_sections
+
     @property
     def lines(self) -> int:
-        """Lines of one image's map; the next image follows directly."""
+        """Lines of the maps that lie side by side, mostly of one image; what follows them lies behind."""
         return self.shape[0] * self.channel_lines
+
+    def batch_lines(self, batch: int) -> int:
+        """Lines of the maps of ``batch`` images."""
+        return -(-batch // self.images) * self.lines

@@ -52,6 +52,15 @@ class LayerPlan:
         return self.source.sections
 
     @property
+    def images(self) -> int:
+        """Images whose maps lie side by side, so that a tile group has all of them."""
+        return self.source.images
+
+    def stacks(self, images: int) -> int:
+        """Sets of maps side by side that ``images`` images are."""
+        return -(-images // self.images)
+
+    @property
     def group_lines(self) -> int:
         """Lines from a tile group to the one below it."""
         if self.sections > 1:
@@ -62,6 +71,21 @@ class LayerPlan:
     def out_stride(self) -> int:
         """Rows and columns a tile adds to the output map."""
         return self.stride // (self.layer.pool if isinstance(self.layer, Conv) else 1)
+
+    @property
+    def skew(self) -> int:
+        """Clocks by which the inverse transform of a lane row starts behind that of the row above it."""
+        return self._layout.skew(self.stride, self._made)
+
+    @property
+    def rows_written(self) -> int:
+        """Rows that a tile adds to the output map: all but those that the map has not."""
+        return self.dest.shape[1] if self.skew < self.stride else self.out_stride
+
+    @property
+    def _made(self) -> int:
+        """Rows of the output map before pooling."""
+        return self.dest.shape[1] * (self.layer.pool if isinstance(self.layer, Conv) else 1)
 
     @property
     def outputs(self) -> int:
@@ -98,18 +122,18 @@ class LayerPlan:
     @property
     def token_interval(self) -> int:
         """Clocks between the inverse transforms of two output channels."""
-        return self._layout.token_interval(self.stride)
+        return self._layout.token_interval(self.stride, self._made)
 
     @property
     def _layout(self) -> LaneLayout:
-        return LaneLayout(self.lane_rows, self.lane_columns, self.sections > 1)
+        return LaneLayout(self.lane_rows, self.lane_columns, self.sections > 1, self.images)
 
     def free_clock(self, reuse_lead: int) -> int:
         """Clock of a pass's last token in which its Y half may be filled again.
 
         ``reuse_lead`` clocks before the last lane begins to read (``hw.timing``).
         """
-        return max(0, (self.lane_rows - 1) * self.stride - reuse_lead)
+        return max(0, (self.lane_rows - 1) * self.skew - reuse_lead)
 
     def block_rows(self, block: int, rows: int) -> int:
         """Output channels in ``block`` (the last one may be short)."""

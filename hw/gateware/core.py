@@ -302,7 +302,7 @@ class Core(wiring.Component):
     def _output(self, m):
         output, halves, writer = self.output, self.y_halves, self.writer
         # The writer learns a token's place one clock before its first row can arrive.
-        wait = self.lanes[0].output_latency - 1
+        wait = self.lanes[0].output_latency - 2
         m.d.comb += [
             output.pass_full.eq(halves.can_begin),
             halves.begin.eq(output.pass_begun),

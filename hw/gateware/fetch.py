@@ -2,7 +2,7 @@
 
 A tile group of R × Q lanes needs, of every input channel,
 
-* where the map lies in sections, 8 lines: a line holds a row for every lane row;
+* where the map lies in sections, 8 lines: a line holds a row for every lane row, of one image or of a stack;
 * else (R-1)·S + 8 lines: lane row r starts its tile r·S lines after lane row 0.
 
 In dot mode the lines of one image go to one lane, image by image.
@@ -23,11 +23,16 @@ from hw.program import LayerPlan, Program
 
 def lane_skews(program: Program, lane: int) -> list[int]:
     """Per layer: clocks lane ``lane`` starts a token after lane 0; -1 where the layer leaves it idle."""
-    skews = []
-    for plan in program.layers:
-        row = lane // plan.lane_columns
-        skews.append(row * plan.stride if row < plan.lane_rows else -1)
-    return skews
+    return [
+        row * plan.skew if row >= 0 else -1
+        for plan, row in zip(program.layers, _rows(program, lane), strict=True)
+    ]
+
+
+def _rows(program: Program, lane: int) -> list[int]:
+    """Per layer: the lane row of lane ``lane``, -1 where the layer leaves it idle."""
+    rows = [lane // plan.lane_columns for plan in program.layers]
+    return [row if row < plan.lane_rows else -1 for row, plan in zip(rows, program.layers, strict=True)]
 
 
 def _first_line(plan: LayerPlan, top: int) -> int:
@@ -147,7 +152,7 @@ class Fetch(wiring.Component):
         )
         # Where the next image begins, or the first one for the next block.
         next_image = Signal.like(address)
-        m.d.sync += next_image.eq(Mux(walk.image_wraps, first_line, image_address + map_lines))
+        m.d.sync += next_image.eq(Mux(walk.stack_wraps, first_line, image_address + map_lines))
 
         # The next tile group: beside this one, else below, else the next image's first, else that of the
         # first image again, for the next block. Chosen while this one is fetched.
@@ -240,7 +245,7 @@ class Fetch(wiring.Component):
         self._far_sections(m, beyond)
 
         # --- what travels with the line ---------------------------------------------------------
-        starts, inside = self._lanes(m, dot, walk.image, line, y)
+        starts, inside = self._lanes(m, dot, walk.stack, line, y)
         lanes = self.program.config.lanes
         travelling = [
             ("starts", self.starts, starts & running.replicate(lanes), True),
@@ -284,11 +289,11 @@ class Fetch(wiring.Component):
         height = self._setting(m, "height", [p.source.shape[1] for p in plans])
         starts, inside = Signal(lanes), Signal(lanes)
         for lane in range(lanes):
-            skews = lane_skews(self.program, lane)
-            first = [
-                0 if skew >= 0 and p.sections > 1 else skew for p, skew in zip(plans, skews, strict=True)
-            ]
-            ahead = [max(0, skew) if p.sections > 1 else 0 for p, skew in zip(plans, skews, strict=True)]
+            first, ahead = [], []
+            for plan, row in zip(plans, _rows(self.program, lane), strict=True):
+                beside = plan.sections > 1
+                first.append(-1 if row < 0 else 0 if beside else row * plan.stride)
+                ahead.append(row % plan.source.image_sections * plan.stride if beside and row > 0 else 0)
             first = self._setting(m, f"first_{lane}", first)
             row = y + self._setting(m, f"ahead_{lane}", ahead)
             m.d.comb += [

@@ -116,7 +116,7 @@ class Issue(wiring.Component):
             with m.If(walk.block_wraps):
                 m.d.sync += x_half.eq(~x_half)
             # The next block, or this one over again, or the first.
-            with m.If(Mux(weights_stay, walk.image_wraps, ~walk.block_wraps)):
+            with m.If(Mux(weights_stay, walk.stack_wraps, ~walk.block_wraps)):
                 m.d.sync += entry.eq(entry + per_block)
             with m.Elif(~weights_stay):
                 m.d.sync += entry.eq(first_entry)

@@ -2,7 +2,8 @@
 
 The controller sends one *token* per output channel of a finished pass to every lane, lane row r
 r·S clocks after lane row 0. The lanes' output rows therefore arrive one lane row after another, in the
-order of map rows, and the writer needs no buffer: it writes one line per row.
+order of map rows, and the writer needs no buffer: it writes one line per row. Where the maps of several
+images lie side by side, the writer learns anew where to write with the first lane row of each.
 """
 
 from amaranth import Cat, Module, Mux, Signal, signed
@@ -11,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.formats import PIXEL_BITS
-from hw.gateware.delay import per_layer
+from hw.gateware.delay import delay, per_layer
 from hw.gateware.fetch import lane_skews
 from hw.gateware.rows import RowPointer, phase_bits, section_bits
 from hw.gateware.walk import Walk
@@ -41,8 +42,8 @@ class OutputController(wiring.Component):
     sent, ``done`` pulses with the last clock of the last one. ``pass_full``: the next Y half holds a
     pass; ``pass_begun`` pulses when its first token is sent, ``pass_freed`` when the MAC controller may
     begin to fill the half again: ``reuse_lead`` clocks before the last lane begins to read the last row.
-    ``starts`` (bit p: lane p's token), with ``row`` (channel in the block) and ``half``; ``token``
-    pulses with lane row 0's start, with ``place``.
+    ``starts`` (bit p: lane p's token), with ``row`` (channel in the block) and ``half``. One clock behind the
+    start of an image's first lane row ``token`` pulses, with ``place``.
     """
 
     def __init__(self, program: Program, reuse_lead: int):
@@ -85,7 +86,6 @@ class OutputController(wiring.Component):
         height = setting("height", [p.dest.shape[1] - p.top_group * p.out_group_height for p in plans])
         channel_lines = setting("channel_lines", [p.dest.channel_lines for p in plans])
         block_lines = setting("block_lines", [config.rows * p.dest.channel_lines for p in plans])
-        map_lines = setting("map_lines", [p.dest.lines for p in plans])
         base = setting("base", [p.dest.base for p in plans])
         group_height = setting("group_height", [p.out_group_height for p in plans])
         group_width = setting("group_width", [p.lane_columns * p.out_stride for p in plans])
@@ -96,10 +96,8 @@ class OutputController(wiring.Component):
         row = Signal.like(self.row)
         half, running = Signal(), Signal()
         place = Signal(place_layout(program))
-        # Of the first channel of the block: this image's first line, and image 0's.
-        image_line, block_line = (Signal.like(place.line, name=n) for n in ("image_line", "block_line"))
-        # Of this channel: its first line.
-        line = Signal.like(place.line, name="line")
+        # The first line of the first channel of the block, and of this channel, in the first image.
+        block_line, line = (Signal.like(place.line, name=n) for n in ("block_line", "line"))
         x, rows = Signal.like(place.x), Signal.like(place.rows)
 
         # Flags: the token's last clock, the pass's last token. Rows to come are counted down.
@@ -107,13 +105,14 @@ class OutputController(wiring.Component):
         rows_left = Signal.like(row)
         pass_rows = Mux(walk.last_block, last_row, config.rows - 1)
         end_pass = end_token & last_token
+        image = self._image(m, walk, running, end_token, end_pass)
 
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
                     m.d.sync += [
                         Cat(clock, end_token, output, row, half, x).eq(0),
-                        *(address.eq(base) for address in (line, image_line, block_line)),
+                        *(address.eq(base) for address in (line, block_line)),
                         rows.eq(Mux(dot, self.images, height)),
                     ]
                     m.next = "WAIT"
@@ -143,18 +142,14 @@ class OutputController(wiring.Component):
                     m.d.sync += [row.eq(0), half.eq(~half)]
                     with m.If(walk.block_wraps):
                         # Another tile group: its rows of the same channels, or of the next block's.
-                        image, block = Signal.like(line), Signal.like(line)
-                        m.d.comb += [
-                            block.eq(block_line + Mux(weights_stay, block_lines, 0)),
-                            image.eq(Mux(walk.image_wraps, block, image_line + map_lines)),
-                        ]
-                        m.d.sync += [output.eq(0), x.eq(x + group_width), line.eq(image_line)]
+                        m.d.sync += [output.eq(0), x.eq(x + group_width), line.eq(block_line)]
                         with m.If(walk.column_wraps):
                             m.d.sync += [x.eq(0), rows.eq(rows - group_height)]
                         with m.If(walk.row_wraps):
-                            m.d.sync += [rows.eq(height), line.eq(image), image_line.eq(image)]
-                        with m.If(walk.image_wraps):
-                            m.d.sync += block_line.eq(block)
+                            m.d.sync += rows.eq(height)
+                        with m.If(walk.stack_wraps & weights_stay):
+                            block = block_line + block_lines
+                            m.d.sync += [line.eq(block), block_line.eq(block)]
                     m.next = "WAIT"
                     with m.If(walk.ends):
                         m.next = "IDLE"
@@ -165,20 +160,84 @@ class OutputController(wiring.Component):
             m.d.comb += [place.line.eq(base + output[3:]), place.x.eq(output[:3])]
         with m.Else():
             m.d.comb += [place.line.eq(line + group_line), place.x.eq(x)]
-        m.d.comb += [place.rows.eq(rows), place.section.eq(section), place.phase.eq(phase)]
+        m.d.comb += [
+            place.rows.eq(Mux(image.missing, 0, rows)),
+            place.section.eq(section),
+            place.phase.eq(phase),
+        ]
 
         starts = Signal(config.lanes)
         for lane in range(config.lanes):
             skew = setting(f"skew_{lane}", lane_skews(program, lane))
             m.d.comb += starts[lane].eq(running & (clock == skew))
+        first_image = Signal.like(place)
         m.d.sync += [
             self.starts.eq(starts),
-            self.token.eq(running & (clock == 0)),
             self.row.eq(row),
             self.half.eq(half),
-            self.place.eq(place),
+            first_image.eq(place),
+            self.place.eq(first_image),
+            self.place.line.eq(first_image.line + image.line),
+            self.place.section.eq(first_image.section + image.section),
         ]
+        m.d.comb += self.token.eq(delay(m, image.begins, 2, name="begins", reset=True))
         return m
+
+    def _image(self, m, walk, running, end_token, end_pass):
+        """Whose first lane row starts in this clock, ``begins``; ``missing``: the run has not so many images.
+        One clock later, where its map lies: ``line`` and ``section``, from those of the first image.
+        """
+        plans, batch = self.program.layers, self.program.config.batch
+        places = [plan.dest.image_place(image) for plan in plans for image in range(batch)]
+        lines, sections = zip(*places, strict=True)
+
+        def setting(name, values):
+            return per_layer(m, self.layer, values, name=name)
+
+        first_entry = setting("first_image", [i * batch for i in range(len(plans))])
+        size = setting("stack_images", [plan.images for plan in plans])
+        # Lane rows of an image take so many clocks.
+        last = setting("last_image_clock", [plan.skew * plan.source.image_sections - 1 for plan in plans])
+        numbers = range(len(places) + max(plan.images for plan in plans))
+        entry, stack_entry = (Signal(numbers, name=name) for name in ("entry", "stack_entry"))
+        left, stack_left = (Signal.like(self.images, name=n) for n in ("left", "stack_left"))
+        clock, begins = Signal.like(last), Signal(init=1)
+        several = Signal()
+        m.d.comb += several.eq(size != 1)
+
+        with m.If(running):
+            m.d.sync += [clock.eq(clock + 1), begins.eq(0)]
+            with m.If(several & (clock == last)):
+                m.d.sync += [clock.eq(0), begins.eq(1), entry.eq(entry + 1)]
+                m.d.sync += left.eq(Mux(left == 0, 0, left - 1))
+        with m.If(end_token):
+            m.d.sync += [clock.eq(0), begins.eq(1), entry.eq(stack_entry), left.eq(stack_left)]
+        with m.If(end_pass & walk.row_wraps):
+            following, rest = Signal.like(entry), Signal.like(left)
+            m.d.comb += [
+                following.eq(Mux(walk.stack_wraps, first_entry, stack_entry + size)),
+                rest.eq(Mux(walk.stack_wraps, self.images, stack_left - size)),
+            ]
+            m.d.sync += [
+                *(number.eq(following) for number in (entry, stack_entry)),
+                *(count.eq(rest) for count in (left, stack_left)),
+            ]
+        with m.If(self.start):
+            m.d.sync += [
+                clock.eq(0),
+                begins.eq(1),
+                *(number.eq(first_entry) for number in (entry, stack_entry)),
+                *(count.eq(self.images) for count in (left, stack_left)),
+            ]
+        ports = {"begins": 1, "missing": 1, "line": len(self.place.line), "section": len(self.place.section)}
+        image = Signal(data.StructLayout(ports))
+        m.d.comb += [
+            image.begins.eq(running & begins),
+            image.missing.eq(left == 0),
+            image.line.eq(per_layer(m, entry, lines, name="image_line")),
+            image.section.eq(per_layer(m, entry, sections, name="image_section")),
+        ]
+        return image
 
     def _group_places(self, m, group_row):
         """Line (from the channel's first), section and phase of a group row's first output row: a table."""
@@ -242,18 +301,18 @@ class Writer(wiring.Component):
             return per_layer(m, self.layer, values, name=name)
 
         # The one lane row that delivers now, its tiles side by side.
-        shapes = [(p.lane_rows, p.lane_columns, p.out_stride) for p in plans]
+        shapes = [(p.lane_rows, p.lane_columns, p.out_stride, p.rows_written) for p in plans]
         kinds = sorted(set(shapes))
         kind = setting("kind", [kinds.index(s) for s in shapes])
         pixels = Signal(PIXEL_BITS * line_pixels)
         raw = Signal(self.raw.shape().elem_shape)
         arrived = Signal()
         with m.Switch(kind):
-            for k, (rows, columns, size) in enumerate(kinds):
+            for k, (rows, columns, size, written) in enumerate(kinds):
                 with m.Case(k):
                     for r in range(rows):
                         lead = r * columns
-                        with m.If(self.valid[lead] & (self.rows[lead] < size)):
+                        with m.If(self.valid[lead] & (self.rows[lead] < written)):
                             tiles = [self.pixels[lead + q][i] for q in range(columns) for i in range(size)]
                             m.d.comb += [
                                 pixels.eq(Cat(*tiles)),

@@ -100,6 +100,8 @@ class MapPort(wiring.Component):
         m.d.sync += pending.eq(pending + ask - accepted)
         with m.If(self.start):
             m.d.sync += running.eq(1)
+        # The start comes late in its clock, the layer long before.
+        with m.If(~running):
             beats.start(m)
         with m.Elif(ask):
             beats.advance(m)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth import Array, Cat, Module, Signal
+from amaranth import Array, Cat, Module, Mux, Signal
 from amaranth.utils import ceil_log2
 
 from hw.frames import BEAT, row_beats
@@ -60,11 +60,13 @@ class RowPointer:
         ]
         self.first_pixel = Array(pixels)[self.section]
 
-    def restart(self, channel_line):
-        """Statements: go to row 0 of the channel that begins at ``channel_line``."""
+    def restart(self, first_row, sections=0):
+        """Statements: go to row 0 of a channel, which lies in line ``first_row``, of an image whose sections
+        begin with number ``sections``.
+        """
         return [
-            self.line.eq(channel_line + self.first_line),
-            self.section.eq(self.first_section),
+            self.line.eq(first_row),
+            self.section.eq(self.first_section + sections),
             self.phase.eq(self.first_phase),
         ]
 
@@ -97,13 +99,12 @@ class MapBeats:
         last_channel = setting("last_channel", [plan.shape[0] - 1 for plan in maps])
         self._channel_lines = setting("channel_lines", [plan.channel_lines for plan in maps])
         self._base = setting("base", [plan.base for plan in maps])
+        self._base_row = setting("base_row", [plan.base + plan.place(0)[0] for plan in maps])
         self._beat, self._row = Signal.like(self._last_beat), Signal.like(self._last_row)
         self._channel, self._image = Signal.like(last_channel), Signal.like(images)
-        row_line, self._channel_line = (
-            Signal.like(line, name="row_line"),
-            Signal.like(line, name="channel_line"),
-        )
+        row_line, self._first_row = (Signal.like(line, name=name) for name in ("row_line", "first_row"))
         self._pointer = RowPointer(m, layer, maps, row_line)
+        self._next = _NextImage(m, maps, self._pointer, setting, line)
 
         self._end_row = self._beat == self._last_beat
         self._end_channel = self._end_row & (self._row == self._last_row)
@@ -118,8 +119,9 @@ class MapBeats:
         """Go to the first beat of the first map."""
         m.d.sync += [
             Cat(self._beat, self._row, self._channel, self._image).eq(0),
-            self._channel_line.eq(self._base),
-            *self._pointer.restart(self._base),
+            self._first_row.eq(self._base_row),
+            *self._pointer.restart(self._base_row),
+            *self._next.start(self._base),
         ]
 
     def advance(self, m: Module):
@@ -129,10 +131,61 @@ class MapBeats:
             m.d.sync += [self._beat.eq(0), self._row.eq(self._row + 1)]
             self._pointer.step(m)
         with m.If(self._end_channel):
-            # Channels and images lie one behind the other.
-            following = Signal.like(self._channel_line, name="following")
-            m.d.comb += following.eq(self._channel_line + self._channel_lines)
-            m.d.sync += [self._row.eq(0), self._channel.eq(self._channel + 1)]
-            m.d.sync += [self._channel_line.eq(following), *self._pointer.restart(following)]
+            following = Signal.like(self._first_row, name="following")
+            m.d.comb += following.eq(self._first_row + self._channel_lines)
+            m.d.sync += [
+                self._row.eq(0),
+                self._channel.eq(self._channel + 1),
+                self._first_row.eq(following),
+                *self._pointer.restart(following, self._next.sections),
+            ]
         with m.If(self.end_image):
             m.d.sync += [self._channel.eq(0), self._image.eq(self._image + 1)]
+            # Where no images lie side by side the next one is where a channel more would be.
+            if self._next.beside:
+                m.d.sync += [
+                    self._first_row.eq(self._next.first_row),
+                    *self._pointer.restart(self._next.first_row, self._next.next_sections),
+                    *self._next.go(),
+                ]
+
+
+class _NextImage:
+    """Where the map of the image behind the one at hand lies, if it may lie beside that one: known two clocks
+    after the image has begun, and no image has fewer beats than ``hw.frames.LEAST_BEATS``.
+
+    Signals: ``sections``, ``next_sections``: the first section of the image at hand, and of the next one;
+    ``first_row``: the line of the next one's first row.
+    """
+
+    def __init__(self, m: Module, maps: Sequence[MapPlan], pointer: RowPointer, setting, line: Signal):
+        self.beside = max(plan.images for plan in maps) > 1
+        self._last = setting("last_beside", [plan.images - 1 for plan in maps])
+        self._left = Signal.like(self._last, name="left_beside")
+        # The stack's first line, this image's and the next one's.
+        self._stack, self._next_stack = (Signal.like(line, name=name) for name in ("stack", "next_stack"))
+        self.first_row = Signal.like(line, name="next_first_row")
+        self.sections, self.next_sections = (
+            Signal.like(pointer.section, name=name) for name in ("sections", "next_sections")
+        )
+        if self.beside:
+            map_lines = setting("map_lines", [plan.lines for plan in maps])
+            image_sections = setting("image_sections", [plan.image_sections for plan in maps])
+            last = self._left == 0
+            m.d.sync += [
+                self._next_stack.eq(self._stack + Mux(last, map_lines, 0)),
+                self.next_sections.eq(Mux(last, 0, self.sections + image_sections)),
+                self.first_row.eq(self._next_stack + pointer.first_line),
+            ]
+
+    def start(self, base):
+        """Statements: begin with the first image, whose map lies at ``base``."""
+        return [self._stack.eq(base), self._left.eq(self._last), self.sections.eq(0)]
+
+    def go(self):
+        """Statements: go to the next image."""
+        return [
+            self._stack.eq(self._next_stack),
+            self._left.eq(Mux(self._left == 0, self._last, self._left - 1)),
+            self.sections.eq(self.next_sections),
+        ]

@@ -93,7 +93,7 @@ class WeightPlayer(wiring.Component):
         m.d.sync += [none_here.eq(address == store.stored), none_next.eq(following == store.stored)]
         playing = Signal()
         there = jumped | ~Mux(moved, none_next, none_here)
-        replay = weights_stay & ~walk.image_wraps
+        replay = weights_stay & ~walk.stack_wraps
         advance = ~stored | slack.i_take
         ready = playing & (wait == 0) & there
         read = advance & ready

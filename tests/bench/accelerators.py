@@ -30,6 +30,19 @@ NETWORKS = {
             Conv("plain", 4, 5, 5, padding=2),
         ),
     ),
+    # Maps of several images side by side: of two tile rows and of one, pooled and not, in front of one
+    # that is alone.
+    "beside": Network(
+        "beside",
+        (24, 8, 8),
+        (
+            Conv("two", 24, 9, 3, padding=1, pool=2),
+            Conv("one", 9, 6, 3, padding=1, relu=False),
+            Conv("pooled", 6, 12, 3, padding=1, pool=2),
+            Conv("tiny", 12, 7, 3, padding=1),
+            Dense("scores", 28, 5, relu=False),
+        ),
+    ),
     # Maps large enough to be made in bands, several lines to a row, under pooling, then in sections.
     "bands": Network(
         "bands",

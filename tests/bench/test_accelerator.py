@@ -21,6 +21,7 @@ CASES = [
     ("kernels", "dense", 4, 2, 1, 0),
     ("channels", "kernel", 8, 3, 2, 0),
     ("sections", "adaptive", 4, 10, 2, 64),
+    ("beside", "adaptive", 4, 10, 5, 64),
 ]
 SLOW = [
     ("tiny", "dense", 16, 6, 5, 0),
@@ -60,6 +61,7 @@ STREAMED = [
     ("tiny", "adaptive", 8, 4, 2, 0, {"bus_bits": 128, "memories": 2}),
     ("tiny", "adaptive", 8, 4, 4, 0, {"bus_bits": 32, "narrow": (("conv1", 4), ("conv2", 7), ("fc1", 2))}),
     ("channels", "kernel", 32, 3, 2, 0, {"narrow": (("b", 5),)}),
+    ("beside", "kernel", 4, 10, 4, 64, {}),
 ]
 
 
@@ -122,13 +124,20 @@ def test_layers_in_bands(line, limit, options):
         rtl.simulate(folder, pictures, layers=(0, 0))
 
 
-def test_every_part_of_the_network_runs_alone():
+@pytest.mark.parametrize(
+    ("network", "options", "parts"),
+    [
+        ("tiny", ("adaptive", 8, 4, 4), [(0, 0), (1, 2), (2, 2), (3, 3), (0, 2)]),
+        ("beside", ("adaptive", 4, 10, 5, 64), [(0, 0), (1, 1), (2, 3), (4, 4)]),
+    ],
+)
+def test_every_part_of_the_network_runs_alone(network, options, parts):
     """Any first and last layer: the map that goes in is the model's, the one that comes out must be."""
-    folder, artifact = accelerator("tiny", "adaptive", 8, 4, 4)
-    pictures = images("tiny", 4)
+    folder, artifact = accelerator(network, *options)
+    pictures = images(network, 4)
     maps = [pictures, *(layer.output for layer in model.trace(artifact, pictures).values())]
     program = compile_program(artifact, DesignInfo.load(folder).config)
-    for first, last in ((0, 0), (1, 2), (2, 2), (3, 3), (0, 2)):
+    for first, last in parts:
         given = maps[first].astype(np.int8 if maps[first].min() < 0 else np.uint8).view(np.uint8)
         found = rtl.simulate(folder, given, layers=(first, last))
         np.testing.assert_array_equal(found.scores, maps[last + 1])

@@ -13,7 +13,7 @@ from hw.weight_stream import PAGE, stream_image
 NETWORK = Network(
     "streamed",
     (5, 14, 14),
-    (Conv("a", 5, 10, 3, pool=2), Conv("b", 10, 6, 3), Dense("c", 6 * 16, 5, relu=False)),
+    (Conv("a", 5, 10, 3, pool=2), Conv("b", 10, 6, 3, padding=1), Dense("c", 6 * 36, 5, relu=False)),
 )
 
 

@@ -45,6 +45,14 @@ def test_rows_hold_what_the_program_has(options):
     assert rows[-1]["why"]["lanes"] == "a lane for each of 1 images"
 
 
+def test_images_side_by_side_are_named():
+    network = Network("small", (3, 4, 4), (Conv("a", 3, 40, 3, padding=1), Conv("b", 40, 40, 3, padding=1)))
+    program = compile_program(random_artifact(network, seed=1), AcceleratorConfig(4, 6, 5, 64))
+    rows = choices(program)
+    assert [row["images_side_by_side"] for row in rows] == [plan.images for plan in program.layers] == [5, 5]
+    assert "5 × 1 takes" in rows[1]["why"]["lanes"] and "for 5 images side by side" in rows[1]["why"]["lanes"]
+
+
 def test_the_layout_is_compared_with_the_next_best():
     text = choices(compiled())[0]["why"]["lanes"]
     chosen, other = (int(number.replace(",", "")) for number in re.findall(r"takes? ([\d,]+)", text))
