@@ -15,7 +15,8 @@ import torch
 
 from hw.words import WORDS
 from pruning import tiles
-from pruning.layout import channels_first, words_first
+from pruning.layout import channels_first
+from pruning.products import kept_words
 
 CACHE = 8 << 20
 """Bytes of spectra at a time: a share of a last-level cache. Weights pass once each time: large ones ask for
@@ -67,9 +68,7 @@ class _OverlapSave(torch.autograd.Function):
         gate: torch.Tensor | None,
         operator: Operator,
     ) -> torch.Tensor:
-        kept = words_first(weight).to(x.dtype)
-        if gate is not None:
-            kept = kept * gate[:, None]
+        kept = kept_words(weight, gate, x.dtype)
         real, imaginary = (kept[:, part].transpose(1, 2) for part in (0, 1))
         y = x.new_empty(len(x), *operator.outputs, len(bias))
         spectra = []

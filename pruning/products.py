@@ -10,6 +10,12 @@ from hw.words import DUAL_REAL, WORDS
 from pruning.layout import channels_first, words_first
 
 
+def kept_words(weight: torch.Tensor, gate: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor:
+    """(32, 2, N, C) of type ``dtype``: ``weight`` (N, C, 32, 2), 0 where ``gate`` (32, N, C) is."""
+    words = words_first(weight).to(dtype)
+    return words if gate is None else words * gate[:, None]
+
+
 class _Products(torch.autograd.Function):
     """X times both parts of W, apart; casts and masks the weights, and their gradient, on the way."""
 
@@ -17,9 +23,7 @@ class _Products(torch.autograd.Function):
     def forward(
         ctx: Any, x: torch.Tensor, weight: torch.Tensor, gate: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        kept = words_first(weight).to(x.dtype)
-        if gate is not None:
-            kept = kept * gate[:, None]
+        kept = kept_words(weight, gate, x.dtype)
         ctx.save_for_backward(x, kept, gate)
         ctx.dtype = weight.dtype
         return torch.bmm(x, kept[:, 0].transpose(1, 2)), torch.bmm(x, kept[:, 1].transpose(1, 2))
