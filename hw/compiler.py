@@ -205,7 +205,7 @@ def _plan(
         first_step=first_step,
         first_entry=first_entry,
     )
-    once = plan.dot or plan.stacks(config.batch) * plan.group_rows * plan.group_columns == 1
+    once = plan.dot or plan.source.stacks(config.batch) * plan.group_rows * plan.group_columns == 1
     return replace(plan, weights_stay=config.stream_weights and not once)
 
 

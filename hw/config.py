@@ -50,7 +50,7 @@ class AcceleratorConfig:
     bus_bits: width of that memory's bus (one of ``BUS_BITS``).
     memories: external memories side by side, each giving its part of every beat (1, 2 or 4).
     weight_steps: steps that the weight store of such a design holds (a power of two), 0 to let the
-        compiler choose: two blocks of the largest layer.
+        compiler choose: the largest block that is played again, and half as much again or four bursts.
     """
 
     rows: int = 8

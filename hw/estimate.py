@@ -69,7 +69,7 @@ def group_lines(plan: LayerPlan, images: int) -> int:
 
 def tile_groups(plan: LayerPlan, images: int) -> int:
     """Tile groups of ``images``; in dot mode they are one."""
-    return 1 if plan.dot else plan.group_rows * plan.group_columns * plan.stacks(images)
+    return 1 if plan.dot else plan.group_rows * plan.group_columns * plan.source.stacks(images)
 
 
 class Turn(NamedTuple):

@@ -21,7 +21,8 @@ Cost = tuple[float, float, float]
 class LaneLayout:
     """R lane rows of Q lanes; ``sections``: whether a line feeds all lane rows at once. R = 0: none fits.
 
-    ``images``: maps of so many images lie side by side, one below the other in lane rows.
+    ``images``: maps of so many images lie side by side in a line; in the lane rows one's tile rows follow the
+    other's.
     """
 
     rows: int

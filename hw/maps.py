@@ -74,6 +74,10 @@ class MapPlan:
         """Lines of the maps that lie side by side, mostly of one image; what follows them lies behind."""
         return self.shape[0] * self.channel_lines
 
+    def stacks(self, batch: int) -> int:
+        """Sets of maps side by side that the maps of ``batch`` images are."""
+        return -(-batch // self.images)
+
     def batch_lines(self, batch: int) -> int:
         """Lines of the maps of ``batch`` images."""
-        return -(-batch // self.images) * self.lines
+        return self.stacks(batch) * self.lines

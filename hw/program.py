@@ -56,10 +56,6 @@ class LayerPlan:
         """Images whose maps lie side by side, so that a tile group has all of them."""
         return self.source.images
 
-    def stacks(self, images: int) -> int:
-        """Sets of maps side by side that ``images`` images are."""
-        return -(-images // self.images)
-
     @property
     def group_lines(self) -> int:
         """Lines from a tile group to the one below it."""

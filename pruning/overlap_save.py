@@ -59,6 +59,8 @@ class Operator:
 
 
 class _OverlapSave(torch.autograd.Function):
+    """:func:`overlap_save`; keeps the spectra of the map for the way back."""
+
     @staticmethod
     def forward(
         ctx: Any,
