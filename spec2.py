@@ -60,8 +60,8 @@ def prune(
     recipe: Annotated[
         str,
         typer.Argument(
-            help="What to train: lenet, vgg16-cifar, vgg16-cifar-half, or a .toml file of your own. "
-            "With --untrained any network: vgg16, too."
+            help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, or a .toml file "
+            "of your own. With --untrained any network: vgg16, too."
         ),
     ] = "lenet",
     sparsity: Annotated[

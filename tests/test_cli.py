@@ -15,6 +15,7 @@ from hw.errors import ConfigError, ToolNotFound
 from hw.network import lenet, tiny
 from pruning import data
 from pruning.commands.images import images_for
+from pruning.recipe import names
 from sim.bench.job import Memory
 
 COMMANDS = list(typer.main.get_command(spec2.app).commands)
@@ -36,6 +37,11 @@ def test_every_command_teaches(run, command):
     assert result.code == 0
     assert f"spec2 {command}" in result.out.split("Example")[1], "the help has an example"
     assert "--json" in result.out
+
+
+def test_the_help_names_every_recipe(run):
+    text = " ".join(run("prune", "--help").out.split())
+    assert len(names()) > 3 and all(f" {name}," in text for name in names())
 
 
 def test_without_arguments_the_help(run):
