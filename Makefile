@@ -155,14 +155,16 @@ bench-vc709: $(VC709)/config.json ## VGG16 on the design that explore chooses fo
 	$(SPEC2) generate $(VGG16) --config $< --board vc709 --out $(VC709)/design
 	$(SPEC2) simulate $(VC709)/design --layers --random --out $(BUILD)/bench/vgg16-vc709.json
 
-# One lane and two lanes of it: what a lane adds, and so what all of them need.
+# One lane and two lanes of it: what a lane adds, and so what all of them need. Ten lanes of 8 rows: what drives them all.
 .PHONY: bench-synth
-bench-synth: $(VC709)/config.json ## cells, logic levels and fan-outs of that design, from two slices of it
+bench-synth: $(VC709)/config.json ## cells, logic levels and fan-outs of that design, from slices of it
 	@for lanes in 1 2; do \
 	  $(SPEC2) generate $(VGG16) --config $< --lanes $$lanes --out $(VC709)/slice$$lanes; \
 	  $(SPEC2) synth $(VC709)/slice$$lanes --paths; \
 	done
-	$(BIN)/python -m bitstreams.slices $(VC709)/slice1 $(VC709)/slice2 --lanes 10 --board vc709 \
+	$(SPEC2) generate $(VGG16) --config $< --rows 8 --out $(VC709)/wide
+	$(SPEC2) synth $(VC709)/wide --paths
+	$(BIN)/python -m bitstreams.slices $(VC709)/slice1 $(VC709)/slice2 --lanes 10 --wide $(VC709)/wide --board vc709 \
 	  --out $(BUILD)/bench/synthesis.json
 
 $(VC709)/config.json: $(VGG16)

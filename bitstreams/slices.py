@@ -1,7 +1,8 @@
 """What a wide design needs, from narrow slices: ``python -m bitstreams.slices P1 P2 --lanes 10``.
 
 Lanes are alike, so a design of P lanes is that of one lane and P - 1 times what a second lane adds. The two
-folders hold designs that differ in their lanes alone, after ``spec2 synth --paths``.
+folders hold designs that differ in their lanes alone, after ``spec2 synth --paths``. What drives all lanes
+shows in neither of them: ``--wide`` names a design of as many lanes as are asked for, and of few rows.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from hw.design import DesignInfo
 from hw.errors import ArtifactError, ConfigError, Spec2Error
 
 
-def slices(folders: Sequence[Path], lanes: int) -> dict[str, Any]:
+def slices(folders: Sequence[Path], lanes: int, wide: Path | None = None) -> dict[str, Any]:
     """Counts of two synthesised designs, and extrapolated for ``lanes`` lanes, as plain data.
 
-    Raises ``ArtifactError`` where a design was not synthesised, ``ConfigError`` unless the designs differ in
-    their lanes alone.
+    ``wide``: a design of that many lanes, for its paths and fan-outs. Raises ``ArtifactError`` where a design
+    was not synthesised, ``ConfigError`` unless the first two differ in their lanes alone.
     """
     found = [_slice(folder) for folder in folders]
     (few, small), (many, large) = found
@@ -35,6 +36,12 @@ def slices(folders: Sequence[Path], lanes: int) -> dict[str, Any]:
         raise ConfigError(f"{folders[0]} and {folders[1]} must differ in lanes, and in nothing else")
     per_lane = {name: (large[name] - small[name]) / (many - few) for name in RESOURCES}
     whole = {name: small[name] + (lanes - few) * per_lane[name] for name in RESOURCES}
+    found_wide = {}
+    if wide:
+        (count, counted), rows = _slice(wide), DesignInfo.load(wide).config.rows
+        if count != lanes:
+            raise ConfigError(f"{wide} has {count} lanes, not {lanes}: generate it with --lanes {lanes}")
+        found_wide = {"wide": {"rows": rows, "lanes": count, **_paths(counted)}}
     return {
         "rows": configs[0].rows,
         "lanes": lanes,
@@ -44,6 +51,7 @@ def slices(folders: Sequence[Path], lanes: int) -> dict[str, Any]:
         "levels": _paths(large)["levels"],
         "worst": _paths(large)["worst"][0],
         "fanout": _paths(large)["fanout"],
+        **found_wide,
     }
 
 
@@ -71,11 +79,17 @@ def markdown(found: Mapping[str, Any], budget: Mapping[str, int], device: str) -
     lines.append(f"| of {device} | " + " | ".join(share) + " |")
     total, over = sum(found["levels"].values()), _over(found["levels"], MOST_LEVELS)
     longest, net = found["worst"], found["fanout"][0]
-    return "\n".join(lines) + (
-        f"\n\nOf {total:,} register inputs {over or 'none'} have more than four LUTs in front of them; the "
+    text = (
+        f"Of {total:,} register inputs {over or 'none'} have more than four LUTs in front of them; the "
         f"longest path has {longest['levels']}, to `{longest['end']}`. No net but clocks drives more than "
         f"{net[1]:,} loads."
     )
+    if wide := found.get("wide"):
+        text += (
+            f" With all {wide['lanes']} lanes, of {wide['rows']} rows each, these figures are "
+            f"{wide['worst'][0]['levels']} and {wide['fanout'][0][1]:,}."
+        )
+    return "\n".join([*lines, "", text])
 
 
 def _over(levels: Mapping[str, int], most: int) -> int:
@@ -87,12 +101,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bitstreams.slices", description=__doc__)
     parser.add_argument("designs", nargs=2, type=Path, help="design folders, synthesised with --paths")
     parser.add_argument("--lanes", type=int, required=True, help="lanes of the design in question")
+    parser.add_argument("--wide", type=Path, help="folder of a design of that many lanes, of few rows")
     parser.add_argument("--board", default="vc709", help="whose device it is compared with")
     parser.add_argument("--out", type=Path, help="also write the figures to this file")
     given = parser.parse_args(arguments)
     try:
         board = boards.find(given.board)
-        found = slices(given.designs, given.lanes)
+        found = slices(given.designs, given.lanes, given.wide)
     except Spec2Error as error:
         print(f"slices: {error}", file=sys.stderr)
         return 2

@@ -51,7 +51,7 @@ class Accelerator(wiring.Component):
         connect(m, flipped(self.m_axis), core.m_axis)
         m.d.comb += [
             core.start.eq(start),
-            core.abort.eq(abort),
+            core.abort.eq(control.abort),
             core.images.eq(control.batch),
             core.first.eq(control.first),
             core.last.eq(control.last),

@@ -17,7 +17,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.config import BANKS
 from hw.frames import BEAT
 from hw.gateware.axi import AxiStream
-from hw.gateware.delay import delay
+from hw.gateware.delay import copy, delay
 from hw.gateware.drain_control import DrainControl
 from hw.gateware.feature_memory import FeatureMemory
 from hw.gateware.fetch import Fetch
@@ -41,7 +41,7 @@ from hw.words import DUAL_REAL, WORDS
 
 
 class Core(wiring.Component):
-    """Everything but the control port. ``abort`` (with the reset inserted around it) ends a run at once.
+    """Everything but the control port. ``abort``, a clock before the reset around it, ends a run at once.
 
     Members: ``start`` a run of ``images`` images through layers ``first`` to ``last``; ``busy``, ``done``,
     ``framing_error``; ``s_axis`` images in, ``m_axis`` results out; one-bit events for the counters.
@@ -93,7 +93,7 @@ class Core(wiring.Component):
         self.lanes = [Lane(p) for _ in range(p.config.lanes)]
         self.windows = [Window(p, i) for i in range(p.config.lanes)]
         for i, (lane, window) in enumerate(zip(self.lanes, self.windows, strict=True)):
-            m.submodules[f"lane_{i}"] = Once(lane, reset=self.abort)
+            m.submodules[f"lane_{i}"] = Once(lane, reset=copy(m, self.abort, name=f"abort_{i}"))
             m.submodules[f"window_{i}"] = Once(window, window.places)
         m.submodules.output = self.output = OutputController(p, self.lanes[0].reuse_lead)
         m.submodules.x_halves = self.x_halves = HalfCounter()

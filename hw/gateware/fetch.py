@@ -15,7 +15,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hw.gateware.delay import delay, per_layer
+from hw.gateware.delay import copy, delay, per_layer
 from hw.gateware.walk import Walk
 from hw.network import Conv
 from hw.program import LayerPlan, Program
@@ -51,8 +51,9 @@ class Fetch(wiring.Component):
 
     Aligned with the memory's output: ``starts`` (bit p: this line is row 0 of lane p's tile; in dot
     mode: it belongs to lane p), ``row`` (its index, dot mode), ``channel``, ``half``, ``mask`` (pixels
-    inside the map's columns), ``inside`` (bit p: lane p's row is inside the map), ``beyond`` (in
-    sections: the line holds every lane row's window in the section of the next one).
+    inside the map's columns), ``inside`` (bit p: lane p's row is inside the map).
+    A clock before: ``beyond`` (in sections: the line holds every lane row's window in the section of the next
+    one).
     """
 
     def __init__(self, program: Program, latency: int):
@@ -250,15 +251,17 @@ class Fetch(wiring.Component):
         travelling = [
             ("starts", self.starts, starts & running.replicate(lanes), True),
             ("filled", self.half_filled, running & filled, True),
-            ("inside", self.inside, inside, False),
             ("mask", self.mask, self._columns(m, x), False),
-            ("beyond", self.beyond, beyond, False),
             ("row", self.row, line[:3], False),
             ("channel", self.channel, channel, False),
             ("half", self.half, half, False),
         ]
         for name, port, value, reset in travelling:
             m.d.comb += port.eq(delay(m, value, self.latency, name=name, reset=reset))
+        m.d.comb += self.beyond.eq(delay(m, beyond, self.latency - 1, name="beyond"))
+        # Rows of lanes are inside together, but every lane has a register that says so.
+        inside = delay(m, inside, self.latency - 1, name="inside")
+        m.d.comb += self.inside.eq(Cat(copy(m, one, name=f"inside_of_{i}") for i, one in enumerate(inside)))
         return m
 
     def _below(self, m, ringed, ring_rows, place, address, step, back):

@@ -1,7 +1,7 @@
 """Weight player: steps out of the store in the order the array wants them, replayed where weights stay."""
 
 from amaranth import Array, C, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.gateware.delay import per_layer
@@ -72,17 +72,15 @@ class WeightPlayer(wiring.Component):
         first_blocks = [sum(p.blocks for p in plans[:i]) for i in range(len(plans))]
         m.d.comb += [walk.layer.eq(layer), walk.images.eq(self.images)]
 
-        # Steps of the block at hand and of the next one, a clock behind its number.
+        # Where in a block the player is: steps behind the one at hand, and whether there are none.
+        place = data.StructLayout({"left": range(max(plan.block_steps)), "last": 1})
+        at = Signal(place)
+        # The first step of the block at hand; of number ``block`` and of the block behind, a clock later.
         block = Signal(range(len(plan.block_steps) + 1))
-        length, here_length = (Signal(range(max(plan.block_steps) + 1), name=n) for n in ("length", "here"))
-        next_length = Signal.like(length)
-        lengths = Array(C(n) for n in (*plan.block_steps, 1))
-        m.d.sync += [here_length.eq(lengths[block]), next_length.eq(lengths[block + 1])]
+        again, here, behind = (Signal(place, name=name) for name in ("again", "here", "behind"))
+        firsts = Array(place.const({"left": n - 1, "last": n == 1}) for n in (*plan.block_steps, 1))
+        m.d.sync += [here.eq(firsts[block]), behind.eq(firsts[block + 1])]
         address, block_address = Signal.like(store.stored), Signal.like(store.stored)
-        left, last_step = (
-            Signal.like(length),
-            Signal(),
-        )  # steps behind the one at hand; whether there are none
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
 
@@ -97,34 +95,30 @@ class WeightPlayer(wiring.Component):
         advance = ~stored | slack.i_take
         ready = playing & (wait == 0) & there
         read = advance & ready
-        m.d.sync += [moved.eq(read), jumped.eq(read & last_step & replay)]
+        m.d.sync += [moved.eq(read), jumped.eq(read & at.last & replay)]
         m.d.comb += [
             following.eq(address + 1),
             store.r_step.eq(address),
             store.r_en.eq(advance),
             store.freed.eq(read & ~replay),
-            walk.step.eq(read & last_step),
+            walk.step.eq(read & at.last),
         ]
-
-        def begin(steps):
-            """Stand at the first step of a block of ``steps``."""
-            return [left.eq(steps - 1), last_step.eq(steps == 1)]
 
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)
         with m.If(entering & (wait == 1)):
             m.d.comb += walk.start.eq(1)
-            m.d.sync += [entering.eq(0), length.eq(here_length), *begin(here_length)]
+            m.d.sync += [entering.eq(0), again.eq(here), at.eq(here)]
         with m.If(advance):
             m.d.sync += stored.eq(ready)
         with m.If(read):
-            m.d.sync += [address.eq(following), left.eq(left - 1), last_step.eq(left == 1)]
-            with m.If(last_step):
+            m.d.sync += [address.eq(following), at.left.eq(at.left - 1), at.last.eq(at.left == 1)]
+            with m.If(at.last):
                 with m.If(replay):
-                    m.d.sync += [address.eq(block_address), *begin(length)]
+                    m.d.sync += [address.eq(block_address), at.eq(again)]
                 with m.Else():
                     m.d.sync += [block_address.eq(following), block.eq(block + 1), wait.eq(1)]
-                    m.d.sync += [length.eq(next_length), *begin(next_length)]
+                    m.d.sync += [again.eq(behind), at.eq(behind)]
                 with m.If(walk.ends):
                     m.d.sync += [layer.eq(layer + 1), wait.eq(SETTLE), playing.eq(layer != self.last)]
                     m.d.sync += entering.eq(1)

@@ -1,11 +1,11 @@
 """Window: the 8 pixels of one lane out of a line of feature memory."""
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.formats import PIXEL_BITS
-from hw.gateware.delay import per_layer
+from hw.gateware.delay import copy, per_layer
 from hw.program import LayerPlan, Program
 from hw.words import TILE
 
@@ -14,8 +14,8 @@ class Window(wiring.Component):
     """All that tells lanes apart: where in the line the window of lane ``index`` lies, layer by layer.
 
     Members: ``pixels`` of a line, ``mask`` of those inside the map's columns, ``inside`` (the lane's row is
-    inside the map), ``beyond`` (in sections: this line lies a section further on). ``window`` has the
-    pixels ``latency`` clocks later, nine bits signed, zero outside the map.
+    inside the map); a clock before: ``beyond`` (in sections: this line lies a section further on). ``window``
+    has the pixels ``latency`` clocks later, nine bits signed, zero outside the map.
     """
 
     latency = 1
@@ -57,17 +57,18 @@ class Window(wiring.Component):
             per_layer(m, self.layer, [places.index(pair[i]) for pair in self.places], name=name)
             for i, name in enumerate(("near", "far"))
         )
-        place = Mux(self.beyond, far, near)
+        # The place steers every bit of the window, so each lane has it in a register of its own.
+        place = copy(m, Mux(self.beyond, far, near), name="place")
         unsigned_in = [i == 0 or plans[i - 1].layer.relu for i in range(len(plans))]
         extend = per_layer(m, self.layer, [int(not u) for u in unsigned_in], name="extend")
 
         window = Signal(self.window.shape(), reset_less=True)
         for i in range(TILE):
-            for k, first in enumerate(places):
-                pixel = self.pixels[first + i]
-                inside = self.inside & self.mask[first + i]
-                with m.If(place == k):
-                    value = Mux(extend, pixel.as_signed(), pixel)
-                    m.d.sync += window[i].eq(Mux(inside, value, 0))
+            pixel = Array(self.pixels[first + i] for first in places)[place]
+            inside = Array(self.mask[first + i] for first in places)[place]
+            with m.If(self.inside & inside):
+                m.d.sync += window[i].eq(Mux(extend, pixel.as_signed(), pixel))
+            with m.Else():
+                m.d.sync += window[i].eq(0)
         m.d.comb += self.window.eq(window)
         return m

@@ -4,6 +4,7 @@ import pytest
 
 from bitstreams.paths import MOST_LEVELS, MOST_LOADS
 from bitstreams.synth import synthesise
+from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
 from hw.gateware.axilite import AxiLiteRegisters
 from hw.gateware.bridge import Bridge
@@ -11,6 +12,8 @@ from hw.gateware.burst_reader import BurstReader
 from hw.gateware.emit import emit
 from hw.gateware.feature_memory import FeatureMemory
 from hw.gateware.weight_player import WeightPlayer
+from hw.generate import generate
+from hw.network import cifar_small
 from tests.bitstreams.test_synth import design
 from tests.gateware.streamed import NARROW, WIDE, program
 
@@ -27,6 +30,16 @@ BLOCKS = {
 @pytest.mark.parametrize("name", BLOCKS)
 def test_no_block_has_long_paths_or_wide_nets(tmp_path, name):
     """Steps of 1071 bits, beats of 1024, lines of 64 pixels: a register for them all would drive as many."""
-    found = synthesise(design(tmp_path, emit(BLOCKS[name](), "spec2").text), paths=True).paths
+    holds(synthesise(design(tmp_path, emit(BLOCKS[name](), "spec2").text), paths=True).paths)
+
+
+@pytest.mark.slow
+def test_no_net_drives_all_of_many_lanes(tmp_path):
+    """Each of ten lanes has registers of its own for what steers its window, and for its reset."""
+    generate(random_artifact(cifar_small(), seed=1), AcceleratorConfig(4, 10, 1), tmp_path / "design")
+    holds(synthesise(tmp_path / "design", paths=True).paths)
+
+
+def holds(found):
     assert 0 < found.longest <= MOST_LEVELS, found.worst[0]
     assert found.fanout[0][1] <= MOST_LOADS, found.fanout[0]

@@ -43,6 +43,17 @@ def test_a_lane_is_the_difference_and_ten_are_ten_of_it(tmp_path, capsys):
     assert "Of 17 register inputs 2 have more than four LUTs" in printed and "300 loads" in printed
 
 
+def test_what_drives_all_lanes_is_counted_in_a_design_that_has_them(tmp_path, capsys):
+    one, two = synthesised(tmp_path / "a", 1, 5), synthesised(tmp_path / "b", 2, 9)
+    worst = [{"levels": 3, "start": "a", "end": "b", "cells": []}]
+    paths = {"levels": {"3": 1}, "worst": worst, "fanout": [["all", 1700]]}
+    wide = synthesised(tmp_path / "wide", 4, 9, rows=4, paths=paths)
+    assert slices.main([str(one), str(two), "--lanes", "4", "--wide", str(wide)]) == 0
+    assert "With all 4 lanes, of 4 rows each, these figures are 3 and 1,700." in capsys.readouterr().out
+    assert slices.main([str(one), str(two), "--lanes", "5", "--wide", str(wide)]) == 2
+    assert "has 4 lanes, not 5: generate it with --lanes 5" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("other", [{"lanes": 1}, {"lanes": 2, "rows": 16}])
 def test_designs_must_differ_in_lanes_alone(tmp_path, capsys, other):
     one, two = synthesised(tmp_path / "a", 1, 5), synthesised(tmp_path / "b", lut=9, **other)
