@@ -35,12 +35,16 @@ class Rectangle(ShareSet):
 
 
 class Combined(Rectangle):
-    """Filter and column sparsity combined (arXiv:1911.02007), each to the square root of the ``share``."""
+    """Filter and column sparsity combined (arXiv:1911.02007), each to the square root of the ``share``.
+
+    Of a layer between two others filters leave the square of their own share, since its inputs go as well:
+    they keep the fourth root of the whole. With the square root nothing would be left for columns to do.
+    """
 
     kind: ClassVar[str] = "combined"
 
     def mask(self, energy: torch.Tensor) -> torch.Tensor:
-        count = max(1, math.floor(math.sqrt(self.share) * energy.shape[0]))
+        count = max(1, math.floor(float(self.share) ** 0.25 * energy.shape[0]))
         return rectangle(energy, count, budget(self.share, energy))
 
     def describe(self) -> str:
