@@ -478,7 +478,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends in ``SystemExit``."""
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
-        code = app(args=given, prog_name="spec2", standalone_mode=False, obj=shlex.join(["spec2", *given]))
+        code = app(args=given, prog_name="spec2", standalone_mode=False, obj=_as_kept(given))
     except (Spec2Error, typer.TyperException) as error:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         if text:  # without arguments the help has been printed and there is nothing to add
@@ -488,6 +488,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("spec2: interrupted", file=sys.stderr)
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _as_kept(given: Sequence[str]) -> str:
+    """The command as results keep it: where the data lies is left out, since others have it elsewhere."""
+    kept = list(given)
+    for i, word in enumerate(given):
+        if word.startswith("--data-dir="):
+            kept[i] = "--data-dir=DIR"
+        elif i and given[i - 1] == "--data-dir":
+            kept[i] = "DIR"
+    return shlex.join(["spec2", *kept])
 
 
 if __name__ == "__main__":
