@@ -155,7 +155,8 @@ bench-vc709: $(VC709)/config.json ## VGG16 on the design that explore chooses fo
 	$(SPEC2) generate $(VGG16) --config $< --board vc709 --out $(VC709)/design
 	$(SPEC2) simulate $(VC709)/design --layers --random --out $(BUILD)/bench/vgg16-vc709.json
 
-# One lane and two lanes of it: what a lane adds, and so what all of them need. Ten lanes of 8 rows: what drives them all.
+# One lane and two lanes of it: what a lane adds, and so what all of them need. Ten lanes of 8 rows: what
+# drives them all.
 .PHONY: bench-synth
 bench-synth: $(VC709)/config.json ## cells, logic levels and fan-outs of that design, from slices of it
 	@for lanes in 1 2; do \

@@ -10,7 +10,6 @@ bug and shows its traceback.
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,13 +29,14 @@ from bitstreams.commands.synth import synth
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
-from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Design, Json, LinkName, Seed
+from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Design, Json, LinkName, Seed, kept_command
 from hw.commands.schedule import schedule
 from hw.errors import ConfigError, Spec2Error
 from hw.tables import table
 from pruning.commands.images import images_for
 from pruning.commands.train import train
 from pruning.commands.untrained import prune_untrained
+from pruning.commands.widths import parse_widths
 from sim.commands.board import VIRTUAL_PORT, board
 from sim.commands.compare import compare
 from sim.commands.measure import measure
@@ -146,7 +146,7 @@ def prune(
         "sparsity": sparsity,
         "optimiser": optimiser,
         "weight_bits": weight_bits,
-        "layer_bits": _layer_bits(layer_bits) if layer_bits else None,
+        "layer_bits": parse_widths(layer_bits) if layer_bits else None,
         "block": block,
         "seed": seed,
     }
@@ -385,17 +385,6 @@ def _prune(
     )
 
 
-def _layer_bits(options: list[str]) -> dict[str, int]:
-    """Widths by layer, from ``LAYER=BITS``."""
-    found = {}
-    for option in options:
-        name, _, bits = option.partition("=")
-        if not (name and bits.isdecimal()):
-            raise ConfigError(f"--layer-bits takes LAYER=BITS, as in conv2=5, not {option!r}")
-        found[name] = int(bits)
-    return found
-
-
 def demo(
     data_dir: DataDir = None,
     images: Annotated[int, typer.Option(min=1, help="How many digits to simulate.")] = 16,
@@ -478,7 +467,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends in ``SystemExit``."""
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
-        code = app(args=given, prog_name="spec2", standalone_mode=False, obj=_as_kept(given))
+        code = app(args=given, prog_name="spec2", standalone_mode=False, obj=kept_command(given))
     except (Spec2Error, typer.TyperException) as error:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         if text:  # without arguments the help has been printed and there is nothing to add
@@ -488,17 +477,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("spec2: interrupted", file=sys.stderr)
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _as_kept(given: Sequence[str]) -> str:
-    """The command as results keep it: where the data lies is left out, since others have it elsewhere."""
-    kept = list(given)
-    for i, word in enumerate(given):
-        if word.startswith("--data-dir="):
-            kept[i] = "--data-dir=DIR"
-        elif i and given[i - 1] == "--data-dir":
-            kept[i] = "DIR"
-    return shlex.join(["spec2", *kept])
 
 
 if __name__ == "__main__":

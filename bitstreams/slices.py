@@ -27,7 +27,8 @@ def slices(folders: Sequence[Path], lanes: int, wide: Path | None = None) -> dic
     """Counts of two synthesised designs, and extrapolated for ``lanes`` lanes, as plain data.
 
     ``wide``: a design of that many lanes, for its paths and fan-outs. Raises ``ArtifactError`` where a design
-    was not synthesised, ``ConfigError`` unless the first two differ in their lanes alone.
+    was not synthesised, ``ConfigError`` unless the first two differ in their lanes alone and
+    ``wide`` has ``lanes``.
     """
     found = [_slice(folder) for folder in folders]
     (few, small), (many, large) = found

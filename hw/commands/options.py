@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -53,3 +55,17 @@ DataDir = Annotated[
         help="Folder with mnist_train.npz, or CIFAR-10; without it 5,000 packaged digits are used.",
     ),
 ]
+
+
+def kept_command(arguments: Sequence[str]) -> str:
+    """The command line as results keep it: ``--data-dir DIR``, since others have the data elsewhere.
+
+    arguments: the words behind ``spec2``.
+    """
+    kept = list(arguments)
+    for i, word in enumerate(arguments):
+        if word.startswith("--data-dir="):
+            kept[i] = "--data-dir=DIR"
+        elif i and arguments[i - 1] == "--data-dir":
+            kept[i] = "DIR"
+    return shlex.join(["spec2", *kept])
