@@ -37,12 +37,6 @@ def slices(folders: Sequence[Path], lanes: int, wide: Path | None = None) -> dic
         raise ConfigError(f"{folders[0]} and {folders[1]} must differ in lanes, and in nothing else")
     per_lane = {name: (large[name] - small[name]) / (many - few) for name in RESOURCES}
     whole = {name: small[name] + (lanes - few) * per_lane[name] for name in RESOURCES}
-    found_wide = {}
-    if wide:
-        (count, counted), rows = _slice(wide), DesignInfo.load(wide).config.rows
-        if count != lanes:
-            raise ConfigError(f"{wide} has {count} lanes, not {lanes}: generate it with --lanes {lanes}")
-        found_wide = {"wide": {"rows": rows, "lanes": count, **_paths(counted)}}
     return {
         "rows": configs[0].rows,
         "lanes": lanes,
@@ -52,7 +46,7 @@ def slices(folders: Sequence[Path], lanes: int, wide: Path | None = None) -> dic
         "levels": _paths(large)["levels"],
         "worst": _paths(large)["worst"][0],
         "fanout": _paths(large)["fanout"],
-        **found_wide,
+        **({"wide": _wide(wide, lanes)} if wide else {}),
     }
 
 
@@ -61,6 +55,14 @@ def _slice(folder: Path) -> tuple[int, Mapping[str, Any]]:
     if not counted or not counted.get("paths"):
         raise ArtifactError(f"{folder} has no counts with paths: run 'spec2 synth --paths' on it first")
     return DesignInfo.load(folder).config.lanes, counted
+
+
+def _wide(folder: Path, lanes: int) -> dict[str, Any]:
+    """Paths and fan-outs of a design of ``lanes`` lanes."""
+    count, counted = _slice(folder)
+    if count != lanes:
+        raise ConfigError(f"{folder} has {count} lanes, not {lanes}: generate it with --lanes {lanes}")
+    return {"rows": DesignInfo.load(folder).config.rows, "lanes": count, **_paths(counted)}
 
 
 def _paths(counted: Mapping[str, Any]) -> Mapping[str, Any]:

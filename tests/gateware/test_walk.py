@@ -66,10 +66,8 @@ def test_walks_all_passes_in_order_twice(simulate, network, images, weights_stay
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
-            passes = 2 * len(
-                list(expected(plan, images, blocks, dot_images))
-            )  # behind the last one it starts again
-            for _ in range(passes):
+            passes = len(list(expected(plan, images, blocks, dot_images)))
+            for _ in range(2 * passes):  # behind the last one it starts again
                 flags = [
                     ctx.get(flag)
                     for flag in (dut.block_wraps, dut.column_wraps, dut.row_wraps, dut.stack_wraps, dut.ends)

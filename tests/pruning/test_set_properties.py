@@ -124,13 +124,12 @@ def test_projecting_twice_changes_nothing(kind, seed, shape):
 
 @every_set
 def test_a_quarter_of_a_regular_layer_is_a_quarter(kind):
-    """16 outputs × 32 inputs × 32 words divide by everything, so nothing is rounded; but in ``darb``
-    less may be left than any row's next halving takes, and it takes a word at least in the first one; and in
-    ``combined`` less than another column of its 11 outputs."""
-    mask = ALL[kind].mask(energies(1, (16, 32, 32)))
+    """12 outputs × 32 inputs × 32 words divide by everything, so nothing is rounded; but in ``darb``
+    less may be left than any row's next halving takes, and it takes a word at least in the first one."""
+    mask = ALL[kind].mask(energies(1, (12, 32, 32)))
     missing = QUARTER * mask.numel() - int(mask.sum())
     assert ALL[kind].share == QUARTER
-    assert 0 <= missing <= {"darb": 1, "combined": 10}.get(kind, 0)
+    assert 0 <= missing <= (1 if kind == "darb" else 0)
 
 
 @every_set
@@ -325,9 +324,9 @@ def test_rows_and_columns_are_no_worse_than_either_alone(seed):
 
 def test_a_planted_rectangle_is_found():
     energy = torch.rand(8, 4, 8, generator=torch.Generator().manual_seed(2))
-    for kind, rows, words in (("combined", 5, 3), ("row-column", 4, 4)):  # 60 and 64 of 256 words
+    for kind, rows, every in (("combined", 5, 3), ("row-column", 4, 2)):  # 60 and 64 of 256 words
         planted = torch.zeros(8, 4, 8, dtype=torch.bool)
-        planted[1 : 1 + rows, :, 1 : 1 + words] = True
+        planted[1 : 1 + rows, :, ::every] = True
         assert torch.equal(ALL[kind].mask(energy + 2 * planted), planted), kind
 
 
