@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,7 +91,8 @@ def build_simulator(
 
     files: text by file name, of everything that it is made of: the Verilog, Verilator's configuration,
     the C++ program (one file with ``main``) and its headers. options: of Verilator, beside those that all
-    simulators share. ldflags: of the linker.
+    simulators share. ldflags: of the linker. What is made on the way, a hundred times the simulator's size
+    and more, lies in ``objects`` and goes when the build is done; a failed one leaves it to be looked at.
     Raises ``ToolNotFound`` when a tool is missing, ``ToolFailed`` naming the log when one fails.
     """
     tool = find_verilator()
@@ -102,18 +104,24 @@ def build_simulator(
     parts = [tool.version, tool.compiler, *verilator, *make]
     parts += [part for item in sorted(files.items()) for part in item]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    stamp, executable = build_dir / "key", build_dir / "simulator"
+    stamp, executable, objects = build_dir / "key", build_dir / "simulator", build_dir / "objects"
     with locked(build_dir):
         if not (executable.exists() and stamp.exists() and stamp.read_text() == key):
             stamp.unlink(missing_ok=True)
+            if objects.exists():
+                shutil.rmtree(objects)
+            objects.mkdir()
             for name, text in files.items():
-                (build_dir / name).write_text(text)
-            _run(verilator, tool, build_dir, "w")
+                (objects / name).write_text(text)
+            log = build_dir / "build.log"
+            _run(verilator, tool, objects, log, "w")
             cache = runtime.cache_folder(tool.version, tool.compiler, *make, *options)
-            runtime.restore(cache, build_dir)
-            _run(make, tool, build_dir, "a")
-            runtime.keep(cache, build_dir)
+            runtime.restore(cache, objects)
+            _run(make, tool, objects, log, "a")
+            runtime.keep(cache, objects)
+            (objects / executable.name).replace(executable)
             stamp.write_text(key)
+            shutil.rmtree(objects)
     return executable
 
 
@@ -138,12 +146,11 @@ def _make_command() -> list[str]:
     ]
 
 
-def _run(command: list[str], tool: Verilator, build_dir: Path, mode: str) -> None:
-    """Run one step of the build inside ``build_dir``; its output goes to ``build.log``."""
-    log = build_dir / "build.log"
+def _run(command: list[str], tool: Verilator, folder: Path, log: Path, mode: str) -> None:
+    """Run one step of the build inside ``folder``; its output goes to ``log``."""
     with log.open(mode) as file:
         done = subprocess.run(
-            command, cwd=build_dir, env=tool.environment, stdout=file, stderr=subprocess.STDOUT
+            command, cwd=folder, env=tool.environment, stdout=file, stderr=subprocess.STDOUT
         )
     if done.returncode:
         raise ToolFailed(f"{Path(command[0]).name} failed while building the simulator: see {log}")

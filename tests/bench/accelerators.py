@@ -1,8 +1,6 @@
 """Accelerators for the bench tests: networks that together touch every mode and every edge."""
 
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 
@@ -79,8 +77,8 @@ NETWORKS = {
 }
 
 
-@cache
-def accelerator(
+def save_accelerator(
+    folder: Path,
     network: str,
     kind: str,
     rows: int,
@@ -90,14 +88,14 @@ def accelerator(
     narrow: tuple[tuple[str, int], ...] = (),
     **options,
 ) -> tuple[Path, Artifact]:
-    """Design folder and artifact of a network with random weights; made once per process.
+    """Design folder (inside ``folder``) and artifact of a network with random weights.
 
     narrow: layers of fewer than 8 bits. options: more of the configuration.
     """
     artifact = random_artifact(NETWORKS[network], seed=7, kind=kind, layer_bits=dict(narrow))
-    folder = Path(mkdtemp(prefix=f"spec2_{network}_")) / "design"
-    generate(artifact, AcceleratorConfig(rows, lanes, batch, line_pixels, **options), folder)
-    return folder, artifact
+    design = folder / "design"
+    generate(artifact, AcceleratorConfig(rows, lanes, batch, line_pixels, **options), design)
+    return design, artifact
 
 
 def images(network: str, count: int, seed: int = 0) -> np.ndarray:

@@ -4,6 +4,8 @@ Class k of an image scores the signed sum of its beats, plus 1000 k, in 18 bits.
 and waits a while between images and scores, so that a reset can strike in every phase.
 """
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,14 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw import registers
+from hw.artifact import Artifact
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.frames import map_beats, pack_image
 from hw.gateware.axi import AxiLite, AxiStream, flat_ports
 from hw.gateware.axilite import AxiLiteRegisters
 from hw.network import Dense, Network
+from tests.bench.accelerators import save_accelerator
 
 NETWORK = Network("standin", (1, 5, 6), (Dense("f", 30, 3, relu=False),))
 CONFIG = AcceleratorConfig(rows=4, lanes=4, batch=3)
@@ -118,3 +122,14 @@ def save_design(folder: Path, **changes) -> Path:
 def design(tmp_path_factory) -> Path:
     """The stand-in's design folder; its simulator is built once per session."""
     return save_design(tmp_path_factory.mktemp("standin") / "design")
+
+
+@pytest.fixture(scope="session")
+def accelerator(tmp_path_factory) -> Callable[..., tuple[Path, Artifact]]:
+    """Gives design folder and artifact, as ``save_accelerator`` does; each is made once per process."""
+
+    @cache
+    def made(network: str, *arguments, **options) -> tuple[Path, Artifact]:
+        return save_accelerator(tmp_path_factory.mktemp(network), network, *arguments, **options)
+
+    return made

@@ -10,7 +10,7 @@ from hw.estimate import run_cycles, total_cycles
 from hw.weight_arrival import MEMORY_LATENCY
 from sim import model, rtl
 from sim.bench.job import Memory
-from tests.bench.accelerators import accelerator, images
+from tests.bench.accelerators import images
 
 pytestmark = pytest.mark.verilator
 
@@ -34,7 +34,7 @@ EVERY = CASES + [pytest.param(*case, marks=pytest.mark.slow) for case in SLOW]
 
 
 @pytest.mark.parametrize(("network", "kind", "rows", "lanes", "batch", "line"), EVERY)
-def test_results_and_clocks(network, kind, rows, lanes, batch, line):
+def test_results_and_clocks(accelerator, network, kind, rows, lanes, batch, line):
     folder, artifact = accelerator(network, kind, rows, lanes, batch, line)
     pictures = images(network, 2 * batch + 1)
     expected = model.run(artifact, pictures)
@@ -66,7 +66,7 @@ STREAMED = [
 
 
 @pytest.mark.parametrize(("network", "kind", "rows", "lanes", "batch", "line", "options"), STREAMED)
-def test_weights_from_external_memory(network, kind, rows, lanes, batch, line, options):
+def test_weights_from_external_memory(accelerator, network, kind, rows, lanes, batch, line, options):
     """Every weight is read once per run, whatever memory's latency, pace and stalls; results are the same."""
     folder, artifact = accelerator(network, kind, rows, lanes, batch, line, stream_weights=True, **options)
     pictures = images(network, 2 * batch + 1)
@@ -97,7 +97,7 @@ BANDED = [
 
 
 @pytest.mark.parametrize(("line", "limit", "options"), BANDED)
-def test_layers_in_bands(line, limit, options):
+def test_layers_in_bands(accelerator, line, limit, options):
     """The early layers in turns, in a memory that does not hold their maps: the same results."""
     folder, artifact = accelerator("bands", "adaptive", 4, 6, 2, line, memory_lines=limit, **options)
     program = compile_program(artifact, DesignInfo.load(folder).config)
@@ -131,7 +131,7 @@ def test_layers_in_bands(line, limit, options):
         ("beside", ("adaptive", 4, 10, 5, 64), [(0, 0), (1, 1), (2, 3), (4, 4)]),
     ],
 )
-def test_every_part_of_the_network_runs_alone(network, options, parts):
+def test_every_part_of_the_network_runs_alone(accelerator, network, options, parts):
     """Any first and last layer: the map that goes in is the model's, the one that comes out must be."""
     folder, artifact = accelerator(network, *options)
     pictures = images(network, 4)

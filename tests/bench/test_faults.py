@@ -16,7 +16,7 @@ from hw.gateware.step import step_layout
 from hw.generate import generate
 from sim import model, rtl
 from sim.compare import SCORES, first_mismatch
-from tests.bench.accelerators import NETWORKS, accelerator, images
+from tests.bench.accelerators import NETWORKS, images
 
 pytestmark = pytest.mark.verilator
 
@@ -30,7 +30,7 @@ def mismatch(folder, artifact):
 
 
 @pytest.fixture
-def design():
+def design(accelerator):
     """A good design, its weight memory put back after the test."""
     folder, artifact = accelerator(*CASE)
     good = (folder / STEPS).read_text()

@@ -10,12 +10,12 @@ from hw.design import DesignInfo
 from hw.errors import DataError, DigestMismatch
 from hw.estimate import run_cycles
 from sim import json_file, layers, rtl
-from tests.bench.accelerators import accelerator, images
+from tests.bench.accelerators import images
 
 pytestmark = pytest.mark.verilator
 
 
-def test_every_layer_is_compared_and_counted(tmp_path, monkeypatch):
+def test_every_layer_is_compared_and_counted(accelerator, tmp_path, monkeypatch):
     folder, artifact = accelerator("tiny", "adaptive", 8, 4, 4)
     image = images("tiny", 1)
     found = layers.measure(folder, artifact, image)
@@ -45,7 +45,7 @@ def test_every_layer_is_compared_and_counted(tmp_path, monkeypatch):
     assert found["total"]["mismatches"] == 3 and "| conv2 |" in layers.markdown(found)[0]
 
 
-def test_layers_in_bands_are_measured_together():
+def test_layers_in_bands_are_measured_together(accelerator):
     folder, artifact = accelerator("bands", "adaptive", 4, 6, 2, 16, memory_lines=3500)
     found = layers.measure(folder, artifact, images("bands", 1))
     program = compile_program(artifact, DesignInfo.load(folder).config)
@@ -56,7 +56,7 @@ def test_layers_in_bands_are_measured_together():
     assert found["total"]["mismatches"] == 0 and "| a |" in layers.markdown(found)[0]
 
 
-def test_refuses_several_images_and_other_weights():
+def test_refuses_several_images_and_other_weights(accelerator):
     folder, artifact = accelerator("tiny", "adaptive", 8, 4, 4)
     with pytest.raises(DataError, match="one image, not with 2"):
         layers.measure(folder, artifact, images("tiny", 2))

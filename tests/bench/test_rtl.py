@@ -69,9 +69,9 @@ def test_simulator_is_built_once_and_moves_with_its_design(design, tmp_path) -> 
 def test_simulator_is_built_again_when_source_ports_or_options_change(tmp_path, monkeypatch) -> None:
     steps = []
 
-    def pretend(command, tool, build_dir, mode) -> None:
+    def pretend(command, tool, folder, log, mode) -> None:
         steps.append(command[0])
-        (build_dir / "simulator").write_text("")
+        (folder / "simulator").write_text("")
 
     monkeypatch.setattr(verilate, "_run", pretend)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -99,6 +99,17 @@ def test_failed_build_is_not_taken_for_a_simulator(tmp_path) -> None:
             rtl.build(folder)
     log = str(caught.value).split("see ")[1]
     assert "syntax error" in Path(log).read_text()
+    assert (folder / "sim_build" / "objects" / "source.v").exists(), "what failed can be looked at"
+    save_design(folder)
+    rtl.build(folder)
+
+
+def test_only_the_simulator_stays_of_a_build(design) -> None:
+    """Objects and precompiled headers are far larger: some hundred designs filled a disk."""
+    made = rtl.build(design).simulator.executable
+    found = {path.name: path.stat().st_size for path in made.parent.iterdir() if path.is_file()}
+    assert found.keys() == {".lock", "build.log", "key", "simulator"}
+    assert sum(found.values()) < 1.1 * found["simulator"]
 
 
 @pytest.mark.slow  # a simulator of its own, with the runtime for waves

@@ -13,7 +13,7 @@ from hw.errors import ArtifactError, ConfigError, DigestMismatch
 from sim import model
 from sim.virtual.board import CLOCK_HZ, VirtualBoard
 from sim.virtual.build import VirtualBuild, build_board
-from tests.bench.accelerators import accelerator, images
+from tests.bench.accelerators import images
 
 pytestmark = pytest.mark.verilator
 
@@ -21,7 +21,7 @@ CASE = ("tiny", "adaptive", 8, 4, 4)
 
 
 @pytest.fixture(scope="module")
-def build() -> VirtualBuild:
+def build(accelerator) -> VirtualBuild:
     return build_board(accelerator(*CASE)[0])
 
 
@@ -37,7 +37,7 @@ def classify(board: VirtualBoard, info: DesignInfo, pictures: np.ndarray) -> np.
         return asyncio.run(session(link))
 
 
-def test_clients_get_the_scores_of_the_integer_model(build) -> None:
+def test_clients_get_the_scores_of_the_integer_model(accelerator, build) -> None:
     folder, artifact = accelerator(*CASE)
     info = DesignInfo.load(folder)
     with VirtualBoard(build) as board:
@@ -56,7 +56,7 @@ def test_board_is_built_once(build) -> None:
     assert build.executable.stat().st_mtime_ns == before
 
 
-def test_design_or_rate_that_cannot_be_built_is_refused(tmp_path: Path) -> None:
+def test_design_or_rate_that_cannot_be_built_is_refused(accelerator, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no design"):
         build_board(tmp_path)
     with pytest.raises(ConfigError, match="at least 4 clocks per bit, not 3"):

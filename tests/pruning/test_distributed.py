@@ -21,9 +21,10 @@ def one_process(optimiser: str):
     return module.train(optimiser, World())
 
 
-def torchrun(*arguments) -> None:
+def torchrun(log_dir: Path, *arguments) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["--log-dir", str(log_dir)]  # or it leaves a folder in /tmp
     done = subprocess.run(
         [*command, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=300
     )
@@ -34,7 +35,7 @@ def torchrun(*arguments) -> None:
 def test_two_processes_end_as_one(optimiser, tmp_path):
     """Batches of 5 and of 3: one process gets an image more than the other."""
     loss, weights = one_process(optimiser)
-    torchrun(STEPS, optimiser, tmp_path)
+    torchrun(tmp_path / "log", STEPS, optimiser, tmp_path)
     results = [torch.load(tmp_path / f"{rank}-of-2.pt") for rank in range(2)]
     for found, state, talking in results:
         assert found == pytest.approx(loss, rel=1e-5)
