@@ -4,12 +4,13 @@ The others are in ``commands`` of the package they drive (:mod:`hw.commands` say
 what it needs when it runs, so that ``spec2 --help`` is instant.
 
 Results go to stdout (as JSON with ``--json``), progress to stderr. A mistake of the caller is one sentence on
-stderr and exit code 2; a mismatch between Verilog and integer model is exit code 1; anything else is a
-bug and shows its traceback.
+stderr and exit code 2, and so is a full disk; a mismatch between Verilog and integer model is exit code 1;
+anything else is a bug and shows its traceback.
 """
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -463,6 +464,10 @@ for verb in VERBS:
     app.command()(verb)
 
 
+NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What may strike any file that is written, logs of tools included: the disk is full, or not ours."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends in ``SystemExit``."""
     try:
@@ -472,6 +477,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         if text:  # without arguments the help has been printed and there is nothing to add
             print(f"spec2: {' '.join(text.split())}", file=sys.stderr)
+        code = 2
+    except OSError as error:
+        if error.errno not in NO_PLACE:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"spec2: {error.strerror}{where}: make room, or choose another folder", file=sys.stderr)
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         print("spec2: interrupted", file=sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from bitstreams.outcome import Order, Outcome, Progress
 from bitstreams.plan import Plan
 from hw.design import DesignInfo
 from hw.errors import ConfigError, TimingNotMet, ToolFailed
+from hw.files import write, write_json
 
 FILE_NAME = "build.json"
 """Written beside the bitstream."""
@@ -101,8 +101,8 @@ def build(
     products = {name: _keep(folder / name, out / name, order.log) for name in plan.products} if kept else {}
     described = plan.manifest.with_files(plan.files).with_tools(outcome.tools)
     figures = _figures(plan, outcome, products, seconds)
-    (out / manifest.FILE_NAME).write_text(described.to_text(), encoding="utf-8")
-    (out / FILE_NAME).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write(out / manifest.FILE_NAME, described.to_text())
+    write_json(out / FILE_NAME, figures)
     if not kept:
         raise TimingNotMet(_missed(figures))
     return figures

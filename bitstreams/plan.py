@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bitstreams.manifest import FILE_NAME, Manifest
-from hw.errors import ConfigError
+from hw.files import write
 
 
 @dataclass(frozen=True)
@@ -64,31 +64,19 @@ class Plan:
         return gzip.compress(tar.getvalue(), mtime=0)
 
     def save(self, path: Path | str) -> Path:
-        """Write the archive to ``path``, whole or not at all. Raises ``ConfigError`` when it cannot."""
-        path = Path(path)
-        part = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(self.archive())
-            part.replace(path)
-        except OSError as error:
-            raise ConfigError(f"cannot write the plan to {path}: {error.strerror or error}") from None
-        return path
+        """Write the archive to ``path``, whole or not at all. Raises ``ArtifactError`` when it cannot."""
+        write(path, self.archive())
+        return Path(path)
 
     def extract(self, folder: Path | str) -> Path:
         """Write the files into ``folder`` and return it; files that are there already are overwritten.
 
-        Raises ``ConfigError`` when that is not possible.
+        Raises ``ArtifactError`` when that is not possible.
         """
         folder = Path(folder)
-        try:
-            for name, content in self.contents.items():
-                path = folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-                path.chmod(_mode(content))
-        except OSError as error:
-            raise ConfigError(f"cannot write the plan to {folder}: {error.strerror or error}") from None
+        for name, content in self.contents.items():
+            write(folder / name, content)
+            (folder / name).chmod(_mode(content))
         return folder
 
 

@@ -8,7 +8,6 @@ shows in neither of them: ``--wide`` names a design of as many lanes as are aske
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from bitstreams.paths import MOST_LEVELS
 from hw import results
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, ConfigError, Spec2Error
+from hw.files import write_json
 
 
 def slices(folders: Sequence[Path], lanes: int, wide: Path | None = None) -> dict[str, Any]:
@@ -117,8 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = found | {"device": board.part, "budget": {name: board.budget[name] for name in RESOURCES}}
     print(markdown(data, data["budget"], board.part))
     if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        write_json(given.out, data)
     return 0
 
 

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.errors import ArtifactError, DigestMismatch, Spec2Error
+from hw.files import replacing
 from hw.formats import BIAS, MAX_DRAIN_SHIFT, Format
 from hw.network import Conv, Dense, Layer, Network, Shape
 from hw.words import WORDS
@@ -183,24 +184,15 @@ class Artifact:
         return out
 
     def save(self, path: Path | str) -> str:
-        """Write ``path`` (whole or not at all: through a temporary file) and return the digest.
+        """Write ``path`` (whole or not at all) and return the digest.
 
         Raises ``ArtifactError`` when the place cannot be written.
         """
-        path = Path(path)
         header, arrays = self._header(), self._arrays()
         header["digest"] = _digest(header, arrays)
         blob = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
-        part = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, header=blob, **arrays)
-            part.replace(path)
-        except OSError as error:
-            if part.is_file():
-                part.unlink()
-            raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, header=blob, **arrays)
         return str(header["digest"])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
+from hw.files import write_json
 
 KINDS: dict[str, type] = {field.name: type(field.default) for field in fields(AcceleratorConfig)}
 """Parameters, and whether they are numbers or switches."""
@@ -45,8 +46,10 @@ def load_config(path: Path | str) -> dict[str, Any]:
 
 
 def save_config(config: AcceleratorConfig, path: Path | str, **about: Any) -> Path:
-    """Write ``config`` with facts ``about`` it beside, and return the path."""
+    """Write ``config`` with facts ``about`` it beside, and return the path.
+
+    Raises ``ArtifactError`` if the place cannot be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**about, "config": asdict(config)}, indent=1) + "\n", encoding="utf-8")
+    write_json(path, {**about, "config": asdict(config)})
     return path

@@ -10,6 +10,7 @@ from typing import Any
 
 from hw.config import AcceleratorConfig
 from hw.errors import ArtifactError, Spec2Error
+from hw.files import write_json
 from hw.network import Network
 
 SCHEMA = 1
@@ -89,13 +90,7 @@ class DesignInfo:
     def save(self, folder: Path | str) -> Path:
         """Write ``design.json`` into ``folder``, whole or not at all, and return its path."""
         path = Path(folder) / FILE_NAME
-        part = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
+        write_json(path, self.to_json())
         return path
 
     @classmethod

@@ -1,8 +1,8 @@
 """The generator: artifact and configuration to a ``design/`` folder.
 
 ``spec2.v`` (one file, top module ``spec2``), memory images beside it (``$readmemb``, relative to the
-working directory), and ``design.json`` (:mod:`hw.design`). The same artifact and configuration give the
-same bytes.
+working directory), ``design.json`` (:mod:`hw.design`), and ``model.npz``, the artifact, which simulations
+compare with. The same artifact and configuration give the same bytes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from hw.choices import choices
 from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
-from hw.errors import ConfigError
 from hw.estimate import estimates
+from hw.files import together
 from hw.program import Program
 from hw.weight_stream import parts, stream_files, stream_image
 
@@ -34,8 +34,8 @@ def generate(
     """Write the design of ``artifact`` for ``config`` into ``out_dir`` and return its description.
 
     ``check`` may refuse the compiled program (a board's budget) before anything is written;
-    ``progress`` hears the name of every stage. Raises ``ConfigError`` when the folder cannot be
-    written, and what :func:`hw.compiler.compile_program` raises.
+    ``progress`` hears the name of every stage. Raises ``ArtifactError`` when the folder cannot be
+    written, which leaves the design that was there, and what :func:`hw.compiler.compile_program` raises.
     """
     from hw.gateware.accelerator import Accelerator
     from hw.gateware.axi import flat_ports
@@ -62,11 +62,7 @@ def generate(
         estimates=estimates(program) | {"layers": choices(program)},
     )
     tell("write")
-    out = Path(out_dir)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for stale in out.glob(f"{TOP}*"):
-            stale.unlink()
+    with together(out_dir, stale=f"{TOP}*") as out:
         (out / f"{TOP}.v").write_text(verilog.text)
         for name, content in verilog.images.items():
             (out / name).write_text(content)
@@ -75,7 +71,6 @@ def generate(
             held = parts(image, program.stream, config.memories)
             for name, part in zip(stream_files(config.memories), held, strict=True):
                 (out / name).write_bytes(part)
-    except OSError as error:
-        raise ConfigError(f"cannot write the design to {out}: {error.strerror or error}") from None
-    info.save(out)
+        info.save(out)
+        artifact.save(out / "model.npz")
     return info

@@ -14,6 +14,7 @@ from typing import Any
 
 from hw.design import FILE_NAME, DesignInfo
 from hw.errors import ArtifactError
+from hw.files import write_json
 
 SIMULATION = "simulation.json"
 """Written by :func:`sim.verify.verify`."""
@@ -43,12 +44,7 @@ def fingerprint(folder: Path | str) -> str:
 
 def save(folder: Path | str, name: str, result: Mapping[str, Any]) -> None:
     """Write ``result`` (plain JSON) as ``folder/name``, tied to the design as it is now."""
-    path = Path(folder) / name
-    text = json.dumps({"design": fingerprint(folder), "result": dict(result)}, indent=1) + "\n"
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
+    write_json(Path(folder) / name, {"design": fingerprint(folder), "result": dict(result)})
 
 
 def load(folder: Path | str, name: str) -> dict[str, Any] | None:

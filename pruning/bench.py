@@ -9,7 +9,6 @@ anything; they are of processor time, so that other programs disturb them little
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from hw import networks
+from hw.files import write_json
 from hw.network import Network
 from pruning.gradient import optimiser_for
 from pruning.memory import keep_freed_memory
@@ -100,8 +100,7 @@ def main() -> None:
     facts = {"network": options.network, "batch": options.batch, "images_per_second": speed}
     print(markdown(facts))
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        write_json(options.out, facts)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,16 @@ from typing import Any
 import torch
 
 from hw.errors import ArtifactError
+from hw.files import replacing
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write ``state`` to ``path`` whole or not at all. Raises ``ArtifactError`` if it cannot."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # another job may write the same file
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(dict(state), part)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:  # torch reports a bad place as RuntimeError
-        raise ArtifactError(f"cannot write {path}: {error}") from None
+    with replacing(path) as part:
+        try:
+            torch.save(dict(state), part)
+        except RuntimeError as error:  # how torch reports a bad place
+            raise OSError(error) from None
 
 
 def load_state(path: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -8,13 +8,9 @@ from typing import Any
 
 import msgspec
 
-from hw.errors import ArtifactError
+from hw.files import write
 
 
 def write_facts(path: Path, facts: Mapping[str, Any]) -> None:
     """Write ``facts`` to ``path``. Raises ``ArtifactError`` if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(facts), indent=1) + b"\n")
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
+    write(path, msgspec.json.format(msgspec.json.encode(facts), indent=1) + b"\n")

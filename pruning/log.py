@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from hw.errors import ArtifactError
+from hw.files import replacing
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,7 @@ class Progress:
 
 def write_log(rows: Sequence[LogRow], folder: Path) -> None:
     """``training.csv`` of a job in ``folder``. Raises ``ArtifactError`` if it cannot be written."""
-    path = folder / "training.csv"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(field.name for field in fields(LogRow))
-            writer.writerows(astuple(row) for row in rows)
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
+    with replacing(folder / "training.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(field.name for field in fields(LogRow))
+        writer.writerows(astuple(row) for row in rows)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.errors import ArtifactError, Spec2Error
+from hw.files import write
 from sim.comparison import Row, clocks_of, markdown
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         found = json.loads(given.rows.read_text(encoding="utf-8"))
         text = put(given.page.read_text(encoding="utf-8"), section(found, picture))
-        given.page.write_text(text, encoding="utf-8")
+        write(given.page, text)
     except (OSError, ValueError, Spec2Error) as error:
         print(f"comparison_page: {error}", file=sys.stderr)
         return 2

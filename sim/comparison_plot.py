@@ -14,7 +14,8 @@ from matplotlib.text import Annotation, Text
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from hw.errors import ArtifactError, ConfigError
+from hw.errors import ConfigError
+from hw.files import replacing
 from sim.comparison import FAMILIES, Row, clocks_of, family
 from sim.explore_plot import STABLE
 
@@ -87,12 +88,9 @@ def plot(found: Sequence[Row], path: Path) -> Path:
     axes.grid(True, which="both", alpha=0.25)
     canvas.draw()  # labels avoid each other where everything lies in the end
     _label(axes, drawn, canvas)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with rc_context(STABLE):
-            figure.savefig(path, metadata=METADATA[path.suffix.lower()])
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from None
+    kind = path.suffix.lower()
+    with replacing(path) as part, rc_context(STABLE):
+        figure.savefig(part, format=kind.removeprefix("."), metadata=METADATA[kind])
     return path
 
 

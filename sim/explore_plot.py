@@ -10,6 +10,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hw.files import replacing
+
 Row = dict[str, Any]
 
 STABLE = {"svg.hashsalt": "spec2", "svg.fonttype": "none"}
@@ -53,9 +55,8 @@ def plot(found: Row, path: Path | str) -> Path:
     axes.grid(True, which="both", alpha=0.25)
     axes.legend()
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with rc_context(STABLE):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    with replacing(path) as part, rc_context(STABLE):
+        figure.savefig(part, format="svg", metadata={"Date": None})
     return path
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,9 @@ import hw
 from hw.artifact import load
 from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
+from hw.errors import ArtifactError
 from hw.estimate import total_cycles
+from hw.files import write_json
 from hw.resources import resources
 
 FILE_NAME = "predicted.json"
@@ -60,11 +63,8 @@ def predict(
         dsp=resources(program).dsp,
         weight_bits=program.stored_bits,
     )
-    text = json.dumps({**valid, "arrays": {**known, key: asdict(found)}}, indent=1) + "\n"
-    try:
-        (folder / FILE_NAME).write_text(text, encoding="utf-8")
-    except OSError:
-        pass  # it can be found again
+    with suppress(ArtifactError):  # it can be found again
+        write_json(folder / FILE_NAME, {**valid, "arrays": {**known, key: asdict(found)}})
     return found
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from hw import results
+from hw import files, results
 from hw.artifact import Artifact, load
 from hw.compiler import compile_program
 from hw.design import DesignInfo
@@ -63,12 +63,12 @@ def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, 
 
 
 def write(report: dict[str, Any], folder: Path | str) -> None:
-    """Write ``report.json`` and ``report.md`` into ``folder``."""
+    """Write ``report.json`` and ``report.md`` into ``folder``; ``ArtifactError`` if it cannot be written."""
     from sim.report_page import markdown
 
     folder = Path(folder)
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    (folder / "report.md").write_text(markdown(report), encoding="utf-8")
+    files.write_json(folder / "report.json", report)
+    files.write(folder / "report.md", markdown(report))
 
 
 def accuracy(folder: Path, artifact: Artifact) -> dict[str, float]:

@@ -11,6 +11,7 @@ Three things differ from what ``cocotb_tools.runner`` would do, hence a build of
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -34,6 +35,13 @@ WARNINGS = (
     # These would be faults of the design.
     "-Werror-LATCH", "-Werror-MULTIDRIVEN", "-Werror-COMBDLY",
 )  # fmt: skip
+
+
+FULL = 2**20
+"""With fewer bytes left than this, a tool has failed for want of room, and may not even have said so."""
+
+NO_SPACE = os.strerror(errno.ENOSPC)
+"""How a tool says it."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,9 @@ def _run(command: list[str], tool: Verilator, folder: Path, log: Path, mode: str
             command, cwd=folder, env=tool.environment, stdout=file, stderr=subprocess.STDOUT
         )
     if done.returncode:
-        raise ToolFailed(f"{Path(command[0]).name} failed while building the simulator: see {log}")
+        full = shutil.disk_usage(folder).free < FULL or NO_SPACE in log.read_text(errors="replace")
+        cause = "the disk is full: make room (a build takes 200 MB)" if full else f"see {log}"
+        raise ToolFailed(f"{Path(command[0]).name} failed while building the simulator: {cause}")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The command line: results, exit codes, and one sentence for every mistake."""
 
 import json
+import resource
 from types import SimpleNamespace
 
 import numpy as np
@@ -314,6 +315,28 @@ def test_generate_fills_a_folder_that_simulate_can_use(run, model, tmp_path):
     assert info["design"] == str(design) and info["digest"] == random_artifact(tiny(), seed=5).digest
     assert (design / "model.npz").exists()
     assert all((design / name).stat().st_size for name in info["files"])
+
+
+@pytest.fixture
+def little_room():
+    """Sets the size in bytes beyond which no file grows: the sentence of the system is another one than for a
+    full disk, all else is the same."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_a_sentence_and_the_design_before_stays(run, model, tmp_path, little_room):
+    def files():
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    arguments = ("generate", model, "--rows", "4", "--batch", "1", "--lanes")
+    assert run(*arguments, "1").code == 0
+    before = files()
+    little_room(100_000)  # bytes: less than the Verilog, more than anything else
+    for command in ([*arguments, "2"], ["simulate", tmp_path / "design", "--random", "--images", "1"]):
+        assert "File too large: make room" in run(*command).sentence
+        assert {path: files()[path] for path in before} == before
 
 
 @pytest.mark.verilator

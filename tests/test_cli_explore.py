@@ -136,7 +136,7 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(run, model, tmp_path, monk
 def test_a_place_that_cannot_be_written_is_a_sentence(run, tmp_path):
     (tmp_path / "file").touch()
     said = run("explore", "lenet", "--board", "vc709", *SMALL, "--out", tmp_path / "file" / "x").sentence
-    assert "cannot write to" in said
+    assert f"cannot write {tmp_path}/file/x/explore.json" in said
 
 
 def test_training_a_network_that_cannot_run_says_what_is_missing(run, tmp_path):

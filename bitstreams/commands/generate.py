@@ -68,5 +68,4 @@ def write_design(
 
     with requires("amaranth"), progress("generating") as show:
         info = generate(artifact, config, out, check=check, progress=lambda what: show(None, None, what))
-    artifact.save(out / "model.npz")  # what 'simulate' compares with; the folder is complete
     return info.to_json()

@@ -9,10 +9,10 @@ from typing import Any
 
 from hw.config import AcceleratorConfig
 from hw.config_file import save_config
-from hw.errors import ArtifactError
 from hw.explore.limits import bound_by, dram_rate, layer_row, limits, next_faster
 from hw.explore.stages import layer_work
 from hw.explore.sweep import Exploration
+from hw.files import write
 
 SCHEMA = 1
 
@@ -62,14 +62,6 @@ def save(data: dict[str, Any], folder: Path) -> Path:
     of the latter. Raises ``ArtifactError`` if the place cannot be written."""
     chosen = data["chosen"]
     about = {key: data[key] for key in ("network", "steps", "board", "clock_mhz")}
-    try:
-        path = save_config(
-            AcceleratorConfig(**chosen["config"]),
-            folder / "config.json",
-            **about,
-            weight_bits=chosen["weight_bits"],
-        )
-        (folder / "explore.json").write_text(json.dumps(data) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ArtifactError(f"cannot write to {folder}: {error.strerror or error}") from None
-    return path
+    write(folder / "explore.json", json.dumps(data) + "\n")
+    config = AcceleratorConfig(**chosen["config"])
+    return save_config(config, folder / "config.json", **about, weight_bits=chosen["weight_bits"])

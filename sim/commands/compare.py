@@ -45,8 +45,8 @@ def compare(
         spec2 compare build/results/adaptive build/results/uniform build/results/kernel
         spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --plot rows.svg
     """
+    from hw.files import write_json
     from sim import comparison
-    from sim.json_file import save
 
     with progress("reading") as show:
         models = comparison.read(folders, show)
@@ -61,7 +61,7 @@ def compare(
     with progress("comparing") as show:
         found = comparison.rows(models, array, progress=show)
     if out:
-        save(found, out)
+        write_json(out, found)
     if picture:
         comparison_plot.plot(found, picture)
     emit(as_json, found, comparison.clocks_of(found), comparison.markdown(found))

@@ -28,8 +28,8 @@ def measure(
     accuracy measured here, they go into two files beside the model, which :mod:`sim.report` reads.
     """
     from hw.artifact import load
+    from hw.files import write_json
     from sim import model
-    from sim.json_file import save
     from sim.report import ACCURACY_NAME, TRAINING_NAME
 
     artifact = load(folder / "model.npz")
@@ -37,7 +37,7 @@ def measure(
         scores = model.run(artifact, images, progress=show)
     correct = 100 * float((scores.argmax(axis=1) == labels).mean())
     measured = {**accuracy, "integer": round(correct, 4)}
-    save({"digest": artifact.digest, **measured}, folder / ACCURACY_NAME)
+    write_json(folder / ACCURACY_NAME, {"digest": artifact.digest, **measured})
     about = {"digest": artifact.digest, "seconds": round(seconds), "command": command}
-    save(about, folder / TRAINING_NAME)
+    write_json(folder / TRAINING_NAME, about)
     return measured

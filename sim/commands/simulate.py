@@ -50,14 +50,14 @@ def simulate_layers(
 ) -> None:
     """Every layer on its own, and the clocks of a whole run."""
     from hw.artifact import load
+    from hw.files import write_json
     from sim import layers
-    from sim.json_file import save
 
     with progress("simulating layer by layer") as show:
         memory = _memory(latency, gap)
         found = layers.measure(design, load(design / "model.npz"), images, memory=memory, progress=show)
     if out:
-        save(found, out)
+        write_json(out, found)
     emit(as_json, found, *layers.markdown(found))
     if found["total"]["mismatches"]:
         raise typer.Exit(1)

@@ -9,7 +9,8 @@ from hw.compiler import compile_program
 from hw.design import DesignInfo
 from hw.errors import DataError, DigestMismatch
 from hw.estimate import run_cycles
-from sim import json_file, layers, rtl
+from hw.files import write_json
+from sim import layers, rtl
 from tests.bench.accelerators import images
 
 pytestmark = pytest.mark.verilator
@@ -25,7 +26,7 @@ def test_every_layer_is_compared_and_counted(accelerator, tmp_path, monkeypatch)
     assert [row["cycles_rtl"] for row in found["layers"]] == predicted
     assert found["total"]["mismatches"] == 0 and found["total"]["cycles"] == sum(predicted)
     assert all(0 < row["occupancy"] <= 1 for row in found["layers"])
-    json_file.save(found, tmp_path / "deep" / "rows.json")
+    write_json(tmp_path / "deep" / "rows.json", found)
     assert json.loads((tmp_path / "deep" / "rows.json").read_text()) == found
 
     # Three wrong values in the map of conv2, and in nothing else: the other layers get the model's maps.

@@ -1,0 +1,84 @@
+"""Files written whole or not at all: after a full disk, or a kill, what was there before is still there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from hw.errors import ArtifactError
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a new file's path beside ``path``; what the block writes there takes the place of ``path``.
+
+    Folders on the way are made. When the block raises, nothing has changed; an ``OSError`` becomes an
+    ``ArtifactError`` that names ``path``. What is no file (``/dev/stdout``) is written to as it is.
+    """
+    place = Path(path).resolve()  # a link stays, the file that it leads to is replaced
+    part = place.with_name(f"{place.name}.{os.getpid()}.part")  # another process may write the same file
+    with _place(place.parent, path):
+        if place.exists() and not place.is_file():
+            yield place
+            return
+        try:
+            yield part
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def together(folder: Path | str, stale: str) -> Iterator[Path]:
+    """Give a new folder inside ``folder``; the files that the block writes there move up all at once.
+
+    stale: pattern of what an earlier call may have left in ``folder``: it goes unless it was written again.
+    When the block raises, nothing has changed; an ``OSError`` becomes an ``ArtifactError`` that names
+    ``folder``.
+    """
+    folder = Path(folder)
+    part = folder / f".{os.getpid()}.part"
+    with _place(folder, folder):
+        try:
+            part.mkdir()
+            yield part
+            new = {path.name for path in part.iterdir()}
+            for name in new:
+                (part / name).replace(folder / name)
+            for old in folder.glob(stale):
+                if old.name not in new:
+                    old.unlink()
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _place(folder: Path, what: Path | str) -> Iterator[None]:
+    """Make ``folder`` for ``what`` is written into it; unmake it, while empty, when that fails."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException as error:
+        for place in made:
+            with suppress(OSError):
+                place.rmdir()
+        if isinstance(error, OSError):
+            raise ArtifactError(f"cannot write {what}: {error.strerror or error}") from None
+        raise
+
+
+def write(path: Path | str, content: str | bytes) -> None:
+    """Write a file of text (UTF-8) or bytes. Raises ``ArtifactError`` if the place cannot be written."""
+    with replacing(path) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: Path | str, data: Any) -> None:
+    """Write plain data as JSON. Raises ``ArtifactError`` if the place cannot be written."""
+    write(path, json.dumps(data, indent=1) + "\n")
