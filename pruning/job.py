@@ -165,7 +165,7 @@ class Job:
             )
             last = epoch + 1 == phase.epochs
             self._record(index, epoch, loss, "float32" if last else precision)
-            self._save(index, epoch + 1, optimiser, None)
+            self._save(index, epoch + 1, None if last else optimiser, None)
         if not phase.epochs and phase.name in MEASURED:
             self.accuracy[MEASURED[phase.name]] = accuracy(self.model, self.test_set)
 
@@ -194,8 +194,13 @@ class Job:
         self.spent[phase.name] += now - self.clock
         self.clock = now
 
-    def _save(self, index: int, epoch: int, optimiser: torch.optim.Optimizer, progress: Pass | None) -> None:
-        """Write the checkpoint: ``epoch`` is the one that ``progress`` is in, or the next one."""
+    def _save(
+        self, index: int, epoch: int, optimiser: torch.optim.Optimizer | None, progress: Pass | None
+    ) -> None:
+        """Write the checkpoint: ``epoch`` is the one that ``progress`` is in, or the next one.
+
+        optimiser: None behind a phase, the next one has its own.
+        """
         if self.world.first:
             state = self._state(index, epoch, optimiser, progress)
             save_state(self.checkpoint, {"key": self._keys()[0], **state})

@@ -63,6 +63,11 @@ class Admm(Splitting):
         """W + U."""
         return {name: layer.weight.detach() + self._u[name] for name, layer in self.pruned.items()}
 
+    def finalise(self) -> None:
+        """Also drop Z and U."""
+        super().finalise()
+        self._u, self._goal = {}, {}
+
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "u": self._u}
 

@@ -79,6 +79,11 @@ class Reweighted(Pruner):
         """strength·‖change of a·W‖."""
         return self.config.strength * self._change[name]
 
+    def finalise(self) -> None:
+        """Also drop a, by which nothing is weighed any more: from memory, and from checkpoints."""
+        super().finalise()
+        self._a = {}
+
     @torch.no_grad()
     def _factors(self, name: str) -> torch.Tensor:
         """a, in a shape that broadcasts to the layer's weight."""

@@ -61,6 +61,11 @@ class Splitting(Pruner):
         """rho·‖Z - Z before‖."""
         return self.rho * self._moved[name]
 
+    def finalise(self) -> None:
+        """Also drop Z, which nothing is pulled to any more: from memory, and from checkpoints."""
+        super().finalise()
+        self._z = {}
+
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "rho": self.rho, "z": self._z, "moved": self._moved}
 

@@ -91,6 +91,15 @@ def test_a_killed_job_ends_as_if_it_had_not_been(train, tmp_path):
     assert logs[0] == logs[1]
 
 
+def test_a_finished_job_keeps_the_weights_alone(train, tmp_path):
+    """Neither moments of the optimiser nor ADMM's copies, which take four times as much on a disk."""
+    train()
+    path = tmp_path / "net" / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    weights = sum(value.nbytes for value in state["model"].values())
+    assert state["optimiser"] is None and weights < path.stat().st_size < 1.2 * weights
+
+
 def test_killed_at_random_batches_it_ends_as_if_it_had_not_been(train, tmp_path, monkeypatch):
     """A checkpoint after every batch; killed before the next one, anywhere in any phase."""
     monkeypatch.setattr("pruning.job.CHECKPOINT_SECONDS", -1)
