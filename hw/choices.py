@@ -18,6 +18,8 @@ from hw.program import LayerPlan, Program
 def choices(program: Program) -> list[dict[str, Any]]:
     """Per layer, of a full batch: ``name``, ``cycles``, ``steps``, the choices themselves
     (:func:`hw.explore.limits.layer_row`), and ``why`` for ``lanes``, ``order``, ``words`` and ``bands``.
+    ``multipliers_filled``: share of the steps' row slots that hold a non-zero weight; ``lanes_filled``: of
+    the lanes that hold a tile.
     """
     plans = {plan.number: plan for plan in program.layers}
     rows = []
@@ -33,8 +35,11 @@ def choices(program: Program) -> list[dict[str, Any]]:
             "sections": plan.sections,
             "images_side_by_side": plan.images,
             "rows_run_ahead": plan.steps.run_ahead is not None,
+            "steps": len(plan.steps),
+            "multipliers_filled": round(plan.steps.occupancy, 6),
+            "lanes_filled": round(plan.lanes_filled(program.config.lanes), 6),
         }
-        rows.append(row | {"steps": len(plan.steps), "why": {key: text for key, text in why.items() if text}})
+        rows.append(row | {"why": {key: text for key, text in why.items() if text}})
     return rows
 
 

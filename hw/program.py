@@ -108,6 +108,10 @@ class LayerPlan:
         """Tile groups of the whole layer, in whatever entries it is made."""
         return -(-self.tile_rows // self.lane_rows) * self.group_columns
 
+    def lanes_filled(self, lanes: int) -> float:
+        """Share of P = ``lanes`` that hold a tile, over all tile groups of the layer."""
+        return self.tile_rows * self.tile_columns / (self.layer_groups * lanes)
+
     @property
     def lines_per_channel(self) -> int:
         """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""

@@ -22,11 +22,9 @@ import numpy as np
 
 from hw import files, results
 from hw.artifact import Artifact, load
-from hw.compiler import compile_program
 from hw.design import DesignInfo
-from hw.errors import DigestMismatch
+from hw.errors import ArtifactError, DigestMismatch
 from hw.network import Conv, Layer, Network, Shape
-from hw.program import LayerPlan, Program
 from hw.words import WORDS
 from sim.verify import Verification
 
@@ -174,7 +172,6 @@ def design_of(digest: str, folder: Path) -> DesignInfo:
 
 def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
     info = design_of(artifact.digest, folder)
-    program = compile_program(artifact, info.config)
     report = {"config": info.to_json()["config"], "resources": resources(folder, info)}
     report["storage"] = storage(artifact) | {"step_bytes": -(-info.estimates["weight_bits"] // 8)}
     result = Verification.load(folder)
@@ -192,7 +189,7 @@ def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
         },
         "cycles": cycles(result, info),
         "op_per_dsp_cycle": round(work / (dsps * run.cycles), 4),
-        "occupancy": occupancy(program, result),
+        "occupancy": occupancy(info, result),
     }
 
 
@@ -226,22 +223,23 @@ def cycles(result: Verification, info: DesignInfo) -> dict[str, Any]:
     }
 
 
-def occupancy(program: Program, result: Verification) -> dict[str, float]:
-    """Shares of a full batch's run, 0..1; see the head of this module."""
+def occupancy(info: DesignInfo, result: Verification) -> dict[str, float]:
+    """Shares of a full batch's run, 0..1; see the head of this module.
+
+    Raises ``ArtifactError`` for a design made before these shares were part of its description.
+    """
     run = result.batch
     steps = np.array([layer.steps for layer in run.layers], dtype=float)
     weight = steps / max(1.0, steps.sum())
-    plans = list({plan.number: plan for plan in program.layers}.values())  # one entry of every layer
-    multipliers = np.array([plan.steps.occupancy for plan in plans])
-    lanes = np.array([lane_share(plan, program.config.lanes) for plan in plans])
+    try:
+        filled = np.array(
+            [[row["multipliers_filled"], row["lanes_filled"]] for row in info.estimates["layers"]]
+        )
+    except KeyError:
+        raise ArtifactError("the design is of an older version of spec2: generate it again") from None
+    multipliers, lanes = weight @ filled
     return {
         "steps": round(run.mac_steps / run.cycles, 4),
-        "multipliers": round(float(weight @ multipliers), 4),
-        "lanes": round(float(weight @ lanes), 4),
+        "multipliers": round(float(multipliers), 4),
+        "lanes": round(float(lanes), 4),
     }
-
-
-def lane_share(plan: LayerPlan, lanes: int) -> float:
-    """Share of the lanes that hold a tile, over all tile groups of a layer."""
-    tiles = plan.tile_rows * plan.tile_columns
-    return tiles / (plan.layer_groups * lanes)

@@ -10,6 +10,7 @@ import pytest
 
 import spec2
 from hw.artifact import Artifact, random_artifact
+from hw.choices import choices
 from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.counters import Counters, LayerCounters
@@ -71,7 +72,8 @@ def fake_design(tmp_path, monkeypatch) -> FakeDesign:
     """A design of the tiny network with N=8, P=4, and ``sim.rtl.simulate`` replaced."""
     artifact, config = random_artifact(tiny(), seed=5), AcceleratorConfig(rows=8, lanes=4, batch=4)
     program = compile_program(artifact, config)
-    info = DesignInfo("spec2", tiny(), program.config, artifact.digest, estimates=estimates(program))
+    figures = estimates(program) | {"layers": choices(program)}
+    info = DesignInfo("spec2", tiny(), program.config, artifact.digest, estimates=figures)
     fake = FakeDesign(tmp_path / "tiny", artifact, info, [], {})
     info.save(fake.design)
     (fake.design / "spec2.v").write_text("module spec2; endmodule\n")

@@ -105,6 +105,14 @@ def test_lane_occupancy_of_the_tiny_network(simulated):
     assert assemble(simulated.folder)["occupancy"]["lanes"] == pytest.approx((1 + 0.25 + 1 + 1) / 4, abs=1e-4)
 
 
+def test_a_design_of_before_is_refused(simulated, tiny_images):
+    path = simulated.design / "design.json"
+    path.write_text(path.read_text().replace("lanes_filled", "else"))
+    verify(simulated.design, simulated.artifact, tiny_images)
+    with pytest.raises(ArtifactError, match="generate it again"):
+        assemble(simulated.folder)
+
+
 def test_synthesised_dsps_replace_the_estimate(simulated):
     counted = {"dsp": 120, "bram36": 3.5, "uram": 0, "lut": 1000, "ff": 2000}
     before = assemble(simulated.folder)["op_per_dsp_cycle"]
