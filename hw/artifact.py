@@ -148,6 +148,10 @@ class Artifact:
         if np.any(w.weight[:, ~used]):
             raise ArtifactError(f"{layer.name}.weight is not zero where the layer has no input feature")
 
+    def regular(self, layer: str) -> bool:
+        """Whether the masks of ``layer`` fit one address for all banks, as n:m masks do."""
+        return self.sparsity.get(layer, Sparsity()).regular
+
     def bits_of(self, name: str) -> int:
         """Width of each part of a weight word of the layer ``name``."""
         return self.layer_bits.get(name, self.weight_bits)

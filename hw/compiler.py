@@ -13,7 +13,7 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.artifact import Artifact, Sparsity
+from hw.artifact import Artifact
 from hw.bands import Entry, Rows, lay_out
 from hw.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.formats import SPECTRUM
@@ -23,7 +23,7 @@ from hw.maps import MapPlan
 from hw.network import Conv, Layer, Network, Shape
 from hw.program import LayerPlan, Program
 from hw.step_format import row_bits
-from hw.step_table import StepTable, step_table
+from hw.step_table import StepTable, irregular_tables, step_table
 from hw.words import TILE
 
 ENTRY_CLOCKS = 150
@@ -34,22 +34,33 @@ Channels = tuple[NDArray[np.integer], NDArray[np.integer]]
 
 
 def compile_program(
-    artifact: Artifact, config: AcceleratorConfig, *, progress: Callable[[str], None] | None = None
+    artifact: Artifact,
+    config: AcceleratorConfig,
+    *,
+    processes: int = 1,
+    progress: Callable[[str], None] | None = None,
 ) -> Program:
     """Compile ``artifact`` for an accelerator of ``config``.
 
-    ``progress`` hears the name of every layer before its steps are scheduled, which takes up to a minute for
-    irregular masks. Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
+    processes: how many irregular layers are scheduled at a time (:func:`hw.processes.in_order`), where that
+    takes up to a minute each. ``progress`` hears the name of every layer that is waited for. Raises
+    ``ConfigError`` when ``line_pixels`` is too small for a layer.
     """
+    layers = [
+        (layer.name, artifact.layers[layer.name], not isinstance(layer, Conv))
+        for layer in artifact.network.layers
+    ]
+    irregular = [(weights, dot) for name, weights, dot in layers if not artifact.regular(name)]
+    scheduled = irregular_tables(irregular, config.rows, processes)
     tables: list[StepTable] = []
-    channels: list[Channels] = []
-    for layer in artifact.network.layers:
+    for name, weights, dot in layers:
         if progress:
-            progress(layer.name)
-        weights = artifact.layers[layer.name]
-        regular = artifact.sparsity.get(layer.name, Sparsity()).regular
-        tables.append(step_table(weights, config.rows, dot=not isinstance(layer, Conv), regular=regular))
-        channels.append((weights.bias, weights.shift))
+            progress(name)
+        if artifact.regular(name):
+            tables.append(step_table(weights, config.rows, dot=dot, regular=True))
+        else:
+            tables.append(next(scheduled))
+    channels = [(weights.bias, weights.shift) for _, weights, _ in layers]
     return assemble(
         artifact.network,
         config,

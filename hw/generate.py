@@ -29,21 +29,24 @@ def generate(
     out_dir: Path | str,
     *,
     check: Callable[[Program], None] | None = None,
+    processes: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> DesignInfo:
     """Write the design of ``artifact`` for ``config`` into ``out_dir`` and return its description.
 
-    ``check`` may refuse the compiled program (a board's budget) before anything is written;
-    ``progress`` hears the name of every stage. Raises ``ArtifactError`` when the folder cannot be
-    written, which leaves the design that was there, and what :func:`hw.compiler.compile_program` raises.
+    ``check`` may refuse the compiled program (a board's budget) before anything is written; ``processes``: as
+    in :func:`hw.compiler.compile_program`; ``progress`` hears the name of every stage. Raises
+    ``ArtifactError`` when the folder cannot be written, which leaves the design that was there, and what
+    :func:`hw.compiler.compile_program` raises.
     """
     from hw.gateware.accelerator import Accelerator
     from hw.gateware.axi import flat_ports
     from hw.gateware.emit import emit
 
     tell = progress or (lambda stage: None)
-    tell("compile")
-    program = compile_program(artifact, config)
+    program = compile_program(
+        artifact, config, processes=processes, progress=lambda layer: tell(f"scheduling {layer}")
+    )
     if check:
         check(program)
     tell("emit")

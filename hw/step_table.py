@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.artifact import LayerWeights
 from hw.config import BANKS
+from hw.processes import in_order
 from hw.schedule.block_steps import BlockSteps
 from hw.schedule.layer import (
     GAIN,
@@ -20,6 +21,7 @@ from hw.schedule.layer import (
     packed_blocks,
     pays,
     shared_blocks,
+    useful_processes,
 )
 
 
@@ -94,6 +96,14 @@ def step_table(weights: LayerWeights, rows: int, *, dot: bool, regular: bool = F
         if pays(layer, fastest, plain):
             return _table(weights, rows, fastest, ahead=True)
     return _table(weights, rows, plain, ahead=False)
+
+
+def irregular_tables(
+    layers: Sequence[tuple[LayerWeights, bool]], rows: int, processes: int
+) -> Iterator[StepTable]:
+    """The tables of layers (weights, dot) whose masks are not n:m, in order, ``processes`` at a time."""
+    calls = [partial(step_table, weights, rows, dot=dot) for weights, dot in layers]
+    return in_order(calls, useful_processes((weights.mask for weights, _ in layers), processes))
 
 
 def _table(weights: LayerWeights, rows: int, blocks: Sequence[BlockSteps], *, ahead: bool) -> StepTable:

@@ -138,13 +138,15 @@ def rows(
     models: Sequence[Model],
     array: AcceleratorConfig | None = None,
     *,
+    processes: int = 1,
     progress: Progress | None = None,
 ) -> list[Row]:
     """The rows of ``models``, in the order of :data:`FAMILIES`, denser ones first.
 
     Clocks are those that simulations of their designs counted, if each has one beside it and no ``array`` is
     named; otherwise predicted for ``array`` (or :data:`ARRAY`), which takes minutes where large
-    irregular masks are scheduled for the first time. ``progress`` hears of every layer.
+    irregular masks are scheduled for the first time, ``processes`` layers at once. ``progress`` hears of
+    every layer.
 
     Raises ``ConfigError`` when designs have different arrays, ``DigestMismatch`` when one has other weights.
     """
@@ -153,7 +155,7 @@ def rows(
     if len(figures) == len(models):
         _check_arrays(figures)
     else:
-        figures, clocks_from = _predicted(models, array or ARRAY, progress), MODEL
+        figures, clocks_from = _predicted(models, array or ARRAY, progress, processes), MODEL
     found = [_row(model, one, clocks_from) for model, one in zip(models, figures, strict=True)]
     return sorted(found, key=_place)
 
@@ -208,7 +210,9 @@ def _counted(model: Model) -> Figures | None:
     return Figures(info.config, result.single.cycles, result.batch.cycles, dsp, info.estimates["weight_bits"])
 
 
-def _predicted(models: Sequence[Model], array: AcceleratorConfig, progress: Progress | None) -> list[Figures]:
+def _predicted(
+    models: Sequence[Model], array: AcceleratorConfig, progress: Progress | None, processes: int
+) -> list[Figures]:
     found = []
     for number, model in enumerate(models):
         names = [layer.name for layer in model.network.layers]
@@ -218,7 +222,7 @@ def _predicted(models: Sequence[Model], array: AcceleratorConfig, progress: Prog
                 done = number + names.index(layer) / len(names)
                 progress(done, len(models), f"{model.scheme}, {layer}")
 
-        one = predict(model.folder, model.digest, array, tell)
+        one = predict(model.folder, model.digest, array, tell, processes)
         found.append(Figures(array, one.cycles, one.cycles_batch, one.dsp, one.weight_bits))
     return found
 

@@ -36,11 +36,13 @@ def measure(
     image: NDArray[np.uint8],
     *,
     memory: Memory | None = None,
+    processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Run ``image`` (1, c, h, w) layer by layer and then at once; returns plain data.
 
-    ``memory``: how external memory behaves, for a design that reads its weights from there.
+    ``memory``: how external memory behaves, for a design that reads its weights from there. ``processes``: as
+    in :func:`hw.compiler.compile_program`.
 
     ``layers``: per layer ``name``, ``cycles_rtl``, ``cycles_model`` (of the whole run), ``occupancy`` (steps
     over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
@@ -55,7 +57,7 @@ def measure(
         raise DigestMismatch(f"{design} was not generated from this model: generate it again")
     if len(image) != 1:
         raise DataError(f"layers are compared with one image, not with {len(image)}")
-    program = compile_program(artifact, info.config)
+    program = compile_program(artifact, info.config, processes=processes)
     count = len(program.network.layers)
     rows, given, maps = [], np.asarray(image), list(model.maps(artifact, image))
     for first, last in together(program.numbers):

@@ -45,18 +45,20 @@ def predict(
     digest: str,
     config: AcceleratorConfig,
     progress: Callable[[str], None] | None = None,
+    processes: int = 1,
 ) -> Prediction:
     """The figures of ``folder/model.npz``, whose digest is ``digest``, on an array of ``config``.
 
-    ``progress`` hears the name of every layer that is scheduled. Raises ``ConfigError`` for an array that
-    cannot run the network. A folder that cannot be written keeps nothing.
+    ``progress`` and ``processes``: as in :func:`hw.compiler.compile_program`. Raises ``ConfigError`` for an
+    array that cannot run the network. A folder that cannot be written keeps nothing.
     """
     valid = {"digest": digest, "source": _source()}
     known = _read(folder / FILE_NAME, valid)
     key = json.dumps(asdict(config), sort_keys=True)
     if key in known:
         return Prediction(**known[key])
-    program = compile_program(load(folder / "model.npz"), config, progress=progress)
+    artifact = load(folder / "model.npz")
+    program = compile_program(artifact, config, processes=processes, progress=progress)
     found = Prediction(
         cycles=total_cycles(program, 1),
         cycles_batch=total_cycles(program, config.batch),

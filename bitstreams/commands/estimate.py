@@ -5,7 +5,7 @@ from __future__ import annotations
 from bitstreams.commands.fit import fit
 from hw.commands import options
 from hw.commands.configuration import configure
-from hw.commands.console import emit, scalars
+from hw.commands.console import emit, progress, scalars
 from hw.tables import table
 
 
@@ -20,7 +20,9 @@ def estimate(
     board: options.BoardName = None,
     as_json: options.Json = False,
 ) -> None:
-    """Predict cycles and resources of an accelerator, in closed form, in a second.
+    """Predict cycles and resources of an accelerator, in closed form, without making it.
+
+    A second, but for large layers of irregular masks: those have to be scheduled, up to a minute each.
 
     **Examples**
 
@@ -30,8 +32,13 @@ def estimate(
     from hw.artifact import load
     from hw.compiler import compile_program
     from hw.estimate import estimates
+    from hw.processes import processors
 
-    program = compile_program(load(model), configure(config, rows, lanes, batch, stream, memory_lines))
+    artifact, array = load(model), configure(config, rows, lanes, batch, stream, memory_lines)
+    with progress("scheduling") as show:
+        program = compile_program(
+            artifact, array, processes=processors(), progress=lambda layer: show(None, None, layer)
+        )
     figures = estimates(program)
     if board:
         figures["use_percent"] = fit(board, figures)

@@ -61,11 +61,19 @@ def write_design(
     """
     from hw.estimate import estimates
     from hw.generate import generate
+    from hw.processes import processors
 
     def check(program: Program) -> None:
         if board:
             fit(board, estimates(program))
 
     with requires("amaranth"), progress("generating") as show:
-        info = generate(artifact, config, out, check=check, progress=lambda what: show(None, None, what))
+        info = generate(
+            artifact,
+            config,
+            out,
+            check=check,
+            processes=processors(),
+            progress=lambda what: show(None, None, what),
+        )
     return info.to_json()

@@ -53,6 +53,7 @@ def chosen_workload(
     from hw.artifact import load
     from hw.explore.lengths import Density
     from hw.explore.workload import ModelWorkload, UniformWorkload
+    from hw.processes import processors
 
     if Path(what).suffix != MODEL_SUFFIX:
         usual = Density()
@@ -61,4 +62,4 @@ def chosen_workload(
     artifact = load(Path(what))
     if keep is not None or group is not None or weight_bits:
         raise ConfigError("a model has its masks and widths: leave out --keep, --group and --weight-bits")
-    return ModelWorkload(artifact), [artifact.weight_bits]
+    return ModelWorkload(artifact, processors()), [artifact.weight_bits]

@@ -28,10 +28,11 @@ def schedule(
         spec2 schedule build/kernel/model.npz --rows 64 --json
     """
     from hw.artifact import load
+    from hw.processes import processors
     from hw.schedule.report import schedule_report
 
-    with progress("scheduling"):
-        found = schedule_report(load(model), rows)
+    with progress("scheduling") as show:
+        found = schedule_report(load(model), rows, processes=processors(), progress=show)
     heads = ["layer", "shared", "per_bank", "run_ahead", "bound"]
     heads += ["executes", "clocks", "utilisation"]
     emit(

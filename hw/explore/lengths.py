@@ -15,7 +15,7 @@ from hw.artifact import LayerWeights
 from hw.config import BANKS
 from hw.errors import ConfigError
 from hw.network import Conv, Layer, Shape
-from hw.step_table import Ahead, StepTable, step_table
+from hw.step_table import Ahead, StepTable
 from hw.words import WORDS
 
 Ints = NDArray[np.int64]
@@ -73,9 +73,8 @@ def exact_lengths(counts: Ints, rows: int, *, dot: bool) -> Ints:
     return lengths.sum(axis=1, keepdims=True) if dot else lengths
 
 
-def packed_table(weights: LayerWeights, rows: int, *, dot: bool) -> StepTable:
+def lengths_of(table: StepTable) -> StepTable:
     """The lengths of masks that are not n:m, which have to be scheduled to know them."""
-    table = step_table(weights, rows, dot=dot)
     return _table(table.end_of_word, table.end_of_pass, table.run_ahead)
 
 

@@ -9,21 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw.artifact import Artifact, Sparsity
+from hw.artifact import Artifact
 from hw.compiler import Channels, assemble, most_products
 from hw.config import AcceleratorConfig
 from hw.explore.lengths import (
     Density,
     exact_lengths,
     group_counts,
+    lengths_of,
     lengths_table,
     longest_word,
-    packed_table,
     uniform_lengths,
 )
 from hw.network import Conv, Layer, Network
 from hw.program import Program
-from hw.step_table import StepTable
+from hw.step_table import StepTable, irregular_tables
 
 
 class Steps(NamedTuple):
@@ -102,23 +102,26 @@ class UniformWorkload(DensityWorkload):
 
 
 class ModelWorkload(Workload):
-    """The masks of a model, as the compiler schedules them."""
+    """The masks of a model, as the compiler schedules them, ``processes`` irregular layers at a time."""
 
-    def __init__(self, artifact: Artifact) -> None:
-        self.artifact = artifact
+    def __init__(self, artifact: Artifact, processes: int = 1) -> None:
+        self.artifact, self.processes = artifact, processes
         self._products = most_products(artifact)
         self._counts = cache(lambda name: group_counts(artifact.layers[name]))
         source = f"exact: the masks of model {artifact.digest[:16]}"
         super().__init__(artifact.network, source, artifact.pruned_from.operations)
 
     def _steps(self, rows: int) -> Steps:
-        return Steps(tuple(self._table(layer, rows) for layer in self.network.layers), self._products)
+        layers = [(layer.name, not isinstance(layer, Conv)) for layer in self.network.layers]
+        irregular = [(self.artifact.layers[n], dot) for n, dot in layers if not self.artifact.regular(n)]
+        scheduled = irregular_tables(irregular, rows, self.processes)
+        tables = [
+            lengths_table(exact_lengths(self._counts(name), rows, dot=dot))
+            if self.artifact.regular(name)
+            else lengths_of(next(scheduled))
+            for name, dot in layers
+        ]
+        return Steps(tuple(tables), self._products)
 
     def layer_bits(self, layer: Layer, weight_bits: int) -> int:
         return min(weight_bits, self.artifact.bits_of(layer.name))
-
-    def _table(self, layer: Layer, rows: int) -> StepTable:
-        dot = not isinstance(layer, Conv)
-        if self.artifact.sparsity.get(layer.name, Sparsity()).regular:
-            return lengths_table(exact_lengths(self._counts(layer.name), rows, dot=dot))
-        return packed_table(self.artifact.layers[layer.name], rows, dot=dot)

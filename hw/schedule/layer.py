@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,10 @@ from hw.schedule.words import pack_words
 
 GAIN = 0.95
 """A layer leaves one address for all banks only where that leaves at most this share of the clocks."""
+
+
+FEW_PRODUCTS = 1 << 19
+"""Masks of fewer products are scheduled before other processes have even started."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ def fastest_blocks(layer: LayerBlocks, packed: Sequence[BlockSteps]) -> list[Blo
 def pays(layer: LayerBlocks, fastest: Sequence[BlockSteps], plain: Sequence[BlockSteps]) -> bool:
     """Whether ``fastest`` gains enough on ``plain``, the steps with one address for all banks."""
     return layer.clocks(fastest) <= GAIN * layer.clocks(plain)
+
+
+def useful_processes(masks: Iterable[NDArray[np.bool_]], processes: int) -> int:
+    """``processes``, or 1 where ``masks`` are too small for several to be of use."""
+    return processes if sum(int(mask.sum()) for mask in masks) >= FEW_PRODUCTS else 1
 
 
 def fewest_clocks(layer: LayerBlocks) -> int:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.artifact import Artifact, Sparsity
+from hw.artifact import Artifact
 from hw.config import drain_rows
 from hw.errors import ConfigError
 from hw.network import Conv
+from hw.processes import in_order
 from hw.schedule.block_steps import BlockSteps
-from hw.schedule.layer import fastest_blocks, layer_blocks, packed_blocks, pays, shared_blocks
+from hw.schedule.layer import (
+    fastest_blocks,
+    layer_blocks,
+    packed_blocks,
+    pays,
+    shared_blocks,
+    useful_processes,
+)
 
 
 @dataclass(frozen=True)
@@ -49,22 +58,39 @@ class LayerSchedule:
     seconds: float
 
 
-def schedule_report(artifact: Artifact, rows: int) -> list[dict[str, Any]]:
+def schedule_report(
+    artifact: Artifact,
+    rows: int,
+    *,
+    processes: int = 1,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> list[dict[str, Any]]:
     """A :class:`LayerSchedule` per layer of ``artifact``, as plain data, for N = ``rows``.
 
+    processes: as in :func:`hw.compiler.compile_program`. progress: called with (layers done, layers in all,
+    name) after each.
     Raises ``ConfigError`` when ``rows`` is not a multiple of 4.
     """
     if rows < 4 or rows % drain_rows(rows):
         raise ConfigError(f"rows must be a multiple of {drain_rows(rows)} and at least 4, not {rows}")
-    found = []
-    for layer in artifact.network.layers:
-        regular = artifact.sparsity.get(layer.name, Sparsity()).regular
-        dot = not isinstance(layer, Conv)
-        found.append(
-            asdict(
-                layer_schedule(layer.name, artifact.layers[layer.name].mask, rows, dot=dot, regular=regular)
-            )
+    layers = artifact.network.layers
+    masks = [artifact.layers[layer.name].mask for layer in layers]
+    calls = [
+        partial(
+            layer_schedule,
+            layer.name,
+            mask,
+            rows,
+            dot=not isinstance(layer, Conv),
+            regular=artifact.regular(layer.name),
         )
+        for layer, mask in zip(layers, masks, strict=True)
+    ]
+    found = []
+    for one in in_order(calls, useful_processes(masks, processes)):
+        found.append(asdict(one))
+        if progress:
+            progress(len(found), len(layers), one.layer)
     return found
 
 

@@ -46,6 +46,7 @@ def compare(
         spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --plot rows.svg
     """
     from hw.files import write_json
+    from hw.processes import processors
     from sim import comparison
 
     with progress("reading") as show:
@@ -59,7 +60,7 @@ def compare(
         # Before minutes of scheduling, not after.
         comparison_plot.check(picture, [model.accuracy.get("integer") for model in models])
     with progress("comparing") as show:
-        found = comparison.rows(models, array, progress=show)
+        found = comparison.rows(models, array, processes=processors(), progress=show)
     if out:
         write_json(out, found)
     if picture:

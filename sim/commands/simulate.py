@@ -51,11 +51,18 @@ def simulate_layers(
     """Every layer on its own, and the clocks of a whole run."""
     from hw.artifact import load
     from hw.files import write_json
+    from hw.processes import processors
     from sim import layers
 
     with progress("simulating layer by layer") as show:
-        memory = _memory(latency, gap)
-        found = layers.measure(design, load(design / "model.npz"), images, memory=memory, progress=show)
+        found = layers.measure(
+            design,
+            load(design / "model.npz"),
+            images,
+            memory=_memory(latency, gap),
+            processes=processors(),
+            progress=show,
+        )
     if out:
         write_json(out, found)
     emit(as_json, found, *layers.markdown(found))

@@ -1,0 +1,52 @@
+"""Independent work on several processors."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import TypeVar
+
+from hw.errors import ToolFailed
+
+T = TypeVar("T")
+
+
+def processors() -> int:
+    """How many this process may use (``taskset`` narrows them)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_order(calls: Sequence[Callable[[], T]], processes: int = 1) -> Iterator[T]:
+    """What each of the ``calls`` returns, in their order.
+
+    processes: how many are made at a time; with 1 they are made here, one by one as they are asked for.
+    More are fresh Pythons that import the program they belong to: a script must not begin its work when it is
+    imported (``if __name__ == "__main__"``), and calls have to be picklable.
+    Raises what a call raises, ``ToolFailed`` when a process was ended from outside.
+    """
+    count = min(processes, len(calls))
+    if count < 2:
+        yield from (call() for call in calls)
+        return
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=_quiet) as pool:
+        futures = [pool.submit(call) for call in calls]
+        try:
+            for future in futures:
+                yield future.result()
+        except BrokenProcessPool:
+            raise ToolFailed(
+                f"one of {count} processes was ended from outside, perhaps for want of memory: use fewer "
+                "processors (taskset), or a machine with more memory"
+            ) from None
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _quiet() -> None:
+    """Ctrl-C ends the process at once and without a word: the caller says what was interrupted."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

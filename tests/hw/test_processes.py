@@ -1,0 +1,83 @@
+"""Work in several processes comes back in order, and its faults as if it had been done here."""
+
+import os
+import signal
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from hw import compiler
+from hw.artifact import random_artifact
+from hw.config import AcceleratorConfig
+from hw.errors import ConfigError, ToolFailed
+from hw.network import lenet, tiny
+from hw.processes import in_order, processors
+from hw.schedule import layer
+from hw.schedule.report import schedule_report
+
+
+def squared(x: int) -> tuple[int, int]:
+    return x * x, os.getpid()
+
+
+def refuse() -> None:
+    raise ConfigError("no")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_results_come_in_the_order_of_the_calls(processes):
+    found = list(in_order([partial(squared, x) for x in range(6)], processes))
+    assert [value for value, _ in found] == [0, 1, 4, 9, 16, 25]
+    assert (os.getpid() in {process for _, process in found}) == (processes == 1)
+
+
+def test_one_call_starts_no_process_and_none_is_made_before_it_is_asked_for():
+    assert list(in_order([partial(squared, 3)], 8)) == [(9, os.getpid())]
+    assert list(in_order([], 8)) == []
+    calls = in_order([partial(squared, 2), refuse])
+    assert next(calls)[0] == 4
+    with pytest.raises(ConfigError):
+        next(calls)
+
+
+def test_faults_arrive():
+    with pytest.raises(ConfigError, match="no"):
+        list(in_order([refuse, refuse], 2))
+    with pytest.raises(ToolFailed, match="ended from outside, perhaps for want of memory"):
+        list(in_order([die, die], 2))
+
+
+def test_processors_are_those_of_this_process(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 6}, raising=False)
+    assert processors() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert processors() == os.cpu_count()
+
+
+@pytest.mark.parametrize("network", [tiny(), lenet()], ids=lambda network: network.name)
+def test_programs_are_the_same_however_many_schedule_them(network, monkeypatch):
+    """A layer that is n:m between irregular ones has to keep its place."""
+    monkeypatch.setattr(layer, "FEW_PRODUCTS", 0)
+    artifact, other = (random_artifact(network, seed=3, kind=kind) for kind in ("kernel", "adaptive"))
+    second = network.layers[1].name
+    layers = artifact.layers | {second: other.layers[second]}
+    artifact = replace(artifact, layers=layers, sparsity=artifact.sparsity | {second: other.sparsity[second]})
+    names: list[str] = []
+    one, two = (
+        compiler.compile_program(artifact, AcceleratorConfig(8, 2, 2), processes=count, progress=names.append)
+        for count in (1, 2)
+    )
+    assert names == 2 * [one.name for one in network.layers]
+    for a, b in zip(one.step_tables, two.step_tables, strict=True):
+        for name in ("word", "groups", "select", "weight", "end_of_word", "end_of_pass"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    reports = [schedule_report(artifact, 8, processes=count) for count in (1, 2)]
+    for row in (row for rows in reports for row in rows):
+        del row["seconds"]
+    assert reports[0] == reports[1]
