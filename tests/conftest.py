@@ -1,6 +1,8 @@
 """Fixtures that several packages' tests share."""
 
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,18 @@ from sim import model, rtl
 
 hypothesis.settings.register_profile("shared machine", deadline=None)  # which may be busy at any moment
 hypothesis.settings.load_profile("shared machine")
+
+
+ROOM = 1 << 30
+"""Bytes that a run may need in the folder of temporary files; a third of it was seen."""
+
+
+def pytest_sessionstart() -> None:
+    """A disk that fills up would show as hundreds of failures that say nothing of it."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < ROOM:
+        pytest.exit(f"{free >> 20} MB are free in {folder}, the tests need {ROOM >> 20}: make room", 2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -46,8 +46,7 @@ class Admm(Splitting):
         """Z - U."""
         return self._goal[name]
 
-    @torch.no_grad()
-    def step(self) -> None:
+    def advance(self) -> None:
         """Z- and U-step, then the rho schedule."""
         self.move(self.project(self.estimate()))
         for name, layer in self.pruned.items():
@@ -57,15 +56,13 @@ class Admm(Splitting):
             u *= self.rho / rho  # U is the multiplier divided by rho
         self._goal = {n: z - self._u[n] for n, z in self._z.items()}
         self.rho = rho
-        self.steps += 1
 
     def estimate(self) -> dict[str, torch.Tensor]:
         """W + U."""
         return {name: layer.weight.detach() + self._u[name] for name, layer in self.pruned.items()}
 
-    def finalise(self) -> None:
-        """Also drop Z and U."""
-        super().finalise()
+    def forget(self) -> None:
+        super().forget()
         self._u, self._goal = {}, {}
 
     def state_dict(self) -> dict[str, Any]:

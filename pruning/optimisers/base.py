@@ -109,22 +109,38 @@ class Pruner(ABC):
         """Instead of :meth:`penalty`: a step of length ``rate`` (in space) that makes it smaller."""
         raise NotImplementedError
 
-    @abstractmethod
+    @torch.no_grad()
     def step(self) -> None:
-        """Move the target of the penalty. Call it once per epoch (or every few hundred batches)."""
+        """Move the target of the penalty. Call it once per epoch (or every few hundred batches); once
+        finalised there is no target, and nothing happens."""
+        if not self.finalised:
+            self.steps += 1
+            self.advance()
+
+    @abstractmethod
+    def advance(self) -> None:
+        """What a step does; ``steps`` counts it already."""
 
     @torch.no_grad()
     def finalise(self) -> None:
         """Fix every mask to the projection of :meth:`estimate` and zero the words outside.
 
         From here on masked weights take no part and get no gradient, whatever the optimiser does.
-        Words that read a removed channel go too, in layers without a constraint as well.
+        Words that read a removed channel go too, in layers without a constraint as well. What only pulling
+        needs is dropped, from memory and from checkpoints. A second call changes nothing.
         """
+        if self.finalised:
+            return
         for name, mask in self.masks(self.estimate()).items():
             layer = self.layers[name]
             layer.mask.copy_(mask)
             layer.weight *= layer.gate(layer.mask)
         self.finalised = True
+        self.forget()
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Drop the state that only pulling needs."""
 
     @torch.no_grad()
     def residuals(self) -> dict[str, Residuals]:

@@ -29,9 +29,11 @@ class Magnitude(Pruner):
         """Nothing."""
         return torch.zeros(())
 
-    def step(self) -> None:
-        """Counts."""
-        self.steps += 1
+    def advance(self) -> None:
+        """Nothing."""
+
+    def forget(self) -> None:
+        """Nothing."""
 
     def targets(self) -> dict[str, torch.Tensor]:
         return self.project(self.estimate())

@@ -55,10 +55,8 @@ class Proximal(Splitting):
         """Z."""
         return self._z[name]
 
-    @torch.no_grad()
-    def step(self) -> None:
+    def advance(self) -> None:
         """Proximal step, then the rho schedule."""
-        self.steps += 1
         weights = self.estimate()
         masks = self.masks(weights)
         cut = min(1.0, self.steps / self.config.ramp)

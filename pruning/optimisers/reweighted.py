@@ -63,14 +63,12 @@ class Reweighted(Pruner):
                 total = total.to(term) + term
         return self.config.strength / 2 * total
 
-    @torch.no_grad()
-    def step(self) -> None:
+    def advance(self) -> None:
         """Weigh the groups anew."""
         for name, layer in self.pruned.items():
             factors = self._factors(name)
             self._change[name] = norm(layer, (factors - self._a[name]) * layer.weight)
             self._a[name] = factors
-        self.steps += 1
 
     def targets(self) -> dict[str, torch.Tensor]:
         return self.project(self.estimate())
@@ -79,9 +77,7 @@ class Reweighted(Pruner):
         """strength·‖change of a·W‖."""
         return self.config.strength * self._change[name]
 
-    def finalise(self) -> None:
-        """Also drop a, by which nothing is weighed any more: from memory, and from checkpoints."""
-        super().finalise()
+    def forget(self) -> None:
         self._a = {}
 
     @torch.no_grad()

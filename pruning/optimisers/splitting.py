@@ -61,9 +61,7 @@ class Splitting(Pruner):
         """rho·‖Z - Z before‖."""
         return self.rho * self._moved[name]
 
-    def finalise(self) -> None:
-        """Also drop Z, which nothing is pulled to any more: from memory, and from checkpoints."""
-        super().finalise()
+    def forget(self) -> None:
         self._z = {}
 
     def state_dict(self) -> dict[str, Any]:

@@ -234,6 +234,22 @@ def test_resumes_exactly(name, finalised, tiny_batch, tmp_path):
 
 
 @every_optimiser
+def test_once_finalised_steps_change_nothing(name, tiny_batch):
+    """A training loop need not stop to call them."""
+    model, pruner = pruned_tiny(name)
+    train(model, pruner, torch.optim.Adam(model.parameters(), lr=0.01), tiny_batch)
+    pruner.step()
+    pruner.finalise()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    state = pruner.state_dict()
+    pruner.step()
+    pruner.finalise()
+    assert pruner.state_dict() == state and state["steps"] == 1
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key]), key
+
+
+@every_optimiser
 def test_penalties_pull_towards_the_set(name, tiny_batch):
     """Without any other loss the share that finalising would cut falls; one-shot does not pull."""
     _, pruner = pruned_tiny(name)
