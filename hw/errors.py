@@ -5,7 +5,7 @@
     Spec2Error
     ├── ConfigError            a parameter is out of its range, or two do not fit together
     ├── UnsupportedNetwork     a layer the hardware cannot execute
-    ├── ArtifactError          model.npz is missing, truncated, corrupt or of another schema
+    ├── ArtifactError          a file is missing, corrupt or of another schema, or cannot be written
     │   └── DigestMismatch     two digests that must agree do not
     ├── DoesNotFit             the design exceeds a budget of the board
     ├── ToolError
@@ -33,7 +33,7 @@ class UnsupportedNetwork(Spec2Error, ValueError):
 
 
 class ArtifactError(Spec2Error):
-    """``model.npz`` cannot be read, or does not hold what it should."""
+    """``model.npz``, or another file, cannot be read or written, or does not hold what it should."""
 
 
 class DigestMismatch(ArtifactError):

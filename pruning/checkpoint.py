@@ -14,11 +14,11 @@ from hw.files import replacing
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write ``state`` to ``path`` whole or not at all. Raises ``ArtifactError`` if it cannot."""
-    with replacing(path) as part:
+    with replacing(path) as part, part.open("wb") as file:
         try:
-            torch.save(dict(state), part)
-        except RuntimeError as error:  # how torch reports a bad place
-            raise OSError(error) from None
+            torch.save(dict(state), file)
+        except RuntimeError as error:  # it is about a position in the file; the cause is what the file raised
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def load_state(path: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:

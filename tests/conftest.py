@@ -1,6 +1,7 @@
 """Fixtures that several packages' tests share."""
 
 import os
+import resource
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -132,6 +133,20 @@ def run(capsys, monkeypatch):
         return Result(caught.value.code, out, err)
 
     return call
+
+
+@pytest.fixture
+def little_room():
+    """Sets the size in bytes beyond which no file grows, and returns the one before. The system's sentence is
+    another one than for a full disk, all else is the same."""
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size: int) -> int:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+        return before
+
+    yield limit
+    limit(before)
 
 
 @pytest.fixture

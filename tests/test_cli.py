@@ -1,7 +1,6 @@
 """The command line: results, exit codes, and one sentence for every mistake."""
 
 import json
-import resource
 from types import SimpleNamespace
 
 import numpy as np
@@ -315,15 +314,6 @@ def test_generate_fills_a_folder_that_simulate_can_use(run, model, tmp_path):
     assert info["design"] == str(design) and info["digest"] == random_artifact(tiny(), seed=5).digest
     assert (design / "model.npz").exists()
     assert all((design / name).stat().st_size for name in info["files"])
-
-
-@pytest.fixture
-def little_room():
-    """Sets the size in bytes beyond which no file grows: the sentence of the system is another one than for a
-    full disk, all else is the same."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_a_sentence_and_the_design_before_stays(run, model, tmp_path, little_room):

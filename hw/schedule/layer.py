@@ -17,7 +17,6 @@ from hw.schedule.words import pack_words
 GAIN = 0.95
 """A layer leaves one address for all banks only where that leaves at most this share of the clocks."""
 
-
 FEW_PRODUCTS = 1 << 19
 """Masks of fewer products are scheduled before other processes have even started."""
 

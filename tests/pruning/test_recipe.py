@@ -210,6 +210,18 @@ def test_nonsense_is_refused_before_training(train, options, message):
         train(**options, progress=killer(0))
 
 
+def test_a_job_that_ran_out_of_room_goes_on_where_it_was(train, tmp_path, little_room):
+    expected = train("whole").digest
+    small = (tmp_path / "whole" / "checkpoint.pt").stat().st_size
+    before = little_room(2 * small)  # a checkpoint of ADMM at work does not fit, one of dense training does
+    with pytest.raises(ArtifactError, match=r"cannot write .*checkpoint\.pt: File too large"):
+        train("net")
+    little_room(before)
+    phases = []
+    assert train("net", progress=lambda event: phases.append(event.phase)).digest == expected
+    assert phases[0] == "admm"
+
+
 def test_bad_files_are_one_sentence(train, tmp_path):
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "checkpoint.pt").write_bytes(b"not a checkpoint")
