@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
 from hw.errors import ToolFailed
@@ -32,7 +33,7 @@ def in_order(calls: Sequence[Callable[[], T]], processes: int = 1) -> Iterator[T
     if count < 2:
         yield from (call() for call in calls)
         return
-    with ProcessPoolExecutor(count, get_context("spawn"), initializer=_quiet) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin) as pool:
         futures = [pool.submit(call) for call in calls]
         try:
             for future in futures:
@@ -47,6 +48,15 @@ def in_order(calls: Sequence[Callable[[], T]], processes: int = 1) -> Iterator[T
                 future.cancel()
 
 
-def _quiet() -> None:
-    """Ctrl-C ends the process at once and without a word: the caller says what was interrupted."""
+def _begin() -> None:
+    """Ctrl-C ends the process at once and without a word: the caller says what was interrupted. So does the
+    caller's end, however it comes."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    caller = parent_process()
+    assert caller is not None
+    caller.join()
+    os._exit(1)

@@ -2,8 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +21,8 @@ from hw.network import lenet, tiny
 from hw.processes import in_order, processors
 from hw.schedule import layer
 from hw.schedule.report import schedule_report
+
+ROOT = Path(__file__).parents[2]
 
 
 def squared(x: int) -> tuple[int, int]:
@@ -51,6 +58,39 @@ def test_faults_arrive():
         list(in_order([refuse, refuse], 2))
     with pytest.raises(ToolFailed, match="ended from outside, perhaps for want of memory"):
         list(in_order([die, die], 2))
+
+
+def sleeping(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def test_none_outlives_a_caller_that_was_killed(tmp_path):
+    calls = f"[partial(sleeping, Path({str(tmp_path)!r}))] * 2"
+    code = "from functools import partial; from pathlib import Path; from hw.processes import in_order\n"
+    code += "from tests.hw.test_processes import sleeping\n"
+    caller = subprocess.Popen([sys.executable, "-c", f"{code}list(in_order({calls}, 2))"], cwd=ROOT)
+    until(lambda: len(list(tmp_path.iterdir())) == 2)
+    caller.kill()
+    caller.wait()
+    until(lambda: not any(runs(path.name) for path in tmp_path.iterdir()))
+
+
+def runs(process: str) -> bool:
+    """Not if it has ended and nobody has asked how."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait half a minute at most."""
+    for _ in range(300):
+        if true():
+            return
+        time.sleep(0.1)
+    pytest.fail("it did not come true within 30 seconds")
 
 
 def test_processors_are_those_of_this_process(monkeypatch):
