@@ -80,7 +80,7 @@ def runs(process: str) -> bool:
     """Not if it has ended and nobody has asked how."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
