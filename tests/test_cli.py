@@ -116,7 +116,7 @@ def test_a_missing_package_is_a_sentence():
 def test_a_bug_is_not_hidden(monkeypatch, model):
     from hw import compiler
 
-    def bug(*_):
+    def bug(*_, **__):
         raise ZeroDivisionError("bug")
 
     monkeypatch.setattr(compiler, "compile_program", bug)
