@@ -59,7 +59,7 @@ def together(folder: Path | str, stale: str) -> Iterator[Path]:
 
 @contextmanager
 def _place(folder: Path, what: Path | str) -> Iterator[None]:
-    """Make ``folder`` for ``what`` is written into it; unmake it, while empty, when that fails."""
+    """Make ``folder``, which ``what`` is to be written into; unmake it, while empty, when that fails."""
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -101,7 +101,8 @@ def build_simulator(
     the C++ program (one file with ``main``) and its headers. options: of Verilator, beside those that all
     simulators share. ldflags: of the linker. What is made on the way, a hundred times the simulator's size
     and more, lies in ``objects`` and goes when the build is done; a failed one leaves it to be looked at.
-    Raises ``ToolNotFound`` when a tool is missing, ``ToolFailed`` naming the log when one fails.
+    Raises ``ToolNotFound`` when a tool is missing, ``ToolFailed`` when one fails, naming the log or the full
+    disk.
     """
     tool = find_verilator()
     build_dir = build_dir.resolve()
