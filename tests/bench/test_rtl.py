@@ -1,7 +1,9 @@
 """The simulation interface on a stand-in accelerator: results, stalls, reset, and every way to fail."""
 
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,6 +104,21 @@ def test_failed_build_is_not_taken_for_a_simulator(tmp_path) -> None:
     assert (folder / "sim_build" / "objects" / "source.v").exists(), "what failed can be looked at"
     save_design(folder)
     rtl.build(folder)
+
+
+@pytest.mark.parametrize(
+    ("said", "room", "message"),
+    [
+        ("syntax error", 1 << 40, "sh failed .*: see .*build.log"),
+        ("cannot write: No space left on device", 1 << 40, "sh failed .*: the disk is full: make room"),
+        ("", 100, "sh failed .*: the disk is full: make room"),
+    ],
+)
+def test_a_tool_without_room_is_not_blamed_on_the_design(tmp_path, monkeypatch, said, room, message) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=room))
+    tool = toolchain.Verilator(Path("verilator"), "", "", dict(os.environ))
+    with pytest.raises(ToolFailed, match=message):
+        verilate._run(["sh", "-c", f"echo {said}; exit 1"], tool, tmp_path, tmp_path / "build.log", "w")
 
 
 def test_only_the_simulator_stays_of_a_build(design) -> None:
