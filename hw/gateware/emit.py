@@ -30,6 +30,8 @@ _EMPTY_MEMORY = re.compile(
 _KEPT = re.compile(r'^  attribute \\keep "true"\n(?:  attribute [^\n]*\n)*  wire [^\n]*(\\\S+)\n', re.M)
 _REGISTER = re.compile(r"^  cell \$dff (?:(?!^  end).)*?^    connect \\Q (\\\S+)", re.M | re.S)
 _ATTRIBUTE = re.compile(r"^ *\(\* (?!keep ).* \*\)\n", re.M)
+_TRIGGER = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) +(?:= 0;)\n", re.M)
+_MEMORY = re.compile(r"^(  reg (?:\[\d+:0\] )?(?:\w+|\\\S+ )) ?\[(\d+):0\];$", re.M)
 _READMEM = re.compile(r'\$readmemb\("([^"]+)", (\S+?)\);')
 
 
@@ -89,6 +91,21 @@ def keep_registers(text: str) -> str:
     return _MODULE.sub(keep, text)
 
 
+def portable(verilog: str) -> str:
+    """Yosys's Verilog as every simulator reads it, whichever edition of the language it follows.
+
+    The backend (0.50, 0.68) puts a register ``= 0`` that never changes among the inputs of every
+    ``always @*``, to have it run at time 0. That is so in Verilog-2005, where such a value is assigned when
+    the simulation begins; in SystemVerilog it is there before, so it is no event, and what depends on nothing
+    that changes stays x for ever. A nonblocking assignment is an event in both.
+
+    ``$readmemb`` fills a memory from its lowest address in both, from its left one in Verilog-1995: here
+    that is the same.
+    """
+    verilog = _TRIGGER.sub(r"  reg \1 ;\n  initial \1 <= 0;\n", verilog)
+    return _MEMORY.sub(r"\1 [0:\2];", verilog)
+
+
 def _retarget(body: str, names: dict[str, str]) -> str:
     """``body`` with its cells' types renamed."""
     return _CELL.sub(lambda m: f"{m[1]}\\{names.get(m[2], m[2])}{m[3]}", body)
@@ -111,7 +128,7 @@ def _to_verilog(text: str, name: str) -> Verilog:
         )
         if run.returncode:
             raise ToolFailed(f"Yosys could not write the Verilog: {run.stderr.strip().splitlines()[-1]}")
-        verilog = _ATTRIBUTE.sub("", (place / f"{name}.v").read_text())
+        verilog = portable(_ATTRIBUTE.sub("", (place / f"{name}.v").read_text()))
         images: dict[str, str] = {}
 
         def rename(match):
