@@ -117,7 +117,9 @@ class AxiLiteRegisters(wiring.Component):
         bus = self.bus
         address = Signal(registers.ADDRESS_BITS - 2)
         word, strobe = Signal(32), Signal(4)
-        have_address, have_word, merged, checked = Signal(), Signal(), Signal(), Signal()
+        have_address, have_word, merged, checked = (
+            Signal(name=name) for name in ("have_address", "have_word", "merged", "checked")
+        )
         # Clock 0: take address and data, each as soon as it comes.
         m.d.comb += [
             bus.awready.eq(~have_address & ~merged & ~checked & ~bus.bvalid),
