@@ -28,25 +28,29 @@ def proven(request, tmp_path):
 
 @pytest.fixture
 def refuted(tmp_path):
-    """The function ``refuted(proof, depth=)``: from the state at time 0, an assertion fails within ``depth``."""
+    """The function ``refuted(proof, depth=, anywhere=)``: an assertion fails within ``depth`` clocks from time
+    0, or, where that is too far away, ``anywhere``: the step of induction fails, which the sound block's
+    does not."""
 
-    def check(proof, *, depth):
-        found = prove(proof, proof.inputs, tmp_path, depth=depth, bounded=True)
-        assert found.verdict == "FAIL" and found.broken
+    def check(proof, *, depth, anywhere=False):
+        found = prove(proof, proof.inputs, tmp_path, depth=depth, bounded=not anywhere)
+        assert found.verdict == ("UNKNOWN" if anywhere else "FAIL") and found.broken
 
     return check
 
 
 @pytest.fixture
 def planted():
-    """The function ``planted(module, block, good, bad)``: the class ``block`` with one piece of its source
-    replaced."""
+    """The function ``planted(module, block, good, bad, **constants)``: the class ``block`` with one piece of
+    its source replaced, and constants of its module with other values."""
 
-    def change(module, block, good, bad):
+    def change(module, block, good="", bad="", **constants):
         source = inspect.getsource(block)
-        assert source.count(good) == 1, f"{block.__name__} has {good!r} {source.count(good)} times"
-        scope = dict(vars(module))
-        exec(compile(source.replace(good, bad), module.__file__, "exec"), scope)
+        if good:
+            assert source.count(good) == 1, f"{block.__name__} has {good!r} {source.count(good)} times"
+            source = source.replace(good, bad)
+        scope = {**vars(module), **constants}
+        exec(compile(source, module.__file__, "exec"), scope)
         return scope[block.__name__]
 
     return change

@@ -37,9 +37,18 @@ class Proven:
 
 
 def prove(
-    proof: Elaboratable, inputs: list[Signal], folder: Path, *, depth: int, bounded: bool = False
+    proof: Elaboratable,
+    inputs: list[Signal],
+    folder: Path,
+    *,
+    depth: int,
+    bounded: bool = False,
+    registers: bool = True,
 ) -> Proven:
-    """Prove all assertions of ``proof``, whose free ``inputs`` are its ports besides ``clk`` and ``rst``."""
+    """Prove all assertions of ``proof``, whose free ``inputs`` are its ports besides ``clk`` and ``rst``.
+
+    registers: memories as registers, which suits z3 where they are small; else as arrays of the solver.
+    """
     fragment = Fragment.get(proof, None)
     sync = ClockDomain("sync")
     fragment.add_domains(sync)
@@ -52,10 +61,11 @@ def prove(
 mode {"bmc" if bounded else "prove"}
 depth {depth}
 [engines]
-smtbmc z3
+smtbmc z3 -- --noincr
 [script]
 read_rtlil top.il
 prep -flatten -top top
+{"memory_map" if registers else ""}
 [files]
 top.il
 """

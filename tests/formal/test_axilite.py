@@ -1,4 +1,4 @@
-"""The control port keeps the promises of AXI4-Lite, and its registers stay in their ranges, whatever a host does."""
+"""The control port keeps the promises of AXI4-Lite, its registers stay in range, whatever a host does."""
 
 from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, ResetSignal, Signal
 

@@ -1,4 +1,4 @@
-"""The two registers between weight memory and array: steps leave as they came, whatever stalls and clears do."""
+"""The two registers between weight memory and array: steps leave as they came, whatever stalls."""
 
 from amaranth.hdl import Assert, Elaboratable, Module, Mux, Signal
 
