@@ -27,7 +27,7 @@ DEFAULT_TIMEOUT = 10_000_000
 MEMORY = "external memory answered a read of weights with an error: check where they were loaded"
 
 END_READS = 64
-"""Reads of STATUS behind the last result beat until a run must have ended: on the fastest link some clocks each."""
+"""Reads of STATUS behind the last result beat until a run must have ended; each takes some clocks."""
 
 FRAMING = "the accelerator saw tlast of an image at a wrong place"
 

@@ -105,15 +105,15 @@ CONTROL = Register(
             "start",
             0,
             1,
-            "begin a run of BATCH images; while busy, and together with abort, the write is refused (SLVERR) and "
-            "does nothing",
+            "begin a run of BATCH images; while busy, and together with abort, the write is refused (SLVERR) "
+            "and does nothing",
         ),
         Field(
             "abort",
             1,
             1,
-            "drop the current run: everything but BATCH, LAYERS, WEIGHTS and what m_axis offers returns to its "
-            "reset state",
+            "drop the current run: everything but BATCH, LAYERS, WEIGHTS and what m_axis offers returns to "
+            "its reset state",
         ),
     ),
 )
@@ -132,7 +132,8 @@ STATUS = Register(
             "memory_error",
             3,
             1,
-            "external memory answered a read with an error, which ended the run; until the next start or abort",
+            "external memory answered a read with an error, which ended the run; until the next start or "
+            "abort",
         ),
         Field(
             "leftover", 4, 1, "m_axis has beats of a run that was broken off: drop all of them, up to tlast"

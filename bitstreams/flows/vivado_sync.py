@@ -23,8 +23,8 @@ BITS = 32
 
 
 RESET_CLOCKS = 4
-"""Clocks from ``hold`` until the accelerator has nothing to offer: a register each for the hold, the reset, and
-what is reset, and one to spare. A power of two."""
+"""Clocks from ``hold`` until the accelerator has nothing to offer: a register each for the hold, the reset,
+and what is reset, and one to spare. A power of two."""
 
 
 class Stream:

@@ -28,11 +28,11 @@ class Accelerator(wiring.Component):
 
     Two things end a run early, and leave ports as their protocols want them:
 
-    * An *abort*: written by the host, or by a memory error as soon as all images have been taken. It resets the
-      core; control port, burst reader and result gate live on.
+    * An *abort*: written by the host, or by a memory error as soon as all images have been taken. It resets
+      the core; control port, burst reader and result gate live on.
     * A *reset*, ``rst``: of every register but those of ``m_axi`` that a memory which is not reset with the
-      accelerator has to find unchanged. ``s_axil`` and the streams are reset, so the other side of each has to
-      be reset too, or to know that nothing is under way (:mod:`bitstreams.flows.vivado_sync`).
+      accelerator has to find unchanged. ``s_axil`` and the streams are reset, so the other side of each has
+      to be reset too, or to know that nothing is under way (:mod:`bitstreams.flows.vivado_sync`).
     """
 
     def __init__(self, program: Program):

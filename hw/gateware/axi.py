@@ -10,7 +10,6 @@ from amaranth.hdl import ValueCastable
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
-
 ID_BITS = 4
 """Width of the identifier of a read."""
 

@@ -32,8 +32,8 @@ class AxiLiteRegisters(wiring.Component):
     -------
     bus: the control port.
     start, abort: one clock high when the host wrote the bit. A start while busy, or beside an abort, is
-        refused, so a start that was answered OKAY is never lost; ``status.busy`` must rise in the clock behind
-        ``start``, and be low two clocks behind ``abort``.
+        refused, so a start that was answered OKAY is never lost; ``status.busy`` must rise in the clock
+        behind ``start``, and be low two clocks behind ``abort``.
     batch: images of the next run, always 1..``config.batch``; constant while busy.
     first, last: entries of the next run, always 0 ≤ first ≤ last < ``entries``; constant while busy.
     page: of external memory, in which the weights begin; constant while busy.

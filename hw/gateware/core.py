@@ -41,8 +41,8 @@ from hw.words import DUAL_REAL, WORDS
 
 
 class Core(wiring.Component):
-    """Everything but the control port. ``abort``, a clock before the reset around it, ends a run at once: what
-    ``m_axis`` offers is then gone (:mod:`hw.gateware.result_gate` keeps it for the host).
+    """Everything but the control port. ``abort``, a clock before the reset around it, ends a run at once:
+    what ``m_axis`` offers is then gone (:mod:`hw.gateware.result_gate` keeps it for the host).
 
     Members: ``start`` a run of ``images`` images through layers ``first`` to ``last``; ``busy``, ``done``,
     ``framing_error``; ``s_axis`` images in, ``m_axis`` results out; one-bit events for the counters.

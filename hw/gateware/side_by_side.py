@@ -15,11 +15,11 @@ from hw.resources import QUEUED_BEATS
 class SideBySide(wiring.Component):
     """Parameters: ``address_bits``, ``data_bits`` of the wide port, ``count`` of memories (a power of two).
 
-    Members: ``wide`` (the reader's), ``memories``; ``generation`` and ``settled`` of the reads. A burst goes to
-    all memories, with its address divided by ``count``; the reader gets a beat when all have given their part,
-    and an error that any of them answered.
-    An address that is offered stays until it is taken, also through a reset, and goes to every memory once. A
-    reset empties the queues; parts that come behind it and were asked for before are dropped.
+    Members: ``wide`` (the reader's), ``memories``; ``generation`` and ``settled`` of the reads. A burst goes
+    to all memories, with its address divided by ``count``; the reader gets a beat when all have given their
+    part, and an error that any of them answered.
+    An address that is offered stays until it is taken, also through a reset, and goes to every memory once.
+    A reset empties the queues; parts that come behind it and were asked for before are dropped.
     Latency: 2 clocks for a beat.
     """
 

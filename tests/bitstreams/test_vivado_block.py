@@ -164,7 +164,7 @@ def test_keeps_the_promises_of_a_stream_whenever_a_marker_comes(seed):
     sync, offered, frames, wanted = Sync(), None, [[]], []
 
     async def core(ctx):
-        """A frame of 1, 2, 3, ... 7 again and again, from the start behind every reset, which takes a clock."""
+        """A frame of 1, 2, 3, ... 7 again and again, from the start behind every reset, a clock late."""
         beat, before = 1, 0
         while True:
             ctx.set(sync.from_core.tdata, beat)

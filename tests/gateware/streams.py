@@ -2,7 +2,7 @@
 
 
 class Receiver:
-    """Takes beats at random; ``frames`` of ``(data, ...)``, the last one open. Call ``clock`` before every tick.
+    """Takes beats at random; ``frames`` of data, the last one open. Call ``clock`` before every tick.
 
     ``share``: of the clocks in which it is ready.
     """

@@ -279,7 +279,7 @@ def test_a_run_ends_some_clocks_behind_its_last_result() -> None:
         return STATUS.pack(busy=1) if address == STATUS.address() else await read(address)
 
     accelerator.read32 = never  # type: ignore[method-assign]
-    with pytest.raises(LinkError, match="gave all results and did not end its run; .* still busy"):
+    with pytest.raises(LinkError, match=r"gave all results and did not end its run; .* still busy"):
         asyncio.run(driver.run(images(1)))
     assert accelerator.log[-2:] == ["abort", "discard"]
 
