@@ -58,7 +58,8 @@ class Driver:
     async def connect(self, expected_digest: str | None = None) -> None:
         """Check that the other end is this accelerator, with these weights, and make it idle.
 
-        A run that an earlier host left behind, whose results nobody will collect, is aborted.
+        A run that an earlier host left behind, whose results nobody will collect, is aborted; so is one whose
+        end is all that is left of it.
 
         ``expected_digest`` is the artifact's digest, by default the one in the design's description.
         Raises ``LinkError`` when ID, VERSION or SHAPE differ, ``DigestMismatch`` for other weights.
@@ -85,7 +86,8 @@ class Driver:
             registers.shape_word(self.info.config, len(self.info.network.layers)),
             "the accelerator was built with other parameters than design.json says: generate it again",
         )
-        if STATUS.unpack(await self._read(STATUS))["busy"]:
+        status = STATUS.unpack(await self._read(STATUS))
+        if status["busy"] or status["leftover"]:
             await self._abort()
 
     async def _expect(self, register: Register, expected: int, message: str) -> None:

@@ -122,9 +122,11 @@ def test_connecting_ends_the_run_a_dead_host_left_behind() -> None:
     driver, accelerator = make()
     asyncio.run(driver.connect())
     assert accelerator.log == []
-    accelerator.registers[STATUS.address()] = STATUS.pack(busy=1)
-    asyncio.run(driver.connect())
-    assert accelerator.log == ["abort", "discard"]
+    for left in (STATUS.pack(busy=1), STATUS.pack(leftover=1)):
+        accelerator.registers[STATUS.address()] = left
+        accelerator.log.clear()
+        asyncio.run(driver.connect())
+        assert accelerator.log == ["abort", "discard"]
     assert asyncio.run(driver.run(images(1))).shape == (1, 5)
 
 
