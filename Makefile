@@ -56,6 +56,10 @@ test: check ## check, then every test that is not slow
 slow: $(STAMP) ## the slow tests alone
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
 
+.PHONY: formal
+formal: $(STAMP) ## prove what must hold of the gateware's handshakes, and find faults planted in it
+	$(BIN)/python -m pytest -m formal
+
 # Three kinds of sparsity on three array sizes, every score of 64 digits compared, every port stalled.
 VERIFY_KINDS := adaptive uniform kernel
 VERIFY_SIZES := 4x2 8x4 16x4

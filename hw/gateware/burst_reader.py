@@ -78,7 +78,7 @@ class BurstReader(wiring.Component):
         # Whether there may be another burst, a clock old: bursts are two clocks apart, and beats that came
         # since make it careful, not wrong.
         few = Signal()
-        waiting, dropping, last_layer = Signal(), Signal(), Signal()
+        waiting, dropping, last_layer = (Signal(name=name) for name in ("waiting", "dropping", "last_layer"))
         m.d.sync += [
             owed.eq(owed + Mux(self.asked, self.asked_beats, 0) - ours),
             few.eq(owed <= (OUTSTANDING - 1) * plan.burst_beats),

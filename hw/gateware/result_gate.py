@@ -31,7 +31,7 @@ class ResultGate(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        open_frame, closing = Signal(), Signal()
+        open_frame, closing = (Signal(name=name) for name in ("open_frame", "closing"))
         free = ~self.o.tvalid | self.o.tready
         m.d.comb += [
             self.i.tready.eq(free & ~self.leftover & ~self.abort),

@@ -28,8 +28,8 @@ def proven(request, tmp_path):
 
 @pytest.fixture
 def refuted(tmp_path):
-    """The function ``refuted(proof, depth=, anywhere=)``: an assertion fails within ``depth`` clocks from time
-    0, or, where that is too far away, ``anywhere``: the step of induction fails, which the sound block's
+    """The function ``refuted(proof, depth=, anywhere=)``: an assertion fails within ``depth`` clocks from
+    time 0, or, where that is too far away, ``anywhere``: the step of induction fails, which the sound block's
     does not."""
 
     def check(proof, *, depth, anywhere=False):

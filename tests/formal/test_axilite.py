@@ -1,11 +1,14 @@
 """The control port keeps the promises of AXI4-Lite, its registers stay in range, whatever a host does."""
 
+import pytest
 from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, ResetSignal, Signal
 
 from hw.config import AcceleratorConfig
 from hw.gateware import axilite
 from hw.gateware.axilite import AxiLiteRegisters
 from tests.formal.proof import earlier, offer_stays, state
+
+pytestmark = pytest.mark.formal
 
 CONFIG = AcceleratorConfig(rows=8, lanes=4, batch=3)
 LAYERS, ENTRIES = 2, 3

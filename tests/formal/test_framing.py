@@ -1,5 +1,6 @@
 """Frames: what is sent is stuffed as the protocol says, and the receiver tells of whole frames alone."""
 
+import pytest
 from amaranth.hdl import Assert, Assume, Cat, Elaboratable, Module, Mux, ResetSignal, Signal
 
 from hw import protocol
@@ -7,6 +8,8 @@ from hw.gateware import framing
 from hw.gateware.framing import POINTER_BITS, REQUEST, FrameReceiver, FrameSender
 from hw.protocol import ESCAPE, FLAG, FLIP
 from tests.formal.proof import earlier, offer_stays, state
+
+pytestmark = pytest.mark.formal
 
 HEADER, CHECK = protocol.HEADER.size, protocol.CHECK.size
 MOST = protocol.MAX_BODY - protocol.OVERHEAD
@@ -17,7 +20,8 @@ SMALL = 4
 
 
 class Sender(Elaboratable):
-    """A user who starts at any time and keeps header and buffer steady while it sends, a line that takes bytes when it likes."""
+    """A user who starts at any time and keeps header and buffer steady while it sends, and a line that takes
+    bytes when it likes."""
 
     def __init__(self, block=FrameSender):
         self.dut = dut = block()

@@ -1,5 +1,6 @@
 """The two registers between weight memory and array: steps leave as they came, whatever stalls."""
 
+import pytest
 from amaranth.hdl import Assert, Elaboratable, Module, Mux, Signal
 
 from hw.gateware import slack
@@ -8,6 +9,8 @@ from hw.gateware.slack import Slack
 from hw.gateware.step import ends_of, step_layout
 from hw.step_format import StepFormat
 from tests.formal.proof import earlier, state
+
+pytestmark = pytest.mark.formal
 
 FORMAT = StepFormat(rows=4, weight_bits=8, group_bits=2, run_ahead=True)
 """Wider than one part, and with ends of rows."""
