@@ -180,18 +180,10 @@ def test_text_of_a_design_is_plain(folder):
 )
 def test_no_name_of_a_file_leaves_the_folder_or_means_anything(folder, name):
     """Absolute paths, ``..``, what a shell, Tcl or yosys would act on, and the plan's own scripts."""
-    for bad in {name, f"{name}.v"} - {
-        "build.sh.v",
-        "synth.ys.v",
-        "settings.tcl.v",
-        "spec2.txt.v",
-        "x" * 65 + ".v",
-    }:
-        content = asdict(DesignInfo.load(folder).files["spec2.v"])
-        data = {**json.loads((folder / FILE_NAME).read_text()), "files": {bad: content}}
-        data.pop("sha256")
-        with pytest.raises(ArtifactError, match="cannot be part of a design"):
-            DesignInfo.from_json(data)
+    data = DesignInfo.load(folder).to_json()
+    content = data["files"]["spec2.v"]
+    with pytest.raises(ArtifactError, match="cannot be part of a design"):
+        DesignInfo.from_json({**data, "files": {name: content}})
 
 
 @pytest.mark.parametrize("name", ["shell.v", "spec2_axi.v", "spec2_sync.v"])
