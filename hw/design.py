@@ -117,7 +117,7 @@ class DesignInfo:
             raise ArtifactError(
                 f"the design's numbers must be those of layers 0 to {last}, each of them: generate it again"
             )
-        figures = convert(dict(self.estimates), Figures, "the design's estimates")
+        figures: Figures = convert(dict(self.estimates), Figures, "the design's estimates")
         if figures.layers and len(figures.layers) != len(self.network.layers):
             raise ArtifactError("the design's estimates are of other layers than it has: generate it again")
 
@@ -172,7 +172,7 @@ class DesignInfo:
             raise ArtifactError(
                 f"the design has schema {found!r}, this version reads {SCHEMA}: generate it again"
             )
-        made = convert(dict(data), Document, "the design's description")
+        made: Document = convert(dict(data), Document, "the design's description")
         try:
             network = Network.from_json(made.network)
         except Spec2Error:

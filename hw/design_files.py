@@ -13,8 +13,9 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -94,7 +95,7 @@ def _checked(folder: Path, name: str, content: Content) -> Iterator[bytes]:
 
 
 @contextmanager
-def _opened(folder: Path, name: str) -> Iterator[BinaryIO]:
+def _opened(folder: Path, name: str) -> Iterator[BufferedReader]:
     names.check_file(name, SUFFIXES)
     path = folder / name
     try:
