@@ -1,4 +1,4 @@
-"""Files from others: a name in them is refused at every door, and other text means nothing where it comes out.
+"""Files from others: a name in them is refused at every door, other text means nothing where it comes out.
 
 The payloads are harmless: one that were run would leave a file ``marker``.
 """
@@ -108,10 +108,8 @@ def test_a_manifest(run, tmp_path, payload):
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_a_recipe(run, tmp_path, payload):
     path = tmp_path / "mine.toml"
-    for text in (
-        f"network = {json.dumps(payload)}\n",
-        f'network = "lenet"\n[layers]\n{json.dumps(payload)} = "2:8"\n',
-    ):
+    quoted = json.dumps(payload)
+    for text in (f"network = {quoted}\n", f'network = "lenet"\n[layers]\n{quoted} = "2:8"\n'):
         path.write_text(f'data = "mnist"\n{text}')
         sentence = run("prune", path, "--out", tmp_path / "out").sentence
         assert sentence.isprintable() and "mine.toml" in sentence
@@ -121,7 +119,7 @@ def test_a_recipe(run, tmp_path, payload):
 # --- where names and free text come out -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["tiny", "_a-b.c", "8", "A" * 64])
+@pytest.mark.parametrize("name", ["_a-b.c", "A" * 64])
 @pytest.mark.parametrize("toolchain", ["vivado", "openxc7"])
 def test_the_printed_hint_unpacks_the_plan_and_runs_it(run, tmp_path, monkeypatch, name, toolchain):
     """In bash, from a folder whose name would do something; the tools of the plan are not there."""
@@ -134,9 +132,8 @@ def test_the_printed_hint_unpacks_the_plan_and_runs_it(run, tmp_path, monkeypatc
     assert f"Wrote the plan to {out}/" in said, "the folder, letter by letter"
     hint = said.strip().partition("Where the tools are: ")[2]
     assert hint.startswith("tar xzf")
-    done = subprocess.run(
-        ["bash", "-c", hint], cwd=out, capture_output=True, text=True, env={"PATH": os.defpath}
-    )
+    bare = {"PATH": os.defpath}
+    done = subprocess.run(["bash", "-c", hint], cwd=out, capture_output=True, text=True, env=bare)
     assert "build.sh: not on PATH" in done.stderr or "vivado: command not found" in done.stderr
     assert not list(tmp_path.rglob("marker"))
 
