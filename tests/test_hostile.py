@@ -120,14 +120,13 @@ def test_results_and_reports_do_not_follow_links(run, fake_design):
     """What lies in a model's or a design's folder may lead anywhere; what is written there stays there."""
     elsewhere = fake_design.folder.parent / "elsewhere"
     elsewhere.write_text("mine")
-    names_ = ("synthesis.json", "synthesis.log", "synthesis.check", "synthesis.stat.json", "simulation.json")
-    links = [fake_design.design / name for name in names_]
+    links = [fake_design.design / name for name in (results.SIMULATION, results.SYNTHESIS)]
     links += [fake_design.folder / name for name in ("report.json", "report.md", "predicted.json")]
     for link in links:
         link.symlink_to(elsewhere)
     assert run("report", fake_design.folder).code == 0
-    assert run("synth", fake_design.design).code == 0
-    results.save(fake_design.design, "simulation.json", {})
+    for name in (results.SIMULATION, results.SYNTHESIS):
+        results.save(fake_design.design, name, {})
     assert run("compare", fake_design.folder, "--rows", "8", "--lanes", "4").code == 0
     assert elsewhere.read_text() == "mine" and not any(link.is_symlink() for link in links)
 

@@ -40,13 +40,19 @@ def design(folder, verilog):
 
 
 def test_counts_cells_of_every_instance(tmp_path):
-    passes = []
-    result = synth.synthesise(design(tmp_path, MULTIPLIERS), progress=passes.append)
+    passes, folder = [], design(tmp_path / "design", MULTIPLIERS)
+    (tmp_path / "elsewhere").write_text("mine")
+    links = [folder / name for name in (synth.CHECK, synth.LOG, synth.STAT, synth.NETLIST, results.SYNTHESIS)]
+    for link in links:
+        link.symlink_to(tmp_path / "elsewhere")
+    result = synth.synthesise(folder, progress=passes.append)
     assert result.resources == {"dsp": 2, "bram36": 1, "uram": 0, "lut": 1, "ff": 1}
     assert "product" not in result.cells, "an instance of a module is not a cell"
     assert result.tool.startswith("Yosys")
     assert "SYNTH_XILINX" in passes
-    assert results.load(tmp_path, results.SYNTHESIS) == json.loads(json.dumps(result.to_json()))
+    assert results.load(folder, results.SYNTHESIS) == json.loads(json.dumps(result.to_json()))
+    assert not any(link.is_symlink() for link in links), "a link in a folder of others leads anywhere"
+    assert (tmp_path / "elsewhere").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
