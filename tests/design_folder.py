@@ -19,6 +19,6 @@ def save_design(folder: Path, info: DesignInfo, files: Mapping[str, str]) -> Des
 
 
 def seal(folder: Path) -> None:
-    """Describe the files in ``folder`` as they are now: for faults that nothing but the results shall tell."""
+    """Describe the files in ``folder`` as they are now: for faults that only the results shall tell."""
     info = DesignInfo.load(folder)
     replace(info, files=describe(folder, info.files)).save(folder)
