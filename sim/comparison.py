@@ -207,7 +207,7 @@ def _counted(model: Model) -> Figures | None:
     if result is None:
         return None
     dsp = resources(model.design, info)["dsp_total"]
-    return Figures(info.config, result.single.cycles, result.batch.cycles, dsp, info.estimates["weight_bits"])
+    return Figures(info.config, result.single.cycles, result.batch.cycles, dsp, info.figure("weight_bits"))
 
 
 def _predicted(

@@ -22,7 +22,7 @@ from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.errors import ArtifactError
 from hw.estimate import total_cycles
-from hw.files import write_json
+from hw.files import inside, write_json
 from hw.resources import resources
 
 FILE_NAME = "predicted.json"
@@ -66,7 +66,7 @@ def predict(
         weight_bits=program.stored_bits,
     )
     with suppress(ArtifactError):  # it can be found again
-        write_json(folder / FILE_NAME, {**valid, "arrays": {**known, key: asdict(found)}})
+        write_json(inside(folder, FILE_NAME), {**valid, "arrays": {**known, key: asdict(found)}})
     return found
 
 

@@ -65,8 +65,8 @@ def write(report: dict[str, Any], folder: Path | str) -> None:
     from sim.report_page import markdown
 
     folder = Path(folder)
-    files.write_json(folder / "report.json", report)
-    files.write(folder / "report.md", markdown(report))
+    files.write_json(files.inside(folder, "report.json"), report)
+    files.write(files.inside(folder, "report.md"), markdown(report))
 
 
 def accuracy(folder: Path, artifact: Artifact) -> dict[str, float]:
@@ -160,8 +160,10 @@ def _spatial_weights(layer: Layer) -> int:
 
 
 def design_of(digest: str, folder: Path) -> DesignInfo:
-    """The design in ``folder``. Raises ``DigestMismatch`` unless its artifact is that of ``digest``."""
+    """The design in ``folder``. Raises ``DigestMismatch`` unless its artifact is that of ``digest``, and its
+    files are as they were generated."""
     info = DesignInfo.load(folder)
+    info.check(folder)
     if info.digest != digest:
         raise DigestMismatch(
             f"{folder} was generated from artifact {info.digest[:8]}…, the model is {digest[:8]}…: "
@@ -173,7 +175,7 @@ def design_of(digest: str, folder: Path) -> DesignInfo:
 def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
     info = design_of(artifact.digest, folder)
     report = {"config": info.to_json()["config"], "resources": resources(folder, info)}
-    report["storage"] = storage(artifact) | {"step_bytes": -(-info.estimates["weight_bits"] // 8)}
+    report["storage"] = storage(artifact) | {"step_bytes": -(-info.figure("weight_bits") // 8)}
     result = Verification.load(folder)
     if result is None:
         return report
@@ -198,8 +200,8 @@ def resources(folder: Path, info: DesignInfo) -> dict[str, Any]:
     estimate = {name: info.estimates[name] for name in COUNTED if name in info.estimates}
     found = {
         "dsp_mac": info.config.mac_dsps,
-        "dsp_total": info.estimates["dsp_total"],
-        "estimate": {"dsp": info.estimates["dsp_total"], **estimate},
+        "dsp_total": info.figure("dsp_total"),
+        "estimate": {"dsp": info.figure("dsp_total"), **estimate},
     }
     measured = results.load(folder, results.SYNTHESIS)
     if measured:
@@ -232,9 +234,7 @@ def occupancy(info: DesignInfo, result: Verification) -> dict[str, float]:
     steps = np.array([layer.steps for layer in run.layers], dtype=float)
     weight = steps / max(1.0, steps.sum())
     try:
-        filled = np.array(
-            [[row["multipliers_filled"], row["lanes_filled"]] for row in info.estimates["layers"]]
-        )
+        filled = np.array([[row["multipliers_filled"], row["lanes_filled"]] for row in info.figure("layers")])
     except KeyError:
         raise ArtifactError("the design is of an older version of spec2: generate it again") from None
     multipliers, lanes = weight @ filled

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hw.errors import ArtifactError
-from hw.files import replacing, together, write, write_json
+from hw.files import inside, replacing, together, write, write_json
 
 
 def listing(folder: Path) -> dict[str, bytes | None]:
@@ -81,3 +81,17 @@ def test_files_of_a_folder_change_together(tmp_path):
         "spec2_new.mem": b"new",
         "design.json": b"new",
     }
+
+
+def test_inside_removes_a_link_and_nothing_else(tmp_path):
+    elsewhere, path = tmp_path / "elsewhere", tmp_path / "in" / "a.json"
+    elsewhere.write_text("mine")
+    path.parent.mkdir()
+    for leads_to in (elsewhere, tmp_path / "nowhere"):
+        path.symlink_to(leads_to)
+        write_json(inside(path.parent, "a.json"), {})
+        assert path.read_text() == "{}\n" and not path.is_symlink()
+        path.unlink()
+    path.write_text("before")
+    assert inside(path.parent, "a.json") == path and path.read_text() == "before"
+    assert elsewhere.read_text() == "mine" and not (tmp_path / "nowhere").exists()
