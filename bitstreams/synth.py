@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 
 from bitstreams.paths import Paths
 from bitstreams.paths import paths as find_paths
+from bitstreams.run import execute
 from hw import results
 from hw.design import DesignInfo
 from hw.errors import ToolFailed, ToolNotFound
@@ -96,7 +96,7 @@ def synthesise(
     (folder / "synthesis.check").unlink(missing_ok=True)
     start = time.monotonic()
     script = _script(info, family) + (NETLIST_SCRIPT if paths else "")
-    _run(folder, script, folder / "synthesis.log", start + timeout, progress)
+    _run(folder, script, folder / "synthesis.log", timeout, progress)
     stat = json.loads((folder / "synthesis.stat.json").read_text())
     synthesis = count(stat, family, time.monotonic() - start)
     if paths:
@@ -139,25 +139,20 @@ def _script(info: DesignInfo, family: str) -> str:
     )
 
 
-def _run(folder: Path, script: str, log: Path, deadline: float, progress: Progress | None) -> None:
+def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progress | None) -> None:
     # The design's memory images are named relative to its folder, hence the working directory.
     command = [sys.executable, "-c", LAUNCH, "-p", script]
-    with (
-        log.open("w") as out,
-        subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
-    ):
-        assert process.stdout is not None
-        for line in process.stdout:
-            out.write(line)
-            if progress and (entered := re.match(r"[\d.]+ Executing (\w+) pass", line)):
-                progress(entered[1])
-            if time.monotonic() > deadline:
-                process.kill()
-                raise ToolFailed(f"yosys took longer than its time limit; its log is {log}")
-    if process.returncode:
-        raise ToolFailed(_reason(folder, log, process.returncode))
+
+    def listen(line: str) -> None:
+        if progress and (entered := re.match(r"[\d.]+ Executing (\w+) pass", line)):
+            progress(entered[1])
+
+    try:
+        code = execute(command, folder, log, listen=listen, timeout=timeout)
+    except ToolFailed:
+        raise ToolFailed(f"yosys took longer than its time limit; its log is {log}") from None
+    if code:
+        raise ToolFailed(_reason(folder, log, code))
 
 
 def _reason(folder: Path, log: Path, code: int) -> str:

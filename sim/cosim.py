@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import hw
+from hw import processes
 from hw.errors import ToolFailed
 from sim.verilate import Simulator
 
@@ -49,35 +47,23 @@ def run_module(
         "COCOTB_RESULTS_FILE": str(results),
         "COCOTB_RANDOM_SEED": str(seed),
     }
-    process = subprocess.Popen(
-        command,
-        cwd=work_dir or run_dir,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        text=True,
-        errors="replace",
-    )
-    overdue = threading.Event()
+    limit = wall_seconds or None
+    with log.open("w", encoding="utf-8") as file:
 
-    def end() -> None:
-        overdue.set()
-        _kill(process)
+        def hear(line: str) -> None:
+            if line.startswith(PROGRESS):
+                done, total = map(int, line[len(PROGRESS) :].split())
+                if progress:
+                    progress(done, total)
+            else:
+                file.write(line)
 
-    watchdog = threading.Timer(wall_seconds, end)
-    if wall_seconds:
-        watchdog.start()
-    try:
-        _copy_output(process, log, progress)
-        code = process.wait()
-    finally:
-        watchdog.cancel()
-        _kill(process)
-        process.communicate()
-    if overdue.is_set():
-        raise ToolFailed(f"the simulation did not end within {wall_seconds:.0f} seconds: see {log}")
+        try:
+            code = processes.run(command, work_dir or run_dir, hear, environment=env, seconds=limit)
+        except subprocess.TimeoutExpired:
+            raise ToolFailed(
+                f"the simulation did not end within {wall_seconds:.0f} seconds: see {log}"
+            ) from None
     if code:
         raise ToolFailed(f"the simulator ended with code {code}: see {log}")
     text = results.read_text() if results.exists() else ""
@@ -86,27 +72,6 @@ def run_module(
     if "<failure" in text or "<error" in text:
         raise ToolFailed(f"{module} failed in the simulator: see {log}")
     return log
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """End the process and its children, if they still run."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _copy_output(
-    process: subprocess.Popen[str], log: Path, progress: Callable[[int, int], None] | None
-) -> None:
-    """The simulator's output to ``log`` until it ends, progress lines to ``progress``."""
-    assert process.stdout is not None
-    with log.open("w") as file:
-        for line in process.stdout:
-            if line.startswith(PROGRESS):
-                done, total = map(int, line[len(PROGRESS) :].split())
-                if progress:
-                    progress(done, total)
-            else:
-                file.write(line)
 
 
 def _cocotb_environment() -> dict[str, str]:

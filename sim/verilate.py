@@ -16,12 +16,12 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw import processes
 from hw.errors import ToolFailed
 from sim import runtime
 from sim.toolchain import Verilator, find_verilator
@@ -157,12 +157,15 @@ def _make_command() -> list[str]:
 
 def _run(command: list[str], tool: Verilator, folder: Path, log: Path, mode: str) -> None:
     """Run one step of the build inside ``folder``; its output goes to ``log``."""
-    with log.open(mode) as file:
-        done = subprocess.run(
-            command, cwd=folder, env=tool.environment, stdout=file, stderr=subprocess.STDOUT
-        )
-    if done.returncode:
-        full = shutil.disk_usage(folder).free < FULL or NO_SPACE in log.read_text(errors="replace")
+    try:
+        with log.open(mode, encoding="utf-8") as file:
+            code = processes.run(command, folder, file.write, environment=tool.environment)
+    except OSError as error:  # of the log, whose last words do not matter then
+        if error.errno != errno.ENOSPC:
+            raise
+        code = 1
+    if code:
+        full = shutil.disk_usage(folder).free < FULL or NO_SPACE in log.read_text(encoding="utf-8")
         cause = "the disk is full: make room (a build takes 200 MB)" if full else f"see {log}"
         raise ToolFailed(f"{Path(command[0]).name} failed while building the simulator: {cause}")
 

