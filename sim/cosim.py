@@ -86,8 +86,10 @@ def _cocotb_environment() -> dict[str, str]:
             f"{sys.executable} has no shared libpython, which cocotb needs: use a Python built with "
             "--enable-shared, or your system's package of it"
         )
+    shared = [str(config.libs_dir), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
     return {
         **os.environ,
+        "LD_LIBRARY_PATH": os.pathsep.join(shared),
         "PYTHONPATH": os.pathsep.join(paths),
         "PYGPI_PYTHON_BIN": sys.executable,
         "GPI_USERS": f"{library};{config.pygpi_entry_point()}",

@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hw.errors import ConfigError, ToolFailed
+from sim import verilate
+from sim.toolchain import find_verilator
 from sim.virtual import board as board_module
 from sim.virtual.board import VirtualBoard, run_board
 from sim.virtual.build import VirtualBuild, build_serial
@@ -67,11 +70,22 @@ endmodule
 """
 
 
-@pytest.fixture(scope="module", params=[4, 7])
+@pytest.fixture(scope="module", params=[(4, "echo"), (7, "größer & $HOME's")], ids=["plain", "spaces"])
 def build(request, tmp_path_factory) -> VirtualBuild:
-    folder = tmp_path_factory.mktemp("echo")
-    verilog = {"echo.v": ECHO.replace("BIT", str(request.param))}
-    return build_serial(verilog, folder, folder / "sim_virtual", request.param)
+    """One of them lies where make cannot work, and so do the tools that made it."""
+    clocks_per_bit, name = request.param
+    folder = tmp_path_factory.mktemp("echo") / name
+    folder.mkdir()
+    verilog = {"echo.v": ECHO.replace("BIT", str(clocks_per_bit))}
+    tool = find_verilator()
+    tools = {key: tool.environment[key] for key in ("VERILATOR_ROOT", "PYTHON3") if key in tool.environment}
+    for key, path in tools.items():
+        (folder / key).symlink_to(path)
+        tools[key] = str(folder / key)
+    with pytest.MonkeyPatch.context() as patch:
+        moved = replace(tool, environment={**tool.environment, **tools})
+        patch.setattr(verilate, "find_verilator", lambda: moved)
+        return build_serial(verilog, folder, folder / "sim_virtual", clocks_per_bit)
 
 
 class Client:
