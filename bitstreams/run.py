@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hw import processes
@@ -21,6 +21,7 @@ def execute(
     *,
     listen: Listener | None = None,
     timeout: float | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> int:
     """Run ``command`` in ``folder`` and return its exit code (negative: the signal that ended it).
 
@@ -35,7 +36,7 @@ def execute(
 
     try:
         with log.open("w", encoding="utf-8") as out:
-            return processes.run(command, folder, hear, seconds=timeout)
+            return processes.run(command, folder, hear, seconds=timeout, environment=environment)
     except subprocess.TimeoutExpired:
         raise ToolFailed(
             f"{Path(command[0]).name} took longer than {timeout:g} seconds; its log is {log}"

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,7 @@ from typing import Any
 from bitstreams.paths import Paths
 from bitstreams.paths import paths as find_paths
 from bitstreams.run import execute
-from hw import results
+from hw import caches, results
 from hw.design import DesignInfo
 from hw.errors import ToolFailed, ToolNotFound
 
@@ -148,7 +149,10 @@ def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progres
             progress(entered[1])
 
     try:
-        code = execute(command, folder, log, listen=listen, timeout=timeout)
+        # Yosys leaves a folder among temporary files when it is ended: that goes with ours.
+        with tempfile.TemporaryDirectory() as place:
+            environment = caches.environment() | {"TMPDIR": place}
+            code = execute(command, folder, log, listen=listen, timeout=timeout, environment=environment)
     except ToolFailed:
         raise ToolFailed(f"yosys took longer than its time limit; its log is {log}") from None
     if code:

@@ -19,6 +19,7 @@ def doctor(as_json: Json = False) -> None:
         spec2 doctor
     """
     from bitstreams.doctor import examine, python
+    from hw import caches
 
     findings = examine()
     missing = {False: "missing", True: "missing, optional"}
@@ -28,12 +29,14 @@ def doctor(as_json: Json = False) -> None:
     ]
     data = {
         "python": python(),
+        "caches": str(caches.folder()),
         "needs": {
             f.need.name: {"found": f.found, "remedy": f.need.remedy, "optional": f.need.optional}
             for f in findings
         },
     }
     rows.insert(0, ("python", python(), "everything"))
+    rows.insert(1, ("caches", data["caches"], "generate, simulate, synth"))
     emit(as_json, data, table(["needed", "found", "used by"], rows))
     if any(f.lacking for f in findings):
         raise typer.Exit(1)

