@@ -17,14 +17,15 @@ from pathlib import Path
 
 
 def folder() -> Path:
-    """The folder of caches, which may not exist yet: ``$XDG_CACHE_HOME``, ``~/.cache``, or a private one among
-    temporary files."""
+    """The folder of caches, which may not exist yet: ``$XDG_CACHE_HOME``, ``~/.cache``, or a private one."""
     return _own() or _private() / ".cache"
 
 
 def environment() -> dict[str, str]:
-    """The environment of this process, with a home for caches where it has none. Programs that keep caches get
-    it, and the command line takes it on for what it loads itself."""
+    """The environment of this process, with a home for caches where it has none.
+
+    Programs that keep caches get it, and the command line takes it on for what it loads itself.
+    """
     if _own():
         return dict(os.environ)
     home = _private()

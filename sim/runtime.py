@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-import tempfile
 from pathlib import Path
 
 from hw import caches
+from hw.files import unfinished
 
 PATTERN = "verilated*.o"
 
@@ -36,10 +36,7 @@ def keep(folder: Path, build_dir: Path) -> None:
         return
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-        for source in build_dir.glob(PATTERN):
-            shutil.copyfile(source, part / source.name)
-        try:
+        with unfinished(folder.parent, folder.name, Path.mkdir) as part:
+            for source in build_dir.glob(PATTERN):
+                shutil.copyfile(source, part / source.name)
             part.rename(folder)
-        except OSError:
-            shutil.rmtree(part)

@@ -110,7 +110,7 @@ def build_simulator(
     the C++ program (one file with ``main``) and its headers. options: of Verilator, beside those that all
     simulators share. folders: by the name under which ldflags, flags of the linker, refer to them. What is
     made on the way, a hundred times the simulator's size and more, lies in ``objects`` and goes when the
-    build is done; a failed one leaves it to be looked at. Where make cannot work it lies in a temporary folder.
+    build is done; a failed one leaves it to be looked at. Where make cannot work it lies elsewhere.
     Raises ``ToolNotFound`` when a tool is missing, ``ToolFailed`` when one fails, naming the log or the full
     disk.
     """
