@@ -98,11 +98,13 @@ def synthesise(
     start = time.monotonic()
     script = _script(info, family) + (NETLIST_SCRIPT if paths else "")
     _run(folder, script, folder / "synthesis.log", timeout, progress)
-    stat = json.loads((folder / "synthesis.stat.json").read_text())
+    stat = json.loads((folder / "synthesis.stat.json").read_text(encoding="utf-8"))
     synthesis = count(stat, family, time.monotonic() - start)
     if paths:
         netlist = folder / NETLIST
-        synthesis = replace(synthesis, paths=find_paths(json.loads(netlist.read_text()), info.top))
+        synthesis = replace(
+            synthesis, paths=find_paths(json.loads(netlist.read_text(encoding="utf-8")), info.top)
+        )
         netlist.unlink()
     results.save(folder, results.SYNTHESIS, synthesis.to_json())
     return synthesis
@@ -161,11 +163,11 @@ def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progres
 
 def _reason(folder: Path, log: Path, code: int) -> str:
     """Why yosys stopped: findings of its check, or its error message."""
-    check, text = folder / "synthesis.check", log.read_text()
+    check, text = folder / "synthesis.check", log.read_text(encoding="utf-8", errors="replace")
     findings = [f"latch for {name}" for name in re.findall(r"Latch inferred for signal `([^']*)'", text)]
     if check.exists():
-        findings += re.findall(r"Warning: (.*)", check.read_text())
-        text += check.read_text()  # where an error of the check itself is
+        findings += re.findall(r"Warning: (.*)", check.read_text(encoding="utf-8"))
+        text += check.read_text(encoding="utf-8")  # where an error of the check itself is
     if findings:
         first = findings[0].rstrip(".:")
         return f"the logic is unsound, {len(findings)} findings; the first: {first}; its log is {log}"

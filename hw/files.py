@@ -60,8 +60,8 @@ NO_LOCKS = -1
 
 @contextmanager
 def unfinished(folder: Path, name: str, make: Callable[[Path], object]) -> Iterator[Path]:
-    """Make a part ``NAME.xxxxxxxx.part`` in ``folder``, by ``Path.touch`` or ``Path.mkdir``; it is gone behind
-    the block unless it was moved.
+    """Make a part ``NAME.xxxxxxxx.part`` in ``folder`` (by ``Path.touch`` or ``Path.mkdir``); it is gone
+    behind the block unless it was moved.
 
     Whoever makes one holds a lock on it. A killed process leaves its part without one, and the next that
     writes the same removes it. Numbers of processes would not tell: every container has a first one.
@@ -81,7 +81,7 @@ def unfinished(folder: Path, name: str, make: Callable[[Path], object]) -> Itera
 
 
 def clear(folder: Path, pattern: str) -> None:
-    """Remove from ``folder`` what has a name like the regular expression ``pattern`` and no process's lock."""
+    """Remove from ``folder`` what no process has locked of all that matches a regular expression."""
     with suppress(OSError):
         for old in folder.iterdir():
             if re.fullmatch(pattern, old.name) and (held := lock(old)) not in (None, NO_LOCKS):

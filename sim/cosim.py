@@ -66,7 +66,7 @@ def run_module(
             ) from None
     if code:
         raise ToolFailed(f"the simulator ended with code {code}: see {log}")
-    text = results.read_text() if results.exists() else ""
+    text = results.read_text(encoding="utf-8") if results.exists() else ""
     if "<testcase" not in text:
         raise ToolFailed(f"the simulator ended before {module} did: see {log}")
     if "<failure" in text or "<error" in text:

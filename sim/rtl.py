@@ -73,10 +73,10 @@ def build(
     ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.files[0], info.top
     if info.config.stream_weights:
         held = [folder / name for name in stream_files(info.config.memories)]
-        text, outer = wrapper.wrapped(info, source.read_text(), held)
+        text, outer = wrapper.wrapped(info, source.read_text(encoding="utf-8"), held)
         place.mkdir(parents=True, exist_ok=True)
         source, ports, top = place / "bench.v", tuple(outer), wrapper.TOP
-        source.write_text(text)
+        source.write_text(text, encoding="utf-8")
     return SimBuild(folder, info, verilate(source, top, ports, place, threads=threads, waves=waves))
 
 

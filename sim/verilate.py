@@ -80,9 +80,9 @@ def verilate(
 
     visible = (f'public_flat_rw -module "{top}" -var "{port}"' for port in sorted(ports))
     files = {
-        "main.cpp": (config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text(),
+        "main.cpp": (config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text(encoding="utf-8"),
         "ports.vlt": "\n".join(["`verilator_config", *visible, ""]),
-        "source.v": source.read_text(),
+        "source.v": source.read_text(encoding="utf-8"),
     }
     options = ["--vpi"]
     if waves:
@@ -124,7 +124,7 @@ def build_simulator(
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     stamp, executable = build_dir / "key", build_dir / "simulator"
     with locked(build_dir):
-        if not (executable.exists() and stamp.exists() and stamp.read_text() == key):
+        if not (executable.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == key):
             stamp.unlink(missing_ok=True)
             log = build_dir / "build.log"
             cache = runtime.cache_folder(tool.version, tool.compiler, *make, *options)

@@ -47,14 +47,18 @@ def deploy(
         spec2 deploy build/lenet/vc709 --link uart:/dev/ttyUSB0
         spec2 deploy build/lenet/vcu118 --link xdma --programmer vivado
     """
-    import asyncio
+    import time
     from contextlib import ExitStack
     from dataclasses import asdict
 
     from bitstreams import deploy as deployer
     from bitstreams.boards import find
     from bitstreams.links.opening import Place, open_link
+    from bitstreams.links.running import run
     from hw.design import DesignInfo
+
+    async def wait() -> None:
+        time.sleep(1)
 
     folder = built.parent if built.suffix == ".bit" else built
     made = _manifest(folder, needed=board is None)
@@ -62,7 +66,7 @@ def deploy(
     rate = baud or made.get("baud") or find(name).baud
     place, info = Place.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
     with ExitStack() as stack, progress("deploying") as show:
-        done = asyncio.run(
+        done = run(
             deployer.deploy(
                 built,
                 info,
@@ -72,7 +76,7 @@ def deploy(
                 cable=cable,
                 flash=flash,
                 progress=lambda what: show(None, None, what),
-                wait=lambda: asyncio.sleep(1),
+                wait=wait,
             )
         )
     data = {**asdict(done), "bitstream": str(done.bitstream)}

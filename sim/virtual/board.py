@@ -67,7 +67,7 @@ class VirtualBoard:
         command += ["--patience", str(PATIENCE), "--stats", str(stats), "--parent", str(os.getpid())]
         if self.link:
             command += ["--link", str(self.link.absolute())]
-        with self.log.open("w") as log:
+        with self.log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command,
                 cwd=self.build.design_dir,
@@ -92,7 +92,7 @@ class VirtualBoard:
         if died is not None or code:
             raise self._failure(code)
         stats = self._run / "statistics.json"
-        self.statistics = json.loads(stats.read_text())
+        self.statistics = json.loads(stats.read_text(encoding="utf-8"))
         for file in (stats, self.log):
             file.unlink()
         self._run.rmdir()
