@@ -28,7 +28,7 @@ from bitstreams.commands.doctor import doctor
 from bitstreams.commands.estimate import estimate
 from bitstreams.commands.generate import generate, write_design
 from bitstreams.commands.synth import synth
-from hw import caches
+from hw import caches, virtual_port
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
@@ -434,7 +434,7 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
         built = build_board(design)
     running = design / VIRTUAL_PORT
     rate = CLOCK_HZ // built.clocks_per_bit
-    if running.exists():
+    if virtual_port.alive(running):
         with open_serial(str(running), rate, clock_hz=CLOCK_HZ) as opened:
             yield opened
     else:

@@ -53,6 +53,7 @@ def deploy(
 
     from bitstreams import deploy as deployer
     from bitstreams.boards import find
+    from bitstreams.deploy import find_bitstream
     from bitstreams.links.opening import Place, open_link
     from bitstreams.links.running import run
     from hw.design import DesignInfo
@@ -60,7 +61,8 @@ def deploy(
     async def wait() -> None:
         time.sleep(1)
 
-    folder = built.parent if built.suffix == ".bit" else built
+    find_bitstream(built)  # before anything else of it is looked for
+    folder = built.parent if built.is_file() else built
     made = _manifest(folder, needed=board is None)
     name = board or made["board"]
     rate = baud or made.get("baud") or find(name).baud

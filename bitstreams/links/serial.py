@@ -10,11 +10,12 @@ import stat
 import termios
 import time
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from bitstreams.links.exchange import CLOCK_HZ, Exchange, Transport
-from hw import protocol
+from hw import protocol, virtual_port
 from hw.errors import LinkError, ToolNotFound
 from hw.protocol import Command
 
@@ -184,6 +185,8 @@ def open_serial(path: str, baud: int, *, clock_hz: float = CLOCK_HZ) -> SerialLi
         raise ToolNotFound("pyserial is not installed: run 'pip install pyserial'")
     import serial
 
+    if virtual_port.abandoned(Path(path)):
+        raise LinkError(f"{path} was left by a virtual board that runs no more: start it, 'spec2 board'")
     with suppress(OSError):
         if not stat.S_ISCHR(os.stat(path).st_mode):
             raise LinkError(f"{path} is no serial port: ports are devices like /dev/ttyUSB0")

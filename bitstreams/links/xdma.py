@@ -35,8 +35,7 @@ CHUNK = 1 << 16
 """Bytes per read of leftovers."""
 
 RESTART = 512
-"""ERESTARTSYS, which Linux keeps to itself: it leaks out of AMD's driver (2020.2.2) when its own time limit is
-over."""
+"""ERESTARTSYS, which Linux keeps to itself: it leaks out of the driver (2020.2.2) behind a time limit."""
 
 _WORD = struct.Struct("<I")
 
@@ -236,7 +235,7 @@ _ADVICE = {
     errno.ENOENT: "there is no such device; load the xdma driver, and rescan the PCI bus after programming",
     errno.EACCES: "permission denied; add a udev rule for the xdma devices, or run as root",
     errno.EBUSY: "another program is using the board; end it first",
-    RESTART: "the driver has waited as long as it does (10 s; its parameters are c2h_timeout_ms, h2c_timeout_ms): "
+    RESTART: "the driver has waited as long as it does (10 s; c2h_timeout_ms and h2c_timeout_ms change it): "
     "the accelerator gave or took no data; load its bitstream again if it stays so",
     errno.EIO: "the transfer failed; the driver's reason is in the kernel log (dmesg)",
 }
