@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -470,6 +471,10 @@ NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, 
 """What may strike any file that is written, logs of tools included: the disk is full, or not ours."""
 
 
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit code after Ctrl-C."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends in ``SystemExit``."""
     print_anything()
@@ -487,6 +492,8 @@ def _call(given: list[str]) -> int:
     """Run the command and say what came in its way; returns the exit code."""
     try:
         code = app(args=given, prog_name="spec2", standalone_mode=False, obj=kept_command(given))
+        if code == INTERRUPTED:  # to typer 0.29 Ctrl-C is an exit like any other, without a word
+            raise KeyboardInterrupt
     except (Spec2Error, typer.TyperException) as error:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         if text:  # without arguments the help has been printed and there is nothing to add
@@ -500,7 +507,7 @@ def _call(given: list[str]) -> int:
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         print("spec2: interrupted", file=sys.stderr)
-        code = 130
+        code = INTERRUPTED
     return code if isinstance(code, int) else 0
 
 

@@ -90,3 +90,14 @@ def test_the_command_line_says_what_ended_it(monkeypatch, run):
     monkeypatch.setattr(spec2, "app", lambda **_: signal.raise_signal(signal.SIGTERM))
     result = run("boards")
     assert result.code == 128 + 15 and result.err == "spec2: ended by SIGTERM\n"
+
+
+def test_an_interrupt_inside_a_command_is_said(monkeypatch, run):
+    """Typer 0.29 makes an exit of it, without a word."""
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bitstreams.doctor.examine", interrupt)
+    result = run("doctor")
+    assert result.code == 130 and result.err == "spec2: interrupted\n"
