@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +20,8 @@ from typing import Any
 
 from bitstreams.paths import Paths
 from bitstreams.paths import paths as find_paths
-from hw import quote, results
+from bitstreams.run import execute
+from hw import caches, quote, results
 from hw.design import DesignInfo
 from hw.design_files import VERILOG
 from hw.errors import ToolFailed, ToolNotFound
@@ -102,12 +103,14 @@ def synthesise(
         inside(folder, name).unlink(missing_ok=True)
     start = time.monotonic()
     script = _script(info, family) + (NETLIST_SCRIPT if paths else "")
-    _run(folder, script, folder / LOG, start + timeout, progress)
-    stat = json.loads((folder / STAT).read_text())
+    _run(folder, script, folder / LOG, timeout, progress)
+    stat = json.loads((folder / STAT).read_text(encoding="utf-8"))
     synthesis = count(stat, family, time.monotonic() - start)
     if paths:
         netlist = folder / NETLIST
-        synthesis = replace(synthesis, paths=find_paths(json.loads(netlist.read_text()), info.top))
+        synthesis = replace(
+            synthesis, paths=find_paths(json.loads(netlist.read_text(encoding="utf-8")), info.top)
+        )
         netlist.unlink()
     results.save(folder, results.SYNTHESIS, synthesis.to_json())
     return synthesis
@@ -146,34 +149,32 @@ def _script(info: DesignInfo, family: str) -> str:
     )
 
 
-def _run(folder: Path, script: str, log: Path, deadline: float, progress: Progress | None) -> None:
+def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progress | None) -> None:
     # The design's memory images are named relative to its folder, hence the working directory.
     command = [sys.executable, "-c", LAUNCH, "-p", script]
-    with (
-        log.open("w") as out,
-        subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
-    ):
-        assert process.stdout is not None
-        for line in process.stdout:
-            out.write(line)
-            if progress and (entered := re.match(r"[\d.]+ Executing (\w+) pass", line)):
-                progress(entered[1])
-            if time.monotonic() > deadline:
-                process.kill()
-                raise ToolFailed(f"yosys took longer than its time limit; its log is {log}")
-    if process.returncode:
-        raise ToolFailed(_reason(folder, log, process.returncode))
+
+    def listen(line: str) -> None:
+        if progress and (entered := re.match(r"[\d.]+ Executing (\w+) pass", line)):
+            progress(entered[1])
+
+    try:
+        # Yosys leaves a folder among temporary files when it is ended: that goes with ours.
+        with tempfile.TemporaryDirectory() as place:
+            environment = caches.environment() | {"TMPDIR": place}
+            code = execute(command, folder, log, listen=listen, timeout=timeout, environment=environment)
+    except ToolFailed:
+        raise ToolFailed(f"yosys took longer than its time limit; its log is {log}") from None
+    if code:
+        raise ToolFailed(_reason(folder, log, code))
 
 
 def _reason(folder: Path, log: Path, code: int) -> str:
     """Why yosys stopped: findings of its check, or its error message."""
-    check, text = folder / CHECK, log.read_text()
+    check, text = folder / CHECK, log.read_text(encoding="utf-8", errors="replace")
     findings = [f"latch for {name}" for name in re.findall(r"Latch inferred for signal `([^']*)'", text)]
     if check.exists():
-        findings += re.findall(r"Warning: (.*)", check.read_text())
-        text += check.read_text()  # where an error of the check itself is
+        findings += re.findall(r"Warning: (.*)", check.read_text(encoding="utf-8"))
+        text += check.read_text(encoding="utf-8")  # where an error of the check itself is
     if findings:
         first = findings[0].rstrip(".:")
         return f"the logic is unsound, {len(findings)} findings; the first: {first}; its log is {log}"

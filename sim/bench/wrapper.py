@@ -40,7 +40,7 @@ def wrapped(info: DesignInfo, verilog: str, files: Sequence[Path]) -> tuple[str,
     buses = dict.fromkeys(match[1] for name in inner if (match := MEMORY.fullmatch(name)))
     memories = "".join(_memory(info, bus, file, len(files)) for bus, file in zip(buses, files, strict=True))
     text = f"module {TOP}(\n  {ports}\n);\n{wires}  {info.top} dut({design});\n{memories}endmodule\n"
-    model = (Path(__file__).parent / "axi_memory.v").read_text()
+    model = (Path(__file__).parent / "axi_memory.v").read_text(encoding="utf-8")
     return "\n".join([verilog, model, text]), outer
 
 

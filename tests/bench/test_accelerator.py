@@ -83,6 +83,9 @@ def test_weights_from_external_memory(accelerator, network, kind, rows, lanes, b
     slow = rtl.simulate(folder, pictures, memory=Memory(latency=300, gap=9))
     np.testing.assert_array_equal(slow.scores, expected)
     assert slow.counters[0].mac_wait_weights > fast.counters[0].mac_wait_weights
+    # A run of many times the estimate, which does not hang.
+    slowest = rtl.simulate(folder, pictures[:1], memory=Memory(latency=3000, gap=255))
+    np.testing.assert_array_equal(slowest.scores, expected[:1])
     # Stalls everywhere, and a reset while bursts are on their way.
     stalled = rtl.simulate(
         folder, pictures, stalls=True, seed=5, reset_midway=True, memory=Memory(latency=40)

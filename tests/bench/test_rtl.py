@@ -121,9 +121,10 @@ def test_failed_build_is_not_taken_for_a_simulator(tmp_path) -> None:
 )
 def test_a_tool_without_room_is_not_blamed_on_the_design(tmp_path, monkeypatch, said, room, message) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=room))
-    tool = toolchain.Verilator(Path("verilator"), "", "", dict(os.environ))
     with pytest.raises(ToolFailed, match=message):
-        verilate._run(["sh", "-c", f"echo {said}; exit 1"], tool, tmp_path, tmp_path / "build.log", "w")
+        verilate._run(
+            ["sh", "-c", f"echo {said}; exit 1"], dict(os.environ), tmp_path, tmp_path / "build.log", "w"
+        )
 
 
 def test_only_the_simulator_stays_of_a_build(design) -> None:
