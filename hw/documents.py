@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-import stat
 import typing
 from collections.abc import Iterator
 from functools import cache
@@ -21,6 +20,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from hw.errors import ArtifactError, Spec2Error
+from hw.files import regular
 
 MOST = 8 << 20
 """Bytes of a document. Plain data take up to 24 times their text, a list in every two characters."""
@@ -34,13 +34,9 @@ T = TypeVar("T")
 def read(path: Path | str, most: int = MOST) -> bytes:
     """The bytes of a file of at most ``most``.
 
-    Raises ``OSError`` as ``open`` does, ``ArtifactError`` for more, or for a device or pipe, which might
-    never end; what the caller names below ``/dev`` is his own (``/dev/stdin``, a shell's ``<(...)``).
+    Raises ``OSError`` as ``open`` does, ``ArtifactError`` for more, or a device (:func:`hw.files.regular`).
     """
-    path = Path(path)
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or path.parts[:2] in (("/", "dev"), ("/", "proc"))):
-        raise ArtifactError(f"{path} is no file but a device or a pipe: name a file")
+    path = regular(path)
     with path.open("rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -90,10 +86,12 @@ def convert(data: Any, kind: type[T] | Any, what: str, *, error: type[Spec2Error
         raise error(f"{what} is damaged: {_printable(str(problem))}") from None
 
 
-def check_fields(value: Any, what: str, error: type[Spec2Error]) -> None:
-    """Raise ``error`` unless every field of the dataclass ``value`` has its declared type."""
+def check_fields(value: Any, what: str, error: type[Spec2Error], but: tuple[str, ...] = ()) -> None:
+    """Raise ``error`` unless every field of the dataclass ``value``, ``but`` those, has its declared type."""
     own: Any = type(value)
     for name, kind in _kinds(own).items():
+        if name in but:
+            continue
         found = getattr(value, name)
         try:
             msgspec.convert(found, kind, strict=True)

@@ -150,7 +150,7 @@ def _words(layer: Layer, shape: Shape) -> int:
     if isinstance(layer, Conv):
         return layer.out_channels * layer.in_channels * WORDS
     channel, word, _ = layer.word_index(shape)
-    return layer.out_features * len(set(zip(channel, word, strict=True)))
+    return layer.out_features * np.unique(channel * WORDS + word).size
 
 
 def _spatial_weights(layer: Layer) -> int:
