@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hw import documents
+from hw import documents, names
 from hw.errors import UnsupportedNetwork
 from hw.words import TILE, WORDS
 
@@ -41,7 +41,8 @@ class Conv:
     pool: int = 1
 
     def __post_init__(self) -> None:
-        documents.check_fields(self, f"layer {documents.shown(self.name)}", UnsupportedNetwork)
+        names.check("layer", self.name)
+        documents.check_fields(self, f"layer {self.name!r}", UnsupportedNetwork)
         if not 1 <= self.kernel <= MAX_KERNEL:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: kernel {self.kernel}×{self.kernel} is not supported, an 8×8 "
@@ -119,7 +120,8 @@ class Dense:
     relu: bool = True
 
     def __post_init__(self) -> None:
-        documents.check_fields(self, f"layer {documents.shown(self.name)}", UnsupportedNetwork)
+        names.check("layer", self.name)
+        documents.check_fields(self, f"layer {self.name!r}", UnsupportedNetwork)
         if self.in_features < 1 or self.out_features < 1:
             raise UnsupportedNetwork(f"layer {self.name!r}: feature counts must be at least 1")
         if max(self.in_features, self.out_features) > MOST:
@@ -164,8 +166,9 @@ Layer = Conv | Dense
 class Network:
     """A chain of layers from one input map to class scores (or to a last feature map).
 
-    Raises :class:`UnsupportedNetwork` when shapes do not follow each other, names repeat, a
-    convolution stands behind a fully connected layer, or the last layer is ``Dense`` with a ReLU.
+    Raises :class:`UnsupportedNetwork` when shapes do not follow each other, names repeat or are none
+    (:mod:`hw.names`; a layer raises it too), a convolution stands behind a fully connected layer, or the
+    last layer is ``Dense`` with a ReLU.
     """
 
     name: str
@@ -173,9 +176,8 @@ class Network:
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
-        documents.check_fields(
-            self, f"network {documents.shown(self.name)}", UnsupportedNetwork, but=("layers",)
-        )
+        names.check("network", self.name)
+        documents.check_fields(self, f"network {self.name!r}", UnsupportedNetwork, but=("layers",))
         if strange := next((one for one in self.layers if not isinstance(one, (Conv, Dense))), None):
             raise UnsupportedNetwork(
                 f"network {self.name!r}: a layer is a Conv or a Dense, not {documents.shown(strange)}"
@@ -187,9 +189,9 @@ class Network:
             )
         if not self.layers:
             raise UnsupportedNetwork(f"network {self.name!r} has no layers")
-        names = [layer.name for layer in self.layers]
-        if len(set(names)) != len(names):
-            raise UnsupportedNetwork(f"network {self.name!r}: layer names repeat: {documents.shown(names)}")
+        called = [layer.name for layer in self.layers]
+        if len(set(called)) != len(called):
+            raise UnsupportedNetwork(f"network {self.name!r}: layer names repeat: {documents.shown(called)}")
         for before, after in zip(self.layers, self.layers[1:], strict=False):
             if isinstance(before, Dense) and isinstance(after, Conv):
                 raise UnsupportedNetwork(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hw import names
 from hw.errors import ConfigError
 from hw.network import Conv, Dense, Layer, Network, Shape
 from hw.words import TILE
@@ -313,8 +314,8 @@ class Assembler:
         return made.module.bias
 
     def _name(self, path: str) -> str:
-        """``path`` as the name of a layer: letters, digits and underscores, and nobody else's."""
-        name = re.sub(r"\W+", "_", path)
+        """``path`` as the name of a layer: ASCII letters, digits and underscores, and nobody else's."""
+        name = names.closest(re.sub(r"\W+", "_", path), "layer")
         taken = {made.spec.name for made in self._made}
         while name in taken | RESERVED or {name + NORM, name.removesuffix(NORM)} & taken:
             name += "_"

@@ -20,6 +20,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from hw import names
 from hw.errors import ConfigError, UnsupportedNetwork
 from pruning.importers.assemble import Assembler, Converted
 from pruning.importers.refusals import refuse, unsupported
@@ -45,7 +46,7 @@ def from_onnx(
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
     except Exception as error:  # protobuf's errors and ONNX's own have no common class
         raise ConfigError(f"{path} is no ONNX model: {error}") from None
-    walk = _Walk(model, name or path.stem, input_shape)
+    walk = _Walk(model, name or names.closest(path.stem, "network"), input_shape)
     with torch.no_grad():
         return walk.run()
 

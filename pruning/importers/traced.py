@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from hw import names
 from hw.errors import UnsupportedNetwork
 from pruning.importers.assemble import Assembler, Converted
 from pruning.importers.refusals import refuse, unsupported
@@ -41,7 +42,7 @@ def convert(model: nn.Module, input_shape: Sequence[int], name: str | None = Non
     names the first operation that the hardware cannot run, its place and a way out, and ``ConfigError`` for
     an input shape that is none.
     """
-    assembler = Assembler(name or type(model).__name__.lower(), input_shape)
+    assembler = Assembler(name or names.closest(type(model).__name__.lower(), "network"), input_shape)
     program = _trace(model, assembler.input)
     with torch.no_grad():
         converted = _Walk(program, assembler).run()
