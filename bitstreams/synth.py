@@ -8,7 +8,6 @@ are those of yosys, out of context (no I/O buffers): a vendor tool finds a few p
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import subprocess
 import sys
@@ -18,6 +17,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from bitstreams import netlist
 from bitstreams.paths import Paths
 from bitstreams.paths import paths as find_paths
 from hw import results
@@ -97,12 +99,13 @@ def synthesise(
     start = time.monotonic()
     script = _script(info, family) + (NETLIST_SCRIPT if paths else "")
     _run(folder, script, folder / "synthesis.log", start + timeout, progress)
-    stat = json.loads((folder / "synthesis.stat.json").read_text())
-    synthesis = count(stat, family, time.monotonic() - start)
+    stat = netlist.read(folder / "synthesis.stat.json", netlist.Stat)
+    synthesis = count(msgspec.to_builtins(stat), family, time.monotonic() - start)
     if paths:
-        netlist = folder / NETLIST
-        synthesis = replace(synthesis, paths=find_paths(json.loads(netlist.read_text()), info.top))
-        netlist.unlink()
+        mapped = folder / NETLIST
+        found = find_paths(netlist.read(mapped, netlist.Netlist), info.top)
+        synthesis = replace(synthesis, paths=found)
+        mapped.unlink()
     results.save(folder, results.SYNTHESIS, synthesis.to_json())
     return synthesis
 

@@ -13,6 +13,7 @@ import math
 import re
 import typing
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -57,15 +58,22 @@ def decode(
     Raises ``error``, with ``what`` (a path, mostly) and the field in front, for text that is no document and
     for a document that is no ``kind``; an error of ``kind`` itself keeps its type.
     """
+    reader: Any = msgspec.json if form == "json" else msgspec.toml
     try:
-        data = (msgspec.json if form == "json" else msgspec.toml).decode(content)
+        if form == "json" and not dataclasses.is_dataclass(kind):
+            with suppress(msgspec.ValidationError):  # what is wrong is said below
+                found: T = reader.decode(content, type=kind, strict=True)
+                return found
+            if len(content) > MOST:
+                raise error(f"{what} is no file of this kind")
+        data = reader.decode(content)
     except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
         raise error(f"{what} is damaged: {_printable(str(problem))}") from None
     if form == "toml":  # JSON has neither
         for number in _floats(data):
             if not math.isfinite(number):
                 raise error(f"{what}: {number} is no number to work with: write a finite one")
-    found: T = convert(data, kind, what, error=error)
+    found = convert(data, kind, what, error=error)
     return found
 
 
