@@ -319,9 +319,9 @@ def _read_arrays(path: Path, file: archives.Arrays, network: Network) -> dict[st
         size = layer.weight_shape(shape)
         counts |= {f"{layer.name}.weight": math.prod(size)}
         counts |= {f"{layer.name}.bias": size[0], f"{layer.name}.shift": size[0]}
-    if strange := next((name for name in file.names if name not in counts and name != HEADER), None):
+    if strange := [name for name in file.names if name not in counts and name != HEADER]:
         raise DigestMismatch(
-            f"{path}: {documents.shown(strange)} belongs to no layer; the file was damaged or edited"
+            f"{path}: {documents.shown(strange[0])} belongs to no layer; the file was damaged or edited"
         )
     return {
         name: file.take(name, most=np.dtype(np.int64).itemsize * count)

@@ -81,8 +81,8 @@ def convert(data: Any, kind: type[T] | Any, what: str, *, error: type[Spec2Error
     """Plain ``data`` as a ``kind``; see :func:`decode`. A dataclass takes its own fields and no others."""
     if dataclasses.is_dataclass(kind) and isinstance(data, dict):
         known = [field.name for field in dataclasses.fields(kind)]
-        if strange := next((name for name in data if name not in known), None):
-            raise error(f"{what}: unknown field {shown(strange)}, known are {', '.join(known)}")
+        if strange := [name for name in data if name not in known]:
+            raise error(f"{what}: unknown field {shown(strange[0])}, known are {', '.join(known)}")
     try:
         found: T = msgspec.convert(data, kind, strict=True)
         return found

@@ -178,9 +178,9 @@ class Network:
     def __post_init__(self) -> None:
         names.check("network", self.name)
         documents.check_fields(self, f"network {self.name!r}", UnsupportedNetwork, but=("layers",))
-        if strange := next((one for one in self.layers if not isinstance(one, (Conv, Dense))), None):
+        if strange := [one for one in self.layers if not isinstance(one, (Conv, Dense))]:
             raise UnsupportedNetwork(
-                f"network {self.name!r}: a layer is a Conv or a Dense, not {documents.shown(strange)}"
+                f"network {self.name!r}: a layer is a Conv or a Dense, not {documents.shown(strange[0])}"
             )
         if not all(1 <= size <= MOST for size in self.input):
             size = "×".join(map(documents.shown, self.input))
