@@ -27,6 +27,7 @@ from bitstreams.commands.doctor import doctor
 from bitstreams.commands.estimate import estimate
 from bitstreams.commands.generate import generate, write_design
 from bitstreams.commands.synth import synth
+from hw import quote
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
@@ -251,7 +252,8 @@ def explore(
 
         plot(data, folder / "explore.svg")
     shown = {key: value for key, value in data.items() if key != "points"}
-    wrote = f"Wrote {folder}/explore.json, explore.svg and {path.name} for 'spec2 generate --config {path}'."
+    use = quote.code(quote.shell("spec2", "generate", "--config", str(path)))
+    wrote = f"Wrote {quote.markdown(str(folder))}/explore.json, explore.svg and {path.name} for {use}."
     emit(as_json, {**shown, "config_file": str(path)}, *explore_page.markdown(data), wrote)
 
 
@@ -363,9 +365,8 @@ def classify(
     if verify:
         data["mismatch"] = checked
     figures = {k: v for k, v in data.items() if k != "images" and v is not None}
-    verdict = (
-        [] if not verify else [checked or f"All scores of {len(rows)} images equal the integer model's."]
-    )
+    equal = f"All scores of {len(rows)} images equal the integer model's."
+    verdict = [quote.markdown(checked or equal)] if verify else []
     emit(as_json, data, table(heads, rows), table(["figure", "value"], scalars(figures)), *verdict)
     if checked:
         raise typer.Exit(1)
@@ -476,12 +477,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (Spec2Error, typer.TyperException) as error:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         if text:  # without arguments the help has been printed and there is nothing to add
-            print(f"spec2: {' '.join(text.split())}", file=sys.stderr)
+            print(f"spec2: {quote.line(' '.join(text.split()))}", file=sys.stderr)
         code = 2
     except OSError as error:
         if error.errno not in NO_PLACE:
             raise
-        where = f" ({error.filename})" if error.filename else ""
+        where = f" ({quote.line(str(error.filename))})" if error.filename else ""
         print(f"spec2: {error.strerror}{where}: make room, or choose another folder", file=sys.stderr)
         code = 2
     except (KeyboardInterrupt, typer.Abort):

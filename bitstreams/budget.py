@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hw.errors import ConfigError, DoesNotFit
-from hw.figures import checked
 
 if TYPE_CHECKING:
     from bitstreams.boards import Board
@@ -30,13 +29,9 @@ REMEDIES = {
 
 
 def needs(figures: Mapping[str, Any]) -> dict[str, float]:
-    """The resources among a design's estimates (``DesignInfo.estimates``), by their names here.
-
-    Raises ``ArtifactError`` for figures that are none.
-    """
-    total = checked(figures).dsp_total  # which says that the others are numbers, too
-    named = {name: figures[name] for name in RESOURCES if figures.get(name) is not None}
-    return {"dsp": total, **named}
+    """The resources among a design's estimates (``DesignInfo.estimates``), by their names here."""
+    named = {name: figures[name] for name in RESOURCES if name in figures}
+    return {"dsp": figures["dsp_total"], **named} if "dsp_total" in figures else named
 
 
 def check(board: Board, resources: Mapping[str, float]) -> None:

@@ -19,6 +19,7 @@ from bitstreams.boards import Board
 from bitstreams.manifest import Manifest
 from bitstreams.outcome import Progress
 from bitstreams.run import because, execute
+from hw import quote
 from hw.design import DesignInfo
 from hw.driver import Driver
 from hw.errors import ArtifactError, ConfigError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
@@ -86,7 +87,7 @@ def program(
     if progress:
         progress("flash" if flash else "program")
     _run(command, folder, f"loading {path.name} into the {board.name}")
-    return " ".join(command)
+    return quote.shell(*command)
 
 
 def _loader(path: Path, board: Board, cable: str | None, flash: bool) -> list[str]:

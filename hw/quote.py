@@ -43,9 +43,13 @@ def shell(*words: str) -> str:
     return shlex.join(words)
 
 
+_BARE = re.compile(r"[\w./:+=-]+", re.ASCII)
+"""Words that mean themselves in Tcl, in and outside of braces."""
+
+
 def tcl(word: str) -> str:
     """A word of a Tcl command, hence of XDC: no substitution, in braces where it can be."""
-    if re.fullmatch(r"[\w./:+=-]+", word, re.ASCII):
+    if _BARE.fullmatch(word):
         return f"{{{word}}}"
     # \u takes four digits, and only Tcl 8.6 knows \U. Characters beyond mean nothing to Tcl.
     plain = (c if ord(c) > 0xFFFF or (c.isascii() and c.isalnum()) else f"\\u{ord(c):04x}" for c in word)
@@ -54,6 +58,9 @@ def tcl(word: str) -> str:
 
 def tcl_list(words: Iterable[str]) -> str:
     """A list as a word of a Tcl command."""
+    words = list(words)
+    if all(map(_BARE.fullmatch, words)):
+        return f"{{{' '.join(words)}}}"
     return f"[list {' '.join(map(tcl, words))}]"
 
 

@@ -6,7 +6,6 @@ fingerprint of the design it belongs to, so that no figure outlives its design.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from hw import documents
-from hw.design import FILE_NAME, DesignInfo
+from hw.design import DesignInfo
 from hw.errors import ArtifactError
 from hw.files import write_json
 
@@ -62,22 +61,13 @@ class _Stored(msgspec.Struct):
 
 
 def fingerprint(folder: Path | str) -> str:
-    """SHA-256 (hex) over the design's description and every file it lists.
+    """SHA-256 (hex) over the design's description, and with it over every file it lists.
 
-    Raises ``ArtifactError`` when there is no design in ``folder`` or one of its files is missing.
+    Raises ``ArtifactError`` when there is no design in ``folder``, or not as it was generated.
     """
-    folder = Path(folder)
-    sha = hashlib.sha256()
-    for name in (FILE_NAME, *DesignInfo.load(folder).files):
-        try:
-            content = (folder / name).read_bytes()
-        except OSError as error:
-            raise ArtifactError(
-                f"cannot read {folder / name} ({error.strerror}): generate it again"
-            ) from None
-        sha.update(f"{name}:{len(content)}:".encode())
-        sha.update(content)
-    return sha.hexdigest()
+    info = DesignInfo.load(folder)
+    info.check(folder)
+    return info.fingerprint
 
 
 def save(folder: Path | str, name: str, result: Mapping[str, Any]) -> None:

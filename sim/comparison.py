@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from hw import documents, figures
+from hw import documents
 from hw.artifact import Artifact, load
 from hw.config import AcceleratorConfig
 from hw.errors import ArtifactError, ConfigError
@@ -232,8 +232,7 @@ def _counted(model: Model) -> Figures | None:
     if result is None:
         return None
     dsp = resources(model.design, info)["dsp_total"]
-    bits = figures.estimates(info).weight_bits
-    return Figures(info.config, result.single.cycles, result.batch.cycles, dsp, bits)
+    return Figures(info.config, result.single.cycles, result.batch.cycles, dsp, info.figure("weight_bits"))
 
 
 def _predicted(

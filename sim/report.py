@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from hw import documents, figures, files, results
+from hw import documents, files, results
 from hw.artifact import Artifact, load
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, DigestMismatch
@@ -167,8 +167,10 @@ def _spatial_weights(layer: Layer) -> int:
 
 
 def design_of(digest: str, folder: Path) -> DesignInfo:
-    """The design in ``folder``. Raises ``DigestMismatch`` unless its artifact is that of ``digest``."""
+    """The design in ``folder``. Raises ``DigestMismatch`` unless its artifact is that of ``digest``, and its
+    files are as they were generated."""
     info = DesignInfo.load(folder)
+    info.check(folder)
     if info.digest != digest:
         raise DigestMismatch(
             f"{folder} was generated from artifact {info.digest[:8]}…, the model is {digest[:8]}…: "
@@ -180,7 +182,7 @@ def design_of(digest: str, folder: Path) -> DesignInfo:
 def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
     info = design_of(artifact.digest, folder)
     report = {"config": info.to_json()["config"], "resources": resources(folder, info)}
-    report["storage"] = storage(artifact) | {"step_bytes": -(-figures.estimates(info).weight_bits // 8)}
+    report["storage"] = storage(artifact) | {"step_bytes": -(-info.figure("weight_bits") // 8)}
     result = Verification.load(folder)
     if result is None:
         return report
@@ -202,7 +204,8 @@ def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
 
 def resources(folder: Path, info: DesignInfo) -> dict[str, Any]:
     """DSP slices of the array and of the whole design (as synthesised where that has been done)."""
-    total = figures.estimates(info).dsp_total  # which says that the others are numbers, too
+    if (total := info.figure("dsp_total")) < 1:
+        raise ArtifactError("the design's estimates have no DSP slice: generate it again")
     estimate = {name: info.estimates[name] for name in COUNTED if name in info.estimates}
     found = {
         "dsp_mac": info.config.mac_dsps,
@@ -239,10 +242,13 @@ def occupancy(info: DesignInfo, result: Verification) -> dict[str, float]:
     run = result.batch
     steps = np.array([layer.steps for layer in run.layers], dtype=float)
     weight = steps / max(1.0, steps.sum())
-    rows = figures.estimates(info).layers
-    if len(rows) != len(steps) or any(None in (row.multipliers_filled, row.lanes_filled) for row in rows):
-        raise ArtifactError("the design is of an older version of spec2: generate it again")
-    filled = np.array([[row.multipliers_filled, row.lanes_filled] for row in rows])
+    rows = info.figure("layers")
+    try:
+        filled = np.array([[row["multipliers_filled"], row["lanes_filled"]] for row in rows])
+    except KeyError:
+        raise ArtifactError("the design is of an older version of spec2: generate it again") from None
+    if len(filled) != len(steps):
+        raise ArtifactError("the design's estimates are of other layers than it has: generate it again")
     multipliers, lanes = weight @ filled
     return {
         "steps": round(run.mac_steps / run.cycles, 4),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hw.counters import Counters
 from hw.design import DesignInfo
-from hw.errors import ArtifactError, ConfigError
+from hw.errors import ConfigError
 from hw.frames import check_images
 from hw.weight_stream import stream_files
 from sim.bench import wrapper
@@ -50,11 +50,9 @@ class RtlResult:
 
 
 def load_design(folder: Path) -> DesignInfo:
-    """The description of the design in ``folder``; ``ArtifactError`` unless all its files are there."""
+    """The description of the design in ``folder``; ``ArtifactError`` unless its files are as generated."""
     info = DesignInfo.load(folder)
-    for name in info.files:
-        if not (folder / name).exists():
-            raise ArtifactError(f"the design in {folder} has no file {name!r}: generate it again")
+    info.check(folder)
     return info
 
 
@@ -70,7 +68,7 @@ def build(
     folder = Path(design_dir)
     info = load_design(folder)
     place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
-    ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.files[0], info.top
+    ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.verilog, info.top
     if info.config.stream_weights:
         held = [folder / name for name in stream_files(info.config.memories)]
         text, outer = wrapper.wrapped(info, source.read_text(), held)

@@ -90,6 +90,31 @@ def test_the_contract_and_the_simulation_import_fast():
     assert done.stdout.strip() == "[]"
 
 
+INVARIANTS = {
+    "bitstreams/boards/board.py": "a board's own part number",
+    "bitstreams/links/xdma.py": "what a thread of this module raises",
+    "bitstreams/shell/clocks.py": "a search that cannot be empty",
+    "hw/serial_design.py": "a module of this project without a memory image",
+}
+"""Assertions about our own code; they may go with ``python -O``."""
+
+
+SEES_FILES = [p for p in FILES if not p.is_relative_to(ROOT / "hw" / "gateware")]
+SEES_FILES = [p for p in SEES_FILES if not p.is_relative_to(ROOT / "sim" / "model")]
+
+
+@pytest.mark.parametrize("path", SEES_FILES, ids=module_name)
+def test_guards_are_no_assertions(path):
+    """What keeps a file of somebody else out raises an error of its own. ``is not None`` is for mypy."""
+    tests = [node.test for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
+    guards = [
+        ast.unparse(test)
+        for test in tests
+        if not (isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot))
+    ]
+    assert not guards or str(path.relative_to(ROOT)) in INVARIANTS
+
+
 # --- the command line ----------------------------------------------------------------------------------
 
 ABOVE_HW = set(PACKAGES) - {"hw"}

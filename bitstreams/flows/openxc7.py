@@ -14,12 +14,14 @@ from bitstreams.boards import BOARDS, Board
 from bitstreams.flows.packed import PACKED
 from bitstreams.manifest import describe
 from bitstreams.netlist import Mapped, read
-from bitstreams.plan import Plan
+from bitstreams.plan import Plan, combined
 from bitstreams.shell import constraints
 from bitstreams.shell.top import emit_shell
 from bitstreams.synth import Synthesis, count
+from hw import quote
 from hw.design import DesignInfo
-from hw.errors import ArtifactError, ConfigError, ToolFailed
+from hw.design_files import VERILOG
+from hw.errors import ConfigError, ToolFailed
 
 FLOW = "openxc7"
 
@@ -49,11 +51,11 @@ def plan(design: Path | str, board: Board, *, clock_hz: int = 0, baud: int = 0, 
         )
     folder, info = Path(design), DesignInfo.load(design)
     shell = emit_shell(board, info, clock_hz or board.open_clock, baud or board.baud)
-    files = {name: _read(folder / name) for name in info.files}
-    sources = [name for name in files if name.endswith(".v")] + ["shell.v"]
+    files = info.read(folder)
+    sources = [name for name in files if name.endswith(VERILOG)] + ["shell.v"]
     values = {
-        "NAME": f"{info.network.name} on the {board.name}",
-        "SOURCES": " ".join(sources),
+        "NAME": quote.line(f"{info.network.name} on the {board.name}"),
+        "SOURCES": quote.yosys(*sources),
         "PACKED": " ".join(f"t:{name} %d" for name in PACKED),
         "DSP": "" if dsp else " -nodsp",
         "MHZ": f"{shell.clock_hz / 1e6:.3f}",
@@ -74,7 +76,7 @@ def plan(design: Path | str, board: Board, *, clock_hz: int = 0, baud: int = 0, 
     return Plan(
         name=f"{info.network.name}-{board.name}-{FLOW}",
         run="./build.sh",
-        files=files | {name: text.encode() for name, text in texts.items()},
+        files=combined(files, {name: text.encode() for name, text in texts.items()}),
         products=PRODUCTS,
         manifest=describe(folder, board, FLOW, clock_hz=shell.clock_hz, baud=shell.baud),
     )
@@ -94,13 +96,6 @@ def synthesised(netlist: Path | str) -> Synthesis:
 def command(*, allow_timing_fail: bool = False) -> list[str]:
     """The command that runs a plan, in the folder it was unpacked to."""
     return ["./build.sh", *(["--allow-timing-fail"] if allow_timing_fail else [])]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path} ({error.strerror}): generate it again") from None
 
 
 def _fill(template: str, values: dict[str, str]) -> str:

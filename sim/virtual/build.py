@@ -43,7 +43,7 @@ def build_board(
     folder = Path(design_dir)
     info = load_design(folder)
     verilog = {
-        "design.v": (folder / info.files[0]).read_text(),
+        "design.v": (folder / info.verilog).read_text(),
         "serial.v": emit_serial(info, clocks_per_bit),
     }
     return build_serial(verilog, folder, build_dir or folder / "sim_virtual", clocks_per_bit)

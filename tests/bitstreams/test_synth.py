@@ -12,6 +12,7 @@ from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, ToolFailed
 from hw.network import tiny
+from tests.design_folder import save_design
 
 MULTIPLIERS = """
 module product(input clk, input signed [15:0] a, b, output reg signed [31:0] p);
@@ -32,9 +33,9 @@ endmodule
 def design(folder, verilog):
     """A design folder with that Verilog; everything else in it is ordinary."""
     digest = random_artifact(tiny()).digest
-    (folder / "spec2.v").write_text(verilog)
-    (folder / "rom.mem").write_text("".join(f"{i * 2654435761 & 0xFFFFFFFF:08x}\n" for i in range(1024)))
-    DesignInfo("spec2", tiny(), AcceleratorConfig(), digest, files=("spec2.v", "rom.mem")).save(folder)
+    rom = "".join(f"{i * 2654435761 & 0xFFFFFFFF:08x}\n" for i in range(1024))
+    info = DesignInfo("spec2", tiny(), AcceleratorConfig(), digest)
+    save_design(folder, info, {"spec2.v": verilog, "rom.mem": rom})
     return folder
 
 

@@ -35,6 +35,7 @@ it at once. A valid file has to be accepted. A new reader is a new row.
 """
 
 import gzip
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -97,6 +98,7 @@ def design(folder: Path) -> None:
     from hw.config import AcceleratorConfig
     from hw.counters import Counters, LayerCounters
     from hw.design import DesignInfo
+    from hw.design_files import Content
     from hw.estimate import estimates
     from sim.verify import Verification
 
@@ -104,12 +106,13 @@ def design(folder: Path) -> None:
     artifact = load(folder / "model.npz")
     program = compile_program(artifact, AcceleratorConfig(rows=4, lanes=2, batch=2))
     figures = estimates(program) | {"layers": choices(program)}
-    info = DesignInfo(
-        "spec2", artifact.network, program.config, artifact.digest, {"clk": 1}, estimates=figures
-    )
-    place = folder / "design"
+    place, verilog = folder / "design", b"module spec2; endmodule\n"
     place.mkdir()
-    (place / "spec2.v").write_text("module spec2; endmodule\n")
+    (place / "spec2.v").write_bytes(verilog)
+    files = {"spec2.v": Content(len(verilog), hashlib.sha256(verilog).hexdigest())}
+    info = DesignInfo(
+        "spec2", artifact.network, program.config, artifact.digest, {"clk": 1}, files, (), figures
+    )
     info.save(place)
     layers = tuple(LayerCounters(layer.name, 100, 7) for layer in artifact.network.layers)
     run = Counters(300, 1, 2, 21, 4, 5, 6, 7, 8, 9, 10, layers)
@@ -144,6 +147,18 @@ def report(folder: Path) -> None:
     one = comparison._counted(found)
     if one is not None:
         comparison.markdown([comparison._row(found, one, comparison.VERILOG)])
+
+
+def change_design(content: bytes, rng: Random) -> bytes:
+    """The description with other data and a right seal, or another text."""
+    from hw.design import SEAL, _seal
+
+    if rng.random() < 0.12:
+        return mutate.text(content, rng)
+    data = json.loads(content)
+    data.pop(SEAL)
+    data = mutate.plain(data, rng)
+    return json.dumps({**data, SEAL: _seal(data)} if isinstance(data, dict) else data).encode()
 
 
 def read_design(folder: Path) -> None:
@@ -671,7 +686,7 @@ def read_frames(folder: Path) -> None:
 
 READERS = [
     Reader("model.npz", design, mutate.artifact, report),
-    Reader("design/design.json", design, mutate.document, read_design),
+    Reader("design/design.json", design, change_design, read_design),
     Reader("config.json", make_config, mutate.document, read_config),
     Reader("design/simulation.json", design, mutate.document, report),
     Reader("design/synthesis.json", design, mutate.document, read_slices),

@@ -9,6 +9,7 @@ import pytest
 from hw import registers
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
+from hw.design_files import Content
 from hw.driver import Driver
 from hw.errors import ArtifactError, DataError, DigestMismatch, LinkError
 from hw.frames import map_beats, pack_maps, pack_scores, unpack_image
@@ -320,7 +321,8 @@ def test_markdown_names_every_register_and_field() -> None:
 
 
 def test_design_survives_the_disk(tmp_path) -> None:
-    info = replace(design(), ports={"clk": 1}, files=("spec2.v", "w0.mem"))
+    files = {"spec2.v": Content(7, "ab" * 32), "w0.mem": Content(0, "cd" * 32)}
+    info = replace(design(), ports={"clk": 1}, files=files)
     assert info.save(tmp_path) == tmp_path / "design.json"
     assert DesignInfo.load(tmp_path) == info == DesignInfo.load(tmp_path / "design.json")
 
@@ -331,8 +333,8 @@ def test_design_survives_the_disk(tmp_path) -> None:
         (None, "there is no design at .*: make one with 'spec2 generate'"),
         ("{", "is damaged"),
         ("[]", "schema None"),
-        ('{"schema": 99}', "schema 99, this version reads 1"),
-        ('{"schema": 1}', "incomplete or damaged"),
+        ('{"schema": 99}', "schema 99, this version reads 2"),
+        ('{"schema": 2}', "missing required field top"),
     ],
     ids=["missing", "truncated", "foreign", "schema", "incomplete"],
 )
