@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from hw.documents import said
 from hw.errors import DataError, Spec2Error
 from hw.files import regular
 
@@ -112,7 +113,7 @@ def _damages() -> Iterator[None]:
     except (OSError, KeyError, Spec2Error):
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
+        reason = said(error)
         raise DataError(f"it is no archive of arrays, or is damaged ({reason})") from None
 
 

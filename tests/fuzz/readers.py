@@ -686,12 +686,12 @@ def read_frames(folder: Path) -> None:
 
 READERS = [
     Reader("model.npz", design, mutate.artifact, report),
-    Reader("design/design.json", design, change_design, read_design),
+    Reader("design/design.json", design, change_design, read_design, 0.7),
     Reader("config.json", make_config, mutate.document, read_config),
-    Reader("design/simulation.json", design, mutate.document, report),
-    Reader("design/synthesis.json", design, mutate.document, read_slices),
-    Reader("accuracy.json", design, mutate.document, report),
-    Reader("training.json", design, mutate.document, report),
+    Reader("design/simulation.json", design, mutate.document, report, 0.3),
+    Reader("design/synthesis.json", design, mutate.document, read_slices, 0.5),
+    Reader("accuracy.json", design, mutate.document, report, 0.3),
+    Reader("training.json", design, mutate.document, report, 0.3),
     Reader("predicted.json", make_predicted, mutate.document, read_predicted),
     Reader("rows.json", make_rows, mutate.document, read_rows),
     Reader("manifest.json", make_manifest, mutate.document, read_manifest),

@@ -8,6 +8,7 @@ alone; ``--only FILE:NUMBER`` reads that one again. The exit code is 1 where the
 
 import argparse
 import faulthandler
+import math
 import multiprocessing
 import os
 import resource
@@ -247,7 +248,7 @@ def main(arguments: Sequence[str] | None = None, readers: Sequence[Reader] = tup
     outcomes, start = [], time.monotonic()
     print(f"{'file':<40}{'inputs':>9}{'accepted':>10}{'refused':>9}{'faults':>8}  seed {given.seed}")
     for reader in chosen:
-        found = fuzz(reader, given.seed, range(-(-int(given.count * reader.share) // int(total))))
+        found = fuzz(reader, given.seed, range(math.ceil(given.count * reader.share / total)))
         outcomes.append(found)
         print(
             f"{found.file:<40}{found.inputs:>9}{found.accepted:>10}{found.refused:>9}{found.faults:>8}",
