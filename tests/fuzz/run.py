@@ -12,13 +12,13 @@ import math
 import multiprocessing
 import os
 import resource
-import shutil
 import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -79,6 +79,14 @@ class Outcome:
     refused: int = 0
     faults: int = 0
     words: list[str] = field(default_factory=list)
+
+    def add(self, number: int, found: str | None) -> None:
+        """Count an input that :func:`one` found this of."""
+        self.inputs += number >= 0
+        self.accepted += found is None and number >= 0
+        self.refused += found == ""
+        if found:
+            self.fault(number, found)
 
     def fault(self, number: int, what: str) -> None:
         self.faults += 1
@@ -169,14 +177,15 @@ def _last() -> str:
 
 
 def work(reader: Reader, seed: int, numbers: Sequence[int], folder: Path, tell: Connection) -> None:
-    """All inputs of a reader; ``tell`` hears the number of each before, and the outcome at the end."""
+    """All inputs of a reader; ``tell`` hears the number of each, then what came of it; at the end None."""
     sys.dont_write_bytecode = True
     signal.signal(signal.SIGPROF, _hang)
     reader.make(folder)
-    valid, outcome = (folder / reader.file).read_bytes(), Outcome(reader.file)
+    valid = (folder / reader.file).read_bytes()
     one(reader, folder, valid, None)  # imports take memory and files
     if (wrong := one(reader, folder, valid, None)) is not None:
-        outcome.fault(-1, f"the valid file is refused: {wrong}")
+        tell.send(-1)
+        tell.send((f"the valid file is refused: {wrong}",))
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, resource.RLIM_INFINITY))
@@ -185,13 +194,8 @@ def work(reader: Reader, seed: int, numbers: Sequence[int], folder: Path, tell: 
     for number in numbers:
         content = reader.change(valid, Random(f"{seed} {reader.file} {number}"))
         tell.send(number)
-        found = one(reader, folder, content, watch)
-        outcome.inputs += 1
-        outcome.accepted += found is None
-        outcome.refused += found == ""
-        if found:
-            outcome.fault(number, found)
-    tell.send(outcome)
+        tell.send((one(reader, folder, content, watch),))
+    tell.send(None)
 
 
 # --- and the one that waits for it ----------------------------------------------------------------------
@@ -199,8 +203,8 @@ def work(reader: Reader, seed: int, numbers: Sequence[int], folder: Path, tell: 
 
 def fuzz(reader: Reader, seed: int, numbers: Sequence[int]) -> Outcome:
     """The outcome of those inputs. A process that dies is a fault of the input it had; the others go on."""
-    merged, left = Outcome(reader.file), list(numbers)
-    while left or not merged.inputs:
+    outcome, left = Outcome(reader.file), list(numbers)
+    while left:
         with tempfile.TemporaryDirectory(prefix="spec2-fuzz-") as place:
             folder = Path(place) / "given"
             folder.mkdir()
@@ -210,27 +214,22 @@ def fuzz(reader: Reader, seed: int, numbers: Sequence[int]) -> Outcome:
             )
             process.start()
             theirs.close()
-            said: object = None
-            at = -1
-            while not isinstance(said, Outcome):
-                try:
-                    said = ours.recv()
-                except EOFError:
-                    break
-                at = said if isinstance(said, int) else at
+            at, done = -1, False
+            with suppress(EOFError):
+                while not done:
+                    match ours.recv():
+                        case int(number):
+                            at = number
+                        case (found,):
+                            outcome.add(at, found)
+                        case None:
+                            done = True
             process.join()
-            shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(said, Outcome):
-            merged.inputs += said.inputs
-            merged.accepted += said.accepted
-            merged.refused += said.refused
-            merged.faults += said.faults
-            merged.words += said.words
-            return merged
-        merged.inputs += 1
-        merged.fault(at, f"the process ended with {process.exitcode}")
+        if done:
+            break
+        outcome.add(at, f"the process ended with {process.exitcode}")
         left = [number for number in left if number > at] if at >= 0 else []
-    return merged
+    return outcome
 
 
 def main(arguments: Sequence[str] | None = None, readers: Sequence[Reader] = tuple(READERS)) -> int:
