@@ -52,6 +52,13 @@ check: $(STAMP) ## lint, formatting, types
 test: check ## check, then every test that is not slow
 	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1 -m "not slow"
 
+# Every input follows from SEED; a fault names the input that shows it, and how to read it again.
+COUNT ?= 10000
+SEED ?= 1
+.PHONY: fuzz
+fuzz: $(STAMP) ## mutate COUNT files and streams of every kind that is read; any traceback, hang or gigabyte fails
+	$(BIN)/python -m tests.fuzz.run --count $(COUNT) --seed $(SEED)
+
 .PHONY: slow
 slow: $(STAMP) ## the slow tests alone
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow

@@ -52,7 +52,7 @@ def slices(folders: Sequence[Path], lanes: int, wide: Path | None = None) -> dic
 
 
 def _slice(folder: Path) -> tuple[int, Mapping[str, Any]]:
-    counted = results.load(folder, results.SYNTHESIS)
+    counted = results.load(folder, results.SYNTHESIS, results.Counted)
     if not counted or not counted.get("paths"):
         raise ArtifactError(f"{folder} has no counts with paths: run 'spec2 synth --paths' on it first")
     return DesignInfo.load(folder).config.lanes, counted

@@ -8,7 +8,6 @@ are those of yosys, out of context (no I/O buffers): a vendor tool finds a few p
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import sys
 import tempfile
@@ -18,6 +17,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from bitstreams import netlist
 from bitstreams.paths import Paths
 from bitstreams.paths import paths as find_paths
 from bitstreams.run import execute
@@ -104,14 +106,13 @@ def synthesise(
     start = time.monotonic()
     script = _script(info, family) + (NETLIST_SCRIPT if paths else "")
     _run(folder, script, folder / LOG, timeout, progress)
-    stat = json.loads((folder / STAT).read_text(encoding="utf-8"))
-    synthesis = count(stat, family, time.monotonic() - start)
+    stat = netlist.read(folder / STAT, netlist.Stat)
+    synthesis = count(msgspec.to_builtins(stat), family, time.monotonic() - start)
     if paths:
-        netlist = folder / NETLIST
-        synthesis = replace(
-            synthesis, paths=find_paths(json.loads(netlist.read_text(encoding="utf-8")), info.top)
-        )
-        netlist.unlink()
+        mapped = folder / NETLIST
+        found = find_paths(netlist.read(mapped, netlist.Netlist), info.top)
+        synthesis = replace(synthesis, paths=found)
+        mapped.unlink()
     results.save(folder, results.SYNTHESIS, synthesis.to_json())
     return synthesis
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hw import documents
 from hw.errors import ConfigError
 
 BANKS = 8
@@ -23,6 +24,9 @@ BUS_BITS = (32, 64, 128, 256, 512, 1024)
 """Widths of the bus to external memory (AXI4 ends at 1024)."""
 
 MOST_LANES = 64
+
+MOST = 1 << 24
+"""Of any parameter, far above what the compiler makes of one: a number in a file is no reason to compute."""
 
 
 def drain_rows(rows: int) -> int:
@@ -64,6 +68,10 @@ class AcceleratorConfig:
     weight_steps: int = 0
 
     def __post_init__(self) -> None:
+        documents.check_fields(self, "the configuration", ConfigError)
+        for name, value in vars(self).items():
+            if value > MOST:
+                raise ConfigError(f"{name} must be at most {MOST:,}, not {documents.shown(value)}")
         if self.rows < 4 or self.rows % self.drain:
             raise ConfigError(f"rows must be a multiple of {self.drain} and at least 4, not {self.rows}")
         if not 1 <= self.lanes <= MOST_LANES:

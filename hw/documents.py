@@ -11,9 +11,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-import stat
 import typing
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -21,6 +21,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from hw.errors import ArtifactError, Spec2Error
+from hw.files import regular
 
 MOST = 8 << 20
 """Bytes of a document. Plain data take up to 24 times their text, a list in every two characters."""
@@ -34,13 +35,9 @@ T = TypeVar("T")
 def read(path: Path | str, most: int = MOST) -> bytes:
     """The bytes of a file of at most ``most``.
 
-    Raises ``OSError`` as ``open`` does, ``ArtifactError`` for more, or for a device or pipe, which might
-    never end; what the caller names below ``/dev`` is his own (``/dev/stdin``, a shell's ``<(...)``).
+    Raises ``OSError`` as ``open`` does, ``ArtifactError`` for more, or a device (:func:`hw.files.regular`).
     """
-    path = Path(path)
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or path.parts[:2] in (("/", "dev"), ("/", "proc"))):
-        raise ArtifactError(f"{path} is no file but a device or a pipe: name a file")
+    path = regular(path)
     with path.open("rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -61,15 +58,22 @@ def decode(
     Raises ``error``, with ``what`` (a path, mostly) and the field in front, for text that is no document and
     for a document that is no ``kind``; an error of ``kind`` itself keeps its type.
     """
+    reader: Any = msgspec.json if form == "json" else msgspec.toml
     try:
-        data = (msgspec.json if form == "json" else msgspec.toml).decode(content)
+        if form == "json" and not dataclasses.is_dataclass(kind):
+            with suppress(msgspec.ValidationError):  # what is wrong is said below
+                found: T = reader.decode(content, type=kind, strict=True)
+                return found
+            if len(content) > MOST:
+                raise error(f"{what} is no file of this kind")
+        data = reader.decode(content)
     except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
-        raise error(f"{what} is damaged: {_printable(str(problem))}") from None
+        raise error(f"{what} is damaged: {printable(str(problem))}") from None
     if form == "toml":  # JSON has neither
         for number in _floats(data):
             if not math.isfinite(number):
                 raise error(f"{what}: {number} is no number to work with: write a finite one")
-    found: T = convert(data, kind, what, error=error)
+    found = convert(data, kind, what, error=error)
     return found
 
 
@@ -77,8 +81,8 @@ def convert(data: Any, kind: type[T] | Any, what: str, *, error: type[Spec2Error
     """Plain ``data`` as a ``kind``; see :func:`decode`. A dataclass takes its own fields and no others."""
     if dataclasses.is_dataclass(kind) and isinstance(data, dict):
         known = [field.name for field in dataclasses.fields(kind)]
-        if strange := next((name for name in data if name not in known), None):
-            raise error(f"{what}: unknown field {shown(strange)}, known are {', '.join(known)}")
+        if strange := [name for name in data if name not in known]:
+            raise error(f"{what}: unknown field {shown(strange[0])}, known are {', '.join(known)}")
     try:
         found: T = msgspec.convert(data, kind, strict=True)
         return found
@@ -87,13 +91,15 @@ def convert(data: Any, kind: type[T] | Any, what: str, *, error: type[Spec2Error
             raise type(cause)(f"{what}: {cause}") from None
         raise error(f"{what}: {_sentence(problem, data)}") from None
     except (ValueError, RecursionError) as problem:
-        raise error(f"{what} is damaged: {_printable(str(problem))}") from None
+        raise error(f"{what} is damaged: {printable(str(problem))}") from None
 
 
-def check_fields(value: Any, what: str, error: type[Spec2Error]) -> None:
-    """Raise ``error`` unless every field of the dataclass ``value`` has its declared type."""
+def check_fields(value: Any, what: str, error: type[Spec2Error], but: tuple[str, ...] = ()) -> None:
+    """Raise ``error`` unless every field of the dataclass ``value``, ``but`` those, has its declared type."""
     own: Any = type(value)
     for name, kind in _kinds(own).items():
+        if name in but:
+            continue
         found = getattr(value, name)
         try:
             msgspec.convert(found, kind, strict=True)
@@ -106,7 +112,7 @@ def check_fields(value: Any, what: str, error: type[Spec2Error]) -> None:
 def shown(value: Any) -> str:
     """``value`` for a message: short, and without what a terminal would act on."""
     try:
-        text = _printable(repr(value))
+        text = printable(repr(value))
     except (ValueError, RecursionError):  # an integer of more digits than Python prints, or a deep list
         text = f"a {type(value).__name__}"
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
@@ -118,6 +124,12 @@ def _floats(data: Any) -> Iterator[float]:
     elif isinstance(data, (dict, list)):
         for one in data.values() if isinstance(data, dict) else data:
             yield from _floats(one)
+
+
+def said(error: BaseException) -> str:
+    """The first line of what ``error`` says, for a message."""
+    text = str(error).strip()
+    return printable(text.splitlines()[0][:150]) if text else type(error).__name__
 
 
 @cache
@@ -139,8 +151,9 @@ def _sentence(problem: msgspec.ValidationError, data: Any) -> str:
     if isinstance(data, (bool, int, float, str)):
         reason += f": {shown(data)}"
     reason = reason.replace("`", "")
-    return _printable(f"{path}: {reason}" if path else reason)
+    return printable(f"{path}: {reason}" if path else reason)
 
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:300])
+def printable(text: str, most: int = 300) -> str:
+    """``text`` without what a terminal would act on, and not too long to be read."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])

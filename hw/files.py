@@ -1,4 +1,5 @@
-"""Files written whole or not at all: after a full disk, or a kill, what was there before is still there."""
+"""Files: no devices in their place when they are read, and written whole or not at all: after a full disk, or
+a kill, what was there before is still there."""
 
 from __future__ import annotations
 
@@ -8,12 +9,26 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from hw.errors import ArtifactError
+
+
+def regular(path: Path | str) -> Path:
+    """``path``, unless it is a device or a pipe, which might never end: then ``ArtifactError``.
+
+    What the caller names below ``/dev`` is his own (``/dev/stdin``, a shell's ``<(...)``). Raises ``OSError``
+    where there is nothing.
+    """
+    path = Path(path)
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or path.parts[:2] in (("/", "dev"), ("/", "proc"))):
+        raise ArtifactError(f"{path} is no file but a device or a pipe: name a file")
+    return path
 
 
 @contextmanager

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from urllib.parse import quote as urlquote
 from hw import quote
 from hw.errors import ArtifactError, Spec2Error
 from hw.files import write
-from sim.comparison import Row, clocks_of, markdown
+from sim.comparison import Row, clocks_of, markdown, read_rows
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 """Around the section in a page."""
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     picture = Path(os.path.relpath(given.picture, given.page.parent)).as_posix()
     try:
-        found = json.loads(given.rows.read_text(encoding="utf-8"))
+        found = read_rows(given.rows)
         text = put(given.page.read_text(encoding="utf-8"), section(found, picture))
         write(given.page, text)
     except (OSError, ValueError, Spec2Error) as error:

@@ -5,7 +5,6 @@ The plan's scripts are the templates beside this module. Its build is followed b
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from importlib.resources import files as resources
@@ -14,6 +13,7 @@ from pathlib import Path
 from bitstreams.boards import BOARDS, Board
 from bitstreams.flows.packed import PACKED
 from bitstreams.manifest import describe
+from bitstreams.netlist import Mapped, read
 from bitstreams.plan import Plan, combined
 from bitstreams.shell import constraints
 from bitstreams.shell.top import emit_shell
@@ -85,12 +85,11 @@ def plan(design: Path | str, board: Board, *, clock_hz: int = 0, baud: int = 0, 
 def synthesised(netlist: Path | str) -> Synthesis:
     """The cells of ``top.json``, which the plan's synthesis writes. Raises ``ToolFailed`` without it."""
     path = Path(netlist)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ToolFailed(f"yosys left no netlist at {path}: {error}") from None
-    cells = Counter(cell["type"] for cell in data["modules"]["top"]["cells"].values())
-    stat = {"modules": {}, "design": {"num_cells_by_type": cells}, "creator": data["creator"]}
+    data: Mapped = read(path, Mapped)
+    if "top" not in data.modules:
+        raise ToolFailed(f"the netlist at {path} has no module 'top': build it again")
+    cells = Counter(cell.type for cell in data.modules["top"].cells.values())
+    stat = {"modules": {}, "design": {"num_cells_by_type": cells}, "creator": data.creator}
     return count(stat, "xc7", 0.0)
 
 

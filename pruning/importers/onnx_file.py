@@ -21,7 +21,10 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from hw import names
-from hw.errors import ConfigError, UnsupportedNetwork
+from hw.documents import printable, said
+from hw.errors import ConfigError, Spec2Error, UnsupportedNetwork
+from hw.network import MOST
+from pruning.importers import onnx_guard
 from pruning.importers.assemble import Assembler, Converted
 from pruning.importers.refusals import refuse, unsupported
 
@@ -45,20 +48,33 @@ def from_onnx(
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
     except Exception as error:  # protobuf's errors and ONNX's own have no common class
-        raise ConfigError(f"{path} is no ONNX model: {error}") from None
-    walk = _Walk(model, name or names.closest(path.stem, "network"), input_shape)
-    with torch.no_grad():
-        return walk.run()
+        raise ConfigError(f"{path} is no ONNX model: {said(error)}") from None
+    constants = onnx_guard.constants(path, model.graph.initializer)
+    try:
+        with torch.no_grad():
+            return _Walk(model, constants, name or names.closest(path.stem, "network"), input_shape).run()
+    except Spec2Error as error:  # it names nodes as the file does
+        raise type(error)(printable(str(error), 800)) from None
+    except Exception as error:  # of numpy, torch and ONNX, about sizes that do not fit
+        raise onnx_guard.unsound(path, error) from None
 
 
 class _Walk:
     """Follows the nodes from image to output, and tells an assembler."""
 
-    def __init__(self, model: onnx.ModelProto, name: str, input_shape: Sequence[int] | None) -> None:
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        constants: dict[str, NDArray[Any]],
+        name: str,
+        input_shape: Sequence[int] | None,
+    ) -> None:
         graph = model.graph
         self.graph, self.opsets = graph, {o.domain: o.version for o in model.opset_import}
         self.read = {name for node in graph.node for name in node.input} | {o.name for o in graph.output}
-        self.constants = {i.name: onnx.numpy_helper.to_array(i) for i in graph.initializer}
+        self.constants = constants
+        self.most = max(onnx_guard.MOST, *(value.size for value in constants.values()), 0)
+        """Elements of what is computed on the way."""
         inputs = [i for i in graph.input if i.name not in self.constants]
         if len(inputs) != 1 or len(graph.output) != 1:
             raise UnsupportedNetwork(
@@ -102,13 +118,20 @@ class _Walk:
     def _compute(self, node: onnx.NodeProto) -> dict[str, NDArray[Any]]:
         """The outputs of a node; maps count as zeros."""
         inputs = [name for name in node.input if name]
-        known = {n: self.constants[n] if n in self.constants else np.zeros(self.shapes[n]) for n in inputs}
+        zero = np.zeros(())
+        known = {
+            n: self.constants[n] if n in self.constants else np.broadcast_to(zero, self.shapes[n])
+            for n in inputs
+        }
         ends = ([onnx.helper.make_empty_tensor_value_info(n) for n in ns] for ns in (inputs, node.output))
         graph = onnx.helper.make_graph([node], "one", *ends)
         try:
+            if node.op_type != "Shape":
+                onnx_guard.check(node, known, self.opsets, self.most)
             results = ReferenceEvaluator(graph, self.opsets).run(None, known)
         except Exception as error:  # whatever numpy says of shapes that do not fit
-            raise refuse(_place(node), f"it cannot be computed ({error})", "simplify the model") from None
+            why = f"it cannot be computed ({said(error)})"
+            raise refuse(_place(node), why, "simplify the model") from None
         return dict(zip(node.output, results, strict=True))
 
     # --- operations ---------------------------------------------------------------------------------
@@ -250,6 +273,8 @@ def _image(
         )
     if wanted and any(has and has != size for has, size in zip(shape, wanted, strict=False)):
         raise ConfigError(f"network {network!r} takes an input of {says}, not of {tuple(wanted)}")
+    if not 0 <= batch <= onnx_guard.MOST_BATCH or not all(1 <= size <= MOST for size in wanted or shape):
+        raise ConfigError(f"network {network!r} takes an input of {says}: no sizes of images")
     return batch, wanted or shape
 
 
