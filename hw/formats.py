@@ -61,7 +61,7 @@ def exact_cast(x: NDArray[Any], dtype: type[np.integer], what: str) -> NDArray[A
     """
     info = np.iinfo(dtype)
     if x.size:
-        low, high = x.min(), x.max()
+        low, high = x.min().item(), x.max().item()  # a numpy float32 finds 2**31 no larger than 2**31 - 1
         if not np.isfinite([low, high]).all():
             raise ArtifactError(f"{what} holds NaN or infinity: it has no integers")
         if low < info.min or high > info.max:
