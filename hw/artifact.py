@@ -406,7 +406,7 @@ def random_artifact(
         else:
             excess = limit / 2 * 100 * np.sqrt(products) / 2**13
         shift = np.clip(np.round(np.log2(excess)) + rng.integers(-1, 2, out), 0, 20)
-        bias = rng.integers(-(2**12), 2**12, out) << shift.astype(np.int64)
+        bias = BIAS.saturate(rng.integers(-(2**12), 2**12, out) << shift.astype(np.int64))
         layers[layer.name] = LayerWeights(weight, bias.astype(np.int32), shift.astype(np.uint8))
     provenance = {"random_seed": seed, "kind": kind}
     return Artifact(network, layers, weight_bits, sparsity, 1.0, provenance, layer_bits)

@@ -126,6 +126,15 @@ def test_mask_marks_words_with_any_part():
     assert np.flatnonzero(mask).tolist() == [3, 4]
 
 
+def test_random_biases_stay_in_their_field():
+    """A shift of 20 takes some of them beyond 2**31, where they stay at the limit and do not wrap."""
+    network = Network("wide", (1024, 1, 1), (Conv("conv", 1024, 40, 1),))
+    weights = random_artifact(network, kind="dense", weight_bits=16).layers["conv"]
+    assert weights.shift.max() == 20
+    multiples = weights.bias % (1 << weights.shift.astype(np.int64)) == 0
+    assert set(weights.bias[~multiples].tolist()) == {2**31 - 1}
+
+
 # --- everything else is refused ----------------------------------------------------------------
 
 
@@ -141,6 +150,24 @@ def test_a_flipped_byte_never_gives_another_artifact(position, bits, saved, tmp_
         assert load(damaged).digest == GOLDEN
     except ArtifactError as error:
         assert str(damaged) in str(error)
+
+
+@pytest.mark.parametrize(
+    "field, value, sentence",
+    [
+        ("weight", 1 << 16, "conv.weight reaches 65536, more than 8 signed bits hold"),
+        ("bias", 1 << 32, "conv.bias exceeds 32 bits"),
+        ("bias", -(1 << 31) - 1, "conv.bias exceeds 32 bits"),
+        ("shift", 256, r"conv.shift is \d+..256, the drain shifts by 0..31"),
+    ],
+)
+def test_numbers_are_checked_before_they_are_narrowed(field, value, sentence):
+    """Each of them is harmless in the type of the file: a multiple of what it holds, or nearly one."""
+    conv = fixed().layers["conv"]
+    wide = getattr(conv, field).astype(np.int64)
+    wide.flat[0] = value
+    with pytest.raises(ArtifactError, match=sentence):
+        replace(fixed(), layers={**fixed().layers, "conv": replace(conv, **{field: wide})})
 
 
 @given(length=st.integers(0))
