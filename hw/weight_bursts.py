@@ -64,6 +64,7 @@ class Bursts:
         before = np.repeat(self.beats[:-1], counts) + within * self._burst
         self._before = np.append(before, self.beats[-1])
         self._before_list: list[int] = self._before.tolist()
+        self._entry_beats: list[int] = self.beats[:-1].tolist()
         self._entries: list[tuple[int, int, int]] = list(
             zip(self.beats.tolist(), self.steps.tolist(), self._units.tolist(), strict=False)
         )
@@ -147,7 +148,7 @@ class Bursts:
     def _room(self, clock: int, beats: int, forced: bool) -> int | None:
         """The first clock from ``clock`` on in which the store has room, ``beats`` having been asked for;
         None where that takes steps of which nobody knows when they are read."""
-        clock = self._hope(clock, beats)
+        hoped = False
         while True:
             need = self._need(beats, self._came(clock - SEEN))
             if need <= 0:
@@ -155,6 +156,9 @@ class Bursts:
             read = int(self.read[need - 1]) + SEEN if need <= self.freed else NEVER
             if read <= clock:
                 return clock
+            if not hoped:
+                clock, hoped = self._hope(clock, beats), True
+                continue
             if need > self.freed and not forced:
                 return None
             clock = min(read, self._next_beat(clock - SEEN) + SEEN)
@@ -183,7 +187,7 @@ class Bursts:
     def _need(self, asked: int, came: int, *, at_best: bool = False) -> int:
         """Steps that must have been read for room, of ``asked`` beats so many having come. ``at_best``: at
         least, whatever part of a step has come."""
-        entry = bisect_right(self._entries, came, key=lambda one: one[0]) - 1
+        entry = bisect_right(self._entry_beats, came) - 1
         return self._needed(asked, came, self._entries[entry], self._step - 1 if at_best else 0)
 
     def _needed(self, asked: Any, came: Any, begun: tuple[Any, Any, Any], less: int) -> Any:

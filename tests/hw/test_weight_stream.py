@@ -74,7 +74,7 @@ def test_a_store_too_small_is_refused():
     assert least > 16 and program(depth=128).stream.depth == 128
     once = Network("once", (4, 8, 8), (Dense("a", 256, 9, relu=False),))
     with pytest.raises(
-        ConfigError, match="weight_steps 8 is less than the 10 that bursts need: raise it to 16"
+        ConfigError, match="weight_steps 8 is less than the 13 that bursts need: raise it to 16"
     ):
         _ = compile_program(
             random_artifact(once), AcceleratorConfig(4, 2, 2, stream_weights=True, weight_steps=8)
