@@ -7,6 +7,7 @@ is free again when the player has read it for the last time.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,7 @@ class Bursts:
         """Steps that must have been read for room, of ``asked`` beats so many having come. ``at_best``: at
         least, whatever part of a step has come."""
         entry = bisect_right(self._entry_beats, came) - 1
-        return self._needed(asked, came, self._entries[entry], self._step - 1 if at_best else 0)
+        return int(self._needed(asked, came, self._entries[entry], self._step - 1 if at_best else 0))
 
     def _needed(self, asked: Any, came: Any, begun: tuple[Any, Any, Any], less: int) -> Any:
         """Steps that must have been read for room, numbers or arrays of them. begun: beats and steps before
@@ -218,6 +219,6 @@ class Bursts:
         return self._starts[number] if number < len(self._starts) else NEVER
 
 
-def _before(counts: object) -> Ints:
+def _before(counts: Sequence[int] | Ints) -> Ints:
     """Sums of ``counts`` before each, and of all."""
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hw.config import BUS_BITS
 from hw.errors import ConfigError
 from hw.step_format import StepFormat
 from hw.step_table import StepTable
@@ -32,6 +33,9 @@ PAGE = 4096
 KEPT_FREE = 2
 """Steps of the store that no burst may be asked for: one that is being filled, and what the count of those
 that came is behind by."""
+
+LEAST_PORT_BITS = BUS_BITS[0]
+"""Narrowest port to a memory."""
 
 MOST_BEATS, SHORTEST_BURST = 64, 4
 """Longest burst, and the shortest that a store has to leave room for, in beats."""
@@ -122,7 +126,7 @@ def plan_stream(
     Raises ``ConfigError`` for a store too small.
     """
     units = -(-step.bits // UNIT_BITS)
-    beat_units = min(bus_bits // UNIT_BITS, 1 << (units.bit_length() - 1))
+    beat_units = useful_bus(step.bits, bus_bits) // UNIT_BITS
     layer_units = [max(beat_units, -(-step.bits_of(width) // UNIT_BITS)) for width in widths]
     blocks = [np.diff(np.flatnonzero(table.end_of_pass), prepend=-1) for table in layers]
     most = max((int(b.max()) for b, again in zip(blocks, replayed, strict=True) if again), default=0)
@@ -147,6 +151,12 @@ def plan_stream(
         numbers=tuple(numbers),
         block_steps=tuple(int(n) for b in blocks for n in b),
     )
+
+
+def useful_bus(step_bits: int, bus_bits: int) -> int:
+    """Of a bus of ``bus_bits`` what a step can use: a beat takes no more units than a step has."""
+    units = -(-step_bits // UNIT_BITS)
+    return min(bus_bits, UNIT_BITS << (units.bit_length() - 1))
 
 
 def _store(steps: int) -> int:
