@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from hw.config import AcceleratorConfig
+if TYPE_CHECKING:
+    from hw.config import AcceleratorConfig
 
 ADDRESS_BITS = 12
 """Width of the byte address."""
@@ -69,6 +71,10 @@ class Register:
         if not 0 <= index < self.count:
             raise IndexError(f"{self.name} has {self.count} entries, not one at {index}")
         return self.offset + self.stride * index
+
+    def largest(self, name: str) -> int:
+        """The largest value that field ``name`` holds."""
+        return next((1 << field.width) - 1 for field in self.fields if field.name == name)
 
     def pack(self, **values: int) -> int:
         """The word that holds ``values`` by field name, zero elsewhere.

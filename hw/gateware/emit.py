@@ -3,7 +3,8 @@
 Amaranth emits every submodule instance as a module of its own. Here the RTLIL text is thinned before
 Yosys turns it into Verilog: modules with equal bodies are merged (32 equal multipliers become one
 module with 32 instances), contents of memories that start empty are dropped, so that only real
-ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware.delay.copy`).
+ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware.delay.copy`). Large ROMs
+do not go through here at all (:mod:`hw.gateware.rom`).
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def emit(component, name: str) -> Verilog:
         module, shared = emitter.pending.pop()
         texts.append(_rtlil(shared, module, emitter))
     text = keep_registers(_EMPTY_MEMORY.sub("", "\n".join(texts)))
-    return _to_verilog(merge_modules(text), name)
+    made = _to_verilog(merge_modules(text), name)
+    return Verilog("\n".join([made.text, *emitter.texts]), made.images | emitter.images)
 
 
 def _rtlil(component, name: str, emitter: Emitter) -> str:
