@@ -59,8 +59,10 @@ class Window(wiring.Component):
         )
         # The place steers every bit of the window, so each lane has it in a register of its own.
         place = copy(m, Mux(self.beyond, far, near), name="place")
-        unsigned_in = [i == 0 or plans[i - 1].layer.relu for i in range(len(plans))]
-        extend = per_layer(m, self.layer, [int(not u) for u in unsigned_in], name="extend")
+        # The layer before, not the entry before: in bands that one may be of a later layer.
+        layers = self.program.network.layers
+        signed_in = [n > 0 and not layers[n - 1].relu for n in self.program.numbers]
+        extend = per_layer(m, self.layer, [int(one) for one in signed_in], name="extend")
 
         window = Signal(self.window.shape(), reset_less=True)
         for i in range(TILE):
