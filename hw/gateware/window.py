@@ -51,7 +51,6 @@ class Window(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        plans = self.program.layers
         places = sorted({first for pair in self.places for first in pair})
         near, far = (
             per_layer(m, self.layer, [places.index(pair[i]) for pair in self.places], name=name)

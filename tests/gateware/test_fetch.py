@@ -138,7 +138,7 @@ CONV = [
     for name in CASES
     for streamed in (False, True)
     for entry, plan in enumerate(program(name, streamed).layers)
-    if not plan.dot and (not streamed or plan.weights_stay and plan.blocks > 1)
+    if not plan.dot and (not streamed or (plan.weights_stay and plan.blocks > 1))
 ]
 
 
