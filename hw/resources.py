@@ -113,7 +113,7 @@ def _lane(program: Program) -> Resources:
 def _shared(program: Program) -> Resources:
     """What exists once: memories, controllers, row weights, ports."""
     config = program.config
-    line, layers, bits = config.line_pixels, len(program.layers), program.weight_bits
+    line, layers, bits = config.line_pixels, len(program.network.layers), program.weight_bits
     groups = config.rows // config.drain
     # The weights of group j wait for j clocks: in shift registers from the third group on.
     ahead = program.run_ahead

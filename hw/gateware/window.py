@@ -58,10 +58,7 @@ class Window(wiring.Component):
         )
         # The place steers every bit of the window, so each lane has it in a register of its own.
         place = copy(m, Mux(self.beyond, far, near), name="place")
-        # The layer before, not the entry before: in bands that one may be of a later layer.
-        layers = self.program.network.layers
-        signed_in = [n > 0 and not layers[n - 1].relu for n in self.program.numbers]
-        extend = per_layer(m, self.layer, [int(one) for one in signed_in], name="extend")
+        extend = per_layer(m, self.layer, list(map(int, self.program.signed_sources)), name="extend")
 
         window = Signal(self.window.shape(), reset_less=True)
         for i in range(TILE):

@@ -124,6 +124,21 @@ def test_layers_in_bands(accelerator, line, limit, options):
         rtl.simulate(folder, pictures, layers=(0, 0))
 
 
+def test_pixels_in_bands_have_the_sign_of_the_layer_before(accelerator):
+    """Of the network, not of the layer program: there an entry follows the last layer of its segment."""
+    folder, artifact = accelerator("signs", "adaptive", 4, 2, 1, 16, memory_lines=270)
+    program = compile_program(artifact, DesignInfo.load(folder).config)
+    signs, wrong = program.signed_sources, set()
+    for number, sign, before in zip(program.numbers[1:], signs[1:], program.layers, strict=False):
+        if sign == before.layer.relu:  # another sign than that of what the entry before made
+            wrong.add((number, sign))
+    assert wrong == {(2, True), (3, True), (4, False), (5, False)}
+    pictures = images("signs", 2)
+    maps = [layer.output for layer in model.trace(artifact, pictures).values()]
+    assert all(map_.min() < 0 for map_ in (maps[1], maps[2], maps[5])) and maps[3].max() > 127
+    np.testing.assert_array_equal(rtl.simulate(folder, pictures).scores, maps[-1])
+
+
 @pytest.mark.parametrize(
     ("network", "options", "parts"),
     [
