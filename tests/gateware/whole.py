@@ -70,15 +70,15 @@ class Bench:
             found.append(await test(self, Driver(self, info, timeout=PATIENCE, weights_page=WEIGHTS_PAGE)))
             self.ended = True
 
-        benches = [main, self._give_images, self._take_results]
+        self.memories, self.results_held = [], Held("m_axis")
         if program.config.stream_weights:
             count = program.config.memories
             ports = [dut.m_axi] if count == 1 else list(dut.m_axi)
             image = stream_image(program.step_format, program.step_tables, program.stream)
             for i, (port, part) in enumerate(zip(ports, parts(image, program.stream, count), strict=True)):
-                benches.append(self._memory(port, part + bytes(PAGE), WEIGHTS_PAGE * PAGE // count, i))
-        for bench in benches:
-            simulator.add_testbench(bench, background=bench is not main)
+                self.memories.append((port, part + bytes(PAGE), WEIGHTS_PAGE * PAGE // count, i))
+        simulator.add_testbench(main)
+        simulator.add_testbench(self._ports, background=True)
         simulator.run()
         return found[0]
 
@@ -139,8 +139,24 @@ class Bench:
 
     # --- the other ports -------------------------------------------------------------------------
 
-    async def _give_images(self, ctx):
-        stream, dice, offered = self.dut.s_axis, random.Random(f"{self.seed}/images"), False
+    async def _ports(self, ctx):
+        """All ports but the control port in one testbench: the simulator settles once a clock."""
+        dut, samples, steps = self.dut, [], []
+        ports = [self._give_images(ctx, dut.s_axis), self._take_results(ctx, dut.m_axis)]
+        ports += [self._memory(ctx, *memory) for memory in self.memories]
+        for port in ports:
+            steps.append((len(samples), port))
+            samples += next(port)
+        while True:
+            for _, port in steps:
+                next(port)
+            _, _, *values = await ctx.tick().sample(*samples)
+            for first, port in steps:
+                port.send(values[first:])
+
+    def _give_images(self, ctx, stream):
+        yield [stream.tready]
+        dice, offered = random.Random(f"{self.seed}/images"), False
         while True:
             if not offered and self.images and dice.random() < self.pace:
                 offered = True
@@ -148,55 +164,54 @@ class Bench:
                 ctx.set(stream.tdata, beat)
                 ctx.set(stream.tlast, int(last))
             ctx.set(stream.tvalid, int(offered))
-            _, _, ready = await ctx.tick().sample(stream.tready)
+            ready, *_ = yield
             if offered and ready:
                 offered = False
+            yield
 
-    async def _take_results(self, ctx):
-        stream, dice = self.dut.m_axis, random.Random(f"{self.seed}/results")
-        held, beats = Held("m_axis"), []
+    def _take_results(self, ctx, stream):
+        yield [stream.tvalid, stream.tdata, stream.tlast]
+        dice, beats = random.Random(f"{self.seed}/results"), []
         while True:
             ready = int(dice.random() < self.pace)
             ctx.set(stream.tready, ready)
-            _, _, valid, data, last = await ctx.tick().sample(stream.tvalid, stream.tdata, stream.tlast)
-            held.see(valid, ready, (data, last))
+            valid, data, last, *_ = yield
+            self.results_held.see(valid, ready, (data, last))
             if valid and ready:
                 beats.append(data)
                 if last:
                     self.frames.append(np.array(beats, "<u4").tobytes())
                     beats.clear()
+            yield
 
-    def _memory(self, port, content, base, number):
-        async def bench(ctx):
-            dice, queue, now = random.Random(f"{self.seed}/{number}"), deque(), 0
-            held, size, count = Held("m_axi ar"), len(port.rdata) // 8, 0
-            offered = None
-            while True:
-                ready = int(dice.random() < self.pace and len(queue) < 1000)
-                ctx.set(port.arready, ready)
-                if offered is None and queue and queue[0][0] <= now and dice.random() < self.pace:
-                    _, address, last = queue.popleft()
-                    assert base <= address and address - base + size <= len(content), "read beyond the weights"
-                    beat = int.from_bytes(content[address - base :][:size], "little")
-                    offered, count = (beat, 2 if count in self.bad else 0, last), count + 1
-                ctx.set(port.rvalid, int(offered is not None))
-                if offered:
-                    for one, value in zip((port.rdata, port.rresp, port.rlast), offered, strict=True):
-                        ctx.set(one, int(value))
-                _, _, valid, address, beats, wide, burst, taken = await ctx.tick().sample(
-                    port.arvalid, port.araddr, port.arlen, port.arsize, port.arburst, port.rready
-                )
-                held.see(valid, ready, (address, beats))
-                now += 1
-                if valid:
-                    assert burst == 1 and 1 << wide == size and address % size == 0
-                    assert address // PAGE == (address + (beats + 1) * size - 1) // PAGE, "a burst crosses a page"
-                if valid and ready:
-                    queue.extend((now + self.latency, address + i * size, i == beats) for i in range(beats + 1))
-                if offered and taken:
-                    offered = None
-
-        return bench
+    def _memory(self, ctx, port, content, base, number):
+        yield [port.arvalid, port.araddr, port.arlen, port.arsize, port.arburst, port.rready]
+        dice, queue, now = random.Random(f"{self.seed}/{number}"), deque(), 0
+        held, size, count = Held("m_axi ar"), len(port.rdata) // 8, 0
+        offered = None
+        while True:
+            ready = int(dice.random() < self.pace and len(queue) < 1000)
+            ctx.set(port.arready, ready)
+            if offered is None and queue and queue[0][0] <= now and dice.random() < self.pace:
+                _, address, last = queue.popleft()
+                assert base <= address <= base + len(content) - size, "a read beyond the weights"
+                beat = int.from_bytes(content[address - base :][:size], "little")
+                offered, count = (beat, 2 if count in self.bad else 0, last), count + 1
+            ctx.set(port.rvalid, int(offered is not None))
+            if offered:
+                for one, value in zip((port.rdata, port.rresp, port.rlast), offered, strict=True):
+                    ctx.set(one, int(value))
+            valid, address, beats, wide, burst, taken, *_ = yield
+            held.see(valid, ready, (address, beats))
+            now += 1
+            if valid:
+                assert burst == 1 and 1 << wide == size and address % size == 0
+                assert address // PAGE == (address + (beats + 1) * size - 1) // PAGE, "a burst crosses a page"
+            if valid and ready:
+                queue.extend((now + self.latency, address + i * size, i == beats) for i in range(beats + 1))
+            if offered and taken:
+                offered = None
+            yield
 
 
 def compiled(artifact, **options):
