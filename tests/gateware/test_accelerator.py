@@ -1,7 +1,5 @@
 """Small accelerators, whole: results are those of the integer model, clocks those of the cost model."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,11 @@ from tests.gateware.whole import Bench, compiled, predicted
 SCORES = Network(
     "scores",
     (2, 7, 9),
-    (Conv("a", 2, 5, 3, padding=1, pool=2, relu=False), Conv("b", 5, 3, 1), Dense("c", 3 * 3 * 4, 3, relu=False)),
+    (
+        Conv("a", 2, 5, 3, padding=1, pool=2, relu=False),
+        Conv("b", 5, 3, 1),
+        Dense("c", 3 * 3 * 4, 3, relu=False),
+    ),
 )
 MAPS = Network("maps", (3, 4, 11), (Conv("a", 3, 5, 3, padding=1), Conv("b", 5, 3, 3, padding=1, relu=False)))
 BESIDE = Network(

@@ -60,9 +60,7 @@ class Bench:
         simulator, found = Simulator(dut), []
         simulator.add_clock(1e-6)
         program = self.program
-        info = DesignInfo(
-            "spec2", program.network, program.config, program.digest, numbers=program.numbers
-        )
+        info = DesignInfo("spec2", program.network, program.config, program.digest, numbers=program.numbers)
 
         async def main(ctx):
             self.ctx = ctx
