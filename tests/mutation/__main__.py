@@ -28,6 +28,9 @@ from tests.mutation.sites import Site, sites
 
 ROOT = Path(__file__).resolve().parents[2]
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
+PASSED = ROOT / "build/mutation"
+"""What passed without a mutant, and how long it took."""
+
 UNIT, WHOLE = "unit tests", "simulation"
 UNCHANGED, SAME = "no logic of a whole design changed", 77
 SECONDS = 20
@@ -120,12 +123,12 @@ def logic() -> dict[str, str]:
     }
 
 
-def judged(site: Site, limits: dict[str, int], sound: dict[str, str], folder: Path) -> Verdict:
+def judged(site: Site, logic_of: dict[str, str], folder: Path) -> Verdict:
     """The mutant against the tests of its file, then inside whole designs."""
     log, tests = folder / f"{os.getpid()}.log", unit_tests(site.file)
     used = 0.0
     if tests:
-        verdict, used = judge.judge(ROOT, site, tests, limits[site.file], log)
+        verdict, used = judge.judge(ROOT, site, tests, sound(tests, folder), log)
         if verdict != judge.SURVIVED:
             return Verdict(site, UNIT, verdict, used)
     if Path(site.file).stem in OUTSIDE:
@@ -133,44 +136,49 @@ def judged(site: Site, limits: dict[str, int], sound: dict[str, str], folder: Pa
 
     def simulate() -> int:
         judge.put_in(ROOT, site)
-        changed = [name for name, digest in logic().items() if digest != sound[name]]
+        changed = [name for name, digest in logic().items() if digest != logic_of[name]]
         if not changed:
             os._exit(SAME)
         return judge.run_tests([WHOLE_TESTS, "-k", " or ".join(changed)])
 
-    verdict, more = judge.forked(simulate, limits[WHOLE_TESTS], log, {SAME: UNCHANGED})
+    verdict, more = judge.forked(simulate, sound([WHOLE_TESTS], folder), log, {SAME: UNCHANGED})
     found = None if verdict in (judge.SURVIVED, UNCHANGED) else WHOLE
     return Verdict(site, found, verdict, used + more)
 
 
-def baseline(wanted: set[str], folder: Path) -> dict[str, int]:
-    """Seconds that the tests of every file may take; they have to pass without a mutant."""
-    log, times = folder / "sound.log", folder / "times.json"
-    tests = sorted({test for file in wanted for test in unit_tests(file)} | {WHOLE_TESTS})
+def sound(tests: list[str], folder: Path) -> int:
+    """Seconds that ``tests`` may take: they have to pass without a mutant, and do so once for the same files."""
+    digest = hashlib.sha256()
+    for path in sorted(path for place in ("hw", "sim", "tests") for path in (ROOT / place).rglob("*.py")):
+        digest.update(path.read_bytes())
+    place = (
+        PASSED
+        / digest.hexdigest()[:16]
+        / (hashlib.sha256("".join(tests).encode()).hexdigest()[:16] + ".json")
+    )
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
 
-    def action() -> int:
-        code = judge.run_tests(tests)
-        times.write_text(json.dumps(judge.Order.seconds))
-        return code
+        def action() -> int:
+            judge.Order.seconds.clear()
+            code = judge.run_tests(tests)
+            if not code:
+                place.write_text(json.dumps(judge.Order.seconds))
+            return code
 
-    if judge.forked(action, 3600, log)[0] != judge.SURVIVED:
-        sys.exit(f"the tests fail without a mutant:\n{log.read_text()[-3000:]}")
-    judge.Order.seconds.update(json.loads(times.read_text()))
-    spent: Counter[str] = Counter()
-    for test, seconds in judge.Order.seconds.items():
-        spent[test.split("::")[0]] += seconds
-    limits = {file: SECONDS + int(3 * sum(spent[test] for test in unit_tests(file))) for file in wanted}
-    return limits | {WHOLE_TESTS: SECONDS + int(3 * spent[WHOLE_TESTS])}
+        log = folder / f"{os.getpid()}.sound"
+        if judge.forked(action, 3600, log)[0] != judge.SURVIVED:
+            raise SystemExit(f"{' '.join(tests)} fail without a mutant:\n{log.read_text()[-3000:]}")
+    seconds = json.loads(place.read_text())
+    judge.Order.seconds.update(seconds)
+    return SECONDS + int(3 * sum(seconds.values()))
 
 
 def verdicts(chosen: list[Site], jobs: int) -> Iterator[Verdict]:
-    """Of every mutant, in the order in which they are done."""
+    """Of every mutant, in order."""
     preload()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        judging = partial(
-            judged, limits=baseline({s.file for s in chosen}, folder), sound=logic(), folder=folder
-        )
+        judging = partial(judged, logic_of=logic(), folder=Path(name))
         # Forked once, before there are threads: every mutant is forked from one of these.
         with multiprocessing.get_context("fork").Pool(jobs) as pool:
             yield from pool.imap(judging, chosen)
