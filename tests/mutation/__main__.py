@@ -20,7 +20,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from tests.mutation import judge
@@ -146,6 +146,15 @@ def judged(site: Site, logic_of: dict[str, str], folder: Path) -> Verdict:
     return Verdict(site, found, verdict, used + more)
 
 
+@cache
+def sources() -> str:
+    """A digest of everything that the tests run."""
+    digest = hashlib.sha256()
+    for path in sorted(path for place in ("hw", "sim", "tests") for path in (ROOT / place).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def sound(tests: list[str], folder: Path) -> int:
     """Seconds that ``tests`` may take: they have to pass without a mutant, and do so once for the same files."""
     digest = hashlib.sha256()
@@ -168,7 +177,7 @@ def sound(tests: list[str], folder: Path) -> int:
 
         log = folder / f"{os.getpid()}.sound"
         if judge.forked(action, 3600, log)[0] != judge.SURVIVED:
-            raise SystemExit(f"{' '.join(tests)} fail without a mutant:\n{log.read_text()[-3000:]}")
+            raise RuntimeError(f"{' '.join(tests)} fail without a mutant:\n{log.read_text()[-3000:]}")
     seconds = json.loads(place.read_text())
     judge.Order.seconds.update(seconds)
     return SECONDS + int(3 * sum(seconds.values()))
