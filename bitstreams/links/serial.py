@@ -94,6 +94,15 @@ class SerialLink:
             # What has not been sent belongs to a run that has failed.
             self._queue.clear()
 
+    async def discard(self) -> None:
+        """See :class:`hw.link.Link`. The board holds the end of one frame at most."""
+        self._queue.clear()
+        last = False
+        while not last:
+            request = protocol.RECEIVE_REQUEST.pack(protocol.MAX_BEATS, 1)
+            answer = self._exchange.request(Command.RECEIVE, request, 1 + 4 * protocol.MAX_BEATS, 1)
+            last = len(answer) == 1 or bool(answer[0] & protocol.LAST)
+
     # --- streams ---------------------------------------------------------------------------------
 
     def _pump(self) -> None:

@@ -105,6 +105,10 @@ class XdmaLink:
         self._dirty = bool(self._sent)
         return data
 
+    async def discard(self) -> None:
+        """See :class:`hw.link.Link`. The streams are emptied before the next register is written."""
+        self._dirty = True
+
     # --- emptying the streams --------------------------------------------------------------------
 
     def synchronise(self) -> None:

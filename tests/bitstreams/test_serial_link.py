@@ -318,3 +318,46 @@ def test_a_port_that_vanishes_is_named() -> None:
         open_serial(path, 3_000_000)
     answers.join(10)
     os.close(slave)
+
+
+@pytest.mark.parametrize("client", ["the same", "another"])
+def test_the_end_of_a_frame_that_an_abort_cut_short_is_nobodys_result(client: str) -> None:
+    """Results stop in mid-frame; what the accelerator then adds to close it comes late, or to others."""
+    accelerator = ModelAccelerator()
+    link, wire = opened(accelerator)
+    driver = Driver(link, INFO, timeout=5000)
+    finish(driver.connect())
+    accelerator.answers_for = 3
+    with pytest.raises(
+        LinkError, match="gave no complete result within 5000 clocks; the accelerator was still"
+    ):
+        finish(driver.run(IMAGES[:2]))
+    assert accelerator.leftover and not accelerator.busy
+    accelerator.answers_for = NEVER
+    if client == "another":
+        link = SerialLink(Wire(wire.board), BAUD)
+        link.open()
+        driver = Driver(link, INFO)
+    finish(driver.connect())
+    assert not accelerator.leftover
+    np.testing.assert_array_equal(finish(driver.run(IMAGES)), SCORES)
+
+
+def test_an_abort_leaves_the_stream_between_two_frames() -> None:
+    accelerator = ModelAccelerator()
+    link, _ = opened(accelerator)
+    driver = Driver(link, INFO, timeout=5000)
+    finish(driver.connect())
+    accelerator.answers_for = 3
+    pull = accelerator.pull
+
+    def recovers(patience: int) -> tuple[int, bool, int] | None:
+        if accelerator.leftover:
+            accelerator.answers_for = NEVER
+        return pull(patience)
+
+    accelerator.pull = recovers  # type: ignore[method-assign]
+    with pytest.raises(LinkError, match="gave no complete result"):
+        finish(driver.run(IMAGES[:2]))
+    assert not accelerator.leftover
+    np.testing.assert_array_equal(finish(driver.run(IMAGES)), SCORES)

@@ -1,22 +1,30 @@
-"""The burst reader against a memory in Python: order, bursts, pages, flushes, errors."""
+"""The burst reader against a memory in Python: order, bursts, pages, flushes, resets, errors."""
 
 import numpy as np
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 
 from hw.gateware.burst_reader import OUTSTANDING, BurstReader
 from hw.weight_stream import KEPT_FREE, PAGE, StreamPlan
 from tests.gateware.streamed import WIDE, layer_beats, program
 
 BASE = 3 * PAGE
+MOST_OWED = 200
 
 
 class Memory:
-    """Answers bursts in order after a while, at a random pace."""
+    """Answers bursts in order after a while, at a random pace.
+
+    It never misses that an address stays as it is until it is taken.
+    """
 
     def __init__(self, compiled, rng):
         self.plan, self.rng = compiled.stream, rng
         self.beats = layer_beats(compiled)
         self.queue, self.addresses, self.bad = [], [], False
+        self.asked = None
+        self.size = self.plan.bus_bits // 8  # bytes of a beat
+        self.never_stalled = True
 
     def beat(self, address):
         size = self.plan.bus_bits // 8
@@ -26,20 +34,34 @@ class Memory:
 
     def clock(self, ctx, port, now):
         """What happens in one clock; call it before the tick."""
-        ready = self.rng.random() < 0.6
+        # It owes little enough that nothing it owes is older than 2^ID_BITS - 1 resets.
+        ready = self.rng.random() < 0.6 and len(self.queue) < MOST_OWED
         ctx.set(port.arready, int(ready))
-        if ready and ctx.get(port.arvalid):
+        asks = ctx.get(port.arvalid)
+        offer = asks and tuple(ctx.get(value) for value in (port.araddr, port.arlen, port.arid))
+        assert self.asked in (None, offer), f"{self.asked} was offered, and then {offer}"
+        self.asked = offer if asks and not ready else None
+        if ready and asks:
             address, length = ctx.get(port.araddr), ctx.get(port.arlen) + 1
-            size = self.plan.bus_bits // 8
-            assert address // PAGE == (address + length * size - 1) // PAGE, "a burst crosses a page"
+            last = address + length * self.size - 1
+            assert address // PAGE == last // PAGE, "a burst crosses a page"
             self.addresses.append((address, length))
             due = now + int(self.rng.integers(5, 30))
-            self.queue += [(due, self.beat(address + i * size)) for i in range(length)]
+            number = ctx.get(port.arid)
+            self.queue += [(due, self.beat(address + i * self.size), number) for i in range(length)]
         give = bool(self.queue) and self.queue[0][0] <= now and self.rng.random() < 0.7
+        assert ctx.get(port.rready) or not self.never_stalled
+        give = give and ctx.get(port.rready)
         ctx.set(port.rvalid, int(give))
         ctx.set(port.rresp, 2 if self.bad else 0)
         if give:
-            ctx.set(port.rdata, self.queue.pop(0)[1])
+            _, data, number = self.queue.pop(0)
+            ctx.set(port.rdata, data)
+            ctx.set(port.rid, number)
+
+    def reset(self):
+        """Forget everything."""
+        self.queue, self.asked = [], None
 
 
 @pytest.mark.parametrize(("seed", "array"), [(0, {}), (1, {}), (2, {}), (3, {**WIDE, "depth": 512})])
@@ -83,6 +105,59 @@ def test_reads_the_layers_asked_for_and_drops_what_a_flush_leaves(simulate, seed
         assert found == (wanted if cut is None else wanted[: len(found)])
         assert cut is None or len(found) < len(wanted)
     assert max(length for _, length in memory.addresses) == compiled.stream.burst_beats > 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_reset_at_any_time_with_or_without_memory(simulate, seed):
+    """Whether memory forgets what it owes or delivers all of it, the next run reads its own beats."""
+    compiled, rng = program(), np.random.default_rng(seed)
+    reader, memory, reset = BurstReader(compiled.stream), Memory(compiled, rng), Signal()
+    total = sum(map(len, layer_beats(compiled)))
+    got, cuts, late = [], 0, 0
+
+    async def bench(ctx):
+        nonlocal cuts, late
+        now = 0
+
+        async def clock():
+            nonlocal now, late
+            ctx.set(reader.room, int(rng.random() < 0.8))
+            memory.clock(ctx, reader.memory, now)
+            if ctx.get(reader.valid):
+                got.append(ctx.get(reader.beat))
+            elif ctx.get(reader.memory.rvalid):
+                late += 1
+            await ctx.tick()
+            now += 1
+
+        ctx.set(reader.base, BASE)
+        ctx.set(reader.last, 2)
+        for cut in [*rng.integers(2, 90, 25), None, 30, None]:
+            got.clear()
+            ctx.set(reader.start, 1)
+            await clock()
+            ctx.set(reader.start, 0)
+            while now < 100_000 and (len(got) < total if cut is None else cut > 0):
+                await clock()
+                cut = None if cut is None else cut - 1
+            wanted = [beat for layer in layer_beats(compiled) for beat in layer]
+            assert got == wanted[: len(got)]
+            if cut is None:
+                assert got == wanted
+                continue
+            cuts += 1
+            ctx.set(reset, 1)
+            forgets = rng.random() < 0.3
+            for _ in range(rng.choice([1, 1, 2, 7, 16])):
+                await clock()
+                if forgets:
+                    memory.reset()
+            ctx.set(reset, 0)
+            for _ in range(rng.choice([0, 1, 2, 5])):
+                await clock()
+
+    simulate(ResetInserter(reset)(reader), bench)
+    assert cuts == 26 and late > 100
 
 
 def test_an_error_is_told(simulate):
