@@ -36,6 +36,9 @@ that came is behind by."""
 MOST_BEATS, SHORTEST_BURST = 64, 4
 """Longest burst, and the shortest that a store has to leave room for, in beats."""
 
+OUTSTANDING = 8
+"""Most bursts on their way: 512 beats of a long burst, more than a memory's latency in clocks."""
+
 
 @dataclass(frozen=True)
 class StreamPlan:
@@ -44,8 +47,8 @@ class StreamPlan:
     bus_bits: width of the memory bus. step_units: units a step takes in the store, and in memory in the
     widest layer. depth: steps the weight store holds. most: steps of the largest block that is replayed,
     which has to fit. Of every entry of the layer program, in order: layer_units, units a step takes in
-    memory; layer_steps, its steps; numbers, the layer whose steps it takes. Of every block: block_steps;
-    block_units, units of a step.
+    memory; layer_steps, its steps; layer_blocks, its blocks; numbers, the layer whose steps it takes. Of
+    every block: block_steps.
     """
 
     bus_bits: int
@@ -54,8 +57,8 @@ class StreamPlan:
     most: int
     layer_units: tuple[int, ...]
     layer_steps: tuple[int, ...]
+    layer_blocks: tuple[int, ...]
     numbers: tuple[int, ...]
-    block_units: tuple[int, ...]
     block_steps: tuple[int, ...]
 
     @property
@@ -126,22 +129,29 @@ def plan_stream(
     beat_room = -(-beat_units * units // min(layer_units))
     least = most + KEPT_FREE + max(8, -(-SHORTEST_BURST * 4 * beat_room // units))
     if depth and depth < least:
+        who = "the largest block needs, which is played again" if most else "bursts need"
         raise ConfigError(
-            f"weight_steps {depth} is less than the {least} that the largest block needs: raise it"
+            f"weight_steps {depth} is less than the {least} that {who}: raise it to "
+            f"{_store(least)}, or leave it 0"
         )
     # Beside a block that is played again four of the longest bursts: with fewer, memory's latency binds.
     ahead = most + KEPT_FREE + -(-4 * MOST_BEATS * beat_room // units)
     return StreamPlan(
         bus_bits=beat_units * UNIT_BITS,
         step_units=units,
-        depth=depth or 1 << (max(least, ahead, most * 3 // 2) - 1).bit_length(),
+        depth=depth or _store(max(least, ahead, most * 3 // 2)),
         most=most,
         layer_units=tuple(layer_units),
         layer_steps=tuple(map(len, layers)),
+        layer_blocks=tuple(map(len, blocks)),
         numbers=tuple(numbers),
-        block_units=tuple(n for n, b in zip(layer_units, blocks, strict=True) for _ in b),
         block_steps=tuple(int(n) for b in blocks for n in b),
     )
+
+
+def _store(steps: int) -> int:
+    """The smallest store of at least so many steps."""
+    return 1 << (steps - 1).bit_length()
 
 
 def stream_files(memories: int) -> tuple[str, ...]:

@@ -11,10 +11,7 @@ from amaranth.lib.wiring import In, Out
 from hw.gateware.axi import ID_BITS, AxiRead
 from hw.gateware.generation import Generation
 from hw.registers import MEMORY_ADDRESS_BITS
-from hw.weight_stream import PAGE, StreamPlan
-
-OUTSTANDING = 8
-"""Most bursts on their way: 512 beats of a long burst, more than a memory's latency in clocks."""
+from hw.weight_stream import OUTSTANDING, PAGE, StreamPlan
 
 
 class BurstReader(wiring.Component):

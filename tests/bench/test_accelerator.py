@@ -78,6 +78,8 @@ def test_weights_from_external_memory(accelerator, network, kind, rows, lanes, b
     np.testing.assert_array_equal(fast.scores, expected)
     for counters, size in zip(fast.counters, (batch, batch, 1), strict=True):
         assert counters.weight_beats == sum(program.stream.layer_beats)
+        predicted = run_cycles(program, size)
+        assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
         assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
 
     slow = rtl.simulate(folder, pictures, memory=Memory(latency=300, gap=9))
@@ -109,8 +111,7 @@ def test_layers_in_bands(accelerator, line, limit, options):
     np.testing.assert_array_equal(free.scores, expected)
     for counters, size in zip(free.counters, (2, 1), strict=True):
         predicted = run_cycles(program, size)
-        if not options:
-            assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
+        assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
         assert [layer.steps for layer in counters.layers] == [layer.steps for layer in predicted]
         assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
     stalled = rtl.simulate(folder, pictures, stalls=True, seed=5, reset_midway=True)
