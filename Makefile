@@ -67,6 +67,21 @@ slow: $(STAMP) ## the slow tests alone
 formal: $(STAMP) ## prove what must hold of the gateware's handshakes, and find faults planted in it
 	$(BIN)/python -m pytest -m formal
 
+# Seeded faults in the source of the gateware, one at a time: what the tests do not find is listed, and is an error
+# unless tests/mutation/equivalent.toml says why it changes nothing. No file is changed.
+COUNT ?= 300
+SEED  ?= 1
+JOBS  ?= $(WORKERS)
+.PHONY: mutate
+mutate: $(STAMP) ## COUNT=300 SEED=1: mutants of hw/gateware, found by unit tests or by whole small designs
+	$(BIN)/python -m tests.mutation --count $(COUNT) --seed $(SEED) --jobs $(JOBS)
+
+# Every design is built and simulated (a minute or two each); one that fails stays under build/fuzz-designs.
+DESIGNS := $(if $(filter file,$(origin COUNT)),30,$(COUNT))
+.PHONY: fuzz-designs
+fuzz-designs: $(STAMP) ## COUNT=30 SEED=1: random networks on random accelerators, values and clocks compared
+	$(BIN)/python -m tests.designs --count $(DESIGNS) --seed $(SEED)
+
 # Three kinds of sparsity on three array sizes, every score of 64 digits compared, every port stalled.
 VERIFY_KINDS := adaptive uniform kernel
 VERIFY_SIZES := 4x2 8x4 16x4
