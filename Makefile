@@ -53,10 +53,10 @@ test: check ## check, then every test that is not slow
 	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1 -m "not slow"
 
 # Every input follows from SEED; a fault names the input that shows it, and how to read it again.
-COUNT ?= 10000
 SEED ?= 1
 .PHONY: fuzz
-fuzz: $(STAMP) ## mutate COUNT files and streams of every kind that is read; any traceback, hang or gigabyte fails
+fuzz: COUNT ?= 10000
+fuzz: $(STAMP) ## COUNT=10000 SEED=1: mutate files and streams of every kind that is read; any traceback, hang or gigabyte fails
 	$(BIN)/python -m tests.fuzz.run --count $(COUNT) --seed $(SEED)
 
 .PHONY: slow
@@ -69,18 +69,17 @@ formal: $(STAMP) ## prove what must hold of the gateware's handshakes, and find 
 
 # Seeded faults in the source of the gateware, one at a time: what the tests do not find is listed, and is an error
 # unless tests/mutation/equivalent.toml says why it changes nothing. No file is changed.
-COUNT ?= 300
-SEED  ?= 1
-JOBS  ?= $(WORKERS)
+JOBS ?= $(WORKERS)
 .PHONY: mutate
+mutate: COUNT ?= 300
 mutate: $(STAMP) ## COUNT=300 SEED=1: mutants of hw/gateware, found by unit tests or by whole small designs
 	$(BIN)/python -m tests.mutation --count $(COUNT) --seed $(SEED) --jobs $(JOBS)
 
 # Every design is built and simulated (a minute or two each); one that fails stays under build/fuzz-designs.
-DESIGNS := $(if $(filter file,$(origin COUNT)),30,$(COUNT))
 .PHONY: fuzz-designs
+fuzz-designs: COUNT ?= 30
 fuzz-designs: $(STAMP) ## COUNT=30 SEED=1: random networks on random accelerators, values and clocks compared
-	$(BIN)/python -m tests.designs --count $(DESIGNS) --seed $(SEED)
+	$(BIN)/python -m tests.designs --count $(COUNT) --seed $(SEED)
 
 # Three kinds of sparsity on three array sizes, every score of 64 digits compared, every port stalled.
 VERIFY_KINDS := adaptive uniform kernel
