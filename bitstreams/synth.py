@@ -11,7 +11,6 @@ import importlib.util
 import json
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,7 @@ from bitstreams.run import execute
 from hw import caches, results
 from hw.design import DesignInfo
 from hw.errors import ToolFailed, ToolNotFound
+from hw.files import temporary
 
 Progress = Callable[[str], None]
 
@@ -152,8 +152,8 @@ def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progres
 
     try:
         # Yosys leaves a folder among temporary files when it is ended: that goes with ours.
-        with tempfile.TemporaryDirectory() as place:
-            environment = caches.environment() | {"TMPDIR": place}
+        with temporary() as place:
+            environment = caches.environment() | {"TMPDIR": str(place)}
             code = execute(command, folder, log, listen=listen, timeout=timeout, environment=environment)
     except ToolFailed:
         raise ToolFailed(f"yosys took longer than its time limit; its log is {log}") from None
