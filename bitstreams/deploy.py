@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from hw import quote
 from hw.design import DesignInfo
 from hw.driver import Driver
 from hw.errors import ArtifactError, ConfigError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
+from hw.files import temporary
 from hw.link import Link
 
 PROGRAMMERS = ("openfpgaloader", "vivado")
@@ -153,8 +153,8 @@ def _vivado(path: Path, server: str | None, flash: bool) -> tuple[list[str], Pat
 
 
 def _run(command: Sequence[str], folder: Path, what: str) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        log = Path(place) / "log"
+    with temporary() as place:
+        log = place / "log"
         code = execute(command, folder, log, timeout=TIMEOUT)
         text = log.read_text(encoding="utf-8", errors="replace")
     if code:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +26,7 @@ from hw import caches, quote, results
 from hw.design import DesignInfo
 from hw.design_files import VERILOG
 from hw.errors import ToolFailed, ToolNotFound
-from hw.files import inside
+from hw.files import inside, temporary
 
 Progress = Callable[[str], None]
 
@@ -160,8 +159,8 @@ def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progres
 
     try:
         # Yosys leaves a folder among temporary files when it is ended: that goes with ours.
-        with tempfile.TemporaryDirectory() as place:
-            environment = caches.environment() | {"TMPDIR": place}
+        with temporary() as place:
+            environment = caches.environment() | {"TMPDIR": str(place)}
             code = execute(command, folder, log, listen=listen, timeout=timeout, environment=environment)
     except ToolFailed:
         raise ToolFailed(f"yosys took longer than its time limit; its log is {log}") from None

