@@ -66,7 +66,7 @@ def test_the_contents_of_a_large_rom_do_not_go_through_amaranth():
         assert words[number] == "".join(map(str, bits[number, ::-1]))
 
 
-def test_a_rom_reads_the_same_in_simulation_and_in_verilog(simulate, tmp_path):
+def test_a_rom_reads_the_same_in_simulation_and_in_verilog(simulate):
     """A word a clock behind its address, which stays while the port is not enabled."""
     bits = np.random.default_rng(1).integers(0, 2, (40, 70), np.uint8)
     rng = np.random.default_rng(2)
