@@ -56,18 +56,15 @@ class SimLink:
         """Clocks since the start of the simulation."""
         return int(get_sim_time("ns")) // PERIOD
 
-    async def reset(self, clocks=4):
-        """Hold reset for a few clocks and forget all frames under way."""
+    async def reset(self, clocks=4, *, memory=True):
+        """Hold reset for a few clocks. Frames under way are forgotten, with ``memory`` what it owes, too."""
+        if hasattr(self.dut, "memory_apart"):
+            self.dut.memory_apart.value = int(not memory)
         self.dut.rst.value = 1
         await ClockCycles(self.dut.clk, clocks)
         self.forget()
         self.dut.rst.value = 0
         await ClockCycles(self.dut.clk, 2)
-
-    async def images_taken(self):
-        """Wait until the accelerator has taken all images that were sent."""
-        await ClockCycles(self.dut.clk, CONTROL_TIMEOUT // 4)  # they may be on their way to the queue
-        await self.images.wait()
 
     def forget(self):
         """Drop all frames under way, also those of which beats have passed."""
@@ -86,7 +83,6 @@ class SimLink:
             self.dut.memory_latency.value = memory.latency
             self.dut.memory_gap.value = memory.gap
             self.dut.memory_base.value = base
-            self.dut.memory_apart.value = 0
             self.dut.memory_bad.value = 0
             self.dut.memory_stall.value = 0 if seed is None else MEMORY_STALL
             self.dut.memory_seed.value = seed or 0
