@@ -71,8 +71,12 @@ def build(
     info = load_design(folder)
     place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
     ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.files[0], info.top
-    if info.config.stream_weights:
-        held = [folder / name for name in stream_files(info.config.memories)]
+    if info.ports:
+        held = (
+            [folder / name for name in stream_files(info.config.memories)]
+            if info.config.stream_weights
+            else []
+        )
         text, outer = wrapper.wrapped(info, source.read_text(), held)
         place.mkdir(parents=True, exist_ok=True)
         source, ports, top = place / "bench.v", tuple(outer), wrapper.TOP
