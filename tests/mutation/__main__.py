@@ -92,7 +92,7 @@ def known() -> dict[tuple[str, str, str, str], str]:
 
 
 def preload(wanted: set[str]) -> None:
-    """Import what the tests of the files import, and compile what several of them use, once for all mutants."""
+    """Import what the tests of these files import, and compile what several use, once for all mutants."""
     os.chdir(ROOT)
     quiet = os.open(os.devnull, os.O_WRONLY)
     shown = os.dup(1)
