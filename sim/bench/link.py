@@ -17,6 +17,7 @@ from cocotbext.axi import (
 )
 
 from hw.errors import LinkError
+from sim.bench import wrapper
 from sim.bench.stalls import stall
 
 # cocotbext-axi still uses names that cocotb 2 deprecates, and would say so in every log.
@@ -86,6 +87,16 @@ class SimLink:
             self.dut.memory_bad.value = 0
             self.dut.memory_stall.value = 0 if seed is None else MEMORY_STALL
             self.dut.memory_seed.value = seed or 0
+
+    def check(self, info):
+        """Raise ``LinkError`` if a port has broken a promise, or a frame of results has no end."""
+        if not hasattr(self.dut, wrapper.BROKEN):
+            return
+        broken = int(getattr(self.dut, wrapper.BROKEN).value)
+        if found := [words for bit, words in enumerate(wrapper.promises(info)) if broken >> bit & 1]:
+            raise LinkError(f"{'; '.join(found)}: the design breaks the protocol of its ports")
+        if getattr(self.dut, wrapper.UNFINISHED).value:
+            raise LinkError("m_axis has ended within a frame: the design breaks the protocol of its ports")
 
     def stall(self, seed):
         """Pause all seven channels at random from now on."""

@@ -52,6 +52,8 @@ async def execute(job, link):
         print(f"{PROGRESS}{done} {len(job.images)}", flush=True, file=sys.stdout)
 
     scores = await driver.run(job.images, batch=job.batch, layers=job.layers, on_run=on_run)
+    await ClockCycles(link.dut.clk, 4)
+    link.check(job.info)
     return Answer(scores, tuple(counters), link.clocks)
 
 
