@@ -32,7 +32,7 @@ WIDTHS = (
 )
 """Calls whose constants are widths or depths: one more of them is no fault."""
 
-UNTOUCHED = ("name", "reset_less", "attrs", "emit_src", "key")
+UNTOUCHED = ("name", "reset_less", "attrs", "emit_src", "key", "strict")
 """Keyword arguments that change no behaviour; a reset where none is needed among them."""
 
 
