@@ -46,6 +46,7 @@ TESTS = {
     "core": (),
     "delay": ("delay", "walk", "mac", "feature_memory"),
     "emit": ("emit",),
+    "generation": ("generation", "burst_reader"),
     "image_port": ("ports",),
     "lane": (),
     "mac": ("mac", "array"),

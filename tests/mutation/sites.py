@@ -181,7 +181,8 @@ def _with(node: ast.AST, **fields: object) -> ast.AST:
 
 def _inverted(condition: ast.expr) -> ast.expr:
     """Not ``condition``, as a value of one bit whatever its width."""
-    any_of = ast.Call(ast.Attribute(ast.Call(ast.Name("Cat"), [condition], []), "any"), [], [])
+    bits = ast.Call(ast.Name("Cat", ast.Load()), [condition], [])
+    any_of = ast.Call(ast.Attribute(bits, "any", ast.Load()), [], [])
     return ast.UnaryOp(ast.Invert(), any_of)
 
 
