@@ -21,6 +21,7 @@ from hw.counters import Counters
 from hw.errors import Spec2Error
 from hw.estimate import run_cycles, total_cycles
 from hw.generate import generate
+from hw.weight_arrival import MEMORY_LATENCY
 from sim import model
 from tests.designs.generator import Design, design
 
@@ -58,7 +59,7 @@ def on_verilator(one: Design, folder: Path) -> Runs:
     made = folder / "design"
     generate(one.artifact, one.config, made)
     memory = Memory(one.latency, one.gap)
-    free = rtl.simulate(made, one.images, memory=memory)
+    free = rtl.simulate(made, one.images)  # with the memory of the cost model
     stalled = rtl.simulate(made, one.images, stalls=True, seed=one.seed, reset_midway=True, memory=memory)
     return [(free.scores, free.counters), (stalled.scores, ())]
 
@@ -67,17 +68,17 @@ def on_amaranth(one: Design, folder: Path) -> Runs:
     """The gateware itself, without Verilog; for small designs quicker than a build."""
     from tests.gateware.whole import Bench
 
-    def run(pace: float, images: np.ndarray) -> tuple[np.ndarray, tuple[Counters, ...]]:
+    def run(pace: float, latency: int, images: np.ndarray) -> tuple[np.ndarray, tuple[Counters, ...]]:
         counters: list[Counters] = []
 
         async def test(link, driver):
             return await driver.run(images, on_run=lambda done, run: counters.append(run))
 
-        # Memory's model here has no gap; its latency is counted to the first beat.
-        bench = Bench(one.program, seed=one.seed, pace=pace, latency=one.latency)
+        bench = Bench(one.program, seed=one.seed, pace=pace, latency=latency)
         return bench.run(test), tuple(counters)
 
-    return [run(1.0, one.images), (run(0.6, one.images[: one.config.batch])[0], ())]
+    few = one.images[: one.config.batch]
+    return [run(1.0, MEMORY_LATENCY, one.images), (run(0.6, one.latency, few)[0], ())]
 
 
 def check(one: Design, simulate: Callable[[Design, Path], Runs], folder: Path) -> Outcome:

@@ -35,7 +35,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Design:
-    """What to generate and how to run it. latency, gap: of external memory."""
+    """What to generate and how to run it. latency, gap: of external memory while ports stall."""
 
     seed: int
     artifact: Artifact

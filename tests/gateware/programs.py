@@ -3,7 +3,8 @@
 "plain": several lane rows and columns, tiles that do not fill them, signed maps, blocks, a fully connected
 layer. "sections" and "beside": maps of two and of five images side by side. "rows": a map of one image in
 sections. "bands": entries that share a layer, maps in rings. "tall": blocks of
-several drain groups, the last one short. "wide": rows of several lines.
+several drain groups, the last one short. "three": images side by side of three tile rows each. "wide": rows
+of several lines.
 """
 
 from functools import cache
@@ -73,6 +74,10 @@ CASES = {
     "tall": (
         Network("tall", (9, 9, 8), (Conv("a", 9, 31, 3, padding=1, pool=2), Conv("b", 31, 15, 3, padding=1))),
         {"rows": 12, "lanes": 2, "batch": 2, "line_pixels": 16},
+    ),
+    "three": (
+        Network("three", (2, 16, 6), (Conv("a", 2, 3, 3, padding=1), Conv("b", 3, 2, 3, padding=1))),
+        {"rows": 4, "lanes": 6, "batch": 2, "line_pixels": 64},
     ),
     "wide": (
         Network("wide", (2, 9, 21), (Conv("a", 2, 3, 3, padding=1), Conv("b", 3, 2, 5, relu=False))),

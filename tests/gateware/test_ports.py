@@ -27,7 +27,7 @@ def test_image_port_fills_the_first_map(simulate, misplaced):
     dut, source = ImagePort(compiled), compiled.layers[0].source
     images = rng.integers(0, 256, (BATCH, 2, 9, 10), dtype=np.uint8)
     beats = [np.frombuffer(pack_image(image), dtype="<u4") for image in images]
-    memory = np.zeros(compiled.memory_lines * 8 + 16, dtype=np.uint8)
+    memory = np.full(compiled.memory_lines * 8 + 16, 7, dtype=np.uint8)
     errors = []
 
     async def bench(ctx):
@@ -59,8 +59,9 @@ def test_image_port_fills_the_first_map(simulate, misplaced):
 
     simulate(dut, bench)
     lines = memory[: source.base * 8 + BATCH * source.lines * 8].reshape(-1, 8)[source.base :]
-    stored = lines.reshape(BATCH, 2, 9, source.lines_per_row * 8)[..., :10]
-    np.testing.assert_array_equal(stored, images)
+    stored = lines.reshape(BATCH, 2, 9, source.lines_per_row * 8)
+    np.testing.assert_array_equal(stored[..., :10], images)
+    assert (stored[..., 10:] == 7).all(), "what pads a beat is written"
     assert [i for i, error in enumerate(errors) if error] == ([] if misplaced is None else [misplaced])
 
 

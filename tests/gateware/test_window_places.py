@@ -58,5 +58,6 @@ def test_window_of_every_lane_and_entry(simulate, name):
                     assert [one - 512 if one > 255 else one for one in raw] == wanted.tolist()
 
         simulate(dut, bench)
+        assert dut.latency == 1  # as measured above
         places.add(dut.places)
     assert (len(places) == 1) == (name == "wide")  # there all lanes are one column

@@ -46,6 +46,7 @@ TESTS = {
     "core": (),
     "delay": ("delay", "walk", "mac", "feature_memory"),
     "emit": ("emit",),
+    "generation": ("generation", "burst_reader"),
     "image_port": ("ports",),
     "lane": (),
     "mac": ("mac", "array"),
@@ -130,7 +131,7 @@ def sound_logic() -> dict[str, str]:
     return logic()
 
 
-def judged(site: Site, folder: Path) -> Verdict:
+def judged(site: Site, folder: Path, whole: bool) -> Verdict:
     """The mutant against the tests of its file, then inside whole designs."""
     log, tests = folder / f"{os.getpid()}.log", unit_tests(site.file)
     used = 0.0
@@ -138,7 +139,7 @@ def judged(site: Site, folder: Path) -> Verdict:
         verdict, used = judge.judge(ROOT, site, tests, sound(tests, folder), log)
         if verdict != judge.SURVIVED:
             return Verdict(site, UNIT, verdict, used)
-    if Path(site.file).stem in OUTSIDE:
+    if not whole or Path(site.file).stem in OUTSIDE:
         return Verdict(site, None, "", used)
 
     before = sound_logic()
@@ -185,11 +186,11 @@ def sound(tests: list[str], folder: Path) -> int:
     return SECONDS + int(3 * sum(seconds.values()))
 
 
-def verdicts(chosen: list[Site], jobs: int) -> Iterator[Verdict]:
+def verdicts(chosen: list[Site], jobs: int, whole: bool) -> Iterator[Verdict]:
     """Of every mutant, as they come."""
     preload({site.file for site in chosen})
     with tempfile.TemporaryDirectory() as name:
-        judging = partial(judged, folder=Path(name))
+        judging = partial(judged, folder=Path(name), whole=whole)
         # Forked once, before there are threads: every mutant is forked from one of these.
         with multiprocessing.get_context("fork").Pool(jobs) as pool:
             yield from pool.imap_unordered(judging, chosen)
@@ -225,6 +226,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--file", action="append", help="only of these files (stems)")
+    parser.add_argument("--units", action="store_true", help="unit tests alone, no whole designs")
     parser.add_argument("--toml", action="store_true", help="print survivors as entries of equivalent.toml")
     options = parser.parse_args()
     every = [
@@ -236,7 +238,7 @@ def main() -> int:
     chosen = random.Random(options.seed).sample(every, min(options.count, len(every)))
     print(f"{len(chosen)} of {len(every)} mutants, seed {options.seed}", flush=True)
     excused, found, start = known(), [], time.monotonic()
-    for number, one in enumerate(verdicts(chosen, options.jobs), 1):
+    for number, one in enumerate(verdicts(chosen, options.jobs, not options.units), 1):
         found.append(one)
         print(f"{number:4} {one.found or 'SURVIVED':11} {one.seconds:5.1f} s  {one.site}", flush=True)
     lost = report(found, excused)

@@ -22,6 +22,9 @@ from tests.mutation.sites import Site, mutated
 
 KILLED, SURVIVED, SLOW = "killed", "survived", "timeout"
 
+NO_PROGRAM = 78
+"""Exit code for a mutant that Python does not take: a fault of ours, not one that a test has found."""
+
 MEMORY = 16 << 30
 """Bytes of address space that a mutant may take."""
 
@@ -42,7 +45,11 @@ def put_in(root: Path, site: Site) -> None:
     vars(module).setdefault("Cat", amaranth.Cat)
     new.__dict__.update(Cat=amaranth.Cat)
     tree: ast.Module = mutated(root, site)
-    exec(compile(tree, module.__file__ or site.file, "exec"), new.__dict__)
+    try:
+        program = compile(tree, module.__file__ or site.file, "exec")
+    except (SyntaxError, TypeError, ValueError):
+        os._exit(NO_PROGRAM)
+    exec(program, new.__dict__)
     _take(module, new, module.__name__)
 
 
@@ -129,6 +136,8 @@ def forked(
             signal.SIGALRM,
         ) else KILLED, used
     code = os.WEXITSTATUS(status)
+    if code == NO_PROGRAM:
+        raise RuntimeError("a mutant is no program")
     return meaning.get(code, KILLED if code else SURVIVED), used
 
 

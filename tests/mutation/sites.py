@@ -32,7 +32,7 @@ WIDTHS = (
 )
 """Calls whose constants are widths or depths: one more of them is no fault."""
 
-UNTOUCHED = ("name", "reset_less", "attrs", "emit_src", "key")
+UNTOUCHED = ("name", "reset_less", "attrs", "emit_src", "key", "strict")
 """Keyword arguments that change no behaviour; a reset where none is needed among them."""
 
 
@@ -181,7 +181,8 @@ def _with(node: ast.AST, **fields: object) -> ast.AST:
 
 def _inverted(condition: ast.expr) -> ast.expr:
     """Not ``condition``, as a value of one bit whatever its width."""
-    any_of = ast.Call(ast.Attribute(ast.Call(ast.Name("Cat"), [condition], []), "any"), [], [])
+    bits = ast.Call(ast.Name("Cat", ast.Load()), [condition], [])
+    any_of = ast.Call(ast.Attribute(bits, "any", ast.Load()), [], [])
     return ast.UnaryOp(ast.Invert(), any_of)
 
 
