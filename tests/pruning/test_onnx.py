@@ -353,6 +353,23 @@ def test_a_recipe_takes_network_and_weights_from_a_file_beside_it(tmp_path, monk
         recipe.read(recipe_of(path, "gone.onnx"))
 
 
+def test_a_recipe_gives_the_sizes_that_a_file_leaves_open(tmp_path):
+    nodes = [CONV, ("Relu", "c", "y", {})]
+    save(tmp_path / "Open.ONNX", nodes, WEIGHTS, shape=("n", 2, "height", "width"))
+    path = recipe_of(tmp_path / "open.toml", "Open.ONNX")
+    with pytest.raises(
+        ConfigError, match=r"an input of \?×2×\?×\?.*in a recipe input = \[channels, height, width\]"
+    ):
+        recipe.read(path)
+    for size, shape in (("[2, 9, 11]", (2, 9, 11)), ("[3, 9, 9]", None), ("[2, 0, 9]", None)):
+        path.write_text(f'network = "Open.ONNX"\ndata = "mnist"\ninput = {size}\n')
+        if shape:
+            assert recipe.read(path).network.input == shape
+        else:
+            with pytest.raises(ConfigError, match=r"open\.toml: .*\("):
+                recipe.read(path)
+
+
 def test_a_recipe_of_an_unsupported_file_says_so(tmp_path):
     save(tmp_path / "bad.onnx", [CONV, ("Sigmoid", "c", "y", {})], WEIGHTS)
     with pytest.raises(UnsupportedNetwork, match=r"bad\.toml: Sigmoid node 'node1'.*use ReLU"):

@@ -83,12 +83,21 @@ def test_widths_are_found_as_the_file_says_or_the_command_line(tmp_path):
         ("block = 'many'", r"Expected `int`, got `str` - at `\$.block`"),
         ("[training]\nmomentum = 1", "unknown field `momentum`"),
         ("[epochs]\ndense = 1.5", r"at `\$.epochs.dense`"),
-        ("[layers]\nconv9 = 'dense'", "network 'lenet' has no layer 'conv9'"),
+        ("[layers]\nconv9 = 'dense'", r"has no layer 'conv9': \[layers\] may name conv1, conv2, fc1, fc2"),
         ("sparsity = 'magic'", "unknown sparsity 'magic'"),
         ("[training]\naugment = 'blur'", "unknown augmentation 'blur': choose none, warp"),
         ("[training]\nprecision = 'fp8'", "unknown precision 'fp8'"),
         ("weight_bits = 1", "weight_bits must be 2 to 16, not 1"),
-        ("[layer_bits]\nconv9 = 5", "layer_bits names 'conv9', but network 'lenet' has no such layer"),
+        (
+            "[layer_bits]\nconv9 = 5",
+            "layer_bits names 'conv9', but network 'lenet' has no such layer: "
+            "choose from conv1, conv2, fc1, fc2",
+        ),
+        (
+            "input = [3, 28, 28]",
+            r"lenet takes an input of \[1, 28, 28\], not of \[3, 28, 28\]: leave input out",
+        ),
+        ("input = [28, 28]", r"`array` of length 3, got 2 - at `\$.input`"),
         ("[layer_bits]\nfc1 = 1", r"layer_bits of 'fc1' must be 2 to 8 \(weight_bits\), not 1"),
         (
             "weight_bits = 6\n[layer_bits]\nfc1 = 7",
@@ -120,3 +129,9 @@ def test_names_that_are_no_recipes():
         recipe.find("nowhere.toml")
     with pytest.raises(UnsupportedNetwork, match="resnet18 needs strides of 2"):
         recipe.find("resnet18")
+
+
+def test_a_file_is_one_however_its_name_is_written(tmp_path):
+    path = tmp_path / "OWN.TOML"
+    path.write_text('network = "lenet"\ndata = "mnist"\ninput = [1, 28, 28]\n')
+    assert recipe.find(str(path)).network.name == "lenet"
