@@ -57,7 +57,7 @@ class Constants:
 
     def source(self, of: fx.Node) -> fx.Node:
         """Where a value comes from that went through operations that leave it as it is."""
-        while plain(of) in SAME and of.all_input_nodes:
+        while plain(of) in SAME and of.all_input_nodes and not _narrows(of):
             of = of.all_input_nodes[0]
         return of
 
@@ -74,7 +74,7 @@ class Constants:
             if is_random(one):
                 raise unsupported(place_of(one), plain(one))
         learned = [one for one in sources if isinstance(self.tensors.get(one), torch.nn.Parameter)]
-        seen = all(plain(one) in VIEWS for one in sources if one.op != "placeholder")
+        seen = all(plain(one) in VIEWS and not _narrows(one) for one in sources if one.op != "placeholder")
         strange = any(
             one.op != "placeholder" and (not is_call(one) or plain(one) in UNKNOWN) for one in sources
         )
@@ -101,6 +101,12 @@ class Constants:
             like = torch.zeros(shape.shape, dtype=shape.dtype)
             return of.target(like, *of.args[1:], **of.kwargs)
         return of.target(*fx.map_arg(of.args, self._run), **fx.map_arg(of.kwargs, self._run))
+
+
+def _narrows(node: fx.Node) -> bool:
+    """Whether it casts to a type that does not have all the values of its input's."""
+    given, made = node.all_input_nodes[0].meta["val"].dtype, node.meta["val"].dtype
+    return torch.promote_types(given, made) != made
 
 
 def _sources(of: fx.Node) -> set[fx.Node]:
