@@ -1,6 +1,7 @@
 """Exact equivalents of a chain are taken, and compute what torch computes; what is none is refused."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -361,7 +362,7 @@ class Noisy(nn.Module):
         layer = False
         for module, names, scale in zip(self.chain, self.noise, self.scales, strict=True):
             layer = layer or isinstance(module, nn.Conv2d)
-            with torch.set_grad_enabled(not names):
+            with torch.no_grad() if module is self.chain[0] and names else nullcontext():  # regions cost time
                 x = self.relu(x) if isinstance(module, nn.ReLU) else module(x)
             for name in names:
                 x = HARMLESS[name](x)
@@ -393,7 +394,7 @@ def noisy(draw):
 
 
 @given(noisy())
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 def test_operations_that_change_nothing_are_left_out(model):
     """The network is that of the bare chain, and the model computes what torch does."""
     model.eval()
