@@ -52,9 +52,34 @@ check: $(STAMP) ## lint, formatting, types
 test: check ## check, then every test that is not slow
 	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1 -m "not slow"
 
+# Every input follows from SEED; a fault names the input that shows it, and how to read it again.
+SEED ?= 1
+.PHONY: fuzz
+fuzz: COUNT ?= 10000
+fuzz: $(STAMP) ## COUNT=10000 SEED=1: mutate files and streams of every kind that is read; any traceback, hang or gigabyte fails
+	$(BIN)/python -m tests.fuzz.run --count $(COUNT) --seed $(SEED)
+
 .PHONY: slow
 slow: $(STAMP) ## the slow tests alone
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+.PHONY: formal
+formal: $(STAMP) ## prove what must hold of the gateware's handshakes, and find faults planted in it
+	$(BIN)/python -m pytest -m formal
+
+# Seeded faults in the source of the gateware, one at a time: what the tests do not find is listed, and is an error
+# unless tests/mutation/equivalent.toml says why it changes nothing. No file is changed.
+JOBS ?= $(WORKERS)
+.PHONY: mutate
+mutate: COUNT ?= 300
+mutate: $(STAMP) ## COUNT=300 SEED=1: mutants of hw/gateware, found by unit tests or by whole small designs
+	$(BIN)/python -m tests.mutation --count $(COUNT) --seed $(SEED) --jobs $(JOBS)
+
+# Every design is built and simulated (a minute or two each); one that fails stays under build/fuzz-designs.
+.PHONY: fuzz-designs
+fuzz-designs: COUNT ?= 30
+fuzz-designs: $(STAMP) ## COUNT=30 SEED=1: random networks on random accelerators, values and clocks compared
+	$(BIN)/python -m tests.designs --count $(COUNT) --seed $(SEED)
 
 # Three kinds of sparsity on three array sizes, every score of 64 digits compared, every port stalled.
 VERIFY_KINDS := adaptive uniform kernel

@@ -11,6 +11,8 @@ anything else is a bug and shows its traceback.
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,11 +29,13 @@ from bitstreams.commands.doctor import doctor
 from bitstreams.commands.estimate import estimate
 from bitstreams.commands.generate import generate, write_design
 from bitstreams.commands.synth import synth
+from hw import caches, quote, virtual_port
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
 from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Design, Json, LinkName, Seed, kept_command
 from hw.commands.schedule import schedule
+from hw.commands.terminal import Ended, ending_in_order, print_anything
 from hw.errors import ConfigError, Spec2Error
 from hw.tables import table
 from pruning.commands.images import images_for
@@ -251,7 +255,8 @@ def explore(
 
         plot(data, folder / "explore.svg")
     shown = {key: value for key, value in data.items() if key != "points"}
-    wrote = f"Wrote {folder}/explore.json, explore.svg and {path.name} for 'spec2 generate --config {path}'."
+    use = quote.code(quote.shell("spec2", "generate", "--config", str(path)))
+    wrote = f"Wrote {quote.markdown(str(folder))}/explore.json, explore.svg and {path.name} for {use}."
     emit(as_json, {**shown, "config_file": str(path)}, *explore_page.markdown(data), wrote)
 
 
@@ -341,10 +346,9 @@ def classify(
         spec2 classify --first 100 --verify
         spec2 classify photo.png --logits --link uart:/dev/ttyUSB0
     """
-    import asyncio
-
     from bitstreams import images as reader
     from bitstreams.classify import classify as run
+    from bitstreams.links.running import run as drive
     from hw.design import DesignInfo
 
     info = DesignInfo.load(design)
@@ -355,7 +359,7 @@ def classify(
         found = reader.batch("digit", digits, labels, info.network.input)
     found = found.first(count)
     with _board_link(link, baud, design) as opened, progress("classifying") as show:
-        result = asyncio.run(run(opened, info, found, size=batch, progress=show))
+        result = drive(run(opened, info, found, size=batch, progress=show))
     data = result.to_json(scores=scores)
     rows = [(one["image"], one["label"], *map(str, one.get("scores", []))) for one in data["images"]]
     heads = ["image", "label", *(map(str, range(info.network.classes or 0)) if scores else [])]
@@ -363,9 +367,8 @@ def classify(
     if verify:
         data["mismatch"] = checked
     figures = {k: v for k, v in data.items() if k != "images" and v is not None}
-    verdict = (
-        [] if not verify else [checked or f"All scores of {len(rows)} images equal the integer model's."]
-    )
+    equal = f"All scores of {len(rows)} images equal the integer model's."
+    verdict = [quote.markdown(checked or equal)] if verify else []
     emit(as_json, data, table(heads, rows), table(["figure", "value"], scalars(figures)), *verdict)
     if checked:
         raise typer.Exit(1)
@@ -432,7 +435,7 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
         built = build_board(design)
     running = design / VIRTUAL_PORT
     rate = CLOCK_HZ // built.clocks_per_bit
-    if running.exists():
+    if virtual_port.alive(running):
         with open_serial(str(running), rate, clock_hz=CLOCK_HZ) as opened:
             yield opened
     else:
@@ -468,26 +471,44 @@ NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, 
 """What may strike any file that is written, logs of tools included: the disk is full, or not ours."""
 
 
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit code after Ctrl-C."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends in ``SystemExit``."""
+    print_anything()
+    os.environ |= caches.environment()
     try:
-        given = list(sys.argv[1:] if arguments is None else arguments)
+        with ending_in_order():
+            code = _call(list(sys.argv[1:] if arguments is None else arguments))
+    except Ended as end:
+        print(f"spec2: ended by {end}", file=sys.stderr)
+        code = 128 + end.number
+    sys.exit(code)
+
+
+def _call(given: list[str]) -> int:
+    """Run the command and say what came in its way; returns the exit code."""
+    try:
         code = app(args=given, prog_name="spec2", standalone_mode=False, obj=kept_command(given))
+        if code == INTERRUPTED:  # to typer 0.29 Ctrl-C is an exit like any other, without a word
+            raise KeyboardInterrupt
     except (Spec2Error, typer.TyperException) as error:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         if text:  # without arguments the help has been printed and there is nothing to add
-            print(f"spec2: {' '.join(text.split())}", file=sys.stderr)
+            print(f"spec2: {quote.line(' '.join(text.split()))}", file=sys.stderr)
         code = 2
     except OSError as error:
         if error.errno not in NO_PLACE:
             raise
-        where = f" ({error.filename})" if error.filename else ""
+        where = f" ({quote.line(str(error.filename))})" if error.filename else ""
         print(f"spec2: {error.strerror}{where}: make room, or choose another folder", file=sys.stderr)
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         print("spec2: interrupted", file=sys.stderr)
-        code = 130
-    sys.exit(code if isinstance(code, int) else 0)
+        code = INTERRUPTED
+    return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ REMEDIES = {
 def needs(figures: Mapping[str, Any]) -> dict[str, float]:
     """The resources among a design's estimates (``DesignInfo.estimates``), by their names here."""
     named = {name: figures[name] for name in RESOURCES if name in figures}
-    return {"dsp": figures["dsp_total"], **named}
+    return {"dsp": figures["dsp_total"], **named} if "dsp_total" in figures else named
 
 
 def check(board: Board, resources: Mapping[str, float]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +18,28 @@ from bitstreams.boards import Board
 from bitstreams.manifest import Manifest
 from bitstreams.outcome import Progress
 from bitstreams.run import because, execute
+from hw import quote
 from hw.design import DesignInfo
 from hw.driver import Driver
 from hw.errors import ArtifactError, ConfigError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
+from hw.files import temporary
 from hw.link import Link
 
 PROGRAMMERS = ("openfpgaloader", "vivado")
 
 TIMEOUT = 600
 """Seconds that loading may take; JTAG needs up to a minute for the largest device."""
+
+SUFFIX = ".bit"
+
+SYNC = bytes.fromhex("AA995566")
+"""What the devices synchronise to (AMD UG470, UG570: sync word), behind a header and padding."""
+
+FAIL = "SPEC2 FAIL "
+"""How the scripts for Vivado begin the line of a failure."""
+
+HEAD = 4096
+"""Bytes in which it has to come: header and padding take a few hundred."""
 
 OPEN_ATTEMPTS = 3
 """Times a freshly loaded accelerator is asked who it is: its clock may take a moment to lock."""
@@ -46,18 +58,34 @@ class Deployed:
 def find_bitstream(build: Path | str) -> Path:
     """The bitstream in the folder that :func:`bitstreams.build.build` wrote, or the file itself.
 
-    Raises ``ArtifactError`` when there is none, or more than one.
+    Raises ``ArtifactError`` when there is none, or more than one, or the file is something else.
     """
     path = Path(build)
-    if path.suffix == ".bit":
-        if not path.is_file():
-            raise ArtifactError(f"there is no bitstream {path}: build it with 'spec2 build'")
-        return path
+    if path.suffix == SUFFIX and not path.is_file():
+        raise ArtifactError(f"there is no bitstream {path}: build it with 'spec2 build'")
+    if path.is_file():
+        return _checked(path)
     found = sorted(path.glob("*.bit"))
     if len(found) != 1:
         what = f"are {len(found)} bitstreams" if found else "is no bitstream"
         raise ArtifactError(f"there {what} in {path}: name the file, or build it with 'spec2 build'")
-    return found[0]
+    return _checked(found[0])
+
+
+def _checked(path: Path) -> Path:
+    if path.suffix != SUFFIX:
+        raise ArtifactError(
+            f"{path} is no bitstream, whose names end in {SUFFIX}: name one, or the folder that "
+            "'spec2 build' wrote"
+        )
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if SYNC not in head:
+        raise ArtifactError(
+            f"{path} is no bitstream: the word that every device waits for is not in its first {HEAD} bytes; "
+            "build it again"
+        )
+    return path
 
 
 def program(
@@ -86,7 +114,7 @@ def program(
     if progress:
         progress("flash" if flash else "program")
     _run(command, folder, f"loading {path.name} into the {board.name}")
-    return " ".join(command)
+    return quote.shell(*command)
 
 
 def _loader(path: Path, board: Board, cable: str | None, flash: bool) -> list[str]:
@@ -125,28 +153,44 @@ def _vivado(path: Path, server: str | None, flash: bool) -> tuple[list[str], Pat
 
 
 def _run(command: Sequence[str], folder: Path, what: str) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        log = Path(place) / "log"
+    with temporary() as place:
+        log = place / "log"
         code = execute(command, folder, log, timeout=TIMEOUT)
         text = log.read_text(encoding="utf-8", errors="replace")
     if code:
         raise ToolFailed(f"{what} failed: {_reason(text, code)}")
 
 
+_LIBRARIES = "openFPGALoader needs libusb and libftdi1: 'apt install libusb-1.0-0 libftdi1-2'"
+
+# What openFPGALoader 1.1.1 prints, and the codes of libftdi1 (ftdi_usb_open_desc_index) in it.
 _ADVICE = (
-    ("error while loading shared libraries: libusb", "libusb is missing: 'apt install libusb-1.0-0'"),
-    ("unable to open ftdi device", "no JTAG adapter answers: check cable and power, and that you may use it"),
-    ("JTAG init failed", "no JTAG adapter answers: check cable and power, and that you may use it"),
+    (r"error while loading shared libraries: lib(usb|ftdi)", _LIBRARIES),
+    (r"unable to open ftdi device: -3\b", "there is no JTAG adapter: check the cable and the board's power"),
+    (
+        r"unable to open ftdi device: -4\b",
+        "the JTAG adapter is there, but not yours to use: install openFPGALoader's udev rule "
+        "(99-openfpgaloader.rules) and plug the adapter in again",
+    ),
+    (
+        r"unable to open ftdi device: -5\b",
+        "the JTAG adapter is in use: end the other program (Vivado's hw_server, another openFPGALoader)",
+    ),
+    (r"unable to open ftdi device|JTAG init failed", "no JTAG adapter answers: check cable and power"),
 )
 
 
 def _reason(log: str, code: int) -> str:
-    """What the program said, in one sentence."""
+    """What to do about it, and what the program itself said, in one sentence."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[\d;]*m", "", log).splitlines() if line.strip()]
     for sign, advice in _ADVICE:
-        if sign.lower() in log.lower():
-            return advice
-    said = re.findall(r"^SPEC2 FAIL (.*)", log, re.M) or re.findall(r"^.*(?:error|fail).*$", log, re.M | re.I)
-    return said[-1].strip().rstrip(".") if said else f"the program {because(code)}"
+        said = next((line for line in lines if re.search(sign, line, re.I)), None)
+        if said:
+            return f"{advice} (it said: {said.rstrip('.')})"
+    ours = [line.removeprefix(FAIL) for line in lines if line.startswith(FAIL)]
+    blamed = [line for line in lines if re.search("error|fail", line, re.I)]
+    last = (ours or blamed or lines or [""])[-1].rstrip(".")
+    return f"{last} (it {because(code)})" if last and not ours else last or f"the program {because(code)}"
 
 
 # --- the check ----------------------------------------------------------------------------------------
@@ -175,7 +219,7 @@ def check_manifest(build: Path | str, info: DesignInfo, board: Board | str) -> N
     ``DigestMismatch`` or ``ConfigError``.
     """
     path = Path(build)
-    folder = path.parent if path.suffix == ".bit" else path
+    folder = path.parent if path.suffix == SUFFIX else path
     name = board if isinstance(board, str) else board.name
     try:
         manifest = Manifest.load(folder)

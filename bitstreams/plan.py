@@ -11,15 +11,22 @@ import io
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import TypeVar
 
 from bitstreams.manifest import FILE_NAME, Manifest
+from hw import names
+from hw.errors import ArtifactError
 from hw.files import write
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Plan:
     """Files of a build and their description.
+
+    Raises ``ArtifactError`` for names that are none (:mod:`hw.names`): what unpacks stays in its folder.
 
     name: folder the archive unpacks to. run: what starts the build there, a shell command.
     files: contents by name, relative with forward slashes; ``manifest.json`` is added.
@@ -33,10 +40,11 @@ class Plan:
     manifest: Manifest
 
     def __post_init__(self) -> None:
+        names.check("plan", self.name, ArtifactError, names.MOST_FILE)
         for name in self.files:
-            parts = PurePosixPath(name).parts
-            assert parts and ".." not in parts and not name.startswith("/") and "\\" not in name, name
-        assert FILE_NAME not in self.files, "the manifest is not a file among others"
+            for part in name.split("/"):
+                names.check(f"file {name!r} of a plan: its part", part, ArtifactError, names.MOST_FILE)
+        combined(self.files, {FILE_NAME: b""})
 
     @property
     def contents(self) -> dict[str, bytes]:
@@ -78,6 +86,16 @@ class Plan:
             write(folder / name, content)
             (folder / name).chmod(_mode(content))
         return folder
+
+
+def combined(*parts: Mapping[str, T]) -> dict[str, T]:
+    """The files of all ``parts``. Raises ``ArtifactError`` for one that occurs twice: neither may win."""
+    found: dict[str, T] = {}
+    for part in parts:
+        if twice := sorted(set(part) & set(found)):
+            raise ArtifactError(f"a plan has a file {twice[0]!r} of its own, the design must not bring one")
+        found |= part
+    return found
 
 
 def _mode(content: bytes) -> int:

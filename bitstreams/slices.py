@@ -21,6 +21,7 @@ from hw import results
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, ConfigError, Spec2Error
 from hw.files import write_json
+from hw.quote import code, line
 
 
 def slices(folders: Sequence[Path], lanes: int, wide: Path | None = None) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def slices(folders: Sequence[Path], lanes: int, wide: Path | None = None) -> dic
 
 
 def _slice(folder: Path) -> tuple[int, Mapping[str, Any]]:
-    counted = results.load(folder, results.SYNTHESIS)
+    counted = results.load(folder, results.SYNTHESIS, results.Counted)
     if not counted or not counted.get("paths"):
         raise ArtifactError(f"{folder} has no counts with paths: run 'spec2 synth --paths' on it first")
     return DesignInfo.load(folder).config.lanes, counted
@@ -84,8 +85,8 @@ def markdown(found: Mapping[str, Any], budget: Mapping[str, int], device: str) -
     longest, net = found["worst"], found["fanout"][0]
     text = (
         f"Of {total:,} register inputs {over or 'none'} have more than four LUTs in front of them; the "
-        f"longest path has {longest['levels']}, to `{longest['end']}`. No net but clocks drives more than "
-        f"{net[1]:,} loads."
+        f"longest path has {longest['levels']}, to {code(longest['end'])}. No net but clocks drives more "
+        f"than {net[1]:,} loads."
     )
     if wide := found.get("wide"):
         text += (
@@ -112,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         board = boards.find(given.board)
         found = slices(given.designs, given.lanes, given.wide)
     except Spec2Error as error:
-        print(f"slices: {error}", file=sys.stderr)
+        print(f"slices: {line(str(error))}", file=sys.stderr)
         return 2
     data = found | {"device": board.part, "budget": {name: board.budget[name] for name in RESOURCES}}
     print(markdown(data, data["budget"], board.part))

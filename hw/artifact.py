@@ -20,17 +20,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.errors import ArtifactError, DigestMismatch, Spec2Error
+from hw import archives, documents
+from hw.errors import ArtifactError, DataError, DigestMismatch, UnsupportedNetwork
 from hw.files import replacing
 from hw.formats import BIAS, MAX_DRAIN_SHIFT, Format
 from hw.network import Conv, Dense, Layer, Network, Shape
@@ -40,6 +42,14 @@ SCHEMA = 1
 
 MIN_WEIGHT_BITS, MAX_WEIGHT_BITS = 2, 16
 """Width of each part of a weight word; files store 16 bits."""
+
+HEADER = "header"
+
+MOST_HEADER = 1 << 20
+"""Bytes of the JSON header."""
+
+ARRAYS = {"weight": "<i2", "bias": "<i4", "shift": "|u1"}
+"""Arrays of a layer, with the types that files hold."""
 
 PRUNED_FROM = "pruned_from"
 """In the provenance of a network that lost channels: the whole network, as :meth:`Network.to_json`."""
@@ -76,6 +86,11 @@ class Sparsity:
     group: int = 0
     block: int = 0
 
+    def __post_init__(self) -> None:
+        documents.check_fields(self, "sparsity", ArtifactError)
+        if min(self.keep, self.group, self.block) < 0:
+            raise ArtifactError(f"sparsity: keep, group and block must be 0 or more, not {self}")
+
     @property
     def regular(self) -> bool:
         """Whether the array's steps are full with one address for all banks."""
@@ -99,6 +114,14 @@ class Artifact:
     """Widths of the layers that take less than ``weight_bits``."""
 
     def __post_init__(self) -> None:
+        for what, value in (("weight_bits", self.weight_bits), *self.layer_bits.items()):
+            if type(value) is not int:
+                raise ArtifactError(f"{what} must be a whole number of bits, not {documents.shown(value)}")
+        scale = self.score_scale
+        if isinstance(scale, bool) or not isinstance(scale, (int, float)):
+            raise ArtifactError(f"score_scale must be a number, not {documents.shown(scale)}")
+        if not (math.isfinite(scale) and scale > 0):
+            raise ArtifactError(f"score_scale must be above 0 and finite, not {scale}: quantise again")
         if not MIN_WEIGHT_BITS <= self.weight_bits <= MAX_WEIGHT_BITS:
             raise ArtifactError(
                 f"weight_bits must be {MIN_WEIGHT_BITS}..{MAX_WEIGHT_BITS}, not {self.weight_bits}"
@@ -194,67 +217,143 @@ class Artifact:
         """
         header, arrays = self._header(), self._arrays()
         header["digest"] = _digest(header, arrays)
-        blob = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
+        blob = np.frombuffer(_text(header), dtype=np.uint8)
         with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, header=blob, **arrays)
         return str(header["digest"])
 
 
-def load(path: Path | str) -> Artifact:
-    """Read an artifact and check schema, shapes, ranges and digest.
+class _Header(msgspec.Struct, forbid_unknown_fields=True):
+    """The JSON header without its digest, as :meth:`Artifact._header` writes it."""
 
-    Raises ``ArtifactError`` for a missing, truncated or foreign file, ``DigestMismatch`` when the
-    content is not what was written.
+    schema: int
+    network: dict[str, Any]
+    weight_bits: int
+    sparsity: dict[str, dict[str, Any]]
+    score_scale: float
+    provenance: dict[str, Any]
+    layer_bits: dict[str, int] = {}
+
+
+class _Provenance(msgspec.Struct):
+    """What somebody reads of a provenance; beside it there may be anything."""
+
+    accuracy: dict[str, float | None] = {}
+    seconds: float | None = None
+    command: str | None = None
+    pruned_from: dict[str, Any] | None = None
+
+
+def load(path: Path | str) -> Artifact:
+    """Read an artifact and check schema, types, shapes, ranges and digest.
+
+    Nothing is read that the header's network has no place for. Raises ``ArtifactError`` for a missing,
+    truncated or foreign file, ``UnsupportedNetwork``, or ``DigestMismatch`` when the content is not what was
+    written.
     """
     path = Path(path)
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            header = json.loads(bytes(file["header"]))
-            arrays = {k: file[k] for k in file.files if k != "header"}
+        with archives.opened(path) as file:
+            data, network = _read_header(path, file.take(HEADER, most=MOST_HEADER))
+            stored = data.pop("digest", None)
+            arrays = _read_arrays(path, file, network)
     except FileNotFoundError:
         raise ArtifactError(f"there is no artifact at {path}: make one with 'spec2 prune'") from None
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (DataError, KeyError) as error:
         raise ArtifactError(
             f"{path} is not a spec2 artifact, or is damaged ({error}): make it again with 'spec2 prune'"
         ) from None
-    except Exception as error:  # zlib.error and whatever a damaged archive provokes
-        raise ArtifactError(f"{path} is damaged ({error})") from None
-    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
-        found = header.get("schema") if isinstance(header, dict) else None
-        raise ArtifactError(f"{path} has schema {found!r}, this version reads {SCHEMA}: prune again")
-    stored = header.pop("digest", None)
-    if stored != _digest(header, arrays):
+    if stored != _digest(data, arrays):
         raise DigestMismatch(f"{path}: the content does not match its digest; it was damaged or edited")
+    what = f"{path}: incomplete artifact, or a wrong one"
+    header: _Header = documents.convert(data, _Header, what)
+    for name, entry in header.sparsity.items():
+        documents.convert(entry, Sparsity, f"{what}: sparsity of {documents.shown(name)}")
+    _check_provenance(header.provenance, network, what)
+    for name, array in arrays.items():
+        if array.dtype != (dtype := np.dtype(ARRAYS[name.rpartition(".")[2]])):
+            raise ArtifactError(f"{path}: {name} holds {array.dtype}, files hold {dtype}")
     try:
-        network = Network.from_json(header["network"])
         layers = {
-            layer.name: LayerWeights(*(arrays[f"{layer.name}.{k}"] for k in ("weight", "bias", "shift")))
+            layer.name: LayerWeights(*(arrays[f"{layer.name}.{kind}"] for kind in ARRAYS))
             for layer in network.layers
         }
-        sparsity = {k: Sparsity(**v) for k, v in header["sparsity"].items()}
         return Artifact(
             network,
             layers,
-            header["weight_bits"],
-            sparsity,
-            header["score_scale"],
-            header["provenance"],
-            header.get("layer_bits", {}),
+            header.weight_bits,
+            # As they were written: 8 and 8.0 are one number, and two texts with two digests.
+            {name: Sparsity(**entry) for name, entry in header.sparsity.items()},
+            data["score_scale"],
+            header.provenance,
+            header.layer_bits,
         )
-    except Spec2Error:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"{path}: incomplete artifact ({error})") from None
+    except KeyError as error:
+        raise ArtifactError(f"{path}: incomplete artifact, there is no {error}") from None
+    except ArtifactError as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def _read_header(path: Path, blob: NDArray[Any]) -> tuple[dict[str, Any], Network]:
+    """The header as plain data, and its network, which says what arrays there are."""
+    data: Any = documents.decode(blob.tobytes(), Any, f"{path}: the header")
+    found = data.get("schema") if isinstance(data, dict) else None
+    if type(found) is not int or found != SCHEMA:
+        raise ArtifactError(
+            f"{path} has schema {documents.shown(found)}, this version reads {SCHEMA}: prune again"
+        )
+    if not isinstance(data.get("network"), dict):
+        raise ArtifactError(f"{path}: incomplete artifact, it has no network")
+    try:
+        return data, Network.from_json(data["network"])
+    except UnsupportedNetwork as error:
+        raise UnsupportedNetwork(f"{path}: {error}") from None
+
+
+def _read_arrays(path: Path, file: archives.Arrays, network: Network) -> dict[str, NDArray[Any]]:
+    """The arrays of every layer that are there, none of them larger than its place (in any type)."""
+    counts: dict[str, int] = {}
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
+        size = layer.weight_shape(shape)
+        counts |= {f"{layer.name}.weight": math.prod(size)}
+        counts |= {f"{layer.name}.bias": size[0], f"{layer.name}.shift": size[0]}
+    if strange := [name for name in file.names if name not in counts and name != HEADER]:
+        raise DigestMismatch(
+            f"{path}: {documents.shown(strange[0])} belongs to no layer; the file was damaged or edited"
+        )
+    return {
+        name: file.take(name, most=np.dtype(np.int64).itemsize * count)
+        for name, count in counts.items()
+        if name in file.names
+    }
+
+
+def _check_provenance(provenance: dict[str, Any], network: Network, what: str) -> None:
+    """Refuse what its readers could not work with."""
+    known: _Provenance = documents.convert(provenance, _Provenance, f"{what}: provenance")
+    if known.pruned_from is None:
+        return
+    whole = Network.from_json(known.pruned_from)
+    if [layer.name for layer in whole.layers] != [layer.name for layer in network.layers]:
+        raise ArtifactError(f"{what}: the network it was pruned from has other layers")
+
+
+def _text(header: Mapping[str, Any]) -> bytes:
+    """The header as digests take it."""
+    try:
+        return json.dumps(header, sort_keys=True, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"the artifact's provenance is no JSON ({error}): leave that out") from None
 
 
 def _digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
-    sha = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    sha = hashlib.sha256(_text(header))
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         sha.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
-        sha.update(array.tobytes())
+        sha.update(array.data)
     return sha.hexdigest()
 
 
@@ -307,7 +406,7 @@ def random_artifact(
         else:
             excess = limit / 2 * 100 * np.sqrt(products) / 2**13
         shift = np.clip(np.round(np.log2(excess)) + rng.integers(-1, 2, out), 0, 20)
-        bias = rng.integers(-(2**12), 2**12, out) << shift.astype(np.int64)
+        bias = BIAS.saturate(rng.integers(-(2**12), 2**12, out) << shift.astype(np.int64))
         layers[layer.name] = LayerWeights(weight, bias.astype(np.int32), shift.astype(np.uint8))
     provenance = {"random_seed": seed, "kind": kind}
     return Artifact(network, layers, weight_bits, sparsity, 1.0, provenance, layer_bits)

@@ -22,12 +22,14 @@ def choices(program: Program) -> list[dict[str, Any]]:
     the lanes that hold a tile.
     """
     plans = {plan.number: plan for plan in program.layers}
+    # Of a layer in bands, entries of one tile group have no order to choose.
+    staying = {plan.number: plan for plan in program.layers if plan.weights_stay}
     rows = []
     for number, work in enumerate(layer_work(program, program.config.batch)):
         plan = plans[number]
         why = {
             "lanes": _lanes(program, plan),
-            "order": _order(program, plan),
+            "order": _order(program, staying.get(number, plan), work.entries),
             "words": _words(plan),
             "bands": _bands(program, plan, work),
         }
@@ -60,10 +62,11 @@ def _lanes(program: Program, plan: LayerPlan) -> str:
     return f"{chosen}{place}, {other.layout.rows} × {other.layout.columns} would take {other.clocks:,}"
 
 
-def _order(program: Program, plan: LayerPlan) -> str:
+def _order(program: Program, plan: LayerPlan, entries: int) -> str:
     if plan.weights_stay:
+        fetched = "once" if entries == 1 else f"{entries} times, once a band"
         again = f", the transform made {plan.blocks} times" if plan.blocks > 1 else ""
-        return f"weights stay: fetched once, not for each of {plan.layer_groups} tile groups{again}"
+        return f"weights stay: fetched {fetched}, not for each of {plan.layer_groups} tile groups{again}"
     if program.config.stream_weights:
         return "inputs stay: there is one tile group, so weights are fetched once in either order"
     return "inputs stay: weights lie on chip, so a tile group is transformed once for all blocks of outputs"

@@ -19,6 +19,7 @@ from hw.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.formats import SPECTRUM
 from hw.frames import LEAST_BEATS, map_beats
 from hw.lane_layout import GroupWork, LaneLayout, lane_layouts, line_pixels
+from hw.limits import check_accumulator, check_entries, check_network, check_stream
 from hw.maps import MapPlan
 from hw.network import Conv, Layer, Network, Shape
 from hw.program import LayerPlan, Program
@@ -44,8 +45,9 @@ def compile_program(
 
     processes: how many irregular layers are scheduled at a time (:func:`hw.processes.in_order`), where that
     takes up to a minute each. ``progress`` hears the name of every layer that is waited for. Raises
-    ``ConfigError`` when ``line_pixels`` is too small for a layer.
+    ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.limits` raises.
     """
+    check_network(artifact.network)
     layers = [
         (layer.name, artifact.layers[layer.name], not isinstance(layer, Conv))
         for layer in artifact.network.layers
@@ -88,8 +90,11 @@ def assemble(
     the bias and shift of every output channel, weights of ``weight_bits`` per layer, and sums of at most
     ``products``. Needs no weights.
 
-    Raises ``ConfigError`` when ``line_pixels`` is too small for a layer.
+    Raises ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.limits` raises.
     """
+    check_network(network)
+    bits = accumulator_bits(products, max(weight_bits))
+    check_accumulator(bits, max(weight_bits), products)
     work = [group_work(network, config, steps) for steps in tables]
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
     layouts = lane_layouts(network, config, work)
@@ -100,6 +105,7 @@ def assemble(
         )
     ]
     layout = lay_out(layers, _maps(network, layouts, config.line_pixels), config.batch, config.memory_lines)
+    check_entries(len(layout.entries), len(network.layers), config)
     channel_tables = [_channel_table(channel, config) for channel in channels]
     first_steps = [sum(map(len, tables[:i])) for i in range(len(tables))]
     first_entries = [sum(len(bias) for bias, _ in channel_tables[:i]) for i in range(len(tables))]
@@ -121,7 +127,7 @@ def assemble(
                 first_entries[i],
             )
         )
-    return Program(
+    program = Program(
         network=network,
         config=config,
         digest=digest,
@@ -130,9 +136,12 @@ def assemble(
         channel_shift=np.concatenate([shift for _, shift in channel_tables]),
         memory_lines=layout.lines,
         groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
-        accumulator_bits=accumulator_bits(products, max(weight_bits)),
+        accumulator_bits=bits,
         operations=operations,
     )
+    if config.stream_weights:
+        check_stream(program.stream, config)
+    return program
 
 
 def group_work(network: Network, config: AcceleratorConfig, steps: StepTable) -> GroupWork:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hw import documents
 from hw.errors import ConfigError
+from hw.registers import SHAPE
+from hw.words import TILE
 
 BANKS = 8
 """Input channels a step can choose from: X banks, bank = channel mod 8."""
@@ -22,7 +25,21 @@ CLOCKS_PER_TILE = 8
 BUS_BITS = (32, 64, 128, 256, 512, 1024)
 """Widths of the bus to external memory (AXI4 ends at 1024)."""
 
+BUS_BITS_UNLESS_CHOSEN = 512
+
 MOST_LANES = 64
+
+MOST = 1 << 24
+"""Of any parameter, far above what the compiler makes of one: a number in a file is no reason to compute."""
+
+MOST_LINE_PIXELS = TILE * MOST_LANES
+"""A line that has room for a window of every lane, side by side: no lane layout makes use of more."""
+
+MOST_WEIGHT_STEPS = 1 << 20
+"""Steps of the largest weight store: beyond what any device has of block RAM."""
+
+MOST_MEMORY_LINES = 1 << 24
+"""Lines of the largest feature memory: likewise."""
 
 
 def drain_rows(rows: int) -> int:
@@ -34,11 +51,24 @@ def drain_rows(rows: int) -> int:
     return 8 if rows >= WIDE_DRAIN_ROWS else 4
 
 
+MOST_ROWS = SHAPE.largest("rows") // drain_rows(SHAPE.largest("rows")) * drain_rows(SHAPE.largest("rows"))
+"""What SHAPE can tell of them, in groups that the drain takes."""
+
+
+def check_rows(rows: int) -> None:
+    """Raises ``ConfigError`` for an array of ``rows`` that there is none of."""
+    if not 4 <= rows <= MOST_ROWS or rows % drain_rows(rows):
+        raise ConfigError(
+            f"rows must be a multiple of 4, and of 8 from {WIDE_DRAIN_ROWS} on, from 4 to {MOST_ROWS}, "
+            f"not {rows}"
+        )
+
+
 @dataclass(frozen=True)
 class AcceleratorConfig:
     """What a user chooses. Raises ``ConfigError`` when out of range.
 
-    rows: N, output channels in flight (a multiple of 4).
+    rows: N, output channels in flight (a multiple of 4, of 8 from 32 rows on, to ``MOST_ROWS``).
     lanes: P, tiles in flight.
     batch: most images per run; fully connected layers use one lane per image, so it is at most P.
     line_pixels: pixels the feature memory reads or writes per clock (a power of two), 0 to let the
@@ -59,13 +89,16 @@ class AcceleratorConfig:
     line_pixels: int = 0
     memory_lines: int = 0
     stream_weights: bool = False
-    bus_bits: int = 512
+    bus_bits: int = BUS_BITS_UNLESS_CHOSEN
     memories: int = 1
     weight_steps: int = 0
 
     def __post_init__(self) -> None:
-        if self.rows < 4 or self.rows % self.drain:
-            raise ConfigError(f"rows must be a multiple of {self.drain} and at least 4, not {self.rows}")
+        documents.check_fields(self, "the configuration", ConfigError)
+        for name, value in vars(self).items():
+            if value > MOST:
+                raise ConfigError(f"{name} must be at most {MOST:,}, not {documents.shown(value)}")
+        check_rows(self.rows)
         if not 1 <= self.lanes <= MOST_LANES:
             raise ConfigError(f"lanes must be 1..{MOST_LANES}, not {self.lanes}")
         if not 1 <= self.batch <= self.lanes:
@@ -74,10 +107,12 @@ class AcceleratorConfig:
                 f"not {self.batch}: lower it or raise lanes"
             )
         line = self.line_pixels
-        if line and (line < 8 or line & (line - 1)):
-            raise ConfigError(f"line_pixels must be 0 or a power of two of at least 8, not {line}")
-        if self.memory_lines < 0:
-            raise ConfigError(f"memory_lines must be 0 or more, not {self.memory_lines}")
+        if line and (not TILE <= line <= MOST_LINE_PIXELS or line & (line - 1)):
+            raise ConfigError(
+                f"line_pixels must be 0 or a power of two from {TILE} to {MOST_LINE_PIXELS}, not {line}"
+            )
+        if not 0 <= self.memory_lines <= MOST_MEMORY_LINES:
+            raise ConfigError(f"memory_lines must be 0..{MOST_MEMORY_LINES}, not {self.memory_lines}")
         if self.bus_bits not in BUS_BITS:
             raise ConfigError(f"bus_bits must be one of {', '.join(map(str, BUS_BITS))}, not {self.bus_bits}")
         if self.memories not in (1, 2, 4) or self.bus_bits // self.memories < BUS_BITS[0]:
@@ -85,10 +120,17 @@ class AcceleratorConfig:
                 f"memories must be 1, 2 or 4, each giving {BUS_BITS[0]} of bus_bits or more, "
                 f"not {self.memories} of {self.bus_bits}"
             )
-        if self.weight_steps and (self.weight_steps < 2 or self.weight_steps & (self.weight_steps - 1)):
-            raise ConfigError(f"weight_steps must be 0 or a power of two, not {self.weight_steps}")
-        if self.weight_steps and not self.stream_weights:
-            raise ConfigError("weight_steps is for streamed weights: set stream_weights, or leave it 0")
+        steps = self.weight_steps
+        if steps and (not 2 <= steps <= MOST_WEIGHT_STEPS or steps & (steps - 1)):
+            raise ConfigError(
+                f"weight_steps must be 0 or a power of two from 2 to {MOST_WEIGHT_STEPS}, not {steps}"
+            )
+        if not self.stream_weights:
+            for name, without in (("weight_steps", 0), ("memories", 1), ("bus_bits", BUS_BITS_UNLESS_CHOSEN)):
+                if getattr(self, name) != without:
+                    raise ConfigError(
+                        f"{name} is for streamed weights: set stream_weights, or leave it {without}"
+                    )
 
     @property
     def drain(self) -> int:

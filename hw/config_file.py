@@ -6,11 +6,11 @@ people. A ``design.json`` is one as well, so a design can be made again for anot
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from hw import documents
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError
 from hw.files import write_json
@@ -27,21 +27,24 @@ def load_config(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        content = documents.read(path)
     except OSError as error:
         raise ConfigError(
             f"cannot read the configuration {path}: {error.strerror or error}; 'spec2 explore' writes one"
         ) from None
-    except ValueError as error:
-        raise ConfigError(f"the configuration {path} is damaged: {error}") from None
+    data: Any = documents.decode(content, Any, f"the configuration {path}", error=ConfigError)
     found = data.get("config") if isinstance(data, dict) else None
     if not isinstance(found, dict):
         raise ConfigError(f"{path} holds no configuration: one has its parameters under 'config'")
     for name, value in found.items():
         if name not in KINDS:
-            raise ConfigError(f"{path}: there is no parameter {name!r}: known are {', '.join(KINDS)}")
+            raise ConfigError(
+                f"{path}: there is no parameter {documents.shown(name)}: known are {', '.join(KINDS)}"
+            )
         if type(value) is not KINDS[name]:
-            raise ConfigError(f"{path}: {name} must be of type {KINDS[name].__name__}, not {value!r}")
+            raise ConfigError(
+                f"{path}: {name} must be of type {KINDS[name].__name__}, not {documents.shown(value)}"
+            )
     return found
 
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from hw import documents
+from hw.errors import ArtifactError
+
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""Clocks, steps, beats."""
 
 
 @dataclass(frozen=True)
@@ -11,8 +19,8 @@ class LayerCounters:
     """One layer: clocks from its start to that of the next one, and steps of the array."""
 
     name: str
-    cycles: int
-    steps: int
+    cycles: Count
+    steps: Count
 
 
 @dataclass(frozen=True)
@@ -22,17 +30,17 @@ class Counters:
     The fields are ``registers.COUNTERS`` by name (see there for their meaning), then the layers.
     """
 
-    cycles: int
-    load_busy: int
-    fetch_busy: int
-    mac_steps: int
-    mac_wait_x: int
-    mac_wait_drain: int
-    mac_wait_y: int
-    out_busy: int
-    result_stall: int
-    mac_wait_weights: int
-    weight_beats: int
+    cycles: Count
+    load_busy: Count
+    fetch_busy: Count
+    mac_steps: Count
+    mac_wait_x: Count
+    mac_wait_drain: Count
+    mac_wait_y: Count
+    out_busy: Count
+    result_stall: Count
+    mac_wait_weights: Count
+    weight_beats: Count
     layers: tuple[LayerCounters, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -40,7 +48,7 @@ class Counters:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Counters:
-        """The inverse of :meth:`to_json`."""
-        layers = tuple(LayerCounters(**layer) for layer in data["layers"])
-        return cls(**{**data, "layers": layers})
+    def from_json(cls, data: Any) -> Counters:
+        """The inverse of :meth:`to_json`. Raises ``ArtifactError`` for anything else."""
+        found: Counters = documents.convert(data, cls, "the counters", error=ArtifactError)
+        return found

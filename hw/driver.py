@@ -26,6 +26,9 @@ DEFAULT_TIMEOUT = 10_000_000
 
 MEMORY = "external memory answered a read of weights with an error: check where they were loaded"
 
+END_READS = 64
+"""Reads of STATUS behind the last result beat until a run must have ended; each takes some clocks."""
+
 FRAMING = "the accelerator saw tlast of an image at a wrong place"
 
 Layers = tuple[int, int]
@@ -55,7 +58,8 @@ class Driver:
     async def connect(self, expected_digest: str | None = None) -> None:
         """Check that the other end is this accelerator, with these weights, and make it idle.
 
-        A run that an earlier host left behind, whose results nobody will collect, is aborted.
+        A run that an earlier host left behind, whose results nobody will collect, is aborted; so is one whose
+        end is all that is left of it.
 
         ``expected_digest`` is the artifact's digest, by default the one in the design's description.
         Raises ``LinkError`` when ID, VERSION or SHAPE differ, ``DigestMismatch`` for other weights.
@@ -82,7 +86,8 @@ class Driver:
             registers.shape_word(self.info.config, len(self.info.network.layers)),
             "the accelerator was built with other parameters than design.json says: generate it again",
         )
-        if STATUS.unpack(await self._read(STATUS))["busy"]:
+        status = STATUS.unpack(await self._read(STATUS))
+        if status["busy"] or status["leftover"]:
             await self._abort()
 
     async def _expect(self, register: Register, expected: int, message: str) -> None:
@@ -149,28 +154,36 @@ class Driver:
         try:
             frame = await self.link.receive(self._result_beats(len(images), last), self.timeout)
         except LinkError as error:
-            raise LinkError(f"{error}; {await self._diagnosis()}") from None
-        status = STATUS.unpack(await self._read(STATUS))
+            raise await self._failure(str(error)) from None
+        # The last result beat comes some clocks before the run has ended and the next one can begin.
+        for _ in range(END_READS):
+            status = STATUS.unpack(await self._read(STATUS))
+            if not status["busy"]:
+                break
+        else:
+            raise await self._failure("the accelerator gave all results and did not end its run")
         if status["framing_error"]:
             raise LinkError(f"{FRAMING}: reset it and run again")
         if status["memory_error"]:
             raise LinkError(MEMORY)
         return self._unpack(frame, len(images), last)
 
-    async def _diagnosis(self) -> str:
-        """State of the accelerator after a failed run, in words. Aborts the run."""
+    async def _failure(self, what: str) -> LinkError:
+        """The error for a run of which ``what`` is known, with the accelerator's state. Aborts the run."""
         status = STATUS.unpack(await self._read(STATUS))
         cycles = await self._read(CYCLES)
         await self._abort()
-        if status["framing_error"]:
-            return FRAMING
         if status["memory_error"]:
-            return MEMORY
+            return LinkError(MEMORY)
+        if status["framing_error"]:
+            return LinkError(f"{what}; {FRAMING}")
         state = "still busy" if status["busy"] else "done" if status["done"] else "idle"
-        return f"the accelerator was {state} after {cycles} cycles, the run was aborted"
+        return LinkError(f"{what}; the accelerator was {state} after {cycles} cycles, the run was aborted")
 
     async def _abort(self) -> None:
+        """End a run, and leave both streams between two frames."""
         await self.link.write32(CONTROL.address(), CONTROL.pack(abort=1))
+        await self.link.discard()
 
     # --- results ---------------------------------------------------------------------------------
 

@@ -8,12 +8,12 @@ RTL: 2 % (``tests/bench/test_cycles.py``).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw.config import AcceleratorConfig
 from hw.entries import entries_of
@@ -37,11 +37,12 @@ class LayerCycles:
 class Pass:
     """One block of a tile group: what each stage spends on it when nothing makes it wait.
 
-    steps: of the array. first: steps of the first word. rest: clocks from the end of the first word to
-    that of the last, each word taking its steps or as long as the drain. drain: clocks to drain a word.
-    output: clocks of its tokens.
+    words: steps of every word. steps: of the array. first: steps of the first word. rest: clocks from the
+    end of the first word to that of the last, each word taking its steps or as long as the drain. drain:
+    clocks to drain a word. output: clocks of its tokens.
     """
 
+    words: NDArray[np.int64]
     steps: int
     first: int
     rest: int
@@ -59,7 +60,8 @@ def passes(plan: LayerPlan, config: AcceleratorConfig) -> list[Pass]:
     rest = np.add.reduceat(clocks, starts) - clocks[starts]
     steps = np.add.reduceat(lengths, starts)
     columns = steps, lengths[starts], rest, drain, valid * plan.token_interval
-    return [Pass(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [Pass(words, *row) for words, row in zip(np.split(lengths, starts[1:]), rows, strict=True)]
 
 
 def group_lines(plan: LayerPlan, images: int) -> int:
@@ -121,13 +123,18 @@ def layer_cycles(
             last_line = max(fetch, x_free[x]) + lines
             fetch = last_line + 1
             step = max(step, last_line + t.memory + t.fill + 1)
-        begin = step
-        word_end = max(step + one.first - 1, word_end, y_free[y]) + one.rest
-        if weights and turn.begins:
-            word_end = max(word_end, math.ceil(weights.arrive()) - start)
+        first_end = max(word_end, y_free[y])
+        if weights and (turn.begins or turn.ends):
+            words, clock = one.words, start + step
+            word_end = weights.play(
+                words, one.drain, clock, start + first_end, begins=turn.begins, ends=turn.ends
+            )
+            word_end -= start
+        else:
+            word_end = max(step + one.first - 1, first_end) + one.rest
+        if weights:
+            weights.issued = start + word_end
         step = word_end + 1
-        if weights and turn.ends:
-            weights.free(start + begin, start + step)
         full = word_end + 1 + t.array + (one.drain - 1) + t.pass_full + 1
         word_end += one.drain
         begun = max(output, full)
@@ -150,7 +157,7 @@ def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = N
     clock = 1 + load_cycles(program, images, program.numbers[first])
     weights = None
     if config.stream_weights:
-        weights = WeightArrival(program.stream, sum(plan.blocks for plan in program.layers[:first]))
+        weights = WeightArrival(program.stream, first, config.memories)
     found: dict[int, LayerCycles] = {}
     for plan in program.layers[first : last + 1]:
         entry = layer_cycles(plan, config, images, t, weights, clock)

@@ -9,10 +9,12 @@ wire shift in hardware. (``np.round`` and ``torch.round`` are half to even: neve
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hw.errors import ArtifactError
 
 Ints = TypeVar("Ints", int, NDArray[np.integer])
 
@@ -49,6 +51,28 @@ class Format:
 def round_shift(x: Ints, shift: int) -> Ints:
     """Divide by 2**shift, rounding half up. ``shift`` 0 returns ``x``."""
     return (x + (1 << (shift - 1))) >> shift if shift else x
+
+
+def exact_cast(x: NDArray[Any], dtype: type[np.integer], what: str) -> NDArray[Any]:
+    """``x`` as ``dtype``, where that changes no value (``astype`` wraps, and makes some integer of a NaN).
+
+    Raises ``ArtifactError`` for numbers that are not whole or that ``dtype`` does not hold; ``what`` they are
+    stands in the sentence.
+    """
+    info = np.iinfo(dtype)
+    if x.size:
+        low, high = x.min().item(), x.max().item()  # a numpy float32 finds 2**31 no larger than 2**31 - 1
+        if not np.isfinite([low, high]).all():
+            raise ArtifactError(f"{what} holds NaN or infinity: it has no integers")
+        if low < info.min or high > info.max:
+            raise ArtifactError(
+                f"{what} reaches from {low:.6g} to {high:.6g}, its {info.bits} bits hold {info.min} to "
+                f"{info.max}: requantise it"
+            )
+    cast: NDArray[Any] = x.astype(dtype)
+    if not np.array_equal(cast, x):
+        raise ArtifactError(f"{what} holds numbers that are not whole: quantise it first")
+    return cast
 
 
 SQRT_HALF = 181

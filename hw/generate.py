@@ -15,6 +15,7 @@ from hw.choices import choices
 from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
+from hw.design_files import describe
 from hw.estimate import estimates
 from hw.files import together
 from hw.program import Program
@@ -53,17 +54,7 @@ def generate(
     top = Accelerator(program)
     verilog = emit(top, TOP)
     ports = flat_ports(top)  # type: ignore[no-untyped-call]
-    streamed = program.config.stream_weights
-    info = DesignInfo(
-        top=TOP,
-        network=program.network,
-        config=program.config,
-        digest=program.digest,
-        ports={"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()},
-        files=(f"{TOP}.v", *verilog.images, *(stream_files(config.memories) if streamed else ())),
-        numbers=program.numbers,
-        estimates=estimates(program) | {"layers": choices(program)},
-    )
+    streamed = stream_files(config.memories) if program.config.stream_weights else ()
     tell("write")
     with together(out_dir, stale=f"{TOP}*") as out:
         (out / f"{TOP}.v").write_text(verilog.text)
@@ -72,8 +63,18 @@ def generate(
         if streamed:
             image = stream_image(program.step_format, program.step_tables, program.stream)
             held = parts(image, program.stream, config.memories)
-            for name, part in zip(stream_files(config.memories), held, strict=True):
+            for name, part in zip(streamed, held, strict=True):
                 (out / name).write_bytes(part)
+        info = DesignInfo(
+            top=TOP,
+            network=program.network,
+            config=program.config,
+            digest=program.digest,
+            ports={"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()},
+            files=describe(out, (f"{TOP}.v", *verilog.images, *streamed)),
+            numbers=program.numbers,
+            estimates=estimates(program) | {"layers": choices(program)},
+        )
         info.save(out)
         artifact.save(out / "model.npz")
     return info

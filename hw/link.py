@@ -1,4 +1,4 @@
-"""What the host driver needs of a transport: four operations, whatever carries them.
+"""What the host driver needs of a transport: five operations, whatever carries them.
 
 The cocotb link (:mod:`sim.bench.link`) drives the Verilog in a simulator; :mod:`bitstreams.links` maps
 them to a serial port or to PCI Express. The driver cannot tell which one it has.
@@ -35,5 +35,13 @@ class Link(Protocol):
 
         ``timeout`` is in clocks of the accelerator (a link to a board converts it to time). Raises
         ``LinkError`` after it, and when the frame has another length.
+        """
+        ...
+
+    async def discard(self) -> None:
+        """Drop what a run that was aborted has left: images not yet sent, results that nobody received.
+
+        The accelerator ends a result frame that it had begun (STATUS.leftover), so that the result stream
+        stands between two frames afterwards.
         """
         ...

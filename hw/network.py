@@ -10,6 +10,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from hw import documents, names
 from hw.errors import UnsupportedNetwork
 from hw.words import TILE, WORDS
 
@@ -17,6 +22,10 @@ Shape = tuple[int, int, int]
 """(channels, height, width)."""
 
 MAX_KERNEL = 7
+
+MOST = 1 << 20
+"""Channels, features, rows and columns of anything. What a design holds ends far below; this keeps a number
+in a file from becoming hours or gigabytes before anyone looks at it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class Conv:
     pool: int = 1
 
     def __post_init__(self) -> None:
+        names.check("layer", self.name)
+        documents.check_fields(self, f"layer {self.name!r}", UnsupportedNetwork)
         if not 1 <= self.kernel <= MAX_KERNEL:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: kernel {self.kernel}×{self.kernel} is not supported, an 8×8 "
@@ -49,6 +60,8 @@ class Conv:
             )
         if self.in_channels < 1 or self.out_channels < 1:
             raise UnsupportedNetwork(f"layer {self.name!r}: channel counts must be at least 1")
+        if max(self.in_channels, self.out_channels) > MOST:
+            raise UnsupportedNetwork(f"layer {self.name!r}: channel counts must be at most {MOST:,}")
 
     @property
     def stride(self) -> int:
@@ -107,8 +120,12 @@ class Dense:
     relu: bool = True
 
     def __post_init__(self) -> None:
+        names.check("layer", self.name)
+        documents.check_fields(self, f"layer {self.name!r}", UnsupportedNetwork)
         if self.in_features < 1 or self.out_features < 1:
             raise UnsupportedNetwork(f"layer {self.name!r}: feature counts must be at least 1")
+        if max(self.in_features, self.out_features) > MOST:
+            raise UnsupportedNetwork(f"layer {self.name!r}: feature counts must be at most {MOST:,}")
 
     def output(self, shape: Shape) -> Shape:
         """Output shape: the vector of ``out_features`` laid out as 8×8 channels."""
@@ -134,15 +151,12 @@ class Dense:
         """Dense-equivalent operations (2 per multiply-add)."""
         return 2 * self.in_features * self.out_features
 
-    def word_index(self, shape: Shape) -> tuple[list[int], list[int], list[int]]:
+    def word_index(self, shape: Shape) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
         """(channel, word, part) of every input feature, for an input ``shape``."""
         _, h, w = shape
-        places = []
-        for f in range(self.in_features):
-            ch, y, x = f // (h * w), f % (h * w) // w, f % w
-            places.append((ch, 4 * y + x // 2, x % 2))
-        ch_, word, part = zip(*places, strict=True)
-        return list(ch_), list(word), list(part)
+        channel, place = np.divmod(np.arange(self.in_features), h * w)
+        y, x = np.divmod(place, w)
+        return channel, 4 * y + x // 2, x % 2
 
 
 Layer = Conv | Dense
@@ -152,8 +166,9 @@ Layer = Conv | Dense
 class Network:
     """A chain of layers from one input map to class scores (or to a last feature map).
 
-    Raises :class:`UnsupportedNetwork` when shapes do not follow each other, names repeat, a
-    convolution stands behind a fully connected layer, or the last layer is ``Dense`` with a ReLU.
+    Raises :class:`UnsupportedNetwork` when shapes do not follow each other, names repeat or are none
+    (:mod:`hw.names`; a layer raises it too), a convolution stands behind a fully connected layer, or the
+    last layer is ``Dense`` with a ReLU.
     """
 
     name: str
@@ -161,11 +176,22 @@ class Network:
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
+        names.check("network", self.name)
+        documents.check_fields(self, f"network {self.name!r}", UnsupportedNetwork, but=("layers",))
+        if strange := [one for one in self.layers if not isinstance(one, (Conv, Dense))]:
+            raise UnsupportedNetwork(
+                f"network {self.name!r}: a layer is a Conv or a Dense, not {documents.shown(strange[0])}"
+            )
+        if not all(1 <= size <= MOST for size in self.input):
+            size = "×".join(map(documents.shown, self.input))
+            raise UnsupportedNetwork(
+                f"network {self.name!r}: its input is {size}, each of the three must be 1 to {MOST:,}"
+            )
         if not self.layers:
             raise UnsupportedNetwork(f"network {self.name!r} has no layers")
-        names = [layer.name for layer in self.layers]
-        if len(set(names)) != len(names):
-            raise UnsupportedNetwork(f"network {self.name!r}: layer names repeat: {names}")
+        called = [layer.name for layer in self.layers]
+        if len(set(called)) != len(called):
+            raise UnsupportedNetwork(f"network {self.name!r}: layer names repeat: {documents.shown(called)}")
         for before, after in zip(self.layers, self.layers[1:], strict=False):
             if isinstance(before, Dense) and isinstance(after, Conv):
                 raise UnsupportedNetwork(
@@ -207,22 +233,30 @@ class Network:
         return {"name": self.name, "input": list(self.input), "layers": layers}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Network:
-        """The inverse of :meth:`to_json`; refuses unknown layer types and fields."""
-        layers: list[Layer] = []
-        for entry in data["layers"]:
-            fields = dict(entry)
-            kind = fields.pop("type", None)
-            if kind not in ("conv", "dense"):
-                raise UnsupportedNetwork(
-                    f"layer {fields.get('name')!r}: unknown type {kind!r}, known are conv and dense"
-                )
-            try:
-                layers.append(Conv(**fields) if kind == "conv" else Dense(**fields))
-            except TypeError as error:
-                raise UnsupportedNetwork(f"layer {fields.get('name')!r}: {error}") from None
-        c, h, w = data["input"]
-        return cls(data["name"], (c, h, w), tuple(layers))
+    def from_json(cls, data: Any) -> Network:
+        """The inverse of :meth:`to_json`; ``UnsupportedNetwork`` for unknown layer types and fields, and for
+        values of another type."""
+        found: _Document = documents.convert(data, _Document, "the network", error=UnsupportedNetwork)
+        return cls(found.name, found.input, tuple(_layer(entry) for entry in found.layers))
+
+
+class _Document(msgspec.Struct, forbid_unknown_fields=True):
+    """A network as :meth:`Network.to_json` writes it."""
+
+    name: str
+    input: Shape
+    layers: list[dict[str, Any]]
+
+
+def _layer(entry: dict[str, Any]) -> Layer:
+    fields = dict(entry)
+    kind, what = fields.pop("type", None), f"layer {documents.shown(entry.get('name'))}"
+    if kind not in ("conv", "dense"):
+        raise UnsupportedNetwork(f"{what}: unknown type {documents.shown(kind)}, known are conv and dense")
+    layer: Layer = documents.convert(
+        fields, Conv if kind == "conv" else Dense, what, error=UnsupportedNetwork
+    )
+    return layer
 
 
 def lenet() -> Network:

@@ -1,22 +1,31 @@
-"""Independent work on several processors."""
+"""Programs and fresh Pythons that work for this one, none of which outlives it.
+
+Whoever waits for the end of a caller waits at a pipe: the kernel closes it with the process, whatever ended
+that.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
+from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
 from hw.errors import ToolFailed
 
 T = TypeVar("T")
+
+Hear = Callable[[str], object]
+"""Gets every line of a program's output, with its end."""
 
 
 def processors() -> int:
@@ -75,3 +84,97 @@ def _follow() -> None:
     assert caller is not None
     caller.join()
     os._exit(1)
+
+
+# --- programs -------------------------------------------------------------------------------------------
+
+_WATCH = "trap '' HUP INT TERM; read -r _; kill -KILL 0"
+"""The shell's words for: wait until the pipe is closed, then end my process group."""
+
+
+def run(
+    command: Sequence[str | Path],
+    folder: Path,
+    hear: Hear,
+    *,
+    environment: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+) -> int:
+    """Run ``command`` in ``folder`` and return its exit code (negative: the signal that ended it).
+
+    hear: gets its output and errors, as UTF-8. seconds: that it may take, None for any number.
+    The program and all that it starts end with this call, also when that is interrupted, and with this
+    process, also when that is killed. Ctrl-C of a terminal does not reach them. Raises ``OSError`` when it
+    does not start, ``subprocess.TimeoutExpired`` when it took too long.
+    """
+    on_time = threading.Event()
+    with _group() as group:
+        process = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            process_group=group,
+        )
+
+        def end() -> None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                on_time.set()
+            _kill(group)  # what the program left running may hold the pipe that is read here
+
+        ender = threading.Thread(target=end, daemon=True)
+        ender.start()
+        try:
+            assert process.stdout is not None
+            with process.stdout:
+                for line in process.stdout:
+                    hear(line)
+        except BaseException:
+            _kill(group)
+            raise
+        finally:
+            ender.join()
+            code = process.wait()
+    if seconds is not None and not on_time.is_set():
+        raise subprocess.TimeoutExpired([str(word) for word in command], seconds)
+    return code
+
+
+@contextmanager
+def _group() -> Iterator[int]:
+    """The number of a process group whose processes end with the block, and with this process.
+
+    It is there before the first of them: there is no moment in which one could be left behind. A signal for
+    the end of a parent (PR_SET_PDEATHSIG) would do for one process, not for those that make starts, and comes
+    already when the thread ends that started it.
+    """
+    read, write = os.pipe()
+    try:
+        watcher = subprocess.Popen(
+            ["/bin/sh", "-c", _WATCH],
+            stdin=read,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+    except BaseException:
+        os.close(write)
+        raise
+    finally:
+        os.close(read)
+    try:
+        yield watcher.pid
+    finally:
+        _kill(watcher.pid)
+        watcher.wait()
+        os.close(write)
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)

@@ -177,6 +177,13 @@ class Program:
         """The network's layer of every entry of the layer program."""
         return tuple(plan.number for plan in self.layers)
 
+    @property
+    def signed_sources(self) -> tuple[bool, ...]:
+        """Of every entry of the layer program: whether pixels that it reads are signed, as those of a layer
+        without ReLU are. In bands the entry before it may be of any layer of its segment."""
+        layers = self.network.layers
+        return tuple(plan.number > 0 and not layers[plan.number - 1].relu for plan in self.layers)
+
     @cached_property
     def stream(self) -> StreamPlan:
         """Where the steps lie in external memory (``config.stream_weights``)."""

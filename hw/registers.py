@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from hw.config import AcceleratorConfig
+if TYPE_CHECKING:
+    from hw.config import AcceleratorConfig
 
 ADDRESS_BITS = 12
 """Width of the byte address."""
@@ -18,7 +20,7 @@ ADDRESS_BITS = 12
 MAGIC = 0x53504332
 """What ID reads: ``SPC2`` in ASCII."""
 
-HARDWARE_VERSION = 2
+HARDWARE_VERSION = 3
 """What VERSION reads. Raised whenever a driver of the version before could misread the hardware."""
 
 MEMORY_ADDRESS_BITS = 40
@@ -70,6 +72,10 @@ class Register:
             raise IndexError(f"{self.name} has {self.count} entries, not one at {index}")
         return self.offset + self.stride * index
 
+    def largest(self, name: str) -> int:
+        """The largest value that field ``name`` holds."""
+        return next((1 << field.width) - 1 for field in self.fields if field.name == name)
+
     def pack(self, **values: int) -> int:
         """The word that holds ``values`` by field name, zero elsewhere.
 
@@ -101,12 +107,19 @@ CONTROL = Register(
     Access.PULSE,
     "starts and aborts runs",
     (
-        Field("start", 0, 1, "begin a run of BATCH images; ignored while busy"),
+        Field(
+            "start",
+            0,
+            1,
+            "begin a run of BATCH images; while busy, and together with abort, the write is refused (SLVERR) "
+            "and does nothing",
+        ),
         Field(
             "abort",
             1,
             1,
-            "drop the current run: everything but BATCH, LAYERS and WEIGHTS returns to its reset state",
+            "drop the current run: everything but BATCH, LAYERS, WEIGHTS and what m_axis offers returns to "
+            "its reset state",
         ),
     ),
 )
@@ -116,10 +129,21 @@ STATUS = Register(
     Access.READ,
     "state of the run",
     (
-        Field("busy", 0, 1, "from start until the last result beat was accepted"),
-        Field("done", 1, 1, "a run has ended since reset or abort"),
-        Field("framing_error", 2, 1, "tlast of an image was not on its last beat"),
-        Field("memory_error", 3, 1, "external memory answered a read with an error"),
+        Field("busy", 0, 1, "from start until the last result beat was accepted and the next run can begin"),
+        Field("done", 1, 1, "a run has ended since reset or abort, by itself or by a memory error"),
+        Field(
+            "framing_error", 2, 1, "tlast of an image was not on its last beat; until the next start or abort"
+        ),
+        Field(
+            "memory_error",
+            3,
+            1,
+            "external memory answered a read with an error, which ended the run; until the next start or "
+            "abort",
+        ),
+        Field(
+            "leftover", 4, 1, "m_axis has beats of a run that was broken off: drop all of them, up to tlast"
+        ),
     ),
 )
 BATCH = Register(

@@ -25,6 +25,10 @@ LUTS_PER_RAMB18 = 62
 """A memory that takes fewer LUTs than this for each RAMB18 it would need goes to LUTs: yosys 0.68 puts
 8 bit × 300 (60 LUTs) there and 12 bit × 256 (64) into a RAMB18. A RAM64M stores 64 × 3 bit in four LUTs."""
 
+ROM_BITS_PER_RAMB18 = 64 * 129
+"""A ROM of fewer bits than this for each RAMB18 it would need becomes logic. yosys 0.68 puts 512 × 16 and
+256 × 32 there, 256 × 33 and 512 × 17 into a RAMB18: as if a bit of logic cost 1/64 and a RAMB18 129."""
+
 QUEUED_BEATS = 4
 """Beats that one memory may be ahead of another (:mod:`hw.gateware.side_by_side`)."""
 
@@ -45,6 +49,23 @@ def memory(depth: int, width: int) -> tuple[float, int]:
     Of blocks one below the other a multiplexer picks one, 4:1 in a LUT.
     """
     luts = 4 * -(-width // 3) * -(-depth // 64)
+    fewest = _blocks(depth, width)
+    return (0, luts) if luts < 2 * LUTS_PER_RAMB18 * fewest[0] else fewest
+
+
+def rom(depth: int, width: int) -> tuple[float, int]:
+    """(RAMB36, LUTs) of a memory that is only read.
+
+    64 words in a LUT6 a bit, four of those in the slice's own multiplexers.
+    """
+    fewest = _blocks(depth, width)
+    if depth * width >= 2 * ROM_BITS_PER_RAMB18 * fewest[0]:
+        return fewest
+    return 0, width * (-(-depth // 64) + 2 * (-(-depth // 256) - 1))
+
+
+def _blocks(depth: int, width: int) -> tuple[float, int]:
+    """(RAMB36, LUTs) of a memory in blocks."""
     blocks: list[tuple[float, int]] = []
     for block_depth, block_width in RAMB36_SHAPES:
         deep = -(-depth // block_depth)
@@ -52,8 +73,7 @@ def memory(depth: int, width: int) -> tuple[float, int]:
         blocks.append((deep * -(-width // block_width), multiplexers))
         if block_width > 1:
             blocks.append((deep * -(-width // (block_width // 2)) / 2, multiplexers))
-    fewest = min(blocks)
-    return (0, luts) if luts < 2 * LUTS_PER_RAMB18 * fewest[0] else fewest
+    return min(blocks)
 
 
 def resources(program: Program) -> Resources:
@@ -113,7 +133,7 @@ def _lane(program: Program) -> Resources:
 def _shared(program: Program) -> Resources:
     """What exists once: memories, controllers, row weights, ports."""
     config = program.config
-    line, layers, bits = config.line_pixels, len(program.layers), program.weight_bits
+    line, layers, bits = config.line_pixels, len(program.network.layers), program.weight_bits
     groups = config.rows // config.drain
     # The weights of group j wait for j clocks: in shift registers from the third group on.
     ahead = program.run_ahead
@@ -122,9 +142,9 @@ def _shared(program: Program) -> Resources:
     feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
     weights = _streamed(program) if config.stream_weights else _held(program)
     entry = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
-    table_blocks, table_luts = memory(len(program.channel_bias), entry)
-    if len(program.channel_bias) <= 256:  # a ROM this shallow becomes logic
-        table_blocks, table_luts = 0, 6 * len(program.channel_bias)
+    table_blocks, table_luts = rom(len(program.channel_bias), entry)
+    if not table_blocks:  # most bits of a bias are its sign
+        table_luts = min(table_luts, 6 * len(program.channel_bias))
     controllers, control_port = 1100, 290 + 22 * layers
     rotators = line * ((2 * PIXEL_BITS + 1) * stages + 12)
     return Resources(
@@ -153,7 +173,7 @@ def _shared(program: Program) -> Resources:
 
 def _held(program: Program) -> Resources:
     """The weight memory of a design that holds its weights."""
-    blocks, luts = memory(program.steps, program.step_format.bits)
+    blocks, luts = rom(program.steps, program.step_format.bits)
     return Resources(dsp=0, lut=luts, ff=program.step_format.bits, bram36=blocks)
 
 

@@ -15,6 +15,11 @@ SETTLE = 3
 """Clocks between a change of layer and its start: per-layer constants are registered."""
 
 
+def rotate_latency(size: int) -> int:
+    """Clocks of a rotator of ``size`` items, a power of two."""
+    return -(-(size - 1).bit_length() // ROTATOR_LEVELS)
+
+
 @dataclass(frozen=True)
 class Latencies:
     """What the cost model needs to know of the gateware.
@@ -37,7 +42,7 @@ class Latencies:
 
 def latencies(config: AcceleratorConfig) -> Latencies:
     """The latencies of an accelerator of ``config`` (``line_pixels`` resolved)."""
-    rotate = -(-(config.line_pixels - 1).bit_length() // ROTATOR_LEVELS)
+    rotate = rotate_latency(config.line_pixels)
     return Latencies(
         memory=2 + rotate,
         fill=25,

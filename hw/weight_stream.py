@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hw.config import BUS_BITS
 from hw.errors import ConfigError
 from hw.step_format import StepFormat
 from hw.step_table import StepTable
@@ -33,8 +34,14 @@ KEPT_FREE = 2
 """Steps of the store that no burst may be asked for: one that is being filled, and what the count of those
 that came is behind by."""
 
+LEAST_PORT_BITS = BUS_BITS[0]
+"""Narrowest port to a memory."""
+
 MOST_BEATS, SHORTEST_BURST = 64, 4
 """Longest burst, and the shortest that a store has to leave room for, in beats."""
+
+OUTSTANDING = 8
+"""Most bursts on their way: 512 beats of a long burst, more than a memory's latency in clocks."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,8 @@ class StreamPlan:
     bus_bits: width of the memory bus. step_units: units a step takes in the store, and in memory in the
     widest layer. depth: steps the weight store holds. most: steps of the largest block that is replayed,
     which has to fit. Of every entry of the layer program, in order: layer_units, units a step takes in
-    memory; layer_steps, its steps; numbers, the layer whose steps it takes. Of every block: block_steps;
-    block_units, units of a step.
+    memory; layer_steps, its steps; layer_blocks, its blocks; numbers, the layer whose steps it takes. Of
+    every block: block_steps.
     """
 
     bus_bits: int
@@ -54,8 +61,8 @@ class StreamPlan:
     most: int
     layer_units: tuple[int, ...]
     layer_steps: tuple[int, ...]
+    layer_blocks: tuple[int, ...]
     numbers: tuple[int, ...]
-    block_units: tuple[int, ...]
     block_steps: tuple[int, ...]
 
     @property
@@ -119,29 +126,42 @@ def plan_stream(
     Raises ``ConfigError`` for a store too small.
     """
     units = -(-step.bits // UNIT_BITS)
-    beat_units = min(bus_bits // UNIT_BITS, 1 << (units.bit_length() - 1))
+    beat_units = useful_bus(step.bits, bus_bits) // UNIT_BITS
     layer_units = [max(beat_units, -(-step.bits_of(width) // UNIT_BITS)) for width in widths]
     blocks = [np.diff(np.flatnonzero(table.end_of_pass), prepend=-1) for table in layers]
     most = max((int(b.max()) for b, again in zip(blocks, replayed, strict=True) if again), default=0)
     beat_room = -(-beat_units * units // min(layer_units))
     least = most + KEPT_FREE + max(8, -(-SHORTEST_BURST * 4 * beat_room // units))
     if depth and depth < least:
+        who = "the largest block needs, which is played again" if most else "bursts need"
         raise ConfigError(
-            f"weight_steps {depth} is less than the {least} that the largest block needs: raise it"
+            f"weight_steps {depth} is less than the {least} that {who}: raise it to "
+            f"{_store(least)}, or leave it 0"
         )
     # Beside a block that is played again four of the longest bursts: with fewer, memory's latency binds.
     ahead = most + KEPT_FREE + -(-4 * MOST_BEATS * beat_room // units)
     return StreamPlan(
         bus_bits=beat_units * UNIT_BITS,
         step_units=units,
-        depth=depth or 1 << (max(least, ahead, most * 3 // 2) - 1).bit_length(),
+        depth=depth or _store(max(least, ahead, most * 3 // 2)),
         most=most,
         layer_units=tuple(layer_units),
         layer_steps=tuple(map(len, layers)),
+        layer_blocks=tuple(map(len, blocks)),
         numbers=tuple(numbers),
-        block_units=tuple(n for n, b in zip(layer_units, blocks, strict=True) for _ in b),
         block_steps=tuple(int(n) for b in blocks for n in b),
     )
+
+
+def useful_bus(step_bits: int, bus_bits: int) -> int:
+    """Of a bus of ``bus_bits`` what a step can use: a beat takes no more units than a step has."""
+    units = -(-step_bits // UNIT_BITS)
+    return min(bus_bits, UNIT_BITS << (units.bit_length() - 1))
+
+
+def _store(steps: int) -> int:
+    """The smallest store of at least so many steps."""
+    return 1 << (steps - 1).bit_length()
 
 
 def stream_files(memories: int) -> tuple[str, ...]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
+from msgspec import Meta
 
+from hw import documents
 from hw.errors import ArtifactError
-from hw.files import replacing
+from hw.files import regular, replacing
+from pruning.log import LogRow
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -21,18 +27,54 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
-def load_state(path: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
+class State(msgspec.Struct):
+    """What a job finds in a checkpoint; what :mod:`torch` takes back checks itself."""
+
+    phase: Annotated[int, Meta(ge=0, le=100)]
+    epoch: Annotated[int, Meta(ge=0, le=2**31)]
+    model: dict[str, Any]
+    optimiser: dict[str, Any] | None
+    within: dict[str, Any] | None = msgspec.field(name="pass")
+    admm: dict[str, Any] | None
+    log: list[LogRow]
+    accuracy: dict[str, float]
+    layer_bits: dict[str, int] | None = None
+    spent: dict[str, float] = {}
+
+
+def load_state(path: Path, key: Mapping[str, Any], kind: Any = dict[str, Any]) -> dict[str, Any] | None:
     """The state in ``path`` if it was saved with the same ``key`` (settings), else None.
 
-    Raises ``ArtifactError`` for a file that is not a checkpoint.
+    Raises ``ArtifactError`` for a file that is no checkpoint, or holds no ``kind``.
     """
     if not path.exists():
         return None
-    try:
+    with usable(path):
+        _bounded(path)
         state = torch.load(path, weights_only=True)
-        return state if state["key"] == dict(key) else None
+        if state["key"] != dict(key):
+            return None
+        documents.convert(state, kind, "its state")
+        found: dict[str, Any] = state
+        return found
+
+
+def _bounded(path: Path) -> None:
+    """Refuse what unpacks to more than it is: torch packs nothing, but its reader would unpack it."""
+    with zipfile.ZipFile(regular(path)) as archive:
+        packed = [one.filename for one in archive.infolist() if one.compress_type != zipfile.ZIP_STORED]
+        size = sum(one.file_size for one in archive.infolist())
+    if packed or size > path.stat().st_size:
+        raise ArtifactError("it is packed, and torch packs nothing")
+
+
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Whatever a block meets that takes over the state in ``path`` is one sentence about that file."""
+    try:
+        yield
     except Exception as error:  # unpickling a damaged file may raise almost anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = documents.said(error)
         raise ArtifactError(
             f"{path} is not a usable checkpoint ({reason}): delete it to start afresh"
         ) from None

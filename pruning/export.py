@@ -11,6 +11,7 @@ from torch import nn
 from hw.artifact import Artifact, Sparsity
 from hw.network import Network
 from pruning import sets
+from pruning.calibration import check_complete
 from pruning.compact import drop_channels
 from pruning.quantise import mirrors_of
 
@@ -27,9 +28,11 @@ def to_artifact(
     ``weight_bits`` of the artifact is the width of the widest layer. ``score_scale`` is the real value of
     one step of the last layer's outputs. Where a
     kind of ``sparsity`` removes channels, the artifact's network has only those that are left.
-    Raises ``ConfigError`` when a layer is not quantised, ``ArtifactError`` when a number does not fit.
+    Raises ``ConfigError`` when a layer is not quantised, not finalised or not finite, ``ArtifactError`` when
+    a number does not fit.
     """
     mirrors = mirrors_of(model, network)
+    check_complete(model, network)
     last = mirrors[network.layers[-1].name]
     widths = {name: mirror.format.bits for name, mirror in mirrors.items()}
     widest = max(widths.values())

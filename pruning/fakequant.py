@@ -18,9 +18,19 @@ import torch.nn.functional as F
 from torch import nn
 
 from hw.artifact import LayerWeights
-from hw.formats import POST_SHIFT, PRODUCT_SUM, SPECTRUM, SPECTRUM_FRACTION, Format, activation_format
+from hw.formats import (
+    BIAS,
+    POST_SHIFT,
+    PRODUCT_SUM,
+    SPECTRUM,
+    SPECTRUM_FRACTION,
+    Format,
+    activation_format,
+    exact_cast,
+)
 from hw.words import TILE
 from pruning.linear import MaskedLinear
+from pruning.scales import bias_steps, float_limits
 from pruning.spectral import SpectralConv2d
 
 TILE_BITS = TILE.bit_length() - 1
@@ -34,7 +44,7 @@ class _Requantise(torch.autograd.Function):
         y = (x * factor).add_(0.5).floor_()
         ctx.factor, ctx.inside = factor, None
         if fmt is not None:
-            low, high = fmt.limits
+            low, high = float_limits(fmt, y.dtype)
             smallest, largest = torch.aminmax(y)
             if smallest < low or largest > high:  # rare behind the drain: save the mask's passes
                 ctx.inside = (y >= low) & (y <= high)
@@ -96,8 +106,11 @@ class Mirror(nn.Module):
         return self.scale * 2**self.shift
 
     def integer_bias(self) -> torch.Tensor:
-        """(out,) in accumulator units."""
-        return round_half_up(self.bias_unit * self.layer.bias / self.scale)
+        """(out,) in accumulator units, within the 32 bits of the hardware's field.
+
+        Quantisation chose a scale with which it fits; training may move it to the limit, not beyond.
+        """
+        return round_half_up(bias_steps(self.layer.bias, self.scale, self.bias_unit), BIAS)
 
     def integer_weight(self) -> torch.Tensor:
         """Whole numbers of ``format`` in the shape of the layer's parameter, pruned words zero."""
@@ -109,12 +122,13 @@ class Mirror(nn.Module):
 
     @torch.no_grad()
     def integers(self) -> LayerWeights:
-        """The artifact's arrays of this layer."""
+        """The artifact's arrays of this layer. Raises ``ArtifactError`` for numbers that do not fit them."""
         words = self.layer.words(self.integer_weight())
+        name = self.layer.spec.name
         return LayerWeights(
-            words.cpu().numpy().astype(np.int16),
-            self.integer_bias().cpu().numpy().astype(np.int64).astype(np.int32),
-            self.shift.cpu().numpy().astype(np.uint8),
+            exact_cast(words.cpu().numpy(), np.int16, f"{name}.weight"),
+            exact_cast(self.integer_bias().cpu().numpy(), np.int32, f"{name}.bias"),
+            exact_cast(self.shift.cpu().numpy(), np.uint8, f"{name}.shift"),
         )
 
 

@@ -34,7 +34,7 @@ from torch import nn
 from hw.artifact import Artifact
 from pruning.augment import to_float
 from pruning.channels import sort_channels_
-from pruning.checkpoint import load_state, save_state
+from pruning.checkpoint import State, load_state, save_state, usable
 from pruning.data import ImageSet
 from pruning.distributed import World
 from pruning.export import to_artifact
@@ -122,32 +122,36 @@ class Job:
         own, dense = self._keys()
         digest = hashlib.sha256(json.dumps(dense, sort_keys=True).encode()).hexdigest()
         shared = cache / f"dense-{digest[:12]}.pt"
-        state = load_state(self.checkpoint, own) if resume else None
-        known = load_state(shared, dense)
+        state = load_state(self.checkpoint, own, State) if resume else None
+        known = load_state(shared, dense, State)
+        source = self.checkpoint if state else shared
         state = state or known
-        first, epoch = self._restore(state) if state else (0, 0)
+        with usable(source):
+            first, epoch = self._restore(state) if state else (0, 0)
         for index in range(first, len(self.phases) if phases is None else phases):
             resumed = state if index == first else None
             if not resumed:
                 self._enter(index)
-            self._run_phase(index, epoch if resumed else 0, resumed)
+            self._run_phase(index, epoch if resumed else 0, resumed, source)
             if index == 0 and known is None and self.world.first:
                 save_state(shared, {"key": dense, **self._state(0, self.phases[0].epochs, None)})
 
-    def _run_phase(self, index: int, start: int, resumed: dict[str, Any] | None) -> None:
+    def _run_phase(self, index: int, start: int, resumed: dict[str, Any] | None, source: Path) -> None:
         phase, how = self.phases[index], self.settings.training
         mirror = phase.name == "mirror"
         name, decay = ("adam", 0.0) if mirror else (how.optimiser, how.weight_decay)
         optimiser = optimiser_for(self.model, name, phase.lr, decay)
         if resumed and resumed["optimiser"]:
-            optimiser.load_state_dict(resumed["optimiser"])
+            with usable(source):
+                optimiser.load_state_dict(resumed["optimiser"])
         precision = "float32" if mirror else how.precision
         pulls = self.pruner is not None and self.pruner.pulls and name == "sgd"
         for epoch in range(start, phase.epochs):
             generator = generator_for(self.settings.seed, index, epoch)
             progress = Pass(len(self.train_set), generator, how.mirror_images if mirror else None)
             if resumed and resumed["pass"] and epoch == start:
-                progress.load_state_dict(resumed["pass"])
+                with usable(source):
+                    progress.load_state_dict(resumed["pass"])
             loss = train_epoch(
                 self.model,
                 optimiser,

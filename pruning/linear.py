@@ -32,6 +32,8 @@ class MaskedLinear(nn.Module):
     bias: nn.Parameter
     mask: torch.Tensor
     metric: torch.Tensor
+    awaits_finalise = False
+    """Whether pruning has begun and the mask is not that of its end yet."""
 
     def __init__(self, spec: Dense, shape: Shape) -> None:
         super().__init__()

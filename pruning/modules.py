@@ -10,7 +10,7 @@ from hw.errors import ConfigError, UnsupportedNetwork
 from pruning import sets
 from pruning.optimisers import AdmmConfig, Pruner, Targets
 from pruning.spectral import SpectralConv2d
-from pruning.word_layers import submodule
+from pruning.word_layers import submodule, widen_
 
 
 def prune_modules_(
@@ -28,6 +28,7 @@ def prune_modules_(
     no spectral form.
     """
     config = config or AdmmConfig()
+    widen_(model)
     layers: dict[str, SpectralConv2d] = {}
     for path in names if names is not None else _candidates(model):
         module = submodule(model, path)

@@ -47,7 +47,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict, replace
 
-from hw import networks
+from hw import documents, networks
 from hw.artifact import Sparsity
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError, UnsupportedNetwork
@@ -242,11 +242,11 @@ def for_bits(recipe: Recipe, mean: float) -> Recipe:
 def read(path: Path) -> Recipe:
     """The recipe in a file. Raises ``ConfigError``."""
     try:
-        file = msgspec.toml.decode(path.read_bytes(), type=RecipeFile)
+        content = documents.read(path)
     except OSError as error:
         raise ConfigError(f"cannot read the recipe {path}: {error.strerror or error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the recipe {path} is damaged or has an unknown entry: {error}") from None
+    what = f"the recipe {path} is damaged or has an unknown entry"
+    file: RecipeFile = documents.decode(content, RecipeFile, what, form="toml", error=ConfigError)
     entries = asdict(file)
     try:
         network, start = _network(entries.pop("network"), entries.pop("input"), path.parent)

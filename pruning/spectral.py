@@ -46,6 +46,8 @@ class SpectralConv2d(nn.Module):
     bias: nn.Parameter
     mask: torch.Tensor
     metric: torch.Tensor
+    awaits_finalise = False
+    """Whether pruning has begun and the mask is not that of its end yet."""
 
     def __init__(self, spec: Conv) -> None:
         super().__init__()

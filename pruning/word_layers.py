@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+import torch
 from torch import nn
 
 from hw.errors import ConfigError, UnsupportedNetwork
@@ -17,10 +18,11 @@ def to_word_layers_(
 ) -> Mapping[str, WordLayer]:
     """Replace every layer of ``network`` (or those named ``only``) in ``model``.
 
-    Layers in word form already are kept. ``model`` must have one module per layer under the layer's name.
-    Returns them by name, in order.
+    Layers in word form already are kept. ``model`` must have one module per layer under the layer's name; one
+    of 16-bit floats becomes one of 32 bits (:func:`widen_`). Returns them by name, in order.
     Raises ``ConfigError`` for a missing module, ``UnsupportedNetwork`` for one that differs.
     """
+    widen_(model)
     found: dict[str, WordLayer] = {}
     for layer, shape in zip(network.layers, network.shapes, strict=False):
         if only is not None and layer.name not in only:
@@ -37,6 +39,15 @@ def to_word_layers_(
         model.set_submodule(layer.name, module)
         found[layer.name] = module
     return found
+
+
+def widen_(model: nn.Module) -> None:
+    """Bring a model with 16-bit floats to 32, which changes no value.
+
+    Spectra, scales and integers need more bits than they have; autocast gives training their speed.
+    """
+    if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
+        model.float()
 
 
 def submodule(model: nn.Module, name: str) -> nn.Module:

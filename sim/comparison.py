@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+from msgspec import Meta
+
+from hw import documents
 from hw.artifact import Artifact, load
 from hw.config import AcceleratorConfig
-from hw.errors import ConfigError
+from hw.errors import ArtifactError, ConfigError
 from hw.network import Network
 from hw.tables import table
 from sim.prediction import predict
@@ -65,6 +69,27 @@ HEADS = {
 
 DECIMALS = {"share_pruned": 2, "accuracy_dense": 2, "accuracy_float": 2, "accuracy_integer": 2, "seconds": 0}
 """Digits behind the point of figures that are read down a column."""
+
+
+class _Row(msgspec.Struct):
+    """What tables, pictures and pages read of a row; in a file there may be more."""
+
+    network: str
+    scheme: str
+    share_pruned: float
+    cycles: float
+    rows: int
+    lanes: int
+    batch: int
+    clocks_from: str
+    storage_bits: float | None = None
+    accuracy_dense: float | None = None
+    accuracy_float: float | None = None
+    accuracy_integer: float | None = None
+    seconds: float | None = None
+    command: str | None = None
+    cycles_batch: float | None = None
+    op_per_dsp_cycle: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,13 +175,13 @@ def rows(
 
     Raises ``ConfigError`` when designs have different arrays, ``DigestMismatch`` when one has other weights.
     """
-    figures = [] if array else [one for model in models if (one := _counted(model))]
+    counted = [] if array else [one for model in models if (one := _counted(model))]
     clocks_from = VERILOG
-    if len(figures) == len(models):
-        _check_arrays(figures)
+    if len(counted) == len(models):
+        _check_arrays(counted)
     else:
-        figures, clocks_from = _predicted(models, array or ARRAY, progress, processes), MODEL
-    found = [_row(model, one, clocks_from) for model, one in zip(models, figures, strict=True)]
+        counted, clocks_from = _predicted(models, array or ARRAY, progress, processes), MODEL
+    found = [_row(model, one, clocks_from) for model, one in zip(models, counted, strict=True)]
     return sorted(found, key=_place)
 
 
@@ -207,7 +232,7 @@ def _counted(model: Model) -> Figures | None:
     if result is None:
         return None
     dsp = resources(model.design, info)["dsp_total"]
-    return Figures(info.config, result.single.cycles, result.batch.cycles, dsp, info.estimates["weight_bits"])
+    return Figures(info.config, result.single.cycles, result.batch.cycles, dsp, info.figure("weight_bits"))
 
 
 def _predicted(
@@ -227,7 +252,7 @@ def _predicted(
     return found
 
 
-def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
+def _row(model: Model, one: Figures, clocks_from: str) -> Row:
     """One row; what nobody measured is None.
 
     share_pruned, accuracy_*, seconds, command: as in :class:`Model`. cycles: of a run of one image,
@@ -235,7 +260,7 @@ def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
     and flags, in whole bytes. op_per_dsp_cycle: operations of the network before pruning. rows, lanes, batch:
     the array. clocks_from: :data:`VERILOG` or :data:`MODEL`.
     """
-    config = figures.config
+    config = one.config
     operations = model.network.operations * config.batch
     return {
         "network": model.network.name,
@@ -244,12 +269,12 @@ def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
         "accuracy_dense": model.accuracy.get("dense"),
         "accuracy_float": model.accuracy.get("pruned"),
         "accuracy_integer": model.accuracy.get("integer"),
-        "cycles": figures.cycles,
-        "storage_bits": 8 * -(-figures.weight_bits // 8),
+        "cycles": one.cycles,
+        "storage_bits": 8 * -(-one.weight_bits // 8),
         "seconds": model.seconds,
         "command": model.command,
-        "cycles_batch": figures.cycles_batch if config.batch > 1 else None,
-        "op_per_dsp_cycle": round(operations / (figures.dsp * figures.cycles_batch), 4),
+        "cycles_batch": one.cycles_batch if config.batch > 1 else None,
+        "op_per_dsp_cycle": round(operations / (one.dsp * one.cycles_batch), 4),
         "rows": config.rows,
         "lanes": config.lanes,
         "batch": config.batch,
@@ -263,6 +288,18 @@ def _share_pruned(artifact: Artifact) -> float:
     words = sum(layer["words"] for layer in pruned)
     kept = sum(layer["words"] * layer["kept"] / 100 for layer in pruned)
     return round(100 * (1 - kept / words), 2) if words else 0.0
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows that ``spec2 compare --out`` wrote. Raises ``ArtifactError``."""
+    try:
+        content = documents.read(path)
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from None
+    kind = Annotated[list[_Row], Meta(min_length=1)]
+    documents.decode(content, kind, str(path))
+    found: list[Row] = documents.decode(content, list[dict[str, Any]], str(path))
+    return found
 
 
 def markdown(found: Sequence[Row]) -> str:

@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote as urlquote
 
+from hw import quote
 from hw.errors import ArtifactError, Spec2Error
 from hw.files import write
-from sim.comparison import Row, clocks_of, markdown
+from sim.comparison import Row, clocks_of, markdown, read_rows
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 """Around the section in a page."""
@@ -25,17 +26,17 @@ def section(found: Sequence[Row], picture: str) -> str:
 
     ``picture``: the plot's path, as seen from the page.
     """
-    network = found[0]["network"]
+    network = quote.markdown(found[0]["network"])
     commands = [one["command"] for one in found if one.get("command")]
     parts = [
         BEGIN,
         f"## Measured: {network}",
         f"{clocks_of(found)} Accuracies are percent of the test set.",
         markdown(found),
-        f"![Accuracy of the integer model against clocks, {network}]({picture})",
+        f"![Accuracy of the integer model against clocks, {network}]({urlquote(picture)})",
     ]
     if commands:
-        parts += ["The commands that trained them, in the order of the table:", _block(commands)]
+        parts += ["The commands that trained them, in the order of the table:", quote.block(commands, "sh")]
     return "\n\n".join([*parts, END])
 
 
@@ -50,10 +51,6 @@ def put(page: str, made: str) -> str:
     return before + made + behind
 
 
-def _block(commands: Sequence[str]) -> str:
-    return "\n".join(["```sh", *commands, "```"])
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite the section of a page; returns an exit code."""
     parser = argparse.ArgumentParser(prog="python -m sim.comparison_page", description=__doc__)
@@ -63,11 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     picture = Path(os.path.relpath(given.picture, given.page.parent)).as_posix()
     try:
-        found = json.loads(given.rows.read_text(encoding="utf-8"))
+        found = read_rows(given.rows)
         text = put(given.page.read_text(encoding="utf-8"), section(found, picture))
         write(given.page, text)
     except (OSError, ValueError, Spec2Error) as error:
-        print(f"comparison_page: {error}", file=sys.stderr)
+        print(f"comparison_page: {quote.line(str(error))}", file=sys.stderr)
         return 2
     return 0
 

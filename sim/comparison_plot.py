@@ -16,6 +16,7 @@ from matplotlib.transforms import Bbox
 
 from hw.errors import ConfigError
 from hw.files import replacing
+from hw.quote import mathtext
 from sim.comparison import FAMILIES, Row, clocks_of, family
 from sim.explore_plot import STABLE
 
@@ -79,7 +80,7 @@ def plot(found: Sequence[Row], path: Path) -> Path:
         xscale="log",
         xlabel="clocks per image",
         ylabel="accuracy of the integer model, %",
-        title=f"{found[0]['network']}\n{clocks_of(found)}",
+        title=f"{mathtext(found[0]['network'])}\n{clocks_of(found)}",
     )
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -123,7 +124,7 @@ def _label(axes: Axes, drawn: Sequence[Row], canvas: FigureCanvasAgg) -> None:
     taken += [text.get_window_extent(canvas.get_renderer()) for text in axes.texts]
     for one in drawn:
         text = axes.annotate(
-            label(one),
+            mathtext(label(one)),
             (one["cycles"], one["accuracy_integer"]),
             xytext=(0, 0),
             textcoords="offset points",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import hw
+from hw import processes
 from hw.errors import ToolFailed
 from sim.verilate import Simulator
 
@@ -49,64 +47,31 @@ def run_module(
         "COCOTB_RESULTS_FILE": str(results),
         "COCOTB_RANDOM_SEED": str(seed),
     }
-    process = subprocess.Popen(
-        command,
-        cwd=work_dir or run_dir,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        text=True,
-        errors="replace",
-    )
-    overdue = threading.Event()
+    limit = wall_seconds or None
+    with log.open("w", encoding="utf-8") as file:
 
-    def end() -> None:
-        overdue.set()
-        _kill(process)
-
-    watchdog = threading.Timer(wall_seconds, end)
-    if wall_seconds:
-        watchdog.start()
-    try:
-        _copy_output(process, log, progress)
-        code = process.wait()
-    finally:
-        watchdog.cancel()
-        _kill(process)
-        process.communicate()
-    if overdue.is_set():
-        raise ToolFailed(f"the simulation did not end within {wall_seconds:.0f} seconds: see {log}")
-    if code:
-        raise ToolFailed(f"the simulator ended with code {code}: see {log}")
-    text = results.read_text() if results.exists() else ""
-    if "<testcase" not in text:
-        raise ToolFailed(f"the simulator ended before {module} did: see {log}")
-    if "<failure" in text or "<error" in text:
-        raise ToolFailed(f"{module} failed in the simulator: see {log}")
-    return log
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """End the process and its children, if they still run."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _copy_output(
-    process: subprocess.Popen[str], log: Path, progress: Callable[[int, int], None] | None
-) -> None:
-    """The simulator's output to ``log`` until it ends, progress lines to ``progress``."""
-    assert process.stdout is not None
-    with log.open("w") as file:
-        for line in process.stdout:
+        def hear(line: str) -> None:
             if line.startswith(PROGRESS):
                 done, total = map(int, line[len(PROGRESS) :].split())
                 if progress:
                     progress(done, total)
             else:
                 file.write(line)
+
+        try:
+            code = processes.run(command, work_dir or run_dir, hear, environment=env, seconds=limit)
+        except subprocess.TimeoutExpired:
+            raise ToolFailed(
+                f"the simulation did not end within {wall_seconds:.0f} seconds: see {log}"
+            ) from None
+    if code:
+        raise ToolFailed(f"the simulator ended with code {code}: see {log}")
+    text = results.read_text(encoding="utf-8") if results.exists() else ""
+    if "<testcase" not in text:
+        raise ToolFailed(f"the simulator ended before {module} did: see {log}")
+    if "<failure" in text or "<error" in text:
+        raise ToolFailed(f"{module} failed in the simulator: see {log}")
+    return log
 
 
 def _cocotb_environment() -> dict[str, str]:
@@ -121,8 +86,10 @@ def _cocotb_environment() -> dict[str, str]:
             f"{sys.executable} has no shared libpython, which cocotb needs: use a Python built with "
             "--enable-shared, or your system's package of it"
         )
+    shared = [str(config.libs_dir), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
     return {
         **os.environ,
+        "LD_LIBRARY_PATH": os.pathsep.join(shared),
         "PYTHONPATH": os.pathsep.join(paths),
         "PYGPI_PYTHON_BIN": sys.executable,
         "GPI_USERS": f"{library};{config.pygpi_entry_point()}",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hw import quote
 from hw.tables import table
 
 MOST_ROWS = 20
@@ -33,21 +34,23 @@ def summary(found: Row) -> str:
     """The chosen design in a line, and what limits it."""
     one, config = found["chosen"], found["chosen"]["config"]
     return (
-        f"**{found['board']}**, N = {config['rows']}, P = {config['lanes']}, {one['weight_bits']} bits: "
-        f"{one['ms']:.2f} ms at {found['clock_mhz']:g} MHz, {_layer_ms(found):.2f} ms of them in layers.\n\n"
+        f"**{quote.markdown(found['board'])}**, N = {config['rows']}, P = {config['lanes']}, "
+        f"{one['weight_bits']} bits: {one['ms']:.2f} ms at {found['clock_mhz']:g} MHz, "
+        f"{_layer_ms(found):.2f} ms of them in layers.\n\n"
         f"{_limits(found)}"
     )
 
 
 def _limits(found: Row) -> str:
-    return "\n".join(f"* {sentence}" for sentence in found["limits"])
+    return "\n".join(f"* {quote.markdown(sentence)}" for sentence in found["limits"])
 
 
 def _head(found: Row) -> str:
     counts, space = found["counts"], found["space"]
     return (
-        f"# {found['network']} on the {found['board']} at {found['clock_mhz']:g} MHz\n\n"
-        f"Steps: {found['steps']}. Of {counts['compiled']:,} designs with "
+        f"# {quote.markdown(found['network'])} on the {quote.markdown(found['board'])} "
+        f"at {found['clock_mhz']:g} MHz\n\n"
+        f"Steps: {quote.markdown(found['steps'])}. Of {counts['compiled']:,} designs with "
         f"N = {', '.join(map(str, space['rows']))} and P = {min(space['lanes'])} to {max(space['lanes'])}, "
         f"{counts['fit']:,} fit; best for {found['objective']}:"
     )

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hw.files import replacing
+from hw.quote import mathtext
 
 Row = dict[str, Any]
 
@@ -43,14 +44,17 @@ def plot(found: Row, path: Path | str) -> Path:
         label=f"chosen: N={config['rows']} P={config['lanes']}",
     )
     axes.axvline(
-        found["budget"]["dsp"], linestyle=":", color="grey", label=f"DSP slices of the {found['board']}"
+        found["budget"]["dsp"],
+        linestyle=":",
+        color="grey",
+        label=mathtext(f"DSP slices of the {found['board']}"),
     )
     axes.set(
         xscale="log",
         yscale="log",
         xlabel="DSP slices",
         ylabel="ms per run" if latency else "images per second",
-        title=f"{found['network']} on the {found['board']} at {found['clock_mhz']:g} MHz",
+        title=mathtext(f"{found['network']} on the {found['board']} at {found['clock_mhz']:g} MHz"),
     )
     axes.grid(True, which="both", alpha=0.25)
     axes.legend()

@@ -14,19 +14,26 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+import msgspec
 
 import hw
+from hw import documents
 from hw.artifact import load
 from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
+from hw.counters import Count
 from hw.errors import ArtifactError
 from hw.estimate import total_cycles
-from hw.files import write_json
+from hw.files import inside, write_json
 from hw.resources import resources
 
 FILE_NAME = "predicted.json"
 """Beside ``model.npz``."""
+
+
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
 @dataclass(frozen=True)
@@ -34,10 +41,10 @@ class Prediction:
     """cycles: of a run of one image. cycles_batch: of a full one. dsp: slices of the design. weight_bits: of
     the weight memory (or stream), with selects, addresses and flags."""
 
-    cycles: int
-    cycles_batch: int
-    dsp: int
-    weight_bits: int
+    cycles: Positive
+    cycles_batch: Positive
+    dsp: Positive
+    weight_bits: Count
 
 
 def predict(
@@ -56,7 +63,7 @@ def predict(
     known = _read(folder / FILE_NAME, valid)
     key = json.dumps(asdict(config), sort_keys=True)
     if key in known:
-        return Prediction(**known[key])
+        return known[key]
     artifact = load(folder / "model.npz")
     program = compile_program(artifact, config, processes=processes, progress=progress)
     found = Prediction(
@@ -66,17 +73,26 @@ def predict(
         weight_bits=program.stored_bits,
     )
     with suppress(ArtifactError):  # it can be found again
-        write_json(folder / FILE_NAME, {**valid, "arrays": {**known, key: asdict(found)}})
+        write_json(
+            inside(folder, FILE_NAME),
+            {**valid, "arrays": {name: asdict(one) for name, one in (known | {key: found}).items()}},
+        )
     return found
 
 
-def _read(path: Path, valid: dict[str, str]) -> dict[str, Any]:
+class _Kept(msgspec.Struct):
+    digest: str
+    source: str
+    arrays: dict[str, Prediction]
+
+
+def _read(path: Path, valid: dict[str, str]) -> dict[str, Prediction]:
     """What was found for every array, by its configuration; nothing if it is stale or damaged."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return dict(data["arrays"]) if {key: data[key] for key in valid} == valid else {}
-    except (OSError, ValueError, KeyError, TypeError):
+        data: _Kept = documents.decode(documents.read(path), _Kept, path.name)
+    except (OSError, ArtifactError):
         return {}
+    return data.arrays if {"digest": data.digest, "source": data.source} == valid else {}
 
 
 @cache

@@ -13,14 +13,14 @@ Figures
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from hw import files, results
+from hw import documents, files, results
 from hw.artifact import Artifact, load
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, DigestMismatch
@@ -65,30 +65,37 @@ def write(report: dict[str, Any], folder: Path | str) -> None:
     from sim.report_page import markdown
 
     folder = Path(folder)
-    files.write_json(folder / "report.json", report)
-    files.write(folder / "report.md", markdown(report))
+    files.write_json(files.inside(folder, "report.json"), report)
+    files.write(files.inside(folder, "report.md"), markdown(report))
 
 
 def accuracy(folder: Path, artifact: Artifact) -> dict[str, float]:
     """Accuracies in percent: from training, and of the integer model where it was measured."""
     found = {k: v for k, v in artifact.provenance.get("accuracy", {}).items() if v is not None}
-    return found | _beside(folder / ACCURACY_NAME, artifact)
+    return found | _beside(folder / ACCURACY_NAME, artifact, dict[str, float])
 
 
 def training(folder: Path, artifact: Artifact) -> dict[str, Any]:
     """``seconds`` that pruning took, and its ``command``; what neither file nor artifact says is absent."""
     stored = {key: artifact.provenance.get(key) for key in ("seconds", "command")}
-    stored |= _beside(folder / TRAINING_NAME, artifact)
+    stored |= _beside(folder / TRAINING_NAME, artifact, _Training)
     return {key: value for key, value in stored.items() if value is not None}
 
 
-def _beside(path: Path, artifact: Artifact) -> dict[str, Any]:
+class _Training(msgspec.Struct):
+    seconds: float | None = None
+    command: str | None = None
+
+
+def _beside(path: Path, artifact: Artifact, kind: Any) -> dict[str, Any]:
     """What a file beside a model says of ``artifact``; nothing if it is absent, damaged or of another one."""
     try:
-        stored = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        stored: dict[str, Any] = documents.decode(documents.read(path), dict[str, Any], path.name)
+        digest = stored.pop("digest", None)
+        documents.convert(stored, kind, path.name)
+    except (OSError, ArtifactError):
         return {}
-    return stored if stored.pop("digest", None) == artifact.digest else {}
+    return stored if digest == artifact.digest else {}
 
 
 def sparsity(artifact: Artifact) -> dict[str, dict[str, Any]]:
@@ -150,7 +157,7 @@ def _words(layer: Layer, shape: Shape) -> int:
     if isinstance(layer, Conv):
         return layer.out_channels * layer.in_channels * WORDS
     channel, word, _ = layer.word_index(shape)
-    return layer.out_features * len(set(zip(channel, word, strict=True)))
+    return layer.out_features * np.unique(channel * WORDS + word).size
 
 
 def _spatial_weights(layer: Layer) -> int:
@@ -160,8 +167,10 @@ def _spatial_weights(layer: Layer) -> int:
 
 
 def design_of(digest: str, folder: Path) -> DesignInfo:
-    """The design in ``folder``. Raises ``DigestMismatch`` unless its artifact is that of ``digest``."""
+    """The design in ``folder``. Raises ``DigestMismatch`` unless its artifact is that of ``digest``, and its
+    files are as they were generated."""
     info = DesignInfo.load(folder)
+    info.check(folder)
     if info.digest != digest:
         raise DigestMismatch(
             f"{folder} was generated from artifact {info.digest[:8]}…, the model is {digest[:8]}…: "
@@ -173,7 +182,7 @@ def design_of(digest: str, folder: Path) -> DesignInfo:
 def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
     info = design_of(artifact.digest, folder)
     report = {"config": info.to_json()["config"], "resources": resources(folder, info)}
-    report["storage"] = storage(artifact) | {"step_bytes": -(-info.estimates["weight_bits"] // 8)}
+    report["storage"] = storage(artifact) | {"step_bytes": -(-info.figure("weight_bits") // 8)}
     result = Verification.load(folder)
     if result is None:
         return report
@@ -195,13 +204,15 @@ def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
 
 def resources(folder: Path, info: DesignInfo) -> dict[str, Any]:
     """DSP slices of the array and of the whole design (as synthesised where that has been done)."""
+    if (total := info.figure("dsp_total")) < 1:
+        raise ArtifactError("the design's estimates have no DSP slice: generate it again")
     estimate = {name: info.estimates[name] for name in COUNTED if name in info.estimates}
     found = {
         "dsp_mac": info.config.mac_dsps,
-        "dsp_total": info.estimates["dsp_total"],
-        "estimate": {"dsp": info.estimates["dsp_total"], **estimate},
+        "dsp_total": total,
+        "estimate": {"dsp": total, **estimate},
     }
-    measured = results.load(folder, results.SYNTHESIS)
+    measured = results.load(folder, results.SYNTHESIS, results.Counted)
     if measured:
         found["dsp_total"] = measured["dsp"]
         found["synthesis"] = {name: measured[name] for name in COUNTED}
@@ -231,12 +242,13 @@ def occupancy(info: DesignInfo, result: Verification) -> dict[str, float]:
     run = result.batch
     steps = np.array([layer.steps for layer in run.layers], dtype=float)
     weight = steps / max(1.0, steps.sum())
+    rows = info.figure("layers")
     try:
-        filled = np.array(
-            [[row["multipliers_filled"], row["lanes_filled"]] for row in info.estimates["layers"]]
-        )
+        filled = np.array([[row["multipliers_filled"], row["lanes_filled"]] for row in rows])
     except KeyError:
         raise ArtifactError("the design is of an older version of spec2: generate it again") from None
+    if len(filled) != len(steps):
+        raise ArtifactError("the design's estimates are of other layers than it has: generate it again")
     multipliers, lanes = weight @ filled
     return {
         "steps": round(run.mac_steps / run.cycles, 4),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hw import quote
 from hw.tables import table
 
 COMMANDS = {
@@ -44,7 +45,7 @@ def _head(report: dict[str, Any]) -> str:
     config = report.get("config")
     on = f" on N = {config['rows']}, P = {config['lanes']}" if config else ""
     work = f"{report['operations']:,} operations per image, unpruned and in space"
-    return f"# {report['network']}{on}\n\nArtifact `{report['digest'][:16]}…`; {work}."
+    return f"# {quote.markdown(report['network'])}{on}\n\nArtifact `{report['digest'][:16]}…`; {work}."
 
 
 def _accuracy(report: dict[str, Any]) -> str:
@@ -61,7 +62,8 @@ def _storage(report: dict[str, Any]) -> str:
     kept = 100 * storage["kept_words"] / storage["words"]
     differ = len({s["bits"] for s in report["sparsity"].values()}) > 1
     layers = ", ".join(
-        f"{name} {s['kept']:g} % ({s['kind']}" + (f", {s['bits']} bits)" if differ else ")")
+        f"{quote.markdown(name)} {s['kept']:g} % ({quote.markdown(s['kind'])}"
+        + (f", {s['bits']} bits)" if differ else ")")
         for name, s in report["sparsity"].items()
     )
     memory = f" The weight memory, with selects and addresses, has {steps:,} bytes." if steps else ""
@@ -95,7 +97,7 @@ def verified(result: dict[str, Any]) -> str:
         f"**{result['mismatches']} mismatches**."
     )
     if result["first_mismatch"]:
-        text += f" The first: {result['first_mismatch']}."
+        text += f" The first: {quote.markdown(result['first_mismatch'])}."
     if result["correct"] is not None:
         text += f" The Verilog classified {result['correct']} of them as labelled."
     return text

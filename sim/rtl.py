@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from hw.counters import Counters
 from hw.design import DesignInfo
-from hw.errors import ArtifactError, ConfigError
+from hw.driver import DEFAULT_TIMEOUT
+from hw.errors import ConfigError
 from hw.frames import check_images
-from hw.weight_stream import stream_files
+from hw.weight_stream import SHORTEST_BURST, stream_files
 from sim.bench import wrapper
 from sim.bench.job import VARIABLE, Answer, Job, Memory
 from sim.cosim import run_module
@@ -22,8 +23,8 @@ from sim.verilate import Simulator, locked, verilate
 STANDARD_PORTS = ("clk", "rst", "s_axil_*", "s_axis_*", "m_axis_*")
 """Ports of every accelerator."""
 
-STALL_FACTOR = 20
-"""How much longer than estimated a run may take when every channel is paused half of the time."""
+FACTOR, STALL_FACTOR = 10, 20
+"""How much longer than estimated a run may take, and one when every channel is paused half of the time."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,9 @@ class RtlResult:
 
 
 def load_design(folder: Path) -> DesignInfo:
-    """The description of the design in ``folder``; ``ArtifactError`` unless all its files are there."""
+    """The description of the design in ``folder``; ``ArtifactError`` unless its files are as generated."""
     info = DesignInfo.load(folder)
-    for name in info.files:
-        if not (folder / name).exists():
-            raise ArtifactError(f"the design in {folder} has no file {name!r}: generate it again")
+    info.check(folder)
     return info
 
 
@@ -70,14 +69,36 @@ def build(
     folder = Path(design_dir)
     info = load_design(folder)
     place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
-    ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.files[0], info.top
+    ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.verilog, info.top
     if info.config.stream_weights:
         held = [folder / name for name in stream_files(info.config.memories)]
-        text, outer = wrapper.wrapped(info, source.read_text(), held)
+        text, outer = wrapper.wrapped(info, source.read_text(encoding="utf-8"), held)
         place.mkdir(parents=True, exist_ok=True)
         source, ports, top = place / "bench.v", tuple(outer), wrapper.TOP
-        source.write_text(text)
+        source.write_text(text, encoding="utf-8")
     return SimBuild(folder, info, verilate(source, top, ports, place, threads=threads, waves=waves))
+
+
+def patience(info: DesignInfo, beats: int, memory: Memory, stalls: bool) -> int:
+    """Clocks to wait for the results of a run before it counts as hung.
+
+    beats: that the largest of its memories delivers in a run. To the multiple of the estimate comes what
+    ``memory`` takes at most: its latency for every burst, as if there were one at a time and the shortest.
+    """
+    factor = STALL_FACTOR if stalls else FACTOR
+    estimate = factor * int(info.estimates.get("cycles", 0)) or DEFAULT_TIMEOUT
+    bursts = -(-beats // SHORTEST_BURST) + len(info.numbers)  # and a rest in every entry
+    return estimate + 2 * (beats * (1 + memory.gap) + bursts * memory.latency if beats else 0)
+
+
+def _beats(made: SimBuild) -> int:
+    """Beats in the largest file that a memory of the design holds; 0 where it has none."""
+    config, ports = made.info.config, made.info.ports
+    if not config.stream_weights:
+        return 0
+    width = min(bits for name, bits in ports.items() if name.endswith("_rdata") and name.startswith("m_axi"))
+    sizes = [(made.design_dir / name).stat().st_size for name in stream_files(config.memories)]
+    return -(-max(sizes) * 8 // width)
 
 
 def simulate(
@@ -103,7 +124,7 @@ def simulate(
     run, as in :meth:`hw.driver.Driver.run`. stalls: pause every channel of every port at random. seed: of
     the stalls. reset_midway: interrupt a run with a reset first; the results must not change. memory: how
     external memory behaves, where weights come from there. timeout: clocks to wait for a run's results,
-    0 to derive it from the design's estimate. wall_seconds: end the simulator after that time, 0 for
+    0 for :func:`patience`. wall_seconds: end the simulator after that time, 0 for
     never. waves: record ``waves.vcd`` beside the log. progress: called with (images done, images in all)
     after each run.
 
@@ -114,13 +135,13 @@ def simulate(
         raise ConfigError(f"threads must be at least 1, not {threads}")
     made = build(design_dir, build_dir=build_dir, threads=threads, waves=waves)
     images = check_images(images, made.info.network.shapes[layers[0] if layers else 0])
-    if not timeout and stalls:
-        timeout = STALL_FACTOR * int(made.info.estimates.get("cycles", 0))
+    memory = memory or Memory()
+    timeout = timeout or patience(made.info, _beats(made), memory, stalls)
     run_dir = made.simulator.executable.parent / "run"
     run_dir.mkdir(exist_ok=True)
     size = batch or made.info.config.batch
     with locked(run_dir):
-        job = Job(made.info, images, size, stalls, seed, reset_midway, timeout, layers, memory or Memory())
+        job = Job(made.info, images, size, stalls, seed, reset_midway, timeout, layers, memory)
         job.save(run_dir)
         log = run_module(
             made.simulator,

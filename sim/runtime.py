@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
-import tempfile
 from pathlib import Path
+
+from hw import caches
+from hw.files import unfinished
 
 PATTERN = "verilated*.o"
 
 
 def cache_folder(*identity: str) -> Path:
     """Where the objects for a build of this ``identity`` (versions, compiler, flags) are kept."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     key = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
-    return root / "spec2" / f"verilator-{key}"
+    return caches.folder() / "spec2" / f"verilator-{key}"
 
 
 def restore(folder: Path, build_dir: Path) -> None:
@@ -36,10 +36,7 @@ def keep(folder: Path, build_dir: Path) -> None:
         return
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-        for source in build_dir.glob(PATTERN):
-            shutil.copyfile(source, part / source.name)
-        try:
+        with unfinished(folder.parent, folder.name, Path.mkdir) as part:
+            for source in build_dir.glob(PATTERN):
+                shutil.copyfile(source, part / source.name)
             part.rename(folder)
-        except OSError:
-            shutil.rmtree(part)

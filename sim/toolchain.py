@@ -74,7 +74,13 @@ def find_verilator() -> Verilator:
 def _version(executable: Path, environment: Mapping[str, str]) -> str:
     try:
         done = subprocess.run(
-            [executable, "--version"], env=environment, capture_output=True, text=True, timeout=60, check=True
+            [executable, "--version"],
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise ToolNotFound(f"{executable} does not run ({error}): {HINTS[executable.name]}") from None

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw import results
+from hw import documents, results
 from hw.artifact import Artifact
-from hw.counters import Counters
+from hw.counters import Count, Counters
 from hw.design import DesignInfo
 from hw.errors import DigestMismatch, LinkError, ToolFailed
 from sim import model, rtl
@@ -35,15 +35,15 @@ class Verification:
     clocks: simulated in all; seconds: wall time.
     """
 
-    images: int
-    mismatches: int
+    images: Count
+    mismatches: Count
     first_mismatch: str | None
-    correct: int | None
+    correct: Count | None
     stalls: bool
     seed: int
     single: Counters
     batch: Counters
-    clocks: int
+    clocks: Count
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
@@ -53,11 +53,14 @@ class Verification:
     @classmethod
     def load(cls, design: Path | str) -> Verification | None:
         """The stored result for the design in that folder; None when there is none, or it is stale."""
-        data = results.load(design, results.SIMULATION)
+        data = results.load(design, results.SIMULATION, cls)
         if data is None:
             return None
-        counters = {name: Counters.from_json(data[name]) for name in ("single", "batch")}
-        return cls(**{**data, **counters})
+        found: Verification = documents.convert(data, cls, results.SIMULATION)
+        layers = [layer.name for layer in DesignInfo.load(design).network.layers]
+        runs = (found.single, found.batch)
+        whole = all(run.cycles and [layer.name for layer in run.layers] == layers for run in runs)
+        return found if whole else None
 
 
 def verify(

@@ -16,15 +16,17 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw import processes
 from hw.errors import ToolFailed
+from hw.files import replacing
 from sim import runtime
 from sim.toolchain import Verilator, find_verilator
+from sim.workshop import link, workshop
 
 WARNINGS = (
     "-Wno-fatal",
@@ -39,6 +41,12 @@ WARNINGS = (
 
 FULL = 2**20
 """With fewer bytes left than this, a tool has failed for want of room, and may not even have said so."""
+
+LIBRARIES = "cocotb"
+"""Where the linker finds cocotb's libraries."""
+
+COCOTB = f"-L{LIBRARIES} -lcocotbvpi_verilator"
+"""What a simulator with cocotb is linked with."""
 
 NO_SPACE = os.strerror(errno.ENOSPC)
 """How a tool says it."""
@@ -70,20 +78,20 @@ def verilate(
     # The top program and the libraries are the documented interface of cocotb for custom flows.
     from cocotb_tools import config
 
-    libraries = str(config.libs_dir)
     visible = (f'public_flat_rw -module "{top}" -var "{port}"' for port in sorted(ports))
     files = {
-        "main.cpp": (config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text(),
+        "main.cpp": (config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text(encoding="utf-8"),
         "ports.vlt": "\n".join(["`verilator_config", *visible, ""]),
-        "source.v": source.read_text(),
+        "source.v": source.read_text(encoding="utf-8"),
     }
     options = ["--vpi"]
     if waves:
         options += ["--trace-vcd"]  # FST would need the headers of lz4
     if threads > 1:
         options += ["--threads", str(threads)]
-    ldflags = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
-    executable = build_simulator(build_dir, top, files, options, ldflags=ldflags)
+    # Where they are at run time is told to the process (sim.cosim).
+    libraries = {LIBRARIES: config.libs_dir}
+    executable = build_simulator(build_dir, top, files, options, folders=libraries, ldflags=COCOTB)
     return Simulator(executable, top, waves)
 
 
@@ -93,52 +101,62 @@ def build_simulator(
     files: Mapping[str, str],
     options: Sequence[str] = (),
     *,
+    folders: Mapping[str, Path] | None = None,
     ldflags: str = "",
 ) -> Path:
     """Build the simulator of module ``top`` in ``build_dir``, unless it is there already; its executable.
 
     files: text by file name, of everything that it is made of: the Verilog, Verilator's configuration,
     the C++ program (one file with ``main``) and its headers. options: of Verilator, beside those that all
-    simulators share. ldflags: of the linker. What is made on the way, a hundred times the simulator's size
-    and more, lies in ``objects`` and goes when the build is done; a failed one leaves it to be looked at.
+    simulators share. folders: by the name under which ldflags, flags of the linker, refer to them. What is
+    made on the way, a hundred times the simulator's size and more, lies in ``objects`` and goes when the
+    build is done; a failed one leaves it to be looked at. Where make cannot work it lies elsewhere.
     Raises ``ToolNotFound`` when a tool is missing, ``ToolFailed`` when one fails, naming the log or the full
     disk.
     """
     tool = find_verilator()
     build_dir = build_dir.resolve()
     build_dir.mkdir(parents=True, exist_ok=True)
-    verilator = _verilator_command(tool, top, files, options, ldflags)
-    make = _make_command()
+    verilator, make = _verilator_command(top, files, options, ldflags), _make_command()
     # Nothing in the key depends on where the folders are: a design may be moved with its simulator.
     parts = [tool.version, tool.compiler, *verilator, *make]
     parts += [part for item in sorted(files.items()) for part in item]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    stamp, executable, objects = build_dir / "key", build_dir / "simulator", build_dir / "objects"
+    stamp, executable = build_dir / "key", build_dir / "simulator"
     with locked(build_dir):
-        if not (executable.exists() and stamp.exists() and stamp.read_text() == key):
+        if not (executable.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == key):
             stamp.unlink(missing_ok=True)
-            if objects.exists():
-                shutil.rmtree(objects)
-            objects.mkdir()
-            for name, text in files.items():
-                (objects / name).write_text(text)
             log = build_dir / "build.log"
-            _run(verilator, tool, objects, log, "w")
             cache = runtime.cache_folder(tool.version, tool.compiler, *make, *options)
-            runtime.restore(cache, objects)
-            _run(make, tool, objects, log, "a")
-            runtime.keep(cache, objects)
-            (objects / executable.name).replace(executable)
+            with workshop(build_dir / "objects") as objects:
+                for name, text in files.items():
+                    (objects / name).write_text(text, encoding="utf-8")
+                for name, target in (folders or {}).items():
+                    link(name, target, objects)
+                environment, program = _plain_tool(tool, objects)
+                _run([str(program), *verilator], environment, objects, log, "w")
+                runtime.restore(cache, objects)
+                _run([*make, "-j", str(processes.processors())], environment, objects, log, "a")
+                runtime.keep(cache, objects)
+                with replacing(executable) as part:  # on another disk, perhaps
+                    shutil.copy2(objects / executable.name, part)
             stamp.write_text(key)
-            shutil.rmtree(objects)
     return executable
 
 
-def _verilator_command(
-    tool: Verilator, top: str, files: Iterable[str], options: Sequence[str], ldflags: str
-) -> list[str]:
+def _plain_tool(tool: Verilator, objects: Path) -> tuple[Mapping[str, str], Path]:
+    """make's environment and Verilator's script, in ``objects``: an installation's path may have spaces."""
+    if "VERILATOR_ROOT" not in tool.environment:
+        return tool.environment, tool.executable
+    root = link("verilator", tool.environment["VERILATOR_ROOT"], objects)
+    python = link("python", tool.environment["PYTHON3"], objects)
+    environment = {**tool.environment, "VERILATOR_ROOT": str(root), "PYTHON3": str(python)}
+    return environment, root / "bin" / "verilator"
+
+
+def _verilator_command(top: str, files: Iterable[str], options: Sequence[str], ldflags: str) -> list[str]:
     return [
-        *(str(tool.executable), "-cc", "--exe", "-O3", "--timescale", "1ns/1ns"),
+        *("-cc", "--exe", "-O3", "--timescale", "1ns/1ns"),
         *("-Mdir", ".", "--top-module", top, "--prefix", "Vtop", "-o", "simulator"),
         *(("-LDFLAGS", ldflags) if ldflags else ()),
         *WARNINGS,
@@ -149,20 +167,23 @@ def _verilator_command(
 
 def _make_command() -> list[str]:
     return [
-        *("make", "-f", "Vtop.mk", "-j", str(os.cpu_count() or 1)),
+        *("make", "-f", "Vtop.mk"),
         # What runs in every clock: -O2 and -O3 take twice as long to build and are hardly faster.
         *("CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1", "CXX=g++", "LINK=g++"),
     ]
 
 
-def _run(command: list[str], tool: Verilator, folder: Path, log: Path, mode: str) -> None:
+def _run(command: list[str], environment: Mapping[str, str], folder: Path, log: Path, mode: str) -> None:
     """Run one step of the build inside ``folder``; its output goes to ``log``."""
-    with log.open(mode) as file:
-        done = subprocess.run(
-            command, cwd=folder, env=tool.environment, stdout=file, stderr=subprocess.STDOUT
-        )
-    if done.returncode:
-        full = shutil.disk_usage(folder).free < FULL or NO_SPACE in log.read_text(errors="replace")
+    try:
+        with log.open(mode, encoding="utf-8") as file:
+            code = processes.run(command, folder, file.write, environment=environment)
+    except OSError as error:  # of the log, whose last words do not matter then
+        if error.errno != errno.ENOSPC:
+            raise
+        code = 1
+    if code:
+        full = shutil.disk_usage(folder).free < FULL or NO_SPACE in log.read_text(encoding="utf-8")
         cause = "the disk is full: make room (a build takes 200 MB)" if full else f"see {log}"
         raise ToolFailed(f"{Path(command[0]).name} failed while building the simulator: {cause}")
 

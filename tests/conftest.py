@@ -21,6 +21,7 @@ from hw.design import DesignInfo
 from hw.estimate import estimates
 from hw.network import tiny
 from sim import model, rtl
+from tests.design_folder import save_design
 
 hypothesis.settings.register_profile("shared machine", deadline=None)  # which may be busy at any moment
 hypothesis.settings.load_profile("shared machine")
@@ -90,8 +91,7 @@ def fake_design(tmp_path, monkeypatch) -> FakeDesign:
     figures = estimates(program) | {"layers": choices(program)}
     info = DesignInfo("spec2", tiny(), program.config, artifact.digest, estimates=figures)
     fake = FakeDesign(tmp_path / "tiny", artifact, info, [], {})
-    info.save(fake.design)
-    (fake.design / "spec2.v").write_text("module spec2; endmodule\n")
+    fake.info = save_design(fake.design, info, {"spec2.v": "module spec2; endmodule\n"})
     artifact.save(fake.folder / "model.npz")
     artifact.save(fake.design / "model.npz")
     monkeypatch.setattr(rtl, "simulate", fake.simulate)

@@ -10,6 +10,7 @@ import pytest
 
 import spec2
 from bitstreams import manifest
+from bitstreams.deploy import SYNC
 from bitstreams.links import opening
 from bitstreams.links.serial import SerialLink, open_serial
 from bitstreams.manifest import Manifest
@@ -59,7 +60,7 @@ def built(wire):
     """What 'spec2 build' leaves for the wire's design."""
     folder = wire.design.parent / "vc709"
     folder.mkdir()
-    (folder / "spec2.bit").write_bytes(b"bits")
+    (folder / "spec2.bit").write_bytes(b"\xff" * 16 + SYNC)
     made = Manifest("vc709", "xc7vx690tffg1761-2", "vivado", 200e6, 460_800, INFO.digest, "0" * 64)
     (folder / manifest.FILE_NAME).write_text(made.to_text())
     return folder

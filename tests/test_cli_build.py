@@ -10,6 +10,7 @@ from bitstreams import build
 from hw.design import DesignInfo
 from hw.errors import TimingNotMet
 from tests.bitstreams import vivado_design
+from tests.design_folder import save_design
 
 
 @pytest.fixture
@@ -17,9 +18,9 @@ def design(tmp_path):
     """A design folder that a plan can be made of."""
     folder = tmp_path / "net" / "design"
     estimates = {"dsp_total": 24, "lut": 20_000, "ff": 17_000, "bram36": 8.5, "cycles": 1800}
-    replace(vivado_design.design(), estimates=estimates).save(folder)
-    (folder / "spec2.v").write_text('module spec2;\n  initial $readmemb("a.mem", rom);\nendmodule\n')
-    (folder / "a.mem").write_text("0101\n")
+    verilog = 'module spec2;\n  initial $readmemb("a.mem", rom);\nendmodule\n'
+    info = replace(vivado_design.design(), estimates=estimates)
+    save_design(folder, info, {"spec2.v": verilog, "a.mem": "0101\n"})
     return folder
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hw import quote
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.options import Baud, Design, Json
 from hw.tables import table
@@ -64,11 +65,19 @@ def build(
     if plan_only:
         archive = plan.save(folder / f"{plan.name}.tar.gz")
         data = {"plan": str(archive), "digest": plan.digest, "run": plan.run, "files": list(plan.contents)}
-        unpack = f"tar xzf {archive.name} && cd {plan.name} && {plan.run}"
-        emit(as_json, data, f"Wrote the plan to {archive}. Where the tools are: `{unpack}`")
+        extract, enter = quote.shell("tar", "xzf", archive.name), quote.shell("cd", plan.name)
+        unpack = quote.code(f"{extract} && {enter} && {plan.run}")
+        emit(
+            as_json, data, f"Wrote the plan to {quote.markdown(str(archive))}. Where the tools are: {unpack}"
+        )
         return
     with progress("building") as show:
         figures = builder.build(
             plan, folder, allow_timing_fail=allow_timing_fail, progress=lambda what: show(None, None, what)
         )
-    emit(as_json, figures, f"Built in {folder}.", table(["figure", "value"], scalars(figures)))
+    emit(
+        as_json,
+        figures,
+        f"Built in {quote.markdown(str(folder))}.",
+        table(["figure", "value"], scalars(figures)),
+    )

@@ -47,22 +47,28 @@ def deploy(
         spec2 deploy build/lenet/vc709 --link uart:/dev/ttyUSB0
         spec2 deploy build/lenet/vcu118 --link xdma --programmer vivado
     """
-    import asyncio
+    import time
     from contextlib import ExitStack
     from dataclasses import asdict
 
     from bitstreams import deploy as deployer
     from bitstreams.boards import find
+    from bitstreams.deploy import find_bitstream
     from bitstreams.links.opening import Place, open_link
+    from bitstreams.links.running import run
     from hw.design import DesignInfo
 
-    folder = built.parent if built.suffix == ".bit" else built
+    async def wait() -> None:
+        time.sleep(1)
+
+    find_bitstream(built)  # before anything else of it is looked for
+    folder = built.parent if built.is_file() else built
     made = _manifest(folder, needed=board is None)
     name = board or made["board"]
     rate = baud or made.get("baud") or find(name).baud
     place, info = Place.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
     with ExitStack() as stack, progress("deploying") as show:
-        done = asyncio.run(
+        done = run(
             deployer.deploy(
                 built,
                 info,
@@ -72,7 +78,7 @@ def deploy(
                 cable=cable,
                 flash=flash,
                 progress=lambda what: show(None, None, what),
-                wait=lambda: asyncio.sleep(1),
+                wait=wait,
             )
         )
     data = {**asdict(done), "bitstream": str(done.bitstream)}

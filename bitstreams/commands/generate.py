@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bitstreams.commands.fit import fit
+from hw import quote
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
@@ -49,7 +50,9 @@ def generate(
         load(model), configure(config, rows, lanes, batch, stream, memory_lines), folder, board
     )
     text = table(["estimate", "value"], scalars(info["estimates"]))
-    emit(as_json, {"design": str(folder), **info}, f"Wrote the design to {folder}.", text)
+    emit(
+        as_json, {"design": str(folder), **info}, f"Wrote the design to {quote.markdown(str(folder))}.", text
+    )
 
 
 def write_design(

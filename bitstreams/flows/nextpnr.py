@@ -8,14 +8,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hw import documents
 from hw.errors import TimingNotMet, ToolFailed
 
+MOST_LOG = 64 << 20
+"""Bytes of a log; a run prints some hundred kilobytes."""
+
 _CLOCK = re.compile(
-    r"^(?:Info|Warning|ERROR): Max frequency for clock\s+'(?P<name>[^']+)':\s+(?P<mhz>[\d.]+) MHz "
-    r"\((?:PASS|FAIL) at (?P<target>[\d.]+) MHz\)",
+    r"^(?:Info|Warning|ERROR): Max frequency for clock\s+'(?P<name>[^']+)':"
+    r"\s+(?P<mhz>\d{1,9}(?:\.\d{1,9})?) MHz "
+    r"\((?:PASS|FAIL) at (?P<target>\d{1,9}(?:\.\d{1,9})?) MHz\)",
     re.M,
 )
-_USE = re.compile(r"^Info:\s+(?P<name>\w+):\s*(?P<used>\d+)/\s*(?P<have>\d+)\s+\d+%", re.M)
+_USE = re.compile(r"^Info:\s+(?P<name>\w+):\s*(?P<used>\d{1,9})/\s*(?P<have>\d{1,9})\s+\d+%", re.M)
 _ERROR = re.compile(r"^ERROR: (?!Max frequency)(.*)", re.M)
 
 # What this project calls a resource, and the bels that hold it; a RAMB18E1 is half a RAMB36.
@@ -84,12 +89,16 @@ def read(path: Path | str, *, clock_hz: float, allow_timing_fail: bool = False) 
     """
     path = Path(path)
     try:
-        log = path.read_text(encoding="utf-8", errors="replace")
+        log = documents.read(path, MOST_LOG).decode(errors="replace")
     except OSError as error:
         raise ToolFailed(f"nextpnr-xilinx left no log at {path} ({error.strerror})") from None
     if failure := _ERROR.search(log):
         raise ToolFailed(f"nextpnr-xilinx failed: {failure[1].strip().rstrip('.')}; its log is {path}")
     report = parse(log)
+    if not all(clock.mhz and clock.target for clock in report.clocks):
+        raise ToolFailed(
+            f"nextpnr-xilinx reports a clock of 0 MHz: the run did not finish; its log is {path}"
+        )
     if not report.clocks:
         raise ToolFailed(f"nextpnr-xilinx reports no clock: the run did not finish; its log is {path}")
     # A constraint that matched nothing shows as a target of 12 MHz, and as a pass.

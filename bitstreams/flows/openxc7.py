@@ -5,7 +5,6 @@ The plan's scripts are the templates beside this module. Its build is followed b
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from importlib.resources import files as resources
@@ -14,12 +13,15 @@ from pathlib import Path
 from bitstreams.boards import BOARDS, Board
 from bitstreams.flows.packed import PACKED
 from bitstreams.manifest import describe
-from bitstreams.plan import Plan
+from bitstreams.netlist import Mapped, read
+from bitstreams.plan import Plan, combined
 from bitstreams.shell import constraints
 from bitstreams.shell.top import emit_shell
 from bitstreams.synth import Synthesis, count
+from hw import quote
 from hw.design import DesignInfo
-from hw.errors import ArtifactError, ConfigError, ToolFailed
+from hw.design_files import VERILOG
+from hw.errors import ConfigError, ToolFailed
 
 FLOW = "openxc7"
 
@@ -49,11 +51,11 @@ def plan(design: Path | str, board: Board, *, clock_hz: int = 0, baud: int = 0, 
         )
     folder, info = Path(design), DesignInfo.load(design)
     shell = emit_shell(board, info, clock_hz or board.open_clock, baud or board.baud)
-    files = {name: _read(folder / name) for name in info.files}
-    sources = [name for name in files if name.endswith(".v")] + ["shell.v"]
+    files = info.read(folder)
+    sources = [name for name in files if name.endswith(VERILOG)] + ["shell.v"]
     values = {
-        "NAME": f"{info.network.name} on the {board.name}",
-        "SOURCES": " ".join(sources),
+        "NAME": quote.line(f"{info.network.name} on the {board.name}"),
+        "SOURCES": quote.yosys(*sources),
         "PACKED": " ".join(f"t:{name} %d" for name in PACKED),
         "DSP": "" if dsp else " -nodsp",
         "MHZ": f"{shell.clock_hz / 1e6:.3f}",
@@ -74,7 +76,7 @@ def plan(design: Path | str, board: Board, *, clock_hz: int = 0, baud: int = 0, 
     return Plan(
         name=f"{info.network.name}-{board.name}-{FLOW}",
         run="./build.sh",
-        files=files | {name: text.encode() for name, text in texts.items()},
+        files=combined(files, {name: text.encode() for name, text in texts.items()}),
         products=PRODUCTS,
         manifest=describe(folder, board, FLOW, clock_hz=shell.clock_hz, baud=shell.baud),
     )
@@ -83,25 +85,17 @@ def plan(design: Path | str, board: Board, *, clock_hz: int = 0, baud: int = 0, 
 def synthesised(netlist: Path | str) -> Synthesis:
     """The cells of ``top.json``, which the plan's synthesis writes. Raises ``ToolFailed`` without it."""
     path = Path(netlist)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ToolFailed(f"yosys left no netlist at {path}: {error}") from None
-    cells = Counter(cell["type"] for cell in data["modules"]["top"]["cells"].values())
-    stat = {"modules": {}, "design": {"num_cells_by_type": cells}, "creator": data["creator"]}
+    data: Mapped = read(path, Mapped)
+    if "top" not in data.modules:
+        raise ToolFailed(f"the netlist at {path} has no module 'top': build it again")
+    cells = Counter(cell.type for cell in data.modules["top"].cells.values())
+    stat = {"modules": {}, "design": {"num_cells_by_type": cells}, "creator": data.creator}
     return count(stat, "xc7", 0.0)
 
 
 def command(*, allow_timing_fail: bool = False) -> list[str]:
     """The command that runs a plan, in the folder it was unpacked to."""
     return ["./build.sh", *(["--allow-timing-fail"] if allow_timing_fail else [])]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path} ({error.strerror}): generate it again") from None
 
 
 def _fill(template: str, values: dict[str, str]) -> str:

@@ -15,11 +15,13 @@ from pathlib import Path
 from bitstreams.boards import Board
 from bitstreams.flows import vivado_block, vivado_boards, vivado_sync
 from bitstreams.manifest import describe
-from bitstreams.plan import Plan
+from bitstreams.plan import Plan, combined
 from bitstreams.shell import constraints as shell_constraints
 from bitstreams.shell import top as shell_top
+from hw import quote
 from hw.design import DesignInfo
-from hw.errors import ArtifactError, ConfigError
+from hw.design_files import VERILOG
+from hw.errors import ConfigError
 
 FLOW = "vivado"
 
@@ -50,8 +52,8 @@ def plan(
     board cannot do, ``ArtifactError`` without a complete design.
     """
     folder, info = Path(design), DesignInfo.load(design)
-    texts = {name: _read(folder / name) for name in info.files}
-    verilog = {name: text for name, text in texts.items() if name.endswith(".v")}
+    texts = {name: content.decode() for name, content in info.read(folder).items()}
+    verilog = {name: text for name, text in texts.items() if name.endswith(VERILOG)}
     images = {name: text for name, text in texts.items() if name not in verilog}
     clock_hz = clock_hz or board.clock
     if transport == "pcie":
@@ -70,7 +72,7 @@ def plan(
             board,
             top=shell_top.TOP,
             mhz=made / 1e6,
-            verilog={**verilog, "shell.v": shell.verilog},
+            verilog=combined(verilog, {"shell.v": shell.verilog}),
             images=images,
             constraints={"board.xdc": shell_constraints.vivado(board)},
         )
@@ -81,13 +83,6 @@ def plan(
         products=(BITSTREAM, *vivado_boards.flash(board).images),
         manifest=describe(folder, board, FLOW, clock_hz=made, baud=baud),
     )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path} ({error.strerror}): generate it again") from None
 
 
 def uart_files(
@@ -113,11 +108,13 @@ def pcie_files(
         "pcie",
         vivado_block.WRAPPER,
         mhz,
-        {
-            **verilog,
-            f"{vivado_block.WRAPPER}.v": vivado_block.wrapper(info),
-            f"{vivado_sync.MODULE}.v": vivado_sync.emit(),
-        },
+        combined(
+            verilog,
+            {
+                f"{vivado_block.WRAPPER}.v": vivado_block.wrapper(info),
+                f"{vivado_sync.MODULE}.v": vivado_sync.emit(),
+            },
+        ),
         images,
         {"pcie.xdc": vivado_block.constraints(board)},
         {
@@ -146,7 +143,7 @@ def _plan(
     scripts = [*_ALWAYS, f"synth_{transport}.tcl"]
     if transport == "pcie":
         scripts += ["block.tcl", f"dram_{more['dram']}.tcl"]
-    texts = {**verilog, **images, **constraints, **{name: script(name) for name in scripts}}
+    texts = combined(verilog, images, constraints, {name: script(name) for name in scripts})
     plan = {name: text.encode() for name, text in texts.items()}
     settings: dict[str, str | Iterable[str]] = {
         "board": board.name,
@@ -178,9 +175,8 @@ def _settings(values: Mapping[str, str | Iterable[str]]) -> str:
     """Tcl that sets ``settings(name)`` to a word or a list of words."""
     lines = []
     for name, value in values.items():
-        words = [value] if isinstance(value, str) else list(value)
-        assert not any(set(word) & set('{}[]$\\"; ') for word in words), "a word that Tcl would take apart"
-        lines.append(f"set settings({name}) {{{' '.join(words)}}}\n")
+        word = quote.tcl(value) if isinstance(value, str) else quote.tcl_list(value)
+        lines.append(f"set settings({name}) {word}\n")
     return "".join(lines)
 
 

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hw import documents
 from hw.errors import ToolFailed
+
+MOST = 64 << 20
+"""Bytes of a report; the largest one seen has some megabytes."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Clock:
     @property
     def fmax(self) -> float | None:
         """The frequency in MHz at which its slack would be zero."""
-        return None if self.slack is None else 1000 / (self.period - self.slack)
+        timed = self.slack is not None and self.slack < self.period
+        return 1000 / (self.period - self.slack) if timed and self.slack is not None else None
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,18 @@ _FILES = ("timing", "utilization", "utilization_hierarchical", "route_status")
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return documents.read(path, MOST).decode(errors="replace")
     except OSError:
         raise ToolFailed(f"Vivado left no report {path.name}: its log shows how far it came") from None
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Words where numbers should be, and columns that are missing, are that sentence."""
+    try:
+        yield
+    except (ValueError, KeyError, IndexError, OverflowError):
+        raise _unreadable(what) from None
 
 
 def _unreadable(what: str) -> ToolFailed:
@@ -125,7 +140,7 @@ def tool(text: str) -> str:
     return f"Vivado {found[1]}"
 
 
-_NUMBER = r"-?\d+(?:\.\d+)?|NA|inf"
+_NUMBER = r"-?\d{1,12}(?:\.\d{1,12})?|NA|inf"
 
 
 def timing(text: str) -> Timing:
@@ -136,12 +151,14 @@ def timing(text: str) -> Timing:
         raise _unreadable("timing summary")
     if "NA" in (values[0], values[4]):
         raise ToolFailed("no path of the design is timed: a clock constraint is missing")
-    pulse = 0.0 if values[8] == "NA" else float(values[8])
-    return Timing(
-        wns=float(values[0]), tns=float(values[1]), setup_failing=int(values[2]), endpoints=int(values[3]),
-        whs=float(values[4]), ths=float(values[5]), hold_failing=int(values[6]), wpws=pulse,
-        clocks=tuple(_clocks(text)),
-    )  # fmt: skip
+    with _reading("timing summary"):
+        pulse = 0.0 if values[8] == "NA" else float(values[8])
+        return Timing(
+            wns=float(values[0]), tns=float(values[1]),
+            setup_failing=int(values[2]), endpoints=int(values[3]),
+            whs=float(values[4]), ths=float(values[5]), hold_failing=int(values[6]), wpws=pulse,
+            clocks=tuple(_clocks(text)),
+        )  # fmt: skip
 
 
 def _clocks(text: str) -> Iterator[Clock]:
@@ -153,8 +170,8 @@ def _clocks(text: str) -> Iterator[Clock]:
         if len(values) == 12 and re.fullmatch(_NUMBER, values[0]) and values[0] != "NA":
             slacks[name] = float(values[0])
     for line in _section(text, "Clock Summary"):
-        found = re.match(r"\s*(\S+)\s+\{[^}]*\}\s+(\d+\.\d+)\s+\d+\.\d+", line)
-        if found:
+        found = re.match(r"\s*(\S+)\s+\{[^}]*\}\s+(\d{1,12}\.\d{1,12})\s+\d+\.\d+", line)
+        if found and float(found[2]) > 0:
             yield Clock(found[1], float(found[2]), slacks.get(found[1]))
 
 
@@ -183,12 +200,20 @@ def utilisation(text: str) -> dict[str, Use]:
             continue
         row = dict(zip(header, cells, strict=True))
         name = row["Site Type"].rstrip("*")
-        if name not in rows and row["Used"] and row["Available"]:
-            rows[name] = Use(float(row["Used"]), float(row["Available"]))
+        with _reading("utilisation"):
+            if name not in rows and row["Used"] and row["Available"]:
+                rows[name] = Use(_number(row["Used"]), _number(row["Available"]))
     found = {ours: rows[name] for ours, names in _ROWS.items() for name in names if name in rows}
     if not {"lut", "ff", "bram36", "dsp"} <= set(found):
         raise _unreadable("utilisation")
     return found
+
+
+def _number(text: str) -> float:
+    """A count that is not negative (``12.5`` block RAMs). Raises ``ValueError``."""
+    if not re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text):
+        raise ValueError(text)
+    return float(text)
 
 
 def hierarchy(text: str) -> dict[str, dict[str, int]]:
@@ -205,7 +230,10 @@ def hierarchy(text: str) -> dict[str, dict[str, int]]:
         name = row["Instance"].strip()
         if depth == 1 and not name.startswith("("):  # in parentheses: what lies in the top itself
             columns = {key: value.strip() for key, value in row.items() if key not in ("Instance", "Module")}
-            found[name] = {key: int(re.sub(r"\(.*", "", value)) for key, value in columns.items() if value}
+            with _reading("hierarchy"):
+                found[name] = {
+                    key: int(re.sub(r"\(.*", "", value)[:12]) for key, value in columns.items() if value
+                }
     if not read:
         raise _unreadable("hierarchy")
     return found
@@ -228,7 +256,7 @@ def _table_rows(text: str, *, strip: bool = True) -> Iterator[tuple[list[str], l
 
 def unrouted(text: str) -> int:
     """Nets that are not routed, or routed with errors, from ``report_route_status``."""
-    counts = {row: int(count) for row, count in re.findall(r"# of ([a-z ]+?)[. ]*:\s*(\d+)\s*:", text)}
+    counts = {row: int(count) for row, count in re.findall(r"# of ([a-z ]+?)[. ]*:\s*(\d{1,12})\s*:", text)}
     if "routable nets" not in counts:
         raise _unreadable("route status")
     return counts.get("nets with routing errors", 0) + counts.get("unrouted nets", 0)

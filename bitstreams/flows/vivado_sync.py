@@ -22,6 +22,11 @@ BITS = 32
 """Width of the streams and of the marker."""
 
 
+RESET_CLOCKS = 4
+"""Clocks from ``hold`` until the accelerator has nothing to offer: a register each for the hold, the reset,
+and what is reset, and one to spare. A power of two."""
+
+
 class Stream:
     """The signals of one AXI4-Stream."""
 
@@ -49,8 +54,12 @@ class Stream:
 class Sync(Elaboratable):  # type: ignore[misc]
     """Sits in both streams, without a clock of latency.
 
-    marker: 0 to pass, anything else to synchronise; constant until the marker is back.
+    marker: 0 to pass, anything else to synchronise; constant until the marker is back, or its client is dead.
     from_host, to_core; from_core, to_host: the streams. hold: reset of the accelerator.
+
+    ``to_host`` keeps the promises of AXI4-Stream through all of it: what was offered stays, as it is, until
+    it is taken, so ``hold`` waits for that, and a marker that is on its way back leaves, whatever
+    ``marker`` has become. A frame of results that was begun ends with the marker.
     """
 
     def __init__(self) -> None:
@@ -66,28 +75,51 @@ class Sync(Elaboratable):  # type: ignore[misc]
         return [self.marker, self.hold, *(signal for stream in streams for signal in stream.signals)]
 
     def elaborate(self, platform: Any) -> Module:
-        """A path that passes, and a state machine of two bits that does not."""
+        """A path that passes, and a small state machine that does not."""
         m = Module()
-        found, returned = Signal(), Signal()
         active = self.marker != 0
-        m.d.sync += self.hold.eq(active)
-        with m.If(active | self.hold):
-            # Drop until the marker comes; what is behind it stays outside.
-            m.d.comb += self.from_host.tready.eq(~found & active)
-            taken = self.from_host.tvalid & self.from_host.tready
-            with m.If(taken & self.from_host.tlast & (self.from_host.tdata == self.marker)):
-                m.d.sync += found.eq(1)
-            # Send it back once, whole.
-            m.d.comb += [
-                self.to_host.tdata.eq(self.marker),
-                self.to_host.tlast.eq(1),
-                self.to_host.tvalid.eq(found & ~returned),
-            ]
-            with m.If(self.to_host.tvalid & self.to_host.tready):
-                m.d.sync += returned.eq(1)
-        with m.Else():
-            m.d.comb += [*self.to_core.follow(self.from_host), *self.to_host.follow(self.from_core)]
-            m.d.sync += [found.eq(0), returned.eq(0)]
+        left = Signal(range(RESET_CLOCKS))
+        found = Signal(BITS)  # the marker that came from the host
+        m.d.sync += self.hold.eq(1)
+        with m.FSM():
+            with m.State("PASS"):
+                m.d.sync += self.hold.eq(0)
+                m.d.comb += self.to_host.follow(self.from_core)
+                with m.If(~active):  # else the accelerator gets nothing more before its reset
+                    m.d.comb += self.to_core.follow(self.from_host)
+                with m.If(active & ~(self.to_host.tvalid & ~self.to_host.tready)):
+                    m.next = "DROP"
+            with m.State("DROP"):
+                # Until the marker comes; what is behind it stays outside.
+                m.d.comb += self.from_host.tready.eq(active)
+                taken = self.from_host.tvalid & self.from_host.tready
+                with m.If(taken & self.from_host.tlast & (self.from_host.tdata == self.marker)):
+                    m.d.sync += found.eq(self.marker)
+                    m.next = "RETURN"
+                with m.If(~active):
+                    m.next = "LEAVE"
+            with m.State("RETURN"):
+                # Once, whole.
+                m.d.comb += [
+                    self.to_host.tdata.eq(found),
+                    self.to_host.tlast.eq(1),
+                    self.to_host.tvalid.eq(1),
+                ]
+                with m.If(self.to_host.tready):
+                    m.next = "DONE"
+            with m.State("DONE"):
+                with m.If(~active):
+                    m.next = "LEAVE"
+                with m.Elif(self.marker != found):
+                    m.next = "DROP"  # a new client's, that came before the old one had its own
+            with m.State("LEAVE"):
+                # However short the hold was: what the accelerator offers until then is gone with its reset.
+                m.d.sync += [self.hold.eq(0), left.eq(left + 1)]
+                with m.If(left == RESET_CLOCKS - 1):
+                    m.next = "PASS"
+                with m.If(active):
+                    m.d.sync += left.eq(0)
+                    m.next = "DROP"
         return m
 
 

@@ -126,6 +126,11 @@ class Exchange:
             for _ in range(ATTEMPTS):
                 self.transport.write(wire)
                 answer = self._answer(request, self.transport.now() + seconds)
+                if answer == request:
+                    raise self.fail(
+                        f"what is sent to {self.name} comes back unchanged: a loopback plug, or an adapter "
+                        "whose RX and TX are joined, or a board with another bitstream; check port and wires"
+                    )
                 if answer:
                     return answer
         except LinkError as error:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import os
 import select
+import stat
+import termios
 import time
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from bitstreams.links.exchange import CLOCK_HZ, Exchange, Transport
-from hw import protocol
+from hw import protocol, virtual_port
 from hw.errors import LinkError, ToolNotFound
 from hw.protocol import Command
 
@@ -22,7 +27,7 @@ class SerialLink:
     """A :class:`hw.link.Link` to a board behind ``transport``; call :meth:`open` before anything else.
 
     Parameters are those of :class:`~bitstreams.links.exchange.Exchange`. The coroutines block: one
-    client, one thread, ``asyncio.run(driver.run(...))``.
+    client, one thread, :func:`bitstreams.links.running.run`.
     """
 
     def __init__(
@@ -93,6 +98,15 @@ class SerialLink:
         finally:
             # What has not been sent belongs to a run that has failed.
             self._queue.clear()
+
+    async def discard(self) -> None:
+        """See :class:`hw.link.Link`. The board holds the end of one frame at most."""
+        self._queue.clear()
+        last = False
+        while not last:
+            request = protocol.RECEIVE_REQUEST.pack(protocol.MAX_BEATS, 1)
+            answer = self._exchange.request(Command.RECEIVE, request, 1 + 4 * protocol.MAX_BEATS, 1)
+            last = len(answer) == 1 or bool(answer[0] & protocol.LAST)
 
     # --- streams ---------------------------------------------------------------------------------
 
@@ -180,12 +194,17 @@ def open_serial(path: str, baud: int, *, clock_hz: float = CLOCK_HZ) -> SerialLi
         raise ToolNotFound("pyserial is not installed: run 'pip install pyserial'")
     import serial
 
+    if virtual_port.abandoned(Path(path)):
+        raise LinkError(f"{path} was left by a virtual board that runs no more: start it, 'spec2 board'")
+    with suppress(OSError):
+        if not stat.S_ISCHR(os.stat(path).st_mode):
+            raise LinkError(f"{path} is no serial port: ports are devices like /dev/ttyUSB0")
     # A write waits for the adapter, which takes the longest frame at the rate of the wire.
     patience = 1 + 2 * protocol.MAX_BODY * protocol.BITS_PER_BYTE / baud
     try:
         port = serial.Serial(path, baud, timeout=0, write_timeout=patience, exclusive=True)
         port.reset_input_buffer()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, termios.error) as error:
         raise LinkError(_why(path, baud, error)) from None
     link = SerialLink(_Port(port, path), baud, name=path, clock_hz=clock_hz)
     try:
@@ -199,11 +218,17 @@ def open_serial(path: str, baud: int, *, clock_hz: float = CLOCK_HZ) -> SerialLi
 def _why(path: str, baud: int, error: Exception) -> str:
     """What is the matter with a port that cannot be opened, and what to do."""
     text = f"cannot open the serial port {path} at {baud} bit/s"
-    match getattr(error, "errno", None):
+    # pyserial 3.5 hides what the terminal's driver said behind a text.
+    cause = error.__context__
+    match getattr(error, "errno", None) or (cause.args[0] if isinstance(cause, termios.error) else None):
         case errno.ENOENT:
             return f"{text}: there is none of that name; plug the board in, or name another port"
         case errno.EACCES:
             return f"{text}: it is not yours to use; join the group that owns it (often 'dialout')"
+        case errno.ENOTTY | errno.EINVAL:
+            return f"{text}: it is no serial port; ports are devices like /dev/ttyUSB0"
+        case errno.ENXIO | errno.EIO:
+            return f"{text}: nothing is at its other end"
         case errno.EBUSY | errno.EAGAIN:
             return f"{text}: another program is using it; end that first"
     return f"{text}: {error}"

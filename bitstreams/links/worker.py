@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 JOIN = 1.0
-"""Seconds that :meth:`Worker.stop` waits for what is going on."""
+"""Seconds that :func:`stop` waits for what is going on."""
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -31,11 +32,14 @@ class Worker(Generic[Argument, Result]):
         self._orders.put((argument, future))
         return future
 
-    def stop(self) -> None:
-        """Drop what is queued. A call that is going on and does not end is left behind."""
+    def end(self) -> None:
+        """Drop what is queued; behind the call that is going on the thread ends."""
         self._stopped.set()
         self._orders.put(None)
-        self._thread.join(JOIN)
+
+    def join(self, seconds: float) -> None:
+        """Wait for that."""
+        self._thread.join(seconds)
 
     def _loop(self) -> None:
         while (order := self._orders.get()) is not None:
@@ -48,3 +52,12 @@ class Worker(Generic[Argument, Result]):
             except Exception as error:
                 future.set_exception(error)
         self._finish()
+
+
+def stop(*workers: Worker[Any, Any]) -> None:
+    """End all of them. A call that is going on and does not end is left behind."""
+    for worker in workers:
+        worker.end()
+    until = time.monotonic() + JOIN
+    for worker in workers:
+        worker.join(max(0.0, until - time.monotonic()))

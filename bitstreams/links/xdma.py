@@ -15,7 +15,7 @@ import time
 from concurrent.futures import Future, wait
 from types import TracebackType
 
-from bitstreams.links.worker import Worker
+from bitstreams.links.worker import Worker, stop
 from hw.errors import LinkError
 from hw.registers import ADDRESS_BITS
 
@@ -34,6 +34,9 @@ SYNC_SECONDS = 2.0
 CHUNK = 1 << 16
 """Bytes per read of leftovers."""
 
+RESTART = 512
+"""ERESTARTSYS, which Linux keeps to itself: it leaks out of the driver (2020.2.2) behind a time limit."""
+
 _WORD = struct.Struct("<I")
 
 
@@ -43,8 +46,8 @@ class XdmaLink:
     They belong to the link from here on. name: of the device, for messages. clock_hz: the lowest clock
     the accelerator may have. Call :meth:`synchronise` before anything else; :func:`open_xdma` does.
 
-    The coroutines block: one client, ``asyncio.run(driver.run(...))``. Writes to registers are posted: that
-    the accelerator has refused one is not seen.
+    The coroutines block: one client, :func:`bitstreams.links.running.run`. Writes to registers are posted:
+    that the accelerator has refused one is not seen.
     """
 
     def __init__(self, user: int, h2c: int, c2h: int, *, name: str, clock_hz: float = CLOCK_HZ) -> None:
@@ -57,8 +60,7 @@ class XdmaLink:
 
     def close(self) -> None:
         """Give the devices back. One whose transfer hangs stays in use until the kernel ends it."""
-        self._sender.stop()
-        self._receiver.stop()
+        stop(self._sender, self._receiver)
         os.close(self._user)
 
     def __enter__(self) -> XdmaLink:
@@ -105,6 +107,10 @@ class XdmaLink:
         self._dirty = bool(self._sent)
         return data
 
+    async def discard(self) -> None:
+        """See :class:`hw.link.Link`. The streams are emptied before the next register is written."""
+        self._dirty = True
+
     # --- emptying the streams --------------------------------------------------------------------
 
     def synchronise(self) -> None:
@@ -135,10 +141,12 @@ class XdmaLink:
     def _read(self, size: int, seconds: float) -> bytes | None:
         """What the next read of at most ``size`` bytes gives, None when it takes longer than ``seconds``.
 
-        A read that was given up is still under way: this is then that one.
+        A read that was given up is still under way: this is then that one, unless the driver gave it up, too.
         """
-        future = self._late or self._receiver.submit(size)
-        self._late = None
+        late, self._late = self._late, None
+        if late and late.done() and getattr(late.exception(), "errno", None) == RESTART:
+            late = None
+        future = late or self._receiver.submit(size)
         done, _ = wait([future], max(0.0, seconds))
         if not done:
             self._late = future
@@ -231,6 +239,8 @@ _ADVICE = {
     errno.ENOENT: "there is no such device; load the xdma driver, and rescan the PCI bus after programming",
     errno.EACCES: "permission denied; add a udev rule for the xdma devices, or run as root",
     errno.EBUSY: "another program is using the board; end it first",
+    RESTART: "the driver has waited as long as it does (10 s; c2h_timeout_ms and h2c_timeout_ms change it): "
+    "the accelerator gave or took no data; load its bitstream again if it stays so",
     errno.EIO: "the transfer failed; the driver's reason is in the kernel log (dmesg)",
 }
 

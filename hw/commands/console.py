@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hw import quote
 from hw.errors import ToolNotFound
 
 Show = Callable[..., None]
@@ -19,14 +20,15 @@ LINE_SECONDS = 10
 
 
 def emit(as_json: bool, data: Any, *markdown: str) -> None:
-    """``data`` as JSON, or the Markdown paragraphs on the terminal."""
+    """``data`` as JSON, or the Markdown paragraphs on the terminal. What they hold of names, paths and other
+    free text is quoted (:mod:`hw.quote`) by who wrote them."""
     if as_json:
         print(json.dumps(data, indent=1))
     else:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown("\n\n".join(markdown)))
+        Console().print(Markdown(quote.lines("\n\n".join(markdown))))
 
 
 def scalars(data: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -47,13 +49,15 @@ def progress(title: str) -> Iterator[Show]:
     if not console.is_terminal:
         yield _lines(title)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    # A name may look like rich's markup, which would be obeyed.
+    text = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), text, BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=None)
 
         def show(done: float | None, total: float | None, what: str = "") -> None:
-            text = f"{title}: {what}" if what else title
-            bar.update(task, completed=done or 0, total=total, description=text)
+            shown = quote.line(f"{title}: {what}" if what else title)
+            bar.update(task, completed=done or 0, total=total, description=shown)
 
         yield show
 
@@ -68,7 +72,7 @@ def _lines(title: str) -> Show:
         if (now := time.monotonic()) - last >= LINE_SECONDS:
             last = now
             share = f" {100 * done / total:.0f} %" if done is not None and total else ""
-            print(f"{title}{share} {what} ({now - start:.0f} s)", file=sys.stderr)
+            print(f"{title}{share} {quote.line(what)} ({now - start:.0f} s)", file=sys.stderr)
 
     return show
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hw.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
-from hw.config import MOST_LANES, AcceleratorConfig
+from hw.config import MOST_LANES, MOST_LINE_PIXELS, MOST_WEIGHT_STEPS, AcceleratorConfig
 from hw.errors import ConfigError
 from hw.explore.device import Device
 from hw.explore.point import Point
@@ -18,6 +18,7 @@ from hw.explore.workload import Workload
 from hw.formats import PIXEL_BITS
 from hw.resources import memory
 from hw.step_format import StepFormat
+from hw.weight_stream import LEAST_PORT_BITS, useful_bus
 from hw.words import TILE
 
 ROWS = (8, 16, 32, 64, 128)
@@ -90,11 +91,12 @@ class Space:
         self, config: AcceleratorConfig, bits: int, workload: Workload, device: Device
     ) -> Iterator[AcceleratorConfig]:
         """``config`` with weights in the design, if block RAM could hold them, and in external memory."""
-        least = StepFormat(config.rows, bits, 1, False).bits * workload.steps(config.rows).total
-        if least <= device.budget["bram36"] * RAMB36_BITS:
+        step = StepFormat(config.rows, bits, 1, False).bits
+        if step * workload.steps(config.rows).total <= device.budget["bram36"] * RAMB36_BITS:
             yield config
         if bus := device.bus_bits:
-            yield replace(config, stream_weights=True, bus_bits=bus, memories=device.memories(bus))
+            memories = min(device.memories(bus), useful_bus(step, bus) // LEAST_PORT_BITS)
+            yield replace(config, stream_weights=True, bus_bits=bus, memories=memories)
 
 
 def smaller(point: Point) -> Iterator[Design]:
@@ -109,8 +111,9 @@ def smaller(point: Point) -> Iterator[Design]:
 def larger(point: Point) -> Iterator[Design]:
     """Designs of the same array with wider lines, or a larger store, which may save clocks."""
     config = point.config
-    yield Design(replace(config, line_pixels=2 * config.line_pixels), point.weight_bits)
-    if config.stream_weights:
+    if config.line_pixels < MOST_LINE_PIXELS:
+        yield Design(replace(config, line_pixels=2 * config.line_pixels), point.weight_bits)
+    if config.stream_weights and point.weight_steps < MOST_WEIGHT_STEPS:
         yield Design(replace(config, weight_steps=2 * point.weight_steps), point.weight_bits)
 
 

@@ -53,7 +53,7 @@ def explore(
             if not point.fits:
                 search.shrink(point)
     search.grow()
-    return _choose(workload, device, space, objective, most_seconds, search.points)
+    return _choose(workload, device, space, objective, most_seconds, search)
 
 
 class _Search:
@@ -63,6 +63,7 @@ class _Search:
         self.workload, self.device, self.objective = workload, device, objective
         self.front: list[Point] = []
         self._found: dict[Design, Point | None] = {}
+        self.refusal = ""  # of the last design that could not be compiled
 
     @property
     def points(self) -> list[Point]:
@@ -91,7 +92,8 @@ class _Search:
                 design.weight_bits,
                 lambda point: point.fits and self._hopeful(point),
             )
-        except ConfigError:
+        except ConfigError as error:
+            self.refusal = str(error)
             return None
 
     def _hopeful(self, point: Point) -> bool:
@@ -123,11 +125,12 @@ def _choose(
     space: Space,
     objective: Objective,
     most_seconds: float | None,
-    points: list[Point],
+    search: _Search,
 ) -> Exploration:
+    points = search.points
     fitting = [point for point in points if point.fits and point.cycles]
     if not fitting:
-        raise DoesNotFit(_closest(workload, device, space, points))
+        raise DoesNotFit(_closest(workload, device, space, search))
     unbeaten = front(fitting, objective)
     fast = [point for point in unbeaten if most_seconds is None or point.seconds <= most_seconds]
     if not fast:
@@ -150,9 +153,11 @@ def _choose(
     )
 
 
-def _closest(workload: Workload, device: Device, space: Space, points: list[Point]) -> str:
+def _closest(workload: Workload, device: Device, space: Space, search: _Search) -> str:
     """Why nothing fits: the design whose most exceeded resource is exceeded least."""
-    name = workload.network.name
+    name, points = workload.network.name, search.points
+    if not points and search.refusal:
+        return f"no design for {name} can be made: {search.refusal}"
     if not points:
         return (
             f"no array of N = {', '.join(map(str, space.rows))} fits the {device.budget['dsp']:,} DSP slices "

@@ -9,13 +9,14 @@ from hw.gateware.axilite import AxiLiteRegisters
 from hw.gateware.burst_reader import BurstReader
 from hw.gateware.core import Core
 from hw.gateware.delay import LOADS, copy
+from hw.gateware.result_gate import ResultGate
 from hw.gateware.side_by_side import SideBySide
 from hw.program import Program
 from hw.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
 
 _EVENTS = (
     "load_busy", "fetch_busy", "mac_steps", "mac_wait_x", "mac_wait_drain", "mac_wait_y", "out_busy",
-    "result_stall", "mac_wait_weights",
+    "mac_wait_weights",
 )  # fmt: skip
 """Events that are counted clock by clock: members of the core and registers of the same name."""
 
@@ -24,6 +25,14 @@ class Accelerator(wiring.Component):
     """The top: AXI4-Lite control port ``s_axil``, images in at ``s_axis``, results out at ``m_axis``; where
     weights come from outside, an AXI4 read port ``m_axi`` (``m_axi_0``, ``m_axi_1``, ... to memories side by
     side).
+
+    Two things end a run early, and leave ports as their protocols want them:
+
+    * An *abort*: written by the host, or by a memory error as soon as all images have been taken. It resets
+      the core; control port, burst reader and result gate live on.
+    * A *reset*, ``rst``: of every register but those of ``m_axi`` that a memory which is not reset with the
+      accelerator has to find unchanged. ``s_axil`` and the streams are reset, so the other side of each has
+      to be reset too, or to know that nothing is under way (:mod:`bitstreams.flows.vivado_sync`).
     """
 
     def __init__(self, program: Program):
@@ -42,31 +51,42 @@ class Accelerator(wiring.Component):
             p.config, len(p.network.layers), p.digest, entries=len(p.layers)
         )
         core = Core(p)
+        m.submodules.gate = gate = ResultGate()
         # A register between the address decoder and everything that starts or stops.
         start, abort = Signal(), Signal()
-        m.d.sync += [start.eq(control.start), abort.eq(control.abort)]
+        stop, failed = Signal(), Signal()  # stop: a clock before abort. failed: by a memory error
+        m.d.comb += stop.eq(control.abort | failed)
+        m.d.sync += [start.eq(control.start), abort.eq(stop)]
         m.submodules.core = ResetInserter(abort)(core)
         connect(m, flipped(self.s_axil), control.bus)
         connect(m, flipped(self.s_axis), core.s_axis)
-        connect(m, flipped(self.m_axis), core.m_axis)
+        connect(m, core.m_axis, gate.i)
+        connect(m, flipped(self.m_axis), gate.o)
+        busy = core.busy | gate.held
         m.d.comb += [
             core.start.eq(start),
-            core.abort.eq(control.abort),
+            core.abort.eq(stop),
+            gate.abort.eq(abort),
             core.images.eq(control.batch),
             core.first.eq(control.first),
             core.last.eq(control.last),
-            control.status.busy.eq(core.busy | start),
-            control.status.done.eq(core.done),
+            control.status.busy.eq(busy | start),
+            control.status.done.eq((core.done & ~gate.held) | control.status.memory_error),
             control.status.framing_error.eq(core.framing_error),
+            control.status.leftover.eq(gate.leftover),
         ]
-        beat = self._read_weights(m, control, core, start, abort) if p.config.stream_weights else C(0)
-        self._count(m, control, core, beat)
+        events = {name: getattr(core, name) for name in _EVENTS}
+        events |= {"cycles": busy, "weight_beats": C(0), "result_stall": gate.held & ~gate.o.tready}
+        if p.config.stream_weights:
+            events["weight_beats"] = self._read_weights(m, control, core, start, abort)
+            m.d.comb += failed.eq(self._end_on_error(m, control, core, gate, abort))
+        self._count(m, control, core, events)
         return m
 
     def _read_weights(self, m, control, core, start, abort):
-        """The burst reader outlives an abort: memory delivers what it was asked for."""
-        m.submodules.reader = reader = BurstReader(self.program.stream)
-        self._connect_memory(m, reader.memory)
+        """The burst reader outlives an abort: memory delivers what it was asked for. Returns its beats."""
+        m.submodules.reader = self.reader = reader = BurstReader(self.program.stream)
+        self._connect_memory(m, reader)
         m.d.comb += [
             reader.start.eq(start),
             reader.first.eq(control.first),
@@ -79,29 +99,46 @@ class Accelerator(wiring.Component):
             core.beat_valid.eq(reader.valid),
             core.beat.eq(reader.beat),
         ]
-        error = Signal()
-        m.d.comb += control.status.memory_error.eq(error)
-        with m.If(start | abort):
-            m.d.sync += error.eq(0)
-        with m.Elif(reader.error):
-            m.d.sync += error.eq(1)
         return reader.valid
+
+    def _end_on_error(self, m, control, core, gate, abort):
+        """A memory error ends the run: up in the clock in which it does, a clock before ``abort``.
+
+        Images are taken to their end, so that the next run's come first. The host gets what results there are
+        and an end of the frame.
+        """
+        error, bad, failed = Signal(), Signal(), Signal()
+        m.d.comb += [
+            control.status.memory_error.eq(error),
+            failed.eq(bad & ~core.load_busy),
+        ]
+        with m.If(self.reader.error):
+            m.d.sync += bad.eq(1)
+        with m.If(failed):
+            m.d.sync += error.eq(1)
+        with m.If(control.start | control.abort):
+            m.d.sync += error.eq(0)
+        with m.If(failed | control.abort | abort):
+            m.d.sync += bad.eq(0)
+        m.d.sync += gate.answer.eq(failed & ~control.abort)
+        return failed
 
     def _connect_memory(self, m, reader):
         """The reader's port to the memory, or to its parts in several."""
         count = self.program.config.memories
         if count == 1:
-            connect(m, flipped(self.m_axi), reader)
+            connect(m, flipped(self.m_axi), reader.memory)
             return
-        m.submodules.side_by_side = memories = SideBySide(MEMORY_ADDRESS_BITS, len(reader.rdata), count)
-        connect(m, reader, memories.wide)
+        m.submodules.side_by_side = memories = SideBySide(
+            MEMORY_ADDRESS_BITS, len(reader.memory.rdata), count
+        )
+        connect(m, reader.memory, memories.wide)
+        m.d.comb += [memories.generation.eq(reader.generation), memories.settled.eq(reader.settled)]
         for port, part in zip(self.m_axi, memories.memories, strict=True):
             connect(m, flipped(port), part)
 
-    def _count(self, m, control, core, beat):
+    def _count(self, m, control, core, events):
         """Counters hold the last run until the next start, whatever resets the control port."""
-        events = {name: getattr(core, name) for name in _EVENTS}
-        events |= {"cycles": core.busy, "weight_beats": beat}
         counted = [(getattr(control, name), event) for name, event in events.items()]
         for i in range(len(self.program.network.layers)):
             entries = [core.layer == n for n, number in enumerate(self.program.numbers) if number == i]

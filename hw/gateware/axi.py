@@ -10,6 +10,9 @@ from amaranth.hdl import ValueCastable
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
+ID_BITS = 4
+"""Width of the identifier of a read."""
+
 
 class Response(enum.Enum, shape=2):
     """BRESP and RRESP. Plain registers need no exclusive access, hence no EXOKAY."""
@@ -55,15 +58,17 @@ class AxiStream(wiring.Signature):
 
 
 class AxiRead(wiring.Signature):
-    """The two read channels of AXI4: ``data_bits`` of data, ``address_bits`` of byte address, one identifier.
+    """The two read channels of AXI4: ``data_bits`` of data, ``address_bits`` of byte address.
 
-    Every burst increments and takes whole beats, so ``arburst`` and ``arsize`` are constant.
+    Every burst increments and takes whole beats, so ``arburst`` and ``arsize`` are constant. The identifier
+    is the same for all that is asked for between two resets (:mod:`hw.gateware.generation`), so answers come
+    in order; memory must give it back.
     """
 
     def __init__(self, address_bits, data_bits):
         super().__init__(
             {
-                "arid": Out(1),
+                "arid": Out(ID_BITS),
                 "araddr": Out(address_bits),
                 "arlen": Out(8),
                 "arsize": Out(3),
@@ -71,7 +76,7 @@ class AxiRead(wiring.Signature):
                 "arprot": Out(3),
                 "arvalid": Out(1),
                 "arready": In(1),
-                "rid": In(1),
+                "rid": In(ID_BITS),
                 "rdata": In(data_bits),
                 "rresp": In(2),
                 "rlast": In(1),

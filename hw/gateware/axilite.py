@@ -31,8 +31,9 @@ class AxiLiteRegisters(wiring.Component):
     Members
     -------
     bus: the control port.
-    start, abort: one clock high when the host wrote the bit; ``start`` is held back while busy, so
-        ``status.busy`` must rise in the clock behind ``start``.
+    start, abort: one clock high when the host wrote the bit. A start while busy, or beside an abort, is
+        refused, so a start that was answered OKAY is never lost; ``status.busy`` must rise in the clock
+        behind ``start``, and be low two clocks behind ``abort``.
     batch: images of the next run, always 1..``config.batch``; constant while busy.
     first, last: entries of the next run, always 0 ≤ first ≤ last < ``entries``; constant while busy.
     page: of external memory, in which the weights begin; constant while busy.
@@ -117,7 +118,9 @@ class AxiLiteRegisters(wiring.Component):
         bus = self.bus
         address = Signal(registers.ADDRESS_BITS - 2)
         word, strobe = Signal(32), Signal(4)
-        have_address, have_word, merged, checked = Signal(), Signal(), Signal(), Signal()
+        have_address, have_word, merged, checked = (
+            Signal(name=name) for name in ("have_address", "have_word", "merged", "checked")
+        )
         # Clock 0: take address and data, each as soon as it comes.
         m.d.comb += [
             bus.awready.eq(~have_address & ~merged & ~checked & ~bus.bvalid),
@@ -145,8 +148,10 @@ class AxiLiteRegisters(wiring.Component):
             m.d.sync += [have_address.eq(0), have_word.eq(0)]
         # Clock 2: whether the register takes the value.
         idle = ~self.status.busy
+        layout = fields_layout(registers.CONTROL)
+        control = data.View(layout, value[: layout.size])
         fits = {
-            registers.CONTROL: 1,
+            registers.CONTROL: ~control.start | (idle & ~control.abort),
             registers.BATCH: idle & (value >= 1) & (value <= self.config.batch),
             registers.LAYERS: idle & self._layers_fit(value),
             registers.WEIGHTS: idle & (value >> len(self.page) == 0),
@@ -161,9 +166,7 @@ class AxiLiteRegisters(wiring.Component):
             accepted = Cat(takes.values()).any()
             m.d.sync += bus.bresp.eq(Mux(accepted, Response.OKAY, Response.SLVERR))
         with m.If(takes[registers.CONTROL]):
-            control = fields_layout(registers.CONTROL)
-            written = data.View(control, value[: control.size])
-            m.d.comb += [self.start.eq(written.start & idle), self.abort.eq(written.abort)]
+            m.d.comb += [self.start.eq(control.start), self.abort.eq(control.abort)]
         for register, current in kept.items():
             with m.If(takes[register]):
                 m.d.sync += current.eq(value)

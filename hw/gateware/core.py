@@ -41,7 +41,8 @@ from hw.words import DUAL_REAL, WORDS
 
 
 class Core(wiring.Component):
-    """Everything but the control port. ``abort``, a clock before the reset around it, ends a run at once.
+    """Everything but the control port. ``abort``, a clock before the reset around it, ends a run at once:
+    what ``m_axis`` offers is then gone (:mod:`hw.gateware.result_gate` keeps it for the host).
 
     Members: ``start`` a run of ``images`` images through layers ``first`` to ``last``; ``busy``, ``done``,
     ``framing_error``; ``s_axis`` images in, ``m_axis`` results out; one-bit events for the counters.
@@ -70,7 +71,6 @@ class Core(wiring.Component):
                 "mac_wait_drain": Out(1),
                 "mac_wait_y": Out(1),
                 "out_busy": Out(1),
-                "result_stall": Out(1),
                 "mac_wait_weights": Out(1),
             }
             | (_beats_signature(program) if program.config.stream_weights else {})
@@ -358,7 +358,6 @@ class Core(wiring.Component):
                 connect(m, flipped(self.m_axis), scores.stream)
                 m.d.comb += self.sequencer.sent.eq(scores.done)
         connect(m, flipped(self.s_axis), self.image_port.stream)
-        m.d.comb += self.result_stall.eq(self.m_axis.tvalid & ~self.m_axis.tready)
         with m.If(self.start):
             m.d.sync += self.framing_error.eq(0)
         with m.Elif(self.image_port.framing_error):

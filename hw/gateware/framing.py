@@ -94,18 +94,20 @@ class FrameReceiver(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.buffer = buffer = Memory(shape=8, depth=BUFFER, init=[])
-        write, read = buffer.write_port(), buffer.read_port(transparent_for=())
+        write = buffer.write_port()
+        read = buffer.read_port(transparent_for=())
         m.submodules.check = crc = Crc32()
         pointer = Signal(POINTER_BITS)
         # Payloads never reach the upper quarter; the last four addresses are where they begin.
         short = pointer[-1] & pointer[-2]
         in_header = short & ~pointer[2:].all()
-        hunting, escaped = Signal(init=1), Signal()
-        plain, store = Signal(8), Signal()
+        hunting, escaped = Signal(init=1, name="hunting"), Signal(name="escaped")
+        plain, store = Signal(8, name="plain"), Signal(name="store")
         header = self.header.as_value()
         whole = ~short & (pointer == self.header.length)
         # Clock 0: the byte, what is special about it, and whether it counts: no way leads through here.
-        byte, valid, flag, escape = Signal(8, reset_less=True), Signal(), Signal(), Signal()
+        byte = Signal(8, reset_less=True)
+        valid, flag, escape = (Signal(name=name) for name in ("valid", "flag", "escape"))
         listening = Signal()
         m.d.sync += [
             byte.eq(self.byte),
@@ -155,7 +157,7 @@ class FrameSender(wiring.Component):
     -------
     start: a pulse; ignored while ``busy``.
     header: steady while ``busy``.
-    w_address, w_data, w_en: write port of the buffer, payload from address 0 on.
+    w_address, w_data, w_en: write port of the buffer, payload from address 0 on; not while ``busy``.
     byte, valid, ready: the bytes; one is taken in a clock with ``valid`` and ``ready``.
     """
 
@@ -177,11 +179,14 @@ class FrameSender(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.buffer = buffer = Memory(shape=8, depth=BUFFER, init=[])
-        write, read = buffer.write_port(), buffer.read_port(transparent_for=())
+        write = buffer.write_port()
+        read = buffer.read_port(transparent_for=())
         m.submodules.check = self.crc = crc = Crc32()
         # Six bytes of header, as many of the buffer as its length says, four of the CRC.
-        self.pointer, self.check, self.plain = Signal(POINTER_BITS), Signal(3), Signal(8)
-        self.in_header, self.in_check = Signal(), Signal()
+        self.pointer = Signal(POINTER_BITS, name="pointer")
+        self.check = Signal(3, name="check")
+        self.plain = Signal(8, name="plain")
+        self.in_header, self.in_check = (Signal(name=name) for name in ("in_header", "in_check"))
         m.d.comb += [
             write.addr.eq(self.w_address),
             write.data.eq(self.w_data),

@@ -7,7 +7,7 @@ a single time per key. N·P array rows cost as much to generate as one.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from amaranth import ClockSignal, Elaboratable, Instance, ResetSignal
 from amaranth.hdl import ValueCastable
@@ -15,12 +15,15 @@ from amaranth.lib.wiring import In
 
 
 class Emitter:
-    """The "platform" of a design being emitted: collects the shared modules it meets."""
+    """The "platform" of a design being emitted: collects the shared modules it meets, and ``texts`` of
+    modules that are Verilog already, with the ``images`` that their memories read."""
 
     def __init__(self, prefix: str):
         self._prefix = prefix
         self._names: dict[Hashable, str] = {}
         self.pending: list[tuple[str, Elaboratable]] = []
+        self.texts: list[str] = []
+        self.images: dict[str, str] = {}
 
     def module(self, component, key: Hashable) -> str:
         """The module name for ``key``; a new key puts ``component`` on the list of modules to emit."""
@@ -33,6 +36,14 @@ class Emitter:
         else:
             _replaced(component)
         return self._names[full]
+
+    def verilog(self, name: str, text: Callable[[str, str], str], image: str) -> str:
+        """The name of a module whose Verilog is ``text`` of that name and of the file of its ``image``."""
+        module = f"{self._prefix}_{name}"
+        file = f"{module}.mem"
+        self.texts.append(text(module, file))
+        self.images[file] = image
+        return module
 
 
 def _replaced(component) -> None:

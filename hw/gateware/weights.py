@@ -7,22 +7,20 @@ ROM: written by the bitstream). ``take`` may come in any clock in which ``valid`
 
 import numpy as np
 from amaranth import Module, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
 
 from hw.gateware.delay import per_layer
+from hw.gateware.rom import Rom
 from hw.gateware.slack import Slack
 from hw.gateware.step import ends_layout, step_layout
 from hw.program import Program
 
 
-def step_image(program: Program) -> list[int]:
-    """Memory contents: one integer per step."""
-    image: list[int] = []
-    for table in program.step_tables:
-        for step in np.packbits(program.step_format.encode(table), axis=1, bitorder="little"):
-            image.append(int.from_bytes(step.tobytes(), "little"))
-    return image
+def step_bits(program: Program) -> NDArray[np.uint8]:
+    """Memory contents (steps, bits): a step bit by bit, the lowest first."""
+    return np.concatenate([program.step_format.encode(table) for table in program.step_tables])
 
 
 class WeightMemory(wiring.Component):
@@ -49,9 +47,7 @@ class WeightMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         program = self.program
-        width = self.layout.size
-        m.submodules.steps = rom = memory.Memory(shape=width, depth=program.steps, init=step_image(program))
-        port = rom.read_port()
+        m.submodules.steps = port = Rom("steps", step_bits(program))
         first = per_layer(m, self.layer, [p.first_step for p in program.layers], name="first")
         last = per_layer(
             m, self.layer, [p.first_step + len(p.steps) - 1 for p in program.layers], name="last"

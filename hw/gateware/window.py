@@ -51,7 +51,6 @@ class Window(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        plans = self.program.layers
         places = sorted({first for pair in self.places for first in pair})
         near, far = (
             per_layer(m, self.layer, [places.index(pair[i]) for pair in self.places], name=name)
@@ -59,8 +58,7 @@ class Window(wiring.Component):
         )
         # The place steers every bit of the window, so each lane has it in a register of its own.
         place = copy(m, Mux(self.beyond, far, near), name="place")
-        unsigned_in = [i == 0 or plans[i - 1].layer.relu for i in range(len(plans))]
-        extend = per_layer(m, self.layer, [int(not u) for u in unsigned_in], name="extend")
+        extend = per_layer(m, self.layer, list(map(int, self.program.signed_sources)), name="extend")
 
         window = Signal(self.window.shape(), reset_less=True)
         for i in range(TILE):

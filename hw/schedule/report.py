@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.artifact import Artifact
-from hw.config import drain_rows
-from hw.errors import ConfigError
+from hw.config import check_rows
 from hw.network import Conv
 from hw.processes import in_order
 from hw.schedule.block_steps import BlockSteps
@@ -69,10 +68,9 @@ def schedule_report(
 
     processes: as in :func:`hw.compiler.compile_program`. progress: called with (layers done, layers in all,
     name) after each.
-    Raises ``ConfigError`` when ``rows`` is not a multiple of 4.
+    Raises ``ConfigError`` for ``rows`` that no array has.
     """
-    if rows < 4 or rows % drain_rows(rows):
-        raise ConfigError(f"rows must be a multiple of {drain_rows(rows)} and at least 4, not {rows}")
+    check_rows(rows)
     layers = artifact.network.layers
     masks = [artifact.layers[layer.name].mask for layer in layers]
     calls = [

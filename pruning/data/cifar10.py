@@ -15,14 +15,15 @@ A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 
 from __future__ import annotations
 
-import io
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hw import pictures
 from hw.errors import DataError
+from hw.files import regular
 from pruning.data.image_set import Images, ImageSet, checked, read_npz
 
 SHAPE = (3, 32, 32)
@@ -57,7 +58,7 @@ def _read_binary(folder: Path, names: tuple[str, ...]) -> tuple[Images, Images]:
     for name in names:
         path = folder / name
         try:
-            records = np.fromfile(path, np.uint8)
+            records = np.fromfile(regular(path), np.uint8)
         except OSError as error:
             raise DataError(f"cannot read {path} ({error.strerror or error})") from None
         if not len(records) or len(records) % RECORD:
@@ -87,10 +88,7 @@ def _cuts(offset: NDArray[np.int64], jpeg: Images) -> bool:
 
 def _decode(path: Path, jpeg: Images) -> Images:
     """One picture, (3, H, W). Raises ``DataError``."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(io.BytesIO(jpeg.tobytes())) as picture:
-            return np.asarray(picture.convert("RGB"), np.uint8).transpose(2, 0, 1)
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+        return pictures.read(jpeg.tobytes(), "RGB", (SHAPE[2], SHAPE[1]))
+    except DataError as error:
         raise DataError(f"{path} holds a picture that cannot be read ({error})") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hw import archives
 from hw.errors import DataError
 from hw.network import Shape
 
@@ -39,15 +39,16 @@ def read_npz(path: Path, *names: str, instead: str = "") -> tuple[NDArray[Any], 
     Raises ``DataError`` when file or array is missing, or cannot be read.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return tuple(arrays[name] for name in names)
+        with archives.opened(path) as file:
+            if missing := [name for name in names if name not in file.names]:
+                *some, last = (repr(name) for name in names)
+                needed = f"it needs {', '.join(some)} and {last}"
+                raise DataError(f"there is no array {missing[0]!r}: {needed}")
+            return tuple(file.take(name) for name in names)
     except FileNotFoundError:
-        missing = f"no {path.name} (and no {instead})" if instead else f"no {path.name}"
-        raise DataError(f"there is {missing} in {path.parent}: give another data directory") from None
-    except KeyError as error:
-        *some, last = (repr(name) for name in names)
-        raise DataError(f"{path} has no array {error}: it needs {', '.join(some)} and {last}") from None
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        missing_file = f"no {path.name} (and no {instead})" if instead else f"no {path.name}"
+        raise DataError(f"there is {missing_file} in {path.parent}: give another data directory") from None
+    except (OSError, DataError) as error:
         raise DataError(f"cannot read {path} ({error})") from None
 
 

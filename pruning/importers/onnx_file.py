@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnx.inliner
 import torch
+from numpy.typing import NDArray
 
-from hw.errors import ConfigError, UnsupportedNetwork
+from hw import names
+from hw.documents import printable, said
+from hw.errors import ConfigError, Spec2Error, UnsupportedNetwork
+from pruning.importers import onnx_guard
 from pruning.importers.assemble import Assembler, Converted
-from pruning.importers.onnx_constants import Constants, used
+from pruning.importers.onnx_constants import OF_SHAPES, Constants, used
 from pruning.importers.onnx_nodes import image, place_of
 from pruning.importers.onnx_steps import Steps
 from pruning.importers.refusals import refuse, unsupported
@@ -43,20 +48,31 @@ def from_onnx(
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
     except Exception as error:  # protobuf's errors and ONNX's own have no common class
-        raise ConfigError(f"{path} is no ONNX model: {error}") from None
-    walk = _Walk(model, name or path.stem, input_shape)
-    with torch.no_grad():
-        return walk.run()
+        raise ConfigError(f"{path} is no ONNX model: {said(error)}") from None
+    constants = onnx_guard.constants(path, model.graph.initializer)
+    try:
+        with torch.no_grad():
+            return _Walk(model, constants, name or names.closest(path.stem, "network"), input_shape).run()
+    except Spec2Error as error:  # it names nodes as the file does
+        raise type(error)(printable(str(error), 800)) from None
+    except Exception as error:  # of numpy, torch and ONNX, about sizes that do not fit
+        raise onnx_guard.unsound(path, error) from None
 
 
 class _Walk(Steps):
     """Follows the nodes from image to output, and tells an assembler."""
 
-    def __init__(self, model: onnx.ModelProto, name: str, input_shape: Sequence[int] | None) -> None:
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        values: dict[str, NDArray[Any]],
+        name: str,
+        input_shape: Sequence[int] | None,
+    ) -> None:
         graph = model.graph
         self.output = [value.name for value in graph.output]
         self.nodes = used(graph)
-        constants = Constants(graph, {o.domain: o.version for o in model.opset_import})
+        constants = Constants(values, {o.domain: o.version for o in model.opset_import})
         read = {name for node in self.nodes for name in node.input} | {*self.output}
         inputs = [i for i in graph.input if i.name not in constants.values]
         inputs = [i for i in inputs if i.name in read] or inputs
@@ -75,9 +91,7 @@ class _Walk(Steps):
             inputs = [n for n in node.input if n]
             if node.domain not in ("", "ai.onnx") or any(a.HasField("g") for a in node.attribute):
                 raise unsupported(place_of(node), node.op_type)
-            if all(
-                n in constants or (node.op_type in ("Shape", "Size") and n in self.shapes) for n in inputs
-            ):
+            if all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs):
                 self.constants.add(node, self.shapes)
             elif [n for n in inputs if n not in constants] != [self.current]:
                 raise self._refuse_branch(node)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from hw.errors import ConfigError, UnsupportedNetwork
+from pruning.importers import onnx_guard
 from pruning.importers.refusals import refuse
 
 FLOATS = {
@@ -72,6 +73,11 @@ def image(
         and (len(wanted) != 3 or any(h and h != w for h, w in zip(shape, wanted, strict=True)))
     ):
         raise ConfigError(f"network {network!r} takes an input of {says}, not of {tuple(wanted)}")
+    if batch > onnx_guard.MOST_BATCH:
+        raise ConfigError(
+            f"network {network!r} takes batches of {batch:,} images, more than {onnx_guard.MOST_BATCH:,}: "
+            "export it with a batch of 1"
+        )
     return batch, wanted or shape
 
 

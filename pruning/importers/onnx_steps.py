@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from math import inf
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -217,6 +217,13 @@ class Steps:
 
     def _moved(self, node: onnx.NodeProto) -> NDArray[Any]:
         """What a node makes of the numbers of the map's values."""
+        count = prod(self.shapes[self.current])
+        if count > self.constants.most:
+            raise refuse(
+                place_of(node),
+                f"it takes {count:,} values, and at most {self.constants.most:,} can be followed",
+                "export the model with a batch of 1",
+            )
         return self.constants.run(node, {self.current: self.assembler.indices().numpy()})[node.output[0]]
 
     def _constant(self, name: str, kind: type[np.floating[Any]] = np.float64) -> Tensor:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
+from hw.documents import said
 from hw.errors import UnsupportedNetwork
 from pruning.importers.torch_models import other_axes
 from pruning.importers.torch_nodes import changes_its_input
@@ -66,10 +67,10 @@ def _export(model: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
         except Exception as error:
             size = "×".join(map(str, images.shape[1:]))
             raise other_axes(model) or UnsupportedNetwork(
-                f"the model does not take images of {size}: {_first_line(error)}"
+                f"the model does not take images of {size}: {said(error)}"
             ) from error
     raise UnsupportedNetwork(
-        f"the model cannot be traced ({_first_line(cause)}): what its forward pass does must not depend on "
+        f"the model cannot be traced ({said(cause)}): what its forward pass does must not depend on "
         "the values of the image; build it of plain layers"
     ) from cause
 
@@ -137,7 +138,3 @@ def _silent() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

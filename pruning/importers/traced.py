@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from hw import names
 from hw.errors import UnsupportedNetwork
 from pruning.importers.assemble import Assembler, Converted
 from pruning.importers.refusals import refuse, unsupported
@@ -44,7 +45,8 @@ def convert(model: nn.Module, input_shape: Sequence[int], name: str | None = Non
     check_kind(model)
     if len(input_shape) != 3 and (error := other_axes(model)):
         raise error
-    assembler = Assembler(name or type(model).__name__.lower(), input_shape, BATCH)
+    name = name or names.closest(type(model).__name__.lower(), "network")
+    assembler = Assembler(name, input_shape, BATCH)
     traced = trace(model, images_for(model, BATCH, assembler.input))
     with torch.no_grad():
         converted = _Walk(traced, assembler).run()

@@ -97,6 +97,7 @@ class Pruner(ABC):
         self.steps = 0
         self.finalised = False
         self.pruned = {n: m for n, m in layers.items() if config.sparsity(n).kind != "dense"}
+        self._mark()
 
     @abstractmethod
     def penalty(self) -> torch.Tensor:
@@ -136,7 +137,13 @@ class Pruner(ABC):
             layer.mask.copy_(mask)
             layer.weight *= layer.gate(layer.mask)
         self.finalised = True
+        self._mark()
         self.forget()
+
+    def _mark(self) -> None:
+        """Tell the layers whether they wait for :meth:`finalise`: they are not to be exported before."""
+        for layer in self.pruned.values():
+            layer.awaits_finalise = not self.finalised
 
     @abstractmethod
     def forget(self) -> None:
@@ -204,6 +211,7 @@ class Pruner(ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue exactly where :meth:`state_dict` was taken."""
         self.steps, self.finalised = state["steps"], state["finalised"]
+        self._mark()
 
 
 def norm(layer: WordLayer, x: torch.Tensor) -> float:

@@ -1,9 +1,10 @@
 // External memory of the bench: answers AXI4 read bursts from a file, in order, with a settable latency, a
-// settable gap behind every beat, and random stalls. Simulated with the design: it is never what the
+// settable gap behind every beat, random stalls, and an error where it is told to. Simulated with the design: it is never what the
 // simulation waits for.
 module axi_memory #(
     parameter DATA = 512,
     parameter ADDRESS = 40,
+    parameter ID = 4,
     parameter WORDS = 1,
     parameter FILE = ""
 ) (
@@ -12,14 +13,16 @@ module axi_memory #(
     input [15:0] latency,  // clocks from a burst's address to its first beat
     input [7:0] gap,       // idle clocks behind every beat
     input [7:0] stall,     // of 256 clocks, how many neither take an address nor give a beat
+    input apart,           // not reset with the design: it goes on to deliver what it was asked for
+    input [31:0] bad,      // which beat is answered with an error, counted from 1; 0 for none
     input [31:0] seed,
     input [ADDRESS-1:0] base,  // address of the file's first byte
-    input arid,
+    input [ID-1:0] arid,
     input [ADDRESS-1:0] araddr,
     input [7:0] arlen,
     input arvalid,
     output arready,
-    output reg rid,
+    output reg [ID-1:0] rid,
     output [DATA-1:0] rdata,
     output reg [1:0] rresp,
     output reg rlast,
@@ -43,7 +46,8 @@ module axi_memory #(
   reg [ADDRESS-1:0] first[0:DEPTH-1];
   reg [7:0] more[0:DEPTH-1];
   reg [31:0] due[0:DEPTH-1];
-  reg id[0:DEPTH-1];
+  reg [ID-1:0] id[0:DEPTH-1];
+  reg [31:0] given;
   reg [4:0] head, tail;
   reg [31:0] now;
   reg [31:0] noise;
@@ -73,7 +77,8 @@ module axi_memory #(
     if (rest != 0) rest <= rest - 1;
     if (give) begin
       word <= place < WORDS ? memory[place] : {DATA{1'b0}};
-      rresp <= place < WORDS ? 2'b00 : 2'b10;
+      rresp <= place < WORDS && given + 1 != bad ? 2'b00 : 2'b10;
+      given <= given + 1;
       rid <= id[head[3:0]];
       rlast <= done == more[head[3:0]];
       rest <= gap;
@@ -83,7 +88,8 @@ module axi_memory #(
         head <= head + 1;
       end
     end
-    if (rst) begin
+    if (bad == 0) given <= 0;
+    if (rst && !apart) begin
       head <= 0;
       tail <= 0;
       now <= 0;

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 import hw.errors
-from hw.counters import Counters
+from hw import archives, documents
+from hw.counters import Count, Counters
 from hw.design import DesignInfo
 from hw.errors import Spec2Error, ToolFailed
 from hw.weight_arrival import MEMORY_LATENCY
@@ -91,13 +93,26 @@ class Answer:
         ``log`` is named by the ``ToolFailed`` for a run that left no answer.
         """
         try:
-            header, scores = _load(run_dir / "answer.npz")
+            data, scores = _load(run_dir / "answer.npz")
+            header: _Header = documents.convert(data, _Header, "its header")
         except FileNotFoundError:
             raise ToolFailed(f"the simulation ended without an answer: see {log}") from None
-        if header["error"]:
-            name, message = header["error"]
-            raise getattr(hw.errors, name, Spec2Error)(message)
-        return cls(scores, tuple(map(Counters.from_json, header["counters"])), header["clocks"])
+        except (OSError, KeyError, Spec2Error) as error:
+            raise ToolFailed(f"the simulation's answer cannot be read ({error}): see {log}") from None
+        if header.error:
+            name, message = header.error
+            kind = getattr(hw.errors, name, Spec2Error)
+            known = isinstance(kind, type) and issubclass(kind, Spec2Error)
+            raise kind(message) if known else Spec2Error(message)
+        return cls(scores, header.counters, header.clocks)
+
+
+class _Header(msgspec.Struct):
+    """What stands beside the scores."""
+
+    counters: tuple[Counters, ...]
+    clocks: Count
+    error: tuple[str, str] | None
 
 
 def _save(path: Path, header: dict[str, Any], array: NDArray[Any]) -> None:
@@ -106,5 +121,6 @@ def _save(path: Path, header: dict[str, Any], array: NDArray[Any]) -> None:
 
 
 def _load(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as file:
-        return json.loads(bytes(file["header"])), file["array"]
+    with archives.opened(path) as file:
+        header: dict[str, Any] = documents.decode(file.take("header").tobytes(), dict[str, Any], str(path))
+        return header, file.take("array")

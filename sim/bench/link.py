@@ -28,6 +28,9 @@ PERIOD = 10
 MEMORY_STALL = 80
 """Of 256 clocks, how many external memory stalls when it is told to."""
 
+LEFTOVER = 200
+"""Clocks in which two beats are taken, whatever pauses the sink makes (:mod:`sim.bench.stalls`)."""
+
 CONTROL_TIMEOUT = 1000
 """Clocks a register access may take; the control port needs a handful."""
 
@@ -67,9 +70,15 @@ class SimLink:
         await self.images.wait()
 
     def forget(self):
-        """Drop all frames under way."""
-        self.images.clear()
-        self.results.clear()
+        """Drop all frames under way, also those of which beats have passed."""
+        for stream in (self.images, self.results):
+            stream.clear()
+            stream.assert_reset()  # clear leaves the frame at hand
+
+    async def discard(self):
+        """See :class:`hw.link.Link`. What the accelerator still offers is taken, however the sink stalls."""
+        await ClockCycles(self.dut.clk, LEFTOVER)
+        self.forget()
 
     def set_memory(self, memory, base, seed):
         """How external memory behaves, where there is one: ``seed`` of its stalls, None for none."""
@@ -77,6 +86,8 @@ class SimLink:
             self.dut.memory_latency.value = memory.latency
             self.dut.memory_gap.value = memory.gap
             self.dut.memory_base.value = base
+            self.dut.memory_apart.value = 0
+            self.dut.memory_bad.value = 0
             self.dut.memory_stall.value = 0 if seed is None else MEMORY_STALL
             self.dut.memory_seed.value = seed or 0
 

@@ -11,7 +11,9 @@ from hw.registers import MEMORY_ADDRESS_BITS
 
 TOP = "spec2_bench"
 
-CONTROLS = {"latency": 16, "gap": 8, "stall": 8, "seed": 32, "base": MEMORY_ADDRESS_BITS}
+CONTROLS = {
+    "latency": 16, "gap": 8, "stall": 8, "apart": 1, "bad": 32, "seed": 32, "base": MEMORY_ADDRESS_BITS,
+}  # fmt: skip
 """Inputs of ``axi_memory.v`` that the bench drives, as ``memory_latency`` and so on; their widths."""
 
 MEMORY = re.compile(r"(m_axi(?:_\d)?)_([a-z]+)")
@@ -38,7 +40,7 @@ def wrapped(info: DesignInfo, verilog: str, files: Sequence[Path]) -> tuple[str,
     buses = dict.fromkeys(match[1] for name in inner if (match := MEMORY.fullmatch(name)))
     memories = "".join(_memory(info, bus, file, len(files)) for bus, file in zip(buses, files, strict=True))
     text = f"module {TOP}(\n  {ports}\n);\n{wires}  {info.top} dut({design});\n{memories}endmodule\n"
-    model = (Path(__file__).parent / "axi_memory.v").read_text()
+    model = (Path(__file__).parent / "axi_memory.v").read_text(encoding="utf-8")
     return "\n".join([verilog, model, text]), outer
 
 
@@ -58,7 +60,8 @@ def _memory(info: DesignInfo, bus: str, file: Path, count: int) -> str:
         if name.removeprefix(bus + "_") not in CONSTANT
     ]
     return (
-        f"  axi_memory #(.DATA({bits}), .ADDRESS({MEMORY_ADDRESS_BITS}), .WORDS({words}), "
+        f"  axi_memory #(.DATA({bits}), .ADDRESS({MEMORY_ADDRESS_BITS}), "
+        f".ID({info.ports[f'{bus}_arid']}), .WORDS({words}), "
         f'.FILE("{file.name}"))\n    memory_{number}_i(.clk(clk), .rst(rst), {", ".join(pins)});\n'
     )
 

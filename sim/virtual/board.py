@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from hw import files, virtual_port
 from hw.errors import ConfigError, ToolFailed
 from hw.protocol import MAX_WAIT, MIN_CLOCKS_PER_BIT, WAIT_UNIT
 from sim.virtual.build import VirtualBuild, build_board
@@ -57,17 +58,20 @@ class VirtualBoard:
 
     def __enter__(self) -> VirtualBoard:
         """Start it. Raises ``ConfigError`` for a link that cannot be made, ``ToolFailed`` when it dies."""
+        self._locks = contextlib.ExitStack()  # the board has them as well, and may live a little longer
+        held = []
         if self.link:
             _check_link(self.link)
-        # Several boards of one build may run at once: each has files of its own, gone after a clean end.
-        self._run = Path(tempfile.mkdtemp(prefix="run-", dir=self.build.executable.parent))
+            held.append(virtual_port.claim(self.link))
+            self._locks.callback(os.close, held[0])
+        self._run = self._run_folder()
         self.log = self._run / "board.log"
         stats = self._run / "statistics.json"
         command = [str(self.build.executable), "--clocks-per-bit", str(self.clocks_per_bit)]
         command += ["--patience", str(PATIENCE), "--stats", str(stats), "--parent", str(os.getpid())]
         if self.link:
             command += ["--link", str(self.link.absolute())]
-        with self.log.open("w") as log:
+        with self.log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command,
                 cwd=self.build.design_dir,
@@ -75,9 +79,12 @@ class VirtualBoard:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for us: we end it in order
+                pass_fds=held,
             )
         try:
             self.path = self._first_line()
+            for lock in held:
+                virtual_port.announce(lock, self.path)
         except BaseException:
             self._end()
             raise
@@ -92,10 +99,24 @@ class VirtualBoard:
         if died is not None or code:
             raise self._failure(code)
         stats = self._run / "statistics.json"
-        self.statistics = json.loads(stats.read_text())
+        self.statistics = json.loads(stats.read_text(encoding="utf-8"))
         for file in (stats, self.log):
             file.unlink()
         self._run.rmdir()
+
+    def _run_folder(self) -> Path:
+        """Several boards of one build may run at once: each has files of its own, gone after a clean end.
+
+        Those of a board that failed stay until the next one starts.
+        """
+        place, held = self.build.executable.parent, None
+        files.clear(place, r"run-\w+")
+        while held is None:
+            folder = Path(tempfile.mkdtemp(prefix="run-", dir=place))
+            held = files.lock(folder)
+        if held != files.NO_LOCKS:
+            self._locks.callback(os.close, held)
+        return folder
 
     def check(self) -> None:
         """Raise ``ToolFailed`` naming the log if the board does not run any more."""
@@ -132,6 +153,7 @@ class VirtualBoard:
             self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
+        self._locks.close()
         return self._process.returncode
 
     def _failure(self, code: int) -> ToolFailed:
@@ -171,7 +193,8 @@ def _check_link(link: Path) -> None:
         raise ConfigError(f"the link {link} cannot be made: {error.strerror}") from None
     if not stat.S_ISLNK(found.st_mode):
         raise ConfigError(f"the link {link} cannot be made, a file is there: choose another name")
-    if link.exists():
+    if link.exists() and not virtual_port.abandoned(link) and not virtual_port.alive(link):
         raise ConfigError(
-            f"the link {link} leads to {link.readlink()} already: stop the board it belongs to, or remove it"
+            f"the link {link} leads to {link.readlink()} already, no board's port: remove it, or choose "
+            "another name"
         )

@@ -43,7 +43,7 @@ def build_board(
     folder = Path(design_dir)
     info = load_design(folder)
     verilog = {
-        "design.v": (folder / info.files[0]).read_text(),
+        "design.v": (folder / info.verilog).read_text(encoding="utf-8"),
         "serial.v": emit_serial(info, clocks_per_bit),
     }
     return build_serial(verilog, folder, build_dir or folder / "sim_virtual", clocks_per_bit)
@@ -54,5 +54,5 @@ def build_serial(
 ) -> VirtualBuild:
     """Make the virtual board of any module ``spec2_serial``; ``verilog`` is text by file name."""
     harness = [*HARNESS.glob("*.cpp"), *HARNESS.glob("*.h")]
-    files = {**verilog, **{path.name: path.read_text() for path in harness}}
+    files = {**verilog, **{path.name: path.read_text(encoding="utf-8") for path in harness}}
     return VirtualBuild(design_dir, build_simulator(build_dir, TOP, files), clocks_per_bit)

@@ -52,6 +52,20 @@ NETWORKS = {
             Conv("d", 9, 5, 3, padding=1, relu=False),
         ),
     ),
+    # Two segments in bands: in front of each, and behind its first layer, the other sign than its last
+    # layer makes.
+    "signs": Network(
+        "signs",
+        (1, 30, 13),
+        (
+            Conv("a", 1, 1, 3, padding=1),
+            Conv("b", 1, 2, 3, padding=1, relu=False),
+            Conv("c", 2, 8, 3, padding=1, relu=False),
+            Conv("d", 8, 2, 3, padding=1),
+            Conv("e", 2, 8, 3, padding=1),
+            Conv("f", 8, 2, 3, padding=1, relu=False),
+        ),
+    ),
     # Channels enough for rows to run ahead, words of one and of several blocks, a short last one.
     "channels": Network(
         "channels",

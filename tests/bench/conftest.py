@@ -23,6 +23,7 @@ from hw.frames import map_beats, pack_image
 from hw.gateware.axi import AxiLite, AxiStream, flat_ports
 from hw.gateware.axilite import AxiLiteRegisters
 from hw.network import Dense, Network
+from tests import design_folder
 from tests.bench.accelerators import save_accelerator
 
 NETWORK = Network("standin", (1, 5, 6), (Dense("f", 30, 3, relu=False),))
@@ -111,10 +112,9 @@ def save_design(folder: Path, **changes) -> Path:
     top = StandIn()
     ports = flat_ports(top)
     text = verilog.convert(top, name="spec2", ports=ports)
-    (folder / "spec2.v").write_text(text)
     widths = {name: len(value) for name, (value, _) in ports.items()} | {"clk": 1, "rst": 1}
     fields = {"digest": DIGEST, "ports": widths, "estimates": {"cycles": 150}} | changes
-    DesignInfo("spec2", NETWORK, CONFIG, **fields).save(folder)
+    design_folder.save_design(folder, DesignInfo("spec2", NETWORK, CONFIG, **fields), {"spec2.v": text})
     return folder
 
 

@@ -78,11 +78,16 @@ def test_weights_from_external_memory(accelerator, network, kind, rows, lanes, b
     np.testing.assert_array_equal(fast.scores, expected)
     for counters, size in zip(fast.counters, (batch, batch, 1), strict=True):
         assert counters.weight_beats == sum(program.stream.layer_beats)
+        predicted = run_cycles(program, size)
+        assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
         assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
 
     slow = rtl.simulate(folder, pictures, memory=Memory(latency=300, gap=9))
     np.testing.assert_array_equal(slow.scores, expected)
     assert slow.counters[0].mac_wait_weights > fast.counters[0].mac_wait_weights
+    # A run of many times the estimate, which does not hang.
+    slowest = rtl.simulate(folder, pictures[:1], memory=Memory(latency=3000, gap=255))
+    np.testing.assert_array_equal(slowest.scores, expected[:1])
     # Stalls everywhere, and a reset while bursts are on their way.
     stalled = rtl.simulate(
         folder, pictures, stalls=True, seed=5, reset_midway=True, memory=Memory(latency=40)
@@ -109,8 +114,7 @@ def test_layers_in_bands(accelerator, line, limit, options):
     np.testing.assert_array_equal(free.scores, expected)
     for counters, size in zip(free.counters, (2, 1), strict=True):
         predicted = run_cycles(program, size)
-        if not options:
-            assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
+        assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
         assert [layer.steps for layer in counters.layers] == [layer.steps for layer in predicted]
         assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
     stalled = rtl.simulate(folder, pictures, stalls=True, seed=5, reset_midway=True)
@@ -122,6 +126,21 @@ def test_layers_in_bands(accelerator, line, limit, options):
     np.testing.assert_array_equal(rtl.simulate(folder, given, layers=(behind, 3)).scores, expected)
     with pytest.raises(Spec2Error, match="made in bands"):
         rtl.simulate(folder, pictures, layers=(0, 0))
+
+
+def test_pixels_in_bands_have_the_sign_of_the_layer_before(accelerator):
+    """Of the network, not of the layer program: there an entry follows the last layer of its segment."""
+    folder, artifact = accelerator("signs", "adaptive", 4, 2, 1, 16, memory_lines=270)
+    program = compile_program(artifact, DesignInfo.load(folder).config)
+    signs, wrong = program.signed_sources, set()
+    for number, sign, before in zip(program.numbers[1:], signs[1:], program.layers, strict=False):
+        if sign == before.layer.relu:  # another sign than that of what the entry before made
+            wrong.add((number, sign))
+    assert wrong == {(2, True), (3, True), (4, False), (5, False)}
+    pictures = images("signs", 2)
+    maps = [layer.output for layer in model.trace(artifact, pictures).values()]
+    assert all(map_.min() < 0 for map_ in (maps[1], maps[2], maps[5])) and maps[3].max() > 127
+    np.testing.assert_array_equal(rtl.simulate(folder, pictures).scores, maps[-1])
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hw.generate import generate
 from sim import model, rtl
 from sim.compare import SCORES, first_mismatch
 from tests.bench.accelerators import NETWORKS, images
+from tests.design_folder import seal
 
 pytestmark = pytest.mark.verilator
 
@@ -36,6 +37,7 @@ def design(accelerator):
     good = (folder / STEPS).read_text()
     yield folder, artifact
     (folder / STEPS).write_text(good)
+    seal(folder)
 
 
 def flip(folder, program, field, step):
@@ -53,6 +55,7 @@ def flip(folder, program, field, step):
     place = len(line) - 1 - offset
     lines[first + step] = line[:place] + "10"[int(line[place])] + line[place + 1 :]
     path.write_text("\n".join(lines))
+    seal(folder)
 
 
 def test_without_a_fault_nothing_is_caught(design):

@@ -2,17 +2,21 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from hw.design import DesignInfo
+from hw.design_files import Content
 from hw.errors import ArtifactError, DataError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
 from sim import rtl, toolchain, verilate
 from sim.cosim import run_module
 from sim.verilate import Simulator
 from tests.bench.conftest import CONFIG, NETWORK, THINKING, expected_scores, save_design
+from tests.design_folder import seal
 
 pytestmark = pytest.mark.verilator
 
@@ -96,6 +100,7 @@ def test_simulator_is_built_again_when_source_ports_or_options_change(tmp_path, 
 def test_failed_build_is_not_taken_for_a_simulator(tmp_path) -> None:
     folder = save_design(tmp_path / "design")
     (folder / "spec2.v").write_text("module spec2(input clk);\n  assign nothing = ;\nendmodule\n")
+    seal(folder)
     for _ in range(2):
         with pytest.raises(ToolFailed, match=r"verilator failed .*build\.log") as caught:
             rtl.build(folder)
@@ -116,9 +121,10 @@ def test_failed_build_is_not_taken_for_a_simulator(tmp_path) -> None:
 )
 def test_a_tool_without_room_is_not_blamed_on_the_design(tmp_path, monkeypatch, said, room, message) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=room))
-    tool = toolchain.Verilator(Path("verilator"), "", "", dict(os.environ))
     with pytest.raises(ToolFailed, match=message):
-        verilate._run(["sh", "-c", f"echo {said}; exit 1"], tool, tmp_path, tmp_path / "build.log", "w")
+        verilate._run(
+            ["sh", "-c", f"echo {said}; exit 1"], dict(os.environ), tmp_path, tmp_path / "build.log", "w"
+        )
 
 
 def test_only_the_simulator_stays_of_a_build(design) -> None:
@@ -179,8 +185,10 @@ def test_simulator_that_fails_names_its_log(tmp_path, script: str, message: str)
 
 
 def test_missing_memory_image_is_named(tmp_path) -> None:
-    partial = save_design(tmp_path / "design", files=("spec2.v", "weights.mem"))
-    with pytest.raises(ArtifactError, match=r"has no file 'weights\.mem'"):
+    partial = save_design(tmp_path / "design")
+    info = DesignInfo.load(partial)
+    replace(info, files={**info.files, "weights.mem": Content(1, "ab" * 32)}).save(partial)
+    with pytest.raises(ArtifactError, match=r"cannot read .*/weights\.mem \(No such file"):
         rtl.build(partial)
 
 

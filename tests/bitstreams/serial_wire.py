@@ -63,12 +63,22 @@ class ModelAccelerator:
         self.busy = self.done = self.framing_error = False
         self.image, self.images = b"", []
         self.results: deque[int] = deque()
+        self.open = self.leftover = False
         self.ready_at = 0
+
+    def _abort(self) -> None:
+        """A frame that was begun is ended by one more beat."""
+        ends = self.open
+        self._reset()
+        if ends:
+            self.results, self.open, self.leftover = deque([0]), True, True
 
     def read32(self, address: int) -> int:
         self._access()
         if address == STATUS.address():
-            return STATUS.pack(busy=self.busy, done=self.done, framing_error=self.framing_error)
+            return STATUS.pack(
+                busy=self.busy, done=self.done, framing_error=self.framing_error, leftover=self.leftover
+            )
         if address in self.words:
             return self.words[address]
         counters = [*registers.COUNTERS, *registers.LAYER_COUNTERS]
@@ -80,8 +90,10 @@ class ModelAccelerator:
         self._access()
         if address == CONTROL.address():
             if CONTROL.unpack(value)["abort"]:
-                self._reset()
-            elif CONTROL.unpack(value)["start"] and not self.busy:
+                self._abort()
+            elif CONTROL.unpack(value)["start"] and self.busy:
+                raise BusError
+            elif CONTROL.unpack(value)["start"]:
                 self._reset()
                 self.busy = True
                 self.runs += 1
@@ -135,8 +147,9 @@ class ModelAccelerator:
         self.clocks += waited
         beat = self.results.popleft()
         last = not self.results
+        self.open = not last
         if last:
-            self.busy, self.done = False, True
+            self.busy, self.done, self.leftover = False, not self.leftover, False
         return beat, last, waited
 
 

@@ -20,30 +20,20 @@ from bitstreams.manifest import Manifest
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, ConfigError, DoesNotFit, TimingNotMet, ToolFailed, ToolNotFound
-from hw.network import tiny
 from tests.bitstreams import vivado_run, vivado_texts
 from tests.bitstreams.vivado_design import design as described
+from tests.design_folder import save_design
 
+FILES = {
+    "spec2.v": 'module spec2(input clk);\n  initial $readmemb("a.mem", rom);\nendmodule\n',
+    "a.mem": "0101\n",
+}
 ESTIMATES = {"dsp_total": 24, "lut": 22832, "ff": 17083, "bram36": 8.5, "cycles": 1847}
 
 
 def save(folder, **estimates):
     """A design folder with the ports of a generated one."""
-    folder.mkdir()
-    (folder / "spec2.v").write_text(
-        'module spec2(input clk);\n  initial $readmemb("a.mem", rom);\nendmodule\n'
-    )
-    (folder / "a.mem").write_text("0101\n")
-    info = described()
-    DesignInfo(
-        "spec2",
-        tiny(),
-        AcceleratorConfig(),
-        info.digest,
-        ports=info.ports,
-        files=("spec2.v", "a.mem"),
-        estimates={**ESTIMATES, **estimates},
-    ).save(folder)
+    save_design(folder, replace(described(), estimates={**ESTIMATES, **estimates}), FILES)
     return folder
 
 

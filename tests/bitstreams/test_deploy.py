@@ -17,6 +17,8 @@ from hw.registers import DIGEST, ID
 from tests.bitstreams.pcie_board import PcieBoard
 from tests.bitstreams.serial_wire import IMAGES, INFO, SCORES, ModelAccelerator
 
+BITS = b"\0\x09 a header" + b"\xff" * 64 + deploy.SYNC + b"and so on"
+
 
 @pytest.fixture
 def build(tmp_path):
@@ -25,7 +27,7 @@ def build(tmp_path):
     work = folder / "wire-vc709-vivado-uart"
     work.mkdir(parents=True)
     for place in (folder, work):
-        (place / "spec2.bit").write_bytes(b"bits")
+        (place / "spec2.bit").write_bytes(BITS)
     for script in ("program.tcl", "flash.tcl"):
         (work / script).write_text("")
     made = Manifest("vc709", "xc7vx690tffg1761-2", "vivado", 200e6, 921_600, INFO.digest, "0" * 64)
@@ -74,7 +76,7 @@ def test_vivado_runs_the_script_of_the_plan(build, programs):
 
 def test_vivado_loads_only_what_lies_in_the_folder_of_its_plan(build, programs):
     programs("vivado")
-    (build / "spec2.bit").write_bytes(b"other bits")
+    (build / "spec2.bit").write_bytes(BITS + b"others")
     with pytest.raises(ArtifactError, match="is not what lies in"):
         deploy.program(build, "vc709", programmer="vivado")
 
@@ -87,11 +89,38 @@ def test_vivado_loads_only_what_lies_in_the_folder_of_its_plan(build, programs):
             "failed: no device like xc7 is on any",
         ),
         (
-            "unable to open ftdi device: -3 (device not found)\nJTAG init failed",
-            "no JTAG adapter answers: check",
+            "empty\nunable to open ftdi device: -3 (device not found)\n\x1b[31mJTAG init failed with: x",
+            r"there is no JTAG adapter: check the cable .* \(it said: .* device: -3 \(device not found\)\)$",
         ),
-        ("x: error while loading shared libraries: libusb-1.0.so.0: no", "libusb is missing: 'apt install"),
-        ("Error: wrong idcode", "loading spec2.bit into the vc709 failed: Error: wrong idcode"),
+        (
+            "unable to open ftdi device: -4 (libusb_open() failed)\nJTAG init failed",
+            r"not yours to use: install .*udev rule .* \(it said: .* -4 \(libusb_open\(\) failed\)\)$",
+        ),
+        (
+            "unable to open ftdi device: -5 (unable to claim usb device. Make sure it is not in use)",
+            r"is in use: end the other program .* \(it said: .* -5 \(unable to claim usb device\. .*\)\)$",
+        ),
+        (
+            "unable to open ftdi device: -6 (x)",
+            r"no JTAG adapter answers: .* \(it said: .* -6 \(x\)\)$",
+        ),
+        (
+            "\x1b[31mJTAG init failed with: no such cable\x1b[0m",
+            r"no JTAG adapter answers: .* \(it said: JTAG init failed with: no such cable\)$",
+        ),
+        (
+            "x: error while loading shared libraries: libusb-1.0.so.0: no",
+            r"apt install libusb-1.0-0 libftdi1-2' \(it said: x: error .* libusb-1.0.so.0: no\)$",
+        ),
+        (
+            "x: error while loading shared libraries: libftdi1.so.2: no",
+            r"apt install libusb-1.0-0 libftdi1-2' \(it said: x: error .* libftdi1.so.2: no\)$",
+        ),
+        (
+            "Error: wrong idcode",
+            r"into the vc709 failed: Error: wrong idcode \(it ended with code 3\)$",
+        ),
+        ("fine\nodd words.", r"failed: odd words \(it ended with code 3\)$"),
         ("", "the program ended with code 3"),
     ],
 )
@@ -109,10 +138,19 @@ def test_refuses_what_cannot_be_loaded(build, programs, tmp_path):
         deploy.program(tmp_path, "vc709")
     with pytest.raises(ArtifactError, match=r"there is no bitstream .*x\.bit"):
         deploy.program(tmp_path / "x.bit", "vc709")
+    for name, content, why in (
+        ("design.json", BITS, r"design\.json is no bitstream, whose names end in \.bit: name one, or the"),
+        ("empty.bit", b"", r"empty\.bit is no bitstream: the word that every device waits for is not in"),
+        ("late.bit", bytes(deploy.HEAD) + BITS, r"late\.bit is no bitstream"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ArtifactError, match=why):
+            deploy.program(tmp_path / name, "vc709")
+        (tmp_path / name).unlink()
     (build / "top.bit").write_bytes(b"")
     with pytest.raises(ArtifactError, match="there are 2 bitstreams in"):
         deploy.program(build, "vc709")
-    (tmp_path / "alone.bit").write_bytes(b"")
+    (tmp_path / "alone.bit").write_bytes(BITS)
     with pytest.raises(ArtifactError, match="Vivado loads what it built itself, use openfpgaloader"):
         deploy.program(tmp_path / "alone.bit", "vc709", programmer="vivado")
     with pytest.raises(ToolNotFound, match="vivado is not installed"):

@@ -1,5 +1,7 @@
 """The resource model against synthesis: within the tolerance that ``hw.resources`` states."""
 
+from dataclasses import replace
+
 import pytest
 
 from bitstreams.paths import MOST_LEVELS, MOST_LOADS
@@ -8,8 +10,8 @@ from hw.artifact import random_artifact
 from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.generate import generate
-from hw.network import tiny
-from hw.resources import memory, resources
+from hw.network import Dense, Network, tiny
+from hw.resources import ROM_BITS_PER_RAMB18, memory, resources, rom
 
 TOLERANCE = 0.2
 
@@ -62,3 +64,26 @@ def test_shallow_memories_go_to_luts():
     assert memory(64, 36) == (0, 48)
     assert memory(300, 8) == (0, 60)
     assert memory(64, 128) == (0, 172) and memory(128, 128) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "blocks"),
+    [(512, 16, 0), (512, 17, 0.5), (256, 32, 0), (256, 33, 0.5), (1024, 16, 0.5)],
+)
+def test_small_roms_become_logic(depth, width, blocks):
+    """As yosys maps them, one by one; a RAM of 256 × 16 is in a block already."""
+    assert rom(depth, width)[0] == blocks and memory(256, 16)[0] == 0.5
+
+
+def test_roms_in_logic_are_priced_by_what_yosys_made():
+    """Of random contents."""
+    assert rom(256, 32) == (0, 128)
+    assert rom(512, 16)[1] == pytest.approx(155, rel=0.05)
+
+
+def test_a_small_design_has_its_steps_in_logic():
+    network = Network("small", (1, 8, 8), (Dense("d", 64, 4, relu=False),))
+    program = compile_program(random_artifact(network, kind="dense"), AcceleratorConfig(4, 1, 1))
+    assert program.steps * program.step_format.bits < ROM_BITS_PER_RAMB18
+    streamed = replace(program, config=replace(program.config, stream_weights=True))
+    assert resources(program).bram36 < resources(streamed).bram36

@@ -3,16 +3,21 @@
 import gzip
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bitstreams import boards, manifest, toolchain
 from bitstreams.manifest import Manifest
-from bitstreams.plan import Plan
+from bitstreams.plan import Plan, combined
 from hw import results
 from hw.errors import ArtifactError, ToolNotFound
+
+ROOT = Path(__file__).parents[2]
 
 MANIFEST = Manifest("vc707", "xc7vx485tffg1761-2", "openxc7", 50e6, 921_600, "ab" * 32, "cd" * 32)
 FILES = {"top.xdc": b"pins\n", "build.sh": b"#!/bin/sh\n", "tcl/a.tcl": b"a\n"}
@@ -58,10 +63,33 @@ def test_extracting_gives_what_the_archive_holds(tmp_path):
             write(tmp_path / "file" / "inside")
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a/../../up", "a\\b", ""])
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../up", "a/../../up", "a\\b", "", "a b", "-o", "a\nb", "a//b"]
+)
 def test_no_file_leaves_the_folder(name):
-    with pytest.raises(AssertionError):
+    with pytest.raises(ArtifactError, match="has no usable name"):
         plan(files={name: b""})
+    with pytest.raises(ArtifactError, match="has no usable name"):
+        plan(name=name)
+
+
+def test_no_file_takes_the_place_of_another():
+    with pytest.raises(ArtifactError, match=r"has a file 'manifest\.json' of its own"):
+        plan(files={"manifest.json": b""})
+    assert combined({"a": 1}, {}, {"b": 2}) == {"a": 1, "b": 2}
+    with pytest.raises(ArtifactError, match="has a file 'a' of its own"):
+        combined({"a": 1}, {"b": 2}, {"a": 1})
+
+
+@pytest.mark.parametrize("optimise", [[], ["-O"]])
+def test_guards_hold_without_assertions(optimise):
+    code = (
+        "from bitstreams.manifest import Manifest\n"
+        "from bitstreams.plan import Plan\n"
+        "Plan('x', './build.sh', {'../up': b''}, (), Manifest('', '', '', 1.0, 0, '', ''))\n"
+    )
+    done = subprocess.run([sys.executable, *optimise, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and "ArtifactError: file '../up' of a plan" in done.stderr
 
 
 # --- manifests ----------------------------------------------------------------------------------------

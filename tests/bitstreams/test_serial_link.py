@@ -112,7 +112,7 @@ class Answering(Bridge):
             "speaks version 2 .* this program version 1 with 1024: build",
         ),
         (0, protocol.OPEN_RESPONSE.pack(1, 256), "with 256 bytes per frame"),
-        (0, b"", "answered OPEN with 0 bytes, not 4: build its bitstream with this version"),
+        (0, b"1", "answered OPEN with 1 bytes, not 4: build its bitstream with this version"),
         (Status.BAD_REQUEST, b"", "answered OPEN with status 3"),
         (77, b"", "answered OPEN with status 77"),
     ],
@@ -294,12 +294,28 @@ def test_a_whole_run_through_a_port(port) -> None:
     ("path", "message"),
     [
         ("/dev/none-such", "there is none of that name; plug the board in"),
-        ("/dev/null", "/dev/null at 9600 bit/s"),
+        ("/dev/null", "/dev/null at 9600 bit/s: it is no serial port; ports are devices like /dev/ttyUSB0"),
+        (__file__, "test_serial_link.py is no serial port: ports are devices like /dev/ttyUSB0"),
+        ("/dev", "/dev is no serial port"),
     ],
 )
 def test_what_is_no_port_is_refused(path: str, message: str) -> None:
     with pytest.raises(LinkError, match=message):
         open_serial(path, 9600)
+
+
+def test_an_echo_is_no_board() -> None:
+    """The frame that opens a session is also a right answer but for what it lacks."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    path = os.ttyname(slave)
+    echo = threading.Thread(target=lambda: os.write(master, os.read(master, 4096)))
+    echo.start()
+    with pytest.raises(LinkError, match=rf"what is sent to {path} comes back unchanged: a loopback plug, or"):
+        open_serial(path, 3_000_000)
+    echo.join(10)
+    os.close(slave)
+    os.close(master)
 
 
 def test_without_pyserial_it_says_how_to_get_it(monkeypatch) -> None:
@@ -318,3 +334,46 @@ def test_a_port_that_vanishes_is_named() -> None:
         open_serial(path, 3_000_000)
     answers.join(10)
     os.close(slave)
+
+
+@pytest.mark.parametrize("client", ["the same", "another"])
+def test_the_end_of_a_frame_that_an_abort_cut_short_is_nobodys_result(client: str) -> None:
+    """Results stop in mid-frame; what the accelerator then adds to close it comes late, or to others."""
+    accelerator = ModelAccelerator()
+    link, wire = opened(accelerator)
+    driver = Driver(link, INFO, timeout=5000)
+    finish(driver.connect())
+    accelerator.answers_for = 3
+    with pytest.raises(
+        LinkError, match="gave no complete result within 5000 clocks; the accelerator was still"
+    ):
+        finish(driver.run(IMAGES[:2]))
+    assert accelerator.leftover and not accelerator.busy
+    accelerator.answers_for = NEVER
+    if client == "another":
+        link = SerialLink(Wire(wire.board), BAUD)
+        link.open()
+        driver = Driver(link, INFO)
+    finish(driver.connect())
+    assert not accelerator.leftover
+    np.testing.assert_array_equal(finish(driver.run(IMAGES)), SCORES)
+
+
+def test_an_abort_leaves_the_stream_between_two_frames() -> None:
+    accelerator = ModelAccelerator()
+    link, _ = opened(accelerator)
+    driver = Driver(link, INFO, timeout=5000)
+    finish(driver.connect())
+    accelerator.answers_for = 3
+    pull = accelerator.pull
+
+    def recovers(patience: int) -> tuple[int, bool, int] | None:
+        if accelerator.leftover:
+            accelerator.answers_for = NEVER
+        return pull(patience)
+
+    accelerator.pull = recovers  # type: ignore[method-assign]
+    with pytest.raises(LinkError, match="gave no complete result"):
+        finish(driver.run(IMAGES[:2]))
+    assert not accelerator.leftover
+    np.testing.assert_array_equal(finish(driver.run(IMAGES)), SCORES)

@@ -10,6 +10,7 @@ from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.network import tiny
+from tests.design_folder import save_design
 
 PATHS = {
     "levels": {"0": 5, "3": 10, "5": 2},
@@ -20,11 +21,8 @@ PATHS = {
 
 def synthesised(folder, lanes, lut, *, rows=8, paths=PATHS):
     """A design folder with made-up counts."""
-    folder.mkdir()
-    (folder / "spec2.v").write_text("")
-    DesignInfo("spec2", tiny(), AcceleratorConfig(rows, lanes, 1), random_artifact(tiny()).digest).save(
-        folder
-    )
+    info = DesignInfo("spec2", tiny(), AcceleratorConfig(rows, lanes, 1), random_artifact(tiny()).digest)
+    save_design(folder, info, {"spec2.v": ""})
     counts = {"dsp": 24 * lanes, "bram36": 10 + 3.5 * lanes, "uram": 0, "lut": lut, "ff": 100, "paths": paths}
     results.save(folder, results.SYNTHESIS, counts)
     return folder

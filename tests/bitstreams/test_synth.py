@@ -12,6 +12,7 @@ from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
 from hw.errors import ArtifactError, ToolFailed
 from hw.network import tiny
+from tests.design_folder import save_design
 
 MULTIPLIERS = """
 module product(input clk, input signed [15:0] a, b, output reg signed [31:0] p);
@@ -32,20 +33,26 @@ endmodule
 def design(folder, verilog):
     """A design folder with that Verilog; everything else in it is ordinary."""
     digest = random_artifact(tiny()).digest
-    (folder / "spec2.v").write_text(verilog)
-    (folder / "rom.mem").write_text("".join(f"{i * 2654435761 & 0xFFFFFFFF:08x}\n" for i in range(1024)))
-    DesignInfo("spec2", tiny(), AcceleratorConfig(), digest, files=("spec2.v", "rom.mem")).save(folder)
+    rom = "".join(f"{i * 2654435761 & 0xFFFFFFFF:08x}\n" for i in range(1024))
+    info = DesignInfo("spec2", tiny(), AcceleratorConfig(), digest)
+    save_design(folder, info, {"spec2.v": verilog, "rom.mem": rom})
     return folder
 
 
 def test_counts_cells_of_every_instance(tmp_path):
-    passes = []
-    result = synth.synthesise(design(tmp_path, MULTIPLIERS), progress=passes.append)
+    passes, folder = [], design(tmp_path / "design", MULTIPLIERS)
+    (tmp_path / "elsewhere").write_text("mine")
+    links = [folder / name for name in (synth.CHECK, synth.LOG, synth.STAT, synth.NETLIST, results.SYNTHESIS)]
+    for link in links:
+        link.symlink_to(tmp_path / "elsewhere")
+    result = synth.synthesise(folder, progress=passes.append)
     assert result.resources == {"dsp": 2, "bram36": 1, "uram": 0, "lut": 1, "ff": 1}
     assert "product" not in result.cells, "an instance of a module is not a cell"
     assert result.tool.startswith("Yosys")
     assert "SYNTH_XILINX" in passes
-    assert results.load(tmp_path, results.SYNTHESIS) == json.loads(json.dumps(result.to_json()))
+    assert results.load(folder, results.SYNTHESIS) == json.loads(json.dumps(result.to_json()))
+    assert not any(link.is_symlink() for link in links), "a link in a folder of others leads anywhere"
+    assert (tmp_path / "elsewhere").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

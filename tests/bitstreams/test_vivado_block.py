@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from amaranth.hdl import C
 from amaranth.sim import Simulator
 
 from bitstreams.flows import vivado_block, vivado_sync
@@ -154,3 +155,72 @@ def test_synchronises_again_and_again():
             await ctx.tick().repeat(2)
 
     assert simulate(process) == ([], beats([1], [2], [1]))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_keeps_the_promises_of_a_stream_whenever_a_marker_comes(seed):
+    """The host takes what it likes; clients die and others come, with markers of their own."""
+    rng = random.Random(seed)
+    sync, offered, frames, wanted = Sync(), None, [[]], []
+
+    async def core(ctx):
+        """A frame of 1, 2, 3, ... 7 again and again, from the start behind every reset, a clock late."""
+        beat, before = 1, 0
+        while True:
+            ctx.set(sync.from_core.tdata, beat)
+            ctx.set(sync.from_core.tlast, beat == 7)
+            ctx.set(sync.from_core.tvalid, 1)
+            _, _, ready, now = await ctx.tick().sample(sync.from_core.tready, sync.hold)
+            hold, before = before, now
+            while hold:
+                ctx.set(sync.from_core.tvalid, 0)
+                beat = 1
+                _, _, ready, now = await ctx.tick().sample(C(0), sync.hold)
+                hold, before = before, now
+            if ready:
+                beat = beat % 7 + 1
+
+    async def host(ctx):
+        nonlocal offered
+        while True:
+            ready = rng.random() < (0.3 if seed % 2 else 0.9)
+            ctx.set(sync.to_host.tready, ready)
+            _, _, valid, data, last = await ctx.tick().sample(
+                sync.to_host.tvalid, sync.to_host.tdata, sync.to_host.tlast
+            )
+            assert offered in (None, (valid, data, last))
+            offered = (valid, data, last) if valid and not ready else None
+            if valid and ready:
+                frames[-1].append(data)
+                if last:
+                    frames.append([])
+
+    async def clients(ctx):
+        for number in range(30):
+            marker = 1000 + number
+            ctx.set(sync.marker, 0)
+            await ctx.tick().repeat(2)
+            ctx.set(sync.marker, marker)
+            await ctx.tick().repeat(rng.randrange(1, 20))
+            if rng.random() < 0.3:
+                continue  # it died before it sent its marker
+            await put(ctx, sync.from_host, [5] * rng.randrange(3) + [marker])
+            if rng.random() < 0.3:
+                continue  # it died before it read it
+            while [marker] != [frame[-1] for frame in frames[-2:-1]]:
+                await ctx.tick()
+            wanted.append(marker)
+            ctx.set(sync.marker, 0)
+            await ctx.tick().repeat(rng.randrange(2, 60))
+
+    simulator = Simulator(sync)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(clients)
+    simulator.add_process(core)
+    simulator.add_process(host)
+    simulator.run()
+    ends = [frame[-1] for frame in frames[:-1]]
+    assert [end for end in ends if end in wanted] == wanted and len(wanted) > 5
+    for frame in frames[:-1]:
+        body = frame[:-1] if frame[-1] >= 1000 else frame
+        assert body == list(range(1, len(body) + 1)) and (frame[-1] >= 1000 or len(frame) == 7)

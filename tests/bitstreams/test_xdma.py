@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from bitstreams.links import xdma
+from bitstreams.links import worker, xdma
 from bitstreams.links.xdma import XdmaLink, open_xdma
 from hw.driver import Driver
 from hw.errors import LinkError
@@ -186,3 +186,34 @@ def test_a_frame_that_was_not_taken_whole_is_an_error(board):
         asyncio.run(link.send(b"1234"))
         with pytest.raises(LinkError, match=r"cannot send an image through /dev/xdma0.*dmesg"):
             asyncio.run(link.receive(1, 1000))
+
+
+def test_the_time_limit_of_the_driver_is_named_and_outlived(board):
+    """Its error has no name in user space, and no meaning for a read that nobody waits for any more."""
+
+    def late(size):
+        raise OSError(xdma.RESTART, os.strerror(xdma.RESTART))
+
+    with board.connect() as link:
+        read, link._receiver._work = link._receiver._work, late
+        with pytest.raises(
+            LinkError, match=r"cannot receive .* waited as long as it does \(10 s; .*c2h_timeout"
+        ):
+            asyncio.run(link.receive(1, 1000))
+        link._late = link._receiver.submit(4)
+        while not link._late.done():
+            time.sleep(0.01)
+        link._receiver._work = read
+        asyncio.run(link.write32(BATCH.address(), 1))
+        assert asyncio.run(link.read32(BATCH.address())) == 1
+
+
+def test_closing_ends_both_directions_before_it_waits_for_one(board, monkeypatch):
+    """Ctrl-C closes a link whose transfers hang in the kernel."""
+    calls, end, join = [], worker.Worker.end, worker.Worker.join
+    monkeypatch.setattr(worker.Worker, "end", lambda one: (calls.append("end"), end(one)))
+    monkeypatch.setattr(
+        worker.Worker, "join", lambda one, seconds: (calls.append("join"), join(one, seconds))
+    )
+    board.connect().close()
+    assert calls == ["end", "end", "join", "join"]

@@ -217,15 +217,20 @@ def test_control_bits_pulse_for_one_clock(seed: int) -> None:
             (0b01, 0b1111, 0, [(1, 0)]),
             (0b01, 0b0001, 0, [(1, 0)]),
             (0b01, 0b1110, 0, []),
-            (0b01, 0b1111, 1, []),
+            (0b01, 0b1110, 1, []),
+            (0b01, 0b1111, 1, None),
             (0b10, 0b1111, 1, [(0, 1)]),
-            (0b11, 0b1111, 0, [(1, 1)]),
+            (0b10, 0b1111, 0, [(0, 1)]),
+            (0b11, 0b1111, 0, None),
+            (0b11, 0b1111, 1, None),
             (0b00, 0b1111, 0, []),
             (0xFFFFFF00, 0b1111, 0, []),
         ]:
             pulses.clear()
             ctx.set(dut.status.busy, busy)
-            assert await manager.write(CONTROL.address(), value, strobe) == Response.OKAY
+            answer = Response.SLVERR if expected is None else Response.OKAY
+            assert await manager.write(CONTROL.address(), value, strobe) == answer
+            expected = expected or []
             assert pulses == expected, (hex(value), strobe, busy)
 
     dut = AxiLiteRegisters(CONFIG, LAYERS, DIGEST)
@@ -243,6 +248,36 @@ def test_control_bits_pulse_for_one_clock(seed: int) -> None:
     simulator.add_testbench(testbench)
     simulator.add_testbench(watch, background=True)
     simulator.run()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_start_is_answered_with_okay_or_does_not_happen(seed: int) -> None:
+    """Written again and again, while runs end whenever they do."""
+    answers, starts = [], 0
+
+    async def scenario(ctx, dut, manager) -> None:
+        for _ in range(100):
+            answers.append(await manager.write(CONTROL.address(), 0b01))
+
+    async def runs(ctx) -> None:
+        nonlocal starts
+        rng, left = random.Random(seed), 0
+        async for _, _, start in ctx.tick().sample(dut.start):
+            left = rng.randrange(1, 40) if start else max(0, left - 1)
+            starts += start
+            ctx.set(dut.status.busy, int(left > 0))
+
+    dut = AxiLiteRegisters(CONFIG, LAYERS, DIGEST)
+
+    async def testbench(ctx) -> None:
+        await scenario(ctx, dut, Manager(ctx, dut, seed))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.add_testbench(runs, background=True)
+    simulator.run()
+    assert starts == answers.count(Response.OKAY) and 20 < starts < 80
 
 
 def test_answers_stay_until_they_are_taken() -> None:

@@ -188,3 +188,43 @@ def test_sender_writes_what_encode_writes(simulate, stalls: bool) -> None:
 
     simulate(dut, testbench)
     assert sent == [one.encode() for one in frames for _ in range(2)]
+
+
+def body(*, kind: int = 1, content: bytes = b"") -> bytes:
+    return Frame(3, 4, kind, content).encode()[1:-1]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        bytes([ESCAPE, 0x41]),  # an escape of a byte that needs none
+        bytes([ESCAPE, ESCAPE]),
+        bytes([0x11]) * (protocol.MAX_BODY + 1),  # longer than any body
+    ],
+)
+def test_receiver_hunts_for_a_flag_behind_a_broken_frame(simulate, broken: bytes) -> None:
+    """What follows without a flag is noise, even if it ends as a sound frame would."""
+    sound = body(content=b"xyz")
+    flag = bytes([FLAG])
+    data = flag + broken + sound + flag + sound + flag
+    assert expected(data) == [Frame(3, 4, 1, b"xyz")]
+    assert found(simulate, data, most_pause=0) == expected(data)
+
+
+def test_receiver_hunts_from_reset_and_behind_every_pause_of_listening(simulate) -> None:
+    """Bytes without a flag before them are no frame; nor are those on both sides of a pause."""
+    sound, flag = body(content=b"1234"), bytes([FLAG])
+    data = sound + flag + sound + flag
+    assert found(simulate, data, most_pause=0) == [Frame(3, 4, 1, b"1234")]
+    cut = len(flag + sound) // 2
+    data = flag + sound + flag + sound + flag
+    # One byte of noise while nobody listens: the frame around it is lost, the one behind it is not.
+    noisy = data[:cut] + b"n" + data[cut:]
+
+    def listen(at: int) -> bool:
+        return at != cut
+
+    assert found(simulate, noisy, listen=listen, most_pause=0) == [Frame(3, 4, 1, b"1234")]
+    # The flag that ends a frame may not follow an escape.
+    data = flag + sound + bytes([ESCAPE]) + flag + sound + flag
+    assert found(simulate, data, most_pause=0) == expected(data) == [Frame(3, 4, 1, b"1234")]

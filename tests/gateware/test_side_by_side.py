@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+from amaranth import Elaboratable, Module
+from amaranth.hdl import ResetInserter, Signal
+from amaranth.lib.wiring import connect
 
+from hw.gateware.burst_reader import BurstReader
 from hw.gateware.side_by_side import SideBySide
+from tests.gateware import test_burst_reader as burst_reader
+from tests.gateware.streamed import layer_beats, program
 
 BITS, ADDRESS = 64, 16
 
@@ -52,6 +58,7 @@ def test_beats_come_together_in_order(simulate, count, paces):
     found, bad = [], []
 
     async def bench(ctx):
+        ctx.set(dut.settled, 1)
         ctx.set(dut.wide.arsize, 3)
         ctx.set(dut.wide.arburst, 1)
         waiting, clocks = list(bursts), 0
@@ -85,3 +92,73 @@ def test_beats_come_together_in_order(simulate, count, paces):
     assert found == wanted
     for part in parts:
         assert part.asked == [(address // count, beats) for address, beats in bursts]
+
+
+class Half(burst_reader.Memory):
+    """A memory that holds half of every beat, low or high."""
+
+    def __init__(self, compiled, rng, number):
+        super().__init__(compiled, rng)
+        self.bits = compiled.stream.bus_bits // 2
+        self.size //= 2
+        self.never_stalled = False
+        self.number = number
+
+    def beat(self, address):
+        whole = super().beat(2 * (address - burst_reader.BASE // 2) + burst_reader.BASE)
+        return whole >> self.number * self.bits & (1 << self.bits) - 1
+
+
+class Both(Elaboratable):
+    """The reader in front of two memories."""
+
+    def __init__(self, plan):
+        self.reader = BurstReader(plan)
+        self.memories = SideBySide(len(self.reader.memory.araddr), plan.bus_bits, 2)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.reader, m.submodules.memories = reader, memories = self.reader, self.memories
+        connect(m, reader.memory, memories.wide)
+        m.d.comb += [memories.generation.eq(reader.generation), memories.settled.eq(reader.settled)]
+        return m
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_reset_at_any_time_leaves_no_part_of_a_beat(simulate, seed):
+    """One memory may have taken an address or given a part that the other has not."""
+    compiled, rng = program(), np.random.default_rng(seed)
+    dut, reset = Both(compiled.stream), Signal()
+    halves = [Half(compiled, rng, number) for number in (0, 1)]
+    wanted = [beat for layer in layer_beats(compiled) for beat in layer]
+    got, clocks = [], 0
+
+    async def bench(ctx):
+        async def clock():
+            nonlocal clocks
+            for half, port in zip(halves, dut.memories.memories, strict=True):
+                half.clock(ctx, port, clocks)
+            if ctx.get(dut.reader.valid):
+                got.append(ctx.get(dut.reader.beat))
+            await ctx.tick()
+            clocks += 1
+
+        ctx.set(dut.reader.base, burst_reader.BASE)
+        ctx.set(dut.reader.last, 2)
+        ctx.set(dut.reader.room, 1)
+        for cut in [*rng.integers(2, 60, 20), None]:
+            got.clear()
+            ctx.set(dut.reader.start, 1)
+            await clock()
+            ctx.set(dut.reader.start, 0)
+            while len(got) < len(wanted) and cut != 0:
+                await clock()
+                cut = None if cut is None else cut - 1
+                assert clocks < 20_000, "the next run waits for ever"
+            assert got == wanted[: len(got)]
+            ctx.set(reset, 1)
+            await clock()
+            ctx.set(reset, 0)
+        assert len(wanted) > 100
+
+    simulate(ResetInserter(reset)(dut), bench)

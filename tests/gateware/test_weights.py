@@ -7,7 +7,7 @@ from hw.artifact import random_artifact
 from hw.compiler import compile_program
 from hw.config import AcceleratorConfig
 from hw.gateware.step import step_layout
-from hw.gateware.weights import WeightMemory, step_image
+from hw.gateware.weights import WeightMemory, step_bits
 from hw.network import Conv, Dense, Network
 
 NETWORK = Network("small", (9, 8, 8), (Conv("a", 9, 4, 3), Dense("b", 4 * 36, 5, relu=False)))
@@ -17,11 +17,17 @@ def program(kind="kernel"):
     return compile_program(random_artifact(NETWORK, seed=4, kind=kind), AcceleratorConfig(4, 2, 2))
 
 
+def words(compiled):
+    """The memory's contents, an integer per step."""
+    packed = np.packbits(step_bits(compiled), axis=1, bitorder="little")
+    return [int.from_bytes(word.tobytes(), "little") for word in packed]
+
+
 @pytest.mark.parametrize("kind", ["dense", "kernel"])
 def test_image_decodes_to_the_step_table(kind):
     compiled = program(kind)
     assert compiled.run_ahead == (kind == "kernel")
-    layout, image = step_layout(compiled.step_format), step_image(compiled)
+    layout, image = step_layout(compiled.step_format), words(compiled)
     assert max(image).bit_length() <= layout.size
     for plan in compiled.layers:
         for t in range(len(plan.steps)):
@@ -48,7 +54,7 @@ def test_image_decodes_to_the_step_table(kind):
 @pytest.mark.parametrize("pace", [1.0, 0.4])
 def test_streams_and_rewinds(simulate, pace):
     compiled = program()
-    dut, image = WeightMemory(compiled), step_image(compiled)
+    dut, image = WeightMemory(compiled), words(compiled)
     rng, seen = np.random.default_rng(1), {0: [], 1: []}
 
     async def bench(ctx):

@@ -126,6 +126,15 @@ def test_mask_marks_words_with_any_part():
     assert np.flatnonzero(mask).tolist() == [3, 4]
 
 
+def test_random_biases_stay_in_their_field():
+    """A shift of 20 takes some of them beyond 2**31, where they stay at the limit and do not wrap."""
+    network = Network("wide", (1024, 1, 1), (Conv("conv", 1024, 40, 1),))
+    weights = random_artifact(network, kind="dense", weight_bits=16).layers["conv"]
+    assert weights.shift.max() == 20
+    multiples = weights.bias % (1 << weights.shift.astype(np.int64)) == 0
+    assert set(weights.bias[~multiples].tolist()) == {2**31 - 1}
+
+
 # --- everything else is refused ----------------------------------------------------------------
 
 
@@ -141,6 +150,24 @@ def test_a_flipped_byte_never_gives_another_artifact(position, bits, saved, tmp_
         assert load(damaged).digest == GOLDEN
     except ArtifactError as error:
         assert str(damaged) in str(error)
+
+
+@pytest.mark.parametrize(
+    "field, value, sentence",
+    [
+        ("weight", 1 << 16, "conv.weight reaches 65536, more than 8 signed bits hold"),
+        ("bias", 1 << 32, "conv.bias exceeds 32 bits"),
+        ("bias", -(1 << 31) - 1, "conv.bias exceeds 32 bits"),
+        ("shift", 256, r"conv.shift is \d+..256, the drain shifts by 0..31"),
+    ],
+)
+def test_numbers_are_checked_before_they_are_narrowed(field, value, sentence):
+    """Each of them is harmless in the type of the file: a multiple of what it holds, or nearly one."""
+    conv = fixed().layers["conv"]
+    wide = getattr(conv, field).astype(np.int64)
+    wide.flat[0] = value
+    with pytest.raises(ArtifactError, match=sentence):
+        replace(fixed(), layers={**fixed().layers, "conv": replace(conv, **{field: wide})})
 
 
 @given(length=st.integers(0))
@@ -247,6 +274,77 @@ def test_an_edited_file_is_refused(changes, saved, tmp_path):
 def test_a_signed_file_with_wrong_content_is_refused(changes, message, saved, tmp_path):
     with pytest.raises(Spec2Error, match=message):
         load(rewrite(saved, tmp_path / "model.npz", sign=True, **changes))
+
+
+def header(**changes: object) -> dict[str, object]:
+    """Fields of the header with a part of them changed: ``network__layers__0__relu=0.5``."""
+    found = json.loads(json.dumps(fixed()._header()))
+    for path, value in changes.items():
+        *way, last = (int(key) if key.isdigit() else key for key in path.split("__"))
+        place = found
+        for key in way:
+            place = place[key]
+        place[last] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"network__layers__0__relu": 0.5}, "layer 'conv': relu: expected bool, got float: 0.5"),
+        ({"network__layers__0__relu": "false"}, "relu: expected bool, got str"),
+        ({"network__layers__0__kernel": 3.0}, "kernel: expected int, got float"),
+        ({"network__layers__0__padding": -1}, "padding -1 must be"),
+        ({"network__layers__1__out_features": 10**30}, "feature counts must be at most"),
+        ({"network__input": [1, 8, 1 << 30]}, "input is 1×8×1073741824"),
+        ({"weight_bits": 8.0}, "weight_bits: expected int, got float"),
+        ({"weight_bits": True}, "weight_bits: expected int, got bool"),
+        ({"score_scale": "1"}, "score_scale: expected float"),
+        ({"score_scale": 0}, "score_scale must be above 0"),
+        ({"score_scale": -1.5}, "score_scale must be above 0"),
+        ({"layer_bits": {"conv": 7.5}}, "layer_bits"),
+        ({"sparsity__conv__keep": "8"}, "sparsity of 'conv': keep: expected float"),
+        ({"sparsity__conv__group": -32}, "0 or more"),
+        ({"sparsity__conv__kind": None}, "sparsity of 'conv': kind: expected str"),
+        ({"sparsity": {"conv": []}}, "sparsity"),
+        ({"provenance": []}, "provenance: expected object"),
+        ({"provenance": {"accuracy": 5}}, "provenance: accuracy: expected object"),
+        ({"provenance": {"accuracy": {"dense": "99"}}}, "provenance: accuracy"),
+        ({"provenance": {"seconds": "1"}}, "provenance: seconds"),
+        ({"provenance": {"pruned_from": {}}}, "network"),
+        ({"provenance": {"pruned_from": tiny().to_json()}}, "has other layers"),
+        ({"digest_of": 5}, "unknown field digest_of"),
+    ],
+    ids=str,
+)
+def test_a_signed_file_with_a_wrong_type_is_refused(changes, message, saved, tmp_path):
+    """With a right digest, as another program would write it: what is not checked here is computed with."""
+    path = rewrite(saved, tmp_path / "model.npz", sign=True, **header(**changes))
+    with pytest.raises(Spec2Error, match=message):
+        load(path)
+
+
+@pytest.mark.parametrize("array", ["weight", "bias", "shift"])
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.float32, np.bool_])
+def test_a_signed_file_holds_the_types_that_files_hold(array, dtype, saved, tmp_path):
+    """Other ones would load and be written with another digest."""
+    value = getattr(fixed().layers["conv"], array).astype(dtype)
+    with pytest.raises(ArtifactError, match=rf"conv\.{array} holds .*, files hold"):
+        load(rewrite(saved, tmp_path / "model.npz", sign=True, **{f"conv.{array}": value}))
+
+
+def test_numbers_of_a_header_keep_their_text(tmp_path):
+    """8 and 8.0 are the same number, in two digests."""
+    before = replace(fixed(), score_scale=1, sparsity={"conv": Sparsity("kernel", 8.0, 32)})
+    digest = before.save(tmp_path / "model.npz")
+    assert load(tmp_path / "model.npz").digest == digest
+
+
+def test_a_provenance_that_is_no_json_is_refused_when_it_is_written(tmp_path):
+    for value in (float("nan"), object()):
+        with pytest.raises(ArtifactError, match="provenance is no JSON"):
+            replace(fixed(), provenance={"loss": value}).save(tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

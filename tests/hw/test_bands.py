@@ -13,6 +13,7 @@ from hw.entries import entries_of, together
 from hw.errors import ConfigError, DataError
 from hw.maps import MapPlan
 from hw.network import Conv, Network, tiny
+from hw.resources import resources
 from hw.words import TILE
 
 NETWORK = Network(
@@ -125,6 +126,13 @@ def test_steps_of_a_layer_exist_once():
     streams = [compiled(limit, stream_weights=True, bus_bits=64).stream for limit in (0, LEAST)]
     assert streams[0].bytes == streams[1].bytes
     assert sum(streams[1].layer_beats) > sum(streams[0].layer_beats)  # each entry fetches them
+
+
+def test_counters_are_counted_a_layer_and_not_an_entry():
+    """Two counters of 32 bits a layer, however many entries it is made in."""
+    whole, banded = compiled(0), compiled(LEAST)
+    assert len(banded.layers) > len(whole.layers)
+    assert resources(banded).ff == resources(whole).ff
 
 
 def test_the_cheapest_way_that_fits_is_taken():

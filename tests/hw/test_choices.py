@@ -45,6 +45,18 @@ def test_rows_hold_what_the_program_has(options):
     assert rows[-1]["why"]["lanes"] == "a lane for each of 1 images"
 
 
+def test_the_order_of_a_layer_in_bands_is_that_of_all_its_entries():
+    """Its last entry has one tile group, in which weights cannot stay; the others have several."""
+    layers = Conv("a", 1, 8, 3, padding=1), Conv("b", 8, 2, 3, padding=1)
+    artifact = random_artifact(Network("narrow", (1, 40, 6), layers), seed=7, kind="adaptive")
+    config = AcceleratorConfig(4, 1, 1, 8, memory_lines=270, stream_weights=True)
+    program = compile_program(artifact, config)
+    plans = [plan for plan in program.layers if plan.number == 1]
+    assert plans[0].weights_stay and not plans[-1].weights_stay
+    text = choices(program)[1]["why"]["order"]
+    assert text.startswith(f"weights stay: fetched {len(plans)} times, once a band, not for each of")
+
+
 def test_images_side_by_side_are_named():
     network = Network("small", (3, 4, 4), (Conv("a", 3, 40, 3, padding=1), Conv("b", 40, 40, 3, padding=1)))
     program = compile_program(random_artifact(network, seed=1), AcceleratorConfig(4, 6, 5, 64))

@@ -32,6 +32,9 @@ def test_a_part_of_the_parameters_is_enough(tmp_path):
     [
         (None, "cannot read the configuration .*spec2 explore"),
         ("{", "is damaged"),
+        ("[" * 50_000, "is damaged"),
+        ('{"config": {"rows": NaN}}', "is damaged"),
+        ('{"config": {"rows": 8.0}}', "rows must be of type int, not 8.0"),
         ("[]", "holds no configuration"),
         ('{"rows": 8}', "holds no configuration"),
         ('{"config": {"row": 8}}', "there is no parameter 'row': known are rows, lanes"),
@@ -46,3 +49,20 @@ def test_refuses(tmp_path, text, message):
         path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_config(path)
+
+
+@pytest.mark.parametrize("name", list(asdict(AcceleratorConfig())))
+@pytest.mark.parametrize("value", ["8", 8.0, None, [8], -8, 10**30, float("nan")], ids=repr)
+def test_every_parameter_is_of_its_type_and_within_reason(name, value):
+    with pytest.raises(ConfigError, match=name):
+        AcceleratorConfig(**{name: value})
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_number_is_no_switch(value):
+    for name in ("rows", "lanes", "memories"):
+        with pytest.raises(ConfigError, match=f"{name}: expected int, got bool"):
+            AcceleratorConfig(**{name: value})
+    for number in (0, 1):
+        with pytest.raises(ConfigError, match="stream_weights: expected bool, got int"):
+            AcceleratorConfig(stream_weights=number)

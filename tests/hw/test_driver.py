@@ -9,7 +9,8 @@ import pytest
 from hw import registers
 from hw.config import AcceleratorConfig
 from hw.design import DesignInfo
-from hw.driver import Driver
+from hw.design_files import Content
+from hw.driver import MEMORY, Driver
 from hw.errors import ArtifactError, DataError, DigestMismatch, LinkError
 from hw.frames import map_beats, pack_maps, pack_scores, unpack_image
 from hw.network import Conv, Dense, Network
@@ -88,6 +89,9 @@ class PythonAccelerator:
         else:
             raise LinkError(f"error response at {address:#x}")
 
+    async def discard(self) -> None:
+        self.log.append("discard")
+
     async def send(self, frame: bytes) -> None:
         assert self.registers[STATUS.address()] & 1, "images before start"
         assert len(frame) == 4 * map_beats(self.info.network.input)
@@ -119,9 +123,11 @@ def test_connecting_ends_the_run_a_dead_host_left_behind() -> None:
     driver, accelerator = make()
     asyncio.run(driver.connect())
     assert accelerator.log == []
-    accelerator.registers[STATUS.address()] = STATUS.pack(busy=1)
-    asyncio.run(driver.connect())
-    assert accelerator.log == ["abort"]
+    for left in (STATUS.pack(busy=1), STATUS.pack(leftover=1)):
+        accelerator.registers[STATUS.address()] = left
+        accelerator.log.clear()
+        asyncio.run(driver.connect())
+        assert accelerator.log == ["abort", "discard"]
     assert asyncio.run(driver.run(images(1))).shape == (1, 5)
 
 
@@ -143,6 +149,7 @@ def test_a_part_of_the_network_takes_and_gives_maps() -> None:
 
     async def receive(beats: int, timeout: int) -> bytes:
         asked.append((accelerator.registers[LAYERS.address()], beats))
+        accelerator.registers[STATUS.address()] = STATUS.pack(done=1)
         return bytes(4 * beats)
 
     accelerator.receive = receive  # type: ignore[method-assign]
@@ -239,7 +246,7 @@ def test_timeout_says_where_the_run_stood_and_aborts_it() -> None:
     accelerator.hangs = True
     with pytest.raises(LinkError, match=r"no results within 1000 clocks.*still busy after 1024 cycles"):
         asyncio.run(driver.run(images(1)))
-    assert accelerator.log[-1] == "abort"
+    assert accelerator.log[-2:] == ["abort", "discard"]
 
 
 @pytest.mark.parametrize("hangs", [False, True])
@@ -255,6 +262,50 @@ def test_framing_error_is_reported(hangs: bool) -> None:
     accelerator.write32 = start_badly
     with pytest.raises(LinkError, match="tlast of an image at a wrong place"):
         asyncio.run(driver.run(images(1)))
+
+
+def test_a_run_ends_some_clocks_behind_its_last_result() -> None:
+    driver, accelerator = make()
+    read, polls = accelerator.read32, 0
+
+    async def late(address: int) -> int:
+        nonlocal polls
+        polls += address == STATUS.address()
+        busy = accelerator.frames and polls % 5
+        return STATUS.pack(busy=1) if address == STATUS.address() and busy else await read(address)
+
+    accelerator.read32 = late  # type: ignore[method-assign]
+    assert asyncio.run(driver.run(images(4))).shape == (4, 5)
+    assert polls == 10
+
+    async def never(address: int) -> int:
+        return STATUS.pack(busy=1) if address == STATUS.address() else await read(address)
+
+    accelerator.read32 = never  # type: ignore[method-assign]
+    with pytest.raises(LinkError, match=r"gave all results and did not end its run; .* still busy"):
+        asyncio.run(driver.run(images(1)))
+    assert accelerator.log[-2:] == ["abort", "discard"]
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_a_memory_error_is_one_sentence(short: bool) -> None:
+    """Whether the frame it ends with is too short, or as long as results are."""
+    driver, accelerator = make()
+    receive = accelerator.receive
+
+    async def ended(beats: int, timeout: int) -> bytes:
+        frame = await receive(beats, timeout)
+        accelerator.registers[STATUS.address()] |= STATUS.pack(memory_error=1)
+        if short:
+            raise LinkError(f"a result of 1 beats came, not one of {beats}")
+        return frame
+
+    accelerator.receive = ended  # type: ignore[method-assign]
+    with pytest.raises(LinkError) as error:
+        asyncio.run(driver.run(images(1)))
+    assert str(error.value) == MEMORY
+    accelerator.receive = receive  # type: ignore[method-assign]
+    assert asyncio.run(driver.run(images(2))).shape == (2, 5)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +371,8 @@ def test_markdown_names_every_register_and_field() -> None:
 
 
 def test_design_survives_the_disk(tmp_path) -> None:
-    info = replace(design(), ports={"clk": 1}, files=("spec2.v", "w0.mem"))
+    files = {"spec2.v": Content(7, "ab" * 32), "w0.mem": Content(0, "cd" * 32)}
+    info = replace(design(), ports={"clk": 1}, files=files)
     assert info.save(tmp_path) == tmp_path / "design.json"
     assert DesignInfo.load(tmp_path) == info == DesignInfo.load(tmp_path / "design.json")
 
@@ -331,8 +383,8 @@ def test_design_survives_the_disk(tmp_path) -> None:
         (None, "there is no design at .*: make one with 'spec2 generate'"),
         ("{", "is damaged"),
         ("[]", "schema None"),
-        ('{"schema": 99}', "schema 99, this version reads 1"),
-        ('{"schema": 1}', "incomplete or damaged"),
+        ('{"schema": 99}', "schema 99, this version reads 2"),
+        ('{"schema": 2}', "missing required field top"),
     ],
     ids=["missing", "truncated", "foreign", "schema", "incomplete"],
 )

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw import formats
-from hw.formats import Format, drain, round_shift, times_sqrt_half
+from hw.errors import ArtifactError
+from hw.formats import Format, drain, exact_cast, round_shift, times_sqrt_half
 
 INT48 = st.integers(-(1 << 47), (1 << 47) - 1)
 
@@ -84,3 +85,29 @@ def test_the_widths_are_those_of_the_page():
     assert (formats.SPECTRUM.bits, formats.PRODUCT_SUM.bits, formats.BIAS.bits) == (16, 18, 32)
     assert (formats.ROW_FRACTION, formats.COLUMN_SHIFT, formats.POST_SHIFT) == (4, 3, 7)
     assert (formats.SQRT_HALF, formats.PIXEL_BITS, formats.MAX_DRAIN_SHIFT) == (181, 8, 31)
+
+
+@given(
+    st.lists(st.integers(-(1 << 33), 1 << 33), max_size=6), st.sampled_from([np.int16, np.int32, np.uint8])
+)
+@settings(deadline=None)
+def test_an_exact_cast_changes_no_value(values, dtype):
+    info = np.iinfo(dtype)
+    for wide in (np.array(values, np.int64), np.array(values, np.float64)):
+        if all(info.min <= value <= info.max for value in values):
+            cast = exact_cast(wide, dtype, "fc.bias")
+            assert cast.dtype == dtype and cast.tolist() == values
+        else:
+            with pytest.raises(ArtifactError, match=rf"fc.bias reaches from .*, its {info.bits} bits hold"):
+                exact_cast(wide, dtype, "fc.bias")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_cast_that_would_make_numbers_up_is_refused(dtype):
+    for value in (math.nan, math.inf, -math.inf):
+        with pytest.raises(ArtifactError, match="holds NaN or infinity"):
+            exact_cast(np.array([1, value, 2], dtype), np.int16, "conv.weight")
+    with pytest.raises(ArtifactError, match="holds numbers that are not whole: quantise it first"):
+        exact_cast(np.array([1, 0.5], dtype), np.int16, "conv.weight")
+    with pytest.raises(ArtifactError, match="to 2147483647"):
+        exact_cast(np.array([2.0**31], dtype), np.int32, "conv.bias")  # 2**31 - 1 as a float32

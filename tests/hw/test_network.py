@@ -144,3 +144,63 @@ def test_vgg16_has_the_operations_that_are_quoted_for_it():
     assert [layer.out_channels for layer in vgg16().layers][::4] == [64, 256, 512, 512]
     assert vgg16().shapes[-1] == (512, 7, 7)
     assert vgg16_cifar().shapes[-2] == (512, 1, 1) and vgg16_cifar().classes == 10
+
+
+# --- types ---------------------------------------------------------------------------------------------
+
+NUMBERS = ["8", 8.0, 0.5, True, None, [8], {}, -1, 0, 1 << 40, 10**30]
+
+
+def fields(layer: int) -> list[str]:
+    return [name for name in tiny().to_json()["layers"][layer] if name not in ("type", "name", "relu")]
+
+
+@pytest.mark.parametrize("value", NUMBERS, ids=repr)
+@pytest.mark.parametrize(("layer", "name"), [(i, name) for i in (0, 3) for name in fields(i)])
+def test_every_number_is_an_integer_in_its_range(layer, name, value):
+    """From a file and in Python alike; a padding may be 0."""
+    data = tiny().to_json()
+    data["layers"][layer][name] = value
+    if (name, value) == ("padding", 0) and type(value) is int:
+        return
+    with pytest.raises(UnsupportedNetwork, match=r"layer '(conv1|fc2)'"):
+        Network.from_json(data)
+    del data["layers"][layer]["type"]
+    with pytest.raises(UnsupportedNetwork, match=r"layer '(conv1|fc2)'"):
+        type(tiny().layers[layer])(**data["layers"][layer])
+
+
+@pytest.mark.parametrize("value", [0.5, "false", 0, 1, None, [], float("nan")], ids=repr)
+def test_a_switch_is_true_or_false(value):
+    data = tiny().to_json()
+    data["layers"][1]["relu"] = value
+    with pytest.raises(UnsupportedNetwork, match="layer 'conv2': relu: expected bool"):
+        Network.from_json(data)
+    with pytest.raises(UnsupportedNetwork, match="layer 'c': relu: expected bool"):
+        Conv("c", 1, 1, 3, relu=value)
+
+
+@pytest.mark.parametrize("value", NUMBERS, ids=repr)
+def test_the_input_is_three_integers(value):
+    for position in range(3):
+        data = tiny().to_json()
+        data["input"][position] = value
+        with pytest.raises(UnsupportedNetwork, match="input"):
+            Network.from_json(data)
+    for shape in ([2, 9], [2, 9, 11, 1], "2x9x11", None, 5):
+        with pytest.raises(UnsupportedNetwork, match="input"):
+            Network.from_json(tiny().to_json() | {"input": shape})
+
+
+@pytest.mark.parametrize("value", [None, 5, "conv", {}, [1], [[]], [None], [{"type": ["conv"]}]], ids=repr)
+def test_layers_are_a_list_of_objects(value):
+    with pytest.raises(UnsupportedNetwork, match="layer"):
+        Network.from_json(tiny().to_json() | {"layers": value})
+
+
+def test_a_network_is_an_object_with_its_fields_and_no_others():
+    for data in (None, [], "tiny", 5, {}, tiny().to_json() | {"nom": 1}, tiny().to_json() | {"name": 5}):
+        with pytest.raises(UnsupportedNetwork, match="network"):
+            Network.from_json(data)
+    with pytest.raises(UnsupportedNetwork, match="a layer is a Conv or a Dense"):
+        Network("n", (1, 8, 8), ("conv",))

@@ -18,7 +18,7 @@ from hw.artifact import random_artifact
 from hw.config import AcceleratorConfig
 from hw.errors import ConfigError, ToolFailed
 from hw.network import lenet, tiny
-from hw.processes import in_order, processors
+from hw.processes import in_order, processors, run
 from hw.schedule import layer
 from hw.schedule.report import schedule_report
 
@@ -86,6 +86,42 @@ def test_none_outlives_a_caller_that_was_killed(tmp_path):
     caller.kill()
     caller.wait()
     until(lambda: not any(runs(path.name) for path in tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_programs_and_what_they_start_end_with_a_caller_that_was_killed(tmp_path, number):
+    """As make and its compilers: deaf to what a terminal sends, and one of them a grandchild."""
+    program = f"trap '' HUP INT TERM; (echo $$; sleep 61 & echo $!; wait) > {tmp_path}/ids; :"
+    code = "from pathlib import Path; from hw.processes import run\n"
+    code += f"run(['sh', '-c', {program!r}], Path('.'), print)"
+    caller = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    until(lambda: (tmp_path / "ids").exists() and len((tmp_path / "ids").read_text().split()) == 2)
+    ids = (tmp_path / "ids").read_text().split()
+    assert all(map(runs, ids))
+    caller.send_signal(number)
+    caller.wait()
+    until(lambda: not any(map(runs, ids)))
+
+
+def test_a_program_is_heard_and_ends_with_its_call(tmp_path):
+    heard: list[str] = []
+    script = "pwd; echo \"$WORD\" >&2; printf '\\377no end'; sleep 62 & echo $! > id; kill -TERM $$"
+    code = run(["sh", "-c", script], tmp_path, heard.append, environment={**os.environ, "WORD": "größer"})
+    assert code == -signal.SIGTERM and "".join(heard) == f"{tmp_path}\ngrößer\n\ufffdno end"
+    until(lambda: not runs((tmp_path / "id").read_text().strip()))
+    with pytest.raises(subprocess.TimeoutExpired):
+        run(["sh", "-c", "sleep 63 & wait"], tmp_path, heard.append, seconds=0.2)
+    with pytest.raises(FileNotFoundError, match="no-such-program"):
+        run([tmp_path / "no-such-program"], tmp_path, heard.append)
+
+
+def test_a_listener_that_fails_ends_the_program(tmp_path):
+    def refuse(line: str) -> None:
+        raise ConfigError(line)
+
+    with pytest.raises(ConfigError, match=r"\d+") as caught:
+        run(["sh", "-c", "trap '' HUP TERM INT; echo $$; sleep 64"], tmp_path, refuse)
+    until(lambda: not runs(str(caught.value).strip()))
 
 
 def runs(process: str) -> bool:

@@ -135,7 +135,7 @@ def test_empty_words_take_no_step_but_word_0_which_brings_the_bias():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rows": 6}, "rows must be a multiple of 4 and at least 4, not 6"),
+        ({"rows": 6}, "rows must be a multiple of 4, and of 8 from 32 on, from 4 to 248, not 6"),
         ({"rows": 0}, "rows must be a multiple"),
         ({"lanes": 0}, "lanes must be 1..64, not 0"),
         ({"batch": 5}, r"batch must be 1..4 .*, not 5: lower it or raise lanes"),

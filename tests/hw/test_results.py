@@ -1,9 +1,12 @@
 """Measured figures die with the design they belong to."""
 
+from dataclasses import replace
+
 import pytest
 
 from hw import results
-from hw.errors import ArtifactError
+from hw.errors import ArtifactError, DigestMismatch
+from tests.design_folder import save_design
 
 NAME = results.SIMULATION
 
@@ -14,12 +17,31 @@ def test_a_result_comes_back_while_the_design_stands(fake_design):
     assert results.load(fake_design.design, results.SYNTHESIS) is None
 
 
-@pytest.mark.parametrize("file", ["spec2.v", "design.json"])
-def test_any_changed_file_voids_it(fake_design, file):
+@pytest.mark.parametrize("verilog", ["module spec2; endmodule\n", "module spec2;endmodule\n"])
+@pytest.mark.parametrize("cycles", [100, 101])
+def test_any_other_design_voids_it(fake_design, verilog, cycles):
+    info = replace(fake_design.info, estimates={"cycles": 100})
+    save_design(fake_design.design, info, {"spec2.v": "module spec2; endmodule\n"})
     results.save(fake_design.design, NAME, {"cycles": 7})
+    save_design(fake_design.design, replace(info, estimates={"cycles": cycles}), {"spec2.v": verilog})
+    same = verilog == "module spec2; endmodule\n" and cycles == 100
+    assert results.load(fake_design.design, NAME) == ({"cycles": 7} if same else None)
+
+
+@pytest.mark.parametrize(
+    "change", [("spec2.v", "module", "modulo"), ("design.json", '"rows": 8', '"rows": 16')]
+)
+def test_an_edited_design_has_no_results_and_says_why(fake_design, change):
+    results.save(fake_design.design, NAME, {"cycles": 7})
+    file, old, new = change
     path = fake_design.design / file
-    path.write_text(path.read_text() + "\n")
-    assert results.load(fake_design.design, NAME) is None
+    path.write_text(path.read_text().replace(old, new))
+    for use in (
+        lambda: results.load(fake_design.design, NAME),
+        lambda: results.fingerprint(fake_design.design),
+    ):
+        with pytest.raises(DigestMismatch, match=rf"{file} was edited or damaged.*generate it again"):
+            use()
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"result": {}}', '{"design": 1}'])

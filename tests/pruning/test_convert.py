@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from torch import nn
 
+from hw import names
 from hw.errors import ConfigError, UnsupportedNetwork
 from hw.network import VGG16_WIDTHS, Conv, Dense, Network, lenet, vgg16
 from pruning import AdmmConfig, Chain, convert, prune_
@@ -364,3 +365,22 @@ def test_a_pruned_model_is_refused():
 def test_a_shape_that_is_none_is_refused(shape):
     with pytest.raises(ConfigError, match=r"must be \(channels, height, width\)"):
         convert(nn.Conv2d(1, 1, 3), shape)
+
+
+def test_modules_of_any_name_become_names_of_layers():
+    """Identifiers of Python may be of letters that no tool behind them takes, and of any length."""
+
+    class Сеть(nn.Sequential):
+        pass
+
+    model = Сеть()
+    model.add_module("卷积", nn.Conv2d(1, 2, 3))
+    model.add_module("слой", nn.Conv2d(2, 2, 3))
+    model.add_module("x" * 90, nn.Conv2d(2, 2, 3))
+    network, chain = convert(model.eval(), (1, 9, 9))
+    assert names.valid(network.name) and all(names.valid(layer.name) for layer in network.layers)
+    assert len({layer.name for layer in network.layers}) == 3
+    images = torch.rand(2, 1, 9, 9)
+    assert_same(chain.eval()(images), model(images))
+    with pytest.raises(UnsupportedNetwork, match="has no usable name"):
+        convert(model, (1, 9, 9), name="$(touch marker)")

@@ -1,6 +1,7 @@
 """ONNX files become networks: those that torch writes, those of other exporters, and what is refused."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +10,7 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 from torch import nn
 
+from hw import names
 from hw.errors import ConfigError, UnsupportedNetwork
 from hw.network import Conv, Dense
 from pruning import convert, data, from_onnx, recipe
@@ -84,6 +86,22 @@ def test_layers_are_called_after_their_modules(tmp_path, options):
     )
     images = torch.rand(2, *model.shape)
     assert_same(chain(images), model(images))
+
+
+STRANGE = ("my net (1)", "$(touch marker)", "[red]\x1b[2J", "-rf", "网络", "x" * 150)
+
+
+@pytest.mark.parametrize("name", STRANGE, ids=ascii)
+def test_files_and_nodes_of_any_name_get_the_closest_name(tmp_path, name):
+    path = save(tmp_path / f"{name}.onnx", [CONV, ("Relu", "c", "y", {})], WEIGHTS)
+    proto = onnx.load(path)
+    proto.graph.name = proto.graph.node[0].name = name
+    onnx.save(proto, path)
+    network, _ = from_onnx(path)
+    assert names.valid(network.name) and [names.valid(layer.name) for layer in network.layers] == [True]
+    assert names.closest(name, "network") == network.name
+    with pytest.raises(UnsupportedNetwork, match="has no usable name"):
+        from_onnx(path, name="../x")
 
 
 # --- as others write them -------------------------------------------------------------------------------

@@ -106,8 +106,8 @@ def test_lane_occupancy_of_the_tiny_network(simulated):
 
 
 def test_a_design_of_before_is_refused(simulated, tiny_images):
-    path = simulated.design / "design.json"
-    path.write_text(path.read_text().replace("lanes_filled", "else"))
+    figures = json.loads(json.dumps(simulated.info.estimates).replace("lanes_filled", "else"))
+    replace(simulated.info, estimates=figures).save(simulated.design)
     verify(simulated.design, simulated.artifact, tiny_images)
     with pytest.raises(ArtifactError, match="generate it again"):
         assemble(simulated.folder)

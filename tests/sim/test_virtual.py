@@ -7,12 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hw.errors import ConfigError, ToolFailed
+from bitstreams.links.serial import open_serial
+from hw import virtual_port
+from hw.errors import ConfigError, LinkError, ToolFailed
+from sim import verilate
+from sim.toolchain import find_verilator
 from sim.virtual import board as board_module
 from sim.virtual.board import VirtualBoard, run_board
 from sim.virtual.build import VirtualBuild, build_serial
@@ -67,11 +72,22 @@ endmodule
 """
 
 
-@pytest.fixture(scope="module", params=[4, 7])
+@pytest.fixture(scope="module", params=[(4, "echo"), (7, "größer & $HOME's")], ids=["plain", "spaces"])
 def build(request, tmp_path_factory) -> VirtualBuild:
-    folder = tmp_path_factory.mktemp("echo")
-    verilog = {"echo.v": ECHO.replace("BIT", str(request.param))}
-    return build_serial(verilog, folder, folder / "sim_virtual", request.param)
+    """One of them lies where make cannot work, and so do the tools that made it."""
+    clocks_per_bit, name = request.param
+    folder = tmp_path_factory.mktemp("echo") / name
+    folder.mkdir()
+    verilog = {"echo.v": ECHO.replace("BIT", str(clocks_per_bit))}
+    tool = find_verilator()
+    tools = {key: tool.environment[key] for key in ("VERILATOR_ROOT", "PYTHON3") if key in tool.environment}
+    for key, path in tools.items():
+        (folder / key).symlink_to(path)
+        tools[key] = str(folder / key)
+    with pytest.MonkeyPatch.context() as patch:
+        moved = replace(tool, environment={**tool.environment, **tools})
+        patch.setattr(verilate, "find_verilator", lambda: moved)
+        return build_serial(verilog, folder, folder / "sim_virtual", clocks_per_bit)
 
 
 class Client:
@@ -216,11 +232,38 @@ def test_link_lasts_as_long_as_the_board(build, tmp_path) -> None:
     assert not list(build.executable.parent.glob("run-*"))
 
 
+def test_a_link_left_by_a_killed_board_leads_nobody_astray(build, tmp_path) -> None:
+    """Its terminal has long been given to somebody's shell, here to a listener that must hear nothing."""
+    link = tmp_path / "port"
+    master, slave = os.openpty()
+    with pytest.raises(ToolFailed, match="ended with code -9"), VirtualBoard(build, link=link) as board:
+        assert virtual_port.alive(link) and not virtual_port.abandoned(link)
+        board._process.kill()
+    link.unlink()
+    link.symlink_to(os.ttyname(slave))
+    assert not virtual_port.alive(link) and virtual_port.abandoned(link)
+    with pytest.raises(LinkError, match="was left by a virtual board that runs no more: start it"):
+        open_serial(str(link), 3_000_000)
+    assert select.select([master], [], [], 0)[0] == []
+    with VirtualBoard(build, link=link) as board, Client(str(link)) as client:
+        assert virtual_port.alive(link) and os.readlink(link) == board.path
+        assert client.talk(b"new") == flipped(b"new")
+        link.unlink()
+        link.symlink_to(os.ttyname(slave))  # as /dev/pts/N means another terminal in another container
+        assert not virtual_port.alive(link)
+    assert not list(build.executable.parent.glob("run-*")), "what the killed one left has gone"
+    os.close(master)
+    os.close(slave)
+
+
 def test_link_replaces_nothing_else(build, tmp_path) -> None:
     precious = tmp_path / "file"
     precious.write_text("precious")
     with pytest.raises(ConfigError, match="a file is there: choose another name"):
         VirtualBoard(build, link=precious).__enter__()
+    (tmp_path / "mine").symlink_to(precious)
+    with pytest.raises(ConfigError, match=r"leads to .*file already, no board's port: remove it, or"):
+        VirtualBoard(build, link=tmp_path / "mine").__enter__()
     with pytest.raises(ConfigError, match="there is no folder"):
         VirtualBoard(build, link=tmp_path / "nowhere" / "port").__enter__()
     done = subprocess.run(

@@ -1,0 +1,81 @@
+"""What yosys writes as JSON, read for what is counted here: netlists, and the report of ``stat``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+import msgspec
+from msgspec import Meta
+
+from hw import documents
+from hw.errors import ArtifactError, ToolFailed
+
+MOST = 2 << 30
+"""Bytes of a netlist. Of these only the parts below are kept."""
+
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class Cell(TypedDict):
+    """A cell of a mapped design; bits are numbers, constants are text."""
+
+    type: str
+    port_directions: dict[str, str]
+    connections: dict[str, list[int | str]]
+
+
+class Net(TypedDict):
+    """Bits of a named signal."""
+
+    bits: list[int | str]
+
+
+class Module(TypedDict):
+    """A module."""
+
+    cells: dict[str, Cell]
+    netnames: dict[str, Net]
+
+
+class Netlist(TypedDict):
+    """A design."""
+
+    modules: dict[str, Module]
+
+
+class _Kind(msgspec.Struct):
+    type: str
+
+
+class _Cells(msgspec.Struct):
+    cells: dict[str, _Kind]
+
+
+class Mapped(msgspec.Struct):
+    """A netlist of which only the types of cells are kept."""
+
+    creator: str
+    modules: dict[str, _Cells]
+
+
+class _Design(msgspec.Struct):
+    num_cells_by_type: dict[str, Count]
+
+
+class Stat(msgspec.Struct):
+    """The report of ``stat -json``."""
+
+    creator: str
+    modules: dict[str, Any]
+    design: _Design
+
+
+def read(path: Path, kind: Any) -> Any:
+    """The file as one of the kinds above. Raises ``ToolFailed``: a tool left something else, or nothing."""
+    try:
+        return documents.decode(documents.read(path, MOST), kind, str(path))
+    except OSError as error:
+        raise ToolFailed(f"yosys left no {path.name} at {path}: {error.strerror or error}") from None
+    except ArtifactError as error:
+        raise ToolFailed(f"what yosys left cannot be read: {error}") from None

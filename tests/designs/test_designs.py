@@ -1,0 +1,76 @@
+"""The generator of random designs, and the comparison behind it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hw.counters import Counters, LayerCounters
+from hw.estimate import run_cycles, total_cycles
+from sim import model
+from tests.designs.__main__ import check, on_amaranth
+from tests.designs.generator import KINDS, design, masked
+
+SMALL = 19
+"""Seed of a design that takes few clocks."""
+
+
+def test_designs_reach_every_corner_and_are_the_same_every_time():
+    some = [design(seed) for seed in range(1, 31)]
+    words = {word for one in some for word in one.parameters.split("|")[2].split()}
+    assert {"held", "bands", "sections", "beside", "ahead", "store", "bus"} <= words
+    layers = [layer for one in some for layer in one.artifact.network.layers]
+    assert {layer.relu for layer in layers} == {True, False}
+    assert {getattr(layer, "pool", 0) for layer in layers} == {0, 1, 2}
+    assert {one.kind for design in some for one in design.artifact.sparsity.values()} == set(KINDS)
+    assert len({bits for one in some for bits in one.artifact.layer_bits.values()}) > 3
+    again = design(some[3].seed)
+    assert again.artifact.digest == some[3].artifact.digest and again.config == some[3].config
+    np.testing.assert_array_equal(again.images, some[3].images)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_masks_keep_what_they_are_asked_for(kind):
+    mask = masked(kind, (16, 24, 32), 0.25, np.random.default_rng(1))
+    assert mask.shape == (16, 24, 32) and mask.dtype == bool
+    assert mask.mean() == 1 if kind == "dense" else 0.1 < mask.mean() < 0.4
+
+
+def test_a_random_design_is_right_in_every_value_and_clock(tmp_path):
+    outcome = check(design(SMALL), on_amaranth, tmp_path)
+    assert not outcome.failed, outcome.trouble
+    assert outcome.values and outcome.counted
+
+
+def results(one):
+    """What a right accelerator answers and counts."""
+    scores = model.run(one.artifact, one.images)
+    batch, counters = one.config.batch, []
+    for first in range(0, len(one.images), batch):
+        images = min(batch, len(one.images) - first)
+        layers = tuple(LayerCounters(x.name, x.cycles, x.steps) for x in run_cycles(one.program, images))
+        zeros = {name: 0 for name in Counters.__dataclass_fields__ if name not in ("cycles", "layers")}
+        counters.append(Counters(cycles=total_cycles(one.program, images), layers=layers, **zeros))
+    return scores, tuple(counters)
+
+
+def test_a_wrong_value_and_a_wrong_clock_are_failures(tmp_path):
+    one = next(one for one in map(design, range(1, 30)) if not one.config.stream_weights)
+    scores, counters = results(one)
+    assert not check(one, lambda *_: [(scores, counters)], tmp_path).failed
+    wrong = scores.copy()
+    wrong[-1].flat[0] += 1
+    assert check(one, lambda *_: [(scores, counters), (wrong, ())], tmp_path).wrong == 1
+    late = (replace(counters[0], cycles=int(1.1 * counters[0].cycles) + 20), *counters[1:])
+    assert "counted" in check(one, lambda *_: [(scores, late)], tmp_path).trouble[0]
+    layers = (
+        replace(counters[0].layers[0], cycles=counters[0].layers[0].cycles + 1),
+        *counters[0].layers[1:],
+    )
+    off = (replace(counters[0], layers=layers), *counters[1:])
+    assert check(one, lambda *_: [(scores, off)], tmp_path).failed
+
+    def hangs(*_):
+        raise AssertionError("m_axis: valid fell before ready")
+
+    assert "valid fell" in check(one, hangs, tmp_path).trouble[0]
