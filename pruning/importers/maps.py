@@ -13,6 +13,9 @@ from hw.network import MOST, Shape
 from hw.words import TILE
 from pruning.importers.refusals import refuse, unsupported
 
+MOST_POOLED = 1 << 22
+"""Pixels of a map of which is tried whether average pooling does anything."""
+
 
 class Maps:
     """The map of a chain in the making, ``batch`` images of ``shape`` (C, H, W) at first.
@@ -85,6 +88,10 @@ class Maps:
         """
         _, height, width = self._map(place, averaged=True)
         pixels = height * width
+        if pixels > MOST_POOLED:
+            raise refuse(
+                place, f"average pooling of {height}×{width} maps", "use 2×2 max pooling in front of it"
+            )
         probe = torch.arange(pixels, dtype=torch.double).sin().view(1, 1, height, width)  # no two alike
         pooled = pool(probe)
         if pooled.shape == probe.shape and torch.equal(pooled, probe):
@@ -155,9 +162,11 @@ def one_per_channel(value: Tensor, shape: Sequence[int], channels: int) -> Tenso
         spread = value.expand(*shape)
     except RuntimeError:
         return None
-    columns = spread.reshape(shape[0], channels, -1)
+    own = spread[tuple(slice(None if step else 1) for step in spread.stride())]  # what repeats, once
+    end = next((k for k in range(2, len(shape)) if prod(shape[1:k]) == channels), len(shape))
+    columns = own.reshape(len(own), channels if prod(own.shape[1:end]) > 1 else 1, -1)
     one = columns[0, :, 0]
-    return one if bool((columns == one[:, None]).all()) else None
+    return one.expand(channels) if bool((columns == one[:, None]).all()) else None
 
 
 def _longer(shape: Sequence[int]) -> list[int]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from hw.documents import said
+from hw.errors import UnsupportedNetwork
 from pruning.importers import onnx_guard
 from pruning.importers.onnx_nodes import attributes, place_of
 from pruning.importers.refusals import refuse, unsupported
@@ -73,6 +74,13 @@ class Constants:
             raise refuse(place_of(node), why, "simplify the model") from None
         return dict(zip(node.output, map(np.asarray, results), strict=True))
 
+    def real(self, name: str) -> NDArray[Any]:
+        """A constant that an operation on the map takes."""
+        value = self.values[name]
+        if np.iscomplexobj(value):
+            raise UnsupportedNetwork(f"tensor {name!r} holds complex numbers: use real ones")
+        return value
+
     def drops(self, node: onnx.NodeProto) -> bool:
         """Whether a Dropout does so, and not in training alone."""
         given = attributes(node)
@@ -93,7 +101,7 @@ class Constants:
         """A constant input that is one number."""
         if index >= len(node.input) or not node.input[index]:
             return default
-        value = self.values[node.input[index]]
+        value = self.real(node.input[index])
         if value.size != 1:
             raise refuse(
                 place_of(node), f"{node.input[index]!r} is {value.size} numbers", "one is what it takes"

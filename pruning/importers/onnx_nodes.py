@@ -28,6 +28,20 @@ def place_of(node: onnx.NodeProto) -> str:
     return f"{node.op_type} node {node.name or node.output[0]!r}"
 
 
+def path_of(node: onnx.NodeProto, number: int) -> str:
+    """What to call its layer: the module of its weight, or the scope that torch puts into the node's name.
+
+    Its operation and ``number`` where nothing has a name.
+    """
+    module, dot, last = node.input[1].rpartition(".")
+    if dot and last == "weight":
+        return module
+    path = ""
+    for scope in node.name.split("/")[:-1]:
+        path = scope if scope.startswith(f"{path}.") else f"{path}.{scope}" if path else scope
+    return path or node.name or f"{node.op_type.lower()}{number}"
+
+
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from pruning.importers.assemble import Assembler
 from pruning.importers.maps import one_per_channel, size_of
 from pruning.importers.onnx_constants import Constants
-from pruning.importers.onnx_nodes import FLOATS, attributes, average_pool, padding_of, pair, place_of
+from pruning.importers.onnx_nodes import FLOATS, attributes, average_pool, padding_of, pair, path_of, place_of
 from pruning.importers.refusals import refuse, unsupported
 
 EITHER_WAY = {"Add", "Div", "Max", "Min", "Mul", "Sub", "Sum"}
@@ -109,7 +109,7 @@ class Steps:
     # --- operations ---------------------------------------------------------------------------------
 
     def _layer(self, node: onnx.NodeProto, given: dict[str, Any]) -> None:
-        make, place, path = self.assembler, place_of(node), self._path(node)
+        make, place, path = self.assembler, place_of(node), path_of(node, len(self.shapes))
         if node.op_type == "MatMul":
             make.linear(place, path, self._tensor(node, 1, axes=2).T, None)
             return
@@ -198,7 +198,7 @@ class Steps:
 
     def _pad(self, node: onnx.NodeProto, given: dict[str, Any]) -> None:
         names = [*node.input[1:], "", "", ""]
-        pads, axes = (self.constants.values.get(name) for name in (names[0], names[2]))
+        pads, axes = (self.constants.real(name) if name else None for name in (names[0], names[2]))
         amounts = [int(n) for n in (given.get("pads", ()) if pads is None else pads)]
         rank = len(self.shapes[self.current])
         over = range(rank) if axes is None else [int(axis) % rank for axis in axes]
@@ -228,7 +228,7 @@ class Steps:
 
     def _constant(self, name: str, kind: type[np.floating[Any]] = np.float64) -> Tensor:
         """A constant that is put together with the map. One of equal rows fits any open batch."""
-        value = self.constants.values[name]
+        value = self.constants.real(name)
         rows = value.ndim == len(self.shapes[self.current]) and len(value) > 1
         if self.open_batch and rows and bool((value == value[:1]).all()):
             value = value[:1]
@@ -238,7 +238,7 @@ class Steps:
         """A constant input, which must have so many axes; None where it is left out."""
         if index >= len(node.input) or not node.input[index]:
             return None
-        tensor = torch.from_numpy(np.array(self.constants.values[node.input[index]], np.float32))
+        tensor = torch.from_numpy(np.array(self.constants.real(node.input[index]), np.float32))
         if axes is not None and tensor.dim() != axes:
             raise refuse(
                 place_of(node), f"its weights have {tensor.dim()} axes, not {axes}", "make it two-dimensional"
@@ -249,15 +249,5 @@ class Steps:
         """Whether a reduction is one over rows and columns of a map."""
         axes = given.get("axes", ())
         if len(node.input) > 1:
-            axes = self.constants.values[node.input[1]].tolist()
+            axes = self.constants.real(node.input[1]).tolist()
         return self.assembler.pixels_of(len(self.shapes[self.current]), axes)
-
-    def _path(self, node: onnx.NodeProto) -> str:
-        """What to call the layer: its weight's module, or the scope that torch puts into the node's name."""
-        module, dot, last = node.input[1].rpartition(".")
-        if dot and last == "weight":
-            return module
-        path = ""
-        for scope in node.name.split("/")[:-1]:
-            path = scope if scope.startswith(f"{path}.") else f"{path}.{scope}" if path else scope
-        return path or node.name or f"{node.op_type.lower()}{len(self.shapes)}"
