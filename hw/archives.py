@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,7 +124,9 @@ def _array(stream: IO[bytes], what: str, size: int, wanted: tuple[int, ...] | No
     header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
     if header is None:
         raise DataError(f"{what} is of version {version} of numpy's format, known are 1.0 and 2.0")
-    shape, fortran, dtype = header(_Bounded(stream, npy_header_most()), npy_header_most())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, about headers of Python 2, which it reads all the same
+        shape, fortran, dtype = header(_Bounded(stream, npy_header_most()), npy_header_most())
     if dtype.kind not in "biuf" or dtype.hasobject or dtype.itemsize > 8:
         raise DataError(f"{what} holds {dtype}, not plain numbers")
     if any(length < 0 for length in shape):

@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from hw.errors import ArtifactError, Spec2Error
-from hw.files import regular
+from hw.files import bounded
 
 MOST = 8 << 20
 """Bytes of a document. Plain data take up to 24 times their text, a list in every two characters."""
@@ -37,9 +37,7 @@ def read(path: Path | str, most: int = MOST) -> bytes:
 
     Raises ``OSError`` as ``open`` does, ``ArtifactError`` for more, or a device (:func:`hw.files.regular`).
     """
-    path = regular(path)
-    with path.open("rb") as file:
-        content = file.read(most + 1)
+    content = bounded(path, most)
     if len(content) > most:
         raise ArtifactError(f"{path} has more than {most:,} bytes: it is no file of this kind")
     return content

@@ -32,6 +32,19 @@ def regular(path: Path | str) -> Path:
     return path
 
 
+def bounded(path: Path | str, most: int) -> bytes:
+    """The bytes of a file (:func:`regular`), or the first ``most`` + 1 of them where it has more.
+
+    What is set aside follows the file: ``read(most)`` itself would ask for all of ``most``.
+    """
+    parts, left = [], most + 1
+    with regular(path).open("rb") as file:
+        while part := file.read(min(left, 1 << 20)):
+            parts.append(part)
+            left -= len(part)
+    return b"".join(parts)
+
+
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a new file's path beside ``path``; what the block writes there takes the place of ``path``.

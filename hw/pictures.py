@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hw import documents
 from hw.errors import DataError
-from hw.files import regular
+from hw.files import bounded
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Those that people have. Pillow knows fifty more, and runs a program (Ghostscript) for one of them."""
@@ -38,8 +38,7 @@ def read(source: Path | bytes, mode: str, size: tuple[int, int]) -> NDArray[np.u
 
     content = source
     if isinstance(content, Path):
-        with regular(content).open("rb") as file:
-            content = file.read(MOST + 1)
+        content = bounded(content, MOST)
     if len(content) > MOST:
         raise DataError(f"it has more than {MOST:,} bytes")
     try:

@@ -143,8 +143,8 @@ def _shared(program: Program) -> Resources:
     weights = _streamed(program) if config.stream_weights else _held(program)
     entry = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
     table_blocks, table_luts = rom(len(program.channel_bias), entry)
-    if not table_blocks:  # most bits of a bias are its sign
-        table_luts = min(table_luts, 6 * len(program.channel_bias))
+    if not table_blocks:  # measured: most bits of a bias are its sign
+        table_luts = 6 * len(program.channel_bias)
     controllers, control_port = 1100, 290 + 22 * layers
     rotators = line * ((2 * PIXEL_BITS + 1) * stages + 12)
     return Resources(

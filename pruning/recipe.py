@@ -252,7 +252,7 @@ def read(path: Path) -> Recipe:
         network, start = _network(entries.pop("network"), entries.pop("input"), path.parent)
         return Recipe(path.stem, network, start=start, **entries)
     except (ConfigError, UnsupportedNetwork) as error:
-        raise type(error)(f"the recipe {path}: {error}") from None
+        raise type(error)(f"the recipe {path}: {documents.printable(str(error), 800)}") from None
 
 
 def _network(entry: str, shape: tuple[int, int, int] | None, folder: Path) -> tuple[Network, Chain | None]:

@@ -70,8 +70,9 @@ def build(
     info = load_design(folder)
     place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
     ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.verilog, info.top
-    if info.config.stream_weights:
-        held = [folder / name for name in stream_files(info.config.memories)]
+    if info.ports:
+        streamed = stream_files(info.config.memories) if info.config.stream_weights else ()
+        held = [folder / name for name in streamed]
         text, outer = wrapper.wrapped(info, source.read_text(encoding="utf-8"), held)
         place.mkdir(parents=True, exist_ok=True)
         source, ports, top = place / "bench.v", tuple(outer), wrapper.TOP

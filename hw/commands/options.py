@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hw import quote
 
 DEFAULT_BAUD = 921_600
 """Bit rate of the boards' UARTs unless they were built for another one."""
@@ -68,4 +69,4 @@ def kept_command(arguments: Sequence[str]) -> str:
             kept[i] = "--data-dir=DIR"
         elif i and arguments[i - 1] == "--data-dir":
             kept[i] = "DIR"
-    return shlex.join(["spec2", *kept])
+    return quote.shell("spec2", *kept)

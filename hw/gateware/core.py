@@ -327,14 +327,15 @@ class Core(wiring.Component):
         """Class scores from the writer, or the map of the last layer from feature memory."""
         program, final = self.program, len(self.program.layers) - 1
         m.submodules.map_port = maps = MapPort(program, self.memory.latency)
-        scored = Signal()  # the run ends in class scores
+        scored, sent = Signal(), Signal()  # scored: the run ends in class scores
         m.d.comb += [
             maps.start.eq(self.sequencer.send_map & ~scored),
             maps.layer.eq(self.layer),
             maps.images.eq(self.images),
             maps.pixels.eq(self.memory.pixels),
-            self.sequencer.sent.eq(maps.done),
+            sent.eq(maps.done),
         ]
+        m.d.sync += self.sequencer.sent.eq(sent)  # the host decides it, late in its clock
         with m.If(~self.in_layer):
             m.d.comb += [
                 self.memory.r_line.eq(maps.r_line),
@@ -356,7 +357,7 @@ class Core(wiring.Component):
             ]
             with m.If(scored):
                 connect(m, flipped(self.m_axis), scores.stream)
-                m.d.comb += self.sequencer.sent.eq(scores.done)
+                m.d.comb += sent.eq(scores.done)
         connect(m, flipped(self.s_axis), self.image_port.stream)
         with m.If(self.start):
             m.d.sync += self.framing_error.eq(0)

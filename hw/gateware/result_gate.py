@@ -35,13 +35,14 @@ class ResultGate(wiring.Component):
         free = ~self.o.tvalid | self.o.tready
         m.d.comb += [
             self.i.tready.eq(free & ~self.leftover & ~self.abort),
-            self.held.eq(self.o.tvalid & ~self.leftover),
         ]
+        # A register of its own, for the host looks at it far behind: tvalid, but for what is left over.
         with m.If(self.o.tready):
-            m.d.sync += self.o.tvalid.eq(0)
+            m.d.sync += [self.o.tvalid.eq(0), self.held.eq(0)]
         with m.If(self.i.tvalid & self.i.tready):
             m.d.sync += [
                 self.o.tvalid.eq(1),
+                self.held.eq(1),
                 self.o.tdata.eq(self.i.tdata),
                 self.o.tlast.eq(self.i.tlast),
                 open_frame.eq(~self.i.tlast),
@@ -51,6 +52,7 @@ class ResultGate(wiring.Component):
         with m.If(self.leftover & ~closing & free):
             m.d.sync += self.leftover.eq(0)
         with m.If(self.abort):
+            m.d.sync += self.held.eq(0)
             with m.If(open_frame | self.answer):
                 m.d.sync += [open_frame.eq(0), closing.eq(1), self.leftover.eq(1)]
             with m.Elif(~free):

@@ -17,7 +17,7 @@ _VERILOG = """module {module}(clk, en, addr, data);
   input en;
   input [{high}:0] addr;
   output [{width_high}:0] data;
-  reg [{width_high}:0] {name} [{last}:0];
+  reg [{width_high}:0] {name} [0:{last}];
   initial $readmemb("{image}", {name});
   reg [{width_high}:0] word;
   always @(posedge clk) begin

@@ -17,6 +17,7 @@ from cocotbext.axi import (
 )
 
 from hw.errors import LinkError
+from sim.bench import wrapper
 from sim.bench.stalls import stall
 
 # cocotbext-axi still uses names that cocotb 2 deprecates, and would say so in every log.
@@ -56,18 +57,15 @@ class SimLink:
         """Clocks since the start of the simulation."""
         return int(get_sim_time("ns")) // PERIOD
 
-    async def reset(self, clocks=4):
-        """Hold reset for a few clocks and forget all frames under way."""
+    async def reset(self, clocks=4, *, memory=True):
+        """Hold reset for a few clocks. Frames under way are forgotten, with ``memory`` what it owes, too."""
+        if hasattr(self.dut, "memory_apart"):
+            self.dut.memory_apart.value = int(not memory)
         self.dut.rst.value = 1
         await ClockCycles(self.dut.clk, clocks)
         self.forget()
         self.dut.rst.value = 0
         await ClockCycles(self.dut.clk, 2)
-
-    async def images_taken(self):
-        """Wait until the accelerator has taken all images that were sent."""
-        await ClockCycles(self.dut.clk, CONTROL_TIMEOUT // 4)  # they may be on their way to the queue
-        await self.images.wait()
 
     def forget(self):
         """Drop all frames under way, also those of which beats have passed."""
@@ -86,10 +84,19 @@ class SimLink:
             self.dut.memory_latency.value = memory.latency
             self.dut.memory_gap.value = memory.gap
             self.dut.memory_base.value = base
-            self.dut.memory_apart.value = 0
             self.dut.memory_bad.value = 0
             self.dut.memory_stall.value = 0 if seed is None else MEMORY_STALL
             self.dut.memory_seed.value = seed or 0
+
+    def check(self, info):
+        """Raise ``LinkError`` if a port has broken a promise, or a frame of results has no end."""
+        if not hasattr(self.dut, wrapper.BROKEN):
+            return
+        broken = int(getattr(self.dut, wrapper.BROKEN).value)
+        if found := [words for bit, words in enumerate(wrapper.promises(info)) if broken >> bit & 1]:
+            raise LinkError(f"{'; '.join(found)}: the design breaks the protocol of its ports")
+        if getattr(self.dut, wrapper.UNFINISHED).value:
+            raise LinkError("m_axis has ended within a frame: the design breaks the protocol of its ports")
 
     def stall(self, seed):
         """Pause all seven channels at random from now on."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amaranth import Array, Module, Signal, signed
+from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.back import verilog
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -106,10 +106,30 @@ class StandIn(wiring.Component):
         return m
 
 
-def save_design(folder: Path, **changes) -> Path:
+class Flickering(StandIn):
+    """A stand-in that takes back what it offers, in every fourth clock in which it waits."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.inner = inner = StandIn()
+        wiring.connect(m, wiring.flipped(self.s_axil), inner.s_axil)
+        wiring.connect(m, wiring.flipped(self.s_axis), inner.s_axis)
+        waits = Signal(2)
+        shown = waits != 3
+        m.d.comb += [
+            self.m_axis.tdata.eq(inner.m_axis.tdata),
+            self.m_axis.tlast.eq(inner.m_axis.tlast),
+            self.m_axis.tvalid.eq(inner.m_axis.tvalid & shown),
+            inner.m_axis.tready.eq(self.m_axis.tready & shown),
+        ]
+        m.d.sync += waits.eq(Mux(inner.m_axis.tvalid & ~self.m_axis.tready, waits + 1, 0))
+        return m
+
+
+def save_design(folder: Path, component: type[StandIn] = StandIn, **changes) -> Path:
     """Write the stand-in as a design folder; ``changes`` replace fields of its description."""
     folder.mkdir(exist_ok=True)
-    top = StandIn()
+    top = component()
     ports = flat_ports(top)
     text = verilog.convert(top, name="spec2", ports=ports)
     widths = {name: len(value) for name, (value, _) in ports.items()} | {"clk": 1, "rst": 1}

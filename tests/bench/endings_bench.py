@@ -101,9 +101,7 @@ async def runs_that_are_broken_off(dut):
                 status = STATUS.unpack(await link.read32(STATUS.address()))
                 assert not status["leftover"] and not watch.beats, "a frame was left open"
             else:
-                dut.memory_apart.value = int(way == "reset apart")
-                await link.reset(numbers.choice([1, 2, 4]))
-                dut.memory_apart.value = 0
+                await link.reset(numbers.choice([1, 2, 4]), memory=way == "reset")
         await driver.connect()
         first = numbers.randrange(len(job.images) - batch + 1)
         found = await driver.run(job.images[first : first + batch])

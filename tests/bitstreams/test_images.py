@@ -1,11 +1,13 @@
 """Images from every kind of file, and a sentence for each file that is none."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from bitstreams.images import read
-from hw.errors import DataError
+from hw.errors import DataError, Spec2Error
 
 GREY, COLOUR = (1, 5, 7), (3, 4, 6)
 
@@ -72,3 +74,21 @@ def test_wrong_sizes_types_and_names_are_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no images"):
         read([tmp_path / "empty"], GREY)
+
+
+def test_a_picture_of_another_size_is_not_unpacked(tmp_path):
+    """A few kilobytes may be a picture of a gigabyte."""
+    Image.new("L", (6000, 6000)).save(tmp_path / "large.png")
+    tracemalloc.start()
+    with pytest.raises(DataError, match="images must be n×1×5×7, not 6000×6000"):
+        read([tmp_path / "large.png"], GREY)
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+
+
+def test_labels_and_devices_are_checked_too(tmp_path):
+    np.savez(tmp_path / "label.npz", image=pixels(1, 5, 7), label=np.array(["one"]))
+    (tmp_path / "zero.npy").symlink_to("/dev/zero")
+    for name in ("label.npz", "zero.npy"):
+        with pytest.raises(Spec2Error):
+            read([tmp_path / name], GREY)

@@ -167,3 +167,15 @@ def test_missing_tools_are_named_with_the_way_to_get_them(tmp_path):
     tool(tmp_path, "yosys", "no library", code=127)
     with pytest.raises(ToolNotFound, match="does not start"):
         toolchain.find("yosys", str(tmp_path))
+
+
+@pytest.mark.parametrize("field", ["board", "clock_hz", "baud", "artifact", "tools", "files"])
+@pytest.mark.parametrize("value", [None, -1, [], {"a": 1}, float("inf"), "\x1b"], ids=repr)
+def test_a_manifest_has_the_types_of_its_fields(tmp_path, field, value):
+    """The command line formats and compares them."""
+    made = Manifest("kc705", "xc7k325t", "vivado", 100e6, 921_600, "0" * 64, "1" * 64)
+    if (field, value) in (("board", "\x1b"), ("artifact", "\x1b")):
+        return  # text it is
+    (tmp_path / "manifest.json").write_text(json.dumps(made.to_json() | {field: value}))
+    with pytest.raises(ArtifactError, match="manifest"):
+        Manifest.load(tmp_path)

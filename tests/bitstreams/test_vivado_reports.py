@@ -1,5 +1,8 @@
 """Vivado's reports become figures; what cannot be read is an error, never a good figure."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from bitstreams.flows import vivado_reports as reports
@@ -98,3 +101,20 @@ def test_a_truncated_report_is_refused(tmp_path, name, keep):
         (tmp_path / other).write_text(text[: int(keep * len(text))] if other == name else text)
     with pytest.raises(ToolFailed, match="that can be read"):
         reports.read(tmp_path, "")
+
+
+@pytest.mark.parametrize("word", ["inf", "NA", "1.2.3", "", "9" * 5000, "many", "-"])
+def test_words_where_numbers_should_be_are_a_sentence(tmp_path, word):
+    """In any column of any report: a figure, or that there is none that can be read."""
+    given = texts.reports()
+    for name, text in given.items():
+        for number in sorted(set(re.findall(r"(?<= )\d[\d.]*(?= )", text))):
+            for other, whole in given.items():
+                (tmp_path / Path(other).name).write_text(whole)
+            (tmp_path / Path(name).name).write_text(re.sub(rf"(?<= ){re.escape(number)}(?= )", word, text))
+            try:
+                found = reports.read(tmp_path, "")
+            except ToolFailed as error:
+                assert "\n" not in str(error)
+            else:
+                found.timing.to_json(), found.fmax(200.0)

@@ -95,9 +95,8 @@ def _draw(seed: int, dice: Random) -> Design | None:
     artifact = _artifact(network, dice)
     config = _config(network, dice)
     program = compile_program(artifact, config)
-    if dice.random() < 0.35:  # a feature memory that does not hold all maps
-        limit = int(program.memory_lines * dice.uniform(0.3, 0.95))
-        program = compile_program(artifact, replace(config, memory_lines=max(1, limit)))
+    if dice.random() < 0.5:
+        program = _in_bands(artifact, config, program, dice)
     batch = config.batch
     if total_cycles(program, batch) > MOST_CLOCKS:
         return None
@@ -110,13 +109,27 @@ def _draw(seed: int, dice: Random) -> Design | None:
     return Design(seed, artifact, program, images, latency, gap)
 
 
+def _in_bands(artifact: Artifact, config: AcceleratorConfig, whole: Program, dice: Random) -> Program:
+    """On a feature memory that does not hold all maps, if any of some sizes will do."""
+    for _ in range(4):
+        limit = max(1, int(whole.memory_lines * dice.uniform(0.3, 0.95)))
+        try:
+            return compile_program(artifact, replace(config, memory_lines=limit))
+        except Spec2Error:
+            continue
+    return whole
+
+
 def _network(dice: Random) -> Network:
     odd = lambda most: dice.choice((1, 2, 3, dice.randint(1, most), dice.randint(1, most)))  # noqa: E731
     shape = (odd(12), dice.randint(1, 40), dice.randint(1, 40))
     if dice.random() < 0.4:  # small maps, which lie side by side
         shape = (shape[0], dice.randint(1, 9), dice.randint(1, 9))
+    tall = dice.random() < 0.3  # early maps that are most of the memory, which bands are for
+    if tall:
+        shape = (dice.randint(1, 3), dice.randint(25, 60), dice.randint(3, 16))
     first, layers = shape, []
-    for i in range(dice.randint(1, 5)):
+    for i in range(dice.randint(2 + tall, 5)):
         kernel = dice.choice((1, 3, 3, 3, dice.randint(1, 7)))
         layer = Conv(
             f"c{i}",

@@ -11,7 +11,7 @@ from sim import model
 from tests.designs.__main__ import check, on_amaranth
 from tests.designs.generator import KINDS, design, masked
 
-SMALL = 19
+SMALL = 22
 """Seed of a design that takes few clocks."""
 
 

@@ -194,7 +194,7 @@ def plan_of(beats, bus_bits=32, numbers=()):
         layer_units=(bus_bits // 16,) * len(beats),
         layer_steps=tuple(beats),
         numbers=numbers or tuple(range(len(beats))),
-        block_units=(bus_bits // 16,) * len(beats),
+        layer_blocks=(1,) * len(beats),
         block_steps=tuple(beats),
     )
 
@@ -236,6 +236,7 @@ def test_asks_for_every_beat_once_in_bursts_as_long_as_they_may_be(simulate, bea
             ctx.set(port.rvalid, give)
             data = int(rng.integers(1 << 30))
             ctx.set(port.rdata, data)
+            ctx.set(port.rid, ctx.get(dut.generation))
             assert (ctx.get(port.arsize), ctx.get(port.arburst), ctx.get(port.rready)) == (
                 size.bit_length() - 1,
                 1,
@@ -271,6 +272,7 @@ def test_no_more_bursts_are_on_their_way_than_memory_may_owe(simulate):
         async def clocks(count, beats=0):
             for clock in range(count):
                 ctx.set(dut.memory.rvalid, int(clock < beats))
+                ctx.set(dut.memory.rid, ctx.get(dut.generation))
                 taken.append(ctx.get(dut.memory.arvalid))
                 await ctx.tick()
                 ctx.set(dut.start, 0)
@@ -302,6 +304,7 @@ def test_a_run_behind_a_flush_waits_until_memory_owes_nothing(simulate):
                     for name in ("start", "flush", "room"):
                         ctx.set(getattr(dut, name), values.get(name, 0))
                     ctx.set(port.rvalid, values.get("give", 0))
+                    ctx.set(port.rid, ctx.get(dut.generation))
                     ctx.set(port.arready, 1)
                     seen.append((ctx.get(port.arvalid), ctx.get(port.araddr), ctx.get(dut.valid)))
                     await ctx.tick()

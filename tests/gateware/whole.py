@@ -125,6 +125,12 @@ class Bench:
         beats = np.frombuffer(frame, "<u4").tolist()
         self.images += [(beat, i == len(beats) - 1) for i, beat in enumerate(beats)]
 
+    async def discard(self):
+        """What an aborted run leaves is taken by then, however the sink stalls."""
+        self.images.clear()
+        await self.ctx.tick().repeat(int(20 / self.pace))
+        self.frames.clear()
+
     async def receive(self, beats, timeout):
         for _ in range(timeout):
             if self.frames:
@@ -183,7 +189,8 @@ class Bench:
             yield
 
     def _memory(self, ctx, port, content, base, number):
-        yield [port.arvalid, port.araddr, port.arlen, port.arsize, port.arburst, port.rready]
+        asked = [port.arvalid, port.araddr, port.arlen, port.arsize, port.arburst, port.arid]
+        yield [*asked, port.rready]
         dice, queue, now = random.Random(f"{self.seed}/{number}"), deque(), 0
         held, size, count = Held("m_axi ar"), len(port.rdata) // 8, 0
         offered = None
@@ -191,22 +198,23 @@ class Bench:
             ready = int(dice.random() < self.pace and len(queue) < 1000)
             ctx.set(port.arready, ready)
             if offered is None and queue and queue[0][0] <= now and dice.random() < self.pace:
-                _, address, last = queue.popleft()
+                _, address, last, name = queue.popleft()
                 assert base <= address <= base + len(content) - size, "a read beyond the weights"
                 beat = int.from_bytes(content[address - base :][:size], "little")
-                offered, count = (beat, 2 if count in self.bad else 0, last), count + 1
+                offered, count = (beat, 2 if count in self.bad else 0, last, name), count + 1
             ctx.set(port.rvalid, int(offered is not None))
             if offered:
-                for one, value in zip((port.rdata, port.rresp, port.rlast), offered, strict=True):
+                for one, value in zip((port.rdata, port.rresp, port.rlast, port.rid), offered, strict=True):
                     ctx.set(one, int(value))
-            valid, address, beats, wide, burst, taken, *_ = yield
-            held.see(valid, ready, (address, beats))
+            valid, address, beats, wide, burst, name, taken, *_ = yield
+            held.see(valid, ready, (address, beats, name))
             now += 1
             if valid:
                 assert burst == 1 and 1 << wide == size and address % size == 0
                 assert address // PAGE == (address + (beats + 1) * size - 1) // PAGE, "a burst crosses a page"
             if valid and ready:
-                queue.extend((now + self.latency, address + i * size, i == beats) for i in range(beats + 1))
+                due = now + self.latency
+                queue.extend((due, address + i * size, i == beats, name) for i in range(beats + 1))
             if offered and taken:
                 offered = None
             yield

@@ -61,3 +61,13 @@ def test_discard_removes_and_does_not_mind_absence(fake_design):
     results.discard(fake_design.design, NAME)
     results.discard(fake_design.design, NAME)
     assert not (fake_design.design / NAME).exists()
+
+
+@pytest.mark.parametrize("field", ["dsp", "bram36", "lut", "ff", "uram"])
+@pytest.mark.parametrize("value", ["24", -1, None, True, [], 1e30], ids=repr)
+def test_counts_of_another_type_are_no_result(fake_design, field, value):
+    counts = {"dsp": 24, "bram36": 1.5, "uram": 0, "lut": 9, "ff": 8}
+    results.save(fake_design.design, results.SYNTHESIS, counts)
+    assert results.load(fake_design.design, results.SYNTHESIS, results.Counted) == counts
+    results.save(fake_design.design, results.SYNTHESIS, counts | {field: value})
+    assert results.load(fake_design.design, results.SYNTHESIS, results.Counted) is None

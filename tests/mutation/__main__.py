@@ -91,13 +91,14 @@ def known() -> dict[tuple[str, str, str, str], str]:
     return {(one["file"], one["line"], one["before"], one["after"]): one["reason"] for one in entries}
 
 
-def preload() -> None:
-    """Import what tests import, and compile what several of them use, once for all mutants."""
+def preload(wanted: set[str]) -> None:
+    """Import what the tests of these files import, and compile what several use, once for all mutants."""
     os.chdir(ROOT)
     quiet = os.open(os.devnull, os.O_WRONLY)
     shown = os.dup(1)
     os.dup2(quiet, 1)
-    judge.run_tests(["--collect-only", GATEWARE])
+    tests = {test for file in wanted for test in unit_tests(file)} | {WHOLE_TESTS}
+    judge.run_tests(["--collect-only", *sorted(tests)])
     sys.stdout.flush()
     os.dup2(shown, 1)
     programs = importlib.import_module("tests.gateware.programs")
@@ -123,7 +124,13 @@ def logic() -> dict[str, str]:
     }
 
 
-def judged(site: Site, logic_of: dict[str, str], folder: Path) -> Verdict:
+@cache
+def sound_logic() -> dict[str, str]:
+    """That of the designs without a mutant, in a process that never has one."""
+    return logic()
+
+
+def judged(site: Site, folder: Path) -> Verdict:
     """The mutant against the tests of its file, then inside whole designs."""
     log, tests = folder / f"{os.getpid()}.log", unit_tests(site.file)
     used = 0.0
@@ -134,9 +141,11 @@ def judged(site: Site, logic_of: dict[str, str], folder: Path) -> Verdict:
     if Path(site.file).stem in OUTSIDE:
         return Verdict(site, None, "", used)
 
+    before = sound_logic()
+
     def simulate() -> int:
         judge.put_in(ROOT, site)
-        changed = [name for name, digest in logic().items() if digest != logic_of[name]]
+        changed = [name for name, digest in logic().items() if digest != before[name]]
         if not changed:
             os._exit(SAME)
         return judge.run_tests([WHOLE_TESTS, "-k", " or ".join(changed)])
@@ -177,13 +186,13 @@ def sound(tests: list[str], folder: Path) -> int:
 
 
 def verdicts(chosen: list[Site], jobs: int) -> Iterator[Verdict]:
-    """Of every mutant, in order."""
-    preload()
+    """Of every mutant, as they come."""
+    preload({site.file for site in chosen})
     with tempfile.TemporaryDirectory() as name:
-        judging = partial(judged, logic_of=logic(), folder=Path(name))
+        judging = partial(judged, folder=Path(name))
         # Forked once, before there are threads: every mutant is forked from one of these.
         with multiprocessing.get_context("fork").Pool(jobs) as pool:
-            yield from pool.imap(judging, chosen)
+            yield from pool.imap_unordered(judging, chosen)
 
 
 def report(found: list[Verdict], excused: dict[tuple[str, str, str, str], str]) -> int:

@@ -92,3 +92,28 @@ def test_a_missing_tool_leaves_the_figures_alone(fake_design, tiny_images, monke
     with pytest.raises(ToolNotFound):
         verify(fake_design.design, fake_design.artifact, tiny_images)
     assert results.load(fake_design.design, results.SIMULATION) is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mismatches": "0"},
+        {"mismatches": False},
+        {"images": -4},
+        {"stalls": 1},
+        {"single": {}},
+        {"more": 1},
+        {"single": {"cycles": 0}},
+        {"batch": {"cycles": 8.0}},
+        {"batch": {"layers": []}},
+        {"batch": {"layers": [{"name": "other", "cycles": 1, "steps": 1}] * 4}},
+    ],
+    ids=str,
+)
+def test_an_edited_result_is_no_result(fake_design, tiny_images, change):
+    """What stands there is divided by and zipped; the fingerprint is that of the design, and still right."""
+    found = verify(fake_design.design, fake_design.artifact, tiny_images).to_json()
+    for name, value in change.items():
+        found[name] = found[name] | value if isinstance(value, dict) and value else value
+    results.save(fake_design.design, results.SIMULATION, found)
+    assert Verification.load(fake_design.design) is None
