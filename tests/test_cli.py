@@ -71,6 +71,7 @@ MISTAKES = {
         "6,144 DSP slices of 3,600",
     ),
     "bits without a layer": (["prune", "--layer-bits", "5"], "takes LAYER=BITS, as in conv2=5, not '5'"),
+    "bits of many digits": (["prune", "--layer-bits", f"conv2={'9' * 5000}"], "takes LAYER=BITS"),
     "bits of no layer": (["prune", "--layer-bits", "conv9=5"], "names 'conv9', but network 'lenet' has no"),
     "half a bit": (["prune", "--layer-bits", "conv2=4.5"], "not 'conv2=4.5'"),
     "too few bits": (["prune", "--mean-bits", "2"], "mean bits must be 3 (least in [bits]) to 8"),
