@@ -66,7 +66,7 @@ def prune(
         str,
         typer.Argument(
             help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, or a .toml file "
-            "of your own. With --untrained any network: vgg16, too."
+            "of your own. With --untrained a .toml file or any network: vgg16, too."
         ),
     ] = "lenet",
     sparsity: Annotated[

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 from hw.errors import ToolFailed
@@ -35,8 +37,8 @@ def in_order(calls: Sequence[Callable[[], T]], processes: int = 1) -> Iterator[T
     """What each of the ``calls`` returns, in their order.
 
     processes: how many are made at a time; with 1 they are made here, one by one as they are asked for.
-    More are fresh Pythons that import the program they belong to: a script must not begin its work when it is
-    imported (``if __name__ == "__main__"``), and calls have to be picklable.
+    More are fresh Pythons: calls have to be picklable, and of modules that can be imported. The program they
+    belong to is not imported, so a script needs no ``if __name__ == "__main__"``.
     Raises what a call raises, ``ToolFailed`` when a process was ended from outside.
     """
     count = min(processes, len(calls))
@@ -44,7 +46,8 @@ def in_order(calls: Sequence[Callable[[], T]], processes: int = 1) -> Iterator[T
         yield from (call() for call in calls)
         return
     with ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin) as pool:
-        futures = [pool.submit(call) for call in calls]
+        with _no_program():  # every call may start another
+            futures = [pool.submit(call) for call in calls]
         try:
             for future in futures:
                 yield future.result()
@@ -56,6 +59,17 @@ def in_order(calls: Sequence[Callable[[], T]], processes: int = 1) -> Iterator[T
         finally:
             for future in futures:
                 future.cancel()
+
+
+@contextmanager
+def _no_program() -> Iterator[None]:
+    """Processes that start meanwhile do not import the program: a script would begin anew in each."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
 
 
 def _begin() -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from hw.artifact import Sparsity
 from hw.config import BANKS
+from hw.documents import shown
 from hw.errors import ConfigError
 from hw.words import WORDS
 
@@ -37,6 +38,9 @@ CONVOLUTIONS_ONLY = ("kernel", "pattern", "filter", "combined", "row-column")
 
 QUARTER = Fraction(1, 4)
 
+LONGEST = 40
+"""Characters of a density: Python makes no number of thousands of digits."""
+
 
 def parse(scheme: str, block: int = 8) -> Sparsity:
     """The set that a recipe or the command line names: ``kind``, or ``kind-a:b`` to leave a of b words.
@@ -48,8 +52,11 @@ def parse(scheme: str, block: int = 8) -> Sparsity:
     if kind == "dense" and not dash:
         return Sparsity()
     keep, _, of = density.partition(":")
-    if dash and not (keep.isdecimal() and of.isdecimal() and 0 < int(keep) <= int(of)):
-        raise ConfigError(f"sparsity {scheme!r} must be KIND or KIND-a:b with 0 < a <= b, like adaptive-1:8")
+    numbers = len(density) <= LONGEST and keep.isdecimal() and of.isdecimal()
+    if dash and not (numbers and 0 < int(keep) <= int(of)):
+        raise ConfigError(
+            f"sparsity {shown(scheme)} must be KIND or KIND-a:b with 0 < a <= b, like adaptive-1:8"
+        )
     return _set(kind, Fraction(int(keep), int(of)) if dash else QUARTER, block)
 
 

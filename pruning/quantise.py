@@ -130,7 +130,10 @@ def check_layer_bits(network: Network, layer_bits: Mapping[str, int], weight_bit
     known = {layer.name for layer in network.layers}
     for name, bits in layer_bits.items():
         if name not in known:
-            raise ConfigError(f"layer_bits names {name!r}, but network {network.name!r} has no such layer")
+            raise ConfigError(
+                f"layer_bits names {name!r}, but network {network.name!r} has no such layer: "
+                f"choose from {', '.join(layer.name for layer in network.layers)}"
+            )
         if not MIN_WEIGHT_BITS <= bits <= weight_bits:
             raise ConfigError(
                 f"layer_bits of {name!r} must be {MIN_WEIGHT_BITS} to {weight_bits} (weight_bits), not {bits}"

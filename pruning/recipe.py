@@ -4,6 +4,7 @@ A recipe is a TOML file. Those of the results in the documentation lie in ``prun
 own by copying one. ::
 
     network = "vgg16-cifar"         # a name of hw.networks, or an .onnx file: its weights are the start
+    input = [3, 32, 32]             # channels, rows, columns, where such a file leaves them open
     data = "cifar10"                # a name of pruning.data
     sparsity = "adaptive-1:8"       # pruning.kinds.parse
     optimiser = "admm"              # pruning.optimisers
@@ -63,8 +64,11 @@ from pruning.widths import check_bits
 
 FOLDER = Path(__file__).parent / "recipes"
 
+SUFFIX = ".toml"
+"""What tells a file from the name of a recipe, however it is written."""
+
 ONNX_SUFFIX = ".onnx"
-"""What tells a file from the name of a network."""
+"""What tells a file from the name of a network, however it is written."""
 
 FEW = 10_000
 """Below this many training images a pass is short, and a recipe may have more of them."""
@@ -107,9 +111,10 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class RecipeFile(Entries, frozen=True, forbid_unknown_fields=True):
-    """A recipe as it is written: the network has a name."""
+    """A recipe as it is written: the network has a name. input: of a file that leaves its sizes open."""
 
     network: str
+    input: tuple[int, int, int] | None = None
 
 
 class Recipe(Entries, frozen=True):
@@ -145,7 +150,10 @@ class Recipe(Entries, frozen=True):
             if value not in known:
                 raise ConfigError(f"unknown {what} {value!r}: choose {', '.join(known)}")
         if strange := sorted(set(self.layers) - {layer.name for layer in self.network.layers}):
-            raise ConfigError(f"network {self.network.name!r} has no layer {strange[0]!r}")
+            names = ", ".join(layer.name for layer in self.network.layers)
+            raise ConfigError(
+                f"network {self.network.name!r} has no layer {strange[0]!r}: [layers] may name {names}"
+            )
         self.targets()
 
     def targets(self) -> Targets:
@@ -195,13 +203,18 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
+def is_file(name: str) -> bool:
+    """Whether it is a file that is asked for, not a recipe that comes with the project."""
+    return Path(name).suffix.lower() == SUFFIX
+
+
 def find(name: str, **changes: Any) -> Recipe:
     """The recipe of that name, or in the file of that name, with other values for some fields.
 
     Raises ``ConfigError`` for an unknown name and for whatever the file holds that makes no sense.
     """
     path = FOLDER / f"{name.lower()}.toml"
-    if name.endswith(".toml"):
+    if is_file(name):
         path = Path(name)
     elif not path.exists():
         with suppress(ConfigError):
@@ -236,16 +249,20 @@ def read(path: Path) -> Recipe:
     file: RecipeFile = documents.decode(content, RecipeFile, what, form="toml", error=ConfigError)
     entries = asdict(file)
     try:
-        network, start = _network(entries.pop("network"), path.parent)
+        network, start = _network(entries.pop("network"), entries.pop("input"), path.parent)
         return Recipe(path.stem, network, start=start, **entries)
     except (ConfigError, UnsupportedNetwork) as error:
         raise type(error)(f"the recipe {path}: {documents.printable(str(error), 800)}") from None
 
 
-def _network(entry: str, folder: Path) -> tuple[Network, Chain | None]:
+def _network(entry: str, shape: tuple[int, int, int] | None, folder: Path) -> tuple[Network, Chain | None]:
     """The network of that name, or in that file below ``folder`` and then with its weights."""
-    if not entry.endswith(ONNX_SUFFIX):
-        return networks.find(entry), None
-    from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx
+    if Path(entry).suffix.lower() == ONNX_SUFFIX:
+        from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx
 
-    return from_onnx(folder / entry)
+        return from_onnx(folder / entry, shape)
+    network = networks.find(entry)
+    if shape is not None and shape != network.input:
+        size = list(network.input)
+        raise ConfigError(f"{entry} takes an input of {size}, not of {list(shape)}: leave input out")
+    return network, None

@@ -38,12 +38,14 @@ def synthetic(
     weight_bits: int = 8,
     layer_bits: Mapping[str, int] = MappingProxyType({}),
     first_dense: bool = True,
+    layers: Mapping[str, Sparsity | None] = MappingProxyType({}),
 ) -> Artifact:
     """An artifact of ``network`` with ``sparsity`` in every layer (but the first if ``first_dense``).
 
     ``fully_connected``: the set of those layers, where it is to be another. ``layer_bits``: widths of the
-    layers that take less than ``weight_bits``. Calibrated on one image of blurred noise. Raises
-    ``ConfigError`` for a sparsity that makes no sense and for widths there cannot be.
+    layers that take less than ``weight_bits``. ``layers``: sets of single layers, whatever the others say.
+    Calibrated on one image of blurred noise. Raises ``ConfigError`` for a sparsity that makes no sense and
+    for widths there cannot be.
     """
     generator = torch.Generator().manual_seed(seed)
     model = Chain(network)
@@ -56,6 +58,7 @@ def synthetic(
     }
     if first_dense:
         chosen[network.layers[0].name] = None
+    chosen |= layers
     config = MagnitudeConfig(sparsity, chosen)
     prune_(model, network, config).finalise()
     images = _image(network, generator)

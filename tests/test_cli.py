@@ -71,6 +71,7 @@ MISTAKES = {
         "6,144 DSP slices of 3,600",
     ),
     "bits without a layer": (["prune", "--layer-bits", "5"], "takes LAYER=BITS, as in conv2=5, not '5'"),
+    "bits of many digits": (["prune", "--layer-bits", f"conv2={'9' * 5000}"], "takes LAYER=BITS"),
     "bits of no layer": (["prune", "--layer-bits", "conv9=5"], "names 'conv9', but network 'lenet' has no"),
     "half a bit": (["prune", "--layer-bits", "conv2=4.5"], "not 'conv2=4.5'"),
     "too few bits": (["prune", "--mean-bits", "2"], "mean bits must be 3 (least in [bits]) to 8"),
@@ -247,6 +248,29 @@ def test_prune_untrained_makes_layers_of_their_own_widths(run, tmp_path):
     text = run("prune", "lenet", "--untrained", "--layer-bits", "fc1=3", "--out", tmp_path / "net").out
     assert load(tmp_path / "net" / "model.npz").layer_bits == {"fc1": 3}
     assert "(adaptive, 3 bits)" in " ".join(text.split())
+
+
+def test_prune_untrained_takes_a_recipe(run, tmp_path):
+    """Its network, sets of single layers, widths and seed; options count before it."""
+    pytest.importorskip("torch")
+    path = tmp_path / "mine.toml"
+    text = (
+        'network = "tiny"\ndata = "mnist"\nsparsity = "kernel-1:4"\nseed = 3\n[layers]\nfc1 = "uniform-4:8"\n'
+    )
+    path.write_text(text + "[layer_bits]\nfc2 = 4\n")
+    assert run("prune", path, "--untrained", "--out", tmp_path / "a").code == 0
+    made = load(tmp_path / "a" / "model.npz")
+    assert made.network.name == "tiny" and made.layer_bits == {"fc2": 4} and made.provenance["seed"] == 3
+    kinds = {name: (one.kind, one.keep) for name, one in made.sparsity.items()}
+    assert kinds["conv1"][0] == kinds["fc2"][0] == "dense" and kinds["fc1"] == ("uniform", 4)
+    assert kinds["conv2"] == ("kernel", 8) and made.layers["conv2"].mask.sum(-1).max() <= 8
+    assert run("prune", path, "--untrained", "--seed", "4", "--out", tmp_path / "b").code == 0
+    assert load(tmp_path / "b" / "model.npz").provenance["seed"] == 4
+    for entry, words in (("[target]\ncycles = 9\n", "[target]"), ("[bits]\nmean = 5\n", "[bits]")):
+        path.write_text(text + entry)
+        answer = run("prune", path, "--untrained", "--out", tmp_path / "c")
+        assert answer.code == 2 and f"{words} in recipe 'mine' finds" in answer.err
+    assert not (tmp_path / "c").exists()
 
 
 def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):

@@ -3,37 +3,90 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hw.commands.console import progress, requires
 from hw.errors import ConfigError
 
+if TYPE_CHECKING:
+    from hw.artifact import Artifact
+    from pruning.recipe import Recipe
+
 
 def prune_untrained(
-    network: str,
+    what: str,
     out: Path,
+    *,
+    sparsity: str | None = None,
+    block: int | None = None,
+    weight_bits: int | None = None,
+    layer_bits: dict[str, int] | None = None,
+    seed: int | None = None,
+    optimiser: str | None = None,
+) -> None:
+    """An artifact with the masks of one projection: sparse like a trained network, good for nothing else.
+
+    ``what``: a network's name, or a recipe's file, whose entries count where an option is not given.
+    """
+    if optimiser is not None:
+        raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
+    options = {"sparsity": sparsity, "block": block, "weight_bits": weight_bits, "seed": seed}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if layer_bits:
+        given["layer_bits"] = layer_bits
+    with requires("torch"):
+        from pruning import recipe
+    if recipe.is_file(what):
+        with requires("onnx"):  # where the network is such a file
+            made = _of_recipe(recipe.find(what, **given))
+    else:
+        made = _of_network(what, **given)
+    made.save(out / "model.npz")
+
+
+def _of_network(
+    name: str,
     sparsity: str = "adaptive",
     block: int = 8,
     weight_bits: int = 8,
     layer_bits: dict[str, int] | None = None,
     seed: int = 0,
-    optimiser: str | None = None,
-) -> None:
-    """An artifact with the masks of one projection: sparse like a trained network, good for nothing else."""
+) -> Artifact:
     from hw import networks
 
-    if optimiser is not None:
-        raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
-    found = networks.find(network)
+    network = networks.find(name)
     with requires("torch"), progress("projecting and quantising"):
         from pruning.kinds import fully_connected, parse
         from pruning.synthetic import synthetic
 
-        made = synthetic(
-            found,
+        return synthetic(
+            network,
             parse(sparsity, block),
             fully_connected=fully_connected(sparsity, block),
             seed=seed,
             weight_bits=weight_bits,
             layer_bits=layer_bits or {},
         )
-        made.save(out / "model.npz")
+
+
+def _of_recipe(recipe: Recipe) -> Artifact:
+    """With the sets that the recipe gives its layers. Raises ``ConfigError`` where they are to be found."""
+    for entry, what in (("target", "densities"), ("bits", "widths")):
+        if getattr(recipe, entry) is not None:
+            raise ConfigError(
+                f"[{entry}] in recipe {recipe.name!r} finds {what} by training: leave it out, or --untrained"
+            )
+    with requires("torch"), progress("projecting and quantising"):
+        from hw.artifact import Sparsity
+        from pruning.synthetic import synthetic
+
+        targets = recipe.targets()
+        sets = {layer.name: targets.sparsity(layer.name) for layer in recipe.network.layers}
+        return synthetic(
+            recipe.network,
+            Sparsity(),
+            seed=recipe.seed,
+            weight_bits=recipe.weight_bits,
+            layer_bits=recipe.layer_bits,
+            layers=sets,
+        )

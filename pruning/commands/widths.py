@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hw.documents import shown
 from hw.errors import ConfigError
 
 
@@ -15,7 +16,7 @@ def parse_widths(options: Sequence[str]) -> dict[str, int]:
     found = {}
     for option in options:
         name, _, bits = option.partition("=")
-        if not (name and bits.isdecimal()):
-            raise ConfigError(f"--layer-bits takes LAYER=BITS, as in conv2=5, not {option!r}")
+        if not (name and bits.isdecimal() and len(bits) <= 4):  # Python reads no thousands of digits
+            raise ConfigError(f"--layer-bits takes LAYER=BITS, as in conv2=5, not {shown(option)}")
         found[name] = int(bits)
     return found

@@ -27,7 +27,8 @@ def unsupported(place: str, operation: str) -> UnsupportedNetwork:
 _REASONS = (
     (
         "sigmoid logsigmoid tanh gelu silu elu selu celu leakyrelu prelu rrelu hardtanh hardswish "
-        "hardsigmoid mish softplus softsign relu6 clip clamp threshold thresholdedrelu",
+        "hardsigmoid mish softplus softsign relu6 clip clamp clampmin clampmax threshold thresholdedrelu "
+        "max min maximum minimum",
         "the only activation the hardware has is ReLU",
         "use ReLU and fine-tune",
     ),
@@ -38,8 +39,9 @@ _REASONS = (
     ),
     (
         "add sum",
-        "the hardware runs chains, without additions of an earlier map (residual) or of constants",
-        "use a network without branches, like VGG16; constants belong into biases",
+        "the hardware runs chains, without additions of an earlier map (residual) or of constants that no "
+        "bias can take",
+        "use a network without branches, like VGG16; constants belong into biases, in front of ReLU",
     ),
     (
         "cat concat concatenate stack split chunk",
@@ -47,8 +49,8 @@ _REASONS = (
         "use a network without branches, like VGG16",
     ),
     (
-        "mul sub rsub div pow sqrt neg exp log",
-        "the hardware has no arithmetic between layers",
+        "mul sub rsub div reciprocal pow sqrt neg exp log",
+        "the hardware has no arithmetic between layers but what weights and biases can take",
         "put constant factors into weights, and what scales images into what prepares them",
     ),
     (
@@ -73,6 +75,27 @@ _REASONS = (
         "dynamicquantizelinear",
         "the model is quantised already",
         "give the float model: spec2 quantises by the hardware's rules",
+    ),
+    (
+        "cast to typeas int long",
+        "the hardware has no other numbers between layers",
+        "leave out casts to whole numbers",
+    ),
+    (
+        "dropout featuredropout alphadropout featurealphadropout",
+        "it drops values at random although the model is in eval mode",
+        "give it training=self.training, or leave it out",
+    ),
+    (
+        "rand randn randint randlike randnlike bernoulli normal uniform multinomial poisson randomnormal "
+        "randomnormallike randomuniform randomuniformlike",
+        "its values are random, and the hardware computes the same for the same image",
+        "leave it out, or export the model in eval mode",
+    ),
+    (
+        "conv1d conv3d",
+        "the hardware has two-dimensional convolutions alone",
+        "use nn.Conv2d (a signal of one axis is a map of one row)",
     ),
     (
         "permute transpose transposeint",

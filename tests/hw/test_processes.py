@@ -60,6 +60,18 @@ def test_faults_arrive():
         list(in_order([die, die], 2))
 
 
+def test_a_script_needs_no_guard(tmp_path):
+    """Its own lines run once, not in every process."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import math\nfrom functools import partial\nfrom hw.processes import in_order\nprint('begins')\n"
+        "print(list(in_order([partial(math.factorial, n) for n in (3, 4, 5)], 2)))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
+    assert (done.stdout, done.stderr) == ("begins\n[6, 24, 120]\n", "")
+
+
 def sleeping(folder: Path) -> None:
     (folder / str(os.getpid())).touch()
     time.sleep(60)

@@ -238,7 +238,7 @@ REFUSED = {
     "dilation": (one(conv(dilation=2)), "'0.1'", "dilated convolution (2)", "up to 7×7"),
     "rectangle": (one(conv(kernel_size=(3, 5))), "'0.1'", "3×5 kernel", "square"),
     "uneven": (one(conv(padding=(0, 1))), "'0.1'", "padding (0, 1)", "equal padding"),
-    "even same": (one(conv(kernel_size=4, padding="same")), "'0.1'", "padding (1, 2, 1, 2)", "square"),
+    "even same": (one(conv(kernel_size=4, padding="same")), "'0.1'", "padding (1, 1, 2, 2)", "square"),
     "circular": (one(conv(padding=1, padding_mode="circular")), "pad in '0.1' (Conv2d)", "zero", "padding"),
     "padding": (one(conv(padding=3)), "layer '0_1'", "padding 3 must be 0..2"),
     "pooling": (

@@ -1,14 +1,12 @@
 """ONNX files become networks: those that torch writes, those of other exporters, and what is refused."""
 
-import warnings
-
 import numpy as np
 import onnx
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from msgspec.structs import replace
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from onnx.reference import ReferenceEvaluator
 from torch import nn
 
@@ -18,17 +16,9 @@ from hw.network import Conv, Dense
 from pruning import convert, data, from_onnx, recipe
 from pruning.run import run as follow
 from tests.pruning.converting import assert_same, chains, stirred
+from tests.pruning.onnx_graphs import CONV, WEIGHTS, array, export, save
 
 # --- as torch writes them -------------------------------------------------------------------------------
-
-
-def export(model, path, *, batch=1, **options):
-    """By torch's own exporter, the one that needs no other package."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says that it is deprecated
-        images = (torch.zeros(batch, *model.shape),)
-        torch.onnx.export(model, images, path, dynamo=False, input_names=["image"], **options)
-    return path
 
 
 UNFOLDED = {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False}
@@ -117,27 +107,6 @@ def test_files_and_nodes_of_any_name_get_the_closest_name(tmp_path, name):
 # --- as others write them -------------------------------------------------------------------------------
 
 
-def array(*shape):
-    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
-
-
-def save(path, nodes, constants=(), shape=("n", 2, 9, 9), outputs=("y",), opset=18):
-    """A graph from x to y. ``nodes``: (operation, inputs, output, attributes)."""
-    made = [
-        helper.make_node(operation, inputs.split(), output.split(), name=f"node{n}", **attributes)
-        for n, (operation, inputs, output, attributes) in enumerate(nodes)
-    ]
-    graph = helper.make_graph(
-        made,
-        "graph",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-        [numpy_helper.from_array(value, name) for name, value in dict(constants).items()],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]), path)
-    return path
-
-
 def same(path, shape=(2, 9, 9), **options):
     """Compare with ONNX's reference evaluator; returns the network."""
     network, chain = from_onnx(path, **options)
@@ -146,10 +115,6 @@ def same(path, shape=(2, 9, 9), **options):
     with torch.no_grad():
         assert_same(chain.eval()(torch.from_numpy(images)), torch.from_numpy(np.array(expected)))
     return network
-
-
-CONV = ("Conv", "x w", "c", {"kernel_shape": [3, 3]})
-WEIGHTS = {"w": array(4, 2, 3, 3)}
 
 
 def test_matmul_and_add_are_a_fully_connected_layer(tmp_path):
@@ -268,9 +233,13 @@ BEHIND = {
     "clip": ([("Clip", "c zero six", "y", {})], "Clip node 'node1'", "only activation"),
     "softmax": ([("Softmax", "c", "y", {})], "Softmax node 'node1'", "scores"),
     "residual": ([("Conv", "c w4", "d", {"pads": [1] * 4}), ("Add", "d c", "y", {})], "'node2'", "residual"),
-    "branch": ([("Conv", "c w4", "d", {}), ("Conv", "c w4", "y", {})], "'node2'", "runs chains"),
-    "addition": ([("Add", "c six", "y", {})], "Add node 'node1'", "constants"),
-    "factor": ([("Mul", "c six", "y", {})], "Mul node 'node1'", "no arithmetic"),
+    "branch": (
+        [("Conv", "c w4", "d", {}), ("Conv", "c w4", "e", {}), ("MatMul", "d e", "y", {})],
+        "'node2'",
+        "runs chains",
+    ),
+    "addition": ([("Relu", "c", "r", {}), ("Add", "r six", "y", {})], "Add node 'node2'", "constants"),
+    "power": ([("Pow", "c six", "y", {})], "Pow node 'node1'", "no arithmetic"),
     "stride": (
         [("Conv", "c w4", "y", {"strides": [2, 2]})],
         "Conv node 'node1'",
@@ -312,7 +281,7 @@ BEHIND = {
     "mean": ([("ReduceMean", "c one", "y", {})], "ReduceMean node 'node1'", "has no ReduceMean"),
     "other domain": ([("FusedConv", "c w4", "y", {"domain": "com.microsoft"})], "has no FusedConv"),
     "unknown": ([("Einsum", "c", "y", {"equation": "abcd->abdc"})], "has no Einsum", "leave it to the host"),
-    "earlier output": ([("Relu", "c", "r", {}), ("Relu", "r", "y", {})], "'c' is not that of the last"),
+    "another output": ([("Relu", "w4", "y", {})], "'y' is not that of the last"),
 }
 
 CONSTANTS = {
@@ -332,8 +301,7 @@ CONSTANTS = {
 @pytest.mark.parametrize("case", BEHIND)
 def test_what_the_hardware_cannot_run_is_one_sentence_with_the_node_and_a_way_out(tmp_path, case, capfd):
     nodes, *parts = BEHIND[case]
-    outputs = ("c",) if case == "earlier output" else ("y",)
-    path = save(tmp_path / "r.onnx", [CONV, *nodes], CONSTANTS, outputs=outputs)
+    path = save(tmp_path / "r.onnx", [CONV, *nodes], CONSTANTS)
     with pytest.raises(UnsupportedNetwork) as caught:
         from_onnx(path)
     assert "\n" not in str(caught.value) and capfd.readouterr() == ("", "")
@@ -401,6 +369,23 @@ def test_a_recipe_takes_network_and_weights_from_a_file_beside_it(tmp_path, monk
     assert recipe.find("lenet").start is None
     with pytest.raises(ConfigError, match=r"mine\.toml: cannot read .*gone\.onnx"):
         recipe.read(recipe_of(path, "gone.onnx"))
+
+
+def test_a_recipe_gives_the_sizes_that_a_file_leaves_open(tmp_path):
+    nodes = [CONV, ("Relu", "c", "y", {})]
+    save(tmp_path / "Open.ONNX", nodes, WEIGHTS, shape=("n", 2, "height", "width"))
+    path = recipe_of(tmp_path / "open.toml", "Open.ONNX")
+    with pytest.raises(
+        ConfigError, match=r"an input of \?×2×\?×\?.*in a recipe input = \[channels, height, width\]"
+    ):
+        recipe.read(path)
+    for size, shape in (("[2, 9, 11]", (2, 9, 11)), ("[3, 9, 9]", None), ("[2, 0, 9]", None)):
+        path.write_text(f'network = "Open.ONNX"\ndata = "mnist"\ninput = {size}\n')
+        if shape:
+            assert recipe.read(path).network.input == shape
+        else:
+            with pytest.raises(ConfigError, match=r"open\.toml: .*\("):
+                recipe.read(path)
 
 
 def test_a_recipe_of_an_unsupported_file_says_so(tmp_path):

@@ -79,26 +79,36 @@ def test_widths_are_found_as_the_file_says_or_the_command_line(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("colour = 3", "unknown field `colour`"),
-        ("block = 'many'", r"Expected `int`, got `str` - at `\$.block`"),
-        ("[training]\nmomentum = 1", "unknown field `momentum`"),
-        ("[epochs]\ndense = 1.5", r"at `\$.epochs.dense`"),
-        ("[layers]\nconv9 = 'dense'", "network 'lenet' has no layer 'conv9'"),
+        ("colour = 3", "object contains unknown field colour"),
+        ("block = 'many'", "block: expected int, got str: 'many'"),
+        ("[training]\nmomentum = 1", "training: object contains unknown field momentum"),
+        ("[epochs]\ndense = 1.5", "epochs.dense: expected int, got float: 1.5"),
+        ("[layers]\nconv9 = 'dense'", r"has no layer 'conv9': \[layers\] may name conv1, conv2, fc1, fc2"),
         ("sparsity = 'magic'", "unknown sparsity 'magic'"),
+        (f"sparsity = 'uniform-1:{'9' * 5000}'", "must be KIND or KIND-a:b with 0 < a <= b"),
         ("[training]\naugment = 'blur'", "unknown augmentation 'blur': choose none, warp"),
         ("[training]\nprecision = 'fp8'", "unknown precision 'fp8'"),
         ("weight_bits = 1", "weight_bits must be 2 to 16, not 1"),
-        ("[layer_bits]\nconv9 = 5", "layer_bits names 'conv9', but network 'lenet' has no such layer"),
+        (
+            "[layer_bits]\nconv9 = 5",
+            "layer_bits names 'conv9', but network 'lenet' has no such layer: "
+            "choose from conv1, conv2, fc1, fc2",
+        ),
+        (
+            "input = [3, 28, 28]",
+            r"lenet takes an input of \[1, 28, 28\], not of \[3, 28, 28\]: leave input out",
+        ),
+        ("input = [28, 28]", "input: expected array of length 3, got 2"),
         ("[layer_bits]\nfc1 = 1", r"layer_bits of 'fc1' must be 2 to 8 \(weight_bits\), not 1"),
         (
             "weight_bits = 6\n[layer_bits]\nfc1 = 7",
             r"layer_bits of 'fc1' must be 2 to 6 \(weight_bits\), not 7",
         ),
-        ("[layer_bits]\nfc1 = 4.5", r"Expected `int`, got `float`"),
-        ("[bits]\nleast = 4", "missing required field `mean`"),
+        ("[layer_bits]\nfc1 = 4.5", r"layer_bits\[\.\.\.\]: expected int, got float"),
+        ("[bits]\nleast = 4", "bits: object missing required field mean"),
         ("[bits]\nmean = 8.5", r"mean bits must be 3 \(least in .bits.\) to 8 \(weight_bits\), not 8.5"),
         ("[bits]\nmean = 2.9", "not 2.9"),
-        ("[bits]\nmean = nan", "not nan"),
+        ("[bits]\nmean = nan", "nan is no number to work with: write a finite one"),
         ("[bits]\nmean = 5\nleast = 1", r"least in .bits. must be 2 to 8 \(weight_bits\), not 1"),
         ("[bits]\nmean = 5\nimages = 0", "images in .bits. must be at least 1, not 0"),
         ("[bits]\nmean = 5\n[layer_bits]\nfc1 = 5", "mean bits are to find: leave one of the two out"),
@@ -120,3 +130,9 @@ def test_names_that_are_no_recipes():
         recipe.find("nowhere.toml")
     with pytest.raises(UnsupportedNetwork, match="resnet18 needs strides of 2"):
         recipe.find("resnet18")
+
+
+def test_a_file_is_one_however_its_name_is_written(tmp_path):
+    path = tmp_path / "OWN.TOML"
+    path.write_text('network = "lenet"\ndata = "mnist"\ninput = [1, 28, 28]\n')
+    assert recipe.find(str(path)).network.name == "lenet"
