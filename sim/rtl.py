@@ -69,15 +69,14 @@ def build(
     folder = Path(design_dir)
     info = load_design(folder)
     place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
-    ports, source, top = tuple(info.ports) or STANDARD_PORTS, folder / info.verilog, info.top
+    verilog = (folder / info.verilog).read_text(encoding="utf-8")
+    ports, top = tuple(info.ports) or STANDARD_PORTS, info.top
     if info.ports:
         streamed = stream_files(info.config.memories) if info.config.stream_weights else ()
         held = [folder / name for name in streamed]
-        text, outer = wrapper.wrapped(info, source.read_text(encoding="utf-8"), held)
-        place.mkdir(parents=True, exist_ok=True)
-        source, ports, top = place / "bench.v", tuple(outer), wrapper.TOP
-        source.write_text(text, encoding="utf-8")
-    return SimBuild(folder, info, verilate(source, top, ports, place, threads=threads, waves=waves))
+        verilog, outer = wrapper.wrapped(info, verilog, held)
+        ports, top = tuple(outer), wrapper.TOP
+    return SimBuild(folder, info, verilate(verilog, top, ports, place, threads=threads, waves=waves))
 
 
 def patience(info: DesignInfo, beats: int, memory: Memory, stalls: bool) -> int:

@@ -62,7 +62,7 @@ class Simulator:
 
 
 def verilate(
-    source: Path,
+    verilog: str,
     top: str,
     ports: Iterable[str],
     build_dir: Path,
@@ -72,7 +72,8 @@ def verilate(
 ) -> Simulator:
     """Build the cocotb simulator of module ``top`` in ``build_dir``, unless it is there already.
 
-    ports: names (or patterns) of the signals of ``top`` that the bench reads and drives.
+    verilog: the text of all modules. ports: names (or patterns) of the signals of ``top`` that the bench reads
+    and drives.
     Raises what :func:`build_simulator` raises.
     """
     # The top program and the libraries are the documented interface of cocotb for custom flows.
@@ -82,7 +83,7 @@ def verilate(
     files = {
         "main.cpp": (config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text(encoding="utf-8"),
         "ports.vlt": "\n".join(["`verilator_config", *visible, ""]),
-        "source.v": source.read_text(encoding="utf-8"),
+        "source.v": verilog,
     }
     options = ["--vpi"]
     if waves:

@@ -18,7 +18,7 @@ def simulator(tmp_path_factory):
     ports = flat_ports(dut)
     folder = tmp_path_factory.mktemp("axilite")
     (folder / "control.v").write_text(verilog.convert(dut, name="control", ports=ports))
-    return verilate(folder / "control.v", "control", {"clk", "rst", *ports}, folder / "build")
+    return verilate((folder / "control.v").read_text(), "control", {"clk", "rst", *ports}, folder / "build")
 
 
 @pytest.mark.parametrize("seed", [11, 12])

@@ -40,7 +40,7 @@ endmodule
 """
     checks = (Path(sim.bench.__file__).parent / "port_checks.v").read_text()
     (folder / "top.v").write_text(checks + text)
-    return verilate(folder / "top.v", "top", (*PORTS, *OUTPUTS), folder)
+    return verilate((folder / "top.v").read_text(), "top", (*PORTS, *OUTPUTS), folder)
 
 
 @pytest.mark.parametrize("case", ["kept", "fell", "changed", *(f"burst {i}" for i in range(len(ILLEGAL)))])

@@ -81,16 +81,15 @@ def test_simulator_is_built_again_when_source_ports_or_options_change(tmp_path, 
 
     monkeypatch.setattr(verilate, "_run", pretend)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    source = tmp_path / "top.v"
-    source.write_text("module top(input clk); endmodule")
+    text = "module top(input clk); endmodule"
 
     def built(ports=("clk",), **options) -> bool:
         steps.clear()
-        verilate.verilate(source, "top", ports, tmp_path / "build", **options)
+        verilate.verilate(text, "top", ports, tmp_path / "build", **options)
         return bool(steps)
 
     assert built() and not built()
-    source.write_text("module top(input clk);  endmodule")
+    text = "module top(input clk);  endmodule"
     assert built() and not built()
     assert built(ports=("clk", "rst")) and built(threads=2) and built(waves=True) and built()
     (tmp_path / "build" / "simulator").unlink()

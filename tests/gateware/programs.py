@@ -90,7 +90,8 @@ CASES = {
 def program(name, streamed=False, kind="adaptive"):
     """The compiled program of a case; ``streamed``: weights come from memory, and stay where that pays."""
     network, options = CASES[name]
-    config = AcceleratorConfig(**options, stream_weights=streamed, bus_bits=64)
+    memory = {"stream_weights": True, "bus_bits": 64} if streamed else {}
+    config = AcceleratorConfig(**options, **memory)
     return compile_program(random_artifact(network, seed=1, kind=kind), config)
 
 

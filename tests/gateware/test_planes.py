@@ -8,6 +8,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.config import BUS_BITS_UNLESS_CHOSEN
 from hw.gateware.planes import widened
 from tests.gateware.streamed import program
 
@@ -61,6 +62,8 @@ def test_the_sign_repeats_beyond_a_layers_width(simulate, rows, layer_bits):
 
 def test_designs_that_hold_their_weights_have_no_logic_for_it():
     compiled = program(layer_bits={"b": 3})
-    held = replace(compiled, config=replace(compiled.config, stream_weights=False))
+    held = replace(
+        compiled, config=replace(compiled.config, stream_weights=False, bus_bits=BUS_BITS_UNLESS_CHOSEN)
+    )
     planes = [Signal(8) for _ in range(8)]
     assert all(a is b for a, b in zip(widened(None, held, None, planes), planes, strict=True))
