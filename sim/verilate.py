@@ -72,8 +72,8 @@ def verilate(
 ) -> Simulator:
     """Build the cocotb simulator of module ``top`` in ``build_dir``, unless it is there already.
 
-    verilog: the text of all modules. ports: names (or patterns) of the signals of ``top`` that the bench reads
-    and drives.
+    verilog: the text of all modules. ports: names (or patterns) of the signals of ``top`` that the bench
+    reads and drives.
     Raises what :func:`build_simulator` raises.
     """
     # The top program and the libraries are the documented interface of cocotb for custom flows.
