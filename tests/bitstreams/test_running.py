@@ -10,7 +10,15 @@ import pytest
 from bitstreams.links.running import run
 
 
-def test_the_first_interrupt_ends_a_link_that_blocks():
+@pytest.fixture
+def python_s_own_handler():
+    """Workers of pytest-xdist ignore Ctrl-C, and so would what they run."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_interrupt_ends_a_link_that_blocks(python_s_own_handler):
     began = threading.Event()
     tries = []
 
