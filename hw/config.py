@@ -29,8 +29,8 @@ BUS_BITS_UNLESS_CHOSEN = 512
 
 MOST_LANES = 64
 
-MOST = 1 << 24
-"""Of any parameter, far above what the compiler makes of one: a number in a file is no reason to compute."""
+MOST = (1 << 63) - 1
+"""Of any parameter: a file may hold numbers of thousands of digits, which no sentence should repeat."""
 
 MOST_LINE_PIXELS = TILE * MOST_LANES
 """A line that has room for a window of every lane, side by side: no lane layout makes use of more."""
@@ -97,7 +97,7 @@ class AcceleratorConfig:
         documents.check_fields(self, "the configuration", ConfigError)
         for name, value in vars(self).items():
             if value > MOST:
-                raise ConfigError(f"{name} must be at most {MOST:,}, not {documents.shown(value)}")
+                raise ConfigError(f"{name} must be far less than {documents.shown(value)}")
         check_rows(self.rows)
         if not 1 <= self.lanes <= MOST_LANES:
             raise ConfigError(f"lanes must be 1..{MOST_LANES}, not {self.lanes}")

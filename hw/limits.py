@@ -29,11 +29,6 @@ def check_network(network: Network) -> None:
             f"network {network.name!r} has {len(network.layers)} layers, more than the {MOST_LAYERS} "
             "that the accelerator's registers count: leave the last ones to the host"
         )
-    if min(network.input) < 1:
-        size = "×".join(map(str, network.input))
-        raise UnsupportedNetwork(
-            f"network {network.name!r} takes images of {size}: channels, height and width must be at least 1"
-        )
 
 
 def check_accumulator(bits: int, weight_bits: int, products: int) -> None:

@@ -246,7 +246,7 @@ BAD = [
     ("config", {"rows": 7}, "rows must be"),
     ("config", [], "config: expected object"),
     ("network", [], "network: expected object"),
-    ("network", {}, "incomplete or damaged"),
+    ("network", {}, "the network: object missing required field"),
     ("schema", 1, "schema 1, this version reads 2: generate it again"),
     ("schema", "2", "schema '2'"),
     ("more", 1, "more"),
