@@ -75,7 +75,7 @@ MISTAKES = {
     "no model": (["FOLDER", "nothing"], "spec2 prune"),
     "other network": (["FOLDER", "OTHER"], "lenet and tiny"),
     "twice": (["FOLDER", "FOLDER"], "hold the same model"),
-    "odd rows": (["FOLDER", "--rows", "60"], "multiple of 8"),
+    "odd rows": (["FOLDER", "--rows", "60"], "of 8 from 32 on"),
     "no lanes": (["FOLDER", "--lanes", "0"], "lanes must be 1..64"),
     "batch over lanes": (["FOLDER", "--lanes", "2", "--batch", "3"], "raise lanes"),
     "no configuration": (["FOLDER", "--config", "nothing.json"], "spec2 explore"),

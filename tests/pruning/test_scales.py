@@ -63,6 +63,7 @@ channel = st.tuples(st.one_of(decades, st.none()), decades, st.sampled_from([-1,
 @example([(-4, math.log10(0.5), 1)] * 4, [(-1, -1, 1)] * 3, 8, 0)  # every bias too wide
 @example([(-1, -1, 1), (None, 6, -1), (-1, -1, 1), (-1, -1, 1)], [(-1, -1, 1)] * 3, 8, 0)  # never fires
 @example([(-1, -1, 1)] * 4, [(-1, -1, 1), (None, 0, 1), (-1, -1, 1)], 8, 0)  # a class by its bias alone
+@example([(None, 0, -1), (None, -10, 1), (0, 0, -1), (0, 0, 1)], [(None, 0, -1)] * 3, 16, 0)
 @example([(-12, -12, 1)] * 4, [(-12, -12, 1)] * 3, 8, 0)
 @example([(None, -12, -1)] * 4, [(None, 6, -1)] * 3, 8, 0)
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -120,7 +121,9 @@ def map_bound(conv: torch.nn.Conv2d, before: torch.Tensor, bits: int) -> torch.T
     top = torch.maximum(top, torch.where(reach > 0, reach.clamp(max=seldom), seldom))
     largest = kernel_spectrum(conv.weight).abs().flatten(1).amax(1) / 255
     limit = formats.Format(bits).limits[1]
-    needed = torch.where(largest > 0, largest / limit, conv.bias.abs().clamp(max=float(top.max())) / limit)
+    most = float(top.max())
+    alone = conv.bias.abs().clamp(min(1e-6, most / 1000), most)
+    needed = torch.where(largest > 0, largest, alone) / limit
     scale = torch.maximum(needed, 128 * conv.bias.abs() / 2**31)
     step = torch.maximum(2 * top / 255, scale)
     weights = conv.in_channels * (1020 * scale + 2.3 * largest)
