@@ -60,7 +60,7 @@ def pytest_terminal_summary(terminalreporter):
     if ROWS and terminalreporter.config.getoption("markexpr") == "formal":
         terminalreporter.section("proofs")
         header = ("proof", "test", "assertions", "by", "seconds")
+        widths = [max(map(len, column)) for column in zip(header, *ROWS, strict=True)]
         for row in (header, *ROWS):
-            terminalreporter.write_line(
-                "  ".join(part.ljust(w) for part, w in zip(row, (20, 50, 10, 14, 7), strict=True))
-            )
+            cells = (part.ljust(width) for part, width in zip(row, widths, strict=True))
+            terminalreporter.write_line("  ".join(cells))
