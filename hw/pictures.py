@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 MOST = 64 << 20
 """Bytes of a file."""
+
+# Pillow logs what it goes on to raise, and Python prints what nobody handles: one sentence is enough.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class OtherSize(DataError):

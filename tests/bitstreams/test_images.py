@@ -1,5 +1,8 @@
 """Images from every kind of file, and a sentence for each file that is none."""
 
+import struct
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -92,3 +95,19 @@ def test_labels_and_devices_are_checked_too(tmp_path):
     for name in ("label.npz", "zero.npy"):
         with pytest.raises(Spec2Error):
             read([tmp_path / name], GREY)
+
+
+def test_what_is_wrong_with_a_picture_is_said_once(tmp_path):
+    """Pillow logs an error that it also raises, and a program without logging would print it."""
+    path = tmp_path / "a.tiff"
+    Image.fromarray(pixels(4, 6, 3)).save(path)
+    three, nineteen = (struct.pack("<HHII", 277, 3, 1, samples) for samples in (3, 19))  # per pixel
+    content = path.read_bytes()
+    assert content.count(three) == 1
+    path.write_bytes(content.replace(three, nineteen))
+    script = (
+        f"from pathlib import Path; from bitstreams.images import read; read([Path({str(path)!r})], {COLOUR})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].startswith("hw.errors.DataError: ")
+    assert done.stderr.startswith("Traceback"), "something was said before"
