@@ -173,15 +173,9 @@ class DesignInfo:
                 f"the design has schema {found!r}, this version reads {SCHEMA}: generate it again"
             )
         made: Document = convert(dict(data), Document, "the design's description")
-        try:
-            network = Network.from_json(made.network)
-        except Spec2Error:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ArtifactError(f"the design's network is incomplete or damaged ({error!r})") from None
         return cls(
             top=made.top,
-            network=network,
+            network=Network.from_json(made.network),
             config=convert(made.config, AcceleratorConfig, "the design's configuration"),
             digest=made.digest,
             ports=made.ports,

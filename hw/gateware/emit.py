@@ -30,7 +30,7 @@ _EMPTY_MEMORY = re.compile(
 _KEPT = re.compile(r'^  attribute \\keep "true"\n(?:  attribute [^\n]*\n)*  wire [^\n]*(\\\S+)\n', re.M)
 _REGISTER = re.compile(r"^  cell \$dff (?:(?!^  end).)*?^    connect \\Q (\\\S+)", re.M | re.S)
 _ATTRIBUTE = re.compile(r"^ *\(\* (?!keep ).* \*\)\n", re.M)
-_TRIGGER = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) +(?:= 0;)\n", re.M)
+_TRIGGER = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) += 0;\n", re.M)
 _MEMORY = re.compile(r"^(  reg (?:\[\d+:0\] )?(?:\w+|\\\S+ )) ?\[(\d+):0\];$", re.M)
 _READMEM = re.compile(r'\$readmemb\("([^"]+)", (\S+?)\);')
 

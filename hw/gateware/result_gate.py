@@ -33,9 +33,7 @@ class ResultGate(wiring.Component):
         m = Module()
         open_frame, closing = (Signal(name=name) for name in ("open_frame", "closing"))
         free = ~self.o.tvalid | self.o.tready
-        m.d.comb += [
-            self.i.tready.eq(free & ~self.leftover & ~self.abort),
-        ]
+        m.d.comb += self.i.tready.eq(free & ~self.leftover & ~self.abort)
         # A register of its own, for the host looks at it far behind: tvalid, but for what is left over.
         with m.If(self.o.tready):
             m.d.sync += [self.o.tvalid.eq(0), self.held.eq(0)]

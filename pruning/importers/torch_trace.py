@@ -20,6 +20,7 @@ from torch import Tensor, fx, nn
 
 from hw.documents import said
 from hw.errors import UnsupportedNetwork
+from pruning.calibration import evaluating
 from pruning.importers.torch_models import other_axes
 from pruning.importers.torch_nodes import changes_its_input
 
@@ -56,7 +57,7 @@ def trace(model: nn.Module, images: Tensor) -> Trace:
 
 
 def _export(model: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
-    with _evaluating(model), _silent():
+    with evaluating(model), _silent():
         try:
             return torch.export.export(model, (images,))
         except Exception as error:  # torch has no common class for what it cannot trace
@@ -114,18 +115,6 @@ def images_for(model: nn.Module, batch: int, shape: Sequence[int]) -> Tensor:
     """Black ones, of the type and where the parameters are."""
     some = next((p for p in model.parameters()), torch.zeros(()))
     return torch.zeros(batch, *shape, dtype=some.dtype, device=some.device)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode, and back to every module's own."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 @contextmanager
