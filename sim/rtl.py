@@ -91,7 +91,7 @@ def patience(info: DesignInfo, beats: int, memory: Memory, stalls: bool) -> int:
     return estimate + 2 * (beats * (1 + memory.gap) + bursts * memory.latency if beats else 0)
 
 
-def _beats(made: SimBuild) -> int:
+def weight_beats(made: SimBuild) -> int:
     """Beats in the largest file that a memory of the design holds; 0 where it has none."""
     config, ports = made.info.config, made.info.ports
     if not config.stream_weights:
@@ -136,7 +136,7 @@ def simulate(
     made = build(design_dir, build_dir=build_dir, threads=threads, waves=waves)
     images = check_images(images, made.info.network.shapes[layers[0] if layers else 0])
     memory = memory or Memory()
-    timeout = timeout or patience(made.info, _beats(made), memory, stalls)
+    timeout = timeout or patience(made.info, weight_beats(made), memory, stalls)
     run_dir = made.simulator.executable.parent / "run"
     run_dir.mkdir(exist_ok=True)
     size = batch or made.info.config.batch

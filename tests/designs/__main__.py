@@ -1,8 +1,8 @@
 """``python -m tests.designs``: random whole designs, every value and every clock compared.
 
-Each is generated, simulated undisturbed and then with stalls and an interrupted run, and compared with the
-integer model; clocks of the undisturbed runs are compared with the cost model. A design that fails stays in
-its folder.
+Each is generated and simulated: undisturbed; with stalls, after an interrupted run; and with stalls around
+runs that are broken off by aborts, resets and errors of memory. Values are compared with the integer model,
+clocks of the undisturbed runs with the cost model. A design that fails stays in its folder.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from hw.generate import generate
 from hw.weight_arrival import MEMORY_LATENCY
 from sim import model
 from tests.designs.generator import Design, design
+
+if TYPE_CHECKING:
+    from sim.bench.job import Memory
 
 TOLERANCE, FEW = 0.02, 16
 """Of the clocks of a run, and clocks that are never too many: the host's part of very short runs."""
@@ -52,7 +56,7 @@ Runs = list[tuple[np.ndarray, tuple[Counters, ...]]]
 
 
 def on_verilator(one: Design, folder: Path) -> Runs:
-    """Undisturbed, and with stalls behind an interrupted run."""
+    """Undisturbed, and with stalls after an interrupted run. Runs that are broken off are compared there."""
     from sim import rtl
     from sim.bench.job import Memory
 
@@ -61,7 +65,31 @@ def on_verilator(one: Design, folder: Path) -> Runs:
     memory = Memory(one.latency, one.gap)
     free = rtl.simulate(made, one.images)  # with the memory of the cost model
     stalled = rtl.simulate(made, one.images, stalls=True, seed=one.seed, reset_midway=True, memory=memory)
+    _break_off(one, made, memory, folder / "broken")
     return [(free.scores, free.counters), (stalled.scores, ())]
+
+
+def _break_off(one: Design, made: Path, memory: Memory, folder: Path) -> None:
+    """Raises ``ToolFailed``, which names the log, unless every run after a broken-off one is right."""
+    from sim import rtl
+    from sim.bench.job import VARIABLE, Job
+    from sim.cosim import run_module
+
+    folder = folder.resolve()
+    folder.mkdir()
+    np.save(folder / "scores.npy", model.run(one.artifact, one.images))
+    built = rtl.build(made)
+    timeout = rtl.patience(built.info, rtl.weight_beats(built), memory, stalls=True)
+    job = Job(built.info, one.images, one.config.batch, True, one.seed, False, timeout, None, memory)
+    job.save(folder)
+    run_module(
+        built.simulator,
+        "tests.designs.broken_bench",
+        folder,
+        work_dir=made,
+        environment={VARIABLE: str(folder)},
+        wall_seconds=1800,
+    )
 
 
 def on_amaranth(one: Design, folder: Path) -> Runs:
