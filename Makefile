@@ -132,7 +132,7 @@ SPARSITY := docs/results/sparsity
 .PHONY: compare-sparsity
 compare-sparsity: $(STAMP) ## accuracy, cycles and storage of every kind of sparsity (MODELS) into docs/sparsity.md
 	$(SPEC2) compare $(MODELS) --rows 64 --lanes 10 --batch 1 --out $(SPARSITY).json --plot $(SPARSITY).svg
-	$(BIN)/python -m sim.comparison_page $(SPARSITY).json $(SPARSITY).svg docs/sparsity.md
+	$(BIN)/python -m sim.report.comparison_page $(SPARSITY).json $(SPARSITY).svg docs/sparsity.md
 
 # The VGG16 of full width of docs/results.md.
 WIDE := TRAINED=$(BUILD)/vgg16-cifar SPARSITY_RECIPE=vgg16-cifar SPARSITY_ROWS="kernel adaptive-2:8 adaptive-1:8"

@@ -29,15 +29,16 @@ from bitstreams.commands.doctor import doctor
 from bitstreams.commands.estimate import estimate
 from bitstreams.commands.generate import generate, write_design
 from bitstreams.commands.synth import synth
-from hw import caches, quote, virtual_port
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
 from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Design, Json, LinkName, Seed, kept_command
 from hw.commands.schedule import schedule
 from hw.commands.terminal import Ended, ending_in_order, print_anything
-from hw.errors import ConfigError, Spec2Error
-from hw.tables import table
+from hw.host import virtual_port
+from hw.util import caches, quote
+from hw.util.errors import ConfigError, Spec2Error
+from hw.util.tables import table
 from pruning.commands.images import images_for
 from pruning.commands.train import train
 from pruning.commands.untrained import prune_untrained
@@ -230,7 +231,7 @@ def explore(
     from hw.explore import report as describe
     from hw.explore.objective import Objective
     from hw.explore.sweep import explore as sweep
-    from sim import explore_page
+    from sim.report import explore_page
 
     device = device_of(board, clock_mhz, memories)
     workload, widths = chosen_workload(what, keep, group, weight_bits)
@@ -251,7 +252,7 @@ def explore(
     folder = out or beside / f"explore_{device.name}"
     path = describe.save(data, folder)
     with requires("matplotlib"):
-        from sim.explore_plot import plot
+        from sim.report.explore_plot import plot
 
         plot(data, folder / "explore.svg")
     shown = {key: value for key, value in data.items() if key != "points"}
@@ -291,8 +292,8 @@ def simulate(
         spec2 simulate build/lenet/design --images 64 --stalls --seed 7
         spec2 simulate build/lenet/design --layers
     """
-    from hw.design import DesignInfo
-    from sim.report_page import verified
+    from hw.contract.design import DesignInfo
+    from sim.report.page import verified
 
     network = DesignInfo.load(design).network
     pixels, labels = images_for(network, 1 if by_layer else images, data_dir, random, seed)
@@ -349,7 +350,7 @@ def classify(
     from bitstreams import images as reader
     from bitstreams.classify import classify as run
     from bitstreams.links.running import run as drive
-    from hw.design import DesignInfo
+    from hw.contract.design import DesignInfo
 
     info = DesignInfo.load(design)
     if images:
@@ -405,7 +406,7 @@ def demo(
         spec2 demo
         spec2 demo --data-dir ~/mnist --images 64
     """
-    from hw.artifact import load
+    from hw.contract.artifact import load
 
     _prune("lenet", out, data_dir=data_dir, seed=seed)
     artifact = load(out / "model.npz")

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hw.errors import ConfigError, DoesNotFit
-
-if TYPE_CHECKING:
-    from bitstreams.boards import Board
-
-RESOURCES = {
-    "dsp": "DSP slices",
-    "bram36": "RAMB36 blocks",
-    "uram": "UltraRAM blocks",
-    "lut": "LUTs",
-    "ff": "flip-flops",
-}
-"""Resources a design can need, with their plural names."""
+from bitstreams.boards.board import RESOURCES, Board
+from hw.util.errors import ConfigError, DoesNotFit
 
 REMEDIES = {
     "dsp": "lower --rows or --lanes",

@@ -13,9 +13,9 @@ from bitstreams.boards import Board
 from bitstreams.flows import openxc7, openxc7_build, vivado, vivado_build
 from bitstreams.outcome import Order, Outcome, Progress
 from bitstreams.plan import Plan
-from hw.design import DesignInfo
-from hw.errors import ConfigError, TimingNotMet, ToolFailed
-from hw.files import write, write_json
+from hw.contract.design import DesignInfo
+from hw.util.errors import ConfigError, TimingNotMet, ToolFailed
+from hw.util.files import write, write_json
 
 FILE_NAME = "build.json"
 """Written beside the bitstream."""

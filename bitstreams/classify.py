@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitstreams.images import Batch
-from hw.design import DesignInfo
-from hw.driver import Driver
-from hw.errors import DataError
-from hw.link import Link
+from hw.contract.design import DesignInfo
+from hw.host.driver import Driver
+from hw.host.link import Link
+from hw.util.errors import DataError
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all) after each run."""
@@ -70,7 +70,7 @@ async def classify(
     """Connect to the accelerator of ``info`` behind ``link`` and run ``batch``, ``size`` images at a time.
 
     ``size`` 0 takes as many as the accelerator does. Raises ``DataError`` when the network ends in a
-    feature map, and what :meth:`hw.driver.Driver.connect` and :meth:`~hw.driver.Driver.run` raise.
+    feature map, and what :meth:`hw.host.driver.Driver.connect` and :meth:`~hw.host.driver.Driver.run` raise.
     """
     if info.network.classes is None:
         raise DataError(f"network {info.network.name!r} ends in a feature map: it gives no labels")

@@ -18,12 +18,12 @@ from bitstreams.boards import Board
 from bitstreams.manifest import Manifest
 from bitstreams.outcome import Progress
 from bitstreams.run import because, execute
-from hw import quote
-from hw.design import DesignInfo
-from hw.driver import Driver
-from hw.errors import ArtifactError, ConfigError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
-from hw.files import temporary
-from hw.link import Link
+from hw.contract.design import DesignInfo
+from hw.host.driver import Driver
+from hw.host.link import Link
+from hw.util import quote
+from hw.util.errors import ArtifactError, ConfigError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
+from hw.util.files import temporary
 
 PROGRAMMERS = ("openfpgaloader", "vivado")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from bitstreams import toolchain
-from hw.errors import ToolNotFound
+from hw.util.errors import ToolNotFound
 
 
 @dataclass(frozen=True)

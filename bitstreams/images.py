@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw import archives, pictures
-from hw.documents import shown
-from hw.errors import DataError
-from hw.frames import check_images
-from hw.network import Shape
+from hw.contract.network import Shape
+from hw.interface.stream_format import check_images
+from hw.util import archives, pictures
+from hw.util.documents import shown
+from hw.util.errors import DataError
 
 MODES = {1: "L", 3: "RGB"}
 """Pillow's name of a picture with so many channels."""

@@ -16,9 +16,10 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from bitstreams.boards import Board
-from hw import documents, results
-from hw.design import DesignInfo
-from hw.errors import ArtifactError
+from hw.contract import results
+from hw.contract.design import DesignInfo
+from hw.util import documents
+from hw.util.errors import ArtifactError
 
 SCHEMA = 1
 
@@ -33,7 +34,7 @@ class Manifest:
     """A build's ingredients.
 
     board, part, flow: what it is for and who builds it. clock_hz, baud: as made, not as asked for.
-    artifact: digest of the weights. design: fingerprint of the design folder (:mod:`hw.results`).
+    artifact: digest of the weights. design: fingerprint of the design folder (:mod:`hw.contract.results`).
     constraints: SHA-256 of the constraints. tools: versions by name; those that wrote the plan first, those
         that built from it are added behind the build. files: SHA-256 by name.
     """

@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypedDict
 import msgspec
 from msgspec import Meta
 
-from hw import documents
-from hw.errors import ArtifactError, ToolFailed
+from hw.util import documents
+from hw.util.errors import ArtifactError, ToolFailed
 
 MOST = 2 << 30
 """Bytes of a netlist. Of these only the parts below are kept."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
-from hw.errors import ToolFailed
+from hw.util.errors import ToolFailed
 
 LEVELS = {
     **{f"LUT{inputs}": 1 for inputs in range(1, 7)},

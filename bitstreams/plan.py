@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from bitstreams.manifest import FILE_NAME, Manifest
-from hw import names
-from hw.errors import ArtifactError
-from hw.files import write
+from hw.util import names
+from hw.util.errors import ArtifactError
+from hw.util.files import write
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Plan:
     """Files of a build and their description.
 
-    Raises ``ArtifactError`` for names that are none (:mod:`hw.names`): what unpacks stays in its folder.
+    Raises ``ArtifactError`` for names that are none (:mod:`hw.util.names`): what unpacks stays in its folder.
 
     name: folder the archive unpacks to. run: what starts the build there, a shell command.
     files: contents by name, relative with forward slashes; ``manifest.json`` is added.

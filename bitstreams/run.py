@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hw import processes
-from hw.errors import ToolFailed, ToolNotFound
+from hw.util import processes
+from hw.util.errors import ToolFailed, ToolNotFound
 
 Listener = Callable[[str], None]
 """Gets every line of output, without its end."""

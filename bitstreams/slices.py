@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bitstreams import boards
-from bitstreams.budget import RESOURCES
+from bitstreams.boards.board import RESOURCES
 from bitstreams.paths import MOST_LEVELS
-from hw import results
-from hw.design import DesignInfo
-from hw.errors import ArtifactError, ConfigError, Spec2Error
-from hw.files import write_json
-from hw.quote import code, line
+from hw.contract import results
+from hw.contract.design import DesignInfo
+from hw.util.errors import ArtifactError, ConfigError, Spec2Error
+from hw.util.files import write_json
+from hw.util.quote import code, line
 
 
 def slices(folders: Sequence[Path], lanes: int, wide: Path | None = None) -> dict[str, Any]:

@@ -22,11 +22,12 @@ from bitstreams import netlist
 from bitstreams.paths import Paths
 from bitstreams.paths import paths as find_paths
 from bitstreams.run import execute
-from hw import caches, quote, results
-from hw.design import DesignInfo
-from hw.design_files import VERILOG
-from hw.errors import ToolFailed, ToolNotFound
-from hw.files import inside, temporary
+from hw.contract import results
+from hw.contract.design import DesignInfo
+from hw.contract.design_files import VERILOG
+from hw.util import caches, quote
+from hw.util.errors import ToolFailed, ToolNotFound
+from hw.util.files import inside, temporary
 
 Progress = Callable[[str], None]
 
@@ -70,7 +71,7 @@ class Synthesis:
 
     @property
     def resources(self) -> dict[str, float]:
-        """The counts under the names of :data:`bitstreams.budget.RESOURCES`."""
+        """The counts under the names of :data:`bitstreams.boards.board.RESOURCES`."""
         return {name: getattr(self, name) for name in ("dsp", "bram36", "uram", "lut", "ff")}
 
     def to_json(self) -> dict[str, Any]:
@@ -89,10 +90,10 @@ def synthesise(
     """Synthesise the design in folder ``design`` for ``family`` (``xc7`` or ``xcup``).
 
     ``paths``: also look at the flattened netlist's logic levels and fan-outs (:mod:`bitstreams.paths`).
-    ``progress`` gets the name of every pass yosys enters. Writes ``synthesis.json`` (:mod:`hw.results`)
-    and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a whole design there,
-    ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys fails, finds unsound logic, or takes
-    longer than ``timeout`` seconds.
+    ``progress`` gets the name of every pass yosys enters. Writes ``synthesis.json``
+    (:mod:`hw.contract.results`) and ``synthesis.log`` into the folder. Raises ``ArtifactError`` without a
+    whole design there, ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys fails, finds unsound logic,
+    or takes longer than ``timeout`` seconds.
     """
     folder = Path(design)
     info = DesignInfo.load(folder)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.errors import ToolNotFound
+from hw.util.errors import ToolNotFound
 
 OPENXC7 = "install openXC7 (https://github.com/openXC7/toolchain-installer)"
 

@@ -1,5 +1,7 @@
-"""The accelerator: its contract (numpy only), its gateware (Amaranth), its generator, its verbs (typer).
+"""The accelerator: what all parts agree on, the compiler, the cost model, the gateware, the generator.
 
-The modules directly in this package are the *contract* that training, simulation and board
-support share; importing them loads neither torch nor Amaranth.
+From the bottom up: :mod:`hw.util` (errors, files, processes), :mod:`hw.interface` (registers and frames),
+:mod:`hw.contract` (networks, numbers, artifacts, designs), :mod:`hw.compile` and :mod:`hw.host` on top of it,
+:mod:`hw.cost`, :mod:`hw.explore`. All of these need numpy and msgspec only. :mod:`hw.gateware` (Amaranth) is
+what the program becomes, :mod:`hw.emit` writes it as Verilog, :mod:`hw.generate` as a design folder.
 """

@@ -1,8 +1,8 @@
 """The generator: artifact and configuration to a ``design/`` folder.
 
 ``spec2.v`` (one file, top module ``spec2``), memory images beside it (``$readmemb``, relative to the
-working directory), ``design.json`` (:mod:`hw.design`), and ``model.npz``, the artifact, which simulations
-compare with. The same artifact and configuration give the same bytes.
+working directory), ``design.json`` (:mod:`hw.contract.design`), and ``model.npz``, the artifact, which
+simulations compare with. The same artifact and configuration give the same bytes.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hw.artifact import Artifact
-from hw.choices import choices
-from hw.compiler import compile_program
-from hw.config import AcceleratorConfig
-from hw.design import DesignInfo
-from hw.design_files import describe
-from hw.estimate import estimates
-from hw.files import together
-from hw.program import Program
-from hw.weight_stream import parts, stream_files, stream_image
+from hw.compile.compiler import compile_program
+from hw.compile.program import Program
+from hw.compile.weight_stream import parts, stream_files, stream_image
+from hw.contract.artifact import Artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.design import DesignInfo
+from hw.contract.design_files import describe
+from hw.cost.choices import choices
+from hw.cost.cycles import estimates
+from hw.util.files import together
 
 TOP = "spec2"
 
@@ -36,13 +36,13 @@ def generate(
     """Write the design of ``artifact`` for ``config`` into ``out_dir`` and return its description.
 
     ``check`` may refuse the compiled program (a board's budget) before anything is written; ``processes``: as
-    in :func:`hw.compiler.compile_program`; ``progress`` hears the name of every stage. Raises
+    in :func:`hw.compile.compiler.compile_program`; ``progress`` hears the name of every stage. Raises
     ``ArtifactError`` when the folder cannot be written, which leaves the design that was there, and what
-    :func:`hw.compiler.compile_program` raises.
+    :func:`hw.compile.compiler.compile_program` raises.
     """
+    from hw.emit import emit
     from hw.gateware.accelerator import Accelerator
-    from hw.gateware.axi import flat_ports
-    from hw.gateware.emit import emit
+    from hw.gateware.ports.axi import flat_ports
 
     tell = progress or (lambda stage: None)
     program = compile_program(
@@ -53,7 +53,7 @@ def generate(
     tell("emit")
     top = Accelerator(program)
     verilog = emit(top, TOP)
-    ports = flat_ports(top)  # type: ignore[no-untyped-call]
+    ports = flat_ports(top)
     streamed = stream_files(config.memories) if program.config.stream_weights else ()
     tell("write")
     with together(out_dir, stale=f"{TOP}*") as out:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hw.design import DesignInfo
-from hw.errors import ConfigError
-from hw.protocol import MIN_CLOCKS_PER_BIT
+from hw.contract.design import DesignInfo
+from hw.interface.protocol import MIN_CLOCKS_PER_BIT
+from hw.util.errors import ConfigError
 
 TOP = "spec2_serial"
 
@@ -13,16 +13,16 @@ def emit_serial(info: DesignInfo, clocks_per_bit: int) -> str:
     """Verilog of module ``spec2_serial``, which instantiates ``info.top``; the same bytes every time.
 
     Ports: ``clk``, ``rst`` (synchronous, may stay low), ``uart_rx``, ``uart_tx``; one bit each.
-    :func:`hw.protocol.clocks_per_bit` computes the clocks per bit of a board. Raises ``ConfigError``
-    for too few of them, and for an accelerator whose ports this version cannot connect.
+    :func:`hw.interface.protocol.clocks_per_bit` computes the clocks per bit of a board. Raises
+    ``ConfigError`` for too few of them, and for an accelerator whose ports this version cannot connect.
     """
     if clocks_per_bit < MIN_CLOCKS_PER_BIT:
         raise ConfigError(
             f"the serial port needs at least {MIN_CLOCKS_PER_BIT} clocks per bit, not {clocks_per_bit}: "
             "choose a lower bit rate"
         )
-    from hw.gateware.emit import emit
-    from hw.gateware.serial_board import SerialBoard, check_ports
+    from hw.emit import emit
+    from hw.gateware.serial.serial_board import SerialBoard, check_ports
 
     check_ports(info)
     verilog = emit(SerialBoard(info, clocks_per_bit), TOP)

@@ -3,19 +3,20 @@
 Everything here imports torch, except :mod:`pruning.data` (numpy, Pillow) and this file itself, whose
 names are loaded on first use::
 
-    model = Chain(network)                                   # models.py: any hw.network.Network
+    model = Chain(network)                                   # layers/models.py: any hw.contract.network.Network
     network, model = convert(module, (3, 32, 32))            # importers/: any torch module that is a chain
     network, model = from_onnx("model.onnx")                 # importers/: or a file
-    sort_channels_(model, network)                           # channels.py: like with like
+    sort_channels_(model, network)                           # quant/channel_order.py: like with like
     pruner = prune_(model, network, AdmmConfig(...))         # optimisers/: your own training loop follows
     loss = cross_entropy(model(x), y) + pruner.penalty()     # every batch, and now and then pruner.step()
     pruner.finalise()                                        # masks are held exactly from here on
-    fold_batch_norms_(model, network)                        # fold.py: none are left
-    quantise_(model, network, images)                        # quantise.py: the integer mirror
-    artifact = to_artifact(model, network, ...)              # export.py: model.npz
+    fold_batch_norms_(model, network)                        # quant/batch_norm_folding.py: none are left
+    quantise_(model, network, images)                        # quant/quantise.py: fake-quant
+    artifact = to_artifact(model, network, ...)              # quant/export.py: model.npz
 
-:func:`pruning.run.run` does all of it as a recipe says (:mod:`pruning.recipe`). Models that the hardware
-cannot run are pruned with :func:`pruning.modules.prune_modules_`; :mod:`pruning.resnet` has some.
+:func:`pruning.training.run.run` does all of it as a recipe says (:mod:`pruning.training.recipe`). Models that
+the hardware cannot run are pruned with :func:`pruning.optimisers.modules.prune_modules_`;
+:mod:`pruning.layers.resnet` has some.
 """
 
 from importlib import import_module
@@ -24,23 +25,23 @@ from typing import Any
 _HOME = {
     "AdmmConfig": "optimisers",
     "Admm": "optimisers",
-    "Chain": "models",
+    "Chain": "layers.models",
     "MagnitudeConfig": "optimisers",
-    "MaskedLinear": "linear",
+    "MaskedLinear": "layers.linear",
     "ProximalConfig": "optimisers",
     "ReweightedConfig": "optimisers",
-    "SpectralConv2d": "spectral",
+    "SpectralConv2d": "layers.spectral",
     "convert": "importers.traced",
-    "fold_batch_norms_": "fold",
+    "fold_batch_norms_": "quant.batch_norm_folding",
     "from_onnx": "importers.onnx_file",
     "prune_": "optimisers",
-    "prune_modules_": "modules",
-    "quantise_": "quantise",
-    "resnet18": "resnet",
-    "resnet20": "resnet",
-    "sort_channels_": "channels",
-    "summary": "steps",
-    "to_artifact": "export",
+    "prune_modules_": "optimisers.modules",
+    "quantise_": "quant.quantise",
+    "resnet18": "layers.resnet",
+    "resnet20": "layers.resnet",
+    "sort_channels_": "quant.channel_order",
+    "summary": "training.summary",
+    "to_artifact": "quant.export",
 }
 
 __all__ = list(_HOME)

@@ -18,15 +18,15 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from hw import networks
-from hw.files import write_json
-from hw.network import Network
-from pruning.gradient import optimiser_for
-from pruning.memory import keep_freed_memory
-from pruning.models import Chain
+from hw.contract import networks
+from hw.contract.network import Network
+from hw.util.files import write_json
+from pruning.layers.gradient import optimiser_for
+from pruning.layers.models import Chain
 from pruning.optimisers import Pruner, prune_
-from pruning.recipe import Recipe
-from pruning.train import PULL_EVERY, cast
+from pruning.training.memory import keep_freed_memory
+from pruning.training.recipe import Recipe
+from pruning.training.train import PULL_EVERY, cast
 
 
 def stepper(network: Network, images: torch.Tensor, precision: str, way: str) -> Callable[[], None]:

@@ -14,10 +14,10 @@ import numpy as np
 import pyfftw.interfaces.numpy_fft as fftw
 from numpy.typing import NDArray
 
-from hw.artifact import Artifact, LayerWeights
-from hw.formats import POST_SHIFT, PRODUCT_SUM, SPECTRUM_FRACTION, activation_format
-from hw.network import Conv, Dense
-from hw.words import DUAL_REAL, TILE, pack, unpack
+from hw.contract.artifact import Artifact, LayerWeights
+from hw.contract.formats import POST_SHIFT, PRODUCT_SUM, SPECTRUM_FRACTION, activation_format
+from hw.contract.network import Conv, Dense
+from hw.contract.spectrum import DUAL_REAL, TILE, pack, unpack
 
 Array = NDArray[np.float64]
 

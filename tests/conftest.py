@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 import spec2
-from hw.artifact import Artifact, random_artifact
-from hw.choices import choices
-from hw.compiler import compile_program
-from hw.config import AcceleratorConfig
-from hw.counters import Counters, LayerCounters
-from hw.design import DesignInfo
-from hw.estimate import estimates
-from hw.network import tiny
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import Artifact, random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.design import DesignInfo
+from hw.contract.network import tiny
+from hw.cost.choices import choices
+from hw.cost.cycles import estimates
+from hw.host.counters import Counters, LayerCounters
 from sim import model, rtl
 from tests.design_folder import save_design
 

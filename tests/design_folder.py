@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from hw.design import DesignInfo
-from hw.design_files import describe
+from hw.contract.design import DesignInfo
+from hw.contract.design_files import describe
 
 
 def save_design(folder: Path, info: DesignInfo, files: Mapping[str, str]) -> DesignInfo:

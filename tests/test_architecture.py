@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import spec2
+from tests.structure import structure
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("hw", "pruning", "sim", "bitstreams")
@@ -17,8 +18,8 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 ALLOWED_OUTSIDE = {"numpy"}
 """What the integer model may import beside the standard library."""
 
-ALLOWED_IN_CONTRACT = ALLOWED_OUTSIDE | {"msgspec"}
-"""The contract also reads files, and checks what they hold."""
+ALLOWED_BELOW_GATEWARE = ALLOWED_OUTSIDE | {"msgspec"}
+"""What neither builds gateware nor talks to a terminal also reads files, and checks what they hold."""
 
 
 def module_name(path: Path) -> str:
@@ -42,14 +43,10 @@ def tops(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imports(path)}
 
 
-GENERATORS = {"generate.py", "serial_design.py"}
-"""The root modules of hw that may see the gateware: they write Verilog."""
+LIGHT_ROOMS = ("util", "interface", "contract", "host", "compile", "cost", "explore")
+"""The rooms of hw that know no gateware; of all others, ``generate``, ``serial_design`` and ``emit`` do."""
 
-CONTRACT = [
-    p
-    for p in FILES
-    if p.parent in (ROOT / "hw", ROOT / "hw" / "explore") and p.name not in (*GENERATORS, "__init__.py")
-]
+LIGHT = [path for room in LIGHT_ROOMS for path in sorted((ROOT / "hw" / room).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)
@@ -60,12 +57,25 @@ def test_import_arrows(path):
     assert not tops(path) & others
 
 
-@pytest.mark.parametrize("path", CONTRACT, ids=module_name)
-def test_the_contract_needs_numpy_and_msgspec_only(path):
+@pytest.mark.parametrize("path", LIGHT, ids=module_name)
+def test_below_the_gateware_numpy_and_msgspec_are_enough(path):
     """But for Pillow, where pictures are read."""
-    allowed = ALLOWED_IN_CONTRACT | ({"PIL"} if path.name == "pictures.py" else set())
+    allowed = ALLOWED_BELOW_GATEWARE | ({"PIL"} if path.name == "pictures.py" else set())
     assert tops(path) - set(sys.stdlib_module_names) - {"hw"} <= allowed
-    assert not any(name.startswith("hw.gateware") for name in imports(path))
+    assert not any(name.startswith(("hw.gateware", "hw.emit")) for name in imports(path))
+
+
+MOST_ROOMS = {"hw": 12, "hw/gateware": 10, "pruning": 12, "sim": 12, "bitstreams": 20}
+MOST_FLOORS = {"hw": 9, "hw/gateware": 6, "pruning": 6, "sim": 5, "bitstreams": 6}
+
+
+@pytest.mark.parametrize("folder", MOST_ROOMS)
+def test_the_house(folder):
+    """Few enough rooms and floors to hold in mind, and no arrow runs back: ``python -m tests.structure``."""
+    found = structure(folder)
+    assert not found.circles
+    assert len(found.floors) <= MOST_ROOMS[folder]
+    assert found.height <= MOST_FLOORS[folder]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "sim" / "model").rglob("*.py")), ids=module_name)
@@ -80,7 +90,7 @@ def test_training_does_not_see_the_gateware(path):
 
 def test_the_contract_and_the_simulation_import_fast():
     """Neither torch nor Amaranth nor cocotb may hang on ``import hw, sim`` or on the command line."""
-    modules = [module_name(path) for path in CONTRACT]
+    modules = [module_name(path) for path in LIGHT]
     code = (
         f"import sys, sim, sim.model, spec2, {', '.join(modules)}\n"
         "heavy = {'torch', 'PIL', 'amaranth', 'cocotb', 'scipy', 'matplotlib', 'pandas', 'sklearn'}\n"

@@ -8,14 +8,14 @@ import pytest
 import typer
 
 import spec2
-from hw import results
-from hw.artifact import load, random_artifact
 from hw.commands import console
-from hw.errors import ConfigError, ToolNotFound
-from hw.network import lenet, tiny
+from hw.contract import results
+from hw.contract.artifact import load, random_artifact
+from hw.contract.network import lenet, tiny
+from hw.util.errors import ConfigError, ToolNotFound
 from pruning import data
 from pruning.commands.images import images_for
-from pruning.recipe import names
+from pruning.training.recipe import names
 from sim.bench.job import Memory
 
 COMMANDS = list(typer.main.get_command(spec2.app).commands)
@@ -111,11 +111,11 @@ def test_a_missing_package_is_a_sentence():
         raise ModuleNotFoundError(name="torch")
     # A module of our own that is missing is a bug, and shows.
     with pytest.raises(ModuleNotFoundError), console.requires("torch"):
-        raise ModuleNotFoundError(name="pruning.recipe")
+        raise ModuleNotFoundError(name="pruning.training.recipe")
 
 
 def test_a_bug_is_not_hidden(monkeypatch, model):
-    from hw import compiler
+    from hw.compile import compiler
 
     def bug(*_, **__):
         raise ZeroDivisionError("bug")
@@ -129,9 +129,9 @@ def test_a_bug_is_not_hidden(monkeypatch, model):
 
 
 def test_estimate_agrees_with_the_cost_model_and_states_the_share_of_the_board(run, model):
-    from hw.compiler import compile_program
-    from hw.config import AcceleratorConfig
-    from hw.estimate import estimates
+    from hw.compile.compiler import compile_program
+    from hw.contract.config import AcceleratorConfig
+    from hw.cost.cycles import estimates
 
     arguments = ["estimate", model, "--rows", "16", "--lanes", "2", "--batch", "2"]
     figures = json.loads(run(*arguments, "--board", "VC709", "--json").out)
@@ -195,7 +195,7 @@ def test_report_of_another_design_folder(run, fake_design):
 
 def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
     """The recipe is replaced by one that needs no time; its artifact is measured for real."""
-    job = pytest.importorskip("pruning.run")
+    job = pytest.importorskip("pruning.training.run")
     digits, seen = _digits(20), {}
     artifact = random_artifact(lenet(), seed=2)
 
@@ -230,7 +230,7 @@ def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
 
 
 def test_prune_hands_widths_to_the_recipe(run, monkeypatch, tmp_path):
-    job, seen = pytest.importorskip("pruning.run"), []
+    job, seen = pytest.importorskip("pruning.training.run"), []
 
     def train(recipe, **options):
         seen.append(recipe)

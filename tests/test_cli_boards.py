@@ -14,11 +14,11 @@ from bitstreams.deploy import SYNC
 from bitstreams.links import opening
 from bitstreams.links.serial import SerialLink, open_serial
 from bitstreams.manifest import Manifest
-from hw.artifact import random_artifact
-from hw.design import DesignInfo
-from hw.driver import Driver
-from hw.network import tiny
-from hw.registers import DIGEST
+from hw.contract.artifact import random_artifact
+from hw.contract.design import DesignInfo
+from hw.contract.network import tiny
+from hw.host.driver import Driver
+from hw.interface.registers import DIGEST
 from sim.commands.board import VIRTUAL_PORT
 from sim.virtual import board as board_module
 from tests.bitstreams import serial_wire

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bitstreams import build
-from hw.design import DesignInfo
-from hw.errors import TimingNotMet
+from hw.contract.design import DesignInfo
+from hw.util.errors import TimingNotMet
 from tests.bitstreams import vivado_design
 from tests.design_folder import save_design
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from hw.artifact import Sparsity, random_artifact
-from hw.config import AcceleratorConfig
-from hw.network import lenet, tiny
-from sim import comparison
-from sim.report import ACCURACY_NAME
-from sim.verify import verify
+from hw.contract.artifact import Sparsity, random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import lenet, tiny
+from sim.report import comparison
+from sim.report.data import ACCURACY_NAME
+from sim.rtl.verify import verify
 
 SMALL = ("--rows", "8", "--lanes", "2", "--batch", "2")
 

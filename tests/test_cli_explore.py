@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from hw.artifact import random_artifact
 from hw.commands.exploration import Goal
-from hw.compiler import compile_program
-from hw.config import AcceleratorConfig
-from hw.estimate import estimates
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import tiny
+from hw.cost.cycles import estimates
 from hw.explore.objective import Objective
-from hw.network import tiny
 
 SMALL = ["--rows", "4", "--rows", "8", "--lanes", "1", "--lanes", "2", "--lanes", "4"]
 

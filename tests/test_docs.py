@@ -15,8 +15,9 @@ import typer
 import spec2
 from bitstreams import boards, slices
 from bitstreams.boards import facts
-from hw import registers
-from sim import comparison, comparison_page, comparison_plot, explore_page, layers
+from hw.interface import registers
+from sim.report import comparison, comparison_page, comparison_plot, explore_page
+from sim.rtl import layers
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -96,12 +97,13 @@ def test_the_page_on_own_networks_runs(tmp_path):
 
 def test_the_recipe_on_the_page_on_own_networks_is_one():
     pytest.importorskip("torch")
-    from pruning import kinds, recipe
+    from pruning import patterns
+    from pruning.training import recipe
 
     (text,) = re.findall(r"^```toml\n(.*?)^```", OWN_NETWORKS.read_text(), re.MULTILINE | re.DOTALL)
     file = recipe.RecipeFile(**tomllib.loads(text))
     assert file.network.endswith(recipe.ONNX_SUFFIX) and file.data in recipe.data.LOADERS
-    assert [kinds.parse(scheme).keep for scheme in file.layers.values()] == [1]
+    assert [patterns.parse(scheme).keep for scheme in file.layers.values()] == [1]
 
 
 @pytest.mark.verilator
@@ -130,7 +132,7 @@ def test_links_between_pages_lead_somewhere(page):
 def test_the_register_page_holds_the_current_table():
     page = (ROOT / "docs" / "registers.md").read_text()
     assert registers.markdown() in page, (
-        "hw/registers.py has changed: put the output of markdown() into the page"
+        "hw/interface/registers.py has changed: put the output of markdown() into the page"
     )
 
 

@@ -13,15 +13,16 @@ import pytest
 
 from bitstreams import manifest
 from bitstreams.flows import vivado
-from hw import names, results
-from hw.artifact import random_artifact
 from hw.commands.console import emit, progress
-from hw.network import Conv, Network, tiny
-from sim import comparison_page, explore_plot, report_page
-from sim.comparison_plot import plot
+from hw.contract import results
+from hw.contract.artifact import random_artifact
+from hw.contract.network import Conv, Network, tiny
+from hw.util import names
+from sim.report import comparison_page, explore_plot, page
+from sim.report.comparison_plot import plot
 from tests.bitstreams.vivado_design import design as described
 from tests.design_folder import save_design
-from tests.sim.test_comparison_plot import ROWS
+from tests.sim.report.test_comparison_plot import ROWS
 
 PAYLOADS = (
     "x\ntouch marker",
@@ -183,12 +184,12 @@ def test_progress_and_results_show_what_they_are_given(capsys, monkeypatch):
 
 def test_pages_show_text_as_text():
     result = {"stalls": False, "images": 1, "mismatches": 1, "correct": None}
-    text = report_page.verified({**result, "first_mismatch": "<b>a</b>\n# b | *c*"})
+    text = page.verified({**result, "first_mismatch": "<b>a</b>\n# b | *c*"})
     assert r"\<b\>a\</b\>\\n# b \| \*c\*." in text and "\n" not in text
     row = {**ROWS[1], "network": "*x*", "command": "spec2 prune\n```\n# heading\n```sh\nx", "storage_bits": 1}
-    page = comparison_page.section([row | {"accuracy_float": 1.0, "seconds": 1}], "a b)](x.svg")
-    assert "## Measured: \\*x\\*\n" in page and "](a%20b%29%5D%28x.svg)" in page
-    assert page.count("\n# heading") == 0 and "\n````sh\nspec2 prune\\n```\\n# heading" in page
+    whole = comparison_page.section([row | {"accuracy_float": 1.0, "seconds": 1}], "a b)](x.svg")
+    assert "## Measured: \\*x\\*\n" in whole and "](a%20b%29%5D%28x.svg)" in whole
+    assert whole.count("\n# heading") == 0 and "\n````sh\nspec2 prune\\n```\\n# heading" in whole
 
 
 def test_pictures_show_text_as_text(tmp_path):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bitstreams.boards import arty_a7_100, genesys2, kc705, vc707, vc709, vcu118
 from bitstreams.boards.board import Board
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 
 __all__ = ["BOARDS", "Board", "find"]
 

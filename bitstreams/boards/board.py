@@ -6,12 +6,20 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bitstreams.budget import RESOURCES
-
 XRAY_FAMILIES = {"a": "artix7", "k": "kintex7", "v": "virtex7", "s": "spartan7", "z": "zynq7"}
 """Folder of Project X-Ray's database for the letter behind ``xc7``."""
 
 _PART = re.compile(r"(?P<die>xc[a-z0-9]+?[tp])-?(?P<package>[a-z]{3,4}\d+)-(?P<speed>\d)")
+
+
+RESOURCES = {
+    "dsp": "DSP slices",
+    "bram36": "RAMB36 blocks",
+    "uram": "UltraRAM blocks",
+    "lut": "LUTs",
+    "ff": "flip-flops",
+}
+"""Resources a design can need, with their plural names."""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bitstreams.boards.board import Board
+from bitstreams.boards.board import RESOURCES, Board
 from bitstreams.boards.wiring import Pin, wiring
-from bitstreams.budget import RESOURCES
 
 _GIB, _MHZ = 1 << 30, 1e6
 

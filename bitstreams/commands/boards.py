@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hw.commands.console import emit
 from hw.commands.options import Json
-from hw.tables import table
+from hw.util.tables import table
 
 
 def boards(as_json: Json = False) -> None:
@@ -17,7 +17,7 @@ def boards(as_json: Json = False) -> None:
         spec2 boards --json
     """
     from bitstreams.boards import BOARDS
-    from bitstreams.budget import RESOURCES
+    from bitstreams.boards.board import RESOURCES
 
     rows = [(board.name, *board.budget.values(), board.title) for board in BOARDS.values()]
     emit(as_json, [board.to_json() for board in BOARDS.values()], table(["name", *RESOURCES, "board"], rows))

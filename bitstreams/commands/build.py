@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from hw import quote
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.options import Baud, Design, Json
-from hw.tables import table
+from hw.util import quote
+from hw.util.tables import table
 
 
 class Toolchain(StrEnum):

@@ -10,8 +10,8 @@ import typer
 
 from hw.commands.console import emit, progress, scalars
 from hw.commands.options import Baud, Json, LinkName
-from hw.errors import ArtifactError
-from hw.tables import table
+from hw.util.errors import ArtifactError
+from hw.util.tables import table
 
 
 class Programmer(StrEnum):
@@ -56,7 +56,7 @@ def deploy(
     from bitstreams.deploy import find_bitstream
     from bitstreams.links.opening import Place, open_link
     from bitstreams.links.running import run
-    from hw.design import DesignInfo
+    from hw.contract.design import DesignInfo
 
     async def wait() -> None:
         time.sleep(1)

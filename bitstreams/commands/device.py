@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
     from hw.explore.device import Device
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def device_of(name: str, clock_mhz: float | None, memories: int | None) -> Device:
     """A board as numbers."""
     from bitstreams.boards import find
-    from bitstreams.budget import RESOURCES
+    from bitstreams.boards.board import RESOURCES
     from hw.explore.device import Device
 
     board = find(name)

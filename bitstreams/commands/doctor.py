@@ -6,7 +6,7 @@ import typer
 
 from hw.commands.console import emit
 from hw.commands.options import Json
-from hw.tables import table
+from hw.util.tables import table
 
 
 def doctor(as_json: Json = False) -> None:
@@ -19,7 +19,7 @@ def doctor(as_json: Json = False) -> None:
         spec2 doctor
     """
     from bitstreams.doctor import examine, python
-    from hw import caches
+    from hw.util import caches
 
     findings = examine()
     missing = {False: "missing", True: "missing, optional"}

@@ -6,7 +6,7 @@ from bitstreams.commands.fit import fit
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, scalars
-from hw.tables import table
+from hw.util.tables import table
 
 
 def estimate(
@@ -29,10 +29,10 @@ def estimate(
         spec2 estimate build/lenet/model.npz
         spec2 estimate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --json
     """
-    from hw.artifact import load
-    from hw.compiler import compile_program
-    from hw.estimate import estimates
-    from hw.processes import processors
+    from hw.compile.compiler import compile_program
+    from hw.contract.artifact import load
+    from hw.cost.cycles import estimates
+    from hw.util.processes import processors
 
     artifact, array = load(model), configure(config, rows, lanes, batch, stream, memory_lines)
     with progress("scheduling") as show:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bitstreams.commands.fit import fit
-from hw import quote
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
-from hw.tables import table
+from hw.util import quote
+from hw.util.tables import table
 
 if TYPE_CHECKING:
-    from hw.artifact import Artifact
-    from hw.config import AcceleratorConfig
-    from hw.program import Program
+    from hw.compile.program import Program
+    from hw.contract.artifact import Artifact
+    from hw.contract.config import AcceleratorConfig
 
 
 def generate(
@@ -43,7 +43,7 @@ def generate(
         spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
         spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
     """
-    from hw.artifact import load
+    from hw.contract.artifact import load
 
     folder = out or model.parent / "design"
     info = write_design(
@@ -62,9 +62,9 @@ def write_design(
 
     Raises ``DoesNotFit``, with nothing written, where ``board`` is named and too small.
     """
-    from hw.estimate import estimates
+    from hw.cost.cycles import estimates
     from hw.generate import generate
-    from hw.processes import processors
+    from hw.util.processes import processors
 
     def check(program: Program) -> None:
         if board:

@@ -9,7 +9,7 @@ import typer
 
 from hw.commands.console import emit, progress
 from hw.commands.options import Design, Json
-from hw.tables import table
+from hw.util.tables import table
 
 
 class Family(StrEnum):
@@ -40,7 +40,7 @@ def synth(
     """
     from bitstreams.budget import needs
     from bitstreams.synth import synthesise
-    from hw.design import DesignInfo
+    from hw.contract.design import DesignInfo
 
     with progress("synthesising") as show:
         result = synthesise(

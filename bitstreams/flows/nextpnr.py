@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hw import documents
-from hw.errors import TimingNotMet, ToolFailed
+from hw.util import documents
+from hw.util.errors import TimingNotMet, ToolFailed
 
 MOST_LOG = 64 << 20
 """Bytes of a log; a run prints some hundred kilobytes."""

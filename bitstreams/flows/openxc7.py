@@ -18,10 +18,10 @@ from bitstreams.plan import Plan, combined
 from bitstreams.shell import constraints
 from bitstreams.shell.top import emit_shell
 from bitstreams.synth import Synthesis, count
-from hw import quote
-from hw.design import DesignInfo
-from hw.design_files import VERILOG
-from hw.errors import ConfigError, ToolFailed
+from hw.contract.design import DesignInfo
+from hw.contract.design_files import VERILOG
+from hw.util import quote
+from hw.util.errors import ConfigError, ToolFailed
 
 FLOW = "openxc7"
 

@@ -9,7 +9,7 @@ from bitstreams.flows import nextpnr, openxc7
 from bitstreams.outcome import Order, Outcome
 from bitstreams.plan import Plan
 from bitstreams.run import because, execute
-from hw.errors import ToolFailed
+from hw.util.errors import ToolFailed
 
 
 def run(plan: Plan, order: Order) -> Outcome:

@@ -18,10 +18,10 @@ from bitstreams.manifest import describe
 from bitstreams.plan import Plan, combined
 from bitstreams.shell import constraints as shell_constraints
 from bitstreams.shell import top as shell_top
-from hw import quote
-from hw.design import DesignInfo
-from hw.design_files import VERILOG
-from hw.errors import ConfigError
+from hw.contract.design import DesignInfo
+from hw.contract.design_files import VERILOG
+from hw.util import quote
+from hw.util.errors import ConfigError
 
 FLOW = "vivado"
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from bitstreams.boards import Board
 from bitstreams.flows import vivado_sync
-from hw.design import DesignInfo
-from hw.errors import ConfigError
+from hw.contract.design import DesignInfo
+from hw.util.errors import ConfigError
 
 WRAPPER = "spec2_axi"
 """Module name of the wrapper."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bitstreams.boards import Board
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from bitstreams.flows import vivado, vivado_reports
 from bitstreams.outcome import Order, Outcome
 from bitstreams.plan import Plan
 from bitstreams.run import because, execute
-from hw.errors import ToolFailed
+from hw.util.errors import ToolFailed
 
 _SAID = re.compile(r"SPEC2 ([A-Z]+) ?(.*)")
 

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hw import documents
-from hw.errors import ToolFailed
+from hw.util import documents
+from hw.util.errors import ToolFailed
 
 MOST = 64 << 20
 """Bytes of a report; the largest one seen has some megabytes."""

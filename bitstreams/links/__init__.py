@@ -1,1 +1,1 @@
-"""Links to boards: what :class:`hw.link.Link` asks for, over real transports. One file per transport."""
+"""Links to boards: what :class:`hw.host.link.Link` asks for, over real transports. One file per transport."""

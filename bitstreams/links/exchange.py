@@ -1,13 +1,14 @@
-"""The host's side of :mod:`hw.protocol`: requests that are executed exactly once, over a lossy wire."""
+"""The host's side of :mod:`hw.interface.protocol`: requests that are executed exactly once, over a lossy
+wire."""
 
 from __future__ import annotations
 
 import secrets
 from typing import Protocol
 
-from hw import protocol
-from hw.errors import LinkError
-from hw.protocol import Command, Deframer, Frame, Status
+from hw.interface import protocol
+from hw.interface.protocol import Command, Deframer, Frame, Status
+from hw.util.errors import LinkError
 
 ATTEMPTS = 6
 """Times a request is sent before the link is given up."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from bitstreams.links.serial import SerialLink, open_serial
 from bitstreams.links.xdma import XdmaLink, open_xdma
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 
 BoardLink = SerialLink | XdmaLink
-"""A :class:`hw.link.Link` that can be closed."""
+"""A :class:`hw.host.link.Link` that can be closed."""
 
 UART, XDMA, VIRTUAL = "uart", "xdma", "virtual"
 

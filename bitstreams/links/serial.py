@@ -15,16 +15,17 @@ from types import TracebackType
 from typing import Any
 
 from bitstreams.links.exchange import CLOCK_HZ, Exchange, Transport
-from hw import protocol, virtual_port
-from hw.errors import LinkError, ToolNotFound
-from hw.protocol import Command
+from hw.host import virtual_port
+from hw.interface import protocol
+from hw.interface.protocol import Command
+from hw.util.errors import LinkError, ToolNotFound
 
 _SEND_WAIT = protocol.SEND_PATIENCE // protocol.WAIT_UNIT
 _BUS_WAIT = protocol.BUS_PATIENCE // protocol.WAIT_UNIT
 
 
 class SerialLink:
-    """A :class:`hw.link.Link` to a board behind ``transport``; call :meth:`open` before anything else.
+    """A :class:`hw.host.link.Link` to a board behind ``transport``; call :meth:`open` before anything else.
 
     Parameters are those of :class:`~bitstreams.links.exchange.Exchange`. The coroutines block: one
     client, one thread, :func:`bitstreams.links.running.run`.
@@ -70,20 +71,20 @@ class SerialLink:
     ) -> None:
         self.close()
 
-    # --- hw.link.Link ----------------------------------------------------------------------------
+    # --- hw.host.link.Link ----------------------------------------------------------------------------
 
     async def read32(self, address: int) -> int:
-        """See :class:`hw.link.Link`."""
+        """See :class:`hw.host.link.Link`."""
         request = protocol.READ_REQUEST.pack(address)
         answer = self._exchange.request(Command.READ, request, protocol.READ_RESPONSE.size, _BUS_WAIT)
         return int(protocol.READ_RESPONSE.unpack(answer)[0])
 
     async def write32(self, address: int, value: int) -> None:
-        """See :class:`hw.link.Link`."""
+        """See :class:`hw.host.link.Link`."""
         self._exchange.request(Command.WRITE, protocol.WRITE_REQUEST.pack(address, value), 0, _BUS_WAIT)
 
     async def send(self, frame: bytes) -> None:
-        """See :class:`hw.link.Link`. What the accelerator does not take now, :meth:`receive` sends."""
+        """See :class:`hw.host.link.Link`. What the accelerator does not take now, :meth:`receive` sends."""
         if not frame or len(frame) % 4:
             raise ValueError(f"a frame is whole beats of 4 bytes, not {len(frame)} bytes")
         stuck = bool(self._queue)
@@ -92,7 +93,7 @@ class SerialLink:
             self._pump()
 
     async def receive(self, beats: int, timeout: int) -> bytes:
-        """See :class:`hw.link.Link`. The board counts the clocks, in units of ``protocol.WAIT_UNIT``."""
+        """See :class:`hw.host.link.Link`. The board counts the clocks, in units of ``protocol.WAIT_UNIT``."""
         try:
             return self._receive(beats, timeout)
         finally:
@@ -100,7 +101,7 @@ class SerialLink:
             self._queue.clear()
 
     async def discard(self) -> None:
-        """See :class:`hw.link.Link`. The board holds the end of one frame at most."""
+        """See :class:`hw.host.link.Link`. The board holds the end of one frame at most."""
         self._queue.clear()
         last = False
         while not last:

@@ -16,8 +16,8 @@ from concurrent.futures import Future, wait
 from types import TracebackType
 
 from bitstreams.links.worker import Worker, stop
-from hw.errors import LinkError
-from hw.registers import ADDRESS_BITS
+from hw.interface.registers import ADDRESS_BITS
+from hw.util.errors import LinkError
 
 CLOCK_HZ = 10e6
 """The lowest clock that a board is expected to have; timeouts in clocks are converted with it."""
@@ -41,7 +41,7 @@ _WORD = struct.Struct("<I")
 
 
 class XdmaLink:
-    """A :class:`hw.link.Link` over three open files: registers, frames to and from the board.
+    """A :class:`hw.host.link.Link` over three open files: registers, frames to and from the board.
 
     They belong to the link from here on. name: of the device, for messages. clock_hz: the lowest clock
     the accelerator may have. Call :meth:`synchronise` before anything else; :func:`open_xdma` does.
@@ -71,27 +71,27 @@ class XdmaLink:
     ) -> None:
         self.close()
 
-    # --- hw.link.Link ----------------------------------------------------------------------------
+    # --- hw.host.link.Link ----------------------------------------------------------------------------
 
     async def read32(self, address: int) -> int:
-        """See :class:`hw.link.Link`."""
+        """See :class:`hw.host.link.Link`."""
         return self._peek(_checked(address))
 
     async def write32(self, address: int, value: int) -> None:
-        """See :class:`hw.link.Link`. Behind a transfer that failed the streams are emptied first."""
+        """See :class:`hw.host.link.Link`. Behind a transfer that failed the streams are emptied first."""
         if self._dirty:
             self.synchronise()
         self._poke(_checked(address), value)
 
     async def send(self, frame: bytes) -> None:
-        """See :class:`hw.link.Link`. An error shows in the next call of this or :meth:`receive`."""
+        """See :class:`hw.host.link.Link`. An error shows in the next call of this or :meth:`receive`."""
         if not frame or len(frame) % 4:
             raise ValueError(f"a frame is whole beats of 4 bytes, not {len(frame)} bytes")
         self._check_sent()
         self._sent.append(self._sender.submit(frame))
 
     async def receive(self, beats: int, timeout: int) -> bytes:
-        """See :class:`hw.link.Link`."""
+        """See :class:`hw.host.link.Link`."""
         self._dirty = True
         # One beat more than is wanted shows a frame that is too long.
         data = self._read(4 * (beats + 1), timeout / self._clock_hz + SLACK)
@@ -108,7 +108,7 @@ class XdmaLink:
         return data
 
     async def discard(self) -> None:
-        """See :class:`hw.link.Link`. The streams are emptied before the next register is written."""
+        """See :class:`hw.host.link.Link`. The streams are emptied before the next register is written."""
         self._dirty = True
 
     # --- emptying the streams --------------------------------------------------------------------

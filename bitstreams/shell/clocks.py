@@ -15,7 +15,7 @@ from typing import Any
 from amaranth.hdl import ClockSignal, Elaboratable, Instance, Module, Signal
 
 from bitstreams.boards import Board
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 
 TOLERANCE = Fraction(1, 1000)
 """A design clock may miss the asked-for one by this share."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hw.config import AcceleratorConfig
+    from hw.contract.config import AcceleratorConfig
 
 
 def configure(
@@ -22,8 +22,8 @@ def configure(
     """What the file says, but for the options that were given; without a file what is ``usual``."""
     from dataclasses import asdict
 
-    from hw.config import AcceleratorConfig
-    from hw.config_file import load_config
+    from hw.contract.config import AcceleratorConfig
+    from hw.contract.config_file import load_config
 
     options = {
         "rows": rows,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hw import quote
-from hw.errors import ToolNotFound
+from hw.util import quote
+from hw.util.errors import ToolNotFound
 
 Show = Callable[..., None]
 """Shows progress: (done, total, what is being done); None where done and total are not known."""
@@ -21,7 +21,7 @@ LINE_SECONDS = 10
 
 def emit(as_json: bool, data: Any, *markdown: str) -> None:
     """``data`` as JSON, or the Markdown paragraphs on the terminal. What they hold of names, paths and other
-    free text is quoted (:mod:`hw.quote`) by who wrote them."""
+    free text is quoted (:mod:`hw.util.quote`) by who wrote them."""
     if as_json:
         print(json.dumps(data, indent=1))
     else:

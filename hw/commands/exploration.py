@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
     from hw.explore.space import Space
@@ -32,7 +32,7 @@ def chosen_space(
     weight_bits: list[int] | None,
 ) -> Space:
     """What is to be swept: the usual values where none are given."""
-    from hw.config import MOST_LANES
+    from hw.contract.config import MOST_LANES
     from hw.explore.space import BATCHES, Space
 
     if goal is Goal.latency and batch:
@@ -49,11 +49,11 @@ def chosen_workload(
     what: str, keep: float | None, group: int | None, weight_bits: list[int] | None
 ) -> tuple[Workload, list[int] | None]:
     """What is to be run, and the widths of weights to try (None: the usual ones)."""
-    from hw import networks
-    from hw.artifact import load
+    from hw.contract import networks
+    from hw.contract.artifact import load
     from hw.explore.lengths import Density
     from hw.explore.workload import ModelWorkload, UniformWorkload
-    from hw.processes import processors
+    from hw.util.processes import processors
 
     if Path(what).suffix != MODEL_SUFFIX:
         usual = Density()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hw import quote
+from hw.util import quote
 
 DEFAULT_BAUD = 921_600
 """Bit rate of the boards' UARTs unless they were built for another one."""

@@ -8,7 +8,7 @@ import typer
 
 from hw.commands.console import emit, progress
 from hw.commands.options import Json, Model
-from hw.tables import table
+from hw.util.tables import table
 
 
 def schedule(
@@ -27,9 +27,9 @@ def schedule(
         spec2 schedule build/lenet/model.npz
         spec2 schedule build/kernel/model.npz --rows 64 --json
     """
-    from hw.artifact import load
-    from hw.processes import processors
-    from hw.schedule.report import schedule_report
+    from hw.compile.schedule.report import schedule_report
+    from hw.contract.artifact import load
+    from hw.util.processes import processors
 
     with progress("scheduling") as show:
         found = schedule_report(load(model), rows, processes=processors(), progress=show)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hw.config import BUS_BITS
-from hw.errors import ConfigError
+from hw.contract.config import BUS_BITS
+from hw.util.errors import ConfigError
 
 DRAM_EFFICIENCY = 0.9
 """Share of a memory's peak that long reads are taken to reach; refresh and changes of row cost the rest. An

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.artifact import LayerWeights
-from hw.config import BANKS
-from hw.errors import ConfigError
-from hw.network import Conv, Layer, Shape
-from hw.step_table import Ahead, StepTable
-from hw.words import WORDS
+from hw.compile.step_table import Ahead, StepTable
+from hw.contract.artifact import LayerWeights
+from hw.contract.config import BANKS
+from hw.contract.network import Conv, Layer, Shape
+from hw.contract.spectrum import WORDS
+from hw.util.errors import ConfigError
 
 Ints = NDArray[np.int64]
 
@@ -66,8 +66,8 @@ def group_counts(weights: LayerWeights) -> Ints:
 
 
 def exact_lengths(counts: Ints, rows: int, *, dot: bool) -> Ints:
-    """(blocks, words) steps of n:m masks of these :func:`group_counts`, as :func:`hw.schedule.steps.shared`
-    takes them: in each group as many as the busiest row needs."""
+    """(blocks, words) steps of n:m masks of these :func:`group_counts`, as
+    :func:`hw.compile.schedule.steps.shared` takes them: in each group as many as the busiest row needs."""
     busiest = np.maximum.reduceat(counts, np.arange(0, len(counts), rows), axis=0)
     lengths: Ints = busiest.sum(axis=1)
     return lengths.sum(axis=1, keepdims=True) if dot else lengths
@@ -80,7 +80,7 @@ def lengths_of(table: StepTable) -> StepTable:
 
 def lengths_table(lengths: Ints) -> StepTable:
     """A table of ``lengths`` (blocks, words): a word of no steps is not delivered, but for the first one,
-    which takes one step at least; the shortest word leads (:mod:`hw.schedule.layer`)."""
+    which takes one step at least; the shortest word leads (:mod:`hw.compile.schedule.layer`)."""
     delivered = lengths > 0
     delivered[:, 0] = True
     shortest = np.where(delivered, lengths, lengths.max() + 1).argmin(axis=1)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from hw.config import AcceleratorConfig
-from hw.estimate import total_cycles
+from hw.compile.program import Program
+from hw.contract.config import AcceleratorConfig
+from hw.cost.cycles import total_cycles
+from hw.cost.resources import resources
+from hw.cost.stages import least_cycles
 from hw.explore.device import Device
-from hw.explore.stages import least_cycles
 from hw.explore.workload import Workload
-from hw.program import Program
-from hw.resources import resources
 
 
 @dataclass(frozen=True)

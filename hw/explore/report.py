@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hw.config import AcceleratorConfig
-from hw.config_file import save_config
-from hw.explore.limits import bound_by, dram_rate, layer_row, limits, next_faster
-from hw.explore.stages import layer_work
+from hw.contract.config import AcceleratorConfig
+from hw.contract.config_file import save_config
+from hw.cost.stages import bound_by, layer_row, layer_work
+from hw.explore.bottlenecks import dram_rate, limits, next_faster
 from hw.explore.sweep import Exploration
-from hw.files import write
+from hw.util.files import write
 
 SCHEMA = 1
 

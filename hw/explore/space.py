@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hw.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
-from hw.config import MOST_LANES, MOST_LINE_PIXELS, MOST_WEIGHT_STEPS, AcceleratorConfig
-from hw.errors import ConfigError
+from hw.compile.step_format import StepFormat
+from hw.compile.weight_stream import LEAST_PORT_BITS, useful_bus
+from hw.contract.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
+from hw.contract.config import MOST_LANES, MOST_LINE_PIXELS, MOST_WEIGHT_STEPS, AcceleratorConfig
+from hw.contract.formats import PIXEL_BITS
+from hw.contract.spectrum import TILE
+from hw.cost.resources import memory
 from hw.explore.device import Device
 from hw.explore.point import Point
 from hw.explore.workload import Workload
-from hw.formats import PIXEL_BITS
-from hw.resources import memory
-from hw.step_format import StepFormat
-from hw.weight_stream import LEAST_PORT_BITS, useful_bus
-from hw.words import TILE
+from hw.util.errors import ConfigError
 
 ROWS = (8, 16, 32, 64, 128)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from hw.errors import ConfigError, DoesNotFit
 from hw.explore.device import Device
 from hw.explore.objective import Objective, beats, best, front
 from hw.explore.point import Point, evaluate
 from hw.explore.space import MEMORY_HELPS, Design, Space, in_bands, larger, smaller
 from hw.explore.workload import Workload
+from hw.util.errors import ConfigError, DoesNotFit
 
 Progress = Callable[[int, int, str], None]
 """(done, total, design)."""

@@ -9,9 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw.artifact import Artifact
-from hw.compiler import Channels, assemble, most_products
-from hw.config import AcceleratorConfig
+from hw.compile.compiler import Channels, assemble, most_products
+from hw.compile.program import Program
+from hw.compile.step_table import StepTable, irregular_tables
+from hw.contract.artifact import Artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Layer, Network
 from hw.explore.lengths import (
     Density,
     exact_lengths,
@@ -21,9 +24,6 @@ from hw.explore.lengths import (
     longest_word,
     uniform_lengths,
 )
-from hw.network import Conv, Layer, Network
-from hw.program import Program
-from hw.step_table import StepTable, irregular_tables
 
 
 class Steps(NamedTuple):

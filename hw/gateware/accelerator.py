@@ -4,15 +4,15 @@ from amaranth import C, Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.gateware.axi import AxiLite, AxiRead, AxiStream
-from hw.gateware.axilite import AxiLiteRegisters
-from hw.gateware.burst_reader import BurstReader
+from hw.compile.program import Program
 from hw.gateware.core import Core
-from hw.gateware.delay import LOADS, copy
-from hw.gateware.result_gate import ResultGate
-from hw.gateware.side_by_side import SideBySide
-from hw.program import Program
-from hw.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
+from hw.gateware.ports.axi import AxiLite, AxiRead, AxiStream
+from hw.gateware.ports.axilite import AxiLiteRegisters
+from hw.gateware.ports.result_gate import ResultGate
+from hw.gateware.primitives.delay import LOADS, copy
+from hw.gateware.weights.burst_reader import BurstReader
+from hw.gateware.weights.memory_striping import SideBySide
+from hw.interface.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
 
 _EVENTS = (
     "load_busy", "fetch_busy", "mac_steps", "mac_wait_x", "mac_wait_drain", "mac_wait_y", "out_busy",

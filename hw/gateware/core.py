@@ -7,42 +7,42 @@
                      fetch          weights ─▶ issue ─▶ row weights, drain control
 
 Fetch, issue and output controllers run on their own; counters of full halves connect them
-(:mod:`hw.gateware.halves`).
+(:mod:`hw.gateware.primitives.ping_pong`).
 """
 
 from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.config import BANKS
-from hw.frames import BEAT
-from hw.gateware.axi import AxiStream
-from hw.gateware.delay import copy, delay
-from hw.gateware.drain_control import DrainControl
-from hw.gateware.feature_memory import FeatureMemory
-from hw.gateware.fetch import Fetch
-from hw.gateware.halves import HALVES, HalfCounter
-from hw.gateware.image_port import ImagePort
-from hw.gateware.issue import Issue
-from hw.gateware.lane import Lane
-from hw.gateware.mac import Mode, RowWeights
-from hw.gateware.once import Once
-from hw.gateware.output import OutputController, Writer
-from hw.gateware.planes import widened
-from hw.gateware.post import RAW_BITS
-from hw.gateware.result_port import MapPort, ScorePort
-from hw.gateware.sequencer import Sequencer
-from hw.gateware.step import rows_of
-from hw.gateware.weight_player import WeightPlayer
-from hw.gateware.weights import WeightMemory
-from hw.gateware.window import Window
-from hw.program import Program
-from hw.words import DUAL_REAL, WORDS
+from hw.compile.program import Program
+from hw.contract.config import BANKS
+from hw.contract.spectrum import DUAL_REAL, WORDS
+from hw.gateware.control.drain_control import DrainControl
+from hw.gateware.control.fetch import Fetch
+from hw.gateware.control.issue import Issue
+from hw.gateware.control.output import OutputController, Writer
+from hw.gateware.control.sequencer import Sequencer
+from hw.gateware.datapath.feature_memory import FeatureMemory
+from hw.gateware.datapath.lane import Lane
+from hw.gateware.datapath.mac import Mode, RowWeights
+from hw.gateware.datapath.post import RAW_BITS
+from hw.gateware.datapath.window import Window
+from hw.gateware.ports.axi import AxiStream
+from hw.gateware.ports.image_port import ImagePort
+from hw.gateware.ports.result_port import MapPort, ScorePort
+from hw.gateware.primitives.delay import copy, delay
+from hw.gateware.primitives.micro_instruction import rows_of
+from hw.gateware.primitives.ping_pong import HALVES, HalfCounter
+from hw.gateware.primitives.shared import Once
+from hw.gateware.weights.sign_extension import widened
+from hw.gateware.weights.weight_memory import WeightMemory
+from hw.gateware.weights.weight_replay import WeightPlayer
+from hw.interface.stream_format import BEAT
 
 
 class Core(wiring.Component):
     """Everything but the control port. ``abort``, a clock before the reset around it, ends a run at once:
-    what ``m_axis`` offers is then gone (:mod:`hw.gateware.result_gate` keeps it for the host).
+    what ``m_axis`` offers is then gone (:mod:`hw.gateware.ports.result_gate` keeps it for the host).
 
     Members: ``start`` a run of ``images`` images through layers ``first`` to ``last``; ``busy``, ``done``,
     ``framing_error``; ``s_axis`` images in, ``m_axis`` results out; one-bit events for the counters.

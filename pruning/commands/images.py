@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw.commands.console import requires
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hw.network import Network
+    from hw.contract.network import Network
 
 
 def images_for(

@@ -11,7 +11,7 @@ from hw.commands.console import progress, requires
 
 if TYPE_CHECKING:
     from pruning.data import ImageSet
-    from pruning.run import PruneResult
+    from pruning.training.run import PruneResult
 
 
 def train(
@@ -35,8 +35,8 @@ def train(
         import torch
 
         from pruning import data
-        from pruning.recipe import find, for_bits, for_cycles
-        from pruning.run import run
+        from pruning.training.recipe import find, for_bits, for_cycles
+        from pruning.training.run import run
 
     with requires("onnx"):  # where the network is such a file
         recipe = find(name, **changes)

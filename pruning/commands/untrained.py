@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw.commands.console import progress, requires
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hw.artifact import Artifact
-    from pruning.recipe import Recipe
+    from hw.contract.artifact import Artifact
+    from pruning.training.recipe import Recipe
 
 
 def prune_untrained(
@@ -35,7 +35,7 @@ def prune_untrained(
     if layer_bits:
         given["layer_bits"] = layer_bits
     with requires("torch"):
-        from pruning import recipe
+        from pruning.training import recipe
     if recipe.is_file(what):
         with requires("onnx"):  # where the network is such a file
             made = _of_recipe(recipe.find(what, **given))
@@ -52,12 +52,12 @@ def _of_network(
     layer_bits: dict[str, int] | None = None,
     seed: int = 0,
 ) -> Artifact:
-    from hw import networks
+    from hw.contract import networks
 
     network = networks.find(name)
     with requires("torch"), progress("projecting and quantising"):
-        from pruning.kinds import fully_connected, parse
-        from pruning.synthetic import synthetic
+        from pruning.patterns import fully_connected, parse
+        from pruning.training.synthetic import synthetic
 
         return synthetic(
             network,
@@ -77,8 +77,8 @@ def _of_recipe(recipe: Recipe) -> Artifact:
                 f"[{entry}] in recipe {recipe.name!r} finds {what} by training: leave it out, or --untrained"
             )
     with requires("torch"), progress("projecting and quantising"):
-        from hw.artifact import Sparsity
-        from pruning.synthetic import synthetic
+        from hw.contract.artifact import Sparsity
+        from pruning.training.synthetic import synthetic
 
         targets = recipe.targets()
         sets = {layer.name: targets.sparsity(layer.name) for layer in recipe.network.layers}

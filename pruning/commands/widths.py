@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hw.documents import shown
-from hw.errors import ConfigError
+from hw.util.documents import shown
+from hw.util.errors import ConfigError
 
 
 def parse_widths(options: Sequence[str]) -> dict[str, int]:

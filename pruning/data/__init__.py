@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hw.errors import ConfigError
-from hw.network import Shape
+from hw.contract.network import Shape
+from hw.util.errors import ConfigError
 from pruning.data import cifar10, mnist
 from pruning.data.image_set import ImageSet
 

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw import pictures
-from hw.errors import DataError
-from hw.files import regular
+from hw.util import pictures
+from hw.util.errors import DataError
+from hw.util.files import regular
 from pruning.data.image_set import Images, ImageSet, checked, read_npz
 
 SHAPE = (3, 32, 32)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw import archives
-from hw.errors import DataError
-from hw.network import Shape
+from hw.contract.network import Shape
+from hw.util import archives
+from hw.util.errors import DataError
 
 Images = NDArray[np.uint8]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.errors import DataError
+from hw.util.errors import DataError
 from pruning.data.image_set import Images, ImageSet, checked, read_npz
 
 SIDE = 28

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hw import names
-from hw.network import Conv, Dense, Layer, Network
+from hw.contract.network import Conv, Dense, Layer, Network
+from hw.util import names
 from pruning.importers.joins import Joins, Made, trainable
 from pruning.importers.maps import size_of
 from pruning.importers.refusals import refuse
-from pruning.models import NORM, Chain
+from pruning.layers.models import NORM, Chain
 
 RESERVED = {*dir(nn.Module()), "network"}
 """Names that a layer of a :class:`Chain` cannot have: its own attributes."""

@@ -9,10 +9,10 @@ from math import inf
 import torch
 from torch import Tensor, nn
 
-from hw.network import Conv, Layer
-from pruning.fold import fold_
+from hw.contract.network import Conv, Layer
 from pruning.importers.maps import Maps, size_of
 from pruning.importers.refusals import refuse, unsupported
+from pruning.quant.batch_norm_folding import fold_
 
 
 @dataclass

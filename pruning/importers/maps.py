@@ -8,9 +8,9 @@ from math import prod
 import torch
 from torch import Tensor
 
-from hw.errors import ConfigError, UnsupportedNetwork
-from hw.network import MOST, Shape
-from hw.words import TILE
+from hw.contract.network import MOST, Shape
+from hw.contract.spectrum import TILE
+from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.importers.refusals import refuse, unsupported
 
 MOST_POOLED = 1 << 22

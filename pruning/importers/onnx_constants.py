@@ -10,8 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from hw.documents import said
-from hw.errors import UnsupportedNetwork
+from hw.util.documents import said
+from hw.util.errors import UnsupportedNetwork
 from pruning.importers import onnx_guard
 from pruning.importers.onnx_nodes import attributes, place_of
 from pruning.importers.refusals import refuse, unsupported

@@ -16,9 +16,9 @@ import onnx.inliner
 import torch
 from numpy.typing import NDArray
 
-from hw import names
-from hw.documents import printable, said
-from hw.errors import ConfigError, Spec2Error, UnsupportedNetwork
+from hw.util import names
+from hw.util.documents import printable, said
+from hw.util.errors import ConfigError, Spec2Error, UnsupportedNetwork
 from pruning.importers import onnx_guard
 from pruning.importers.assemble import Assembler, Converted
 from pruning.importers.onnx_constants import OF_SHAPES, Constants, used

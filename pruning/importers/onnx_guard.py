@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from hw import documents
-from hw.errors import ConfigError, Spec2Error
+from hw.util import documents
+from hw.util.errors import ConfigError, Spec2Error
 
 MOST = 1 << 22
 """Elements of what is computed from constants, or as many as the file's own have, if these are more. A few

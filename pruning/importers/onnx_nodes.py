@@ -10,7 +10,7 @@ import onnx
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from hw.errors import ConfigError, UnsupportedNetwork
+from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.importers import onnx_guard
 from pruning.importers.refusals import refuse
 

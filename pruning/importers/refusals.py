@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hw.errors import UnsupportedNetwork
+from hw.util.errors import UnsupportedNetwork
 
 
 def refuse(place: str, what: str, way_out: str) -> UnsupportedNetwork:

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from hw.errors import ConfigError, UnsupportedNetwork
+from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.importers.refusals import refuse
-from pruning.linear import MaskedLinear
-from pruning.spectral import SpectralConv2d
+from pruning.layers.linear import MaskedLinear
+from pruning.layers.spectral import SpectralConv2d
 
 FLOAT_MODEL = "give the float model: spec2 quantises by the hardware's rules"
 

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
-from hw.documents import said
-from hw.errors import UnsupportedNetwork
-from pruning.calibration import evaluating
+from hw.util.documents import said
+from hw.util.errors import UnsupportedNetwork
 from pruning.importers.torch_models import other_axes
 from pruning.importers.torch_nodes import changes_its_input
+from pruning.quant.calibration import evaluating
 
 REGIONS = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
 """Higher-order operations that stand for ``with torch.no_grad():`` and ``with torch.autocast(...):``, and how

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from hw import names
-from hw.errors import UnsupportedNetwork
+from hw.util import names
+from hw.util.errors import UnsupportedNetwork
 from pruning.importers.assemble import Assembler, Converted
 from pruning.importers.refusals import refuse, unsupported
 from pruning.importers.torch_constants import OF_SHAPES, SAME, VIEWS, Constants

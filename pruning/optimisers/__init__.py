@@ -17,15 +17,15 @@ from __future__ import annotations
 
 from torch import nn
 
-from hw.errors import ConfigError
-from hw.network import Conv, Network
+from hw.contract.network import Conv, Network
+from hw.util.errors import ConfigError
 from pruning import sets
+from pruning.layers.word_layers import to_word_layers_
 from pruning.optimisers.admm import Admm, AdmmConfig
 from pruning.optimisers.base import Pruner, Residuals, Targets
 from pruning.optimisers.magnitude import Magnitude, MagnitudeConfig
 from pruning.optimisers.proximal import Proximal, ProximalConfig
 from pruning.optimisers.reweighted import Reweighted, ReweightedConfig
-from pruning.word_layers import to_word_layers_
 
 __all__ = [
     "CONFIGS",

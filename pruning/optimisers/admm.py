@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 
 import torch
 
+from pruning.layers.word_layers import WordLayer
 from pruning.optimisers.base import RhoSchedule
 from pruning.optimisers.splitting import Splitting
-from pruning.word_layers import WordLayer
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import torch
 
-from hw.artifact import Sparsity
-from hw.errors import ConfigError
+from hw.contract.artifact import Sparsity
+from hw.util.errors import ConfigError
 from pruning import sets
-from pruning.word_layers import WordLayer
+from pruning.layers.word_layers import WordLayer
 
 
 @dataclass(frozen=True)

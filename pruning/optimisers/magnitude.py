@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import torch
 
+from pruning.layers.word_layers import WordLayer
 from pruning.optimisers.base import Pruner, Targets
-from pruning.word_layers import WordLayer
 
 
 @dataclass(frozen=True)

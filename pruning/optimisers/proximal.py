@@ -19,10 +19,10 @@ from typing import ClassVar
 
 import torch
 
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
+from pruning.layers.word_layers import WordLayer
 from pruning.optimisers.base import RhoSchedule
 from pruning.optimisers.splitting import Splitting
-from pruning.word_layers import WordLayer
 
 
 @dataclass(frozen=True)

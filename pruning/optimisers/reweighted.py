@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 import torch
 
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 from pruning import sets
+from pruning.layers.word_layers import WordLayer
 from pruning.optimisers.base import Pruner, Targets, norm
-from pruning.word_layers import WordLayer
 
 
 @dataclass(frozen=True)

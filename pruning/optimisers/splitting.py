@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import torch
 
+from pruning.layers.word_layers import WordLayer
 from pruning.optimisers.base import Pruner, RhoSchedule, norm
-from pruning.word_layers import WordLayer
 
 
 class Splitting(Pruner):

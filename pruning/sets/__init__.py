@@ -23,9 +23,9 @@ combined      no     filters and columns, evenly                                
 row-column    no     filters and columns, in the best proportion                       arXiv:2001.08839
 ============= ====== ===================================================== =========== ==================
 
-``keep`` of ``group`` in :class:`hw.artifact.Sparsity` is the share of a layer's words that stay in every
-kind; in ``kernel``, ``uniform`` and ``adaptive`` it is also the unit it is counted in. ``filter`` counts
-the layer's own words only; those of the next layer that read a removed channel go as well.
+``keep`` of ``group`` in :class:`hw.contract.artifact.Sparsity` is the share of a layer's words that stay in
+every kind; in ``kernel``, ``uniform`` and ``adaptive`` it is also the unit it is counted in. ``filter``
+counts the layer's own words only; those of the next layer that read a removed channel go as well.
 
 All but ``kernel`` know nothing of spectra: on ``weight.square().flatten(2)`` of (out, in, k, k) they
 prune in space.
@@ -35,8 +35,8 @@ from __future__ import annotations
 
 import torch
 
-from hw.artifact import Sparsity
-from hw.errors import ConfigError
+from hw.contract.artifact import Sparsity
+from hw.util.errors import ConfigError
 from pruning.sets.adaptive import Adaptive
 from pruning.sets.base import ConstraintSet
 from pruning.sets.block import Block

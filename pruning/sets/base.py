@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import torch
 
-from hw.artifact import Sparsity
-from hw.errors import ConfigError
+from hw.contract.artifact import Sparsity
+from hw.util.errors import ConfigError
 
 
 class ConstraintSet(ABC):

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 
-from hw.artifact import Sparsity
+from hw.contract.artifact import Sparsity
 from pruning.sets.base import ShareSet, budget, check_count, ratio, take
 
 

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 import torch
 
-from hw.artifact import Sparsity
-from hw.errors import ConfigError
+from hw.contract.artifact import Sparsity
+from hw.util.errors import ConfigError
 from pruning.sets.base import ShareSet, budget, ratio, take
 from pruning.sets.uniform import group, ungroup
 from pruning.sets.unstructured import Unstructured

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from hw.artifact import Sparsity
+from hw.contract.artifact import Sparsity
 from pruning.sets.base import ConstraintSet
 
 

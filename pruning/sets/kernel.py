@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import torch
 
-from hw.artifact import Sparsity
-from hw.errors import ConfigError
-from hw.words import WORDS
+from hw.contract.artifact import Sparsity
+from hw.contract.spectrum import WORDS
+from hw.util.errors import ConfigError
 from pruning.sets.base import ConstraintSet, rank, whole
 
 

@@ -1,8 +1,8 @@
 """Whole output channels (filters) or whole columns of a layer (arXiv:1911.02007).
 
 The layer is a matrix: a row is an output channel, a column one word of one input channel. Pruned rows are
-channels that disappear from the network (:mod:`pruning.compact`), pruned columns are words that no step
-ever reads.
+channels that disappear from the network (:mod:`pruning.quant.channel_removal`), pruned columns are words that
+no step ever reads.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import torch
 
-from hw.artifact import Sparsity
+from hw.contract.artifact import Sparsity
 from pruning.sets.base import ShareSet, check_count, rank, ratio
 
 ROUNDS = 10

@@ -9,8 +9,8 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 
-from hw.artifact import Sparsity
-from hw.errors import ConfigError
+from hw.contract.artifact import Sparsity
+from hw.util.errors import ConfigError
 from pruning.sets.base import ConstraintSet, rank, whole
 
 

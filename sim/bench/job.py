@@ -11,15 +11,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-import hw.errors
-from hw import archives, documents
-from hw.counters import Count, Counters
-from hw.design import DesignInfo
-from hw.errors import Spec2Error, ToolFailed
-from hw.weight_arrival import MEMORY_LATENCY
+import hw.util.errors
+from hw.contract.design import DesignInfo
+from hw.cost.weight_arrival import MEMORY_LATENCY
+from hw.host.counters import Count, Counters
+from hw.util import archives, documents
+from hw.util.errors import Spec2Error, ToolFailed
 
 VARIABLE = "SPEC2_RUN_DIR"
 """Environment variable that tells the simulating process its run folder."""
+
+
+PROGRESS = "@progress "
+"""A line of the simulator's output that starts so carries ``done total`` and is not logged."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Answer:
             raise ToolFailed(f"the simulation's answer cannot be read ({error}): see {log}") from None
         if header.error:
             name, message = header.error
-            kind = getattr(hw.errors, name, Spec2Error)
+            kind = getattr(hw.util.errors, name, Spec2Error)
             known = isinstance(kind, type) and issubclass(kind, Spec2Error)
             raise kind(message) if known else Spec2Error(message)
         return cls(scores, header.counters, header.clocks)

@@ -16,7 +16,7 @@ from cocotbext.axi import (
     AxiStreamSource,
 )
 
-from hw.errors import LinkError
+from hw.util.errors import LinkError
 from sim.bench import wrapper
 from sim.bench.stalls import stall
 
@@ -37,7 +37,7 @@ CONTROL_TIMEOUT = 1000
 
 
 class SimLink:
-    """A :class:`hw.link.Link` to module ``dut``, with ports named as in ``docs/architecture.md``.
+    """A :class:`hw.host.link.Link` to module ``dut``, with ports named as in ``docs/architecture.md``.
 
     Starts the clock. Beyond the protocol: :meth:`reset`, :meth:`stall`, :attr:`clocks`.
     """
@@ -74,7 +74,8 @@ class SimLink:
             stream.assert_reset()  # clear leaves the frame at hand
 
     async def discard(self):
-        """See :class:`hw.link.Link`. What the accelerator still offers is taken, however the sink stalls."""
+        """See :class:`hw.host.link.Link`. What the accelerator still offers is taken, however the sink
+        stalls."""
         await ClockCycles(self.dut.clk, LEFTOVER)
         self.forget()
 

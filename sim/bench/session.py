@@ -9,12 +9,11 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ClockCycles
 
-from hw.driver import Driver
-from hw.errors import Spec2Error
-from hw.registers import CONTROL
-from sim.bench.job import VARIABLE, Answer, Job
+from hw.host.driver import Driver
+from hw.interface.registers import CONTROL
+from hw.util.errors import Spec2Error
+from sim.bench.job import PROGRESS, VARIABLE, Answer, Job
 from sim.bench.link import SimLink
-from sim.cosim import PROGRESS
 
 PAGE = 5
 """Where the bench's external memory begins: anywhere but at zero."""

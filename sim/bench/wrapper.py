@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hw.design import DesignInfo
-from hw.registers import MEMORY_ADDRESS_BITS
+from hw.contract.design import DesignInfo
+from hw.interface.registers import MEMORY_ADDRESS_BITS
 
 TOP = "spec2_bench"
 

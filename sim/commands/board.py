@@ -10,8 +10,8 @@ import typer
 
 from hw.commands.console import emit, progress, scalars
 from hw.commands.options import Design, Json
-from hw.errors import ConfigError
-from hw.tables import table
+from hw.util.errors import ConfigError
+from hw.util.tables import table
 
 VIRTUAL_PORT = "board"
 """Inside a design: a link to the serial port of its running virtual board."""

@@ -45,9 +45,9 @@ def compare(
         spec2 compare build/results/adaptive build/results/uniform build/results/kernel
         spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --plot rows.svg
     """
-    from hw.files import write_json
-    from hw.processes import processors
-    from sim import comparison
+    from hw.util.files import write_json
+    from hw.util.processes import processors
+    from sim.report import comparison
 
     with progress("reading") as show:
         models = comparison.read(folders, show)
@@ -56,7 +56,7 @@ def compare(
     array = configure(*options, usual=comparison.ARRAY) if sized else None
     if picture:
         with requires("matplotlib"):
-            from sim import comparison_plot
+            from sim.report import comparison_plot
         # Before minutes of scheduling, not after.
         comparison_plot.check(picture, [model.accuracy.get("integer") for model in models])
     with progress("comparing") as show:

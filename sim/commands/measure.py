@@ -25,12 +25,12 @@ def measure(
     """Run test images through the integer model of ``folder/model.npz``; returns accuracies in percent.
 
     ``accuracy``, ``seconds`` and ``command`` are those of the training. Together with ``integer``, the
-    accuracy measured here, they go into two files beside the model, which :mod:`sim.report` reads.
+    accuracy measured here, they go into two files beside the model, which :mod:`sim.report.data` reads.
     """
-    from hw.artifact import load
-    from hw.files import write_json
+    from hw.contract.artifact import load
+    from hw.util.files import write_json
     from sim import model
-    from sim.report import ACCURACY_NAME, TRAINING_NAME
+    from sim.report.data import ACCURACY_NAME, TRAINING_NAME
 
     artifact = load(folder / "model.npz")
     with progress("integer model, all test images") as show:

@@ -29,8 +29,8 @@ def report(
 def print_report(
     folder: Path, design: Path | None, as_json: bool, extra: dict[str, Any] | None = None
 ) -> None:
-    from sim.report import assemble, write
-    from sim.report_page import markdown
+    from sim.report.data import assemble, write
+    from sim.report.page import markdown
 
     figures = assemble(folder, design)
     write(figures, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hw.errors import DigestMismatch
+from hw.util.errors import DigestMismatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,10 +17,10 @@ def first_difference(design: Path, images: NDArray[np.uint8], scores: NDArray[np
 
     None where all agree. Raises ``DigestMismatch`` where the model beside the design is another one.
     """
-    from hw.artifact import load
-    from hw.design import DesignInfo
+    from hw.contract.artifact import load
+    from hw.contract.design import DesignInfo
     from sim import model
-    from sim.compare import SCORES, first_mismatch
+    from sim.rtl.compare import SCORES, first_mismatch
 
     artifact = load(design / "model.npz")
     if artifact.digest != DesignInfo.load(design).digest:

@@ -26,9 +26,9 @@ def simulate_design(
     latency: int | None = None,
     gap: int = 0,
 ) -> dict[str, Any]:
-    """Whole runs, every result compared; returns :class:`sim.verify.Verification` as plain data."""
-    from hw.artifact import load
-    from sim.verify import verify
+    """Whole runs, every result compared; returns :class:`sim.rtl.verify.Verification` as plain data."""
+    from hw.contract.artifact import load
+    from sim.rtl.verify import verify
 
     artifact = load(design / "model.npz")
     with progress("simulating") as show:
@@ -49,10 +49,10 @@ def simulate_layers(
     as_json: bool,
 ) -> None:
     """Every layer on its own, and the clocks of a whole run."""
-    from hw.artifact import load
-    from hw.files import write_json
-    from hw.processes import processors
-    from sim import layers
+    from hw.contract.artifact import load
+    from hw.util.files import write_json
+    from hw.util.processes import processors
+    from sim.rtl import layers
 
     with progress("simulating layer by layer") as show:
         found = layers.measure(

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.artifact import Artifact, LayerWeights
-from hw.errors import DataError
-from hw.formats import PIXEL_BITS, Format
-from hw.network import Conv, Dense, Network, Shape
-from hw.words import TILE, WORDS
+from hw.contract.artifact import Artifact, LayerWeights
+from hw.contract.formats import PIXEL_BITS, Format
+from hw.contract.network import Conv, Dense, Network, Shape
+from hw.contract.spectrum import TILE, WORDS
+from hw.util.errors import DataError
 from sim.model import drain, fetch, fft, ifft, mac, post
 
 BLOCK_BYTES = 1 << 28
@@ -52,7 +52,7 @@ def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None)
 
     Returns int32 class scores (n, classes), or the last feature map (n, c, h, w) of a network that
     ends in a convolution: uint8 with ReLU, int8 without.
-    Raises :class:`~hw.errors.DataError` for images of the wrong shape, type or range.
+    Raises :class:`~hw.util.errors.DataError` for images of the wrong shape, type or range.
     """
     network, images = artifact.network, checked(images, artifact.network)
     block = max(1, BLOCK_BYTES // max(c * h * w for c, h, w in network.shapes))
@@ -95,7 +95,7 @@ def trace(artifact: Artifact, images: Pixels) -> dict[str, LayerTrace]:
 
 
 def checked(images: Pixels, network: Network) -> Pixels:
-    """Images as uint8 (n, c, h, w), or :class:`~hw.errors.DataError`."""
+    """Images as uint8 (n, c, h, w), or :class:`~hw.util.errors.DataError`."""
     images = np.asarray(images)
     c, h, w = network.input
     if images.ndim == 3 and c == 1:
@@ -173,7 +173,8 @@ class DenseEngine:
         yield x[:, :, :, None].astype(np.int32), y, pixels
 
     def stitch(self, rows: list[Pixels]) -> Pixels:
-        """Outputs laid out as 8×8 channels (``hw.network.Dense``); class scores stay (classes, image)."""
+        """Outputs laid out as 8×8 channels (``hw.contract.network.Dense``); class scores stay (classes,
+        image)."""
         (pixels,) = rows
         if self.last:
             return pixels

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hw import protocol
-from hw.protocol import Command, Deframer, Frame, Status
-from hw.registers import ADDRESS_BITS
+from hw.interface import protocol
+from hw.interface.protocol import Command, Deframer, Frame, Status
+from hw.interface.registers import ADDRESS_BITS
 
 
 class BusError(Exception):

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.formats import PRODUCT_SUM
+from hw.contract.formats import PRODUCT_SUM
 
 
 def add_bias(sums: NDArray[np.float64], bias: NDArray[np.int32]) -> None:
@@ -12,7 +12,8 @@ def add_bias(sums: NDArray[np.float64], bias: NDArray[np.int32]) -> None:
 
 
 def drain(sums: NDArray[np.float64], shift: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """:func:`hw.formats.drain` for sums held as exact integers in float64; works in place on ``sums``.
+    """:func:`hw.contract.formats.drain` for sums held as exact integers in float64; works in place on
+    ``sums``.
 
     ``shift`` must broadcast against ``sums``. A power of two scales without rounding, so
     floor(sums · 2**-shift + ½) is the rounding shift itself, several times faster than in int64.

@@ -6,8 +6,8 @@ Feature maps are (channel, y, x, image): the image last, so that a window row is
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.network import Conv
-from hw.words import TILE
+from hw.contract.network import Conv
+from hw.contract.spectrum import TILE
 
 Map = NDArray[np.integer]
 """Pixels (c, h, w, image), uint8 or int8."""

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.formats import COLUMN_SHIFT, ROW_FRACTION, round_shift, times_sqrt_half
-from hw.words import WORDS
+from hw.contract.formats import COLUMN_SHIFT, ROW_FRACTION, round_shift, times_sqrt_half
+from hw.contract.spectrum import WORDS
 
 Planes = NDArray[np.signedinteger]
 """int32 (enough for every legal input) or int64; the dtype of the input is kept throughout."""

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.formats import times_sqrt_half
-from hw.words import TILE
+from hw.contract.formats import times_sqrt_half
+from hw.contract.spectrum import TILE
 from sim.model.fft import UNPACKED, Planes, four_point
 
 

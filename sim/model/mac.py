@@ -7,8 +7,8 @@ all pairs of channels, are one real matrix product. In float64 it is exact: no p
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.formats import SPECTRUM
-from hw.words import DUAL_REAL, WORDS
+from hw.contract.formats import SPECTRUM
+from hw.contract.spectrum import DUAL_REAL, WORDS
 
 EXACT = 1 << 53
 """float64 holds every integer up to here."""

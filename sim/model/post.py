@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.formats import POST_SHIFT, activation_format, round_shift
+from hw.contract.formats import POST_SHIFT, activation_format, round_shift
 
 
 def requantise(outputs: NDArray[np.signedinteger], relu: bool) -> NDArray[Any]:

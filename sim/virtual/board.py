@@ -14,9 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from hw import files, virtual_port
-from hw.errors import ConfigError, ToolFailed
-from hw.protocol import MAX_WAIT, MIN_CLOCKS_PER_BIT, WAIT_UNIT
+from hw.host import virtual_port
+from hw.interface.protocol import MAX_WAIT, MIN_CLOCKS_PER_BIT, WAIT_UNIT
+from hw.util import files
+from hw.util.errors import ConfigError, ToolFailed
 from sim.virtual.build import VirtualBuild, build_board
 
 START_SECONDS = 60

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.protocol import MIN_CLOCKS_PER_BIT
+from hw.interface.protocol import MIN_CLOCKS_PER_BIT
 from hw.serial_design import TOP, emit_serial
 from sim.rtl import load_design
-from sim.verilate import build_simulator
+from sim.rtl.verilate import build_simulator
 
 HARNESS = Path(__file__).parent / "harness"
 
@@ -38,7 +38,7 @@ def build_board(
     clocks_per_bit: few make it fast, a board has more. build_dir: where it is kept, by default
     ``sim_virtual`` in the design's folder.
     Raises ``ArtifactError`` without a design, ``ConfigError`` for too few clocks per bit,
-    ``ToolNotFound`` and ``ToolFailed`` as from :func:`sim.verilate.build_simulator`.
+    ``ToolNotFound`` and ``ToolFailed`` as from :func:`sim.rtl.verilate.build_simulator`.
     """
     folder = Path(design_dir)
     info = load_design(folder)

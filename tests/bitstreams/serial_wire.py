@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hw import registers
-from hw.artifact import random_artifact
-from hw.config import AcceleratorConfig
-from hw.design import DesignInfo
-from hw.frames import map_beats, pack_image, pack_scores, unpack_image
-from hw.network import Conv, Dense, Network
-from hw.protocol import BITS_PER_BYTE, BUS_PATIENCE
-from hw.registers import BATCH, CONTROL, DIGEST, ID, LAYERS, SHAPE, STATUS, VERSION
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig, shape_word
+from hw.contract.design import DesignInfo
+from hw.contract.network import Conv, Dense, Network
+from hw.interface import registers
+from hw.interface.protocol import BITS_PER_BYTE, BUS_PATIENCE
+from hw.interface.registers import BATCH, CONTROL, DIGEST, ID, LAYERS, SHAPE, STATUS, VERSION
+from hw.interface.stream_format import map_beats, pack_image, pack_scores, unpack_image
 from sim import model
 from sim.model.bridge import Bridge, BusError, BusTimeout
 
@@ -46,7 +46,7 @@ class ModelAccelerator:
         self.words = {
             ID.address(): registers.MAGIC,
             VERSION.address(): registers.HARDWARE_VERSION,
-            SHAPE.address(): registers.shape_word(info.config, len(info.network.layers)),
+            SHAPE.address(): shape_word(info.config, len(info.network.layers)),
             CONTROL.address(): 0,
             BATCH.address(): 1,
             LAYERS.address(): self._all_layers,

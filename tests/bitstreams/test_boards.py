@@ -7,8 +7,8 @@ from amaranth_boards.test.blinky import Blinky
 
 from bitstreams import boards, budget
 from bitstreams.boards.wiring import wiring
-from hw.errors import ConfigError
-from hw.protocol import clocks_per_bit
+from hw.interface.protocol import clocks_per_bit
+from hw.util.errors import ConfigError
 
 ALL = pytest.mark.parametrize("board", boards.BOARDS.values(), ids=lambda board: board.name)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bitstreams import boards, budget
-from hw.errors import ConfigError, DoesNotFit
+from hw.util.errors import ConfigError, DoesNotFit
 
 VC709 = boards.find("vc709")
 

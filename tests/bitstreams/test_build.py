@@ -17,9 +17,9 @@ import pytest
 from bitstreams import build, manifest, run
 from bitstreams.boards import BOARDS
 from bitstreams.manifest import Manifest
-from hw.config import AcceleratorConfig
-from hw.design import DesignInfo
-from hw.errors import ArtifactError, ConfigError, DoesNotFit, TimingNotMet, ToolFailed, ToolNotFound
+from hw.contract.config import AcceleratorConfig
+from hw.contract.design import DesignInfo
+from hw.util.errors import ArtifactError, ConfigError, DoesNotFit, TimingNotMet, ToolFailed, ToolNotFound
 from tests.bitstreams import vivado_run, vivado_texts
 from tests.bitstreams.vivado_design import design as described
 from tests.design_folder import save_design

@@ -11,9 +11,9 @@ import pytest
 
 from bitstreams import boards, deploy, manifest
 from bitstreams.manifest import Manifest
-from hw.driver import Driver
-from hw.errors import ArtifactError, ConfigError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
-from hw.registers import DIGEST, ID
+from hw.host.driver import Driver
+from hw.interface.registers import DIGEST, ID
+from hw.util.errors import ArtifactError, ConfigError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
 from tests.bitstreams.pcie_board import PcieBoard
 from tests.bitstreams.serial_wire import IMAGES, INFO, SCORES, ModelAccelerator
 

@@ -1,4 +1,4 @@
-"""The resource model against synthesis: within the tolerance that ``hw.resources`` states."""
+"""The resource model against synthesis: within the tolerance that ``hw.cost.resources`` states."""
 
 from dataclasses import replace
 
@@ -6,12 +6,12 @@ import pytest
 
 from bitstreams.paths import MOST_LEVELS, MOST_LOADS
 from bitstreams.synth import synthesise
-from hw.artifact import random_artifact
-from hw.compiler import compile_program
-from hw.config import AcceleratorConfig
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Dense, Network, tiny
+from hw.cost.resources import ROM_BITS_PER_RAMB18, memory, resources, rom
 from hw.generate import generate
-from hw.network import Dense, Network, tiny
-from hw.resources import ROM_BITS_PER_RAMB18, memory, resources, rom
 
 TOLERANCE = 0.2
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bitstreams.images import read
-from hw.errors import DataError, Spec2Error
+from hw.util.errors import DataError, Spec2Error
 
 GREY, COLOUR = (1, 5, 7), (3, 4, 6)
 
@@ -109,5 +109,5 @@ def test_what_is_wrong_with_a_picture_is_said_once(tmp_path):
         f"from pathlib import Path; from bitstreams.images import read; read([Path({str(path)!r})], {COLOUR})"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1].startswith("hw.errors.DataError: ")
+    assert done.stderr.splitlines()[-1].startswith("hw.util.errors.DataError: ")
     assert done.stderr.startswith("Traceback"), "something was said before"

@@ -12,11 +12,11 @@ from bitstreams import boards, budget
 from bitstreams.flows import nextpnr, openxc7
 from bitstreams.flows.packed import FATAL, PACKED, unsupported
 from bitstreams.synth import LAUNCH
-from hw.artifact import random_artifact
-from hw.config import AcceleratorConfig
-from hw.errors import ArtifactError, ConfigError, TimingNotMet, ToolFailed
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import tiny
 from hw.generate import generate
-from hw.network import tiny
+from hw.util.errors import ArtifactError, ConfigError, TimingNotMet, ToolFailed
 
 ABLE = [board for board in boards.BOARDS.values() if board.open_clock]
 

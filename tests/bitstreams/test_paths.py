@@ -4,18 +4,18 @@ import pytest
 
 from bitstreams.paths import MOST_LEVELS, MOST_LOADS
 from bitstreams.synth import synthesise
-from hw.artifact import random_artifact
-from hw.config import AcceleratorConfig
-from hw.gateware.axilite import AxiLiteRegisters
-from hw.gateware.bridge import Bridge
-from hw.gateware.burst_reader import BurstReader
-from hw.gateware.emit import emit
-from hw.gateware.feature_memory import FeatureMemory
-from hw.gateware.weight_player import WeightPlayer
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import cifar_small
+from hw.emit import emit
+from hw.gateware.datapath.feature_memory import FeatureMemory
+from hw.gateware.ports.axilite import AxiLiteRegisters
+from hw.gateware.serial.bridge import Bridge
+from hw.gateware.weights.burst_reader import BurstReader
+from hw.gateware.weights.weight_replay import WeightPlayer
 from hw.generate import generate
-from hw.network import cifar_small
 from tests.bitstreams.test_synth import design
-from tests.gateware.streamed import NARROW, WIDE, program
+from tests.hw.gateware.streamed import NARROW, WIDE, program
 
 BLOCKS = {
     "weights": lambda: WeightPlayer(program(**WIDE)),

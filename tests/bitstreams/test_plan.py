@@ -14,8 +14,8 @@ import pytest
 from bitstreams import boards, manifest, toolchain
 from bitstreams.manifest import Manifest
 from bitstreams.plan import Plan, combined
-from hw import results
-from hw.errors import ArtifactError, ToolNotFound
+from hw.contract import results
+from hw.util.errors import ArtifactError, ToolNotFound
 
 ROOT = Path(__file__).parents[2]
 

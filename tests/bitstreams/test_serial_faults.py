@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bitstreams.links.exchange import ATTEMPTS, SLACK
 from bitstreams.links.serial import SerialLink
-from hw import protocol
-from hw.driver import Driver
-from hw.errors import DigestMismatch, LinkError
-from hw.registers import DIGEST
+from hw.host.driver import Driver
+from hw.interface import protocol
+from hw.interface.registers import DIGEST
+from hw.util.errors import DigestMismatch, LinkError
 from tests.bitstreams.serial_wire import (
     BAUD,
     IMAGES,

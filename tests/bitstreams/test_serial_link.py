@@ -10,11 +10,11 @@ import pytest
 
 from bitstreams.links.exchange import ATTEMPTS
 from bitstreams.links.serial import SerialLink, open_serial
-from hw import protocol
-from hw.driver import Driver
-from hw.errors import LinkError, ToolNotFound
-from hw.protocol import Status
-from hw.registers import BATCH, CYCLES, ID
+from hw.host.driver import Driver
+from hw.interface import protocol
+from hw.interface.protocol import Status
+from hw.interface.registers import BATCH, CYCLES, ID
+from hw.util.errors import LinkError, ToolNotFound
 from sim.model.bridge import Bridge
 from tests.bitstreams.serial_wire import (
     BAUD,

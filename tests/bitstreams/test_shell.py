@@ -14,11 +14,11 @@ from bitstreams.boards.wiring import wiring
 from bitstreams.shell import constraints, top
 from bitstreams.shell.clocks import MHZ, TOLERANCE, limits, solve
 from bitstreams.shell.reset import STAGES, ResetBridge
-from hw.artifact import random_artifact
-from hw.config import AcceleratorConfig
-from hw.errors import ConfigError
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import tiny
 from hw.generate import generate
-from hw.network import tiny
+from hw.util.errors import ConfigError
 
 ALL = pytest.mark.parametrize("board", boards.BOARDS.values(), ids=lambda board: board.name)
 BOARDS = st.sampled_from(list(boards.BOARDS.values()))

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from bitstreams import slices
-from hw import results
-from hw.artifact import random_artifact
-from hw.config import AcceleratorConfig
-from hw.design import DesignInfo
-from hw.network import tiny
+from hw.contract import results
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.design import DesignInfo
+from hw.contract.network import tiny
 from tests.design_folder import save_design
 
 PATHS = {

@@ -6,12 +6,12 @@ import pytest
 
 from bitstreams import synth
 from bitstreams.paths import paths
-from hw import results
-from hw.artifact import random_artifact
-from hw.config import AcceleratorConfig
-from hw.design import DesignInfo
-from hw.errors import ArtifactError, ToolFailed
-from hw.network import tiny
+from hw.contract import results
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.design import DesignInfo
+from hw.contract.network import tiny
+from hw.util.errors import ArtifactError, ToolFailed
 from tests.design_folder import save_design
 
 MULTIPLIERS = """

@@ -8,7 +8,7 @@ import pytest
 
 from bitstreams import boards
 from bitstreams.flows import vivado, vivado_block
-from hw.errors import ConfigError
+from hw.util.errors import ConfigError
 from tests.bitstreams.vivado_design import AXI, STREAM, design
 from tests.bitstreams.vivado_run import run, unpack
 

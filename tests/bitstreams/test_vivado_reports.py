@@ -7,7 +7,7 @@ import pytest
 
 from bitstreams.flows import vivado_reports as reports
 from bitstreams.flows.vivado_reports import Use
-from hw.errors import ToolFailed
+from hw.util.errors import ToolFailed
 from tests.bitstreams import vivado_texts as texts
 
 

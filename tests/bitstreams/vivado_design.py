@@ -2,10 +2,10 @@
 
 import re
 
-from hw.artifact import random_artifact
-from hw.config import AcceleratorConfig
-from hw.design import DesignInfo
-from hw.network import tiny
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.design import DesignInfo
+from hw.contract.network import tiny
 
 AXI_LITE = (
     "awaddr12 awprot3 awvalid1 awready1 wdata32 wstrb4 wvalid1 wready1 bresp2 bvalid1 bready1 "

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hw.counters import Counters
-from hw.errors import Spec2Error
-from hw.estimate import run_cycles, total_cycles
+from hw.cost.cycles import run_cycles, total_cycles
+from hw.cost.weight_arrival import MEMORY_LATENCY
 from hw.generate import generate
-from hw.weight_arrival import MEMORY_LATENCY
+from hw.host.counters import Counters
+from hw.util.errors import Spec2Error
 from sim import model
 from tests.designs.generator import Design, design
 
@@ -73,7 +73,7 @@ def _break_off(one: Design, made: Path, memory: Memory, folder: Path) -> None:
     """Raises ``ToolFailed``, which names the log, unless every run after a broken-off one is right."""
     from sim import rtl
     from sim.bench.job import VARIABLE, Job
-    from sim.cosim import run_module
+    from sim.rtl.cosim import run_module
 
     folder = folder.resolve()
     folder.mkdir()
@@ -94,7 +94,7 @@ def _break_off(one: Design, made: Path, memory: Memory, folder: Path) -> None:
 
 def on_amaranth(one: Design, folder: Path) -> Runs:
     """The gateware itself, without Verilog; for small designs quicker than a build."""
-    from tests.gateware.whole import Bench
+    from tests.hw.gateware.whole import Bench
 
     def run(pace: float, latency: int, images: np.ndarray) -> tuple[np.ndarray, tuple[Counters, ...]]:
         counters: list[Counters] = []

@@ -11,14 +11,14 @@ from random import Random
 
 import numpy as np
 
-from hw.artifact import Artifact, LayerWeights, Sparsity, random_artifact
-from hw.compiler import compile_program
-from hw.config import BANKS, BUS_BITS, AcceleratorConfig
-from hw.errors import Spec2Error
-from hw.estimate import total_cycles
-from hw.network import Conv, Dense, Layer, Network
-from hw.program import Program
-from hw.words import TILE, WORDS
+from hw.compile.compiler import compile_program
+from hw.compile.program import Program
+from hw.contract.artifact import Artifact, LayerWeights, Sparsity, random_artifact
+from hw.contract.config import BANKS, BUS_BITS, AcceleratorConfig
+from hw.contract.network import Conv, Dense, Layer, Network
+from hw.contract.spectrum import TILE, WORDS
+from hw.cost.cycles import total_cycles
+from hw.util.errors import Spec2Error
 
 MOST_CLOCKS = 40_000
 """Of a run of a full batch, as estimated."""

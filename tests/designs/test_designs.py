@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.counters import Counters, LayerCounters
-from hw.estimate import run_cycles, total_cycles
+from hw.cost.cycles import run_cycles, total_cycles
+from hw.host.counters import Counters, LayerCounters
 from sim import model
 from tests.designs.__main__ import check, on_amaranth
 from tests.designs.generator import KINDS, design, masked

@@ -3,9 +3,9 @@
 import pytest
 from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, ResetSignal, Signal
 
-from hw.config import AcceleratorConfig
-from hw.gateware import axilite
-from hw.gateware.axilite import AxiLiteRegisters
+from hw.contract.config import AcceleratorConfig
+from hw.gateware.ports import axilite
+from hw.gateware.ports.axilite import AxiLiteRegisters
 from tests.formal.proof import earlier, offer_stays, state
 
 pytestmark = pytest.mark.formal

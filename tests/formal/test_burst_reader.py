@@ -3,10 +3,10 @@
 import pytest
 from amaranth.hdl import Assert, Assume, C, Elaboratable, Module, Mux, ResetSignal, Signal
 
-from hw.gateware import burst_reader
-from hw.gateware.burst_reader import OUTSTANDING, BurstReader
+from hw.gateware.weights import burst_reader
+from hw.gateware.weights.burst_reader import OUTSTANDING, BurstReader
 from tests.formal.proof import earlier, offer_stays, state
-from tests.gateware.streamed import NARROW, WIDE, program
+from tests.hw.gateware.streamed import NARROW, WIDE, program
 
 pytestmark = pytest.mark.formal
 

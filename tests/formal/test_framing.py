@@ -3,10 +3,10 @@
 import pytest
 from amaranth.hdl import Assert, Assume, Cat, Elaboratable, Module, Mux, ResetSignal, Signal
 
-from hw import protocol
-from hw.gateware import framing
-from hw.gateware.framing import POINTER_BITS, REQUEST, FrameReceiver, FrameSender
-from hw.protocol import ESCAPE, FLAG, FLIP
+from hw.gateware.serial import framing
+from hw.gateware.serial.framing import POINTER_BITS, REQUEST, FrameReceiver, FrameSender
+from hw.interface import protocol
+from hw.interface.protocol import ESCAPE, FLAG, FLIP
 from tests.formal.proof import earlier, offer_stays, state
 
 pytestmark = pytest.mark.formal

@@ -3,8 +3,8 @@
 import pytest
 from amaranth.hdl import Assert, Elaboratable, Module, Mux, ResetSignal, Signal, Value
 
-from hw.gateware import result_gate
-from hw.gateware.result_gate import ResultGate
+from hw.gateware.ports import result_gate
+from hw.gateware.ports.result_gate import ResultGate
 from tests.formal.proof import earlier, offer_stays, state
 
 pytestmark = pytest.mark.formal

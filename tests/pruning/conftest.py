@@ -15,6 +15,6 @@ def _one_thread_and_a_seed():
 
 @pytest.fixture
 def tiny_batch() -> "torch.Tensor":
-    """48 images for ``hw.network.tiny()``: whole steps of 1/255, as a camera gives them."""
+    """48 images for ``hw.contract.network.tiny()``: whole steps of 1/255, as a camera gives them."""
     pixels = np.random.default_rng(5).integers(0, 256, (48, 2, 9, 11), np.uint8)
     return torch.from_numpy(pixels).float() / 255

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from hw.network import cifar_small
+from hw.contract.network import cifar_small
 from pruning import bench
-from pruning.memory import keep_freed_memory
+from pruning.training.memory import keep_freed_memory
 
 
 def test_every_way_is_measured_and_tabled():

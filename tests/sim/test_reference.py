@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate
 
-from hw.artifact import Artifact, LayerWeights, random_artifact
-from hw.network import Conv, Dense, Network, lenet, tiny
-from hw.words import DUAL_REAL, TILE, WORDS, unpack
+from hw.contract.artifact import Artifact, LayerWeights, random_artifact
+from hw.contract.network import Conv, Dense, Network, lenet, tiny
+from hw.contract.spectrum import DUAL_REAL, TILE, WORDS, unpack
 from sim import reference
 from sim.model import inverse, run, trace
 

@@ -1,0 +1,258 @@
+"""The compiler: artifact and configuration to the layer program the sequencer runs.
+
+It decides, per layer: how the P lanes lie over the tile grid (R rows × Q columns), where maps live in
+feature memory, how masks become steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.compile.feature_layout import MapPlan
+from hw.compile.lane_layout import GroupWork, LaneLayout, lane_layouts, line_pixels
+from hw.compile.limits import check_accumulator, check_entries, check_network, check_stream
+from hw.compile.program import LayerPlan, Program
+from hw.compile.row_bands import Entry, Rows, lay_out
+from hw.compile.step_format import row_bits
+from hw.compile.step_table import StepTable, irregular_tables, step_table
+from hw.contract.artifact import Artifact
+from hw.contract.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
+from hw.contract.formats import SPECTRUM
+from hw.contract.network import Conv, Layer, Network, Shape
+from hw.contract.spectrum import TILE
+from hw.interface.stream_format import LEAST_BEATS, map_beats
+
+ENTRY_CLOCKS = 150
+"""About what an entry of the layer program takes beside its work: latencies, and a change of layer."""
+
+Channels = tuple[NDArray[np.integer], NDArray[np.integer]]
+"""Bias and shift of every output channel of a layer."""
+
+
+def compile_program(
+    artifact: Artifact,
+    config: AcceleratorConfig,
+    *,
+    processes: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> Program:
+    """Compile ``artifact`` for an accelerator of ``config``.
+
+    processes: how many irregular layers are scheduled at a time (:func:`hw.util.processes.in_order`), where
+    that takes up to a minute each. ``progress`` hears the name of every layer that is waited for. Raises
+    ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.compile.limits` raises.
+    """
+    check_network(artifact.network)
+    layers = [
+        (layer.name, artifact.layers[layer.name], not isinstance(layer, Conv))
+        for layer in artifact.network.layers
+    ]
+    irregular = [(weights, dot) for name, weights, dot in layers if not artifact.regular(name)]
+    scheduled = irregular_tables(irregular, config.rows, processes)
+    tables: list[StepTable] = []
+    for name, weights, dot in layers:
+        if progress:
+            progress(name)
+        if artifact.regular(name):
+            tables.append(step_table(weights, config.rows, dot=dot, regular=True))
+        else:
+            tables.append(next(scheduled))
+    channels = [(weights.bias, weights.shift) for _, weights, _ in layers]
+    return assemble(
+        artifact.network,
+        config,
+        tables,
+        channels,
+        digest=artifact.digest,
+        weight_bits=[artifact.bits_of(layer.name) for layer in artifact.network.layers],
+        products=most_products(artifact),
+        operations=artifact.pruned_from.operations,
+    )
+
+
+def assemble(
+    network: Network,
+    config: AcceleratorConfig,
+    tables: Sequence[StepTable],
+    channels: Sequence[Channels],
+    *,
+    digest: str,
+    weight_bits: Sequence[int],
+    products: int,
+    operations: int,
+) -> Program:
+    """The program of ``network`` whose layers take the steps of ``tables`` (made for ``config.rows``), with
+    the bias and shift of every output channel, weights of ``weight_bits`` per layer, and sums of at most
+    ``products``. Needs no weights.
+
+    Raises ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.compile.limits`
+    raises.
+    """
+    check_network(network)
+    bits = accumulator_bits(products, max(weight_bits))
+    check_accumulator(bits, max(weight_bits), products)
+    work = [group_work(network, config, steps) for steps in tables]
+    config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
+    layouts = lane_layouts(network, config, work)
+    layers = [
+        _rows(layer, shape, layout, config, len(steps) * config.rows * row_bits(bits))
+        for layer, shape, layout, steps, bits in zip(
+            network.layers, network.shapes, layouts, tables, weight_bits, strict=False
+        )
+    ]
+    layout = lay_out(layers, _maps(network, layouts, config.line_pixels), config.batch, config.memory_lines)
+    check_entries(len(layout.entries), len(network.layers), config)
+    channel_tables = [_channel_table(channel, config) for channel in channels]
+    first_steps = [sum(map(len, tables[:i])) for i in range(len(tables))]
+    first_entries = [sum(len(bias) for bias, _ in channel_tables[:i]) for i in range(len(tables))]
+    plans = []
+    for entry in layout.entries:
+        i = entry.layer
+        source, dest = layout.maps[i], layout.maps[i + 1]
+        plans.append(
+            _plan(
+                network.layers[i],
+                layouts[i],
+                source,
+                dest,
+                config,
+                entry,
+                tables[i],
+                weight_bits[i],
+                first_steps[i],
+                first_entries[i],
+            )
+        )
+    program = Program(
+        network=network,
+        config=config,
+        digest=digest,
+        layers=tuple(plans),
+        channel_bias=np.concatenate([bias for bias, _ in channel_tables]),
+        channel_shift=np.concatenate([shift for _, shift in channel_tables]),
+        memory_lines=layout.lines,
+        groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
+        accumulator_bits=bits,
+        operations=operations,
+    )
+    if config.stream_weights:
+        check_stream(program.stream, config)
+    return program
+
+
+def group_work(network: Network, config: AcceleratorConfig, steps: StepTable) -> GroupWork:
+    """What a tile group of a layer of these steps takes. A word takes its steps, or as long as its drain."""
+    maps = network.shapes if network.classes is None else network.shapes[:-1]
+    images = config.batch if min(map(map_beats, maps)) >= LEAST_BEATS else 1
+    array = int(np.maximum(steps.word_lengths, config.rows // config.drain).sum())
+    fetches = int(steps.end_of_pass.sum()) if config.stream_weights else 1
+    return GroupWork(array, fetches, images)
+
+
+def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[MapPlan]:
+    """Every map, not yet in place. How it lies is up to the layer that reads it."""
+    found = []
+    for shape, layer, layout in zip_longest(network.shapes, network.layers, layouts):
+        plan = MapPlan(shape, 0, -(-shape[2] // line))
+        if layout is not None and layout.sections and isinstance(layer, Conv):
+            plan = MapPlan(
+                shape,
+                0,
+                sections=layout.rows,
+                section_pixels=line // layout.rows,
+                period=layer.stride,
+                padding=layer.padding,
+                images=layout.images,
+            )
+        found.append(plan)
+    return found
+
+
+def _rows(layer: Layer, shape: Shape, layout: LaneLayout, config: AcceleratorConfig, bits: int) -> Rows:
+    """How ``layer``, whose steps have so many bits, goes over its map."""
+    if not isinstance(layer, Conv):
+        return Rows(layer.name, 1, shape[1], 0, 0, 1, cost=0, splits=False)
+    height = layout.rows * layer.stride
+    fetched = bits // config.bus_bits if config.stream_weights else 0
+    return Rows(
+        name=layer.name,
+        groups=-(-layer.tiles(shape)[0] // layout.rows),
+        stride=height,
+        overlap=TILE - layer.stride,
+        padding=layer.padding,
+        made=height // layer.pool,
+        # A tile group through transform and output, and what a change of layer takes.
+        cost=CLOCKS_PER_TILE * (shape[0] + min(config.rows, layer.out_channels)) + ENTRY_CLOCKS + fetched,
+    )
+
+
+def _plan(
+    layer: Layer,
+    layout: LaneLayout,
+    source: MapPlan,
+    dest: MapPlan,
+    config: AcceleratorConfig,
+    entry: Entry,
+    steps: StepTable,
+    weight_bits: int,
+    first_step: int,
+    first_entry: int,
+) -> LayerPlan:
+    if isinstance(layer, Conv):
+        (rows, columns), stride, outputs = layer.tiles(source.shape), layer.stride, layer.out_channels
+    else:
+        rows, columns, stride, outputs = config.batch, 1, 1, layer.out_features
+    plan = LayerPlan(
+        layer=layer,
+        number=entry.layer,
+        dot=not isinstance(layer, Conv),
+        source=source,
+        dest=dest,
+        lane_rows=layout.rows,
+        lane_columns=layout.columns,
+        tile_rows=rows,
+        tile_columns=columns,
+        top_group=entry.top,
+        group_rows=entry.groups,
+        stride=stride,
+        blocks=-(-outputs // config.rows),
+        steps=steps,
+        weight_bits=weight_bits,
+        first_step=first_step,
+        first_entry=first_entry,
+    )
+    once = plan.dot or plan.source.stacks(config.batch) * plan.group_rows * plan.group_columns == 1
+    return replace(plan, weights_stay=config.stream_weights and not once)
+
+
+def _channel_table(
+    channels: Channels, config: AcceleratorConfig
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bias and shift, (blocks · rows / drain, drain), padded with zeros."""
+    outputs = len(channels[0])
+    size = -(-outputs // config.rows) * config.rows
+    bias = np.zeros(size, np.int64)
+    shift = np.zeros(size, np.int64)
+    bias[:outputs], shift[:outputs] = channels
+    return bias.reshape(-1, config.drain), shift.reshape(-1, config.drain)
+
+
+def most_products(artifact: Artifact) -> int:
+    """Products in the longest sum of a row."""
+    products = 1
+    for layer in artifact.network.layers:
+        mask = artifact.layers[layer.name].mask
+        per_word = mask.sum(axis=1)  # (out, 32)
+        most = per_word.max() if isinstance(layer, Conv) else per_word.sum(axis=1).max()
+        products = max(products, int(most))
+    return products
+
+
+def accumulator_bits(products: int, weight_bits: int) -> int:
+    """Bits of the widest sum k1..k3 of so many products: pre-added X times weight sum."""
+    return (SPECTRUM.bits + 1) + (weight_bits + 1) + int(np.ceil(np.log2(products)))

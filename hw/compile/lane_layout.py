@@ -1,0 +1,148 @@
+"""How the lanes lie over the tile grid: R rows of Q lanes, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from hw.contract.config import CLOCKS_PER_TILE, AcceleratorConfig
+from hw.contract.network import Conv, Network, Shape
+from hw.contract.spectrum import TILE
+from hw.util.errors import ConfigError
+
+Cost = tuple[float, float, float]
+"""Clocks of a layer, tile groups, lines fetched per channel beyond a window's."""
+
+
+@dataclass(frozen=True)
+class LaneLayout:
+    """R lane rows of Q lanes; ``sections``: whether a line feeds all lane rows at once. R = 0: none fits.
+
+    ``images``: maps of so many images lie side by side in a line; in the lane rows one's tile rows follow the
+    other's.
+    """
+
+    rows: int
+    columns: int
+    sections: bool = False
+    images: int = 1
+
+    def lines(self, stride: int) -> int:
+        """Lines fetched per input channel of a tile group whose tiles lie ``stride`` apart."""
+        return TILE if self.sections else (self.rows - 1) * stride + TILE
+
+    def skew(self, stride: int, made: int) -> int:
+        """Clocks in which a lane row writes, of tiles ``stride`` apart in maps that give ``made`` rows before
+        pooling."""
+        return min(stride, made) if self.rows == self.images > 1 else stride
+
+    def token_interval(self, stride: int, made: int) -> int:
+        """Clocks between the inverse transforms of two output channels: lane rows write one after another."""
+        return max(CLOCKS_PER_TILE, self.rows * self.skew(stride, made))
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A layout, and the clocks that a layer takes in it, bound by its slowest stage."""
+
+    layout: LaneLayout
+    clocks: int
+
+
+@dataclass(frozen=True)
+class GroupWork:
+    """What a tile group takes in any layout. array: clocks of the array for all blocks of outputs. fetches:
+    how often its input is fetched, once or for every block. images: of a full batch."""
+
+    array: int
+    fetches: int
+    images: int = 1
+
+
+def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> LaneLayout:
+    """The layout that needs fewest clocks, for one line of ``line`` pixels; of those the one with fewest
+    tile groups, then fewest lines fetched per channel."""
+    return _best(layer, shape, lanes, line, work)[1]
+
+
+def ranked(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> list[Ranked]:
+    """Every layout, the best one first."""
+    layouts = sorted(_all(layer, shape, lanes, line, work), key=lambda one: one[0])
+    return [Ranked(layout, int(cost[0])) for cost, layout in layouts]
+
+
+@cache
+def _best(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> tuple[Cost, LaneLayout]:
+    none: tuple[Cost, LaneLayout] = (np.inf, np.inf, np.inf), LaneLayout(0, 0)
+    return min(_all(layer, shape, lanes, line, work), key=lambda one: one[0], default=none)
+
+
+def _all(
+    layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork
+) -> Iterator[tuple[Cost, LaneLayout]]:
+    """Every layout with its cost."""
+    rows, columns = layer.tiles(shape)
+    for q in range(1, min(lanes, columns) + 1):
+        if (q - 1) * layer.stride + TILE > line:
+            break
+        for r in range(1, min(lanes // q, rows) + 1):
+            layout = LaneLayout(r, q, _sections_fit(layer, columns, r, q, line))
+            yield _cost(layer, shape, layout, work), layout
+        for images in range(2, min(work.images, lanes // (q * rows)) + 1):
+            layout = LaneLayout(images * rows, q, True, images)
+            if _sections_fit(layer, columns, layout.rows, q, line) and _images_fit(layer, shape):
+                yield _cost(layer, shape, layout, work), layout
+
+
+def _sections_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
+    """Whether r rows of the whole map fit side by side into a line, and a window into two tile rows."""
+    wide = (q - 1) * layer.stride + TILE
+    return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.stride
+
+
+def _images_fit(layer: Conv, shape: Shape) -> bool:
+    """Whether no row of a map lies below the sections of its own tile rows."""
+    return shape[1] + layer.padding <= layer.tiles(shape)[0] * layer.stride
+
+
+def _cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) -> Cost:
+    """Of an image. Fetch, array and output work at the same time: the slowest one counts."""
+    rows, columns = layer.tiles(shape)
+    groups = -(-rows // layout.rows) * -(-columns // layout.columns) * -(-work.images // layout.images)
+    lines = layout.lines(layer.stride)
+    fetch = layer.in_channels * lines * work.fetches
+    made = layer.conv_size(shape[1]) // layer.pool * layer.pool
+    output = layer.out_channels * layout.token_interval(layer.stride, made)
+    each = groups / work.images
+    return each * max(fetch, work.array, output), each, lines - TILE
+
+
+def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> int:
+    """Smallest power of two that lets every convolution have its best layout."""
+    line = TILE
+    for layer, shape, one in zip(network.layers, network.shapes, work, strict=False):
+        if isinstance(layer, Conv):
+            one = replace(one, images=1)  # images side by side take what room there is
+            best = _best(layer, shape, config.lanes, 1 << 30, one)[0]
+            # Where weights stay, every block fetches anew: then lines count as well.
+            aim = best if config.stream_weights else (*best[:2], np.inf)
+            while _best(layer, shape, config.lanes, line, one)[0] > aim:
+                line *= 2
+    return line
+
+
+def lane_layouts(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> list[LaneLayout]:
+    """The lane layout of every layer; of fully connected ones, a lane per image."""
+    line, found = config.line_pixels, []
+    for layer, shape, one in zip(network.layers, network.shapes, work, strict=False):
+        if not isinstance(layer, Conv):
+            found.append(LaneLayout(config.batch, 1))
+            continue
+        layout = lane_layout(layer, shape, config.lanes, line, one)
+        if not layout.rows:
+            raise ConfigError(f"line_pixels {line} is less than a tile's {TILE}")
+        found.append(layout)
+    return found

@@ -1,0 +1,65 @@
+"""What no accelerator goes beyond: one list, checked wherever a program is made, with weights or without.
+
+Each limit follows from a register's field, a number format or a slice; :mod:`hw.contract.config` has those of
+single parameters.
+"""
+
+from __future__ import annotations
+
+from hw.compile.weight_stream import LEAST_PORT_BITS, StreamPlan
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Network
+from hw.interface.registers import LAYERS, MAX_LAYERS, MEMORY_ADDRESS_BITS, SHAPE
+from hw.util.errors import ConfigError, UnsupportedNetwork
+
+ACCUMULATOR_BITS = 48
+"""The P register of a DSP48E1 (UG479) and of every slice after it."""
+
+MOST_LAYERS = min(MAX_LAYERS, SHAPE.largest("layers"))
+"""Layers with counters of their own, and a number that SHAPE can tell."""
+
+MOST_ENTRIES = LAYERS.largest("last") + 1
+"""Entries of the layer program that LAYERS can name."""
+
+
+def check_network(network: Network) -> None:
+    """Raises ``UnsupportedNetwork`` for a network that no configuration can run."""
+    if len(network.layers) > MOST_LAYERS:
+        raise UnsupportedNetwork(
+            f"network {network.name!r} has {len(network.layers)} layers, more than the {MOST_LAYERS} "
+            "that the accelerator's registers count: leave the last ones to the host"
+        )
+
+
+def check_accumulator(bits: int, weight_bits: int, products: int) -> None:
+    """Raises ``ConfigError`` where sums of so many ``products`` need more ``bits`` than a slice has."""
+    if bits > ACCUMULATOR_BITS:
+        raise ConfigError(
+            f"a sum of {products:,} products with weights of {weight_bits} bits takes {bits} bits, more than "
+            f"the {ACCUMULATOR_BITS} of a DSP slice: take narrower weights, or prune harder"
+        )
+
+
+def check_entries(entries: int, layers: int, config: AcceleratorConfig) -> None:
+    """Raises ``ConfigError`` where layers in bands make a layer program of too many ``entries``."""
+    if entries > MOST_ENTRIES:
+        raise ConfigError(
+            f"with {config.memory_lines} memory_lines {layers} layers in bands are {entries} entries of the "
+            f"layer program, more than the {MOST_ENTRIES} that a register can name: raise memory_lines or "
+            "line_pixels"
+        )
+
+
+def check_stream(plan: StreamPlan, config: AcceleratorConfig) -> None:
+    """Raises ``ConfigError`` for memories too many for the beat of ``plan``, and for weights beyond the last
+    address of any."""
+    if plan.bus_bits // config.memories < LEAST_PORT_BITS:
+        most = max(1, plan.bus_bits // LEAST_PORT_BITS)
+        raise ConfigError(
+            f"a step of this design takes {plan.bus_bits} bits a clock at most, less than "
+            f"{LEAST_PORT_BITS} for each of {config.memories} memories: set memories to {most}, or raise rows"
+        )
+    if plan.bytes > 1 << MEMORY_ADDRESS_BITS:
+        raise ConfigError(
+            f"weights of {plan.bytes:,} bytes are more than {MEMORY_ADDRESS_BITS} address bits reach"
+        )

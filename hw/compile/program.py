@@ -1,0 +1,225 @@
+"""The layer program: everything the gateware and the cost model need to know about a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.compile.feature_layout import MapPlan
+from hw.compile.lane_layout import LaneLayout
+from hw.compile.step_format import StepFormat
+from hw.compile.step_table import StepTable
+from hw.compile.weight_stream import StreamPlan, plan_stream
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Layer, Network
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One entry of the layer program: a layer, or some of its rows of tile groups
+    (:mod:`hw.compile.row_bands`).
+
+    Lane p sits at lane row p // Q, lane column p % Q. number: of the layer in the network, from 0.
+    tile_rows, tile_columns: of the whole layer. top_group, group_rows: rows of tile groups above this
+    entry, and in it. weight_bits: width of each part of a weight.
+    """
+
+    layer: Layer
+    number: int
+    dot: bool
+    source: MapPlan
+    dest: MapPlan
+    lane_rows: int
+    lane_columns: int
+    tile_rows: int
+    tile_columns: int
+    top_group: int
+    group_rows: int
+    stride: int
+    blocks: int
+    steps: StepTable
+    weight_bits: int
+    first_step: int
+    first_entry: int
+    weights_stay: bool = False
+    """Every block goes over all tile groups before the next one: its weights are fetched once."""
+
+    @property
+    def sections(self) -> int:
+        """Lane rows that one line feeds at once; 1 where they take their rows from later lines."""
+        return self.source.sections
+
+    @property
+    def images(self) -> int:
+        """Images whose maps lie side by side, so that a tile group has all of them."""
+        return self.source.images
+
+    @property
+    def group_lines(self) -> int:
+        """Lines from a tile group to the one below it."""
+        if self.sections > 1:
+            return self.stride
+        return self.group_height * self.source.lines_per_row
+
+    @property
+    def out_stride(self) -> int:
+        """Rows and columns a tile adds to the output map."""
+        return self.stride // (self.layer.pool if isinstance(self.layer, Conv) else 1)
+
+    @property
+    def skew(self) -> int:
+        """Clocks by which the inverse transform of a lane row starts behind that of the row above it."""
+        return self._layout.skew(self.stride, self._made)
+
+    @property
+    def rows_written(self) -> int:
+        """Rows that a tile adds to the output map: all but those that the map has not."""
+        return self.dest.shape[1] if self.skew < self.stride else self.out_stride
+
+    @property
+    def _made(self) -> int:
+        """Rows of the output map before pooling."""
+        return self.dest.shape[1] * (self.layer.pool if isinstance(self.layer, Conv) else 1)
+
+    @property
+    def outputs(self) -> int:
+        """Output channels (rows of the weight matrix)."""
+        return self.layer.out_channels if isinstance(self.layer, Conv) else self.layer.out_features
+
+    @property
+    def group_height(self) -> int:
+        """Input rows from a tile group to the one below it."""
+        return self.lane_rows * self.stride
+
+    @property
+    def out_group_height(self) -> int:
+        """Output rows of a tile group."""
+        return self.lane_rows * self.out_stride
+
+    @property
+    def group_columns(self) -> int:
+        """Tile groups from left to right."""
+        return -(-self.tile_columns // self.lane_columns)
+
+    @property
+    def layer_groups(self) -> int:
+        """Tile groups of the whole layer, in whatever entries it is made."""
+        return -(-self.tile_rows // self.lane_rows) * self.group_columns
+
+    def lanes_filled(self, lanes: int) -> float:
+        """Share of P = ``lanes`` that hold a tile, over all tile groups of the layer."""
+        return self.tile_rows * self.tile_columns / (self.layer_groups * lanes)
+
+    @property
+    def lines_per_channel(self) -> int:
+        """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""
+        if self.dot:
+            return max(2, self.source.shape[1])
+        return self._layout.lines(self.stride)
+
+    @property
+    def token_interval(self) -> int:
+        """Clocks between the inverse transforms of two output channels."""
+        return self._layout.token_interval(self.stride, self._made)
+
+    @property
+    def _layout(self) -> LaneLayout:
+        return LaneLayout(self.lane_rows, self.lane_columns, self.sections > 1, self.images)
+
+    def free_clock(self, reuse_lead: int) -> int:
+        """Clock of a pass's last token in which its Y half may be filled again.
+
+        ``reuse_lead`` clocks before the last lane begins to read (``hw.contract.latencies``).
+        """
+        return max(0, (self.lane_rows - 1) * self.skew - reuse_lead)
+
+    def block_rows(self, block: int, rows: int) -> int:
+        """Output channels in ``block`` (the last one may be short)."""
+        return min(rows, self.outputs - block * rows)
+
+
+@dataclass(frozen=True)
+class Program:
+    """Everything the gateware and the cost model need.
+
+    config: with ``line_pixels`` resolved. channel_bias, channel_shift: (entries, config.drain), one entry per
+    drain group of every block of every layer. memory_lines: depth of the feature memory.
+    groups: channel groups an X half holds. accumulator_bits: width of a product sum. operations:
+    dense-equivalent ones of an image, those of channels that pruning took away included.
+    """
+
+    network: Network
+    config: AcceleratorConfig
+    digest: str
+    layers: tuple[LayerPlan, ...]
+    channel_bias: NDArray[np.int64]
+    channel_shift: NDArray[np.int64]
+    memory_lines: int
+    groups: int
+    accumulator_bits: int
+    operations: int
+
+    @property
+    def weight_bits(self) -> int:
+        """Width of each part of a weight in the array: that of the widest layer."""
+        return max(plan.weight_bits for plan in self.layers)
+
+    @property
+    def step_format(self) -> StepFormat:
+        """A step in bits."""
+        group_bits = max(1, (self.groups - 1).bit_length())
+        return StepFormat(self.config.rows, self.weight_bits, group_bits, self.run_ahead)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The network's layer of every entry of the layer program."""
+        return tuple(plan.number for plan in self.layers)
+
+    @property
+    def signed_sources(self) -> tuple[bool, ...]:
+        """Of every entry of the layer program: whether pixels that it reads are signed, as those of a layer
+        without ReLU are. In bands the entry before it may be of any layer of its segment."""
+        layers = self.network.layers
+        return tuple(plan.number > 0 and not layers[plan.number - 1].relu for plan in self.layers)
+
+    @cached_property
+    def stream(self) -> StreamPlan:
+        """Where the steps lie in external memory (``config.stream_weights``)."""
+        replayed = [plan.weights_stay for plan in self.layers]
+        config = self.config
+        tables = [plan.steps for plan in self.layers]
+        return plan_stream(
+            self.step_format,
+            tables,
+            [plan.weight_bits for plan in self.layers],
+            replayed,
+            config.bus_bits,
+            config.weight_steps,
+            self.numbers,
+        )
+
+    @property
+    def step_tables(self) -> list[StepTable]:
+        """The steps of every layer of the network."""
+        return list({plan.number: plan.steps for plan in self.layers}.values())
+
+    @property
+    def steps(self) -> int:
+        """Steps in the weight memory."""
+        return sum(map(len, self.step_tables))
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of all steps: in external memory every layer in its own width, in the design in that of the
+        widest."""
+        stored = {plan.number: (len(plan.steps), plan.weight_bits) for plan in self.layers}.values()
+        step, streams = self.step_format, self.config.stream_weights
+        return sum(steps * (step.bits_of(width) if streams else step.bits) for steps, width in stored)
+
+    @property
+    def run_ahead(self) -> bool:
+        """Whether rows run ahead, or banks have addresses of their own, in any layer: one array does both."""
+        return any(plan.steps.run_ahead is not None for plan in self.layers)

@@ -1,0 +1,224 @@
+"""When the beats of streamed weights come: burst reader and store, clock by clock, a burst at a time.
+
+Memory gives a beat per clock, in order. A burst is asked for when the store has room for two; a step's room
+is free again when the player has read it for the last time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.compile.weight_stream import KEPT_FREE, OUTSTANDING, StreamPlan
+
+Ints = NDArray[np.int64]
+
+FIRST_ASK = -2
+"""Clock of the run in which the first burst is asked for: while images are loaded."""
+
+BURST_TO_BURST = 2
+"""Clocks between two bursts at least."""
+
+ASK_TO_BEAT = 2
+"""Clocks from asking for a burst to its first beat, beside memory's own: the address in its register, the
+beat in memory's."""
+
+SEEN = 3
+"""Clocks until what came, was freed or was asked for decides whether there is room."""
+
+OWED = 2
+"""Clocks until a beat that came lets another burst be asked for, where as many are on their way as may be."""
+
+NEVER = 1 << 62
+
+MANY = 16
+"""Bursts from which on they are looked at all at once."""
+
+
+class Bursts:
+    """The bursts of a run of ``plan`` from entry ``first`` of the layer program on. latency: memory's.
+
+    entries: of the run; steps, beats, bursts: before each of them, and in all. starts: clock of the first
+    beat of every burst asked for so far. read: clock in which the player read each step for the last time, of
+    the first ``freed`` steps.
+    """
+
+    def __init__(self, plan: StreamPlan, first: int, latency: int) -> None:
+        # What properties of the plan are: they are asked for a hundred thousand times.
+        self._burst, self._beat, self._reserved = plan.burst_beats, plan.beat_units, plan.beat_room
+        self._step = plan.step_units
+        self._room_for_two = (
+            plan.depth * self._step - 2 * self._burst * self._reserved - KEPT_FREE * self._step
+        )
+        self.entries = range(first, len(plan.layer_steps))
+        beats = np.array(plan.layer_beats[first:])
+        counts = -(-beats // self._burst)
+        self.steps = _before(plan.layer_steps[first:])
+        self.beats, self.bursts = _before(beats), _before(counts)
+        self._units = np.array(plan.layer_units[first:])
+        within = np.arange(self.bursts[-1]) - np.repeat(self.bursts[:-1], counts)
+        # Beats before each burst; lists beside the arrays: a number out of an array takes much longer.
+        before = np.repeat(self.beats[:-1], counts) + within * self._burst
+        self._before = np.append(before, self.beats[-1])
+        self._before_list: list[int] = self._before.tolist()
+        self._entry_beats: list[int] = self.beats[:-1].tolist()
+        self._entries: list[tuple[int, int, int]] = list(
+            zip(self.beats.tolist(), self.steps.tolist(), self._units.tolist(), strict=False)
+        )
+        self.starts: Ints = np.zeros(len(before), np.int64)
+        self._starts: list[int] = []
+        self._asked = FIRST_ASK - BURST_TO_BURST  # clock of the last one
+        self._delay = ASK_TO_BEAT + latency
+        self._scalar = 0  # bursts to look at one by one
+        self.read: Ints = np.zeros(self.steps[-1], np.int64)
+        self.freed = 0
+
+    @property
+    def asked(self) -> int:
+        """How many."""
+        return len(self._starts)
+
+    def ask(self, wanted: int) -> bool:
+        """Ask for bursts up to number ``wanted``; False where it is not known when: they take room that the
+        array has yet to free."""
+        while self.asked < wanted:
+            if not self._scalar and wanted - self.asked >= MANY and self._ask_many(wanted):
+                continue
+            self._scalar = max(0, (self._scalar or MANY) - 1)
+            if not self.ask_one(forced=False):
+                return False
+        return True
+
+    def _ask_many(self, wanted: int) -> bool:
+        """Ask for all that keep memory busy and find room without waiting for it; False if there are none."""
+        first = self.asked
+        if not first:
+            return False
+        numbers = np.arange(first, wanted)
+        before = self._before[numbers]
+        self.starts[first:wanted] = self._starts[-1] + before - self._before[first - 1]
+        came = np.maximum(before - (OUTSTANDING - 1) * self._burst, 1)
+        late = np.searchsorted(self._before, came - 1, side="right") - 1
+        clocks = self.starts[late] + came - 1 - self._before[late] + OWED
+        clocks[0] = max(clocks[0], self._asked + BURST_TO_BURST)
+        clocks -= BURST_TO_BURST * numbers
+        clocks = np.maximum.accumulate(clocks) + BURST_TO_BURST * numbers
+        entry = np.searchsorted(self.beats[:-1], came - 1, side="right") - 1
+        begun = self.beats[entry], self.steps[entry], self._units[entry]
+        need = self._needed(before, came - 1, begun, 0)
+        room = need <= self.freed
+        if self.freed:
+            room &= (need <= 0) | (self.read[np.clip(need, 1, self.freed) - 1] + SEEN <= clocks)
+        good = room & (clocks + self._delay <= self.starts[first:wanted])
+        count = len(good) if good.all() else int(good.argmin())
+        if not count:
+            return False
+        self._starts.extend(self.starts[first : first + count].tolist())
+        self._asked = int(clocks[count - 1])
+        return True
+
+    def ask_one(self, *, forced: bool) -> bool:
+        """Ask for the next burst; ``forced``: no more steps will be freed before beats come that were asked
+        for, so these make the room."""
+        number = self.asked
+        clock = self._asked + BURST_TO_BURST
+        beats = self._before_list[number]
+        few = beats - (OUTSTANDING - 1) * self._burst
+        if few > 0:
+            late = bisect_right(self._before_list, few - 1) - 1
+            clock = max(clock, self._starts[late] + few - 1 - self._before_list[late] + OWED)
+        # The burst before is seen a clock later than another one can be asked for.
+        soon = number and clock == self._asked + BURST_TO_BURST
+        found = self._room(clock, self._before_list[number - 1] if soon else beats, forced)
+        if soon and found != clock:
+            found = self._room(self._asked + SEEN, beats, forced)
+        if found is None:
+            return False
+        start = found + self._delay
+        if number:
+            start = max(start, self._starts[-1] + beats - self._before_list[number - 1])
+        self._asked = found
+        self.starts[number] = start
+        self._starts.append(start)
+        return True
+
+    def _room(self, clock: int, beats: int, forced: bool) -> int | None:
+        """The first clock from ``clock`` on in which the store has room, ``beats`` having been asked for;
+        None where that takes steps of which nobody knows when they are read."""
+        hoped = False
+        while True:
+            need = self._need(beats, self._came(clock - SEEN))
+            if need <= 0:
+                return clock
+            read = int(self.read[need - 1]) + SEEN if need <= self.freed else NEVER
+            if read <= clock:
+                return clock
+            if not hoped:
+                clock, hoped = self._hope(clock, beats), True
+                continue
+            if need > self.freed and not forced:
+                return None
+            clock = min(read, self._next_beat(clock - SEEN) + SEEN)
+
+    def _hope(self, clock: int, beats: int) -> int:
+        """A clock from ``clock`` on before which there is no room. Beats that come make room where their
+        layer's steps take less than was reserved, so the steps that must have been read become fewer."""
+
+        need = self._need(beats, self._came(clock - SEEN), at_best=True)
+        last = self._when(need)
+        if last <= clock or self._need(beats, beats, at_best=True) == need:
+            return max(clock, last)
+        while last - clock > 1:
+            middle = (clock + last) // 2
+            if self._when(self._need(beats, self._came(middle - SEEN), at_best=True)) <= middle:
+                last = middle
+            else:
+                clock = middle
+        return last
+
+    def _when(self, need: int) -> int:
+        """Clock in which so many steps are seen to have been read, or all whose clocks are known."""
+        need = min(need, self.freed)
+        return int(self.read[need - 1]) + SEEN if need > 0 else FIRST_ASK
+
+    def _need(self, asked: int, came: int, *, at_best: bool = False) -> int:
+        """Steps that must have been read for room, of ``asked`` beats so many having come. ``at_best``: at
+        least, whatever part of a step has come."""
+        entry = bisect_right(self._entry_beats, came) - 1
+        return int(self._needed(asked, came, self._entries[entry], self._step - 1 if at_best else 0))
+
+    def _needed(self, asked: Any, came: Any, begun: tuple[Any, Any, Any], less: int) -> Any:
+        """Steps that must have been read for room, numbers or arrays of them. begun: beats and steps before
+        the entry that came last, units of a step. less: units that a step at hand may have taken."""
+        beats, steps, units = begun
+        taken = (came - beats) * self._beat
+        taken = taken * self._step // units - less if less else taken // units * self._step
+        used = (asked - came) * self._reserved + steps * self._step + taken
+        return -((self._room_for_two - used) // self._step)
+
+    def _came(self, clock: int) -> int:
+        """Beats that have come up to and with ``clock``."""
+        number = bisect_right(self._starts, clock)
+        if not number:
+            return 0
+        return min(
+            self._before_list[number], self._before_list[number - 1] + clock - self._starts[number - 1] + 1
+        )
+
+    def _next_beat(self, clock: int) -> int:
+        """The first clock after ``clock`` in which a beat comes; ``NEVER`` where all have come."""
+        number = bisect_right(self._starts, clock)
+        if number:
+            size = self._before_list[number] - self._before_list[number - 1]
+            if clock + 1 < self._starts[number - 1] + size:
+                return clock + 1
+        return self._starts[number] if number < len(self._starts) else NEVER
+
+
+def _before(counts: Sequence[int] | Ints) -> Ints:
+    """Sums of ``counts`` before each, and of all."""
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])

@@ -1,0 +1,193 @@
+"""Weights in external memory: where every layer's steps lie, and the bytes that lie there.
+
+Steps follow each other without gaps: a step takes whole *units* of 16 bit, fewer where a layer's weights are
+narrow; a beat of the memory bus holds a power of two of units, and steps begin at any unit of a beat. Only
+layers are aligned, to 4 KiB, which no burst may cross (AXI, ARM IHI 0022, A3.4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw.compile.step_format import StepFormat
+from hw.compile.step_table import StepTable
+from hw.contract.config import BUS_BITS
+from hw.util.errors import ConfigError
+
+STREAM = "spec2_weights.bin"
+"""File of a design: what external memory has to hold, from the page in WEIGHTS on.
+
+Of memories side by side each has a file of its own (:func:`stream_files`), from the address of that page
+divided by their number on.
+"""
+
+QUEUED_BEATS = 4
+"""Beats that one memory may be ahead of another (:mod:`hw.gateware.weights.memory_striping`)."""
+
+UNIT_BITS = 16
+"""Steps are padded to this."""
+
+PAGE = 4096
+"""Bytes to which layers are aligned."""
+
+KEPT_FREE = 2
+"""Steps of the store that no burst may be asked for: one that is being filled, and what the count of those
+that came is behind by."""
+
+LEAST_PORT_BITS = BUS_BITS[0]
+"""Narrowest port to a memory."""
+
+MOST_BEATS, SHORTEST_BURST = 64, 4
+"""Longest burst, and the shortest that a store has to leave room for, in beats."""
+
+OUTSTANDING = 8
+"""Most bursts on their way: 512 beats of a long burst, more than a memory's latency in clocks."""
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """The stream of one network.
+
+    bus_bits: width of the memory bus. step_units: units a step takes in the store, and in memory in the
+    widest layer. depth: steps the weight store holds. most: steps of the largest block that is replayed,
+    which has to fit. Of every entry of the layer program, in order: layer_units, units a step takes in
+    memory; layer_steps, its steps; layer_blocks, its blocks; numbers, the layer whose steps it takes. Of
+    every block: block_steps.
+    """
+
+    bus_bits: int
+    step_units: int
+    depth: int
+    most: int
+    layer_units: tuple[int, ...]
+    layer_steps: tuple[int, ...]
+    layer_blocks: tuple[int, ...]
+    numbers: tuple[int, ...]
+    block_steps: tuple[int, ...]
+
+    @property
+    def beat_units(self) -> int:
+        """Units in a beat."""
+        return self.bus_bits // UNIT_BITS
+
+    @property
+    def beat_room(self) -> int:
+        """Units of the store that a beat may take: a step takes as many there as in the widest layer."""
+        return -(-self.beat_units * self.step_units // min(self.layer_units))
+
+    @property
+    def layer_beats(self) -> tuple[int, ...]:
+        """Beats of every layer; the last one may hold units of no step."""
+        pairs = zip(self.layer_steps, self.layer_units, strict=True)
+        return tuple(-(-steps * units // self.beat_units) for steps, units in pairs)
+
+    @property
+    def layer_pages(self) -> tuple[int, ...]:
+        """Page in which the steps of every entry begin: entries of one layer share them."""
+        pages = self._first_pages
+        return tuple(pages[number] for number in self.numbers)
+
+    @property
+    def _first_pages(self) -> dict[int, int]:
+        """Page in which every layer begins."""
+        found, page = {}, 0
+        for number, beats in dict(zip(self.numbers, self.layer_beats, strict=True)).items():
+            found[number] = page
+            page += -(-beats * self.bus_bits // 8 // PAGE)
+        return found
+
+    @property
+    def bytes(self) -> int:
+        """Size of the whole stream."""
+        number, page = max(self._first_pages.items(), key=lambda item: item[1])
+        return page * PAGE + self.layer_beats[self.numbers.index(number)] * self.bus_bits // 8
+
+    @property
+    def burst_beats(self) -> int:
+        """Beats of a full burst, which no page divides: beside the largest block there is room for four."""
+        room = (self.depth - self.most - KEPT_FREE) * self.step_units // self.beat_room // 4
+        return min(MOST_BEATS, PAGE * 8 // self.bus_bits, 1 << (room.bit_length() - 1))
+
+
+def plan_stream(
+    step: StepFormat,
+    layers: Sequence[StepTable],
+    widths: Sequence[int],
+    replayed: Sequence[bool],
+    bus_bits: int,
+    depth: int,
+    numbers: Sequence[int],
+) -> StreamPlan:
+    """The stream of the entries ``layers`` of a layer program, with weights of ``widths`` bits per part, and
+    whose blocks are ``replayed`` or not.
+
+    ``depth`` 0 takes the largest block that is replayed, and half as much again or four bursts. ``bus_bits``
+    is lowered to what a step of the widest layer can use; steps of narrower ones take a beat at least.
+    Raises ``ConfigError`` for a store too small.
+    """
+    units = -(-step.bits // UNIT_BITS)
+    beat_units = useful_bus(step.bits, bus_bits) // UNIT_BITS
+    layer_units = [max(beat_units, -(-step.bits_of(width) // UNIT_BITS)) for width in widths]
+    blocks = [np.diff(np.flatnonzero(table.end_of_pass), prepend=-1) for table in layers]
+    most = max((int(b.max()) for b, again in zip(blocks, replayed, strict=True) if again), default=0)
+    beat_room = -(-beat_units * units // min(layer_units))
+    least = most + KEPT_FREE + max(8, -(-SHORTEST_BURST * 4 * beat_room // units))
+    if depth and depth < least:
+        who = "the largest block needs, which is played again" if most else "bursts need"
+        raise ConfigError(
+            f"weight_steps {depth} is less than the {least} that {who}: raise it to "
+            f"{_store(least)}, or leave it 0"
+        )
+    # Beside a block that is played again four of the longest bursts: with fewer, memory's latency binds.
+    ahead = most + KEPT_FREE + -(-4 * MOST_BEATS * beat_room // units)
+    return StreamPlan(
+        bus_bits=beat_units * UNIT_BITS,
+        step_units=units,
+        depth=depth or _store(max(least, ahead, most * 3 // 2)),
+        most=most,
+        layer_units=tuple(layer_units),
+        layer_steps=tuple(map(len, layers)),
+        layer_blocks=tuple(map(len, blocks)),
+        numbers=tuple(numbers),
+        block_steps=tuple(int(n) for b in blocks for n in b),
+    )
+
+
+def useful_bus(step_bits: int, bus_bits: int) -> int:
+    """Of a bus of ``bus_bits`` what a step can use: a beat takes no more units than a step has."""
+    units = -(-step_bits // UNIT_BITS)
+    return min(bus_bits, UNIT_BITS << (units.bit_length() - 1))
+
+
+def _store(steps: int) -> int:
+    """The smallest store of at least so many steps."""
+    return 1 << (steps - 1).bit_length()
+
+
+def stream_files(memories: int) -> tuple[str, ...]:
+    """The files of a design with so many memories."""
+    stem, suffix = STREAM.split(".")
+    return tuple(f"{stem}_{i}.{suffix}" for i in range(memories)) if memories > 1 else (STREAM,)
+
+
+def parts(image: bytes, plan: StreamPlan, memories: int) -> list[bytes]:
+    """What each of ``memories`` side by side holds of ``image``: its part of every beat."""
+    beat = plan.bus_bits // 8
+    padded = np.frombuffer(image + bytes(-len(image) % beat), np.uint8)
+    return [part.tobytes() for part in padded.reshape(-1, memories, beat // memories).swapaxes(0, 1)]
+
+
+def stream_image(step: StepFormat, layers: Sequence[StepTable], plan: StreamPlan) -> bytes:
+    """The bytes of the stream, from its first address on. layers: the steps of every layer of the network."""
+    image = bytearray(plan.bytes)
+    places = dict(zip(plan.layer_pages, plan.layer_units, strict=True))
+    for table, (page, units) in zip(layers, places.items(), strict=True):
+        bits = step.encode(table)[:, : units * UNIT_BITS]  # of narrower weights the sign repeats from there
+        padded = np.zeros((len(bits), units * UNIT_BITS), np.uint8)
+        padded[:, : bits.shape[1]] = bits
+        packed = np.packbits(padded, axis=1, bitorder="little").tobytes()
+        image[page * PAGE : page * PAGE + len(packed)] = packed
+    return bytes(image)

@@ -1,0 +1,1 @@
+"""What training, hardware, simulation and deployment agree on: networks, numbers, artifacts, designs."""

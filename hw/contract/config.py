@@ -1,0 +1,154 @@
+"""Parameters of the generated accelerator: one frozen object for model, compiler and gateware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hw.contract.spectrum import TILE
+from hw.interface.registers import SHAPE
+from hw.util import documents
+from hw.util.errors import ConfigError
+
+BANKS = 8
+"""Input channels a step can choose from: X banks, bank = channel mod 8."""
+
+TRANSFORM_WORDS = 4
+"""Words a transform delivers or takes per clock and lane."""
+
+WIDE_DRAIN_ROWS = 32
+"""From this many rows on the drain takes 8 of them per clock, below 4."""
+
+CLOCKS_PER_TILE = 8
+"""A tile passes the forward or inverse transform in 8 clocks (one pixel row, 4 words each)."""
+
+
+BUS_BITS = (32, 64, 128, 256, 512, 1024)
+"""Widths of the bus to external memory (AXI4 ends at 1024)."""
+
+BUS_BITS_UNLESS_CHOSEN = 512
+
+MOST_LANES = 64
+
+MOST = (1 << 63) - 1
+"""Of any parameter: a file may hold numbers of thousands of digits, which no sentence should repeat."""
+
+MOST_LINE_PIXELS = TILE * MOST_LANES
+"""A line that has room for a window of every lane, side by side: no lane layout makes use of more."""
+
+MOST_WEIGHT_STEPS = 1 << 20
+"""Steps of the largest weight store: beyond what any device has of block RAM."""
+
+MOST_MEMORY_LINES = 1 << 24
+"""Lines of the largest feature memory: likewise."""
+
+
+def drain_rows(rows: int) -> int:
+    """Rows of an array of ``rows`` that its drain reads out per clock and lane: 4, or 8 in a wide one.
+
+    A word is read out in rows / drain clocks and takes that long at least, which in wide arrays would bind
+    words with few steps.
+    """
+    return 8 if rows >= WIDE_DRAIN_ROWS else 4
+
+
+MOST_ROWS = SHAPE.largest("rows") // drain_rows(SHAPE.largest("rows")) * drain_rows(SHAPE.largest("rows"))
+"""What SHAPE can tell of them, in groups that the drain takes."""
+
+
+def check_rows(rows: int) -> None:
+    """Raises ``ConfigError`` for an array of ``rows`` that there is none of."""
+    if not 4 <= rows <= MOST_ROWS or rows % drain_rows(rows):
+        raise ConfigError(
+            f"rows must be a multiple of 4, and of 8 from {WIDE_DRAIN_ROWS} on, from 4 to {MOST_ROWS}, "
+            f"not {rows}"
+        )
+
+
+@dataclass(frozen=True)
+class AcceleratorConfig:
+    """What a user chooses. Raises ``ConfigError`` when out of range.
+
+    rows: N, output channels in flight (a multiple of 4, of 8 from 32 rows on, to ``MOST_ROWS``).
+    lanes: P, tiles in flight.
+    batch: most images per run; fully connected layers use one lane per image, so it is at most P.
+    line_pixels: pixels the feature memory reads or writes per clock (a power of two), 0 to let the
+        compiler choose the smallest that lets every layer use its best lane layout.
+    memory_lines: lines that the feature memory has at most. Where whole maps would take more, the compiler
+        makes layers in bands of rows (:mod:`hw.compile.row_bands`), which costs clocks. 0 for as many as
+        whole maps need.
+    stream_weights: weights come from external memory (AXI4) while the array runs, each exactly once per
+        run, instead of lying in the design.
+    bus_bits: width of that memory's bus (one of ``BUS_BITS``).
+    memories: external memories side by side, each giving its part of every beat (1, 2 or 4).
+    weight_steps: steps that the weight store of such a design holds (a power of two), 0 to let the
+        compiler choose: the largest block that is played again, and half as much again or four bursts.
+    """
+
+    rows: int = 8
+    lanes: int = 4
+    batch: int = 4
+    line_pixels: int = 0
+    memory_lines: int = 0
+    stream_weights: bool = False
+    bus_bits: int = BUS_BITS_UNLESS_CHOSEN
+    memories: int = 1
+    weight_steps: int = 0
+
+    def __post_init__(self) -> None:
+        documents.check_fields(self, "the configuration", ConfigError)
+        for name, value in vars(self).items():
+            if value > MOST:
+                raise ConfigError(f"{name} must be far less than {documents.shown(value)}")
+        check_rows(self.rows)
+        if not 1 <= self.lanes <= MOST_LANES:
+            raise ConfigError(f"lanes must be 1..{MOST_LANES}, not {self.lanes}")
+        if not 1 <= self.batch <= self.lanes:
+            raise ConfigError(
+                f"batch must be 1..{self.lanes} (one lane per image in fully connected layers), "
+                f"not {self.batch}: lower it or raise lanes"
+            )
+        line = self.line_pixels
+        if line and (not TILE <= line <= MOST_LINE_PIXELS or line & (line - 1)):
+            raise ConfigError(
+                f"line_pixels must be 0 or a power of two from {TILE} to {MOST_LINE_PIXELS}, not {line}"
+            )
+        if not 0 <= self.memory_lines <= MOST_MEMORY_LINES:
+            raise ConfigError(f"memory_lines must be 0..{MOST_MEMORY_LINES}, not {self.memory_lines}")
+        if self.bus_bits not in BUS_BITS:
+            raise ConfigError(f"bus_bits must be one of {', '.join(map(str, BUS_BITS))}, not {self.bus_bits}")
+        if self.memories not in (1, 2, 4) or self.bus_bits // self.memories < BUS_BITS[0]:
+            raise ConfigError(
+                f"memories must be 1, 2 or 4, each giving {BUS_BITS[0]} of bus_bits or more, "
+                f"not {self.memories} of {self.bus_bits}"
+            )
+        steps = self.weight_steps
+        if steps and (not 2 <= steps <= MOST_WEIGHT_STEPS or steps & (steps - 1)):
+            raise ConfigError(
+                f"weight_steps must be 0 or a power of two from 2 to {MOST_WEIGHT_STEPS}, not {steps}"
+            )
+        if not self.stream_weights:
+            for name, without in (("weight_steps", 0), ("memories", 1), ("bus_bits", BUS_BITS_UNLESS_CHOSEN)):
+                if getattr(self, name) != without:
+                    raise ConfigError(
+                        f"{name} is for streamed weights: set stream_weights, or leave it {without}"
+                    )
+
+    @property
+    def drain(self) -> int:
+        """Rows the drain reads out per clock and lane (:func:`drain_rows`)."""
+        return drain_rows(self.rows)
+
+    @property
+    def macs(self) -> int:
+        """Complex multiply-accumulators."""
+        return self.rows * self.lanes
+
+    @property
+    def mac_dsps(self) -> int:
+        """DSP slices of the array: three per complex MAC."""
+        return 3 * self.macs
+
+
+def shape_word(config: AcceleratorConfig, layers: int) -> int:
+    """What SHAPE reads for ``config`` and a network of ``layers`` layers."""
+    return SHAPE.pack(rows=config.rows, lanes=config.lanes, batch=config.batch, layers=layers)

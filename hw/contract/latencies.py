@@ -1,0 +1,53 @@
+"""Latencies of the pipeline in clocks, for the cost model.
+
+The gateware composes its latencies from its own blocks; ``tests/hw/gateware/test_latencies.py`` holds these
+copies against them.
+"""
+
+from dataclasses import dataclass
+
+from hw.contract.config import AcceleratorConfig
+
+ROTATOR_LEVELS = 2
+"""Rotator levels (2:1 multiplexers) of the feature memory between two registers: one LUT6."""
+
+SETTLE = 3
+"""Clocks between a change of layer and its start: per-layer constants are registered."""
+
+
+def rotate_latency(size: int) -> int:
+    """Clocks of a rotator of ``size`` items, a power of two."""
+    return -(-(size - 1).bit_length() // ROTATOR_LEVELS)
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """What the cost model needs to know of the gateware.
+
+    memory: request of a line to its pixels. fill: a tile's last line to the moment its words can be
+    read. array: issue of a step to the moment the drain turns to the first rows of its word. pass_full: that
+    of the last rows to the moment their words can be read. tail: last token of a layer to the moment its
+    last pixel can be read. reuse_lead: see ``LayerPlan.free_clock``. settle: clocks of a layer before its
+    controllers start.
+    """
+
+    memory: int
+    fill: int
+    array: int
+    pass_full: int
+    tail: int
+    reuse_lead: int
+    settle: int = SETTLE
+
+
+def latencies(config: AcceleratorConfig) -> Latencies:
+    """The latencies of an accelerator of ``config`` (``line_pixels`` resolved)."""
+    rotate = rotate_latency(config.line_pixels)
+    return Latencies(
+        memory=2 + rotate,
+        fill=25,
+        array=5,
+        pass_full=6,
+        reuse_lead=6,
+        tail=1 + 32 + 1 + (rotate + 2),  # start register, lane, writer, feature memory
+    )

@@ -1,0 +1,1 @@
+"""What a compiled program costs: clocks by stage and layer, slices and memories."""

@@ -1,0 +1,83 @@
+"""What the compiler chose for every layer, and why: plain data for ``design.json``.
+
+Sentences, with the figures of the cost model that decided.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hw.compile.compiler import group_work
+from hw.compile.lane_layout import ranked
+from hw.compile.program import LayerPlan, Program
+from hw.contract.network import Conv
+from hw.cost.stages import LayerWork, layer_row, layer_work
+
+
+def choices(program: Program) -> list[dict[str, Any]]:
+    """Per layer, of a full batch: ``name``, ``cycles``, ``steps``, the choices themselves
+    (:func:`hw.cost.stages.layer_row`), and ``why`` for ``lanes``, ``order``, ``words`` and ``bands``.
+    ``multipliers_filled``: share of the steps' row slots that hold a non-zero weight; ``lanes_filled``: of
+    the lanes that hold a tile.
+    """
+    plans = {plan.number: plan for plan in program.layers}
+    # Of a layer in bands, entries of one tile group have no order to choose.
+    staying = {plan.number: plan for plan in program.layers if plan.weights_stay}
+    rows = []
+    for number, work in enumerate(layer_work(program, program.config.batch)):
+        plan = plans[number]
+        why = {
+            "lanes": _lanes(program, plan),
+            "order": _order(program, staying.get(number, plan), work.entries),
+            "words": _words(plan),
+            "bands": _bands(program, plan, work),
+        }
+        row = layer_row(work) | {
+            "sections": plan.sections,
+            "images_side_by_side": plan.images,
+            "rows_run_ahead": plan.steps.run_ahead is not None,
+            "steps": len(plan.steps),
+            "multipliers_filled": round(plan.steps.occupancy, 6),
+            "lanes_filled": round(plan.lanes_filled(program.config.lanes), 6),
+        }
+        rows.append(row | {"why": {key: text for key, text in why.items() if text}})
+    return rows
+
+
+def _lanes(program: Program, plan: LayerPlan) -> str:
+    config, layer = program.config, plan.layer
+    if not isinstance(layer, Conv):
+        return f"a lane for each of {config.batch} images"
+    work = group_work(program.network, config, plan.steps)
+    first, *others = ranked(layer, plan.source.shape, config.lanes, config.line_pixels, work)
+    chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks"
+    place = ", its rows side by side in a line" if first.layout.sections else ""
+    if first.layout.images > 1:
+        chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks an image"
+        place = f", for {first.layout.images} images side by side"
+    if not others:
+        return f"{chosen}{place}; a line of {config.line_pixels} pixels admits no other layout"
+    other = others[0]
+    return f"{chosen}{place}, {other.layout.rows} × {other.layout.columns} would take {other.clocks:,}"
+
+
+def _order(program: Program, plan: LayerPlan, entries: int) -> str:
+    if plan.weights_stay:
+        fetched = "once" if entries == 1 else f"{entries} times, once a band"
+        again = f", the transform made {plan.blocks} times" if plan.blocks > 1 else ""
+        return f"weights stay: fetched {fetched}, not for each of {plan.layer_groups} tile groups{again}"
+    if program.config.stream_weights:
+        return "inputs stay: there is one tile group, so weights are fetched once in either order"
+    return "inputs stay: weights lie on chip, so a tile group is transformed once for all blocks of outputs"
+
+
+def _words(plan: LayerPlan) -> str:
+    if plan.steps.run_ahead:
+        return "rows run ahead, with an address for every bank: fewer clocks than with one for all"
+    return "one address for all banks: masks are regular, or others would not pay"
+
+
+def _bands(program: Program, plan: LayerPlan, work: LayerWork) -> str:
+    if work.entries == 1:
+        return ""
+    return f"{work.entries} bands, so that the maps fit {program.config.memory_lines:,} lines"

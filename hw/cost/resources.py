@@ -1,0 +1,192 @@
+"""What a design needs of a device, from the layer program: DSP slices, LUTs, flip-flops, block RAM.
+
+DSP slices and memories follow from the structure. LUTs and flip-flops are sums over blocks; the
+coefficients are those yosys 0.66 reports per module (``spec2 synth``, 7 series), written as functions of
+the parameters that drive them. Stated tolerance: 20 % (``tests/bitstreams/test_estimate.py``). A
+vendor tool packs tighter: yosys counts shift registers and both halves of a carry cell as whole LUTs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hw.compile.program import Program
+from hw.compile.step_format import SELECT_BITS
+from hw.compile.weight_stream import QUEUED_BEATS, UNIT_BITS
+from hw.contract.config import BANKS
+from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
+from hw.contract.latencies import ROTATOR_LEVELS
+from hw.contract.spectrum import WORDS
+
+RAMB36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+"""(depth, width) of a RAMB36; a RAMB18 has half the width and ends at 16384 × 1 (7 Series Memory, UG473)."""
+
+LUTS_PER_RAMB18 = 62
+"""A memory that takes fewer LUTs than this for each RAMB18 it would need goes to LUTs: yosys 0.68 puts
+8 bit × 300 (60 LUTs) there and 12 bit × 256 (64) into a RAMB18. A RAM64M stores 64 × 3 bit in four LUTs."""
+
+ROM_BITS_PER_RAMB18 = 64 * 129
+"""A ROM of fewer bits than this for each RAMB18 it would need becomes logic. yosys 0.68 puts 512 × 16 and
+256 × 32 there, 256 × 33 and 512 × 17 into a RAMB18: as if a bit of logic cost 1/64 and a RAMB18 129."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Counts; ``bram36`` in RAMB36, a RAMB18 being half of one."""
+
+    dsp: int
+    lut: int
+    ff: int
+    bram36: float
+
+
+def memory(depth: int, width: int) -> tuple[float, int]:
+    """(RAMB36, LUTs) of a memory with one read and one write port.
+
+    Of blocks one below the other a multiplexer picks one, 4:1 in a LUT.
+    """
+    luts = 4 * -(-width // 3) * -(-depth // 64)
+    fewest = _blocks(depth, width)
+    return (0, luts) if luts < 2 * LUTS_PER_RAMB18 * fewest[0] else fewest
+
+
+def rom(depth: int, width: int) -> tuple[float, int]:
+    """(RAMB36, LUTs) of a memory that is only read.
+
+    64 words in a LUT6 a bit, four of those in the slice's own multiplexers.
+    """
+    fewest = _blocks(depth, width)
+    if depth * width >= 2 * ROM_BITS_PER_RAMB18 * fewest[0]:
+        return fewest
+    return 0, width * (-(-depth // 64) + 2 * (-(-depth // 256) - 1))
+
+
+def _blocks(depth: int, width: int) -> tuple[float, int]:
+    """(RAMB36, LUTs) of a memory in blocks."""
+    blocks: list[tuple[float, int]] = []
+    for block_depth, block_width in RAMB36_SHAPES:
+        deep = -(-depth // block_depth)
+        multiplexers = width * -(-(deep - 1) // 3)
+        blocks.append((deep * -(-width // block_width), multiplexers))
+        if block_width > 1:
+            blocks.append((deep * -(-width // (block_width // 2)) / 2, multiplexers))
+    return min(blocks)
+
+
+def resources(program: Program) -> Resources:
+    """Resources of the whole accelerator."""
+    config = program.config
+    lane, shared = _lane(program), _shared(program)
+    return Resources(
+        dsp=config.mac_dsps,
+        lut=shared.lut + config.lanes * lane.lut,
+        ff=shared.ff + config.lanes * lane.ff,
+        bram36=shared.bram36 + config.lanes * lane.bram36,
+    )
+
+
+def _lane(program: Program) -> Resources:
+    """One lane: transforms, N array rows, drain, buffers, post-processing."""
+    rows, acc = program.config.rows, program.accumulator_bits
+    columns = max(plan.stride for plan in program.layers)
+    depth = 2 * 8 * (1 << max(1, (program.groups - 1).bit_length()))
+    x_blocks, x_luts = memory(depth, 4 * 2 * SPECTRUM.bits)
+    drain = program.config.drain
+    groups = rows // drain
+    index = max(1, (groups - 1).bit_length())
+    muxed = 2 if program.run_ahead else 3  # held re and im, or the three sums
+    hop = BANKS * 2 * SPECTRUM.bits + 2  # X, on its way to the next group of rows
+    y_depth = 2 * WORDS // drain * (1 << (rows - 1).bit_length())
+    y_blocks, y_luts = memory(y_depth, 2 * PRODUCT_SUM.bits)
+    transforms, windows, turns = 2340 + 2863, 227, 326 + 294
+    return Resources(
+        dsp=3 * rows,
+        lut=transforms
+        + windows
+        + 96 * rows  # 8:1 select
+        + 2
+        * acc
+        * (rows if program.run_ahead else drain)  # re and im, of a row that holds them or in the drain
+        + drain * (7 * acc + 153)  # two parts through bias, shift, rounding and saturation
+        + drain * muxed * acc * -(-(groups - 1) // 3)  # 4:1 multiplexers
+        + 53 * columns
+        + turns
+        + BANKS * x_luts
+        + drain * y_luts,
+        ff=2124
+        + 2580
+        + 100
+        + (5 + 2 * acc if program.run_ahead else 3) * rows
+        + hop * (groups - 1)
+        + drain * ((10 if program.run_ahead else 13) * acc + 60 + muxed * index)
+        + (BANKS * 8 * SPECTRUM.bits if x_luts else 0)  # the read registers of memories in LUTs
+        + 59 * columns
+        + 431
+        + 313,
+        bram36=BANKS * x_blocks + drain * y_blocks,
+    )
+
+
+def _shared(program: Program) -> Resources:
+    """What exists once: memories, controllers, row weights, ports."""
+    config = program.config
+    line, layers, bits = config.line_pixels, len(program.network.layers), program.weight_bits
+    groups = config.rows // config.drain
+    # The weights of group j wait for j clocks: in shift registers from the third group on.
+    ahead = program.run_ahead
+    waiting = config.drain * (SELECT_BITS + 2 * bits + 2 * ahead)
+    stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
+    feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
+    weights = _streamed(program) if config.stream_weights else _held(program)
+    entry = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
+    table_blocks, table_luts = rom(len(program.channel_bias), entry)
+    if not table_blocks:  # measured: most bits of a bias are its sign
+        table_luts = 6 * len(program.channel_bias)
+    controllers, control_port = 1100, 290 + 22 * layers
+    rotators = line * ((2 * PIXEL_BITS + 1) * stages + 12)
+    return Resources(
+        dsp=0,
+        lut=controllers
+        + control_port
+        + rotators
+        + line * feature_luts
+        + config.rows * (8 * bits + 30)  # factors; multiplexers behind the weight memory
+        + (config.rows * 8 if ahead else 0)  # mode of the bank selected; loads and holds on their way
+        + max(0, groups - 3) * waiting
+        + weights.lut
+        + table_luts,
+        ff=750
+        + 390
+        + 64 * layers
+        + line * 58
+        + config.rows * (5 * bits + 8)
+        + (config.rows * 4 + 2 * BANKS * groups if ahead else 0)
+        + sum(range(min(groups, 3))) * waiting
+        + weights.ff
+        + 110,
+        bram36=line * feature_blocks + weights.bram36 + table_blocks,
+    )
+
+
+def _held(program: Program) -> Resources:
+    """The weight memory of a design that holds its weights."""
+    blocks, luts = rom(program.steps, program.step_format.bits)
+    return Resources(dsp=0, lut=luts, ff=program.step_format.bits, bram36=blocks)
+
+
+def _streamed(program: Program) -> Resources:
+    """Burst reader, step store and player. Held against synthesis at 12 rows, not yet at 64."""
+    plan = program.stream
+    blocks, luts = memory(plan.depth, UNIT_BITS)
+    rotator = plan.bus_bits * ((plan.beat_units - 1).bit_length() + 1) // ROTATOR_LEVELS
+    sizes = len(set(plan.layer_units))
+    column = plan.step_units * (UNIT_BITS * (sizes // 3 + 1) + 4)  # a LUT picks one of three units
+    narrowest = min(layer.weight_bits for layer in program.layers)
+    signs = program.step_format.plane_bits * (program.weight_bits - narrowest)  # repeated beyond the width
+    queues = plan.bus_bits if program.config.memories > 1 else 0  # memories side by side
+    return Resources(
+        dsp=0,
+        lut=rotator + column + signs + 600 + plan.step_units * luts + memory(QUEUED_BEATS, queues)[1],
+        ff=2 * rotator + plan.step_units * (UNIT_BITS + 16) + 400 + queues,
+        bram36=plan.step_units * blocks,
+    )

@@ -1,0 +1,114 @@
+"""How long each stage of the machine works on a layer, which bounds the layer's clocks from below.
+
+Fetch with the forward transform, array, output with the inverse transform and memory's delivery of weights
+go on at the same time. The one with most work is what the layer waits for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from hw.compile.program import LayerPlan, Program
+from hw.cost.cycles import group_lines, load_cycles, passes, run_cycles, tile_groups
+
+
+class Stages(NamedTuple):
+    """Clocks of work. weights: beats of external memory, 0 where the design holds its weights."""
+
+    fetch: int = 0
+    array: int = 0
+    output: int = 0
+    weights: int = 0
+
+    @property
+    def busiest(self) -> str:
+        """Name of the stage with most work; among equals the one nearest to the array."""
+        order = ("array", "weights", "fetch", "output")
+        return max(order, key=lambda name: getattr(self, name))
+
+
+WHAT = {
+    "fetch": "fetch and forward transform",
+    "array": "array",
+    "output": "inverse transform and output",
+    "weights": "weights from external memory",
+}
+"""The stages for people."""
+
+
+@dataclass(frozen=True)
+class LayerWork:
+    """A layer of a run. cycles: by the cost model. stages: work of its stages. lane_rows, lane_columns: R, Q.
+    weights_stay: the order of its loops. entries: bands it is made in."""
+
+    name: str
+    cycles: int
+    stages: Stages
+    lane_rows: int
+    lane_columns: int
+    weights_stay: bool
+    entries: int
+
+
+def stages(plan: LayerPlan, program: Program, images: int) -> Stages:
+    """The work of one entry of the layer program."""
+    table, groups = passes(plan, program.config), tile_groups(plan, images)
+    beats = 0
+    if program.config.stream_weights:
+        stream = program.stream
+        beats = stream.layer_beats[stream.numbers.index(plan.number)]
+    return Stages(
+        fetch=groups * (len(table) if plan.weights_stay else 1) * group_lines(plan, images),
+        array=groups * sum(one.first + one.rest for one in table),
+        output=groups * sum(one.output for one in table),
+        weights=beats,
+    )
+
+
+def least_cycles(program: Program, images: int) -> int:
+    """Clocks that no run of ``images`` images goes below: loading, then layer by layer the work of the
+    busiest stage; and all weights."""
+    work = [stages(plan, program, images) for plan in program.layers]
+    layers = sum(max(one.fetch, one.array, one.output) for one in work)
+    return max(load_cycles(program, images) + layers, sum(one.weights for one in work))
+
+
+def layer_work(program: Program, images: int) -> list[LayerWork]:
+    """Every layer of a run of ``images`` images."""
+    found = []
+    for number, layer in enumerate(run_cycles(program, images)):
+        plans = [plan for plan in program.layers if plan.number == number]
+        work = [stages(plan, program, images) for plan in plans]
+        found.append(
+            LayerWork(
+                name=layer.name,
+                cycles=layer.cycles,
+                stages=Stages(*(sum(column) for column in zip(*work, strict=True))),
+                lane_rows=plans[0].lane_rows,
+                lane_columns=plans[0].lane_columns,
+                weights_stay=any(plan.weights_stay for plan in plans),
+                entries=len(plans),
+            )
+        )
+    return found
+
+
+def bound_by(work: list[LayerWork]) -> dict[str, int]:
+    """Stage to the clocks of the layers it bounds, most first."""
+    clocks = {stage: sum(one.cycles for one in work if one.stages.busiest == stage) for stage in WHAT}
+    return dict(sorted(((k, v) for k, v in clocks.items() if v), key=lambda item: -item[1]))
+
+
+def layer_row(one: LayerWork) -> dict[str, Any]:
+    """Plain data of a layer: clocks, layout, order of loops, what bounds it, how busy each stage is."""
+    return {
+        "name": one.name,
+        "cycles": one.cycles,
+        "lane_rows": one.lane_rows,
+        "lane_columns": one.lane_columns,
+        "stays": "weights" if one.weights_stay else "inputs",
+        "entries": one.entries,
+        "bound_by": one.stages.busiest,
+        "busy_percent": {stage: round(100 * getattr(one.stages, stage) / one.cycles, 1) for stage in WHAT},
+    }

@@ -1,0 +1,107 @@
+"""Drain controller: hands the drain each channel's bias and shift, and the Y buffer its addresses.
+
+The channel table has one entry per D rows of every block: D biases (32 bit) and D shifts (5 bit), 37·D
+bits wide, as deep as the network has output channels / D: a few RAMB36 or LUTRAM.
+"""
+
+from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.compile.program import Program
+from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT
+from hw.gateware.primitives.delay import delay
+
+SHIFT_BITS = MAX_DRAIN_SHIFT.bit_length()
+
+
+def entry_layout(drain: int) -> data.StructLayout:
+    """An entry of the channel table, for ``drain`` rows."""
+    return data.StructLayout(
+        {
+            "bias": data.ArrayLayout(signed(BIAS.bits), drain),
+            "shift": data.ArrayLayout(unsigned(SHIFT_BITS), drain),
+        }
+    )
+
+
+def entry_image(program: Program) -> list[int]:
+    """Contents of the channel table."""
+    image, drain = [], program.config.drain
+    for bias, shift in zip(program.channel_bias.tolist(), program.channel_shift.tolist(), strict=True):
+        value = 0
+        for i in range(drain):
+            value |= (bias[i] & ((1 << BIAS.bits) - 1)) << (i * BIAS.bits)
+            value |= shift[i] << (drain * BIAS.bits + i * SHIFT_BITS)
+        image.append(value)
+    return image
+
+
+class DrainControl(wiring.Component):
+    """Members: ``load`` (the drain may turn to the sums of a word) with the ``word``, ``half``, ``entry``,
+    ``entries`` (clocks - 1) and ``end_of_pass`` of the step that completed it. ``active``, ``group``,
+    ``o_word``, ``o_half`` name the D rows and word served in this clock, from the clock of ``load`` on;
+    ``end`` marks the last of a pass. ``bias`` (zero but for word 0) and ``shift`` follow ``active``
+    ``table_latency`` clocks later.
+    """
+
+    table_latency = 3
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.groups = program.config.rows // program.config.drain
+        self.layout = entry_layout(program.config.drain)
+        entries = len(program.channel_bias)
+        super().__init__(
+            {
+                "load": In(1),
+                "word": In(5),
+                "half": In(1),
+                "entry": In(range(max(2, entries))),
+                "entries": In(range(max(2, self.groups))),
+                "end_of_pass": In(1),
+                "active": Out(1),
+                "group": Out(range(max(2, self.groups))),
+                "o_word": Out(5),
+                "o_half": Out(1),
+                "end": Out(1),
+                "bias": Out(self.layout["bias"].shape),
+                "shift": Out(self.layout["shift"].shape),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        image = entry_image(self.program)
+        m.submodules.channels = table = memory.Memory(shape=self.layout.size, depth=len(image), init=image)
+        port = table.read_port()
+        running, group = Signal(), Signal.like(self.group)
+        word, half, last = Signal(5), Signal(), Signal()
+        address, left = Signal.like(self.entry), Signal.like(self.entries)
+
+        now_left = Mux(self.load, self.entries, left)
+        now_address = Mux(self.load, self.entry, address)
+        m.d.comb += port.addr.eq(delay(m, now_address, 1, name="port_address"))
+        m.d.comb += [
+            self.active.eq(self.load | running),
+            self.group.eq(Mux(self.load, 0, group)),
+            self.o_word.eq(Mux(self.load, self.word, word)),
+            self.o_half.eq(Mux(self.load, self.half, half)),
+            self.end.eq(self.active & (now_left == 0) & Mux(self.load, self.end_of_pass, last)),
+        ]
+        with m.If(self.load):
+            m.d.sync += [word.eq(self.word), half.eq(self.half), last.eq(self.end_of_pass)]
+        with m.If(self.active):
+            m.d.sync += [
+                running.eq(now_left != 0),
+                left.eq(now_left - 1),
+                address.eq(now_address + 1),
+                group.eq(self.group + 1),
+            ]
+        # Word 0 brings the bias. Gated once here, not in every lane.
+        entry = data.View(self.layout, port.data)
+        with_bias = delay(m, self.o_word == 0, 2, name="with_bias")
+        bias, shift = Signal.like(self.bias, reset_less=True), Signal.like(self.shift, reset_less=True)
+        m.d.sync += [bias.eq(Mux(with_bias, entry.bias.as_value(), 0)), shift.eq(entry.shift)]
+        m.d.comb += [self.bias.eq(bias), self.shift.eq(shift)]
+        return m

@@ -1,0 +1,130 @@
+"""MAC controller: decides in every clock whether the next step may enter the array.
+
+A step waits for its X half to be filled, an end of word also for the drain to be free again
+(rows / drain clocks after the previous one) and for a free Y half. Nothing behind this point stalls.
+"""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.compile.program import Program
+from hw.gateware.primitives.delay import delay, per_layer
+from hw.gateware.primitives.loop_nest import Walk
+from hw.gateware.primitives.micro_instruction import ends_layout
+
+
+class Issue(wiring.Component):
+    """Members: ``start`` (a pulse) begins layer ``layer`` for ``images`` images; ``busy`` until the
+    last step was issued. ``valid``, ``ends``, ``take``: the weight memory. ``half_full``: the next X
+    half holds a tile group; ``half_freed`` pulses with the last step that reads it. ``pass_free``:
+    a Y half can be filled; ``pass_taken`` pulses when one is begun.
+
+    One clock after ``take``: ``issued``, beside the step itself, with ``first`` (of a sum; where rows run
+    ahead, a bit per row), ``x_half``, ``y_half``, ``entry`` (first channel table entry of the block) and
+    ``entries`` (drain clocks - 1).
+    ``wait_x``, ``wait_drain``, ``wait_y``: why nothing was issued, for the counters.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        config = program.config
+        per_block = config.rows // config.drain
+        super().__init__(
+            {
+                "start": In(1),
+                "layer": In(range(len(program.layers))),
+                "images": In(range(config.batch + 1)),
+                "busy": Out(1),
+                "valid": In(1),
+                "ends": In(ends_layout(program.step_format)),
+                "take": Out(1),
+                "half_full": In(1),
+                "half_freed": Out(1),
+                "pass_free": In(1),
+                "pass_taken": Out(1),
+                "issued": Out(1),
+                "first": Out(config.rows if program.run_ahead else 1),
+                "x_half": Out(1),
+                "y_half": Out(1),
+                "entry": Out(range(max(2, len(program.channel_bias)))),
+                "entries": Out(range(max(2, per_block))),
+                "wait_x": Out(1),
+                "wait_drain": Out(1),
+                "wait_y": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        plans, config = self.program.layers, self.program.config
+        per_block = config.rows // config.drain
+
+        def setting(name, values):
+            return per_layer(m, self.layer, values, name=name)
+
+        m.submodules.walk = walk = Walk(self.program)
+        m.d.comb += [
+            walk.layer.eq(self.layer),
+            walk.images.eq(self.images),
+            walk.start.eq(self.start),
+            walk.step.eq(self.take & self.ends.end_of_pass),
+        ]
+        first_entry = setting("first_entry", [p.first_entry for p in plans])
+        weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
+        last_entries = setting(
+            "last_entries", [-(-p.block_rows(p.blocks - 1, config.rows) // config.drain) - 1 for p in plans]
+        )
+
+        entry = Signal.like(self.entry)
+        x_half, y_half, open_pass = Signal(), Signal(), Signal()
+        first = Signal.like(self.first)
+        drain_clocks, draining = Signal(range(per_block + 1)), Signal()  # draining: drain_clocks is not 0
+        entries = Signal.like(self.entries)
+        m.d.comb += entries.eq(per_block - 1)
+        with m.If(walk.last_block):
+            m.d.comb += entries.eq(last_entries)
+
+        end = self.ends.end_of_word
+        row_ends = self.ends.rows if self.program.run_ahead else end
+        ready = self.busy & self.valid
+        m.d.comb += [
+            self.wait_x.eq(ready & ~self.half_full),
+            self.wait_drain.eq(ready & self.half_full & end & draining),
+            self.wait_y.eq(ready & self.half_full & end & ~draining & ~open_pass & ~self.pass_free),
+            self.take.eq(ready & ~self.wait_x & ~self.wait_drain & ~self.wait_y),
+            self.half_freed.eq(walk.step & walk.block_wraps),
+            self.pass_taken.eq(self.take & end & ~open_pass),
+        ]
+        with m.If(draining):
+            m.d.sync += [drain_clocks.eq(drain_clocks - 1), draining.eq(drain_clocks != 1)]
+        with m.If(self.start):
+            m.d.sync += [
+                self.busy.eq(1),
+                entry.eq(first_entry),
+                x_half.eq(0),
+                y_half.eq(0),
+                first.eq(~0),
+                open_pass.eq(0),
+            ]
+        with m.If(self.take):
+            m.d.sync += first.eq(row_ends)
+            with m.If(end):
+                m.d.sync += [drain_clocks.eq(entries), draining.eq(entries != 0), open_pass.eq(1)]
+        with m.If(walk.step):
+            m.d.sync += [open_pass.eq(0), y_half.eq(~y_half)]
+            with m.If(walk.block_wraps):
+                m.d.sync += x_half.eq(~x_half)
+            # The next block, or this one over again, or the first.
+            with m.If(Mux(weights_stay, walk.stack_wraps, ~walk.block_wraps)):
+                m.d.sync += entry.eq(entry + per_block)
+            with m.Elif(~weights_stay):
+                m.d.sync += entry.eq(first_entry)
+            with m.If(walk.ends):
+                m.d.sync += self.busy.eq(0)
+
+        # What the step needs on its way, one clock later.
+        m.d.sync += self.issued.eq(self.take)
+        beside = Cat(self.first, self.x_half, self.y_half, self.entry, self.entries)
+        m.d.comb += beside.eq(delay(m, Cat(first, x_half, y_half, entry, entries), 1, name="beside"))
+        return m

@@ -1,0 +1,106 @@
+"""Drain: the sums of a word, D rows per clock, as the 18-bit words the inverse transform takes."""
+
+from amaranth import Array, C, Cat, Module, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PRODUCT_SUM
+from hw.gateware.datapath.mac import sums_layout
+from hw.gateware.primitives.arith import register, round_shift, saturate
+from hw.gateware.primitives.delay import copy, delay
+from hw.gateware.primitives.layouts import words_layout
+
+SHIFT_BITS = MAX_DRAIN_SHIFT.bit_length()
+FINE_BITS = 3
+"""Low bits of the shift, applied one clock after the others."""
+
+
+class Drain(wiring.Component):
+    """Reads N rows out while the array works on the next word: D of them, a *group*, per clock.
+
+    ::
+
+        clock 0   index    the number of the group
+        clock 1   copies   of the number, one for every multiplexer
+        clock 2   mux      the sums of one group, straight from the rows' P registers
+        clock 3   join     re = k1 - k3, im = k1 + k2
+        clock 4   bias     re + bias[n]
+        clock 5   shift    right by 0, 8, 16 or 24, one guard bit kept
+        clock 6   shift    right by 0 to 7
+        clock 7   round    half up: the guard bit is added
+        clock 8   saturate 18 bits
+
+    Nothing keeps the sums: in an array whose groups work one clock behind each other
+    (:class:`hw.gateware.datapath.mac.MacLane`), a group's sums are complete just when its turn comes.
+
+    Rows that run ahead hold re and im themselves. Then ``held`` takes the place of ``sums``, the number waits
+    for a clock, and the multiplexers are the last thing before the bias.
+
+    Parameters: ``rows`` N, a multiple of ``drain`` D; ``acc_bits`` of k1, k2, k3, which wrap: re and im
+    must fit; ``run_ahead``.
+    Latency, no back pressure: the ``sums`` (or ``held``) of rows D·``group`` to D·``group`` + D - 1 are taken
+    ``lead`` clocks after ``group`` and leave at ``o_words`` ``latency`` clocks after it; their ``bias`` (zero
+    for a word without one) and ``shift`` (0 to 31) are due ``table_latency`` clocks after it. Equal to
+    :func:`hw.contract.formats.drain`.
+
+    Cost (Yosys 0.68, 34-bit sums), per column: 459 LUT, 505 FF, and a multiplexer of the groups: 102 LUT up
+    to 4 of them, 306 for 8. No DSP slice.
+    """
+
+    table_latency = 4
+    latency = 9
+
+    def __init__(self, rows: int, acc_bits: int, drain: int, run_ahead: bool = False):
+        self.rows, self.acc_bits, self.drain, self.run_ahead = rows, acc_bits, drain, run_ahead
+        self.lead = 3 if run_ahead else 2
+        held = {"held": In(words_layout(acc_bits, rows))}
+        super().__init__(
+            {
+                **(held if run_ahead else {"sums": In(data.ArrayLayout(sums_layout(acc_bits), rows))}),
+                "group": In(range(max(2, rows // drain))),
+                "bias": In(data.ArrayLayout(signed(BIAS.bits), drain)),
+                "shift": In(data.ArrayLayout(unsigned(SHIFT_BITS), drain)),
+                "o_words": Out(words_layout(PRODUCT_SUM.bits, drain)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        group = delay(m, self.group, self.lead - 1, name="group")
+        for i in range(self.drain):
+            re, im = self._held(m, group, i) if self.run_ahead else self._joined(m, group, i)
+            # Clock 4.
+            parts = {
+                "re": register(m, f"re_{i}_biased", re + self.bias[i]),
+                "im": register(m, f"im_{i}_biased", im),
+            }
+            for part, value in parts.items():
+                shift = copy(m, self.shift[i], name=f"{part}_{i}_shift")
+                coarse = Cat(C(0, FINE_BITS), shift[FINE_BITS:])
+                fine = copy(m, shift[:FINE_BITS], name=f"{part}_{i}_fine_shift")
+                # Clocks 5 and 6: a zero below the value becomes the guard bit, the last one shifted out.
+                value = register(m, f"{part}_{i}_coarse", Cat(C(0, 1), value).as_signed() >> coarse)
+                value = register(m, f"{part}_{i}_fine", value >> fine)
+                # Clocks 7 and 8.
+                value = register(m, f"{part}_{i}_rounded", round_shift(value, 1), len(value) - 1)
+                value = register(m, f"{part}_{i}_out", saturate(value, PRODUCT_SUM), PRODUCT_SUM.bits)
+                m.d.comb += self.o_words[i][part].eq(value)
+        return m
+
+    def _joined(self, m, group, column):
+        """re and im of row ``column`` of the group. Clocks 1 and 2: the sums. Clock 3: their sums."""
+        k1, k2, k3 = (self._of_group(m, group, self.sums, column, k) for k in ("k1", "k2", "k3"))
+        return (
+            register(m, f"re_{column}", k1 - k3, self.acc_bits),
+            register(m, f"im_{column}", k1 + k2, self.acc_bits),
+        )
+
+    def _held(self, m, group, column):
+        """re and im of row ``column`` of the group, in clocks 2 and 3."""
+        return [self._of_group(m, group, self.held, column, part) for part in ("re", "im")]
+
+    def _of_group(self, m, group, rows, column, part):
+        """``part`` of row ``column`` of the group, registered; the multiplexer has a copy of the number."""
+        group = copy(m, group, name=f"{part}_{column}_group")
+        choices = Array(rows[n][part] for n in range(column, self.rows, self.drain))
+        return register(m, f"{part}_{column}", choices[group])

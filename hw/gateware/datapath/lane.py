@@ -1,0 +1,261 @@
+"""A lane: the way of one tile from its window of pixels to rows of output pixels.
+
+::
+
+    window ─▶ forward FFT ─▶ X buffer ─▶ N MACs ─▶ drain ─▶ Y buffer ─▶ inverse FFT ─▶ post
+       └──── dot mode ──────────▲
+
+All lanes are one module and run in step on shared control; what differs is when a tile starts (``start``
+and ``token``).
+"""
+
+from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.compile.program import Program
+from hw.contract.config import BANKS, TRANSFORM_WORDS
+from hw.contract.formats import PIXEL_BITS
+from hw.contract.network import Conv
+from hw.contract.spectrum import TILE, WORDS
+from hw.gateware.datapath.drain import Drain
+from hw.gateware.datapath.fft import ForwardFFT
+from hw.gateware.datapath.ifft import InverseFFT
+from hw.gateware.datapath.mac import MacLane, factors_layout
+from hw.gateware.datapath.post import RAW_BITS, Post
+from hw.gateware.datapath.window import Window
+from hw.gateware.datapath.xbuffer import XBuffer
+from hw.gateware.datapath.ybuffer import YBuffer
+from hw.gateware.primitives.delay import delay, per_layer
+from hw.gateware.primitives.shared import Once
+
+
+def bank_and_group(channel):
+    """Where input channel c lies in the X buffer: bank c mod 8, group c div 8."""
+    return channel[:3], channel[3:]
+
+
+def _to(x, channel):
+    bank, group = bank_and_group(channel)
+    return x.w_bank.eq(bank), x.w_group.eq(group)
+
+
+class Lane(wiring.Component):
+    """A lane of ``program``.
+
+    Fetch side: ``window`` (:class:`hw.gateware.datapath.window.Window`); a window's ``latency`` before it,
+    aligned with the feature memory's output, ``start``, ``row``, ``channel``, ``half``. Array side:
+    ``x_half``, ``x_groups``, ``x_words`` (the read request), ``selects``, ``factors``, ``first`` or
+    ``loads``, ``holds`` (as :class:`MacLane` wants them behind the X buffer). Drain side: ``group``,
+    ``bias``, ``shift`` (as
+    :class:`Drain` wants them), and the Y write ``y_en``, ``y_half``, ``y_group``, ``y_word``, one clock
+    before the drain's output; ``delivered``, the words written so far, per half. Output side: ``token`` with
+    ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        config = program.config
+        rows, bits = config.rows, program.weight_bits
+        self.fft = ForwardFFT()
+        self.x = XBuffer(program.groups, program.run_ahead)
+        self.mac = MacLane(rows, bits, program.accumulator_bits, config.drain, program.run_ahead)
+        self.drain = Drain(rows, program.accumulator_bits, config.drain, program.run_ahead)
+        self.y = YBuffer(rows, config.drain)
+        self.ifft = InverseFFT()
+        self.post = Post(max(p.stride for p in program.layers))
+        channels = max(2, *(p.source.shape[0] for p in program.layers))
+        super().__init__(
+            {
+                "layer": In(range(len(program.layers))),
+                "window": In(data.ArrayLayout(signed(PIXEL_BITS + 1), TILE)),
+                "start": In(1),
+                "row": In(3),
+                "channel": In(range(channels)),
+                "half": In(1),
+                "x_half": In(1),
+                "x_groups": In(data.ArrayLayout(unsigned(program.step_format.group_bits), BANKS)),
+                "x_words": In(self.x.signature.members["r_words"].shape),
+                "selects": In(data.ArrayLayout(unsigned(3), rows)),
+                "factors": In(data.ArrayLayout(factors_layout(bits), rows)),
+                **({"loads": In(rows), "holds": In(rows)} if program.run_ahead else {"first": In(1)}),
+                "group": In(range(max(2, rows // config.drain))),
+                "bias": In(data.ArrayLayout(signed(32), config.drain)),
+                "shift": In(data.ArrayLayout(unsigned(5), config.drain)),
+                "y_en": In(1),
+                "y_half": In(1),
+                "y_group": In(range(max(2, rows // config.drain))),
+                "y_word": In(5),
+                "delivered": In(data.ArrayLayout(WORDS, 2)),
+                "token": In(1),
+                "token_row": In(range(rows)),
+                "token_half": In(1),
+                "valid": Out(1),
+                "out_row": Out(3),
+                "out_pixels": Out(data.ArrayLayout(PIXEL_BITS, TILE)),
+                "raw": Out(signed(RAW_BITS)),
+            }
+        )
+
+    @property
+    def fill_latency(self) -> int:
+        """Clocks from a tile's last line at the input until the MAC controller may be told of it.
+
+        A step reads X two clocks after that at the earliest: the counter of full halves and the
+        issue register lie between.
+        """
+        return Window.latency + self.fft.latency + self.x.write_latency - 2
+
+    @property
+    def array_latency(self) -> int:
+        """Clocks from a step's read request until the drain may be given the number of its first group."""
+        return self.x.latency + self.mac.latency - self.drain.lead
+
+    @property
+    def pass_latency(self) -> int:
+        """Clocks from the number of a group of rows until the output controller may be told of its pass.
+
+        A token reads Y four clocks after that at the earliest: the counter of full halves, the
+        controller's state, its output register and the lane's lie between.
+        """
+        return self.drain.latency + self.y.write_latency - 4
+
+    @property
+    def reuse_lead(self) -> int:
+        """Clocks before a lane's token in which a Y half may be taken although the lane has yet to read it.
+
+        A token sees its last word leave Y 10 clocks later (two registers, 8 reads). The first word of a
+        pass that is taken now reaches Y behind issue register, array and drain.
+        """
+        first_write = 2 + self.array_latency + self.drain.latency + self.y.write_latency
+        return first_write - (2 + TILE) - 1
+
+    @property
+    def output_latency(self) -> int:
+        """Clocks from ``token`` to the first ``valid`` row of an unpooled layer."""
+        return 1 + self.y.latency + self.ifft.latency + self.post.latency
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.fft, m.submodules.ifft = Once(self.fft), Once(self.ifft)
+        m.submodules.x_buffer, m.submodules.mac, m.submodules.drain = self.x, self.mac, self.drain
+        m.submodules.y_buffer, m.submodules.post = self.y, self.post
+        dot = per_layer(m, self.layer, [int(p.dot) for p in self.program.layers], name="dot")
+        self._front(m, dot)
+        self._array(m)
+        self._back(m, dot)
+        return m
+
+    def _front(self, m, dot):
+        """Window, forward transform, X buffer."""
+        # Clock 0: everything else keeps up with the window.
+        window = self.window
+        start = Signal()
+        m.d.sync += start.eq(self.start)
+        channel = delay(m, self.channel, 1, name="channel")
+        half = delay(m, self.half, 1, name="half")
+        row = delay(m, self.row, 1, name="row")
+
+        # The tile's channel travels beside the transform and is held for its 8 clocks.
+        m.d.comb += [self.fft.start.eq(start & ~dot), self.fft.pixels.eq(window)]
+        moved_channel = delay(m, channel, self.fft.latency, name="moved_channel")
+        moved_half = delay(m, half, self.fft.latency, name="moved_half")
+        kept_channel = Signal.like(moved_channel, reset_less=True)
+        kept_half = Signal(reset_less=True)
+        clock, running = Signal(3), Signal()
+        with m.If(self.fft.o_start):
+            m.d.sync += [
+                clock.eq(1),
+                running.eq(1),
+                kept_channel.eq(moved_channel),
+                kept_half.eq(moved_half),
+            ]
+        with m.Elif(running):
+            m.d.sync += clock.eq(clock + 1)
+            with m.If(clock == TILE - 1):
+                m.d.sync += running.eq(0)
+
+        # X write: transformed words, or in dot mode pairs of pixels as they are.
+        x = self.x
+        with m.If(dot):
+            m.d.comb += [
+                x.w_en.eq(start),
+                *_to(x, channel),
+                x.w_half.eq(half),
+                x.w_t.eq(row),
+            ]
+            for i in range(TILE // 2):
+                m.d.comb += [x.w_words[i].re.eq(window[2 * i]), x.w_words[i].im.eq(window[2 * i + 1])]
+        with m.Else():
+            fresh = self.fft.o_start
+            now = Mux(fresh, moved_channel, kept_channel)
+            m.d.comb += [
+                x.w_en.eq(fresh | running),
+                *_to(x, now),
+                x.w_half.eq(Mux(fresh, moved_half, kept_half)),
+                x.w_t.eq(Mux(fresh, 0, clock)),
+                x.w_swap.eq(1),
+                x.w_words.eq(self.fft.words),
+            ]
+
+    def _array(self, m):
+        """X read, products, drain, Y write."""
+        m.d.comb += [
+            self.x.r_half.eq(self.x_half),
+            self.x.r_groups.eq(self.x_groups),
+            self.x.r_words.eq(self.x_words),
+            self.mac.x.eq(self.x.x),
+            self.mac.selects.eq(self.selects),
+            self.mac.factors.eq(self.factors),
+            self.drain.group.eq(self.group),
+            self.drain.bias.eq(self.bias),
+            self.drain.shift.eq(self.shift),
+            self.y.w_en.eq(self.y_en),
+            self.y.w_half.eq(self.y_half),
+            self.y.w_group.eq(self.y_group),
+            self.y.w_word.eq(self.y_word),
+            self.y.w_words.eq(self.drain.o_words),
+        ]
+        if self.program.run_ahead:
+            m.d.comb += [
+                self.mac.loads.eq(self.loads),
+                self.mac.holds.eq(self.holds),
+                self.drain.held.eq(self.mac.held),
+            ]
+        else:
+            m.d.comb += [self.mac.first.eq(self.first), self.drain.sums.eq(self.mac.sums)]
+
+    def _back(self, m, dot):
+        """Y read, inverse transform, post-processing."""
+        plans = self.program.layers
+        relu = per_layer(m, self.layer, [int(p.layer.relu) for p in plans], name="relu")
+        pool = per_layer(
+            m,
+            self.layer,
+            [int(isinstance(p.layer, Conv) and p.layer.pool == 2) for p in plans],
+            name="pool",
+        )
+        # Clock 0: keep the token, then count the tile's 8 clocks.
+        row = Signal.like(self.token_row, reset_less=True)
+        half = Signal(reset_less=True)
+        clock, fresh = Signal(3), Signal()
+        m.d.sync += [clock.eq(clock + 1), fresh.eq(self.token)]
+        with m.If(self.token):
+            m.d.sync += [clock.eq(0), row.eq(self.token_row), half.eq(self.token_half)]
+        m.d.comb += [
+            self.y.r_half.eq(half),
+            self.y.r_row.eq(row),
+            self.y.r_t.eq(clock),
+            self.y.present.eq(self.delivered[half].word_select(clock, TRANSFORM_WORDS)),
+            self.y.dot.eq(dot),
+            self.ifft.start.eq(delay(m, fresh, self.y.latency, name="fresh", reset=True)),
+            self.ifft.words.eq(self.y.words),
+            self.post.start.eq(self.ifft.o_start),
+            self.post.pixels.eq(self.ifft.pixels),
+            self.post.relu.eq(relu),
+            self.post.pool.eq(pool),
+            self.valid.eq(self.post.valid),
+            self.out_row.eq(self.post.row),
+            self.out_pixels.eq(self.post.o_pixels),
+            self.raw.eq(self.post.raw),
+        ]

@@ -1,0 +1,72 @@
+"""Window: the 8 pixels of one lane out of a line of feature memory."""
+
+from amaranth import Array, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.compile.program import LayerPlan, Program
+from hw.contract.formats import PIXEL_BITS
+from hw.contract.spectrum import TILE
+from hw.gateware.primitives.delay import copy, per_layer
+
+
+class Window(wiring.Component):
+    """All that tells lanes apart: where in the line the window of lane ``index`` lies, layer by layer.
+
+    Members: ``pixels`` of a line, ``mask`` of those inside the map's columns, ``inside`` (the lane's row is
+    inside the map); a clock before: ``beyond`` (in sections: this line lies a section further on). ``window``
+    has the pixels ``latency`` clocks later, nine bits signed, zero outside the map.
+    """
+
+    latency = 1
+
+    def __init__(self, program: Program, index: int):
+        self.program, self.index = program, index
+        line = program.config.line_pixels
+        super().__init__(
+            {
+                "layer": In(range(len(program.layers))),
+                "pixels": In(data.ArrayLayout(PIXEL_BITS, line)),
+                "mask": In(line),
+                "inside": In(1),
+                "beyond": In(1),
+                "window": Out(data.ArrayLayout(signed(PIXEL_BITS + 1), TILE)),
+            }
+        )
+
+    @property
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """Per layer: the first pixel of the window in the line, and in a line beyond the turn."""
+        return tuple((self._place(plan, 0), self._place(plan, 1)) for plan in self.program.layers)
+
+    def _place(self, plan: LayerPlan, further: int) -> int:
+        """First pixel of the window, ``further`` sections on."""
+        row, column = divmod(self.index, plan.lane_columns)
+        if plan.images > 1 and (row + 1) % plan.source.image_sections == 0:
+            further = 0  # below the image is another one, and nothing of it is inside
+        first = 0 if plan.dot else plan.stride * column
+        if plan.sections > 1:
+            first += (row + further) % plan.sections * plan.source.section_pixels
+        return first if first + TILE <= self.program.config.line_pixels else 0  # an idle lane
+
+    def elaborate(self, platform):
+        m = Module()
+        places = sorted({first for pair in self.places for first in pair})
+        near, far = (
+            per_layer(m, self.layer, [places.index(pair[i]) for pair in self.places], name=name)
+            for i, name in enumerate(("near", "far"))
+        )
+        # The place steers every bit of the window, so each lane has it in a register of its own.
+        place = copy(m, Mux(self.beyond, far, near), name="place")
+        extend = per_layer(m, self.layer, list(map(int, self.program.signed_sources)), name="extend")
+
+        window = Signal(self.window.shape(), reset_less=True)
+        for i in range(TILE):
+            pixel = Array(self.pixels[first + i] for first in places)[place]
+            inside = Array(self.mask[first + i] for first in places)[place]
+            with m.If(self.inside & inside):
+                m.d.sync += window[i].eq(Mux(extend, pixel.as_signed(), pixel))
+            with m.Else():
+                m.d.sync += window[i].eq(0)
+        m.d.comb += self.window.eq(window)
+        return m

@@ -1,0 +1,113 @@
+"""Y buffer: the corner turn between the drain and the inverse transform.
+
+The drain delivers one word of D rows per clock (D = 4 or 8), the inverse transform takes four words of one
+row. Entry (row n, word b) lies in sub-bank (n + b) mod D, so neither ever meets a sub-bank twice: a write is
+rotated by its word, a read by its row and its first word.
+"""
+
+from amaranth import Array, Cat, Module, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.contract.config import CLOCKS_PER_TILE, TRANSFORM_WORDS
+from hw.contract.formats import PRODUCT_SUM
+from hw.contract.spectrum import WORDS
+from hw.gateware.primitives.delay import copy, delay
+from hw.gateware.primitives.layouts import complex_layout, words_layout
+
+
+class YBuffer(wiring.Component):
+    """Two halves of ``rows`` × 32 words, for one lane.
+
+    Memory: D sub-banks of 64·rows/D (rounded up to a power of two) × 36 bit, one write and one read
+    port. They should become a RAMB18 each up to 512 entries, LUTRAM up to 64; so Yosys maps them.
+    Beside them 300 LUT. All sub-banks are read at one address; their write addresses differ in the
+    row within the group.
+
+    Parameters: ``rows`` N, a multiple of ``drain``, which is 4 or 8.
+    Write: ``w_words`` are word ``w_word`` of rows D·``w_group`` to D·``w_group`` + D - 1, which ``w_en``,
+    ``w_half``, ``w_group`` and ``w_word`` say ``lead`` clocks before they come.
+    Read: ``words`` are words 4·``r_t`` to 4·``r_t`` + 3 of row ``r_row``; those that ``present`` does not
+    mark read as zero: the drain did not deliver them. With ``dot`` imaginary parts are zero as well
+    (docs/numbers.md, inverse transform).
+
+    Latency, no back pressure: ``words`` follow a request by ``latency`` clocks; requests see what was
+    written at least ``write_latency`` clocks earlier.
+    """
+
+    lead = 1
+    latency = 3
+    write_latency = 1
+
+    def __init__(self, rows: int, drain: int):
+        self.rows, self.drain = rows, drain
+        super().__init__(
+            {
+                "w_en": In(1),
+                "w_half": In(1),
+                "w_group": In(range(max(2, rows // drain))),
+                "w_word": In(range(WORDS)),
+                "w_words": In(words_layout(PRODUCT_SUM.bits, drain)),
+                "r_half": In(1),
+                "r_row": In(range(rows)),
+                "r_t": In(range(CLOCKS_PER_TILE)),
+                "present": In(TRANSFORM_WORDS),
+                "dot": In(1),
+                "words": Out(words_layout(PRODUCT_SUM.bits, TRANSFORM_WORDS)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # Clock -1: where every sub-bank's word comes from; the multiplexers of each have a copy of their own.
+        # Clock 0: rotate what is written, register the addresses.
+        w_en = delay(m, self.w_en, 2, name="w_en", reset=True)
+        drain, shared = (
+            self.drain,
+            ceil_log2(self.drain // TRANSFORM_WORDS),
+        )  # reads of one entry per sub-bank
+        r_address = delay(m, Cat(self.r_t[shared:], self.r_row, self.r_half), 1, name="r_address")
+        w_group, w_half, w_word = (
+            delay(m, value, 1, name=name)
+            for name, value in (("w_group", self.w_group), ("w_half", self.w_half), ("w_word", self.w_word))
+        )
+        ports = []
+        for s in range(drain):
+            bank = memory.Memory(shape=complex_layout(PRODUCT_SUM.bits), depth=1 << len(r_address), init=[])
+            m.submodules[f"sub_bank_{s}"] = bank
+            write, read = bank.write_port(), bank.read_port()
+            ports.append(read)
+            row_in_group = copy(m, (s - self.w_word)[: ceil_log2(drain)], name=f"row_in_group_{s}")
+            row = Cat(row_in_group, w_group)[: len(self.r_row)]
+            word = Array(self.w_words[i].as_value() for i in range(drain))[row_in_group]
+            # Clock 1: the memory.
+            m.d.comb += [
+                write.en.eq(w_en),
+                write.addr.eq(
+                    delay(m, Cat(w_word[ceil_log2(drain) :], row, w_half), 1, name=f"w_address_{s}")
+                ),
+                write.data.eq(delay(m, word, 1, name=f"w_word_{s}")),
+                read.en.eq(1),
+                read.addr.eq(r_address),
+            ]
+        self._turn(m, Array(port.data.as_value() for port in ports))
+        return m
+
+    def _turn(self, m, banks):
+        """Clock 2: word 4t + i of row n out of sub-bank (n + 4t + i) mod D; in dot mode one real number."""
+        wait = self.latency - 1
+        first = delay(
+            m, (self.r_row + TRANSFORM_WORDS * self.r_t)[: ceil_log2(self.drain)], wait, name="first"
+        )
+        dot = delay(m, self.dot, wait, name="dot")
+        present = delay(m, self.present, wait, name="present")
+        for i in range(TRANSFORM_WORDS):
+            rotation = Signal(range(self.drain), name=f"rotation_{i}")
+            word = Signal(complex_layout(PRODUCT_SUM.bits), name=f"word_{i}", reset_less=True)
+            m.d.comb += [rotation.eq(first + i), self.words[i].eq(word)]
+            m.d.sync += word.eq(banks[rotation])
+            with m.If(~present[i]):
+                m.d.sync += word.re.eq(0)
+            with m.If(~present[i] | dot):
+                m.d.sync += word.im.eq(0)

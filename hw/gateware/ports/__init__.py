@@ -1,0 +1,1 @@
+"""The accelerator's ports: registers, images in, results out."""

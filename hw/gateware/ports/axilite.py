@@ -1,0 +1,186 @@
+"""The control port: AXI4-Lite registers built from the table in :mod:`hw.interface.registers`.
+
+One transaction at a time and direction; address and data of a write may arrive in any order.
+
+* Write: clock 0 takes address and data (whichever comes later), clock 1 puts the bytes written among those
+  kept, clock 2 compares, clock 3 stores, clock 4 answers.
+* Read: clock 0 takes the address, clock 1 selects a register, clock 2 answers. The register stage
+  behind the selection keeps a hundred 32-bit sources out of the host's timing path.
+"""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.config import shape_word
+from hw.gateware.ports.axi import AxiLite, Response
+from hw.interface import registers
+from hw.interface.registers import Access
+
+
+def fields_layout(register):
+    """The fields of ``register`` as a struct (they are contiguous from bit 0)."""
+    return data.StructLayout({field.name: field.width for field in register.fields})
+
+
+class AxiLiteRegisters(wiring.Component):
+    """AXI4-Lite subordinate between the host and the sequencer.
+
+    Parameters: ``config`` (``AcceleratorConfig``), ``layers`` of the network, ``digest`` of the
+    artifact (hexadecimal SHA-256), ``entries`` of the layer program (0: one a layer).
+
+    Members
+    -------
+    bus: the control port.
+    start, abort: one clock high when the host wrote the bit. A start while busy, or beside an abort, is
+        refused, so a start that was answered OKAY is never lost; ``status.busy`` must rise in the clock
+        behind ``start``, and be low two clocks behind ``abort``.
+    batch: images of the next run, always 1..``config.batch``; constant while busy.
+    first, last: entries of the next run, always 0 ≤ first ≤ last < ``entries``; constant while busy.
+    page: of external memory, in which the weights begin; constant while busy.
+    status: fields of STATUS.
+    cycles, load_busy, ...: every counter of ``registers.COUNTERS``, by its name in lower case.
+    layer_cycles, layer_steps: arrays of ``layers`` counters.
+    """
+
+    def __init__(self, config, layers, digest, entries=0):
+        if not 1 <= layers <= registers.MAX_LAYERS:
+            raise ValueError(f"layers must be 1..{registers.MAX_LAYERS}, not {layers}")
+        self.config = config
+        self.layers = layers
+        self.entries = entries or layers
+        self.digest = digest
+        members = {
+            "bus": In(AxiLite(registers.ADDRESS_BITS)),
+            "start": Out(1),
+            "abort": Out(1),
+            "batch": Out(registers.BATCH.fields[0].width, init=1),
+            "first": Out(registers.LAYERS.fields[0].width),
+            "page": Out(registers.WEIGHTS.fields[0].width),
+            "last": Out(registers.LAYERS.fields[1].width, init=self.entries - 1),
+            "status": In(fields_layout(registers.STATUS)),
+        }
+        for counter in registers.COUNTERS:
+            members[counter.name.lower()] = In(32)
+        for counter in registers.LAYER_COUNTERS:
+            members[counter.name.lower()] = In(32).array(layers)
+        super().__init__(members)
+
+    def _sources(self):
+        """(byte address, value) of everything the host can read."""
+        constants = {
+            registers.ID: [registers.MAGIC],
+            registers.VERSION: [registers.HARDWARE_VERSION],
+            registers.SHAPE: [shape_word(self.config, self.layers)],
+            registers.DIGEST: registers.digest_words(self.digest),
+        }
+        for register in registers.TABLE:
+            if register.access is Access.PULSE:
+                values = [0]
+            elif register in constants:
+                values = constants[register]
+            elif register is registers.LAYERS:
+                values = [Cat(self.first, self.last)]
+            elif register is registers.WEIGHTS:
+                values = [self.page]
+            else:
+                port = getattr(self, register.name.lower())
+                values = port if register in registers.LAYER_COUNTERS else [port]
+            for index, value in enumerate(values):
+                yield register.address(index), value
+
+    def elaborate(self, platform):
+        m = Module()
+        self._read_channel(m)
+        self._write_channel(m)
+        return m
+
+    def _read_channel(self, m):
+        bus = self.bus
+        address = Signal(registers.ADDRESS_BITS - 2)
+        taken = Signal()
+        m.d.comb += bus.arready.eq(~taken & ~bus.rvalid)
+        # Clock 0: take the word address.
+        with m.If(bus.arvalid & bus.arready):
+            m.d.sync += [address.eq(bus.araddr[2:]), taken.eq(1)]
+        # Clock 1: select.
+        with m.If(taken):
+            m.d.sync += [taken.eq(0), bus.rvalid.eq(1), bus.rresp.eq(Response.OKAY)]
+            with m.Switch(address):
+                for byte_address, value in self._sources():
+                    with m.Case(byte_address >> 2):
+                        m.d.sync += bus.rdata.eq(value)
+                with m.Default():
+                    m.d.sync += [bus.rdata.eq(0), bus.rresp.eq(Response.SLVERR)]
+        with m.If(bus.rvalid & bus.rready):
+            m.d.sync += bus.rvalid.eq(0)
+
+    def _write_channel(self, m):
+        bus = self.bus
+        address = Signal(registers.ADDRESS_BITS - 2)
+        word, strobe = Signal(32), Signal(4)
+        have_address, have_word, merged, checked = (
+            Signal(name=name) for name in ("have_address", "have_word", "merged", "checked")
+        )
+        # Clock 0: take address and data, each as soon as it comes.
+        m.d.comb += [
+            bus.awready.eq(~have_address & ~merged & ~checked & ~bus.bvalid),
+            bus.wready.eq(~have_word & ~merged & ~checked & ~bus.bvalid),
+        ]
+        with m.If(bus.awvalid & bus.awready):
+            m.d.sync += [address.eq(bus.awaddr[2:]), have_address.eq(1)]
+        with m.If(bus.wvalid & bus.wready):
+            m.d.sync += [word.eq(bus.wdata), strobe.eq(bus.wstrb), have_word.eq(1)]
+        # Clock 1: the bytes that are written among those that are not.
+        value = Signal(32, reset_less=True)
+        kept = {
+            registers.BATCH: self.batch,
+            registers.LAYERS: Cat(self.first, self.last),
+            registers.WEIGHTS: self.page,
+        }
+        old = Signal(32)
+        with m.Switch(address):
+            for register, current in kept.items():
+                with m.Case(register.offset >> 2):
+                    m.d.comb += old.eq(current)
+        mask = _strobe_mask(strobe)
+        m.d.sync += [value.eq((word & mask) | (old & ~mask)), merged.eq(have_address & have_word)]
+        with m.If(have_address & have_word):
+            m.d.sync += [have_address.eq(0), have_word.eq(0)]
+        # Clock 2: whether the register takes the value.
+        idle = ~self.status.busy
+        layout = fields_layout(registers.CONTROL)
+        control = data.View(layout, value[: layout.size])
+        fits = {
+            registers.CONTROL: ~control.start | (idle & ~control.abort),
+            registers.BATCH: idle & (value >= 1) & (value <= self.config.batch),
+            registers.LAYERS: idle & self._layers_fit(value),
+            registers.WEIGHTS: idle & (value >> len(self.page) == 0),
+        }
+        takes = {register: Signal(name=f"takes_{register.name.lower()}") for register in fits}
+        m.d.sync += checked.eq(merged)
+        for register, fit in fits.items():
+            m.d.sync += takes[register].eq(merged & (address == register.offset >> 2) & fit)
+        # Clock 3: store.
+        with m.If(checked):
+            m.d.sync += bus.bvalid.eq(1)
+            accepted = Cat(takes.values()).any()
+            m.d.sync += bus.bresp.eq(Mux(accepted, Response.OKAY, Response.SLVERR))
+        with m.If(takes[registers.CONTROL]):
+            m.d.comb += [self.start.eq(control.start), self.abort.eq(control.abort)]
+        for register, current in kept.items():
+            with m.If(takes[register]):
+                m.d.sync += current.eq(value)
+        with m.If(bus.bvalid & bus.bready):
+            m.d.sync += bus.bvalid.eq(0)
+
+    def _layers_fit(self, value):
+        """Whether ``value`` names layers in order and inside the network."""
+        fields = data.View(fields_layout(registers.LAYERS), value[: len(self.first) + len(self.last)])
+        high = value[len(self.first) + len(self.last) :]
+        return (fields.first <= fields.last) & (fields.last < self.entries) & (high == 0)
+
+
+def _strobe_mask(strobe):
+    """32 bits: ones in the bytes that ``strobe`` selects."""
+    return Cat(bit.replicate(8) for bit in strobe)

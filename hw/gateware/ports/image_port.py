@@ -1,0 +1,70 @@
+"""Image port: AXI4-Stream beats of four pixels to the map in feature memory that a run begins with."""
+
+from amaranth import Module
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.compile.program import Program
+from hw.contract.formats import PIXEL_BITS
+from hw.gateware.ports.axi import AxiStream
+from hw.gateware.primitives.delay import per_layer
+from hw.gateware.primitives.row_pointer import MapBeats
+from hw.interface.stream_format import BEAT
+
+
+class ImagePort(wiring.Component):
+    """Members: ``start`` (a pulse) takes ``images`` images for layer ``layer`` from ``stream``: channel by
+    channel, row by row, each row padded to whole beats. ``busy`` until the last beat; ``framing_error``
+    pulses when ``tlast`` is not on the last beat of an image. Takes a beat every clock. Drives the
+    feature memory's write port: ``w_next`` with ``w_offset`` at once, the rest, with ``w_mask`` of the
+    pixels ``w_pixels`` of a beat, one clock behind it.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        line = program.config.line_pixels
+        super().__init__(
+            {
+                "start": In(1),
+                "layer": In(range(len(program.layers))),
+                "images": In(range(program.config.batch + 1)),
+                "busy": Out(1),
+                "framing_error": Out(1),
+                "stream": In(AxiStream()),
+                "w_next": Out(1),
+                "w_en": Out(1),
+                "w_line": Out(range(program.memory_lines)),
+                "w_offset": Out(range(line)),
+                "w_pixels": Out(data.ArrayLayout(PIXEL_BITS, BEAT)),
+                "w_mask": Out(BEAT),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        maps = [plan.source for plan in self.program.layers]
+        beats = MapBeats(m, self.layer, maps, self.images, self.w_line)
+        width = per_layer(m, self.layer, [plan.shape[2] for plan in maps], name="width")
+
+        accept = self.busy & self.stream.tvalid
+        m.d.comb += [
+            self.stream.tready.eq(self.busy),
+            self.framing_error.eq(accept & (self.stream.tlast != beats.end_image)),
+            self.w_next.eq(accept),
+            self.w_offset.eq(beats.pixel),
+        ]
+        with m.If(self.start):
+            m.d.sync += self.busy.eq(1)
+            beats.start(m)
+        with m.Elif(accept):
+            beats.advance(m)
+            with m.If(beats.last):
+                m.d.sync += self.busy.eq(0)
+        m.d.sync += [
+            self.w_en.eq(accept),
+            self.w_line.eq(beats.row_line + (beats.x >> ceil_log2(self.program.config.line_pixels))),
+            self.w_pixels.as_value().eq(self.stream.tdata),
+            *(self.w_mask[i].eq(beats.x + i < width) for i in range(BEAT)),
+        ]
+        return m

@@ -1,0 +1,43 @@
+"""A step in the gateware: all of it, and the few bits by which the controller decides when to issue it."""
+
+from amaranth import Cat
+from amaranth.lib import data
+
+from hw.compile.step_format import SELECT_BITS, WORD_BITS, StepFormat
+from hw.contract.config import BANKS
+
+
+def step_layout(step: StepFormat) -> data.StructLayout:
+    """A step as stored (:class:`hw.compile.step_format.StepFormat`)."""
+    groups = {"groups": data.ArrayLayout(step.group_bits, step.addresses)}
+    if step.run_ahead:
+        groups = {"next_word": WORD_BITS, **groups, "of_next": BANKS}
+    row = data.StructLayout({"select": SELECT_BITS, **({"end": 1} if step.run_ahead else {})})
+    rows = {
+        "rows": data.ArrayLayout(row, step.rows),
+        "planes": data.ArrayLayout(step.plane_bits, step.weight_bits),
+    }
+    return data.StructLayout({"word": WORD_BITS, "end_of_word": 1, "end_of_pass": 1, **groups, **rows})
+
+
+def rows_of(step: StepFormat, bits, planes) -> Cat:
+    """The part of every row (:func:`hw.gateware.datapath.mac.weight_layout`) of a step of which ``bits`` is a
+    view of
+    :func:`step_layout`, with the ``planes`` of its weights."""
+    rows = []
+    for n, row in enumerate(bits.rows):
+        re, im = (Cat(plane[2 * n + part] for plane in planes) for part in range(2))
+        rows.append(Cat(row.select, re, im, *([row.end] if step.run_ahead else [])))
+    return Cat(*rows)
+
+
+def ends_layout(step: StepFormat) -> data.StructLayout:
+    """What a step ends: a word, a pass and, where rows run ahead, the word of every row."""
+    rows = {"rows": step.rows} if step.run_ahead else {}
+    return data.StructLayout({"end_of_word": 1, "end_of_pass": 1, **rows})
+
+
+def ends_of(step: StepFormat, bits) -> Cat:
+    """The ends of a step of which ``bits`` is a view of :func:`step_layout`."""
+    rows = (row.end for row in bits.rows) if step.run_ahead else ()
+    return Cat(bits.end_of_word, bits.end_of_pass, *rows)

@@ -1,0 +1,1 @@
+"""The serial board: UART, framing, and the bridge to the accelerator's ports."""

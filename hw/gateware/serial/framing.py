@@ -1,0 +1,256 @@
+"""Octet stuffing and CRC: bytes to frames in a buffer, and frames from a buffer to bytes.
+
+The layout of a frame is that of :mod:`hw.interface.protocol`. Either direction has a buffer of 2048 bytes,
+one RAMB18. A *pointer* into it counts from below zero, modulo its size, so that what is compared with the
+length of the payload needs no adder.
+"""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.interface import protocol
+from hw.interface.protocol import ESCAPE, FLAG, FLIP
+
+BUFFER = 2048
+"""Bytes of either buffer."""
+
+POINTER_BITS = 11
+
+HEADER = data.StructLayout({"session": 16, "sequence": 8, "kind": 8, "length": 16})
+"""``protocol.HEADER``, first byte lowest."""
+
+REQUEST = BUFFER - protocol.CHECK.size
+"""Where the payload of a request begins: the pointer behind a whole body is the length of its payload."""
+
+
+POLYNOMIAL = 0xEDB88320
+"""The CRC-32 of Ethernet and zlib, x^31 in bit 0: bits come and go at the low end."""
+
+RESIDUE = 0xDEBB20E3
+"""What the register holds behind any message that ends in its CRC."""
+
+
+class Crc32(wiring.Component):
+    """CRC-32 of bytes: ``start`` begins a new one, ``valid`` takes ``byte``, one per clock.
+
+    ``value`` is the CRC of the bytes taken so far; ``match`` is high when the last four of them are the
+    CRC of those before.
+    """
+
+    start: In(1)
+    byte: In(8)
+    valid: In(1)
+    value: Out(32)
+    match: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        register = Signal(32, init=-1)
+        sources = Cat(register, self.byte)
+        # Every bit behind the byte is the XOR of some of the sources, given as a mask.
+        after = [1 << i for i in range(32)]
+        for i in range(8):
+            out = after[0] ^ 1 << 32 + i
+            after = [bit ^ (out if POLYNOMIAL >> n & 1 else 0) for n, bit in enumerate([*after[1:], 0])]
+        with m.If(self.start):
+            m.d.sync += register.eq(register.init)
+        with m.Elif(self.valid):
+            m.d.sync += register.eq(Cat(_parity(sources, mask) for mask in after))
+        m.d.comb += [self.value.eq(~register), self.match.eq(register == RESIDUE)]
+        return m
+
+
+def _parity(sources, mask):
+    return Cat(source for i, source in enumerate(sources) if mask >> i & 1).xor()
+
+
+class FrameReceiver(wiring.Component):
+    """Bytes in, whole and sound requests out; the counterpart of ``protocol.Deframer``.
+
+    Members
+    -------
+    byte, valid: a byte in every third clock at most.
+    listen: while low, bytes are ignored; afterwards the receiver hunts for a flag.
+    frame: high two clocks behind the flag that ends a sound frame. Until ``listen`` has been low and is
+        high again, or the next byte comes, ``header`` and the buffer hold it.
+    address, data: read port of the buffer, payload from address REQUEST on; latency 1.
+    """
+
+    def __init__(self):
+        super().__init__(
+            {
+                "byte": In(8),
+                "valid": In(1),
+                "listen": In(1),
+                "frame": Out(1),
+                "header": Out(HEADER),
+                "address": In(POINTER_BITS),
+                "data": Out(8),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.buffer = buffer = Memory(shape=8, depth=BUFFER, init=[])
+        write = buffer.write_port()
+        read = buffer.read_port(transparent_for=())
+        m.submodules.check = crc = Crc32()
+        pointer = Signal(POINTER_BITS)
+        # Payloads never reach the upper quarter; the last four addresses are where they begin.
+        short = pointer[-1] & pointer[-2]
+        in_header = short & ~pointer[2:].all()
+        hunting, escaped = Signal(init=1, name="hunting"), Signal(name="escaped")
+        plain, store = Signal(8, name="plain"), Signal(name="store")
+        header = self.header.as_value()
+        whole = ~short & (pointer == self.header.length)
+        # Clock 0: the byte, what is special about it, and whether it counts: no way leads through here.
+        byte = Signal(8, reset_less=True)
+        valid, flag, escape = (Signal(name=name) for name in ("valid", "flag", "escape"))
+        listening = Signal()
+        m.d.sync += [
+            byte.eq(self.byte),
+            valid.eq(self.valid),
+            flag.eq(self.byte == FLAG),
+            escape.eq(self.byte == ESCAPE),
+            listening.eq(self.listen),
+        ]
+        # Clock 1: store it, or end the frame. Clock 2: tell of the frame.
+        m.d.comb += [
+            plain.eq(Mux(escaped, byte ^ FLIP, byte)),
+            write.addr.eq(pointer),
+            write.data.eq(plain),
+            write.en.eq(store),
+            crc.byte.eq(plain),
+            crc.valid.eq(store),
+            read.addr.eq(self.address),
+            self.data.eq(read.data),
+        ]
+        m.d.sync += self.frame.eq(0)
+        with m.If(~listening):
+            m.d.sync += hunting.eq(1)
+        with m.Elif(valid & flag):
+            m.d.comb += crc.start.eq(1)
+            m.d.sync += self.frame.eq(~hunting & ~escaped & whole & crc.match)
+            m.d.sync += [hunting.eq(0), escaped.eq(0), pointer.eq(REQUEST - protocol.HEADER.size)]
+        with m.Elif(valid & ~hunting):
+            m.d.sync += escaped.eq(0)
+            with m.If(escaped & (byte != FLAG ^ FLIP) & (byte != ESCAPE ^ FLIP)):
+                m.d.sync += hunting.eq(1)
+            with m.Elif(~escaped & escape):
+                m.d.sync += escaped.eq(1)
+            with m.Elif(pointer == protocol.MAX_BODY - protocol.OVERHEAD):
+                m.d.sync += hunting.eq(1)
+            with m.Else():
+                m.d.comb += store.eq(1)
+                m.d.sync += pointer.eq(pointer + 1)
+                with m.If(in_header):
+                    m.d.sync += header.eq(Cat(header[8:], plain))
+        return m
+
+
+class FrameSender(wiring.Component):
+    """A frame out, after ``start``: ``header``, as many bytes of the buffer as it says, CRC, flags around.
+
+    Members
+    -------
+    start: a pulse; ignored while ``busy``.
+    header: steady while ``busy``.
+    w_address, w_data, w_en: write port of the buffer, payload from address 0 on; not while ``busy``.
+    byte, valid, ready: the bytes; one is taken in a clock with ``valid`` and ``ready``.
+    """
+
+    def __init__(self):
+        super().__init__(
+            {
+                "start": In(1),
+                "busy": Out(1),
+                "header": In(HEADER),
+                "w_address": In(POINTER_BITS),
+                "w_data": In(8),
+                "w_en": In(1),
+                "byte": Out(8),
+                "valid": Out(1),
+                "ready": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.buffer = buffer = Memory(shape=8, depth=BUFFER, init=[])
+        write = buffer.write_port()
+        read = buffer.read_port(transparent_for=())
+        m.submodules.check = self.crc = crc = Crc32()
+        # Six bytes of header, as many of the buffer as its length says, four of the CRC.
+        self.pointer = Signal(POINTER_BITS, name="pointer")
+        self.check = Signal(3, name="check")
+        self.plain = Signal(8, name="plain")
+        self.in_header, self.in_check = (Signal(name=name) for name in ("in_header", "in_check"))
+        m.d.comb += [
+            write.addr.eq(self.w_address),
+            write.data.eq(self.w_data),
+            write.en.eq(self.w_en),
+            read.addr.eq(self.pointer),
+            crc.byte.eq(self.plain),
+        ]
+        self._select(m, read.data)
+        self._send(m)
+        return m
+
+    def _select(self, m, stored):
+        """The byte that is next: of the header, the buffer, or the CRC."""
+        header = self.header.as_value()
+        with m.If(self.in_header):
+            m.d.sync += self.plain.eq(header.word_select(self.pointer[:3], 8))
+        with m.Elif(self.in_check):
+            m.d.sync += self.plain.eq(self.crc.value.word_select(self.check[:2], 8))
+        with m.Else():
+            m.d.sync += self.plain.eq(stored)
+
+    def _send(self, m):
+        pointer, plain = self.pointer, self.plain
+        escaped = Signal()
+        special = (plain == FLAG) | (plain == ESCAPE)
+        m.d.comb += self.busy.eq(1)
+        with m.FSM(name="state"):
+            with m.State("IDLE"):
+                m.d.comb += [self.busy.eq(0), self.crc.start.eq(1)]
+                m.d.sync += [pointer.eq(0), self.check.eq(0), self.in_header.eq(1), self.in_check.eq(0)]
+                with m.If(self.start):
+                    m.next = "OPENING"
+            with m.State("OPENING"):
+                m.d.comb += [self.byte.eq(FLAG), self.valid.eq(1)]
+                with m.If(self.ready):
+                    m.next = "READ"
+            with m.State("READ"):
+                # The buffer's byte is there in the next clock, chosen in the one behind.
+                m.next = "CHOOSE"
+                with m.If(self.in_header & (pointer == protocol.HEADER.size)):
+                    m.d.sync += [self.in_header.eq(0), pointer.eq(0)]
+                    m.next = "READ"
+                with m.Elif(~self.in_header & (pointer == self.header.length)):
+                    m.d.sync += self.in_check.eq(1)
+                with m.If(self.check == protocol.CHECK.size):
+                    m.next = "CLOSING"
+            with m.State("CHOOSE"):
+                m.next = "BODY"
+            with m.State("BODY"):
+                m.d.comb += [
+                    self.byte.eq(Mux(escaped, plain ^ FLIP, Mux(special, ESCAPE, plain))),
+                    self.valid.eq(1),
+                ]
+                with m.If(self.ready & special & ~escaped):
+                    m.d.sync += escaped.eq(1)
+                with m.Elif(self.ready):
+                    m.d.comb += self.crc.valid.eq(~self.in_check)
+                    m.d.sync += escaped.eq(0)
+                    with m.If(self.in_check):
+                        m.d.sync += self.check.eq(self.check + 1)
+                    with m.Else():
+                        m.d.sync += pointer.eq(pointer + 1)
+                    m.next = "READ"
+            with m.State("CLOSING"):
+                m.d.comb += [self.byte.eq(FLAG), self.valid.eq(1)]
+                with m.If(self.ready):
+                    m.next = "IDLE"

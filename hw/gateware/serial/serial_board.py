@@ -1,0 +1,76 @@
+"""A whole accelerator behind two wires: UART, bridge, and the generated Verilog as a black box."""
+
+from amaranth import ClockSignal, Instance, Module, ResetSignal
+from amaranth.hdl import Shape, ValueCastable
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.design import DesignInfo
+from hw.gateware.ports.axi import AxiLite, AxiStream
+from hw.gateware.serial.bridge import Bridge
+from hw.gateware.serial.uart import Receiver, Transmitter
+from hw.interface.registers import ADDRESS_BITS
+from hw.util.errors import ConfigError
+
+PORTS = {"axil": "s_axil", "images": "s_axis", "results": "m_axis"}
+"""The accelerator's interface that each interface of the bridge is wired to."""
+
+
+def check_ports(info: DesignInfo) -> None:
+    """Raises ``ConfigError`` when the ports of the accelerator are not those that SerialBoard connects."""
+    if info.config.stream_weights:
+        raise ConfigError(
+            "the design reads its weights from external memory, which a serial port cannot stand in for: "
+            "generate it without --stream-weights"
+        )
+    interfaces = {"s_axil": AxiLite(ADDRESS_BITS), "s_axis": AxiStream(), "m_axis": AxiStream()}
+    widths = {"clk": 1, "rst": 1}
+    for interface, signature in interfaces.items():
+        for name, member in signature.members.items():
+            widths[f"{interface}_{name}"] = Shape.cast(member.shape).width
+    different = {name for name, _ in widths.items() ^ dict(info.ports).items()}
+    if different:
+        raise ConfigError(
+            f"module {info.top!r} has other ports than this version connects "
+            f"({', '.join(sorted(different))}): generate the accelerator again"
+        )
+
+
+class SerialBoard(wiring.Component):
+    """The accelerator of ``info``, whose ports have been checked, with a serial port; one clock domain.
+
+    Members: ``uart_rx`` (any phase, synchronised here); ``uart_tx``, high while idle and in reset.
+    """
+
+    uart_rx: In(1, init=1)
+    uart_tx: Out(1, init=1)
+
+    def __init__(self, info: DesignInfo, clocks_per_bit: int):
+        super().__init__()
+        self.info = info
+        self.receiver, self.transmitter = Receiver(clocks_per_bit), Transmitter(clocks_per_bit)
+        self.bridge = Bridge()
+
+    def _wires(self):
+        """(port of the accelerator, flow as the bridge sees it, signal of the bridge)."""
+        for path, member, value in self.bridge.signature.flatten(self.bridge):
+            if path[0] in PORTS:
+                value = value.as_value() if isinstance(value, ValueCastable) else value
+                yield "_".join((PORTS[path[0]], *path[1:])), member.flow, value
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.receiver, m.submodules.transmitter = self.receiver, self.transmitter
+        m.submodules.bridge = bridge = self.bridge
+        m.d.comb += [
+            self.receiver.rx.eq(self.uart_rx),
+            bridge.i_byte.eq(self.receiver.byte),
+            bridge.i_valid.eq(self.receiver.valid),
+            self.transmitter.byte.eq(bridge.o_byte),
+            self.transmitter.valid.eq(bridge.o_valid),
+            bridge.o_ready.eq(self.transmitter.ready),
+            self.uart_tx.eq(self.transmitter.tx),
+        ]
+        ports = {f"{'i' if flow == Out else 'o'}_{name}": value for name, flow, value in self._wires()}
+        m.submodules.accelerator = Instance(self.info.top, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
+        return m

@@ -1,0 +1,188 @@
+"""Step store: beats of the memory bus in, whole steps out; a ring that is its own width converter.
+
+A step takes U units of 16 bit, fewer in layers of narrower weights, and a beat brings B of them, no more
+than any step takes, beginning anywhere in a step. Unit j of step t lies in column bank j at address t mod
+depth, so a beat is rotated and written, and what lies beyond the step's end goes to the first columns' next
+address. No register in between, no gaps in memory. What columns beyond a narrow step hold is not read.
+"""
+
+from amaranth import Array, C, Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.compile.weight_stream import KEPT_FREE, UNIT_BITS, StreamPlan
+from hw.gateware.datapath.bank import Bank
+from hw.gateware.datapath.feature_memory import rotate, rotate_latency
+from hw.gateware.primitives.delay import LOADS, copy, delay
+
+
+class StepStore(wiring.Component):
+    """Parameters: ``plan``.
+
+    Memory: U column banks of depth × 16 bit, RAMB36s of 2k × 18.
+
+    Members: ``start`` (a pulse) empties the store for a run from layer ``first`` on. ``asked`` with
+    ``asked_beats``, not in two clocks in a row, reserves room, of which ``room`` promises a burst's worth;
+    ``valid`` with ``beat`` fills it. ``stored`` counts whole steps, modulo twice the depth: steps before it
+    can be read.
+    ``r_step`` asks for a step while ``r_en``, ``bits`` delivers it one clock later and keeps it;
+    ``freed`` (a pulse) gives one step's room back.
+    """
+
+    def __init__(self, plan: StreamPlan):
+        self.plan = plan
+        layers = range(len(plan.layer_steps))
+        super().__init__(
+            {
+                "start": In(1),
+                "first": In(layers),
+                "room": Out(1),
+                "asked": In(1),
+                "asked_beats": In(range(plan.burst_beats + 1)),
+                "valid": In(1),
+                "beat": In(plan.bus_bits),
+                "stored": Out(range(2 * plan.depth)),
+                "r_en": In(1),
+                "r_step": In(range(plan.depth)),
+                "bits": Out(plan.step_units * UNIT_BITS),
+                "freed": In(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        plan = self.plan
+        next_unit, next_size, step, whole = self._position(m)
+        self._room(m, whole)
+
+        # Clocks 0..: unit i of the beat to place (i + unit) mod B.
+        units = [self.beat[i * UNIT_BITS : (i + 1) * UNIT_BITS] for i in range(plan.beat_units)]
+        turned, wait = rotate(m, units, next_unit[: ceil_log2(plan.beat_units)], left=False, name="beat")
+        # Units behind the step's end: they fill the next step's columns up to this one.
+        behind = next_unit + plan.beat_units - self._units[next_size]
+        beyond = delay(m, behind, wait, name="beyond")
+        size = delay(m, next_size, wait, name="size")
+        next_unit = delay(m, next_unit, wait, name="next_unit")
+        step = delay(m, step, wait, name="step")
+        valid = delay(m, self.valid, wait, name="valid", reset=True)
+        following = Signal.like(step)
+        m.d.comb += following.eq(step + 1)
+        out = []
+        for j in range(plan.step_units):
+            bank = Bank(UNIT_BITS, plan.depth)
+            m.submodules[f"column_{j}"] = bank.once()
+            # Last clock but one: a unit is of this step, or of the next one, or of no use to this column.
+            here = delay(m, next_unit <= j, 1, name=f"here_{j}")
+            there = Mux(next_unit <= j, j < next_unit + plan.beat_units, j < beyond)
+            enable = valid & delay(m, there, 1, name=f"there_{j}")
+            if j % (LOADS // UNIT_BITS) == 0:
+                size_here = copy(m, size, name=f"size_{j}")
+            # Last clock: a register in front of the memory.
+            address = Mux(here, step, following)
+            wrapped = Array(turned[(j + units) % plan.beat_units] for units in self._sizes)[size_here]
+            unit_bits = Mux(here, turned[j % plan.beat_units], wrapped)
+            m.d.comb += [
+                bank.w_en.eq(delay(m, enable, 1, name=f"w_en_{j}", reset=True)),
+                bank.w_addr.eq(delay(m, address, 1, name=f"w_addr_{j}")),
+                bank.w_data.eq(delay(m, unit_bits, 1, name=f"w_data_{j}")),
+                bank.r_addr.eq(self.r_step),
+                bank.r_en.eq(self.r_en),
+            ]
+            out.append(bank.r_data)
+        m.d.comb += self.bits.eq(Cat(*out))
+        return m
+
+    @property
+    def write_latency(self) -> int:
+        """Clocks from a step's last beat until ``stored`` counts it."""
+        return rotate_latency(self.plan.beat_units) + 2
+
+    def _position(self, m):
+        """Where the next beat begins: its unit and its step's size, both a clock ahead, and its step; and
+        whether the beat at hand completes a step.
+        """
+        plan = self.plan
+        layer, size = Signal.like(self.first), Signal(range(len(self._sizes)))
+        unit, step = Signal(range(plan.step_units)), Signal(range(plan.depth))
+        next_unit, next_size = Signal.like(unit), Signal.like(size)
+        left, final = Signal(range(max(plan.layer_beats) + 1)), Signal()  # final: one beat is left
+        beats, single, sizes = (
+            Array(C(n) for n in t)
+            for t in (
+                plan.layer_beats,
+                [n == 1 for n in plan.layer_beats],
+                [self._sizes.index(units) for units in plan.layer_units],
+            )
+        )
+        whole, ends = Signal(), Signal()
+        behind = Signal(range(2 * plan.step_units))
+        following = Signal.like(layer)
+        m.d.comb += [
+            behind.eq(unit + plan.beat_units),
+            whole.eq(self.valid & (behind >= self._units[size])),
+            ends.eq(self.valid & final),
+            following.eq(layer + 1),
+            next_unit.eq(unit),
+            next_size.eq(size),
+        ]
+        m.d.sync += [unit.eq(next_unit), size.eq(next_size)]
+        with m.If(self.valid):
+            m.d.comb += next_unit.eq(behind)
+            m.d.sync += [left.eq(left - 1), final.eq(left == 2)]
+        with m.If(whole):
+            m.d.comb += next_unit.eq(behind - self._units[size])
+            m.d.sync += step.eq(step + 1)
+        with m.If(ends):
+            m.d.comb += [next_unit.eq(0), next_size.eq(sizes[following])]
+            m.d.sync += [layer.eq(following), left.eq(beats[following]), final.eq(single[following])]
+        stored = delay(m, whole, self.write_latency - 1, name="stored", reset=True)
+        with m.If(stored):
+            m.d.sync += self.stored.eq(self.stored + 1)
+        with m.If(self.start):
+            m.d.comb += [next_unit.eq(0), next_size.eq(sizes[self.first])]
+            m.d.sync += [
+                Cat(step, self.stored).eq(0),
+                layer.eq(self.first),
+                left.eq(beats[self.first]),
+                final.eq(single[self.first]),
+            ]
+        return next_unit, next_size, step, whole
+
+    def _room(self, m, whole):
+        """Units neither reserved nor in use.
+
+        A beat that is asked for reserves what it may take; when it comes it gives that back, and the step
+        that it completes takes a step's room. The step that is being filled is not counted, and what is
+        counted is two clocks old: ``KEPT_FREE``.
+        """
+        plan = self.plan
+        all_units = plan.depth * plan.step_units
+        free = Signal(range(all_units + 1), init=all_units)
+        came = Mux(self.valid, plan.beat_room, 0) - Mux(whole, plan.step_units, 0)
+        came = delay(m, came, 1, name="came", reset=True)
+        freed = Mux(delay(m, self.freed, 1, name="freed", reset=True), plan.step_units, 0)
+        asked = delay(m, self.asked, 1, name="asked", reset=True)
+        beats = delay(m, self.asked_beats, 1, name="asked_beats")
+        # Shifted and added: synthesis would take a DSP slice for the product.
+        product = sum(
+            (beats << i for i in range(plan.beat_room.bit_length()) if plan.beat_room >> i & 1), C(0)
+        )
+        taken = Mux(asked, product, 0)
+        m.d.sync += [
+            free.eq(free + freed + came - taken),
+            # Two bursts: one that was asked for two clocks ago is not yet in the sum.
+            self.room.eq(free >= 2 * plan.burst_beats * plan.beat_room + KEPT_FREE * plan.step_units),
+        ]
+        with m.If(self.start):
+            m.d.sync += free.eq(all_units)
+
+    @property
+    def _sizes(self) -> list[int]:
+        """The units that a step takes in any layer."""
+        return sorted(set(self.plan.layer_units))
+
+    @property
+    def _units(self) -> Array:
+        """Units of a step, by the place of its size among all."""
+        return Array(C(units) for units in self._sizes)

@@ -1,0 +1,1 @@
+"""The host's side of an accelerator: registers, stream formats, link, driver."""

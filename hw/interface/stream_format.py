@@ -1,0 +1,86 @@
+"""The two stream formats: images in, class scores or feature maps out.
+
+A beat is four bytes, little endian. Maps go channel by channel, row by row, four pixels per beat with
+the first one in the low byte; a row fills whole beats. Class scores are one signed 32-bit beat each, class
+by class: class 0 of every image of the batch, then class 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.util.errors import DataError
+
+Shape = tuple[int, int, int]
+"""Channels, rows, columns of feature maps."""
+
+BEAT = 4
+"""Bytes, or pixels, per beat of either stream."""
+
+
+LEAST_BEATS = 4
+"""Of any map of a network whose images lie side by side: ports look for the next image's place meanwhile."""
+
+
+def row_beats(width: int) -> int:
+    """Beats of a row of ``width`` pixels."""
+    return -(-width // BEAT)
+
+
+def map_beats(shape: Shape) -> int:
+    """Beats of one map (c, h, w)."""
+    c, h, w = shape
+    return c * h * row_beats(w)
+
+
+def check_images(images: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
+    """``images`` as (n, c, h, w) uint8, n ≥ 1; (n, h, w) is accepted for one channel.
+
+    Raises ``DataError`` when they are anything else than uint8 images of ``shape``.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise DataError(f"images must be uint8 (pixels 0..255), not {images.dtype}: scale and convert them")
+    if images.ndim == 3 and shape[0] == 1:
+        images = images[:, None]
+    if images.ndim != 4 or images.shape[1:] != shape or not len(images):
+        wanted = "n" + "".join(f"×{size}" for size in shape)
+        found = "×".join(map(str, images.shape))
+        raise DataError(f"images must be {wanted} with n of at least 1, not {found}: crop or scale them")
+    return images
+
+
+def pack_image(image: NDArray[np.uint8]) -> bytes:
+    """The frame of one image (c, h, w): ``map_beats(image.shape)`` beats."""
+    padding = -image.shape[-1] % BEAT
+    return np.pad(image, ((0, 0), (0, 0), (0, padding))).tobytes()
+
+
+def unpack_image(frame: bytes, shape: Shape) -> NDArray[np.uint8]:
+    """The inverse of :func:`pack_image`."""
+    c, h, w = shape
+    rows = np.frombuffer(frame, dtype=np.uint8).reshape(c, h, row_beats(w) * BEAT)
+    return rows[..., :w].copy()
+
+
+def pack_scores(scores: NDArray[np.integer]) -> bytes:
+    """The frame of class scores (n, classes): n·classes beats."""
+    return scores.T.astype("<i4").tobytes()
+
+
+def unpack_scores(frame: bytes, images: int, classes: int) -> NDArray[np.int32]:
+    """The inverse of :func:`pack_scores`: (images, classes)."""
+    return np.frombuffer(frame, dtype="<i4").reshape(classes, images).T.astype(np.int32)
+
+
+def pack_maps(maps: NDArray[np.integer]) -> bytes:
+    """The frame of feature maps (n, c, h, w) of 8-bit pixels, signed or unsigned: image after image."""
+    return b"".join(pack_image((image & 0xFF).astype(np.uint8)) for image in maps)
+
+
+def unpack_maps(frame: bytes, images: int, shape: Shape, *, signed: bool) -> NDArray[np.int32]:
+    """The inverse of :func:`pack_maps`: (images, c, h, w)."""
+    c, h, w = shape
+    pixels = unpack_image(frame, (images * c, h, w)).reshape(images, c, h, w)
+    return pixels.view(np.int8 if signed else np.uint8).astype(np.int32)

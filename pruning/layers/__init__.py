@@ -1,0 +1,1 @@
+"""Trainable layers whose weights are spectral words."""

@@ -1,0 +1,40 @@
+"""Drop the channels nobody reads: a network pruned by channels becomes a smaller network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hw.contract.artifact import PRUNED_FROM, Artifact, LayerWeights
+from hw.contract.network import Conv, Layer, Network
+
+
+def drop_channels(artifact: Artifact) -> Artifact:
+    """``artifact`` without the output channels of convolutions that the next layer does not read.
+
+    Exact: every score (or value of the last map) is the same integer as before. Goes from the last layer
+    to the first, so channels that only fed dropped ones are dropped as well; every layer keeps at least
+    one. Outputs of fully connected layers and of the last layer stay. The result knows the network that it
+    was (:attr:`hw.contract.artifact.Artifact.pruned_from`).
+    """
+    layers: list[Layer] = list(artifact.network.layers)
+    weights = dict(artifact.layers)
+    for index in reversed(range(len(layers) - 1)):
+        layer, reader = layers[index], layers[index + 1]
+        if not isinstance(layer, Conv):
+            continue
+        read = weights[reader.name].mask.any(axis=(0, 2))
+        read[0] |= not read.any()
+        own, other = weights[layer.name], weights[reader.name]
+        weights[layer.name] = LayerWeights(own.weight[read], own.bias[read], own.shift[read])
+        weights[reader.name] = replace(other, weight=other.weight[:, read])
+        count = int(read.sum())
+        layers[index] = replace(layer, out_channels=count)
+        if isinstance(reader, Conv):
+            layers[index + 1] = replace(reader, in_channels=count)
+        else:
+            layers[index + 1] = replace(reader, in_features=reader.in_features // len(read) * count)
+    network = Network(artifact.network.name, artifact.network.input, tuple(layers))
+    if network == artifact.network:
+        return artifact
+    provenance = {**artifact.provenance, PRUNED_FROM: artifact.pruned_from.to_json()}
+    return replace(artifact, network=network, layers=weights, provenance=provenance)

@@ -1,0 +1,178 @@
+"""The integer mirror: the rules of ``docs/numbers.md`` in torch, with straight-through gradients.
+
+A mirror wraps a word layer and computes with whole numbers held in floats: integer pixels, rounded
+spectrum, integer weights and biases, the drain's rounding and saturation, rounded and clipped
+outputs. In and out it speaks real activations (integer × scale), so it drops into the model where
+the word layer was; a ReLU behind it finds nothing left to do. It differs from the hardware only
+inside the two transforms, which are exact here and rounded at every stage there.
+
+Gradients pass a rounding unchanged and a saturation only inside its limits (Y. Bengio et al.,
+arXiv:1308.3432).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from hw.contract.artifact import LayerWeights
+from hw.contract.formats import (
+    BIAS,
+    POST_SHIFT,
+    PRODUCT_SUM,
+    SPECTRUM,
+    SPECTRUM_FRACTION,
+    Format,
+    activation_format,
+    exact_cast,
+)
+from hw.contract.spectrum import TILE
+from pruning.layers.linear import MaskedLinear
+from pruning.layers.spectral import SpectralConv2d
+from pruning.quant.scales import bias_steps, float_limits
+
+TILE_BITS = TILE.bit_length() - 1
+
+
+class _Requantise(torch.autograd.Function):
+    """round_shift, then saturation: fused, because it runs over every word and pixel of a batch."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, factor: torch.Tensor | float, fmt: Format | None) -> torch.Tensor:
+        y = (x * factor).add_(0.5).floor_()
+        ctx.factor, ctx.inside = factor, None
+        if fmt is not None:
+            low, high = float_limits(fmt, y.dtype)
+            smallest, largest = torch.aminmax(y)
+            if smallest < low or largest > high:  # rare behind the drain: save the mask's passes
+                ctx.inside = (y >= low) & (y <= high)
+                y.clamp_(low, high)
+        return y
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        if ctx.inside is not None:
+            grad = grad * ctx.inside
+        return grad * ctx.factor, None, None
+
+
+def round_half_up(x: torch.Tensor, fmt: Format | None = None) -> torch.Tensor:
+    """floor(x + 0.5), saturated to ``fmt``. The gradient passes unchanged, but not where it clips."""
+    return _Requantise.apply(x, 1.0, fmt)
+
+
+def requantise(x: torch.Tensor, shift: torch.Tensor | int, fmt: Format) -> torch.Tensor:
+    """:func:`hw.contract.formats.round_shift` of whole numbers in floats, then saturation to ``fmt``.
+
+    ``shift`` is a number or broadcasts to ``x``. With PRODUCT_SUM it is :func:`hw.contract.formats.drain`.
+    """
+    return _Requantise.apply(x, 0.5**shift, fmt)
+
+
+class Mirror(nn.Module):
+    """What both mirrors share.
+
+    Parameters: ``layer``, and the scales of :mod:`pruning.quant.quantise`: ``in_scale``, the real value
+    of one step of every input channel (or feature), ``scale`` (out,), that of one weight step, and
+    ``shift`` (out,), the drain's; ``weight_bits`` 2 to 16.
+
+    Members: ``out_scale`` (out,), the real value of one step of every output.
+    """
+
+    in_scale: torch.Tensor
+    scale: torch.Tensor
+    shift: torch.Tensor
+    bias_unit = 1
+    """Accumulator steps per output step of one."""
+
+    def __init__(
+        self,
+        layer: SpectralConv2d | MaskedLinear,
+        in_scale: torch.Tensor,
+        scale: torch.Tensor,
+        shift: torch.Tensor,
+        weight_bits: int = 8,
+    ) -> None:
+        super().__init__()
+        self.layer = layer
+        self.format = Format(weight_bits)
+        for name, value in {"in_scale": in_scale, "scale": scale, "shift": shift}.items():
+            self.register_buffer(name, value.detach().clone().float())
+
+    @property
+    def out_scale(self) -> torch.Tensor:
+        return self.scale * 2**self.shift
+
+    def integer_bias(self) -> torch.Tensor:
+        """(out,) in accumulator units, within the 32 bits of the hardware's field.
+
+        Quantisation chose a scale with which it fits; training may move it to the limit, not beyond.
+        """
+        return round_half_up(bias_steps(self.layer.bias, self.scale, self.bias_unit), BIAS)
+
+    def integer_weight(self) -> torch.Tensor:
+        """Whole numbers of ``format`` in the shape of the layer's parameter, pruned words zero."""
+        raise NotImplementedError
+
+    def integer_pixels(self, x: torch.Tensor) -> torch.Tensor:
+        """Real activations back to the integers they stand for; ``x`` has channels in dimension 1."""
+        return round_half_up(x / self.in_scale.view(-1, *[1] * (x.dim() - 2)))
+
+    @torch.no_grad()
+    def integers(self) -> LayerWeights:
+        """The artifact's arrays of this layer. Raises ``ArtifactError`` for numbers that do not fit them."""
+        words = self.layer.words(self.integer_weight())
+        name = self.layer.spec.name
+        return LayerWeights(
+            exact_cast(words.cpu().numpy(), np.int16, f"{name}.weight"),
+            exact_cast(self.integer_bias().cpu().numpy(), np.int32, f"{name}.bias"),
+            exact_cast(self.shift.cpu().numpy(), np.uint8, f"{name}.shift"),
+        )
+
+
+class MirrorConv2d(Mirror):
+    """Integer mirror of a :class:`SpectralConv2d`: (B, C, H, W) to (B, N, H', W')."""
+
+    bias_unit = TILE**2 << SPECTRUM_FRACTION
+
+    def integer_weight(self) -> torch.Tensor:
+        steps = self.layer.weight * (self.in_scale.view(-1, 1, 1) / self.scale.view(-1, 1, 1, 1))
+        return round_half_up(steps, self.format) * self.layer.gate(self.layer.mask)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        spectrum = self.layer.spectrum(self.integer_pixels(x))
+        spectrum = requantise(spectrum, -SPECTRUM_FRACTION, SPECTRUM)
+        acc = self.layer.products(spectrum, self.integer_weight())  # (32, 2, T, N)
+        acc[0, 0] += self.integer_bias()
+        words = requantise(acc, self.shift, PRODUCT_SUM)
+        y = self.layer.tiles_to_map(words, x.shape[2:])  # 1/64 of the hardware's, which never divides
+        pixels = requantise(y, POST_SHIFT - 2 * TILE_BITS, activation_format(self.layer.spec.relu))
+        return pixels * self.out_scale.view(-1, 1, 1)
+
+
+class MirrorLinear(Mirror):
+    """Integer mirror of a :class:`MaskedLinear`: (B, features) to (B, out).
+
+    With ``scores`` set it is the last layer: the drained sums leave as 18-bit class scores.
+    """
+
+    def __init__(self, *args, scores: bool = False, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.scores = scores
+
+    @property
+    def out_scale(self) -> torch.Tensor:
+        return self.scale * 2 ** (self.shift + (0 if self.scores else POST_SHIFT))
+
+    def integer_weight(self) -> torch.Tensor:
+        steps = self.layer.weight * (self.in_scale / self.scale[:, None])
+        return self.layer.kept(round_half_up(steps, self.format))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        acc = F.linear(self.integer_pixels(x), self.integer_weight(), self.integer_bias())
+        y = requantise(acc, self.shift, PRODUCT_SUM)
+        if not self.scores:
+            y = requantise(y, POST_SHIFT, activation_format(self.layer.spec.relu))
+        return y * self.out_scale

@@ -1,0 +1,163 @@
+"""Choose every scale from training images and swap word layers for integer mirrors.
+
+The array has no multiplier behind it (``docs/numbers.md``, "Scales"): one step of output channel n
+is worth s_n·2^shift[n] (a fully connected layer: ·2^7 more), and the next layer's weights absorb
+that. So layers are calibrated in order:
+
+* s_n makes the channel's largest folded weight the largest integer, unless its bias would then not fit its
+  field (:mod:`pruning.quant.scales`);
+* shift[n] is the smallest with which the channel's largest activation still fits 8 bits, so the
+  range is used to at least a half;
+* the last layer gets one scale and one shift for all outputs, or its scores could not be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import nn
+
+from hw.contract.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
+from hw.contract.network import Conv, Network
+from hw.util.errors import ConfigError
+from pruning.layers.word_layers import WordLayer, submodule, to_word_layers_
+from pruning.quant import scales
+from pruning.quant.calibration import activation_ranges, check_complete, check_images
+from pruning.quant.fake_quant import Mirror, MirrorConv2d, MirrorLinear
+
+IMAGE_SCALE = 1 / 255
+"""Real value of one step of an 8-bit image whose training values are 0..1."""
+
+
+@torch.no_grad()
+def quantise_(
+    model: nn.Module,
+    network: Network,
+    images: torch.Tensor,
+    *,
+    weight_bits: int = 8,
+    layer_bits: Mapping[str, int] = MappingProxyType({}),
+    quantile: float = 1.0,
+    input_scale: float = IMAGE_SCALE,
+    batch: int = 250,
+) -> Mapping[str, Mirror]:
+    """Calibrate on ``images`` (n, C, H, W, real, integer × ``input_scale``) and swap in place.
+
+    ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``quantile`` of a channel's
+    activations in a batch counts as its largest (1: the largest). Computes in 32-bit floats.
+    Returns the mirrors by layer name, in order. Raises ``ConfigError`` for parameters out of range, weights
+    or activations that are not finite, batch norms that are left and pruning that is not finalised;
+    ``DataError`` for images that the hardware would not get; ``UnsupportedNetwork`` for a model that is not
+    its network.
+    """
+    check_weight_bits(weight_bits)
+    check_layer_bits(network, layer_bits, weight_bits)
+    calibrated = calibrate_(model, network, images, quantile=quantile, input_scale=input_scale, batch=batch)
+    return calibrated.mirror_(weight_bits, layer_bits)
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A model of word layers and all that its scales depend on but the widths.
+
+    ranges: (out,) per layer, :func:`pruning.quant.calibration.activation_ranges`.
+    """
+
+    model: nn.Module
+    network: Network
+    layers: Mapping[str, WordLayer]
+    ranges: Mapping[str, torch.Tensor]
+    input_scale: float
+
+    @torch.no_grad()
+    def mirror_(self, weight_bits: int, layer_bits: Mapping[str, int]) -> Mapping[str, Mirror]:
+        """Put mirrors of these widths in the layers' places, or in those of other mirrors; the layers stay.
+
+        Every scale depends on the widths of its layer and of those before.
+        """
+        mirrors: dict[str, Mirror] = {}
+        device = next(iter(self.ranges.values())).device
+        in_scale = torch.full((self.network.input[0],), self.input_scale, device=device)
+        for (name, layer), shape in zip(self.layers.items(), self.network.shapes, strict=False):
+            last = name == self.network.layers[-1].name
+            if not isinstance(layer.spec, Conv):
+                in_scale = per_feature(in_scale, layer.spec.in_features, shape)
+            bits = layer_bits.get(name, weight_bits)
+            mirrors[name] = _mirror(layer, in_scale, self.ranges[name], bits, last)
+            in_scale = mirrors[name].out_scale
+        for (
+            name,
+            mirror,
+        ) in mirrors.items():  # only now: where a scale is refused, the model stays what it was
+            self.model.set_submodule(name, mirror)
+        return mirrors
+
+
+@torch.no_grad()
+def calibrate_(
+    model: nn.Module,
+    network: Network,
+    images: torch.Tensor,
+    *,
+    quantile: float = 1.0,
+    input_scale: float = IMAGE_SCALE,
+    batch: int = 250,
+) -> Calibrated:
+    """The first half of :func:`quantise_`: bring ``model`` to word layers and measure their activations."""
+    if not 0 < quantile <= 1:
+        raise ConfigError(f"quantile must be above 0 and at most 1, not {quantile}")
+    if batch < 1:
+        raise ConfigError(f"batch must be at least 1, not {batch}")
+    check_images(images, network, input_scale)
+    layers = to_word_layers_(model, network)
+    check_complete(model, network)
+    model.float()
+    ranges = activation_ranges(model, layers, images, quantile, batch)
+    return Calibrated(model, network, layers, ranges, input_scale)
+
+
+def check_weight_bits(bits: int) -> None:
+    """Raise ``ConfigError`` for a width that an artifact does not store."""
+    if not MIN_WEIGHT_BITS <= bits <= MAX_WEIGHT_BITS:
+        raise ConfigError(f"weight_bits must be {MIN_WEIGHT_BITS} to {MAX_WEIGHT_BITS}, not {bits}")
+
+
+def check_layer_bits(network: Network, layer_bits: Mapping[str, int], weight_bits: int) -> None:
+    """Raise ``ConfigError`` for a layer that is none, and for a width that an artifact does not store."""
+    known = {layer.name for layer in network.layers}
+    for name, bits in layer_bits.items():
+        if name not in known:
+            raise ConfigError(
+                f"layer_bits names {name!r}, but network {network.name!r} has no such layer: "
+                f"choose from {', '.join(layer.name for layer in network.layers)}"
+            )
+        if not MIN_WEIGHT_BITS <= bits <= weight_bits:
+            raise ConfigError(
+                f"layer_bits of {name!r} must be {MIN_WEIGHT_BITS} to {weight_bits} (weight_bits), not {bits}"
+            )
+
+
+def per_feature(in_scale: torch.Tensor, features: int, shape: tuple[int, int, int]) -> torch.Tensor:
+    """Channel scales repeated over the pixels of a flattened map; a vector has one scale per feature."""
+    return in_scale if len(in_scale) == features else in_scale.repeat_interleave(shape[1] * shape[2])
+
+
+def _mirror(layer: WordLayer, in_scale: torch.Tensor, top: torch.Tensor, bits: int, last: bool) -> Mirror:
+    kind = MirrorConv2d if isinstance(layer.spec, Conv) else MirrorLinear
+    scale, shift = scales.choose(layer, in_scale, top, bits, kind.bias_unit, last=last)
+    if kind is MirrorConv2d:
+        return MirrorConv2d(layer, in_scale, scale, shift, bits)
+    return MirrorLinear(layer, in_scale, scale, shift, bits, scores=last)
+
+
+def mirrors_of(model: nn.Module, network: Network) -> dict[str, Mirror]:
+    """The mirrors in a quantised ``model``. Raises ``ConfigError`` if it is not quantised."""
+    found = {}
+    for layer in network.layers:
+        found[layer.name] = submodule(model, layer.name)
+        if not isinstance(found[layer.name], Mirror):
+            raise ConfigError(f"layer {layer.name!r} is not quantised: call quantise_ first")
+    return found

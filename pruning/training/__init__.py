@@ -1,0 +1,1 @@
+"""A training job from recipe to model: phases, loop, log, checkpoints."""

@@ -1,0 +1,269 @@
+"""Recipes: everything but the images that decides how a network is trained, pruned and quantised.
+
+A recipe is a TOML file. Those of the results in the documentation lie in ``pruning/recipes``; write your
+own by copying one. ::
+
+    network = "vgg16-cifar"         # of hw.contract.networks, or an .onnx file: its weights are the start
+    input = [3, 32, 32]             # channels, rows, columns, where such a file leaves them open
+    data = "cifar10"                # a name of pruning.data
+    sparsity = "adaptive-1:8"       # pruning.patterns.parse
+    optimiser = "admm"              # pruning.optimisers
+    block = 64                      # output channels that share a choice, where any do
+    prune_first = ["filter"]        # kinds that prune the first layer as well
+    batch = 64
+    weight_bits = 8
+    seed = 0
+
+    [layers]                        # other constraint sets for single layers
+    conv1_2 = "adaptive-4:8"
+
+    [epochs]                        # dense, pruning, finetune, mirror; [epochs.few] for small sets
+
+    [pruning]                       # of the optimiser: rho, growth, rho_max of ADMM, ...
+    rho = 0.03
+
+    [training]                      # the fields of pruning.training.settings.Training
+
+    [target]                        # densities by layer for so many clocks: pruning.training.target
+    cycles = 300_000
+
+    [layer_bits]                    # weights of single layers that take less than weight_bits
+    conv3_1 = 5
+
+    [bits]                          # or widths by layer for so many bits on average: pruning.training.widths
+    mean = 6.0
+
+Only ``network`` and ``data`` must be there. A file is looked for beside the recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from hw.contract import networks
+from hw.contract.artifact import Sparsity
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Network
+from hw.util import documents
+from hw.util.errors import ConfigError, UnsupportedNetwork
+from pruning import data, patterns
+from pruning.layers.gradient import OPTIMISERS
+from pruning.layers.models import Chain
+from pruning.optimisers import CONFIGS, Targets
+from pruning.quant.quantise import check_layer_bits, check_weight_bits
+from pruning.training.augment import AUGMENTATIONS
+from pruning.training.settings import Bits, Epochs, Settings, Target, Training
+from pruning.training.train import PRECISIONS
+from pruning.training.widths import check_bits
+
+FOLDER = Path(__file__).parents[1] / "recipes"
+
+SUFFIX = ".toml"
+"""What tells a file from the name of a recipe, however it is written."""
+
+ONNX_SUFFIX = ".onnx"
+"""What tells a file from the name of a network, however it is written."""
+
+FEW = 10_000
+"""Below this many training images a pass is short, and a recipe may have more of them."""
+
+
+class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[epochs]`` of a recipe: :class:`Epochs`, and those for sets of less than ``FEW`` images."""
+
+    dense: int = 8
+    pruning: int = 4
+    finetune: int = 4
+    mirror: int = 2
+    few: Epochs | None = None
+
+    def epochs(self, images: int) -> Epochs:
+        """Passes over a training set of that size."""
+        if self.few and images < FEW:
+            return self.few
+        return Epochs(self.dense, self.pruning, self.finetune, self.mirror)
+
+
+class Entries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a recipe says, but for its network; see the module."""
+
+    data: str
+    sparsity: str = "adaptive"
+    optimiser: str = "admm"
+    block: int = 8
+    prune_first: tuple[str, ...] = ()
+    batch: int = 64
+    weight_bits: int = 8
+    seed: int = 0
+    layers: dict[str, str] = {}
+    pruning: dict[str, float] = {}
+    epochs: Schedule = Schedule()
+    training: Training = Training()
+    target: Target | None = None
+    layer_bits: dict[str, int] = {}
+    bits: Bits | None = None
+
+
+class RecipeFile(Entries, frozen=True, forbid_unknown_fields=True):
+    """A recipe as it is written: the network has a name. input: of a file that leaves its sizes open."""
+
+    network: str
+    input: tuple[int, int, int] | None = None
+
+
+class Recipe(Entries, frozen=True):
+    """A recipe whose names are known and whose numbers are in range (else ``ConfigError``).
+
+    start: the model to begin with, a :class:`Chain` of ``network``; random weights if there is none.
+    """
+
+    name: str
+    network: Network
+    start: Chain | None = None
+
+    def __post_init__(self) -> None:
+        check_weight_bits(self.weight_bits)
+        check_layer_bits(self.network, self.layer_bits, self.weight_bits)
+        if self.bits is not None:
+            check_bits(self.bits, self.weight_bits)
+            if self.layer_bits:
+                raise ConfigError(
+                    "layer_bits gives widths that mean bits are to find: leave one of the two out"
+                )
+        if self.batch < 1:
+            raise ConfigError(f"batch must be at least 1, not {self.batch}")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed must be 0 to 2^32 - 1, not {self.seed}")
+        for what, value, known in (
+            ("data set", self.data, data.LOADERS),
+            ("optimiser", self.optimiser, CONFIGS),
+            ("optimiser of training", self.training.optimiser, OPTIMISERS),
+            ("augmentation", self.training.augment, AUGMENTATIONS),
+            ("precision", self.training.precision, PRECISIONS),
+        ):
+            if value not in known:
+                raise ConfigError(f"unknown {what} {value!r}: choose {', '.join(known)}")
+        if strange := sorted(set(self.layers) - {layer.name for layer in self.network.layers}):
+            names = ", ".join(layer.name for layer in self.network.layers)
+            raise ConfigError(
+                f"network {self.network.name!r} has no layer {strange[0]!r}: [layers] may name {names}"
+            )
+        self.targets()
+
+    def targets(self) -> Targets:
+        """The constraint set of every layer.
+
+        Convolutions get ``sparsity``, fully connected layers the same or, where it is for convolutions
+        only, another (:func:`pruning.patterns.fully_connected`). The first layer (but with the kinds in
+        ``prune_first``) and a last one that gives class scores stay dense.
+        """
+        conv = patterns.parse(self.sparsity, self.block)
+        dense = patterns.fully_connected(self.sparsity, self.block)
+        found: dict[str, Sparsity | None] = {}
+        for index, layer in enumerate(self.network.layers):
+            first = index == 0 and conv.kind not in self.prune_first
+            scores = index == len(self.network.layers) - 1 and not isinstance(layer, Conv)
+            found[layer.name] = None if first or scores else conv if isinstance(layer, Conv) else dense
+        for name, scheme in self.layers.items():
+            found[name] = patterns.parse(scheme, self.block)
+        return self._optimiser_config(found)
+
+    def _optimiser_config(self, layers: Mapping[str, Sparsity | None]) -> Targets:
+        config = CONFIGS[self.optimiser]
+        known = [one.name for one in fields(config) if one.name not in ("default", "layers")]
+        if strange := sorted(set(self.pruning) - set(known)):
+            raise ConfigError(
+                f"{self.optimiser} has no {strange[0]!r}: [pruning] may hold {', '.join(known) or 'nothing'}"
+            )
+        return config(None, layers, **self.pruning)
+
+    def settings(self, images: int) -> Settings:
+        """What a job needs, for a training set of that size."""
+        return Settings(
+            self.network,
+            self.targets(),
+            self.epochs.epochs(images),
+            self.seed,
+            self.batch,
+            self.weight_bits,
+            self.training,
+            self.layer_bits,
+            self.bits,
+        )
+
+
+def names() -> list[str]:
+    """Recipes that come with the project."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def is_file(name: str) -> bool:
+    """Whether it is a file that is asked for, not a recipe that comes with the project."""
+    return Path(name).suffix.lower() == SUFFIX
+
+
+def find(name: str, **changes: Any) -> Recipe:
+    """The recipe of that name, or in the file of that name, with other values for some fields.
+
+    Raises ``ConfigError`` for an unknown name and for whatever the file holds that makes no sense.
+    """
+    path = FOLDER / f"{name.lower()}.toml"
+    if is_file(name):
+        path = Path(name)
+    elif not path.exists():
+        with suppress(ConfigError):
+            networks.find(name)  # a family that is known not to run gets its own sentence
+        raise ConfigError(f"there is no recipe {name!r}: choose {', '.join(names())}, or give a .toml file")
+    return replace(read(path), **changes)
+
+
+def for_cycles(recipe: Recipe, cycles: int, lanes: int | None = None) -> Recipe:
+    """``recipe`` with that target, on an array of as many rows as share a choice.
+
+    Raises ``ConfigError`` for an array there cannot be.
+    """
+    default = recipe.target or Target(cycles)
+    found = Target(cycles, recipe.block, default.lanes if lanes is None else lanes, default.images)
+    AcceleratorConfig(rows=found.rows, lanes=found.lanes, batch=1)
+    return replace(recipe, target=found)
+
+
+def for_bits(recipe: Recipe, mean: float) -> Recipe:
+    """``recipe`` with widths to be found for that mean. Raises ``ConfigError`` for one there cannot be."""
+    return replace(recipe, bits=replace(recipe.bits, mean=mean) if recipe.bits else Bits(mean))
+
+
+def read(path: Path) -> Recipe:
+    """The recipe in a file. Raises ``ConfigError``."""
+    try:
+        content = documents.read(path)
+    except OSError as error:
+        raise ConfigError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+    what = f"the recipe {path} is damaged or has an unknown entry"
+    file: RecipeFile = documents.decode(content, RecipeFile, what, form="toml", error=ConfigError)
+    entries = asdict(file)
+    try:
+        network, start = _network(entries.pop("network"), entries.pop("input"), path.parent)
+        return Recipe(path.stem, network, start=start, **entries)
+    except (ConfigError, UnsupportedNetwork) as error:
+        raise type(error)(f"the recipe {path}: {documents.printable(str(error), 800)}") from None
+
+
+def _network(entry: str, shape: tuple[int, int, int] | None, folder: Path) -> tuple[Network, Chain | None]:
+    """The network of that name, or in that file below ``folder`` and then with its weights."""
+    if Path(entry).suffix.lower() == ONNX_SUFFIX:
+        from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx
+
+        return from_onnx(folder / entry, shape)
+    network = networks.find(entry)
+    if shape is not None and shape != network.input:
+        size = list(network.input)
+        raise ConfigError(f"{entry} takes an input of {size}, not of {list(shape)}: leave input out")
+    return network, None

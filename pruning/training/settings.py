@@ -1,0 +1,117 @@
+"""What decides the result of a training job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from hw.contract.network import Network
+from pruning.optimisers import Targets
+from pruning.training.train import Phase
+
+
+class Epochs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Passes over the training set in each phase."""
+
+    dense: int
+    pruning: int
+    finetune: int
+    mirror: int
+
+
+class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The highest learning rate of each phase."""
+
+    dense: float = 2e-3
+    pruning: float = 1e-3
+    finetune: float = 1e-3
+    mirror: float = 3e-4
+
+
+class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to train, whatever the network; the defaults are those of LeNet.
+
+    pruning_batch: images per step of pruning and fine-tuning, if another number than in the dense phase and
+    the mirror: a step passes over all spectral weights, seven times as many as those of 3×3 kernels, and
+    the mirror keeps more of each image.
+    mirror_images: images of an epoch of the mirror, if not all: in float32 it is slow, and has little to do.
+    optimiser, weight_decay: :func:`pruning.layers.gradient.optimiser_for`; of the mirror always Adam, without
+    decay. warmup: share of the dense phase in which the rate rises. augment: a name in
+    :data:`pruning.training.augment.AUGMENTATIONS`. batch_norm: behind every convolution until the mirror,
+    which folds it. precision: of matrix products until the mirror, whose integers need ``float32``.
+    """
+
+    rates: Rates = Rates()
+    optimiser: str = "adam"
+    weight_decay: float = 0.0
+    warmup: float = 0.0
+    final_rate: float = 0.02
+    augment: str = "warp"
+    pruning_batch: int | None = None
+    mirror_images: int | None = None
+    batch_norm: bool = False
+    precision: str = "float32"
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[target]`` of a recipe: clocks of a run of one image on an array, and what the search is based on.
+
+    rows, lanes: of the array (N, P). images: of the training set, to measure losses on.
+    """
+
+    cycles: int
+    rows: int = 64
+    lanes: int = 10
+    images: int = 2000
+
+
+class Bits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[bits]`` of a recipe: widths of weights to be found, so many on average over the words kept.
+
+    least: of any layer. images: of the training set, to measure on how far scores move.
+    """
+
+    mean: float
+    least: int = 3
+    images: int = 500
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything but the images (and weights to start from) that decides a job's result.
+
+    ``layer_bits``: widths of layers that take less than ``weight_bits``, where ``bits`` does not ask for
+    them to be found.
+    """
+
+    network: Network
+    config: Targets
+    epochs: Epochs
+    seed: int = 0
+    batch: int = 64
+    weight_bits: int = 8
+    training: Training = field(default_factory=Training)
+    layer_bits: Mapping[str, int] = field(default_factory=dict)
+    bits: Bits | None = None
+
+    def key(self) -> dict[str, Any]:
+        """All of it as plain data: what a checkpoint must agree in.
+
+        Widths by layer only where there are any: checkpoints from before there were stay valid.
+        """
+        found: dict[str, Any] = {**msgspec.to_builtins(self), "network": self.network.to_json()}
+        return {name: value for name, value in found.items() if value or name not in ("layer_bits", "bits")}
+
+    @property
+    def phases(self) -> list[Phase]:
+        """In order, with their learning rates."""
+        e, t = self.epochs, self.training
+        return [
+            Phase("dense", e.dense, t.rates.dense, t.warmup, t.final_rate),
+            Phase(self.config.name, e.pruning, t.rates.pruning, 0.0, t.final_rate),
+            Phase("finetune", e.finetune, t.rates.finetune, 0.0, t.final_rate),
+            Phase("mirror", e.mirror, t.rates.mirror, 0.0, t.final_rate),
+        ]

@@ -1,0 +1,65 @@
+"""What pruning did to a model, as a table of plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from hw.contract.config import BANKS
+from hw.contract.network import Conv, Network
+from pruning.layers.linear import MaskedLinear
+from pruning.layers.spectral import SpectralConv2d
+from pruning.layers.word_layers import submodule
+from pruning.quant.fake_quant import Mirror
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer.
+
+    words: complex words a dense layer has; kept: those not pruned.
+    steps, dense_steps: clocks of the array for one pass over all blocks of output channels, when each
+    group of 8 input channels is taken in turn and a step does at most one product per row. The
+    compiler can do better for irregular (``kernel``) masks only.
+    """
+
+    name: str
+    words: int
+    kept: int
+    steps: int
+    dense_steps: int
+
+    @property
+    def kept_share(self) -> float:
+        return self.kept / self.words
+
+    @property
+    def speedup(self) -> float:
+        """Dense steps over steps."""
+        return self.dense_steps / max(self.steps, 1)
+
+
+def summary(model: nn.Module, network: Network, rows: int = 8) -> list[LayerSummary]:
+    """One entry per layer of ``network``, before or after pruning; ``rows`` of the array, N."""
+    table = []
+    for layer, shape in zip(network.layers, network.shapes, strict=False):
+        module = submodule(model, layer.name)
+        module = module.layer if isinstance(module, Mirror) else module
+        dense = torch.ones(layer.weight_shape(shape)[:3], dtype=torch.bool)
+        if not isinstance(layer, Conv):
+            dense = MaskedLinear(layer, shape).mask
+        mask = module.mask if isinstance(module, SpectralConv2d | MaskedLinear) else dense
+        table.append(
+            LayerSummary(layer.name, int(dense.sum()), int(mask.sum()), steps(mask, rows), steps(dense, rows))
+        )
+    return table
+
+
+def steps(mask: torch.Tensor, rows: int) -> int:
+    """Steps of a mask (out, in, 32): per block, word and group of 8 channels the busiest row's count."""
+    padding = (0, 0, 0, -mask.shape[1] % BANKS, 0, -mask.shape[0] % rows)
+    padded = nn.functional.pad(mask.int(), padding)
+    blocks = padded.view(padded.shape[0] // rows, rows, -1, BANKS, mask.shape[2])
+    return int(blocks.sum(3).amax(1).sum())

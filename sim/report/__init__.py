@@ -1,0 +1,1 @@
+"""What simulations and searches measured, as data, pages and plots."""

@@ -1,0 +1,138 @@
+"""An exploration for people: the chosen design, what limits it, the front, layer by layer where clocks go.
+
+Reads the plain data of :func:`hw.explore.report.report`, as ``explore.json`` holds it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hw.util import quote
+from hw.util.tables import table
+
+MOST_ROWS = 20
+"""Designs of the front that a page shows; the file has all."""
+
+SPEED = {"latency": "ms", "throughput": "images_per_second", "dsp": "images_per_second"}
+"""How fast the designs of the front are, by objective."""
+
+Row = dict[str, Any]
+
+
+def markdown(found: Row) -> list[str]:
+    """The paragraphs of the page."""
+    return [
+        _head(found),
+        table(["what", "chosen design"], _chosen(found)),
+        _limits(found),
+        _front(found),
+        _layers(found["chosen"]["layers"]),
+    ]
+
+
+def summary(found: Row) -> str:
+    """The chosen design in a line, and what limits it."""
+    one, config = found["chosen"], found["chosen"]["config"]
+    return (
+        f"**{quote.markdown(found['board'])}**, N = {config['rows']}, P = {config['lanes']}, "
+        f"{one['weight_bits']} bits: {one['ms']:.2f} ms at {found['clock_mhz']:g} MHz, "
+        f"{_layer_ms(found):.2f} ms of them in layers.\n\n"
+        f"{_limits(found)}"
+    )
+
+
+def _limits(found: Row) -> str:
+    return "\n".join(f"* {quote.markdown(sentence)}" for sentence in found["limits"])
+
+
+def _head(found: Row) -> str:
+    counts, space = found["counts"], found["space"]
+    return (
+        f"# {quote.markdown(found['network'])} on the {quote.markdown(found['board'])} "
+        f"at {found['clock_mhz']:g} MHz\n\n"
+        f"Steps: {quote.markdown(found['steps'])}. Of {counts['compiled']:,} designs with "
+        f"N = {', '.join(map(str, space['rows']))} and P = {min(space['lanes'])} to {max(space['lanes'])}, "
+        f"{counts['fit']:,} fit; best for {found['objective']}:"
+    )
+
+
+def _chosen(found: Row) -> list[tuple[str, Any]]:
+    one, labels = found["chosen"], found["labels"]
+    config = one["config"]
+    rows: list[tuple[str, Any]] = [
+        ("rows N × lanes P, batch", f"{config['rows']} × {config['lanes']}, {config['batch']}"),
+        ("line, feature memory", f"{config['line_pixels']} pixels, {one['memory_lines']:,} lines"),
+        ("weights", _weights(found)),
+        ("a run", f"{one['ms']:.3g} ms, {one['cycles']:,} clocks"),
+        ("of these, layers", f"{_layer_ms(found):.3g} ms"),
+        ("images per second", f"{one['images_per_second']:,.1f}"),
+        ("operations per DSP slice and clock", f"{one['op_per_dsp_cycle']:.2f}"),
+    ]
+    for name, share in one["use_percent"].items():
+        rows.append((labels[name], f"{one['needs'][name]:,g} of {found['budget'][name]:,}, {share:g} %"))
+    if rate := one["dram_bytes_per_second"]:
+        have = found["dram_bytes_per_second"]
+        rows.append(
+            (
+                "external memory",
+                f"{rate / 1e9:.3g} of {have / 1e9:.3g} GB/s, {100 * rate / have:.0f} %, "
+                f"{found['dram_interfaces']} side by side",
+            )
+        )
+    return rows
+
+
+def _weights(found: Row) -> str:
+    one = found["chosen"]
+    if not one["config"]["stream_weights"]:
+        return f"{one['weight_bits']} bits, held in the design"
+    bus = one["config"]["bus_bits"]
+    return f"{one['weight_bits']} bits, a bus of {bus} bits, a store of {one['weight_steps']:,} steps"
+
+
+def _layer_ms(found: Row) -> float:
+    cycles: int = sum(layer["cycles"] for layer in found["chosen"]["layers"])
+    return cycles / float(found["clock_mhz"]) / 1e3
+
+
+def _front(found: Row) -> str:
+    speed = SPEED[found["objective"]]
+    rows = [
+        (
+            one["config"]["rows"],
+            one["config"]["lanes"],
+            one["config"]["batch"],
+            one["weight_bits"],
+            one["config"]["line_pixels"],
+            one["memory_lines"],
+            f"{one[speed]:.3f}",
+            f"{one['op_per_dsp_cycle']:.2f}",
+            *(f"{one['needs'][name]:,g}" for name in ("dsp", "bram36", "lut")),
+        )
+        for one in found["front"][:MOST_ROWS]
+    ]
+    heads = ["N", "P", "batch", "bits", "line", "lines", speed.replace("_", " "), "op/DSP/clk"]
+    title = "Designs that no other one beats in speed, DSP slices and width of weights"
+    more = len(found["front"]) - len(rows)
+    rest = f" ({more} slower ones are in explore.json)" if more > 0 else ""
+    return f"{title}{rest}:\n\n{table([*heads, 'DSP', 'RAMB36', 'LUT'], rows)}"
+
+
+def _layers(layers: list[Row]) -> str:
+    """Where the clocks go: layout, what stays while the other one changes, how busy each stage is."""
+    stages = list(layers[0]["busy_percent"])
+    rows = [
+        (
+            one["name"],
+            one["cycles"],
+            f"{one['lane_rows']} × {one['lane_columns']}",
+            one["stays"],
+            one["entries"],
+            one["bound_by"],
+            *(one["busy_percent"][stage] for stage in stages),
+        )
+        for one in layers
+    ]
+    heads = ["layer", "clocks", "R × Q", "stay", "bands", "bound by", *(f"{stage} %" for stage in stages)]
+    title = "The chosen design layer by layer; R × Q and what stays are the compiler's choice"
+    return f"{title}:\n\n{table(heads, rows)}"

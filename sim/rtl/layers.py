@@ -1,0 +1,147 @@
+"""One image through a design layer by layer: every map compared, and what each layer costs in a whole run.
+
+A layer that is simulated on its own takes the integer model's map as its input, so that the first wrong
+layer is found and not what it does to the others. Layers that are made in bands run together, and the map
+of the last of them is compared: the others never lie in memory whole. Clocks come from one run of the whole
+network, in which layers follow each other as they do on a board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.compile.compiler import compile_program
+from hw.compile.program import Program
+from hw.contract.artifact import Artifact
+from hw.contract.design import DesignInfo
+from hw.contract.instructions import together
+from hw.cost.cycles import run_cycles
+from hw.cost.resources import resources
+from hw.host.counters import Counters
+from hw.util.errors import DataError, DigestMismatch
+from hw.util.tables import table
+from sim import model, rtl
+from sim.bench.job import Memory
+from sim.rtl.compare import MAP, SCORES, first_mismatch
+
+
+def measure(
+    design: Path | str,
+    artifact: Artifact,
+    image: NDArray[np.uint8],
+    *,
+    memory: Memory | None = None,
+    processes: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Run ``image`` (1, c, h, w) layer by layer and then at once; returns plain data.
+
+    ``memory``: how external memory behaves, for a design that reads its weights from there. ``processes``: as
+    in :func:`hw.compile.compiler.compile_program`.
+
+    ``layers``: per layer ``name``, ``cycles_rtl``, ``cycles_model`` (of the whole run), ``occupancy`` (steps
+    over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
+    memory, nor before its first step), ``dram_bytes``, ``mismatches`` (values of its map); layers in bands
+    have ``occupancy`` and ``dram_bytes`` of all of them, ``mismatches`` None but the last, and ``bands``,
+    their number of entries. ``total``: ``cycles``, ``dsp_total``, ``op_per_dsp_cycle``, ``dram_bytes``,
+    ``mismatches``.
+    Raises ``DataError`` unless it is one image, ``DigestMismatch`` when the design has other weights.
+    """
+    info = DesignInfo.load(design)
+    if artifact.digest != info.digest:
+        raise DigestMismatch(f"{design} was not generated from this model: generate it again")
+    if len(image) != 1:
+        raise DataError(f"layers are compared with one image, not with {len(image)}")
+    program = compile_program(artifact, info.config, processes=processes)
+    count = len(program.network.layers)
+    rows, given, maps = [], np.asarray(image), list(model.maps(artifact, image))
+    for first, last in together(program.numbers):
+        pixels = np.ascontiguousarray(given).view(np.uint8)  # signed ones as their two's complement
+        result = rtl.simulate(design, pixels, batch=1, layers=(first, last), memory=memory)
+        given = expected = maps[last]
+        shared = _measured(program, (first, last), result, expected)
+        inner = shared | {"mismatches": None}  # a map that is never there whole
+        rows += [_row(program, i, result) | (shared if i == last else inner) for i in range(first, last + 1)]
+        if progress:
+            progress(last + 1, count + 1)
+    whole = rtl.simulate(design, image, batch=1, memory=memory)
+    if progress:
+        progress(count + 1, count + 1)
+    run = whole.counters[0]
+    for row, counted, predicted in zip(rows, run.layers, run_cycles(program, 1), strict=True):
+        row |= {"cycles_rtl": counted.cycles, "cycles_model": predicted.cycles}
+    return {
+        "network": info.network.name,
+        "layers": rows,
+        "total": _total(program, rows, run, whole, expected),
+    }
+
+
+def _row(program: Program, index: int, result: rtl.RtlResult) -> dict[str, Any]:
+    bands = program.numbers.count(index)
+    row = {"name": result.counters[0].layers[index].name, "cycles_rtl": 0, "cycles_model": 0}
+    return row if bands == 1 else row | {"bands": bands}
+
+
+def _measured(
+    program: Program, layers: tuple[int, int], result: rtl.RtlResult, expected: NDArray[Any]
+) -> dict[str, Any]:
+    """Of ``layers`` from the first to the last, run on their own."""
+    (run,) = result.counters
+    found = first_mismatch(expected.astype(np.int32), result.scores, SCORES if expected.ndim == 2 else MAP)
+    plans = [plan for plan in program.layers if layers[0] <= plan.number <= layers[1]]
+    # The spectra of an entry's first tile group have to come before anything can be multiplied.
+    fill = sum(plan.source.shape[0] * plan.lines_per_channel for plan in plans)
+    waits = max(0, run.mac_wait_x - fill) + run.mac_wait_drain + run.mac_wait_y
+    return {
+        "occupancy": round(run.mac_steps / (run.mac_steps + waits), 4),
+        "dram_bytes": _dram_bytes(program, run),
+        "mismatches": found.count if found else 0,
+    }
+
+
+def _dram_bytes(program: Program, run: Counters) -> int:
+    """Bytes that the run read from external memory."""
+    return run.weight_beats * program.stream.bus_bits // 8 if program.config.stream_weights else 0
+
+
+def _total(
+    program: Program, rows: list[dict[str, Any]], run: Counters, whole: rtl.RtlResult, expected: NDArray[Any]
+) -> dict[str, Any]:
+    cycles, dsp = sum(row["cycles_rtl"] for row in rows), resources(program).dsp
+    wrong = int((whole.scores != expected).sum()) + sum(row["mismatches"] or 0 for row in rows)
+    return {
+        "cycles": cycles,
+        "cycles_with_transfer": run.cycles,
+        "dsp_total": dsp,
+        "op_per_dsp_cycle": round(program.operations / (cycles * dsp), 4),
+        "operations": program.operations,
+        "dram_bytes": _dram_bytes(program, run),
+        "mismatches": wrong,
+    }
+
+
+def markdown(found: dict[str, Any]) -> tuple[str, ...]:
+    """The table of :func:`measure`, and a sentence on the whole."""
+    heads = {
+        "name": "layer",
+        "cycles_rtl": "clocks, Verilog",
+        "cycles_model": "clocks, model",
+        "occupancy": "multipliers busy",
+        "dram_bytes": "bytes of weights",
+        "mismatches": "wrong values",
+    }
+    total = found["total"]
+    rows = [[row[key] for key in heads] for row in found["layers"]]
+    sums = [sum(row[key] for row in found["layers"]) for key in ("cycles_rtl", "cycles_model")]
+    rows.append(["all", *sums, None, total["dram_bytes"], total["mismatches"]])
+    return (
+        table(heads.values(), rows),
+        f"{total['operations']:,} dense-equivalent operations in {total['cycles']:,} clocks on "
+        f"{total['dsp_total']:,} DSP slices: **{total['op_per_dsp_cycle']:.2f} per DSP slice and clock**.",
+    )

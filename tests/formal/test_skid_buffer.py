@@ -1,0 +1,99 @@
+"""The two registers between weight memory and array: steps leave as they came, whatever stalls."""
+
+import pytest
+from amaranth.hdl import Assert, Elaboratable, Module, Mux, Signal
+
+from hw.compile.step_format import StepFormat
+from hw.gateware.primitives import skid_buffer
+from hw.gateware.primitives.delay import LOADS
+from hw.gateware.primitives.micro_instruction import ends_of, step_layout
+from hw.gateware.primitives.skid_buffer import Slack
+from tests.formal.proof import earlier, state
+
+pytestmark = pytest.mark.formal
+
+FORMAT = StepFormat(rows=4, weight_bits=8, group_bits=2, run_ahead=True)
+"""Wider than one part, and with ends of rows."""
+
+
+class SkidBuffer(Elaboratable):
+    """Beside the block a queue of two steps that moves by the handshakes alone."""
+
+    def __init__(self, block=Slack, step=FORMAT):
+        self.dut = block(step)
+        self.inputs = [self.dut.i_valid, self.dut.i_step.as_value(), self.dut.clear, self.dut.take]
+
+    def elaborate(self, platform):
+        m = Module()
+        dut, step = self.dut, self.dut.format
+        m.submodules.dut, held = state(dut)
+        came = dut.i_step.as_value()
+        taken_in, taken_out = dut.i_valid & dut.i_take, dut.valid & dut.take
+        count, queue = Signal(2), [Signal(len(came), name=f"queue_{i}", reset_less=True) for i in range(2)]
+        kept = Signal(2)
+        m.d.comb += kept.eq(count - taken_out)
+        m.d.sync += count.eq(Mux(dut.clear, 0, kept + taken_in))
+        with m.If(taken_out):
+            m.d.sync += queue[0].eq(queue[1])
+        with m.If(taken_in):
+            m.d.sync += [queue[1].eq(came)]
+            with m.If(kept == 0):
+                m.d.sync += queue[0].eq(came)
+
+        def ends(whole):
+            return ends_of(step, step_layout(step)(whole))
+
+        m.d.comb += [
+            Assert(count <= 2),
+            Assert(dut.valid == (count != 0)),
+            Assert(dut.i_take == (count != 2)),
+        ]
+        with m.If(count != 0):
+            m.d.comb += [
+                Assert(dut.ends.as_value() == ends(queue[0])),
+                Assert(held["ends_held"] == ends(queue[0])),
+            ]
+        with m.If(count == 2):
+            m.d.comb += Assert(held["ends_spare"] == ends(queue[1]))
+
+        # All but the ends does the same a clock later.
+        before = earlier(m, count, name="count_before")
+        first, second = (earlier(m, queue[i], name=f"queue_{i}_before") for i in range(2))
+        flags = {"spared": earlier(m, held["spared"], name="spared_before")}
+        flags["moves"] = earlier(m, ~dut.valid | dut.take, name="moves_before")
+        m.d.comb += Assert(held["arrived_1"] == earlier(m, came, name="came_before"))
+        for low in range(0, len(came), LOADS):
+            part, name = slice(low, low + LOADS), f"part_{low // LOADS}"
+            m.d.comb += [Assert(held[f"{name}_{flag}"] == wanted) for flag, wanted in flags.items()]
+            with m.If(before != 0):
+                m.d.comb += Assert(held[f"{name}_held"] == first[part])
+            with m.If(before == 2):
+                m.d.comb += Assert(held[f"{name}_spare"] == second[part])
+        m.d.comb += Assert(held["spared"] == (count == 2))
+        with m.If(earlier(m, taken_out, name="took")):
+            m.d.comb += Assert(dut.step.as_value() == first)
+        return m
+
+
+def test_steps_leave_as_they_came(proven):
+    proven(SkidBuffer(), depth=3)
+
+
+def test_a_lost_step_is_found(refuted, planted):
+    lost = planted(skid_buffer, Slack, "m.d.sync += spared.eq(1)", "m.d.sync += spared.eq(0)")
+    refuted(SkidBuffer(lost), depth=6)
+
+
+def test_a_doubled_step_is_found(refuted, planted):
+    doubled = planted(skid_buffer, Slack, "i_take.eq(~spared)", "i_take.eq(1)")
+    refuted(SkidBuffer(doubled), depth=6)
+
+
+def test_a_part_that_goes_its_own_way_is_found(refuted, planted):
+    late = planted(
+        skid_buffer,
+        Slack,
+        "arrived = delay(m, self.i_step.as_value(), 1,",
+        "arrived = delay(m, self.i_step.as_value(), 2,",
+    )
+    refuted(SkidBuffer(late), depth=6)

@@ -1,0 +1,81 @@
+"""Where steps lie in external memory, read back bit by bit."""
+
+from operator import mul
+
+import numpy as np
+import pytest
+
+from hw.compile.compiler import compile_program
+from hw.compile.weight_stream import PAGE, UNIT_BITS, stream_image
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Dense, Network
+from hw.util.errors import ConfigError
+from tests.hw.gateware.streamed import NARROW, NETWORK, WIDE, program
+
+
+@pytest.mark.parametrize("layer_bits", [{}, NARROW], ids=["equal", "narrow"])
+@pytest.mark.parametrize("bus_bits", [32, 64, 512])
+def test_steps_follow_each_other_without_gaps_from_a_page_on(bus_bits, layer_bits):
+    compiled = program(bus_bits, layer_bits=layer_bits)
+    plan, step = compiled.stream, compiled.step_format
+    image = np.frombuffer(stream_image(step, compiled.step_tables, plan), np.uint8)
+    assert len(image) == plan.bytes and plan.bus_bits <= plan.step_units * UNIT_BITS
+    for layer, page, units in zip(compiled.layers, plan.layer_pages, plan.layer_units, strict=True):
+        bits, wanted = np.unpackbits(image[page * PAGE :], bitorder="little"), step.encode(layer.steps)
+        size, used = units * UNIT_BITS, step.bits_of(layer.weight_bits)
+        found = bits[: len(layer.steps) * size].reshape(-1, size)
+        np.testing.assert_array_equal(found[:, :used], wanted[:, :used])
+        assert not found[:, step.bits :].any() and size - used < max(UNIT_BITS, plan.bus_bits)
+    padding = len(image) * 8 - sum(map(mul, plan.layer_steps, plan.layer_units)) * UNIT_BITS
+    assert padding <= len(plan.layer_pages) * PAGE * 8
+
+
+def test_narrow_layers_take_less_of_memory_and_no_less_than_a_beat_per_step():
+    compiled, wide = program(**WIDE, layer_bits=NARROW), program(**WIDE).stream
+    plan, step = compiled.stream, compiled.step_format
+    widths = [layer.weight_bits for layer in compiled.layers]
+    assert widths == [8, 3, 5] and plan.step_units == wide.step_units == max(plan.layer_units)
+    wanted = [max(plan.beat_units, -(-step.bits_of(width) // UNIT_BITS)) for width in widths]
+    assert list(plan.layer_units) == wanted and plan.bytes < wide.bytes and plan.bus_bits == wide.bus_bits
+    bits = sum(len(t) * step.bits_of(w) for t, w in zip(compiled.step_tables, widths, strict=True))
+    assert compiled.stored_bits == bits < program(**WIDE).stored_bits
+
+
+def test_a_design_that_holds_its_weights_holds_them_in_one_width():
+    artifact = random_artifact(NETWORK, seed=3, layer_bits=NARROW)
+    held = compile_program(artifact, AcceleratorConfig(4, 2, 2))
+    assert held.stored_bits == held.steps * held.step_format.bits
+
+
+def test_counts_of_beats_and_blocks_agree():
+    compiled = program(layer_bits=NARROW)
+    plan = compiled.stream
+    assert sum(plan.block_steps) == sum(plan.layer_steps) == compiled.steps
+    blocks = np.split(plan.block_steps, np.cumsum(plan.layer_blocks)[:-1])
+    assert [sum(steps) for steps in blocks] == list(plan.layer_steps)
+    for steps, units, beats in zip(plan.layer_steps, plan.layer_units, plan.layer_beats, strict=True):
+        assert 0 <= beats * plan.beat_units - steps * units < plan.beat_units
+    assert plan.most == max(plan.block_steps[:5]) and plan.depth >= plan.most  # of a and b; c is played once
+
+
+def test_no_burst_of_the_widest_bus_is_longer_than_a_page():
+    plan = program(**WIDE, depth=1024).stream
+    assert plan.bus_bits == 1024 and plan.burst_beats * plan.bus_bits // 8 == PAGE
+
+
+def test_a_store_too_small_is_refused():
+    least = program().stream.most
+    with pytest.raises(
+        ConfigError,
+        match=r"weight_steps 16 is less than the \d+ that the largest block needs.*raise it to 128",
+    ):
+        _ = program(depth=16).stream
+    assert least > 16 and program(depth=128).stream.depth == 128
+    once = Network("once", (4, 8, 8), (Dense("a", 256, 9, relu=False),))
+    with pytest.raises(
+        ConfigError, match="weight_steps 8 is less than the 13 that bursts need: raise it to 16"
+    ):
+        _ = compile_program(
+            random_artifact(once), AcceleratorConfig(4, 2, 2, stream_weights=True, weight_steps=8)
+        ).stream

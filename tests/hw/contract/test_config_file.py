@@ -1,0 +1,68 @@
+"""A configuration goes through its file unchanged; anything else in one is refused."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from hw.contract.config import AcceleratorConfig
+from hw.contract.config_file import load_config, save_config
+from hw.util.errors import ConfigError
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    config = AcceleratorConfig(64, 10, 1, 64, 49_152, True, 1024, 2, 8192)
+    path = save_config(config, tmp_path / "deep" / "config.json", network="vgg16")
+    assert AcceleratorConfig(**load_config(path)) == config
+    assert json.loads(path.read_text())["network"] == "vgg16"
+
+
+def test_a_design_is_a_configuration_too(fake_design):
+    assert load_config(fake_design.design / "design.json") == asdict(fake_design.info.config)
+
+
+def test_a_part_of_the_parameters_is_enough(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"config": {"lanes": 7}}')
+    assert load_config(path) == {"lanes": 7}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot read the configuration .*spec2 explore"),
+        ("{", "is damaged"),
+        ("[" * 50_000, "is damaged"),
+        ('{"config": {"rows": NaN}}', "is damaged"),
+        ('{"config": {"rows": 8.0}}', "rows must be of type int, not 8.0"),
+        ("[]", "holds no configuration"),
+        ('{"rows": 8}', "holds no configuration"),
+        ('{"config": {"row": 8}}', "there is no parameter 'row': known are rows, lanes"),
+        ('{"config": {"rows": "8"}}', "rows must be of type int, not '8'"),
+        ('{"config": {"rows": true}}', "rows must be of type int, not True"),
+        ('{"config": {"stream_weights": 1}}', "stream_weights must be of type bool, not 1"),
+    ],
+)
+def test_refuses(tmp_path, text, message):
+    path = tmp_path / "config.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+
+
+@pytest.mark.parametrize("name", list(asdict(AcceleratorConfig())))
+@pytest.mark.parametrize("value", ["8", 8.0, None, [8], -8, 10**30, float("nan")], ids=repr)
+def test_every_parameter_is_of_its_type_and_within_reason(name, value):
+    with pytest.raises(ConfigError, match=name):
+        AcceleratorConfig(**{name: value})
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_number_is_no_switch(value):
+    for name in ("rows", "lanes", "memories"):
+        with pytest.raises(ConfigError, match=f"{name}: expected int, got bool"):
+            AcceleratorConfig(**{name: value})
+    for number in (0, 1):
+        with pytest.raises(ConfigError, match="stream_weights: expected bool, got int"):
+            AcceleratorConfig(stream_weights=number)

@@ -1,0 +1,29 @@
+"""Networks by name: known ones, and one sentence for those the hardware cannot run."""
+
+import pytest
+
+from hw.contract.networks import MISSING, NETWORKS, find
+from hw.util.errors import ConfigError, UnsupportedNetwork
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_name_is_that_of_its_network(name):
+    assert find(name).name == find(name.upper()).name == name
+
+
+@pytest.mark.parametrize("name", ["resnet18", "ResNet-50"])
+def test_a_residual_network_is_refused_with_what_is_missing(name):
+    with pytest.raises(UnsupportedNetwork) as caught:
+        find(name)
+    message = str(caught.value)
+    assert message.startswith(f"{name} needs strides of 2") and "addition of an earlier map" in message
+    assert "vgg16" in message and "\n" not in message
+
+
+def test_no_known_network_is_called_missing():
+    assert not any(name.startswith(family) for name in NETWORKS for family in MISSING)
+
+
+def test_an_unknown_name_gets_the_known_ones():
+    with pytest.raises(ConfigError, match="there is no network 'vgg': choose from lenet, tiny, vgg16"):
+        find("vgg")

@@ -1,0 +1,71 @@
+"""What design.json says of the compiler's choices is what it chose, with the figures that decided."""
+
+import re
+
+import pytest
+
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Dense, Network
+from hw.cost.choices import choices
+from hw.cost.cycles import run_cycles
+
+NETWORK = Network(
+    "choices",
+    (2, 61, 33),
+    (
+        Conv("a", 2, 12, 5, padding=2),
+        Conv("b", 12, 6, 3, padding=1, pool=2),
+        Conv("c", 6, 3, 3, padding=1, pool=2, relu=True),
+        Conv("d", 3, 3, 3, padding=1, pool=2),
+        Dense("scores", 3 * 7 * 4, 4, relu=False),
+    ),
+)
+
+
+def compiled(**options):
+    config = AcceleratorConfig(4, 6, 1, 16, **options)
+    return compile_program(random_artifact(NETWORK, seed=1, kind="adaptive"), config)
+
+
+@pytest.mark.parametrize("options", [{}, {"stream_weights": True}, {"memory_lines": 1800}])
+def test_rows_hold_what_the_program_has(options):
+    program = compiled(**options)
+    rows = choices(program)
+    assert [row["cycles"] for row in rows] == [one.cycles for one in run_cycles(program, 1)]
+    for number, row in enumerate(rows):
+        plans = [plan for plan in program.layers if plan.number == number]
+        assert (row["name"], row["entries"]) == (plans[0].layer.name, len(plans))
+        assert (row["lane_rows"], row["lane_columns"]) == (plans[0].lane_rows, plans[0].lane_columns)
+        assert row["steps"] == len(plans[0].steps)
+        assert ("bands" in row["why"]) == (len(plans) > 1)
+        assert row["why"]["order"].startswith("weights stay") == any(plan.weights_stay for plan in plans)
+    assert any("bands" in row["why"] for row in rows) == ("memory_lines" in options)
+    assert rows[-1]["why"]["lanes"] == "a lane for each of 1 images"
+
+
+def test_the_order_of_a_layer_in_bands_is_that_of_all_its_entries():
+    """Its last entry has one tile group, in which weights cannot stay; the others have several."""
+    layers = Conv("a", 1, 8, 3, padding=1), Conv("b", 8, 2, 3, padding=1)
+    artifact = random_artifact(Network("narrow", (1, 40, 6), layers), seed=7, kind="adaptive")
+    config = AcceleratorConfig(4, 1, 1, 8, memory_lines=270, stream_weights=True)
+    program = compile_program(artifact, config)
+    plans = [plan for plan in program.layers if plan.number == 1]
+    assert plans[0].weights_stay and not plans[-1].weights_stay
+    text = choices(program)[1]["why"]["order"]
+    assert text.startswith(f"weights stay: fetched {len(plans)} times, once a band, not for each of")
+
+
+def test_images_side_by_side_are_named():
+    network = Network("small", (3, 4, 4), (Conv("a", 3, 40, 3, padding=1), Conv("b", 40, 40, 3, padding=1)))
+    program = compile_program(random_artifact(network, seed=1), AcceleratorConfig(4, 6, 5, 64))
+    rows = choices(program)
+    assert [row["images_side_by_side"] for row in rows] == [plan.images for plan in program.layers] == [5, 5]
+    assert "5 × 1 takes" in rows[1]["why"]["lanes"] and "for 5 images side by side" in rows[1]["why"]["lanes"]
+
+
+def test_the_layout_is_compared_with_the_next_best():
+    text = choices(compiled())[0]["why"]["lanes"]
+    chosen, other = (int(number.replace(",", "")) for number in re.findall(r"takes? ([\d,]+)", text))
+    assert chosen <= other

@@ -1,0 +1,111 @@
+"""When streamed weights arrive: the cost model against clocks that the Verilog counted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hw.compile.compiler import compile_program
+from hw.compile.weight_stream import StreamPlan
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Dense, Network
+from hw.cost.cycles import run_cycles
+from hw.cost.weight_arrival import MEMORY_LATENCY, WeightArrival
+from tests.sim.bench.streamed_designs import Streamed, random_streamed
+
+# A block of hundreds of steps through a store of sixteen.
+TIGHT = Streamed(
+    random_artifact(
+        Network("tight", (4, 8, 8), (Dense("a", 256, 128), Dense("b", 128, 40, relu=False))),
+        seed=5,
+        density=0.5,
+    ),
+    AcceleratorConfig(8, 2, 2, stream_weights=True, bus_bits=128, weight_steps=16),
+)
+
+
+# What ``tests.sim.bench.streamed_designs.count`` found, by layer, for that many images.
+COUNTED = [
+    (TIGHT, 1, [10636, 1984]),
+    (TIGHT, 2, [10668, 2000]),
+    (replace(TIGHT, config=replace(TIGHT.config, weight_steps=64)), 2, [2614, 597]),
+    (random_streamed(1), 3, [5272, 688]),
+    (
+        random_streamed(9),
+        1,
+        [673, 3405],
+    ),  # a layer of narrower weights, whose beats reserve more than they take
+    (random_streamed(11), 1, [1666, 675]),  # blocks that are replayed; two memories
+    (random_streamed(12), 1, [3205, 443]),  # four memories
+    (random_streamed(14), 2, [1609, 2449]),
+    (random_streamed(14), 1, [905, 1297]),
+    (random_streamed(20), 1, [2090, 33155, 20690]),  # N = 32, P = 1
+    (random_streamed(22), 1, [1093, 204]),
+]
+
+
+@pytest.mark.parametrize(("design", "images", "counted"), COUNTED)
+def test_every_layer_takes_the_clocks_that_the_verilog_counted(design, images, counted):
+    program = compile_program(design.artifact, design.config)
+    assert [layer.cycles for layer in run_cycles(program, images)] == counted
+
+
+def played(plan, lengths, passes):
+    """Last clocks of the passes of every block, all with words of ``lengths``, as soon as its steps come."""
+    arrival, found = WeightArrival(plan, 0, 1), []
+    for _ in plan.block_steps:
+        for number in range(passes):
+            begins, ends = number == 0, number == passes - 1
+            clock = arrival.issued + 1
+            arrival.issued = arrival.play(np.array(lengths), 1, clock, clock, begins=begins, ends=ends)
+            found.append(arrival.issued)
+    return found
+
+
+def stream(depth, steps, units=(2,), blocks=1):
+    """Layers of ``blocks`` blocks of ``steps`` steps, of two beats each or of so many."""
+    layers = len(units)
+    counts = (steps * blocks,) * layers
+    most = 0 if depth < steps else steps
+    return StreamPlan(
+        16,
+        max(units),
+        depth,
+        most,
+        units,
+        counts,
+        (blocks,) * layers,
+        tuple(range(layers)),
+        (steps,) * blocks * layers,
+    )
+
+
+FIRST = MEMORY_LATENCY - 1
+"""Clock of the run behind which the first beat comes."""
+
+
+def test_weights_arrive_at_the_pace_of_memory_while_there_is_room():
+    assert played(stream(10_000, 100, blocks=2), [40, 60], 1) == [FIRST + 200 + 5, FIRST + 400 + 5]
+
+
+def test_a_layer_of_narrow_weights_arrives_sooner():
+    assert played(stream(10_000, 100, units=(4, 3)), [100], 1) == [FIRST + 400 + 5, FIRST + 700 + 5]
+
+
+def test_a_block_is_replayed_at_the_pace_of_the_array():
+    first, again, last, *_ = played(stream(128, 100, blocks=2), [40, 60], 3)
+    assert (again, last) == (first + 100, first + 200)
+
+
+def test_a_block_waits_for_what_is_replayed_where_both_do_not_fit():
+    """With room for both it would be there when the one before it ends."""
+    roomy, tight = (played(stream(depth, 100, blocks=2), [100], 9) for depth in (512, 128))
+    assert roomy[9] - roomy[8] <= 100 + 1
+    assert tight[9] - tight[8] > 100 + MEMORY_LATENCY // 2
+
+
+def test_a_block_larger_than_the_store_takes_memorys_latency_for_every_store_of_it():
+    (small,), (large,) = (played(stream(depth, 1000), [1000], 1) for depth in (16, 2048))
+    assert large == FIRST + 2000 + 5
+    assert small > MEMORY_LATENCY * 1000 / 16

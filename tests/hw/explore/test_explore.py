@@ -1,0 +1,227 @@
+"""The sweep: what it returns fits, nothing beats it, and it says what limits it."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Network, lenet, vgg16
+from hw.cost.cycles import total_cycles
+from hw.cost.stages import Stages, layer_work, least_cycles
+from hw.explore.bottlenecks import TOLERANCE, next_faster
+from hw.explore.device import DRAM_EFFICIENCY, Device
+from hw.explore.lengths import Density
+from hw.explore.objective import Objective, best, front, speed
+from hw.explore.point import Point, evaluate, price
+from hw.explore.report import report
+from hw.explore.space import Space
+from hw.explore.sweep import explore
+from hw.explore.workload import UniformWorkload
+from hw.util.errors import ConfigError, DoesNotFit
+
+LABELS = {
+    "dsp": "DSP slices",
+    "bram36": "RAMB36 blocks",
+    "lut": "LUTs",
+    "ff": "flip-flops",
+    "uram": "UltraRAM",
+}
+DEVICE = Device(
+    "toy", 100e6, {"dsp": 300, "bram36": 150, "lut": 90_000, "ff": 200_000, "uram": 0}, LABELS, 2e9
+)
+SPACE = Space(rows=(8, 16, 32), lanes=tuple(range(1, 13)), weight_bits=(8, 16))
+LENET = UniformWorkload(lenet(), Density())
+
+
+def point(cycles, dsp, bits, bram=1.0, batch=1):
+    needs = {"dsp": float(dsp), "bram36": bram, "lut": 1.0, "ff": 1.0}
+    return Point(AcceleratorConfig(8, 4, batch), bits, 1, 0, needs, True, 1000, 1e6, 1, cycles)
+
+
+POINTS = st.lists(
+    st.builds(
+        point,
+        st.integers(1, 6),
+        st.integers(1, 6),
+        st.sampled_from([8, 16]),
+        st.sampled_from([1.0, 2.0]),
+        st.sampled_from([1, 2]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+def no_worse(one, other, objective):
+    """As fast, as small and as wide."""
+    return (
+        speed(one, objective) >= speed(other, objective)
+        and one.dsp <= other.dsp
+        and one.weight_bits >= other.weight_bits
+    )
+
+
+@given(POINTS, st.sampled_from(list(Objective)))
+def test_nothing_beats_the_front_and_the_front_beats_all_else(points, objective):
+    kept = front(points, objective)
+    assert kept and all(one in points for one in kept)
+    for one in kept:
+        assert not any(no_worse(other, one, objective) for other in kept if other is not one)
+        # An equal one that is cheaper would have been taken.
+        key = (speed(one, objective), one.dsp, one.weight_bits)
+        equal = [o for o in points if (speed(o, objective), o.dsp, o.weight_bits) == key]
+        assert one.needs["bram36"] == min(o.needs["bram36"] for o in equal)
+    for one in points:
+        assert any(no_worse(other, one, objective) for other in kept)
+    assert [speed(one, objective) for one in kept] == sorted(
+        (speed(one, objective) for one in kept), reverse=True
+    )
+
+
+def test_objectives_differ():
+    quick, many, lean = point(10, 100, 8), point(15, 100, 8, batch=2), point(100, 5, 8)
+    chosen = {objective: best([quick, many, lean], objective) for objective in Objective}
+    assert chosen == {Objective.latency: quick, Objective.throughput: many, Objective.dsp: lean}
+
+
+@pytest.fixture(scope="module")
+def found():
+    return explore(LENET, DEVICE, SPACE)
+
+
+def test_what_is_found_is_what_estimate_says_and_fits(found):
+    assert found.chosen in found.front
+    for one in found.front:
+        program = LENET.program(one.config, one.weight_bits)
+        assert one.cycles == total_cycles(program, 1) and one.needs == price(program)
+        assert all(need <= DEVICE.budget[name] for name, need in one.needs.items())
+    assert all(one.cycles is None for one in found.points if not one.fits)
+    assert any(one.cycles is None for one in found.points if one.fits), "some were too slow to be timed"
+
+
+def test_skipping_loses_nothing(found):
+    """Every design of the space timed one by one: none that fits beats what the sweep found."""
+    for design in SPACE.designs(LENET, DEVICE, DEVICE.budget["dsp"]):
+        one = evaluate(LENET, DEVICE, design.config, design.weight_bits, lambda _: True)
+        if one.fits:
+            assert any(no_worse(kept, one, Objective.latency) for kept in found.front)
+
+
+@pytest.mark.parametrize("workload", [LENET, UniformWorkload(vgg16(), Density())], ids=["lenet", "vgg16"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_run_is_faster_than_the_least_that_is_claimed(workload, stream):
+    for rows, lanes, batch in [(8, 1, 1), (16, 9, 2), (64, 10, 1), (32, 25, 4)]:
+        program = workload.program(AcceleratorConfig(rows, lanes, batch, stream_weights=stream), 8)
+        assert (
+            0.4 * total_cycles(program, batch) < least_cycles(program, batch) <= total_cycles(program, batch)
+        )
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(["dsp", "bram36", "lut", "ff"]), st.floats(0.05, 0.9))
+def test_a_smaller_budget_is_kept_and_never_helps(name, share):
+    tight = replace(DEVICE, budget={**DEVICE.budget, name: int(share * DEVICE.budget[name])})
+    whole = explore(LENET, DEVICE, replace(SPACE, weight_bits=(8,)))
+    try:
+        less = explore(LENET, tight, replace(SPACE, weight_bits=(8,)))
+    except DoesNotFit as error:
+        assert "no design for lenet fits the toy" in str(error) or "DSP slices" in str(error)
+        return
+    assert less.chosen.needs[name] <= tight.budget[name]
+    assert less.chosen.seconds >= whole.chosen.seconds
+
+
+@pytest.mark.parametrize(
+    ("resource", "budget"), [("dsp", 200), ("bram36", 70), ("lut", 40_000), ("ff", 35_000)]
+)
+def test_the_resource_that_runs_out_is_named(resource, budget):
+    plenty = {"dsp": 5000, "bram36": 5000, "lut": 5_000_000, "ff": 5_000_000, "uram": 0}
+    device = replace(DEVICE, budget={**plenty, resource: budget})
+    found = explore(LENET, device, replace(SPACE, weight_bits=(8,)))
+    faster = next_faster(found)
+    assert faster and not faster.point.fits
+    assert set(device.over(faster.point.needs)) == {resource}
+    assert faster.point.seconds < found.chosen.seconds / (1 + TOLERANCE) * 1.0001
+    sentences = report(found)["limits"]
+    assert LABELS[resource] in sentences[0]
+    assert any(f"{LABELS[resource]} of {budget:,}" in sentence for sentence in sentences[1:])
+
+
+def test_memory_that_is_too_slow_is_what_bounds_the_layers():
+    """Four tile groups: memory that takes longer for a step than the array for four of them binds."""
+    network = Network("late", (64, 12, 12), (Conv("c", 64, 256, 3, padding=1),))
+    workload = UniformWorkload(network, Density())
+    for bus_bits, bound in [(128, "array"), (32, "weights")]:
+        config = AcceleratorConfig(8, 1, 1, stream_weights=True, bus_bits=bus_bits)
+        (layer,) = layer_work(workload.program(config, 8), 1)
+        assert layer.stages.busiest == bound
+        assert layer.stages.array == 4 * (64 * 32 * 256 // 8)  # the first layer is dense
+
+
+def test_stages_name_the_one_with_most_work():
+    assert Stages(1, 2, 3, 0).busiest == "output" and Stages(5, 5, 0, 0).busiest == "array"
+
+
+def test_the_bus_is_as_wide_as_memory_can_feed():
+    for rate, bits in [(0, 0), (0.3e9, 0), (0.5e9, 32), (7e9, 256), (100e9, 1024)]:
+        assert replace(DEVICE, dram_rate=rate).bus_bits == bits
+    assert DRAM_EFFICIENCY < 1
+    assert replace(DEVICE, dram_rate=12.8e9, clock_hz=200e6).bus_bits == 256, "not all of the peak"
+
+
+def test_bands_make_a_design_fit_that_whole_maps_do_not():
+    network = Network(
+        "tall", (8, 200, 60), tuple(Conv(f"c{i}", 8 if i == 0 else 16, 16, 3, padding=1) for i in range(3))
+    )
+    workload, space = UniformWorkload(network, Density()), Space(rows=(16,), lanes=(6,), weight_bits=(8,))
+    (design, *_) = space.designs(workload, DEVICE, 300)
+    whole = evaluate(workload, DEVICE, design.config, 8, lambda _: True)
+    tight = replace(DEVICE, budget={**DEVICE.budget, "bram36": int(whole.needs["bram36"] - 14)})
+    chosen = explore(workload, tight, space).chosen
+    assert 0 < chosen.config.memory_lines < whole.memory_lines
+    assert chosen.memory_lines <= chosen.config.memory_lines
+
+
+def test_too_slow_and_too_large_are_refused_with_the_closest():
+    with pytest.raises(
+        DoesNotFit, match=r"takes at most 0\.001 ms: the fastest, N=\d+ P=\d+, takes 0\.\d+ ms"
+    ):
+        explore(LENET, DEVICE, SPACE, most_seconds=1e-6)
+    none = replace(DEVICE, budget={**DEVICE.budget, "bram36": 10})
+    with pytest.raises(DoesNotFit, match=r"no design for lenet fits the toy: .* RAMB36 blocks of 10; choose"):
+        explore(LENET, none, SPACE)
+    with pytest.raises(DoesNotFit, match="no array of N = 128 fits the 300 DSP slices of the toy"):
+        explore(LENET, DEVICE, Space(rows=(128,)))
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"rows": (6,)}, "rows must be a multiple of 4"),
+        ({"lanes": (65,)}, r"lanes must be 1\.\.64, not 65"),
+        ({"batches": (9,), "lanes": (8,)}, r"batch must be 1\.\.8"),
+        ({"weight_bits": (17,)}, r"weight bits must be 2\.\.16, not 17"),
+    ],
+)
+def test_refuses_spaces_that_hold_no_accelerator(choice, message):
+    with pytest.raises(ConfigError, match=message):
+        Space(**choice)
+
+
+@pytest.mark.parametrize(
+    ("board", "clock", "budget", "rate", "most_ms"),
+    [
+        ("vc709", 200e6, {"dsp": 3600, "bram36": 1470, "lut": 433_200, "ff": 866_400}, 2 * 14.9e9, 5.0),
+        ("vcu118", 250e6, {"dsp": 6840, "bram36": 2160, "lut": 1_182_240, "ff": 2_364_480}, 2 * 19.2e9, 2.2),
+    ],
+)
+def test_vgg16_meets_its_goals_on_the_large_boards(board, clock, budget, rate, most_ms):
+    """With N=64, where the best designs lie; `spec2 explore` searches all N."""
+    device = Device(board, clock, {**budget, "uram": 0}, LABELS, rate, 2)
+    found = explore(UniformWorkload(vgg16(), Density()), device, Space(rows=(64,), weight_bits=(8,)))
+    assert 1e3 * found.chosen.seconds < most_ms
+    data = report(found)
+    assert "RAMB36 blocks" in data["limits"][0]
+    assert sum(layer["cycles"] for layer in data["chosen"]["layers"]) < data["chosen"]["cycles"]

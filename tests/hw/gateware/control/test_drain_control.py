@@ -1,0 +1,84 @@
+"""Drain controller: every group of rows of a word with its bias and shift, clock by clock."""
+
+import numpy as np
+import pytest
+
+from hw.contract.formats import BIAS
+from hw.gateware.control.drain_control import DrainControl, entry_image
+from tests.hw.gateware.programs import CASES, program
+
+
+def test_the_table_holds_bias_and_shift_of_every_channel():
+    compiled = program("plain")
+    drain = compiled.config.drain
+    image = entry_image(compiled)
+    assert len(image) == len(compiled.channel_bias)
+    for entry, value in enumerate(image):
+        for i in range(drain):
+            bias = value >> BIAS.bits * i & (1 << BIAS.bits) - 1
+            assert bias - (bias >> BIAS.bits - 1 << BIAS.bits) == compiled.channel_bias[entry, i]
+            assert value >> BIAS.bits * drain + 5 * i & 31 == compiled.channel_shift[entry, i]
+    assert (compiled.channel_bias < 0).any() and compiled.channel_shift.any()
+
+
+@pytest.fixture(params=[4, 12, 32])
+def compiled(request):
+    """A program of one, three and four drain groups, with biases and shifts at their limits among others."""
+    from dataclasses import replace
+
+    from hw.compile.compiler import compile_program
+    from hw.contract.artifact import random_artifact
+    from hw.contract.config import AcceleratorConfig
+
+    network, options = CASES["plain"]
+    found = compile_program(
+        random_artifact(network, seed=2), AcceleratorConfig(**options | {"rows": request.param})
+    )
+    rng = np.random.default_rng(request.param)
+    bias = rng.integers(-(2**31), 2**31, found.channel_bias.shape)
+    bias[0, 0], bias[-1, -1] = -(2**31), 2**31 - 1
+    shift = rng.integers(0, 28, found.channel_shift.shape)
+    return replace(found, channel_bias=bias, channel_shift=shift)
+
+
+def test_words_back_to_back_and_apart(simulate, compiled):
+    dut, rng = DrainControl(compiled), np.random.default_rng(3)
+    groups, table = compiled.config.rows // compiled.config.drain, len(compiled.channel_bias)
+    plan, clock = {}, 2  # clock of a load: its word, half, first entry, entries - 1 and whether a pass ends
+    for n in range(60):
+        count = groups if n % 3 else int(rng.integers(1, groups + 1))
+        entry = int(rng.integers(table - count + 1))
+        word = 0 if n % 4 == 0 else int(rng.integers(32))
+        plan[clock] = (word, int(rng.integers(2)), entry, count - 1, int(rng.random() < 0.4))
+        clock += count + (0 if n % 2 else int(rng.integers(4)))
+    served = {}
+    for start, (word, half, entry, last, ends) in plan.items():
+        for group in range(last + 1):
+            end = int(ends and group == last)
+            served[start + group] = (group, word, half, end, entry + group)
+    assert max(served) - len(served) > 10
+
+    async def bench(ctx):
+        for now in range(clock + 6):
+            load = plan.get(now)
+            ctx.set(dut.load, int(load is not None))
+            noise = [int(rng.integers(limit)) for limit in (32, 2, table, groups, 2)]
+            for port, value in zip(
+                (dut.word, dut.half, dut.entry, dut.entries, dut.end_of_pass), load or noise, strict=True
+            ):
+                ctx.set(port, value)
+            assert ctx.get(dut.active) == (now in served)
+            if now in served:
+                shown = [ctx.get(port) for port in (dut.group, dut.o_word, dut.o_half, dut.end)]
+                assert shown == list(served[now][:4])
+            else:
+                assert ctx.get(dut.end) == 0
+            before = served.get(now - dut.table_latency)
+            if before:
+                _, word, _, _, entry = before
+                bias = compiled.channel_bias[entry] if word == 0 else 0 * compiled.channel_bias[entry]
+                assert [ctx.get(one) for one in dut.bias] == bias.tolist()
+                assert [ctx.get(one) for one in dut.shift] == compiled.channel_shift[entry].tolist()
+            await ctx.tick()
+
+    simulate(dut, bench)

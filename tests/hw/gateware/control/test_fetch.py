@@ -1,0 +1,224 @@
+"""Fetch controller and windows: every tile of the integer model reaches its lane, in the order of passes."""
+
+import numpy as np
+import pytest
+from amaranth import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.network import Conv
+from hw.contract.spectrum import TILE
+from hw.gateware.control.fetch import Fetch, lane_skews
+from hw.gateware.datapath.window import Window
+from sim.model import fetch as model
+from tests.hw.gateware.programs import CASES, passes, program, random_maps, signed_source, stored
+
+LATENCY = 5
+
+
+class Front(wiring.Component):
+    """Fetch with the windows of all lanes; feature memory is the test's."""
+
+    def __init__(self, compiled):
+        self.fetch = Fetch(compiled, LATENCY)
+        self.windows = [Window(compiled, i) for i in range(compiled.config.lanes)]
+        line = compiled.config.line_pixels
+        super().__init__({"pixels": In(8 * line), "all": Out(9 * TILE * len(self.windows))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.fetch = fetch = self.fetch
+        for i, window in enumerate(self.windows):
+            m.submodules[f"window_{i}"] = window
+            m.d.comb += [
+                window.layer.eq(fetch.layer),
+                window.pixels.as_value().eq(self.pixels),
+                window.mask.eq(fetch.mask),
+                window.inside.eq(fetch.inside[i]),
+                window.beyond.eq(fetch.beyond),
+                self.all[9 * TILE * i :][: 9 * TILE].eq(window.window.as_value()),
+            ]
+        return m
+
+
+def line_at(memory, request):
+    """What feature memory answers: banks left of the offset, and far ones, from the far line."""
+    line, far_line, far, offset = request
+    size = memory.shape[1]
+    banks = [
+        memory[(far_line if far >> bank & 1 or bank < offset else line) % len(memory), bank]
+        for bank in range(size)
+    ]
+    return bytes(banks[offset:] + banks[:offset])
+
+
+def rows_read(plan):
+    """Rows of the map that are there when the entry reads it: all, or what the ring holds."""
+    height = plan.source.shape[1]
+    if not plan.source.ring:
+        return range(height)
+    below = (plan.top_group + plan.group_rows - 1) * plan.group_height - plan.layer.padding
+    last = min(height, below + (plan.lane_rows - 1) * plan.stride + TILE)
+    return range(max(0, last - plan.source.ring), last)
+
+
+def tiles_of(plan, maps, images):
+    """Per pass and input channel: {lane: (8, 8) pixels} of lanes with a tile."""
+    rows_of_image = plan.source.image_sections if plan.images > 1 else plan.lane_rows
+    padded = model.pad(maps.transpose(1, 2, 3, 0), plan.layer)
+    windows = [model.windows(padded, plan.layer, row) for row in range(plan.tile_rows)]
+    for _, group_row, column, stack in passes(plan, images, blocks=False, dot_images=True):
+        for channel in range(plan.source.shape[0]):
+            found = {}
+            for lane in range(plan.lane_rows * plan.lane_columns):
+                row, q = divmod(lane, plan.lane_columns)
+                image = stack * plan.images + row // rows_of_image
+                y = (plan.top_group + group_row) * rows_of_image + row % rows_of_image
+                x = column * plan.lane_columns + q
+                if image < images and y < plan.tile_rows and x < plan.tile_columns:
+                    found[lane] = windows[y][:, :, channel, x, image]
+            yield found
+
+
+def run(simulate, compiled, entry, images, memory, rng=None):
+    """Clock by clock: what leaves the memory's side and, a clock later, the windows of all lanes.
+
+    ``rng``: halves are free at random, else always.
+    """
+    dut, plan, log = Front(compiled), compiled.layers[entry], []
+    fetch = dut.fetch
+    expected = len(passes(plan, images, blocks=False, dot_images=True))
+    clocks = expected * (plan.source.shape[0] * plan.lines_per_channel + 1)
+
+    async def bench(ctx):
+        ctx.set(fetch.layer, entry)
+        ctx.set(fetch.images, images)
+        await ctx.tick().repeat(3)
+        ctx.set(fetch.start, 1)
+        await ctx.tick()
+        ctx.set(fetch.start, 0)
+        asked, idle, taken = [], 0, 0
+        while idle < LATENCY + TILE + 4:
+            ctx.set(fetch.half_free, int(rng is None or rng.random() < 0.3))
+            request = [
+                ctx.get(port) for port in (fetch.r_line, fetch.r_far_line, fetch.r_far, fetch.r_offset)
+            ]
+            asked.append(request)
+            if len(asked) > LATENCY:
+                ctx.set(dut.pixels, int.from_bytes(line_at(memory, asked[-1 - LATENCY]), "little"))
+            log.append(
+                {
+                    name: ctx.get(getattr(fetch, name))
+                    for name in ("starts", "channel", "half", "row", "busy", "half_taken", "half_filled")
+                }
+                | {"window": ctx.get(dut.all)}
+            )
+            taken += log[-1]["half_taken"]
+            idle = 0 if log[-1]["busy"] or taken < halves(plan, images) else idle + 1
+            await ctx.tick()
+            assert len(log) < 20 * clocks + 100, "fetch does not end"
+
+    simulate(dut, bench)
+    return log
+
+
+def halves(plan, images):
+    return 1 if plan.dot else len(passes(plan, images, blocks=False))
+
+
+def window_of(value, lane):
+    """The 8 pixels of a lane, signed, out of all windows."""
+    bits = value >> 9 * TILE * lane
+    raw = [bits >> 9 * i & 0x1FF for i in range(TILE)]
+    return [one - 512 if one > 255 else one for one in raw]
+
+
+CONV = [
+    (name, streamed, entry)
+    for name in CASES
+    for streamed in (False, True)
+    for entry, plan in enumerate(program(name, streamed).layers)
+    if not plan.dot and (not streamed or (plan.weights_stay and plan.blocks > 1))
+]
+
+
+@pytest.mark.parametrize(("name", "streamed", "entry"), CONV)
+def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, entry):
+    compiled, rng = program(name, streamed), np.random.default_rng(entry)
+    plan, images = compiled.layers[entry], compiled.config.batch
+    maps = random_maps(plan.source, images, signed_source(compiled, entry), rng)
+    log = run(simulate, compiled, entry, images, stored(compiled, plan.source, maps, rows_read(plan), rng))
+
+    tiles, channels = list(tiles_of(plan, maps, images)), plan.source.shape[0]
+    skews = [row * plan.stride if plan.sections == 1 else 0 for row in range(plan.lane_rows)]
+    for lane in range(compiled.config.lanes):
+        starts = [clock for clock, one in enumerate(log) if one["starts"] >> lane & 1]
+        if lane >= plan.lane_rows * plan.lane_columns:
+            assert not starts, "an idle lane starts"
+            continue
+        assert len(starts) == len(tiles)
+        lead = [clock for clock, one in enumerate(log) if one["starts"] & 1]
+        assert starts == [clock + skews[lane // plan.lane_columns] for clock in lead]
+        for n, (clock, wanted) in enumerate(zip(starts, tiles, strict=True)):
+            assert (log[clock]["channel"], log[clock]["half"]) == (n % channels, n // channels % 2)
+            if lane in wanted:
+                found = [window_of(log[clock + 1 + y]["window"], lane) for y in range(TILE)]
+                np.testing.assert_array_equal(found, wanted[lane], f"tile {n} of lane {lane}")
+    assert any(tiles)
+
+    # A line in every clock but one per half.
+    lines = channels * plan.lines_per_channel
+    count = halves(plan, images)
+    assert [one["busy"] for one in log][: count * (lines + 1)] == count * [0, *(lines * [1])]
+    assert sum(one["busy"] for one in log) == count * lines
+    assert [clock for clock, one in enumerate(log) if one["half_taken"]] == [
+        n * (lines + 1) for n in range(count)
+    ]
+    assert [clock for clock, one in enumerate(log) if one["half_filled"]] == [
+        (n + 1) * (lines + 1) - 1 + LATENCY for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("name", ["plain", "beside"])
+@pytest.mark.parametrize("images", [1, 3])
+def test_fully_connected_layers_take_an_image_per_lane(simulate, name, images):
+    compiled, rng = program(name), np.random.default_rng(images)
+    entry, plan = next((i, plan) for i, plan in enumerate(compiled.layers) if plan.dot)
+    maps = random_maps(plan.source, images, signed_source(compiled, entry), rng)
+    memory = stored(compiled, plan.source, maps, range(plan.source.shape[1]), rng)
+    log = run(simulate, compiled, entry, images, memory)
+    _, height, width = plan.source.shape
+    found = np.full((images, plan.source.shape[0], plan.lines_per_channel, TILE), 999)
+    for clock, one in enumerate(log):
+        for lane in range(compiled.config.lanes):
+            if one["starts"] >> lane & 1:
+                assert one["half"] == 0
+                found[lane, one["channel"], one["row"]] = window_of(log[clock + 1]["window"], lane)
+    wanted = np.zeros_like(found)
+    wanted[:, :, :height, :width] = maps
+    np.testing.assert_array_equal(found, wanted)
+    assert [sum(one[name] for one in log) for name in ("half_taken", "half_filled")] == [1, 1]
+    busy = [clock for clock, one in enumerate(log) if one["busy"]]
+    assert len(busy) == images * plan.source.shape[0] * plan.lines_per_channel == busy[-1] - busy[0] + 1
+
+
+def test_waits_for_free_halves_without_losing_a_line(simulate):
+    compiled, entry = program("plain"), 1
+    plan, rng = compiled.layers[entry], np.random.default_rng(0)
+    maps = random_maps(plan.source, 2, signed_source(compiled, entry), rng)
+    memory = stored(compiled, plan.source, maps, range(plan.source.shape[1]), rng)
+    log = run(simulate, compiled, entry, 2, memory, rng)
+    starts = [clock for clock, one in enumerate(log) if one["starts"] & 1]
+    for clock, wanted in zip(starts, tiles_of(plan, maps, 2), strict=True):
+        found = [window_of(log[clock + 1 + y]["window"], 0) for y in range(TILE)]
+        np.testing.assert_array_equal(found, wanted[0])
+
+
+def test_skews_of_lanes_follow_their_rows():
+    for name in CASES:
+        compiled = program(name)
+        for lane in range(compiled.config.lanes):
+            for plan, skew in zip(compiled.layers, lane_skews(compiled, lane), strict=True):
+                used = lane < plan.lane_rows * plan.lane_columns
+                assert skew == (lane // plan.lane_columns * plan.skew if used else -1)
+                assert not used or isinstance(plan.layer, Conv) or plan.dot

@@ -1,0 +1,115 @@
+"""MAC controller against a loop in Python: which step enters the array in which clock, and why not."""
+
+import numpy as np
+import pytest
+
+from hw.gateware.control.issue import Issue
+from tests.hw.gateware.programs import passes, program
+
+
+def steps_of(compiled, plan, images):
+    """Steps of a layer in the order of passes: (ends of word, pass and rows, first entry, drain clocks - 1,
+    whether the X half is free behind it)."""
+    table, config = plan.steps, compiled.config
+    ends = np.flatnonzero(table.end_of_pass) + 1
+    blocks = np.split(np.arange(len(table)), ends[:-1])
+    order = passes(plan, images)
+    per_block = config.rows // config.drain
+    for number, (block, *group) in enumerate(order):
+        used = -(-plan.block_rows(block, config.rows) // config.drain)
+        behind = order[number + 1] if number + 1 < len(order) else None
+        frees = behind is None or plan.weights_stay or list(behind[1:]) != group
+        for t in blocks[block]:
+            rows = table.run_ahead.end[t].tolist() if compiled.run_ahead else None
+            last = t == blocks[block][-1]
+            yield (
+                bool(table.end_of_word[t]),
+                last,
+                rows,
+                plan.first_entry + block * per_block,
+                used - 1,
+                frees and last,
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "streamed", "kind", "pace"),
+    [
+        ("tall", False, "adaptive", 1.0),
+        ("tall", True, "adaptive", 0.8),
+        ("plain", False, "kernel", 0.8),
+        ("plain", False, "adaptive", 0.7),
+        ("beside", False, "adaptive", 0.8),
+    ],
+)
+def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, kind, pace):
+    compiled, rng = program(name, streamed, kind), np.random.default_rng(5)
+    dut, batch = Issue(compiled), compiled.config.batch
+    everything = (1 << compiled.config.rows) - 1 if compiled.run_ahead else 1
+    waits = {"x": 0, "drain": 0, "y": 0}
+
+    async def layer(ctx, entry, plan, images):
+        ctx.set(dut.layer, entry)
+        ctx.set(dut.images, images)
+        await ctx.tick().repeat(3)
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        todo = list(steps_of(compiled, plan, images))
+        first, x_half, y_half, opened, free, now = everything, 0, 0, False, 0, 0
+        issued = None
+        assert ctx.get(dut.issued) == 0
+        while todo:
+            end, last, rows, entry_of, entries, frees = todo[0]
+            valid, full, room = (rng.random() < pace for _ in range(3))
+            ctx.set(dut.valid, int(valid))
+            ctx.set(dut.ends.end_of_word, int(end))
+            ctx.set(dut.ends.end_of_pass, int(last))
+            bits = sum(int(one) << i for i, one in enumerate(rows)) if rows else int(end)
+            if rows:
+                ctx.set(dut.ends.rows, bits)
+            ctx.set(dut.half_full, int(full))
+            ctx.set(dut.pass_free, int(room))
+            wait_x = valid and not full
+            wait_drain = valid and full and end and now < free
+            wait_y = valid and full and end and now >= free and not opened and not room
+            take = valid and not (wait_x or wait_drain or wait_y)
+            wanted = (take, wait_x, wait_drain, wait_y, take and frees, take and end and not opened, True)
+            ports = (
+                dut.take,
+                dut.wait_x,
+                dut.wait_drain,
+                dut.wait_y,
+                dut.half_freed,
+                dut.pass_taken,
+                dut.busy,
+            )
+            assert [ctx.get(one) for one in ports] == [int(one) for one in wanted]
+            for why, one in zip(waits, (wait_x, wait_drain, wait_y), strict=True):
+                waits[why] += one
+            beside = (first, x_half, y_half, entry_of, entries)
+            await ctx.tick()
+            now += 1
+            assert ctx.get(dut.issued) == take
+            if take:
+                ports = (dut.first, dut.x_half, dut.y_half, dut.entry, dut.entries)
+                assert [ctx.get(one) for one in ports] == list(beside)
+                issued, first = todo.pop(0), bits
+                if end:
+                    opened, free = True, now + entries
+                if last:
+                    opened, y_half = False, 1 - y_half
+                if frees:
+                    x_half = 1 - x_half
+        ctx.set(dut.valid, 1)
+        assert (ctx.get(dut.busy), ctx.get(dut.take)) == (0, 0) and issued[-1]
+        ctx.set(dut.valid, 0)
+
+    async def bench(ctx):
+        for entry, plan in enumerate(compiled.layers):
+            if kind == "adaptive" or entry == 1:
+                await layer(ctx, entry, plan, batch if entry % 2 and kind == "adaptive" else 1)
+
+    simulate(dut, bench)
+    assert pace == 1.0 or (waits["x"] and (waits["y"] or kind == "kernel"))
+    assert waits["drain"] or kind != "adaptive" or name != "tall"

@@ -1,0 +1,119 @@
+"""The drain against ``hw.contract.formats.drain``: every row, every shift, the limits, loads back to back."""
+
+import numpy as np
+import pytest
+
+from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, Format, drain
+from hw.gateware.datapath.drain import Drain
+
+WIDTH = 4
+"""Rows per clock of the narrower drain."""
+
+
+def random_loads(seed, count, rows, acc_bits):
+    """Loads as (value (N, 2), bias (N,), shift (N,), idle clocks before the next load).
+
+    Magnitudes are spread over all powers of two, so that saturation, ties and small numbers all occur."""
+    rng = np.random.default_rng(seed)
+
+    def numbers(fmt, shape):
+        size = 1 << rng.integers(0, fmt.bits, shape)
+        value = rng.integers(-size, size, endpoint=True)
+        value = np.where(rng.random(shape) < 0.1, rng.choice(fmt.limits, shape), value)
+        return np.clip(value, *fmt.limits)
+
+    for i in range(count):
+        value, bias = numbers(Format(acc_bits), (rows, 2)), numbers(BIAS, rows)
+        shift = (np.arange(rows) + rows * i) % (MAX_DRAIN_SHIFT + 1)
+        yield value, bias * rng.integers(2), shift, int(rng.choice([0, 0, 1, 3]))
+
+
+def ties_and_limits(acc_bits):
+    """Values around one half of the last place kept and around the saturation limits, every shift."""
+    for shift in range(0, MAX_DRAIN_SHIFT + 1):
+        half, top = (1 << shift) >> 1, 1 << (17 + shift)
+        near = [half, -half, 3 * half, -3 * half, top - half, -top - half, top, -top]
+        values = np.array([n + d for n in near for d in (-1, 0, 1)])
+        values = np.clip(values, *Format(acc_bits).limits).reshape(-1, WIDTH, 2)
+        for value in values:
+            yield value, np.zeros(WIDTH, int), np.full(WIDTH, shift), 0
+
+
+def sums_of(value, acc_bits, rng):
+    """Any k1, k2, k3 that give re = k1 - k3 and im = k1 + k2 modulo 2^acc_bits."""
+    k1 = rng.integers(*Format(acc_bits).limits, len(value), endpoint=True)
+    k2, k3 = value[:, 1] - k1, k1 - value[:, 0]
+    wrapped = (np.stack([k1, k2, k3], -1) + (1 << (acc_bits - 1))) % (1 << acc_bits) - (1 << (acc_bits - 1))
+    return [dict(zip(("k1", "k2", "k3"), row, strict=True)) for row in wrapped.tolist()]
+
+
+def run(simulate, loads, rows, acc_bits, width=WIDTH):
+    """Words (N, 2) of every load. Its sums are there in the one clock in which each group's turn is;
+    all else is garbage."""
+    dut, groups = Drain(rows, acc_bits, width), rows // width
+    rng = np.random.default_rng(99)
+    start = np.cumsum([0, *(groups + idle for *_, idle in loads)]).tolist()
+    turns = {s + j: (load, j) for s, load in zip(start, loads, strict=False) for j in range(groups)}
+    found = []
+
+    async def testbench(ctx):
+        for now in range(start[-1] + dut.latency + 1):
+            ctx.set(dut.group, turns[now][1] if now in turns else int(rng.integers(groups)))
+            value = rng.integers(*Format(acc_bits).limits, (rows, 2))
+            if now - dut.lead in turns:
+                load, j = turns[now - dut.lead]
+                here = slice(width * j, width * (j + 1))
+                value[here] = load[0][here]
+            ctx.set(dut.sums, sums_of(value, acc_bits, rng))
+            if now - dut.table_latency in turns:
+                (_, bias, shift, _), j = turns[now - dut.table_latency]
+                here = slice(width * j, width * (j + 1))
+                ctx.set(dut.bias, bias[here].tolist())
+                ctx.set(dut.shift, shift[here].tolist())
+            if now - dut.latency in turns:
+                found.append([(ctx.get(word.re), ctx.get(word.im)) for word in dut.o_words])
+            await ctx.tick()
+
+    simulate(dut, testbench)
+    return np.array(found).reshape(len(loads), rows, 2)
+
+
+def expected(loads):
+    words = []
+    for value, bias, shift, _ in loads:
+        acc = value + np.stack([bias, 0 * bias], -1)
+        words.append(drain(acc, shift[:, None]))
+    return np.array(words)
+
+
+@pytest.mark.parametrize(
+    "rows, acc_bits, width", [(4, 34, 4), (8, 48, 4), (12, 27, 4), (16, 34, 8), (24, 30, 8)]
+)
+def test_random_sums(simulate, rows, acc_bits, width):
+    loads = list(random_loads(rows, 120, rows, acc_bits))
+    np.testing.assert_array_equal(run(simulate, loads, rows, acc_bits, width), expected(loads))
+
+
+@pytest.mark.parametrize("acc_bits", [30, 48])
+def test_ties_and_limits_at_every_shift(simulate, acc_bits):
+    loads = list(ties_and_limits(acc_bits))
+    np.testing.assert_array_equal(run(simulate, loads, WIDTH, acc_bits), expected(loads))
+
+
+def test_a_bias_beyond_the_accumulator_does_not_wrap(simulate):
+    acc_bits = 28
+    value = np.full((WIDTH, 2), Format(acc_bits).limits[1])
+    for limit in BIAS.limits:
+        loads = [(value, np.full(WIDTH, limit), np.full(WIDTH, 15), 0)]
+        np.testing.assert_array_equal(run(simulate, loads, WIDTH, acc_bits), expected(loads))
+
+
+@pytest.mark.slow
+def test_cost(synthesise):
+    """No DSP slice, no latch, no register per row; a multiplexer of 2 and one of 4 sums fit the same LUTs."""
+    small, large = synthesise(Drain(8, 34, WIDTH)), synthesise(Drain(16, 34, WIDTH))
+    assert not any(name.startswith(("DSP", "LD", "RAM")) for name in large)
+    luts = [sum(n for name, n in cells.items() if name.startswith("LUT")) for cells in (small, large)]
+    assert abs(luts[1] - luts[0]) <= 12, (small, large)
+    # An index bit more: in the register of the lane and in the copies of 3 sums of 4 columns.
+    assert large["FDRE"] - small["FDRE"] == 1 + 3 * WIDTH

@@ -1,0 +1,87 @@
+"""The walk against nested loops in Python, for both orders."""
+
+from dataclasses import replace
+
+import pytest
+
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Dense, Network
+from hw.gateware.primitives.loop_nest import Walk
+
+NETWORKS = {
+    "apart": Network(
+        "apart",
+        (3, 20, 14),
+        (Conv("a", 3, 11, 3, padding=1, pool=2), Conv("b", 11, 9, 3), Dense("c", 9 * 40, 6, relu=False)),
+    ),
+    # In lines of 16 pixels the maps of two images lie side by side.
+    "beside": Network(
+        "beside",
+        (3, 4, 4),
+        (Conv("a", 3, 40, 3, padding=1), Conv("b", 40, 9, 3, padding=1), Dense("c", 144, 6, relu=False)),
+    ),
+}
+BATCH = 5
+
+
+def program(network, weights_stay):
+    compiled = compile_program(random_artifact(NETWORKS[network]), AcceleratorConfig(4, 5, BATCH, 16))
+    layers = [replace(plan, weights_stay=weights_stay and not plan.dot) for plan in compiled.layers]
+    return replace(compiled, layers=tuple(layers))
+
+
+def expected(plan, images, blocks, dot_images):
+    """Per pass: group row, stack, last block, and how many loops wrap behind it."""
+    rows, columns = (1, 1) if plan.dot else (plan.group_rows, plan.group_columns)
+    stacks = 1 if plan.dot and not dot_images else -(-images // plan.images)
+    inner = 1 if plan.weights_stay or not blocks else plan.blocks
+    outer = plan.blocks if plan.weights_stay else 1
+    for o in range(outer):
+        for stack in range(stacks):
+            for row in range(rows):
+                for column in range(columns):
+                    for i in range(inner):
+                        places = (i, inner), (column, columns), (row, rows), (stack, stacks), (o, outer)
+                        ends = [place == count - 1 for place, count in places]
+                        wraps = next((k for k, end in enumerate(ends) if not end), len(ends))
+                        yield row, stack, ends[0] and ends[4], wraps
+
+
+@pytest.mark.parametrize(("network", "images"), [("apart", 2), ("beside", 2), ("beside", 5)])
+@pytest.mark.parametrize("weights_stay", [False, True])
+@pytest.mark.parametrize(("blocks", "dot_images"), [(True, False), (False, True)])
+def test_walks_all_passes_in_order_twice(simulate, network, images, weights_stay, blocks, dot_images):
+    compiled = program(network, weights_stay)
+    assert [plan.images for plan in compiled.layers] == ([2, 2, 1] if network == "beside" else [1, 1, 1])
+    dut = Walk(compiled, blocks=blocks, dot_images=dot_images)
+    found = []
+
+    async def bench(ctx):
+        ctx.set(dut.images, images)
+        for layer, plan in enumerate(compiled.layers):
+            ctx.set(dut.layer, layer)
+            await ctx.tick().repeat(2)
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            passes = len(list(expected(plan, images, blocks, dot_images)))
+            for _ in range(2 * passes):  # behind the last one it starts again
+                flags = [
+                    ctx.get(flag)
+                    for flag in (dut.block_wraps, dut.column_wraps, dut.row_wraps, dut.stack_wraps, dut.ends)
+                ]
+                assert flags == sorted(flags, reverse=True), "a loop wraps with all inside it"
+                found.append(
+                    (ctx.get(dut.group_row), ctx.get(dut.stack), ctx.get(dut.last_block), sum(flags))
+                )
+                ctx.set(dut.step, 1)
+                await ctx.tick()
+                ctx.set(dut.step, 0)
+                await ctx.tick()
+
+    simulate(dut, bench)
+    wanted = [one for plan in compiled.layers for one in 2 * list(expected(plan, images, blocks, dot_images))]
+    assert found == wanted
+    assert len({one[3] for one in wanted}) >= (4 if network == "apart" else 2)

@@ -1,0 +1,156 @@
+"""Walks over maps: every beat of every map lies where the map's plan puts it, in the order of the streams."""
+
+import numpy as np
+import pytest
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.compile.feature_layout import MapPlan
+from hw.gateware.primitives.row_pointer import MapBeats, RowPointer, phase_bits, section_bits
+from hw.interface.stream_format import BEAT, row_beats
+from tests.hw.gateware.programs import CASES, place_of, program
+
+MORE = [
+    MapPlan((2, 20, 5), 7, sections=3, section_pixels=10, period=4, padding=2),
+    MapPlan((1, 9, 30), 90, lines_per_row=2),
+    MapPlan((3, 3, 2), 3, sections=4, section_pixels=8, period=6, padding=1, images=4),
+    MapPlan((2, 5, 6), 40, sections=4, section_pixels=8, period=4, padding=1, images=2),
+]
+
+
+class Beats(wiring.Component):
+    """MapBeats with ports."""
+
+    def __init__(self, maps, images):
+        self.maps = maps
+        super().__init__(
+            {
+                "layer": In(range(max(2, len(maps)))),
+                "images": In(range(images + 1)),
+                "start": In(1),
+                "step": In(1),
+                "row_line": Out(12),
+                "x": Out(12),
+                "pixel": Out(12),
+                "end_image": Out(1),
+                "last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        beats = MapBeats(m, self.layer, self.maps, self.images, Signal(12))
+        with m.If(self.start):
+            beats.start(m)
+        with m.Elif(self.step):
+            beats.advance(m)
+        for name in ("row_line", "x", "pixel", "end_image", "last"):
+            m.d.comb += getattr(self, name).eq(getattr(beats, name))
+        return m
+
+
+MAPS = {name: [plan.dest for plan in program(name).layers] for name in CASES} | {"more": MORE}
+
+
+@pytest.mark.parametrize("name", list(MAPS))
+def test_every_beat_lies_where_the_plan_says(simulate, name):
+    maps, most, rng = MAPS[name], 5, np.random.default_rng(1)
+    dut = Beats(maps, most)
+
+    async def bench(ctx):
+        for layer, plan in enumerate(maps):
+            if plan.ring:
+                continue  # no map in a ring is sent or received
+            for images in (most, 1, 3):
+                ctx.set(dut.layer, layer)
+                ctx.set(dut.images, images)
+                await ctx.tick().repeat(3)
+                ctx.set(dut.start, 1)
+                await ctx.tick()
+                ctx.set(dut.start, 0)
+                channels, height, width = plan.shape
+                for image in range(images):
+                    for channel in range(channels):
+                        for y in range(height):
+                            line, pixel = place_of(plan, image, channel, y)
+                            for beat in range(row_beats(width)):
+                                ends = (channel, y, beat) == (channels - 1, height - 1, row_beats(width) - 1)
+                                wanted = (
+                                    line,
+                                    BEAT * beat,
+                                    pixel + BEAT * beat,
+                                    ends,
+                                    ends and image == images - 1,
+                                )
+                                if rng.random() < 0.1:
+                                    await ctx.tick()
+                                found = (dut.row_line, dut.x, dut.pixel, dut.end_image, dut.last)
+                                assert tuple(ctx.get(one) for one in found) == wanted, (
+                                    image,
+                                    channel,
+                                    y,
+                                    beat,
+                                )
+                                ctx.set(dut.step, 1)
+                                await ctx.tick()
+                                ctx.set(dut.step, 0)
+
+    simulate(dut, bench)
+
+
+class Pointer(wiring.Component):
+    """RowPointer with ports: ``line`` and ``first_pixel`` of a row."""
+
+    def __init__(self, maps, row_lines):
+        self.maps, self.row_lines = maps, row_lines
+        super().__init__(
+            {
+                "layer": In(range(max(2, len(maps)))),
+                "start": In(1),
+                "step": In(1),
+                "line": Out(12),
+                "first_pixel": Out(12),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        line = Signal(12)
+        pointer = RowPointer(m, self.layer, self.maps, line, row_lines=self.row_lines)
+        with m.If(self.start):
+            m.d.sync += pointer.restart(pointer.first_line)
+        with m.Elif(self.step):
+            pointer.step(m)
+        m.d.comb += [self.line.eq(line), self.first_pixel.eq(pointer.first_pixel)]
+        return m
+
+
+@pytest.mark.parametrize("apart", [None, [11, 12, 13, 14]])
+def test_rows_follow_each_other_at_the_distance_asked_for(simulate, apart):
+    """``apart``: lines between rows of maps without sections, as a fully connected layer's images are."""
+    dut = Pointer(MORE, apart)
+
+    async def bench(ctx):
+        for layer, plan in enumerate(MORE):
+            ctx.set(dut.layer, layer)
+            await ctx.tick().repeat(2)
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            ctx.set(dut.step, 1)
+            for y in range(plan.shape[1]):
+                line, pixel = place_of(plan, 0, 0, y)
+                line -= plan.base
+                if apart and plan.sections == 1:
+                    line = y * apart[layer]
+                assert (ctx.get(dut.line), ctx.get(dut.first_pixel)) == (line, pixel)
+                await ctx.tick()
+            ctx.set(dut.step, 0)
+
+    simulate(dut, bench)
+
+
+def test_bits_hold_every_section_and_phase():
+    assert (section_bits(MORE), phase_bits(MORE)) == (2, 3)
+    assert (section_bits(MORE[1:2]), phase_bits(MORE[1:2])) == (1, 1)

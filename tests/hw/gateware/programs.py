@@ -1,0 +1,147 @@
+"""Small compiled networks that take every way through the controllers, and loops over their passes.
+
+"plain": several lane rows and columns, tiles that do not fill them, signed maps, blocks, a fully connected
+layer. "sections" and "beside": maps of two and of five images side by side. "rows": a map of one image in
+sections. "bands": entries that share a layer, maps in rings. "tall": blocks of
+several drain groups, the last one short. "three": images side by side of three tile rows each. "wide": rows
+of several lines.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Dense, Network
+
+CASES = {
+    "plain": (
+        Network(
+            "plain",
+            (3, 17, 14),
+            (
+                Conv("a", 3, 11, 3, padding=1, pool=2, relu=False),
+                Conv("b", 11, 9, 3),
+                Conv("c", 9, 5, 5, padding=2, relu=False),
+                Dense("d", 5 * 6 * 5, 6, relu=False),
+            ),
+        ),
+        {"rows": 4, "lanes": 5, "batch": 3, "line_pixels": 16},
+    ),
+    "sections": (
+        Network(
+            "sections",
+            (2, 14, 13),
+            (
+                Conv("two", 2, 9, 3, padding=1, pool=2, relu=False),
+                Conv("three", 9, 6, 3, padding=1),
+                Conv("again", 6, 4, 3, padding=1, relu=False),
+            ),
+        ),
+        {"rows": 4, "lanes": 6, "batch": 2, "line_pixels": 32},
+    ),
+    "beside": (
+        Network(
+            "beside",
+            (9, 8, 8),
+            (
+                Conv("two", 9, 9, 3, padding=1, pool=2),
+                Conv("one", 9, 6, 3, padding=1, relu=False),
+                Conv("pooled", 6, 12, 3, padding=1, pool=2),
+                Dense("scores", 48, 6, relu=False),
+            ),
+        ),
+        {"rows": 4, "lanes": 10, "batch": 5, "line_pixels": 64},
+    ),
+    "rows": (
+        Network("rows", (2, 17, 6), (Conv("a", 2, 5, 3, padding=1), Conv("b", 5, 3, 3, padding=1))),
+        {"rows": 4, "lanes": 2, "batch": 1, "line_pixels": 16},
+    ),
+    "bands": (
+        Network(
+            "bands",
+            (1, 40, 16),
+            (
+                Conv("a", 1, 6, 3, padding=1),
+                Conv("b", 6, 2, 3, padding=1, relu=False),
+                Conv("c", 2, 3, 3, padding=1),
+            ),
+        ),
+        {"rows": 4, "lanes": 2, "batch": 1, "memory_lines": 300},
+    ),
+    "tall": (
+        Network("tall", (9, 9, 8), (Conv("a", 9, 31, 3, padding=1, pool=2), Conv("b", 31, 15, 3, padding=1))),
+        {"rows": 12, "lanes": 2, "batch": 2, "line_pixels": 16},
+    ),
+    "three": (
+        Network("three", (2, 16, 6), (Conv("a", 2, 3, 3, padding=1), Conv("b", 3, 2, 3, padding=1))),
+        {"rows": 4, "lanes": 6, "batch": 2, "line_pixels": 64},
+    ),
+    "wide": (
+        Network("wide", (2, 9, 21), (Conv("a", 2, 3, 3, padding=1), Conv("b", 3, 2, 5, relu=False))),
+        {"rows": 4, "lanes": 3, "batch": 2, "line_pixels": 8},
+    ),
+}
+
+
+@cache
+def program(name, streamed=False, kind="adaptive"):
+    """The compiled program of a case; ``streamed``: weights come from memory, and stay where that pays."""
+    network, options = CASES[name]
+    memory = {"stream_weights": True, "bus_bits": 64} if streamed else {}
+    config = AcceleratorConfig(**options, **memory)
+    return compile_program(random_artifact(network, seed=1, kind=kind), config)
+
+
+def passes(plan, images, *, blocks=True, dot_images=False):
+    """Per pass of a layer, in order: block, group row, group column, stack of images."""
+    rows, columns = (1, 1) if plan.dot else (plan.group_rows, plan.group_columns)
+    stacks = 1 if plan.dot and not dot_images else -(-images // plan.images)
+    inner = 1 if plan.weights_stay or not blocks else plan.blocks
+    outer = plan.blocks if plan.weights_stay else 1
+    return [
+        (o + i, row, column, stack)
+        for o in range(outer)
+        for stack in range(stacks)
+        for row in range(rows)
+        for column in range(columns)
+        for i in range(inner)
+    ]
+
+
+def signed_source(compiled, entry):
+    """Whether the map that an entry reads has signed pixels: that of a layer without ReLU before its own."""
+    number = compiled.layers[entry].number
+    return number > 0 and not compiled.network.layers[number - 1].relu
+
+
+def random_maps(plan, images, signed, rng):
+    """Maps (image, c, h, w) that ``plan``, a MapPlan, has room for, with both extremes."""
+    low, high = (-128, 127) if signed else (0, 255)
+    maps = rng.integers(low, high + 1, (images, *plan.shape))
+    maps.reshape(-1)[:: max(1, maps.size // 7)] = low
+    maps.reshape(-1)[3 :: max(1, maps.size // 5)] = high
+    return maps
+
+
+def place_of(plan, image, channel, y):
+    """The first pixel of a map's row in feature memory, as (line, pixel in the line)."""
+    line, section = plan.place(y)
+    image_line, image_section = plan.image_place(image)
+    pixel = (section + image_section) * plan.section_pixels + plan.padding if plan.sections > 1 else 0
+    return plan.base + image_line + channel * plan.channel_lines + line, pixel
+
+
+def stored(compiled, plan, maps, rows, rng):
+    """Feature memory (lines, pixels) with ``rows`` of ``maps`` where ``plan`` says, garbage elsewhere."""
+    line = compiled.config.line_pixels
+    memory = rng.integers(0, 256, (compiled.memory_lines + 2) * line, dtype=np.uint8)
+    for image, one in enumerate(maps):
+        for channel, planes in enumerate(one):
+            for y in rows:
+                first, pixel = place_of(plan, image, channel, y)
+                at = first * line + pixel
+                memory[at : at + plan.shape[2]] = planes[y].astype(np.uint8)
+    return memory.reshape(-1, line)

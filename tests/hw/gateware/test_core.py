@@ -1,0 +1,51 @@
+"""The core at the limits of its numbers: what saturates in the drain and in the pixels, both ways."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from hw.contract.artifact import LayerWeights, random_artifact
+from hw.contract.network import Conv, Dense, Network
+from sim import model
+from tests.hw.gateware.whole import Bench, compiled
+
+NETWORK = Network(
+    "limits",
+    (2, 4, 5),
+    (
+        Conv("a", 2, 4, 3, padding=1, relu=False),
+        Conv("b", 4, 4, 1, pool=2),
+        Dense("c", 4 * 2 * 2, 4, relu=False),
+    ),
+)
+DRAINED = (1 << 17) - 1
+
+
+def loud(artifact, by):
+    """The artifact with sums that many bits too large for the drain in some channels, of both signs."""
+    layers = {}
+    for name, w in artifact.layers.items():
+        shift, bias = w.shift.astype(int).copy(), w.bias.copy()
+        shift[: len(shift) // 2] = np.maximum(0, shift[: len(shift) // 2] - by)
+        bias[0], bias[-1] = -(2**31), 2**31 - 1
+        layers[name] = LayerWeights(w.weight, bias, shift)
+    return replace(artifact, layers=layers)
+
+
+def test_sums_and_pixels_saturate_as_in_the_model():
+    artifact = loud(random_artifact(NETWORK, seed=5, kind="dense"), 6)
+    program = compiled(artifact, rows=4, lanes=2, batch=2, line_pixels=8)
+    images = np.zeros((2, 2, 4, 5), np.uint8)
+    images[0], images[1, 0] = 255, 255
+    trace = model.trace(artifact, images)
+    drained = np.concatenate([layer.drained.reshape(-1) for layer in trace.values()])
+    assert (drained.min(), drained.max()) == (-DRAINED - 1, DRAINED)
+    assert (trace["a"].output.min(), trace["a"].output.max()) == (-128, 127)
+    assert (trace["b"].output.min(), trace["b"].output.max()) == (0, 255)
+    scores = trace["c"].output
+    assert (scores.min(), scores.max()) == (-DRAINED - 1, DRAINED)
+
+    async def test(link, driver):
+        return await driver.run(images)
+
+    np.testing.assert_array_equal(Bench(program).run(test), model.run(artifact, images))

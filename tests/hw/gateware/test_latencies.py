@@ -1,0 +1,29 @@
+"""The cost model's latencies are the gateware's."""
+
+import pytest
+from amaranth.hdl import Fragment
+
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.latencies import latencies
+from hw.contract.network import tiny
+from hw.gateware.control.output import Writer
+from hw.gateware.datapath.feature_memory import FeatureMemory
+from hw.gateware.datapath.lane import Lane
+from hw.gateware.datapath.post import RAW_BITS
+
+
+@pytest.mark.parametrize("line", [8, 16, 32, 64])
+def test_cost_model_has_the_latencies_of_the_gateware(line):
+    program = compile_program(random_artifact(tiny()), AcceleratorConfig(8, 2, 1, line_pixels=line))
+    memory, lane, writer = FeatureMemory(line, 16), Lane(program), Writer(program, RAW_BITS)
+    for block in (memory, lane, writer):
+        Fragment.get(block, None)  # Amaranth warns of blocks that are never elaborated
+    model = latencies(program.config)
+    assert model.memory == memory.latency
+    assert model.fill == lane.fill_latency
+    assert model.array == lane.array_latency
+    assert model.pass_full == lane.pass_latency
+    assert model.reuse_lead == lane.reuse_lead
+    assert model.tail == 1 + lane.output_latency + writer.latency + memory.write_latency

@@ -1,0 +1,386 @@
+"""Modules become networks: equal outputs for whatever is a chain, one sentence for whatever is not."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import HealthCheck, given, settings
+from torch import nn
+
+from hw.contract.network import VGG16_WIDTHS, Conv, Dense, Network, lenet, vgg16
+from hw.util import names
+from hw.util.errors import ConfigError, UnsupportedNetwork
+from pruning import AdmmConfig, Chain, convert, prune_
+from pruning.quant.batch_norm_folding import fold_batch_norms_
+from tests.pruning.importers.converting import assert_same, chains, stirred
+
+
+@given(chains())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+def test_a_chain_computes_what_the_module_does(model):
+    """As converted, and with its batch norms folded."""
+    network, chain = convert(model, model.shape)
+    images = torch.rand(3, *model.shape)
+    model.eval(), chain.eval()
+    with torch.no_grad():
+        expected = model(images)
+        assert_same(chain(images), expected)
+        fold_batch_norms_(chain, network)
+        assert_same(chain(images), expected)
+
+
+# --- definitions as people write them -------------------------------------------------------------------
+
+
+class Digits(nn.Module):
+    """LeNet with functions and methods for everything that has no weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 20, 5), nn.Conv2d(20, 50, 5)
+        self.fc1, self.fc2 = nn.Linear(800, 500), nn.Linear(500, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(self.conv2(x), kernel_size=(2, 2), stride=2).relu()
+        x = x.view(x.size(0), -1)
+        if x.shape[1] != 800:
+            raise ValueError("not a digit")
+        x = F.dropout(torch.relu(self.fc1(x)), training=self.training)
+        return self.fc2(x)
+
+
+class Vgg(nn.Module):
+    """As torchvision nests it."""
+
+    def __init__(self, stages, classes=10, pooled=7, hidden=32, narrower=1):
+        super().__init__()
+        layers, channels = [], 3
+        for widths in stages:
+            for width in widths:
+                layers += [nn.Conv2d(channels, width // narrower, 3, padding=1)]
+                layers += [nn.BatchNorm2d(width // narrower), nn.ReLU(inplace=True)]
+                channels = width // narrower
+            layers.append(nn.MaxPool2d(kernel_size=2, stride=2))
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d((pooled, pooled))
+        self.classifier = nn.Sequential(
+            nn.Linear(channels * pooled**2, hidden),
+            nn.ReLU(True),
+            nn.Dropout(),
+            nn.Linear(hidden, classes),
+        )
+
+    def forward(self, x):
+        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
+
+
+def test_lenet_becomes_lenet():
+    network, chain = convert(Digits(), (1, 28, 28), name="lenet")
+    assert network == lenet() and isinstance(chain, Chain) and chain.network == network
+
+
+@pytest.mark.parametrize(("size", "pooled"), [(32, 1), (224, 7)], ids=["cifar", "imagenet"])
+def test_vgg16_with_batch_norms_becomes_vgg16(size, pooled):
+    """Sixteen times narrower."""
+    model = stirred(Vgg(VGG16_WIDTHS, pooled=pooled, narrower=16), 3)
+    network, chain = convert(model, (3, size, size))
+    for layer, same in zip(network.layers, vgg16().layers, strict=False):
+        expected = replace(
+            same, in_channels=max(3, same.in_channels // 16), out_channels=same.out_channels // 16
+        )
+        assert replace(layer, name=same.name) == expected
+    assert network.shapes[13] == (32, pooled, pooled) and network.name == "vgg"
+    assert [layer.name for layer in network.layers[:3]] == ["features_0", "features_3", "features_7"]
+    assert [layer.name for layer in network.layers[13:]] == ["classifier_0", "classifier_3"]
+    assert isinstance(chain.features_3_norm, nn.BatchNorm2d)
+    images = torch.rand(2, 3, size, size)
+    with torch.no_grad():
+        assert_same(chain.eval()(images), model.eval()(images))
+
+
+@pytest.mark.parametrize("size", [14, 64, 16], ids=["nothing", "averages", "repeats"])
+def test_the_average_pooling_of_torchvision_at_other_sizes(size):
+    """7×7 outputs of 7×7, 8×8 (32 / 4 of two stages less) and 4×4 pixels."""
+    stages = [[4]] if size == 14 else [[4], [4]] if size == 16 else [[4], [4], [4]]
+    model = Vgg(stages)
+    network, chain = convert(model, (3, size, size))
+    pixels = network.shapes[-3][1]
+    assert network.layers[-2] == Dense("classifier_0", 4 * pixels**2, 32)
+    images = torch.rand(2, 3, size, size)
+    assert_same(chain.eval()(images), model.eval()(images))
+
+
+def test_a_mean_over_pixels_is_average_pooling():
+    class Global(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(2, 6, 3), nn.Linear(6, 4)
+
+        def forward(self, x):
+            return self.fc(F.relu(self.conv(x)).mean([-1, -2]))
+
+    model = Global()
+    network, chain = convert(model, (2, 9, 8))
+    assert network.layers[1] == Dense("fc", 6 * 7 * 6, 4, relu=False)
+    images = torch.rand(2, 2, 9, 8)
+    assert_same(chain(images), model(images))
+
+
+def test_an_in_place_relu_counts_even_when_its_result_is_dropped():
+    class InPlace(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 3, 3)
+
+        def forward(self, x):
+            x = self.conv(x)
+            F.relu(x, inplace=True)
+            return F.max_pool2d(x, 2)
+
+    network, _ = convert(InPlace(), (1, 8, 8))
+    assert network.layers == (Conv("conv", 1, 3, 3, pool=2),)
+
+
+def test_the_model_is_left_alone():
+    """Neither its weights nor its modes change, and the chain has copies."""
+    model = stirred(Vgg([[4]]), 1).train()
+    model.features[1].eval()
+    modes = [m.training for m in model.modules()]
+    before = copy.deepcopy(model.state_dict())
+    state = torch.get_rng_state()
+    chain = convert(model, (3, 16, 16)).model
+    assert torch.equal(torch.get_rng_state(), state)
+    assert chain.training and modes == [m.training for m in model.modules()]
+    with torch.no_grad():
+        for value in (*chain.parameters(), *chain.buffers()):
+            value.zero_()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_batch_norms_learn_on_as_they_did():
+    """Momentum and epsilon come along; a plain mean over batches stays one."""
+    norms = [nn.BatchNorm2d(2, eps=0.1, momentum=0.3), nn.BatchNorm2d(2, momentum=None)]
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), norms[0], nn.Conv2d(2, 2, 3), norms[1])
+    chain = convert(model, (1, 8, 8)).model
+    found = [chain.get_submodule(name) for name in ("0_norm", "2_norm")]
+    assert [(n.eps, n.momentum) for n in found] == [(0.1, 0.3), (1e-5, None)]
+
+
+def test_names_that_a_chain_cannot_have_get_an_underscore():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = nn.Conv2d(1, 1, 3)
+            self.a = nn.Sequential(nn.Conv2d(1, 1, 3))
+            self.a_0 = nn.Conv2d(1, 1, 3)
+            self.b = nn.Conv2d(1, 1, 3)
+            self.b_norm = nn.Conv2d(1, 1, 3)
+
+        def forward(self, x):
+            return self.b_norm(self.b(self.a_0(self.a(self.network(x)))))
+
+    model = Odd()
+    network, chain = convert(model, (1, 16, 16))
+    assert [layer.name for layer in network.layers] == ["network_", "a_0", "a_0_", "b", "b_norm_"]
+    images = torch.rand(1, 1, 16, 16)
+    assert_same(chain(images), model(images))
+
+
+def test_a_single_layer_and_double_precision():
+    model = nn.Conv2d(2, 3, 3).double()
+    network, chain = convert(model, (2, 8, 8), name="one")
+    assert network.layers == (Conv("conv2d", 2, 3, 3, relu=False),)
+    images = torch.rand(1, 2, 8, 8, dtype=torch.double)
+    assert torch.equal(chain(images), model(images))
+
+
+def test_what_comes_out_can_be_pruned():
+    network, chain = convert(Vgg([[4], [8]], pooled=2), (3, 16, 16))
+    pruner = prune_(chain, network, AdmmConfig())
+    pruner.step()
+    pruner.finalise()
+    assert 0.2 < pruner.layers["features_4"].mask.float().mean() <= 0.25
+
+
+# --- refusals -------------------------------------------------------------------------------------------
+
+
+def of(function, *modules):
+    """A module whose forward is ``function(self, x)``, with ``modules`` as a, b, c."""
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            for name, module in zip("abc", modules, strict=False):
+                setattr(self, name, module)
+
+        def forward(self, x):
+            return function(self, x)
+
+    return Model()
+
+
+def conv(**options):
+    return nn.Conv2d(4, 4, **{"kernel_size": 3, **options})
+
+
+def one(module):
+    return nn.Sequential(nn.Sequential(conv(), module))
+
+
+REFUSED = {
+    "stride": (one(conv(stride=2)), "conv2d in '0.1' (Conv2d)", "stride 2×2", "2×2 max pooling behind it"),
+    "kernel": (one(conv(kernel_size=11, padding=5)), "layer '0_1'", "kernel 11×11", "split it"),
+    "groups": (one(conv(groups=4)), "'0.1'", "4 groups", "groups=1"),
+    "dilation": (one(conv(dilation=2)), "'0.1'", "dilated convolution (2)", "up to 7×7"),
+    "rectangle": (one(conv(kernel_size=(3, 5))), "'0.1'", "3×5 kernel", "square"),
+    "uneven": (one(conv(padding=(0, 1))), "'0.1'", "padding (0, 1)", "equal padding"),
+    "even same": (one(conv(kernel_size=4, padding="same")), "'0.1'", "padding (1, 1, 2, 2)", "square"),
+    "circular": (one(conv(padding=1, padding_mode="circular")), "pad in '0.1' (Conv2d)", "zero", "padding"),
+    "padding": (one(conv(padding=3)), "layer '0_1'", "padding 3 must be 0..2"),
+    "pooling": (
+        one(nn.MaxPool2d(3, 2)),
+        "max_pool2d in '0.1' (MaxPool2d)",
+        "3×3 with stride 2×2",
+        "MaxPool2d(2)",
+    ),
+    "overlap": (one(nn.MaxPool2d(2, 1)), "'0.1'", "2×2 with stride 1×1", "MaxPool2d(2)"),
+    "padded pooling": (one(nn.MaxPool2d(2, padding=1)), "'0.1'", "padded", "MaxPool2d(2)"),
+    "rounding up": (nn.Sequential(conv(), nn.MaxPool2d(2, ceil_mode=True)), "'1'", "rounding up"),
+    "pooled twice": (
+        nn.Sequential(conv(), nn.MaxPool2d(2), nn.MaxPool2d(2)),
+        "'2'",
+        "pooled already",
+        "between",
+    ),
+    "pooling first": (nn.Sequential(nn.MaxPool2d(2), conv()), "'0'", "in front of the first convolution"),
+    "relu first": (nn.Sequential(nn.ReLU(), conv()), "'0'", "in front of the first layer"),
+    "average": (
+        nn.Sequential(conv(), nn.AvgPool2d(2), conv()),
+        "conv2d in '2'",
+        "behind average",
+        "max pooling",
+    ),
+    "large average": (
+        nn.Sequential(nn.Conv2d(4, 4, 1, padding=0), nn.AdaptiveAvgPool2d(1)),
+        "'1'",
+        "average pooling of 9×9 maps",
+        "at most 8×8",
+    ),
+    "average last": (one(nn.AdaptiveAvgPool2d(1)), "the end of 'sequential'", "average pooling", "nn.Linear"),
+    "average, relu": (nn.Sequential(conv(), nn.AvgPool2d(7), nn.ReLU()), "'2'", "behind average pooling"),
+    "flat at the end": (nn.Sequential(conv(), nn.Flatten()), "the end of", "flattening", "end the network"),
+    "all flat": (
+        of(lambda m, x: m.a(x).flatten(), conv()),
+        "flatten in Model",
+        "2×4×7×7 to 392",
+        "nn.Flatten",
+    ),
+    "not flat": (nn.Sequential(conv(), nn.Linear(7, 3)), "linear in '1'", "4×7×7 map", "nn.Flatten"),
+    "unflattened": (
+        nn.Sequential(nn.Flatten(), nn.Linear(324, 64), nn.Unflatten(1, (4, 4, 4)), conv()),
+        "'2'",
+        "in '2' (Unflatten)",
+    ),
+    "transposed": (of(lambda m, x: m.a(x).transpose(2, 3), conv()), "transpose in Model", "channel, row"),
+    "large flat": (
+        nn.Sequential(nn.Conv2d(4, 4, 1), nn.Flatten(), nn.Linear(324, 2)),
+        "layer '2'",
+        "8×8 pixels",
+    ),
+    "last relu": (nn.Sequential(nn.Flatten(), nn.Linear(324, 2), nn.ReLU()), "takes no ReLU"),
+    "sigmoid": (one(nn.Sigmoid()), "sigmoid in '0.1' (Sigmoid)", "only activation", "ReLU and fine-tune"),
+    "leaky": (one(nn.LeakyReLU()), "leaky_relu in '0.1' (LeakyReLU)", "only activation"),
+    "relu6": (one(nn.ReLU6()), "'0.1' (ReLU6)", "only activation"),
+    "softmax": (nn.Sequential(nn.Flatten(), nn.Linear(324, 2), nn.LogSoftmax(1)), "'2'", "scores", "host"),
+    "group norm": (one(nn.GroupNorm(2, 4)), "group_norm in '0.1' (GroupNorm)", "batch norm"),
+    "transposed convolution": (one(nn.ConvTranspose2d(4, 4, 2)), "'0.1' (ConvTranspose2d)", "never grow"),
+    "3d": (one(nn.MaxPool3d(1)), "'0.1' (MaxPool3d)", "the hardware has no", "leave it to the host"),
+    "local norm": (one(nn.LocalResponseNorm(2)), "'0.1' (LocalResponseNorm)"),
+    "norm behind relu": (
+        nn.Sequential(conv(), nn.ReLU(), nn.BatchNorm2d(4)),
+        "'2'",
+        "directly in front",
+        "ReLU",
+    ),
+    "norm behind pooling": (nn.Sequential(conv(), nn.MaxPool2d(2), nn.BatchNorm2d(4)), "'2'", "pooling"),
+    "norm first": (nn.Sequential(nn.BatchNorm2d(4), conv()), "batch_norm in '0'", "directly in front"),
+    "second norm": (nn.Sequential(conv(), nn.BatchNorm2d(4), nn.BatchNorm2d(4)), "'2'", "directly in front"),
+    "no statistics": (one(nn.BatchNorm2d(4, track_running_stats=False)), "'0.1'", "running statistics"),
+    "residual": (
+        of(lambda m, x: x + m.b(x), conv(), conv(padding=1)),
+        "add in Model",
+        "additions of an earlier map",
+        "VGG16",
+    ),
+    "doubled": (of(lambda m, x: m.a(x) + m.a.bias.sum(), conv()), "add in Model", "of constants"),
+    "joined": (
+        of(lambda m, x: torch.cat([m.a(x), m.b(x)], 1), conv(), conv()),
+        "conv2d in 'b'",
+        "runs chains",
+    ),
+    "scaled": (of(lambda m, x: m.a(x * 2 - 1), conv()), "mul in Model", "what prepares them"),
+    "shared": (of(lambda m, x: m.a(m.a(x)), conv()), "conv2d in 'a'", "same weights", "deepcopy"),
+    "computed weights": (
+        of(lambda m, x: F.conv2d(x, m.a.weight * 2), conv()),
+        "conv2d in Model",
+        "computed in the forward pass",
+    ),
+    "values": (
+        of(lambda m, x: m.a(x) if x.sum() > 0 else x, conv()),
+        "cannot be traced",
+        "values of the image",
+    ),
+    "an earlier result": (of(lambda m, x: (m.a(x), x)[1], conv()), "something else than"),
+    "several results": (of(lambda m, x: (m.a(x), x), conv()), "something else than"),
+    "no layers": (nn.Sequential(nn.Identity()), "'sequential' has no layers"),
+    "wrong channels": (nn.Sequential(nn.Conv2d(3, 1, 3)), "does not take images of 4×9×9", "channels"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_hardware_cannot_run_is_one_sentence_with_place_and_way_out(case, capfd):
+    model, *parts = REFUSED[case]
+    with pytest.raises(UnsupportedNetwork) as caught:
+        convert(model, (4, 9, 9))
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    for part in parts:
+        assert part in sentence
+    assert capfd.readouterr() == ("", ""), "the sentence is all that is said"
+
+
+def test_a_pruned_model_is_refused():
+    model = Chain(Network("n", (1, 8, 8), (Conv("conv", 1, 2, 3),)))
+    prune_(model, model.network, AdmmConfig())
+    with pytest.raises(UnsupportedNetwork, match=r"'conv' \(SpectralConv2d\).*convert the model first"):
+        convert(model, (1, 8, 8))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 0, 8), (1, 1, 8, 8)])
+def test_a_shape_that_is_none_is_refused(shape):
+    with pytest.raises(ConfigError, match=r"must be \(channels, height, width\)"):
+        convert(nn.Conv2d(1, 1, 3), shape)
+
+
+def test_modules_of_any_name_become_names_of_layers():
+    """Identifiers of Python may be of letters that no tool behind them takes, and of any length."""
+
+    class Сеть(nn.Sequential):
+        pass
+
+    model = Сеть()
+    model.add_module("卷积", nn.Conv2d(1, 2, 3))
+    model.add_module("слой", nn.Conv2d(2, 2, 3))
+    model.add_module("x" * 90, nn.Conv2d(2, 2, 3))
+    network, chain = convert(model.eval(), (1, 9, 9))
+    assert names.valid(network.name) and all(names.valid(layer.name) for layer in network.layers)
+    assert len({layer.name for layer in network.layers}) == 3
+    images = torch.rand(2, 1, 9, 9)
+    assert_same(chain.eval()(images), model(images))
+    with pytest.raises(UnsupportedNetwork, match="has no usable name"):
+        convert(model, (1, 9, 9), name="$(touch marker)")
