@@ -444,7 +444,7 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
             yield opened
 
 
-VERBS = (
+SUBCOMMANDS = (
     prune,
     estimate,
     explore,
@@ -464,7 +464,7 @@ VERBS = (
 )
 """In the order of the help."""
 
-for verb in VERBS:
+for verb in SUBCOMMANDS:
     app.command()(verb)
 
 

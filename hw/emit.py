@@ -3,7 +3,7 @@
 Amaranth emits every submodule instance as a module of its own. Here the RTLIL text is thinned before
 Yosys turns it into Verilog: modules with equal bodies are merged (32 equal multipliers become one
 module with 32 instances), contents of memories that start empty are dropped, so that only real
-ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware.primitives.delay.copy`).
+ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware.primitives.delay.replicate`).
 Large ROMs do not go through here at all (:mod:`hw.gateware.primitives.rom`).
 """
 

@@ -3,7 +3,7 @@
 Everything here imports torch, except :mod:`pruning.data` (numpy, Pillow) and this file itself, whose
 names are loaded on first use::
 
-    model = Chain(network)                                   # layers/models.py: any hw.contract.network.Network
+    model = Chain(network)                                   # layers/models.py: any hw.contract Network
     network, model = convert(module, (3, 32, 32))            # importers/: any torch module that is a chain
     network, model = from_onnx("model.onnx")                 # importers/: or a file
     sort_channels_(model, network)                           # quant/channel_order.py: like with like

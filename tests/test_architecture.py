@@ -164,7 +164,7 @@ def needed(verb: str) -> set[str]:
     return found & ABOVE_HW
 
 
-@pytest.mark.parametrize("verb", spec2.VERBS, ids=lambda verb: verb.__name__)
+@pytest.mark.parametrize("verb", spec2.SUBCOMMANDS, ids=lambda verb: verb.__name__)
 def test_a_verb_lives_in_the_package_it_needs(verb):
     """In a file of its name, or with the command line if it needs two of pruning, sim and bitstreams."""
     package, *rest = verb.__module__.split(".")

@@ -13,7 +13,7 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.feature_layout import MapPlan
+from hw.compile.feature_layout import FeatureLayout
 from hw.compile.lane_layout import GroupWork, LaneLayout, lane_layouts, line_pixels
 from hw.compile.limits import check_accumulator, check_entries, check_network, check_stream
 from hw.compile.program import LayerPlan, Program
@@ -154,13 +154,13 @@ def group_work(network: Network, config: AcceleratorConfig, steps: StepTable) ->
     return GroupWork(array, fetches, images)
 
 
-def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[MapPlan]:
+def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[FeatureLayout]:
     """Every map, not yet in place. How it lies is up to the layer that reads it."""
     found = []
     for shape, layer, layout in zip_longest(network.shapes, network.layers, layouts):
-        plan = MapPlan(shape, 0, -(-shape[2] // line))
+        plan = FeatureLayout(shape, 0, -(-shape[2] // line))
         if layout is not None and layout.sections and isinstance(layer, Conv):
-            plan = MapPlan(
+            plan = FeatureLayout(
                 shape,
                 0,
                 sections=layout.rows,
@@ -194,8 +194,8 @@ def _rows(layer: Layer, shape: Shape, layout: LaneLayout, config: AcceleratorCon
 def _plan(
     layer: Layer,
     layout: LaneLayout,
-    source: MapPlan,
-    dest: MapPlan,
+    source: FeatureLayout,
+    dest: FeatureLayout,
     config: AcceleratorConfig,
     entry: Entry,
     steps: StepTable,

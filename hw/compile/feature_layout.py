@@ -8,7 +8,7 @@ from hw.contract.network import Shape
 
 
 @dataclass(frozen=True)
-class MapPlan:
+class FeatureLayout:
     """A feature map in feature memory.
 
     A wide map takes ``lines_per_row`` lines for each of its rows. A narrow one may lie in ``sections``

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.feature_layout import MapPlan
+from hw.compile.feature_layout import FeatureLayout
 from hw.compile.lane_layout import LaneLayout
 from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
@@ -30,8 +30,8 @@ class LayerPlan:
     layer: Layer
     number: int
     dot: bool
-    source: MapPlan
-    dest: MapPlan
+    source: FeatureLayout
+    dest: FeatureLayout
     lane_rows: int
     lane_columns: int
     tile_rows: int

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hw.compile.feature_layout import MapPlan
+from hw.compile.feature_layout import FeatureLayout
 from hw.util.errors import ConfigError
 
 
@@ -59,7 +59,7 @@ class Layout:
     """Entries in the order of a run, the maps in place, and the depth of the feature memory in lines."""
 
     entries: tuple[Entry, ...]
-    maps: tuple[MapPlan, ...]
+    maps: tuple[FeatureLayout, ...]
     lines: int
 
 
@@ -88,7 +88,7 @@ class Segment:
         return out
 
 
-def lay_out(layers: Sequence[Rows], maps: Sequence[MapPlan], batch: int, limit: int) -> Layout:
+def lay_out(layers: Sequence[Rows], maps: Sequence[FeatureLayout], batch: int, limit: int) -> Layout:
     """Entries and places for ``layers``, whose maps (one more than layers) may take ``limit`` lines, 0 for
     as many as whole maps need. Of all ways that fit, the one whose additional entries cost least.
 
@@ -110,7 +110,7 @@ def lay_out(layers: Sequence[Rows], maps: Sequence[MapPlan], batch: int, limit: 
     return Layout(entries, tuple(placed), lines)
 
 
-def _segments(layers: Sequence[Rows], maps: Sequence[MapPlan], batch: int, limit: int) -> list[Segment]:
+def _segments(layers: Sequence[Rows], maps: Sequence[FeatureLayout], batch: int, limit: int) -> list[Segment]:
     """The cheapest segments that fit: the best for the first layers, one layer more at a time."""
     best: list[tuple[int, list[Segment]] | None] = [(0, [])]
     for stop in range(1, len(layers) + 1):
@@ -129,7 +129,7 @@ def _segments(layers: Sequence[Rows], maps: Sequence[MapPlan], batch: int, limit
 
 
 def _segment(
-    layers: Sequence[Rows], maps: Sequence[MapPlan], start: int, stop: int, batch: int, limit: int
+    layers: Sequence[Rows], maps: Sequence[FeatureLayout], start: int, stop: int, batch: int, limit: int
 ) -> Segment | None:
     """Layers ``start`` to ``stop - 1`` as one segment of as few bands as fit, or None."""
     if stop - start == 1:
@@ -146,7 +146,7 @@ def _segment(
     return None
 
 
-def _in_bands(layers: Sequence[Rows], between: Sequence[MapPlan], first: int, bands: int) -> Segment:
+def _in_bands(layers: Sequence[Rows], between: Sequence[FeatureLayout], first: int, bands: int) -> Segment:
     """``layers`` in so many bands of about as many group rows of the last layer."""
     targets, rings = [], [0] * len(between)
     before = (0,) * len(layers)
@@ -164,7 +164,7 @@ def _in_bands(layers: Sequence[Rows], between: Sequence[MapPlan], first: int, ba
     return Segment(first, tuple(targets), tuple(whole))
 
 
-def _lines(segment: Segment, maps: Sequence[MapPlan], batch: int) -> int:
+def _lines(segment: Segment, maps: Sequence[FeatureLayout], batch: int) -> int:
     """Lines of all maps that are in use while the segment is made."""
     rings = [
         replace(plan, ring=ring) for plan, ring in zip(maps[segment.first + 1 :], segment.rings, strict=False)

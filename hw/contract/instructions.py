@@ -12,7 +12,9 @@ from hw.contract.network import Network
 from hw.util.errors import DataError
 
 
-def entries_of(network: Network, numbers: Sequence[int], layers: tuple[int, int] | None) -> tuple[int, int]:
+def instructions_of(
+    network: Network, numbers: Sequence[int], layers: tuple[int, int] | None
+) -> tuple[int, int]:
     """First and last entry of a run of ``layers`` (first, last), or of all.
 
     Raises ``DataError`` for layers that the network has not, and for part of those made in bands together.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hw.compile.program import LayerPlan, Program
 from hw.contract.config import AcceleratorConfig
-from hw.contract.instructions import entries_of
+from hw.contract.instructions import instructions_of
 from hw.contract.latencies import Latencies, latencies
 from hw.cost.resources import resources
 from hw.cost.weight_arrival import WeightArrival
@@ -153,7 +153,7 @@ def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = N
     """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``), or of its ``layers`` from
     the first to the last. Raises ``DataError`` for layers that are made in bands with others."""
     t, config = latencies(program.config), program.config
-    first, last = entries_of(program.network, program.numbers, layers)
+    first, last = instructions_of(program.network, program.numbers, layers)
     clock = 1 + load_cycles(program, images, program.numbers[first])
     weights = None
     if config.stream_weights:

@@ -9,9 +9,9 @@ from hw.gateware.core import Core
 from hw.gateware.ports.axi import AxiLite, AxiRead, AxiStream
 from hw.gateware.ports.axilite import AxiLiteRegisters
 from hw.gateware.ports.result_gate import ResultGate
-from hw.gateware.primitives.delay import LOADS, copy
+from hw.gateware.primitives.delay import MAX_FANOUT, replicate
 from hw.gateware.weights.burst_reader import BurstReader
-from hw.gateware.weights.memory_striping import SideBySide
+from hw.gateware.weights.memory_striping import MemoryStriping
 from hw.interface.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
 
 _EVENTS = (
@@ -129,7 +129,7 @@ class Accelerator(wiring.Component):
         if count == 1:
             connect(m, flipped(self.m_axi), reader.memory)
             return
-        m.submodules.side_by_side = memories = SideBySide(
+        m.submodules.side_by_side = memories = MemoryStriping(
             MEMORY_ADDRESS_BITS, len(reader.memory.rdata), count
         )
         connect(m, reader.memory, memories.wide)
@@ -150,8 +150,8 @@ class Accelerator(wiring.Component):
         for i, (port, event) in enumerate(counted):
             counter = Signal(len(port), name=f"counter_{i}", reset_less=True)
             m.d.comb += port.eq(counter)
-            if i % (LOADS // len(counter)) == 0:
-                clear = copy(m, control.start, name=f"clear_{i}")
+            if i % (MAX_FANOUT // len(counter)) == 0:
+                clear = replicate(m, control.start, name=f"clear_{i}")
             with m.If(clear):
                 m.d.sync += counter.eq(0)
             with m.Elif(event):

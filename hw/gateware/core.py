@@ -30,13 +30,13 @@ from hw.gateware.datapath.window import Window
 from hw.gateware.ports.axi import AxiStream
 from hw.gateware.ports.image_port import ImagePort
 from hw.gateware.ports.result_port import MapPort, ScorePort
-from hw.gateware.primitives.delay import copy, delay
+from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.micro_instruction import rows_of
-from hw.gateware.primitives.ping_pong import HALVES, HalfCounter
-from hw.gateware.primitives.shared import Once
-from hw.gateware.weights.sign_extension import widened
+from hw.gateware.primitives.ping_pong import HALVES, PingPong
+from hw.gateware.primitives.shared import Shared
+from hw.gateware.weights.sign_extension import sign_extended
 from hw.gateware.weights.weight_memory import WeightMemory
-from hw.gateware.weights.weight_replay import WeightPlayer
+from hw.gateware.weights.weight_replay import WeightReplay
 from hw.interface.stream_format import BEAT
 
 
@@ -83,7 +83,7 @@ class Core(wiring.Component):
         m.submodules.image_port = self.image_port = ImagePort(p)
         m.submodules.fetch = self.fetch = Fetch(p, self.memory.latency)
         streamed = p.config.stream_weights
-        m.submodules.weights = self.weights = WeightPlayer(p) if streamed else WeightMemory(p)
+        m.submodules.weights = self.weights = WeightReplay(p) if streamed else WeightMemory(p)
         m.submodules.issue = self.issue = Issue(p)
         m.submodules.row_weights = self.row_weights = RowWeights(
             p.config.rows, p.weight_bits, p.config.drain, p.run_ahead
@@ -93,11 +93,11 @@ class Core(wiring.Component):
         self.lanes = [Lane(p) for _ in range(p.config.lanes)]
         self.windows = [Window(p, i) for i in range(p.config.lanes)]
         for i, (lane, window) in enumerate(zip(self.lanes, self.windows, strict=True)):
-            m.submodules[f"lane_{i}"] = Once(lane, reset=copy(m, self.abort, name=f"abort_{i}"))
-            m.submodules[f"window_{i}"] = Once(window, window.places)
+            m.submodules[f"lane_{i}"] = Shared(lane, reset=replicate(m, self.abort, name=f"abort_{i}"))
+            m.submodules[f"window_{i}"] = Shared(window, window.places)
         m.submodules.output = self.output = OutputController(p, self.lanes[0].reuse_lead)
-        m.submodules.x_halves = self.x_halves = HalfCounter()
-        m.submodules.y_halves = self.y_halves = HalfCounter()
+        m.submodules.x_halves = self.x_halves = PingPong()
+        m.submodules.y_halves = self.y_halves = PingPong()
         m.submodules.sequencer = self.sequencer = Sequencer(p, self._tail())
 
         self._sequence(m)
@@ -224,7 +224,7 @@ class Core(wiring.Component):
             words = [Mux(of_next, step.next_word, step.word) for of_next in step.of_next]
         modes = Cat(Mux(dot, Mode.DOT, Mux(_any_of(w, DUAL_REAL), Mode.DUAL, Mode.COMPLEX)) for w in words)
         head_start = self.lanes[0].x.latency - row_weights.latency
-        planes = widened(m, self.program, self.layer, step.planes)
+        planes = sign_extended(m, self.program, self.layer, step.planes)
         rows = rows_of(self.program.step_format, step, planes)
         m.d.comb += [
             row_weights.valid.eq(delay(m, issue.issued, head_start, name="issued", reset=True)),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hw.contract.config import shape_word
 from hw.contract.design import DesignInfo
-from hw.contract.instructions import entries_of
+from hw.contract.instructions import instructions_of
 from hw.contract.network import Dense
 from hw.host.counters import Counters, LayerCounters
 from hw.host.link import Link
@@ -119,7 +119,7 @@ class Driver:
         """
         network = self.info.network
         first, last = layers or (0, len(network.layers) - 1)
-        entries = entries_of(network, self.info.numbers, layers)
+        entries = instructions_of(network, self.info.numbers, layers)
         images = check_images(images, network.shapes[first])
         most = self.info.config.batch
         if not 0 <= batch <= most:

@@ -13,7 +13,7 @@ from hw.contract.network import Network
 from pruning import sets
 from pruning.quant.calibration import check_complete
 from pruning.quant.channel_removal import drop_channels
-from pruning.quant.quantise import mirrors_of
+from pruning.quant.quantise import fake_quants_of
 
 
 def to_artifact(
@@ -31,7 +31,7 @@ def to_artifact(
     Raises ``ConfigError`` when a layer is not quantised, not finalised or not finite, ``ArtifactError`` when
     a number does not fit.
     """
-    mirrors = mirrors_of(model, network)
+    mirrors = fake_quants_of(model, network)
     check_complete(model, network)
     last = mirrors[network.layers[-1].name]
     widths = {name: mirror.format.bits for name, mirror in mirrors.items()}

@@ -71,7 +71,7 @@ def requantise(x: torch.Tensor, shift: torch.Tensor | int, fmt: Format) -> torch
     return _Requantise.apply(x, 0.5**shift, fmt)
 
 
-class Mirror(nn.Module):
+class FakeQuant(nn.Module):
     """What both mirrors share.
 
     Parameters: ``layer``, and the scales of :mod:`pruning.quant.quantise`: ``in_scale``, the real value
@@ -132,7 +132,7 @@ class Mirror(nn.Module):
         )
 
 
-class MirrorConv2d(Mirror):
+class FakeQuantConv2d(FakeQuant):
     """Integer mirror of a :class:`SpectralConv2d`: (B, C, H, W) to (B, N, H', W')."""
 
     bias_unit = TILE**2 << SPECTRUM_FRACTION
@@ -152,7 +152,7 @@ class MirrorConv2d(Mirror):
         return pixels * self.out_scale.view(-1, 1, 1)
 
 
-class MirrorLinear(Mirror):
+class FakeQuantLinear(FakeQuant):
     """Integer mirror of a :class:`MaskedLinear`: (B, features) to (B, out).
 
     With ``scores`` set it is the last layer: the drained sums leave as 18-bit class scores.

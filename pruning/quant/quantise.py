@@ -26,7 +26,7 @@ from hw.util.errors import ConfigError
 from pruning.layers.word_layers import WordLayer, submodule, to_word_layers_
 from pruning.quant import scales
 from pruning.quant.calibration import activation_ranges, check_complete, check_images
-from pruning.quant.fake_quant import Mirror, MirrorConv2d, MirrorLinear
+from pruning.quant.fake_quant import FakeQuant, FakeQuantConv2d, FakeQuantLinear
 
 IMAGE_SCALE = 1 / 255
 """Real value of one step of an 8-bit image whose training values are 0..1."""
@@ -43,7 +43,7 @@ def quantise_(
     quantile: float = 1.0,
     input_scale: float = IMAGE_SCALE,
     batch: int = 250,
-) -> Mapping[str, Mirror]:
+) -> Mapping[str, FakeQuant]:
     """Calibrate on ``images`` (n, C, H, W, real, integer × ``input_scale``) and swap in place.
 
     ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``quantile`` of a channel's
@@ -73,12 +73,12 @@ class Calibrated:
     input_scale: float
 
     @torch.no_grad()
-    def mirror_(self, weight_bits: int, layer_bits: Mapping[str, int]) -> Mapping[str, Mirror]:
+    def mirror_(self, weight_bits: int, layer_bits: Mapping[str, int]) -> Mapping[str, FakeQuant]:
         """Put mirrors of these widths in the layers' places, or in those of other mirrors; the layers stay.
 
         Every scale depends on the widths of its layer and of those before.
         """
-        mirrors: dict[str, Mirror] = {}
+        mirrors: dict[str, FakeQuant] = {}
         device = next(iter(self.ranges.values())).device
         in_scale = torch.full((self.network.input[0],), self.input_scale, device=device)
         for (name, layer), shape in zip(self.layers.items(), self.network.shapes, strict=False):
@@ -145,19 +145,19 @@ def per_feature(in_scale: torch.Tensor, features: int, shape: tuple[int, int, in
     return in_scale if len(in_scale) == features else in_scale.repeat_interleave(shape[1] * shape[2])
 
 
-def _mirror(layer: WordLayer, in_scale: torch.Tensor, top: torch.Tensor, bits: int, last: bool) -> Mirror:
-    kind = MirrorConv2d if isinstance(layer.spec, Conv) else MirrorLinear
+def _mirror(layer: WordLayer, in_scale: torch.Tensor, top: torch.Tensor, bits: int, last: bool) -> FakeQuant:
+    kind = FakeQuantConv2d if isinstance(layer.spec, Conv) else FakeQuantLinear
     scale, shift = scales.choose(layer, in_scale, top, bits, kind.bias_unit, last=last)
-    if kind is MirrorConv2d:
-        return MirrorConv2d(layer, in_scale, scale, shift, bits)
-    return MirrorLinear(layer, in_scale, scale, shift, bits, scores=last)
+    if kind is FakeQuantConv2d:
+        return FakeQuantConv2d(layer, in_scale, scale, shift, bits)
+    return FakeQuantLinear(layer, in_scale, scale, shift, bits, scores=last)
 
 
-def mirrors_of(model: nn.Module, network: Network) -> dict[str, Mirror]:
+def fake_quants_of(model: nn.Module, network: Network) -> dict[str, FakeQuant]:
     """The mirrors in a quantised ``model``. Raises ``ConfigError`` if it is not quantised."""
     found = {}
     for layer in network.layers:
         found[layer.name] = submodule(model, layer.name)
-        if not isinstance(found[layer.name], Mirror):
+        if not isinstance(found[layer.name], FakeQuant):
             raise ConfigError(f"layer {layer.name!r} is not quantised: call quantise_ first")
     return found

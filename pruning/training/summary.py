@@ -12,7 +12,7 @@ from hw.contract.network import Conv, Network
 from pruning.layers.linear import MaskedLinear
 from pruning.layers.spectral import SpectralConv2d
 from pruning.layers.word_layers import submodule
-from pruning.quant.fake_quant import Mirror
+from pruning.quant.fake_quant import FakeQuant
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def summary(model: nn.Module, network: Network, rows: int = 8) -> list[LayerSumm
     table = []
     for layer, shape in zip(network.layers, network.shapes, strict=False):
         module = submodule(model, layer.name)
-        module = module.layer if isinstance(module, Mirror) else module
+        module = module.layer if isinstance(module, FakeQuant) else module
         dense = torch.ones(layer.weight_shape(shape)[:3], dtype=torch.bool)
         if not isinstance(layer, Conv):
             dense = MaskedLinear(layer, shape).mask

@@ -12,14 +12,14 @@ from hw.gateware.datapath.feature_memory import FeatureMemory
 from hw.gateware.ports.axilite import AxiLiteRegisters
 from hw.gateware.serial.bridge import Bridge
 from hw.gateware.weights.burst_reader import BurstReader
-from hw.gateware.weights.weight_replay import WeightPlayer
+from hw.gateware.weights.weight_replay import WeightReplay
 from hw.generate import generate
 from tests.bitstreams.test_synth import design
 from tests.hw.gateware.streamed import NARROW, WIDE, program
 
 BLOCKS = {
-    "weights": lambda: WeightPlayer(program(**WIDE)),
-    "narrow weights": lambda: WeightPlayer(program(**WIDE, layer_bits=NARROW)),
+    "weights": lambda: WeightReplay(program(**WIDE)),
+    "narrow weights": lambda: WeightReplay(program(**WIDE, layer_bits=NARROW)),
     "reader": lambda: BurstReader(program(**WIDE).stream),
     "feature memory": lambda: FeatureMemory(64, 4096),
     "control port": lambda: AxiLiteRegisters(AcceleratorConfig(64, 10, 1), 13, bytes(32).hex(), entries=16),

@@ -4,7 +4,7 @@ import pytest
 from amaranth.hdl import Assert, Assume, C, Cat, Elaboratable, Module, ResetSignal, Signal
 
 from hw.gateware.weights import memory_striping
-from hw.gateware.weights.memory_striping import SideBySide
+from hw.gateware.weights.memory_striping import MemoryStriping
 from tests.formal.proof import offer_stays, state
 
 pytestmark = pytest.mark.formal
@@ -16,7 +16,7 @@ BITS = 4
 class Striping(Elaboratable):
     """A reader that keeps AXI's promises, memories that do as they like but for the beats' numbers."""
 
-    def __init__(self, count, block=SideBySide):
+    def __init__(self, count, block=MemoryStriping):
         self.count = count
         self.dut = block(12, BITS * count, count)
         wide = self.dut.wide
@@ -87,18 +87,23 @@ def test_bursts_and_beats(proven, count):
 
 
 def test_a_burst_that_is_asked_for_twice_is_found(refuted, planted):
-    twice = planted(memory_striping, SideBySide, "wide.arvalid & ~asked[i]", "wide.arvalid")
+    twice = planted(memory_striping, MemoryStriping, "wide.arvalid & ~asked[i]", "wide.arvalid")
     refuted(Striping(2, twice), depth=8)
 
 
 def test_a_beat_that_does_not_wait_for_its_parts_is_found(refuted, planted):
-    early = planted(memory_striping, SideBySide, "for queue in queues).all()", "for queue in queues).any()")
+    early = planted(
+        memory_striping, MemoryStriping, "for queue in queues).all()", "for queue in queues).any()"
+    )
     refuted(Striping(2, early), depth=8)
 
 
 def test_a_beat_that_is_lost_in_a_stall_is_found(refuted, planted):
     lost = planted(
-        memory_striping, SideBySide, "queue.r_en.eq(wide.rvalid & wide.rready)", "queue.r_en.eq(wide.rvalid)"
+        memory_striping,
+        MemoryStriping,
+        "queue.r_en.eq(wide.rvalid & wide.rready)",
+        "queue.r_en.eq(wide.rvalid)",
     )
     refuted(Striping(2, lost), depth=8)
 
@@ -106,7 +111,7 @@ def test_a_beat_that_is_lost_in_a_stall_is_found(refuted, planted):
 def test_an_error_that_is_kept_back_is_found(refuted, planted):
     silent = planted(
         memory_striping,
-        SideBySide,
+        MemoryStriping,
         "for queue in queues:\n            with",
         "for queue in queues[1:]:\n            with",
     )
@@ -114,5 +119,5 @@ def test_an_error_that_is_kept_back_is_found(refuted, planted):
 
 
 def test_a_part_of_before_a_reset_is_found(refuted, planted):
-    old = planted(memory_striping, SideBySide, " & (port.rid == self.generation)", "")
+    old = planted(memory_striping, MemoryStriping, " & (port.rid == self.generation)", "")
     refuted(Striping(2, old), depth=8)

@@ -7,7 +7,7 @@ from hw.compile.step_format import StepFormat
 from hw.gateware.primitives import skid_buffer
 from hw.gateware.primitives.delay import LOADS
 from hw.gateware.primitives.micro_instruction import ends_of, step_layout
-from hw.gateware.primitives.skid_buffer import Slack
+from hw.gateware.primitives.skid_buffer import SkidBuffer
 from tests.formal.proof import earlier, state
 
 pytestmark = pytest.mark.formal
@@ -19,7 +19,7 @@ FORMAT = StepFormat(rows=4, weight_bits=8, group_bits=2, run_ahead=True)
 class SkidBuffer(Elaboratable):
     """Beside the block a queue of two steps that moves by the handshakes alone."""
 
-    def __init__(self, block=Slack, step=FORMAT):
+    def __init__(self, block=SkidBuffer, step=FORMAT):
         self.dut = block(step)
         self.inputs = [self.dut.i_valid, self.dut.i_step.as_value(), self.dut.clear, self.dut.take]
 
@@ -80,19 +80,19 @@ def test_steps_leave_as_they_came(proven):
 
 
 def test_a_lost_step_is_found(refuted, planted):
-    lost = planted(skid_buffer, Slack, "m.d.sync += spared.eq(1)", "m.d.sync += spared.eq(0)")
+    lost = planted(skid_buffer, SkidBuffer, "m.d.sync += spared.eq(1)", "m.d.sync += spared.eq(0)")
     refuted(SkidBuffer(lost), depth=6)
 
 
 def test_a_doubled_step_is_found(refuted, planted):
-    doubled = planted(skid_buffer, Slack, "i_take.eq(~spared)", "i_take.eq(1)")
+    doubled = planted(skid_buffer, SkidBuffer, "i_take.eq(~spared)", "i_take.eq(1)")
     refuted(SkidBuffer(doubled), depth=6)
 
 
 def test_a_part_that_goes_its_own_way_is_found(refuted, planted):
     late = planted(
         skid_buffer,
-        Slack,
+        SkidBuffer,
         "arrived = delay(m, self.i_step.as_value(), 1,",
         "arrived = delay(m, self.i_step.as_value(), 2,",
     )

@@ -10,7 +10,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.emit import emit
-from hw.gateware.primitives.delay import copy, delay
+from hw.gateware.primitives.delay import delay, replicate
 from tests.hw.gateware.conftest import RUN_YOSYS
 
 
@@ -23,7 +23,7 @@ class Copies(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        values = [copy(m, self.a, name=f"copy_{i}") for i in range(3)]
+        values = [replicate(m, self.a, name=f"copy_{i}") for i in range(3)]
         values += [delay(m, self.a, 1, name=f"plain_{i}") for i in range(2)]
         m.d.comb += [getattr(self, f"o_{i}").eq(value) for i, value in enumerate(values)]
         return m

@@ -72,10 +72,10 @@ def test_a_mutant_is_found_and_gone(tmp_path, before, verdict):
     import hw.gateware.primitives.ping_pong  # noqa: F401
 
     site = next(one for one in sites(ROOT, file) if one.before == before)
-    code = sys.modules["hw.gateware.primitives.ping_pong"].HalfCounter.elaborate.__code__
+    code = sys.modules["hw.gateware.primitives.ping_pong"].PingPong.elaborate.__code__
     tests = unit_tests(file)
     assert judge.judge(ROOT, site, tests, 60, tmp_path / "log")[0] == verdict, (tmp_path / "log").read_text()
-    assert sys.modules["hw.gateware.primitives.ping_pong"].HalfCounter.elaborate.__code__ is code
+    assert sys.modules["hw.gateware.primitives.ping_pong"].PingPong.elaborate.__code__ is code
 
 
 def test_one_that_never_ends_is_stopped(tmp_path):

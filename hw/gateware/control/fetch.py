@@ -17,8 +17,8 @@ from amaranth.utils import ceil_log2
 
 from hw.compile.program import LayerPlan, Program
 from hw.contract.network import Conv
-from hw.gateware.primitives.delay import copy, delay, per_layer
-from hw.gateware.primitives.loop_nest import Walk
+from hw.gateware.primitives.delay import delay, per_layer, replicate
+from hw.gateware.primitives.loop_nest import LoopNest
 
 
 def lane_skews(program: Program, lane: int) -> list[int]:
@@ -86,7 +86,7 @@ class Fetch(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         plans = self.program.layers
-        m.submodules.walk = walk = Walk(self.program, blocks=False, dot_images=True)
+        m.submodules.walk = walk = LoopNest(self.program, blocks=False, dot_images=True)
         m.d.comb += [walk.layer.eq(self.layer), walk.images.eq(self.images), walk.start.eq(self.start)]
 
         padding = [p.layer.padding if isinstance(p.layer, Conv) else 0 for p in plans]
@@ -261,7 +261,9 @@ class Fetch(wiring.Component):
         m.d.comb += self.beyond.eq(delay(m, beyond, self.latency - 1, name="beyond"))
         # Rows of lanes are inside together, but every lane has a register that says so.
         inside = delay(m, inside, self.latency - 1, name="inside")
-        m.d.comb += self.inside.eq(Cat(copy(m, one, name=f"inside_of_{i}") for i, one in enumerate(inside)))
+        m.d.comb += self.inside.eq(
+            Cat(replicate(m, one, name=f"inside_of_{i}") for i, one in enumerate(inside))
+        )
         return m
 
     def _below(self, m, ringed, ring_rows, place, address, step, back):

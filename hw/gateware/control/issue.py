@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
 from hw.gateware.primitives.delay import delay, per_layer
-from hw.gateware.primitives.loop_nest import Walk
+from hw.gateware.primitives.loop_nest import LoopNest
 from hw.gateware.primitives.micro_instruction import ends_layout
 
 
@@ -63,7 +63,7 @@ class Issue(wiring.Component):
         def setting(name, values):
             return per_layer(m, self.layer, values, name=name)
 
-        m.submodules.walk = walk = Walk(self.program)
+        m.submodules.walk = walk = LoopNest(self.program)
         m.d.comb += [
             walk.layer.eq(self.layer),
             walk.images.eq(self.images),

@@ -16,7 +16,7 @@ from hw.contract.formats import PIXEL_BITS
 from hw.contract.spectrum import TILE
 from hw.gateware.control.fetch import lane_skews
 from hw.gateware.primitives.delay import delay, per_layer
-from hw.gateware.primitives.loop_nest import Walk
+from hw.gateware.primitives.loop_nest import LoopNest
 from hw.gateware.primitives.row_pointer import RowPointer, phase_bits, section_bits
 
 
@@ -71,7 +71,7 @@ class OutputController(wiring.Component):
         m = Module()
         program, config = self.program, self.program.config
         plans = program.layers
-        m.submodules.walk = walk = Walk(program)
+        m.submodules.walk = walk = LoopNest(program)
         m.d.comb += [walk.layer.eq(self.layer), walk.images.eq(self.images), walk.start.eq(self.start)]
 
         def setting(name, values):

@@ -5,7 +5,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hw.gateware.primitives.shared import Once
+from hw.gateware.primitives.shared import Shared
 
 
 class Bank(wiring.Component):
@@ -29,9 +29,9 @@ class Bank(wiring.Component):
             }
         )
 
-    def once(self) -> Once:
+    def once(self) -> Shared:
         """This bank as a submodule; banks of one size are one module."""
-        return Once(self, (self.width, self.depth))
+        return Shared(self, (self.width, self.depth))
 
     def elaborate(self, platform):
         m = Module()

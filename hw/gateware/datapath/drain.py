@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PRODUCT_SUM
 from hw.gateware.datapath.mac import sums_layout
 from hw.gateware.primitives.arith import register, round_shift, saturate
-from hw.gateware.primitives.delay import copy, delay
+from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.layouts import words_layout
 
 SHIFT_BITS = MAX_DRAIN_SHIFT.bit_length()
@@ -75,9 +75,9 @@ class Drain(wiring.Component):
                 "im": register(m, f"im_{i}_biased", im),
             }
             for part, value in parts.items():
-                shift = copy(m, self.shift[i], name=f"{part}_{i}_shift")
+                shift = replicate(m, self.shift[i], name=f"{part}_{i}_shift")
                 coarse = Cat(C(0, FINE_BITS), shift[FINE_BITS:])
-                fine = copy(m, shift[:FINE_BITS], name=f"{part}_{i}_fine_shift")
+                fine = replicate(m, shift[:FINE_BITS], name=f"{part}_{i}_fine_shift")
                 # Clocks 5 and 6: a zero below the value becomes the guard bit, the last one shifted out.
                 value = register(m, f"{part}_{i}_coarse", Cat(C(0, 1), value).as_signed() >> coarse)
                 value = register(m, f"{part}_{i}_fine", value >> fine)
@@ -101,6 +101,6 @@ class Drain(wiring.Component):
 
     def _of_group(self, m, group, rows, column, part):
         """``part`` of row ``column`` of the group, registered; the multiplexer has a copy of the number."""
-        group = copy(m, group, name=f"{part}_{column}_group")
+        group = replicate(m, group, name=f"{part}_{column}_group")
         choices = Array(rows[n][part] for n in range(column, self.rows, self.drain))
         return register(m, f"{part}_{column}", choices[group])

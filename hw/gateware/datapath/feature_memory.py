@@ -9,9 +9,9 @@
 Pixel x of a map row lies in column bank x mod C at line address base + x div C, so any C consecutive
 pixels lie in C different banks at one of two neighbouring addresses: no alignment, no conflicts.
 Narrow maps may instead lie in *sections* of a line, several rows side by side
-(:class:`hw.compile.feature_layout.MapPlan`); then some sections may be read one tile row further down than
-others, from the far line. Each bank is ``depth`` × 8 bit: a RAMB18 (2k × 9) or RAMB36 (4k × 9) with no bit
-wasted but the ninth.
+(:class:`hw.compile.feature_layout.FeatureLayout`); then some sections may be read one tile row further down
+than others, from the far line. Each bank is ``depth`` × 8 bit: a RAMB18 (2k × 9) or RAMB36 (4k × 9) with no
+bit wasted but the ninth.
 """
 
 from amaranth import Cat, Module, Mux, Signal
@@ -22,19 +22,19 @@ from amaranth.utils import ceil_log2
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.latencies import ROTATOR_LEVELS
 from hw.gateware.datapath.bank import Bank
-from hw.gateware.primitives.delay import LOADS, copy, delay
+from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate
 
 
 def rotate(m: Module, items, ahead: Signal, *, left: bool, name: str):
     """Rotate the list ``items`` by an amount which ``ahead`` says one clock before them, pipelined.
 
-    Registers of the amount drive no more than ``LOADS`` multiplexers each. Returns (items, latency).
+    Registers of the amount drive no more than ``MAX_FANOUT`` multiplexers each. Returns (items, latency).
     """
     size, latency = len(items), 0
-    group = max(1, LOADS // len(items[0]))  # items that share a register
+    group = max(1, MAX_FANOUT // len(items[0]))  # items that share a register
     for level in range(0, ceil_log2(size), ROTATOR_LEVELS):
         places = ahead[level : level + ROTATOR_LEVELS]
-        copies = [copy(m, places, name=f"{name}_amount_{level}_{k}") for k in range(-(-size // group))]
+        copies = [replicate(m, places, name=f"{name}_amount_{level}_{k}") for k in range(-(-size // group))]
         for bit in range(len(places)):
             step = 1 << level + bit if left else -(1 << level + bit)
             items = [Mux(copies[i // group][bit], items[(i + step) % size], items[i]) for i in range(size)]

@@ -27,7 +27,7 @@ from hw.gateware.datapath.window import Window
 from hw.gateware.datapath.xbuffer import XBuffer
 from hw.gateware.datapath.ybuffer import YBuffer
 from hw.gateware.primitives.delay import delay, per_layer
-from hw.gateware.primitives.shared import Once
+from hw.gateware.primitives.shared import Shared
 
 
 def bank_and_group(channel):
@@ -137,7 +137,7 @@ class Lane(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fft, m.submodules.ifft = Once(self.fft), Once(self.ifft)
+        m.submodules.fft, m.submodules.ifft = Shared(self.fft), Shared(self.ifft)
         m.submodules.x_buffer, m.submodules.mac, m.submodules.drain = self.x, self.mac, self.drain
         m.submodules.y_buffer, m.submodules.post = self.y, self.post
         dot = per_layer(m, self.layer, [int(p.dot) for p in self.program.layers], name="dot")

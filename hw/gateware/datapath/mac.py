@@ -16,9 +16,9 @@ from hw.compile.step_format import SELECT_BITS
 from hw.contract.config import BANKS
 from hw.contract.formats import SPECTRUM
 from hw.gateware.primitives.arith import register
-from hw.gateware.primitives.delay import copy, delay
+from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.layouts import complex_layout, words_layout
-from hw.gateware.primitives.shared import Once
+from hw.gateware.primitives.shared import Shared
 
 
 class Mode(enum.Enum, shape=unsigned(2)):
@@ -95,7 +95,7 @@ class RowWeights(wiring.Component):
             for n in range(start, start + self.group):
                 weight = delay(m, self.weights[n], j, name=f"weight_{n}")
                 mode = modes[weight.select] if self.run_ahead else modes[0]
-                self._row(m, n, copy(m, Value.cast(mode), name=f"mode_{n}"), valid, weight)
+                self._row(m, n, replicate(m, Value.cast(mode), name=f"mode_{n}"), valid, weight)
                 if self.run_ahead:
                     load = valid & delay(m, self.first[n], j, name=f"first_{n}")
                     hold = valid & weight.end
@@ -258,7 +258,7 @@ class MacLane(wiring.Component):
         for n, row in enumerate(self.rows):
             if n and n % self.group == 0:
                 x = delay(m, x, 1, name=f"x_{n // self.group}")
-            m.submodules[f"row_{n}"] = Once(row, self._key)
+            m.submodules[f"row_{n}"] = Shared(row, self._key)
             m.d.comb += [
                 row.x.eq(x),
                 row.select.eq(self.selects[n]),

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.program import LayerPlan, Program
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.spectrum import TILE
-from hw.gateware.primitives.delay import copy, per_layer
+from hw.gateware.primitives.delay import per_layer, replicate
 
 
 class Window(wiring.Component):
@@ -57,7 +57,7 @@ class Window(wiring.Component):
             for i, name in enumerate(("near", "far"))
         )
         # The place steers every bit of the window, so each lane has it in a register of its own.
-        place = copy(m, Mux(self.beyond, far, near), name="place")
+        place = replicate(m, Mux(self.beyond, far, near), name="place")
         extend = per_layer(m, self.layer, list(map(int, self.program.signed_sources)), name="extend")
 
         window = Signal(self.window.shape(), reset_less=True)

@@ -14,7 +14,7 @@ from hw.compile.step_format import WORD_BITS
 from hw.contract.config import BANKS, CLOCKS_PER_TILE
 from hw.contract.formats import SPECTRUM
 from hw.contract.spectrum import DUAL_REAL, WORDS
-from hw.gateware.primitives.delay import copy, delay
+from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.layouts import complex_layout, words_layout
 
 SUB_BANKS = WORDS // CLOCKS_PER_TILE
@@ -73,7 +73,7 @@ class XBuffer(wiring.Component):
             m.submodules[f"bank_{k}"] = bank
             write, read = bank.write_port(), bank.read_port()
             # Clock 1: the memory; every bank has a copy of what selects. Clock 2: one sub-bank of four.
-            sub = copy(m, delay(m, word[:2], 1, name=f"early_sub_{k}"), name=f"sub_{k}")
+            sub = replicate(m, delay(m, word[:2], 1, name=f"early_sub_{k}"), name=f"sub_{k}")
             m.d.comb += [
                 write.addr.eq(w_address),
                 write.data.eq(words),

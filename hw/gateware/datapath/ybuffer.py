@@ -13,7 +13,7 @@ from amaranth.utils import ceil_log2
 from hw.contract.config import CLOCKS_PER_TILE, TRANSFORM_WORDS
 from hw.contract.formats import PRODUCT_SUM
 from hw.contract.spectrum import WORDS
-from hw.gateware.primitives.delay import copy, delay
+from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.layouts import complex_layout, words_layout
 
 
@@ -78,7 +78,7 @@ class YBuffer(wiring.Component):
             m.submodules[f"sub_bank_{s}"] = bank
             write, read = bank.write_port(), bank.read_port()
             ports.append(read)
-            row_in_group = copy(m, (s - self.w_word)[: ceil_log2(drain)], name=f"row_in_group_{s}")
+            row_in_group = replicate(m, (s - self.w_word)[: ceil_log2(drain)], name=f"row_in_group_{s}")
             row = Cat(row_in_group, w_group)[: len(self.r_row)]
             word = Array(self.w_words[i].as_value() for i in range(drain))[row_in_group]
             # Clock 1: the memory.

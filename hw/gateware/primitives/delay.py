@@ -20,11 +20,11 @@ def delay(m: Module, value, clocks: int, *, name: str, reset: bool = False):
     return value
 
 
-LOADS = 64
+MAX_FANOUT = 64
 """Loads that a register should drive at most, of signals that drive the bits of a step, a line or a beat."""
 
 
-def copy(m: Module, value, *, name: str) -> Signal:
+def replicate(m: Module, value, *, name: str) -> Signal:
     """A register of ``value`` that stays apart from others of the same value.
 
     Synthesis merges registers with equal inputs, and the copies of a signal that drives too much for

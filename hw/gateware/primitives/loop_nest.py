@@ -17,7 +17,7 @@ from hw.compile.program import Program
 from hw.gateware.primitives.delay import per_layer
 
 
-class Walk(wiring.Component):
+class LoopNest(wiring.Component):
     """Parameters: ``program``; ``blocks``: whether blocks inside a tile group are passes of their own
     (not for the fetch, which serves all of them at once); ``dot_images``: whether a fully connected
     layer takes a pass per image (only its fetch does).

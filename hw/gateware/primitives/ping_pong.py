@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 HALVES = 2
 
 
-class HalfCounter(wiring.Component):
+class PingPong(wiring.Component):
     """How many halves of a double buffer are taken, and how many are full and not yet begun.
 
     Members: pulses ``take``, ``fill``, ``begin``, ``free``; levels ``can_take``, ``can_begin``.

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from amaranth import Array, Cat, Module, Mux, Signal
 from amaranth.utils import ceil_log2
 
-from hw.compile.feature_layout import MapPlan
+from hw.compile.feature_layout import FeatureLayout
 from hw.gateware.primitives.delay import per_layer
 from hw.interface.stream_format import BEAT, row_beats
 
 
-def phase_bits(maps: Sequence[MapPlan]) -> int:
+def phase_bits(maps: Sequence[FeatureLayout]) -> int:
     """Bits of a row's place in its period."""
     return ceil_log2(max(2, *(plan.period for plan in maps)))
 
 
-def section_bits(maps: Sequence[MapPlan]) -> int:
+def section_bits(maps: Sequence[FeatureLayout]) -> int:
     """Bits of a section's number."""
     return ceil_log2(max(2, *(plan.sections for plan in maps)))
 
@@ -30,7 +30,7 @@ class RowPointer:
         self,
         m: Module,
         layer: Signal,
-        maps: Sequence[MapPlan],
+        maps: Sequence[FeatureLayout],
         line: Signal,
         *,
         row_lines: Sequence[int] | None = None,
@@ -90,7 +90,7 @@ class MapBeats:
     of its shape.
     """
 
-    def __init__(self, m: Module, layer: Signal, maps: Sequence[MapPlan], images: Signal, line: Signal):
+    def __init__(self, m: Module, layer: Signal, maps: Sequence[FeatureLayout], images: Signal, line: Signal):
         def setting(name: str, values: Sequence[int]) -> Signal:
             return per_layer(m, layer, values, name=name)
 
@@ -158,7 +158,7 @@ class _NextImage:
     ``first_row``: the line of the next one's first row.
     """
 
-    def __init__(self, m: Module, maps: Sequence[MapPlan], pointer: RowPointer, setting, line: Signal):
+    def __init__(self, m: Module, maps: Sequence[FeatureLayout], pointer: RowPointer, setting, line: Signal):
         self.beside = max(plan.images for plan in maps) > 1
         self._last = setting("last_beside", [plan.images - 1 for plan in maps])
         self._left = Signal.like(self._last, name="left_beside")

@@ -1,6 +1,6 @@
 """Modules that many places share: elaborated once, instantiated everywhere.
 
-Left alone, Amaranth elaborates and emits every instance of a component. ``Once(component, key)`` is the
+Left alone, Amaranth elaborates and emits every instance of a component. ``Shared(component, key)`` is the
 component itself in simulation; under an :class:`Emitter` it is an instance of a module that is emitted
 a single time per key. N·P array rows cost as much to generate as one.
 """
@@ -55,7 +55,7 @@ def _replaced(component) -> None:
                 _replaced(one)
 
 
-class Once(Elaboratable):
+class Shared(Elaboratable):
     """``component``, shared with all others of its class and ``key``.
 
     key: what distinguishes it from others of its class (its parameters). reset: resets it besides the

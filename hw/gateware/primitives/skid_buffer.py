@@ -9,11 +9,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.step_format import StepFormat
-from hw.gateware.primitives.delay import LOADS, copy, delay
+from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate
 from hw.gateware.primitives.micro_instruction import ends_layout, ends_of, step_layout
 
 
-class Slack(wiring.Component):
+class SkidBuffer(wiring.Component):
     """Members: ``i_valid``, ``i_step``, ``i_take`` towards the memory; ``valid``, ``ends``, ``take`` towards
     the array, which may take a step in every clock in which ``valid`` is high, and finds all of it at
     ``step`` in the clock after that. ``clear`` (a pulse) drops the steps that are held. Latency: 1 clock, no
@@ -21,7 +21,7 @@ class Slack(wiring.Component):
 
     A step is a thousand bits and more, and whether they move is decided late in a clock. So only the bits
     that the controller decides by, its ends, are there in time; the rest does the same a clock later, in
-    parts of ``LOADS`` bits with registers of their own that say what the ends did.
+    parts of ``MAX_FANOUT`` bits with registers of their own that say what the ends did.
     """
 
     def __init__(self, step: StepFormat):
@@ -54,12 +54,13 @@ class Slack(wiring.Component):
 
         arrived = delay(m, self.i_step.as_value(), 1, name="arrived")
         parts = []
-        for first in range(0, len(arrived), LOADS):
-            name = f"part_{first // LOADS}"
+        for first in range(0, len(arrived), MAX_FANOUT):
+            name = f"part_{first // MAX_FANOUT}"
             flags = (
-                copy(m, flag, name=f"{name}_{what}") for what, flag in (("spared", spared), ("moves", moves))
+                replicate(m, flag, name=f"{name}_{what}")
+                for what, flag in (("spared", spared), ("moves", moves))
             )
-            parts.append(self._stage(m, arrived[first : first + LOADS], *flags, name))
+            parts.append(self._stage(m, arrived[first : first + MAX_FANOUT], *flags, name))
         m.d.comb += self.step.as_value().eq(Cat(*parts))
         return m
 

@@ -12,7 +12,7 @@ from hw.compile.weight_stream import QUEUED_BEATS
 from hw.gateware.ports.axi import ID_BITS, AxiRead
 
 
-class SideBySide(wiring.Component):
+class MemoryStriping(wiring.Component):
     """Parameters: ``address_bits``, ``data_bits`` of the wide port, ``count`` of memories (a power of two).
 
     Members: ``wide`` (the reader's), ``memories``; ``generation`` and ``settled`` of the reads. A burst goes

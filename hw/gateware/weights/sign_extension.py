@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from amaranth import Cat, Module, Mux, Signal, Value
 
 from hw.compile.program import Program
-from hw.gateware.primitives.delay import LOADS, copy, per_layer
+from hw.gateware.primitives.delay import MAX_FANOUT, per_layer, replicate
 
 
-def widened(m: Module, program: Program, layer: Signal, planes: Sequence[Value]) -> list[Value]:
+def sign_extended(m: Module, program: Program, layer: Signal, planes: Sequence[Value]) -> list[Value]:
     """``planes`` of a step of ``layer`` (:mod:`hw.compile.step_format`), with its sign repeated beyond its
     width.
 
@@ -25,10 +25,10 @@ def widened(m: Module, program: Program, layer: Signal, planes: Sequence[Value])
         for plane in range(width, program.weight_bits):
             out[plane] = Cat(
                 Mux(
-                    copy(m, narrow, name=f"narrow_{width}_{plane}_{first}"),
-                    sign[first : first + LOADS],
-                    out[plane][first : first + LOADS],
+                    replicate(m, narrow, name=f"narrow_{width}_{plane}_{first}"),
+                    sign[first : first + MAX_FANOUT],
+                    out[plane][first : first + MAX_FANOUT],
                 )
-                for first in range(0, len(sign), LOADS)
+                for first in range(0, len(sign), MAX_FANOUT)
             )
     return out

@@ -14,10 +14,10 @@ from amaranth.utils import ceil_log2
 from hw.compile.weight_stream import KEPT_FREE, UNIT_BITS, StreamPlan
 from hw.gateware.datapath.bank import Bank
 from hw.gateware.datapath.feature_memory import rotate, rotate_latency
-from hw.gateware.primitives.delay import LOADS, copy, delay
+from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate
 
 
-class StepStore(wiring.Component):
+class WeightBuffer(wiring.Component):
     """Parameters: ``plan``.
 
     Memory: U column banks of depth × 16 bit, RAMB36s of 2k × 18.
@@ -76,8 +76,8 @@ class StepStore(wiring.Component):
             here = delay(m, next_unit <= j, 1, name=f"here_{j}")
             there = Mux(next_unit <= j, j < next_unit + plan.beat_units, j < beyond)
             enable = valid & delay(m, there, 1, name=f"there_{j}")
-            if j % (LOADS // UNIT_BITS) == 0:
-                size_here = copy(m, size, name=f"size_{j}")
+            if j % (MAX_FANOUT // UNIT_BITS) == 0:
+                size_here = replicate(m, size, name=f"size_{j}")
             # Last clock: a register in front of the memory.
             address = Mux(here, step, following)
             wrapped = Array(turned[(j + units) % plan.beat_units] for units in self._sizes)[size_here]

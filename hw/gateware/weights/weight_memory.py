@@ -15,7 +15,7 @@ from hw.compile.program import Program
 from hw.gateware.primitives.delay import per_layer
 from hw.gateware.primitives.micro_instruction import ends_layout, step_layout
 from hw.gateware.primitives.rom import Rom
-from hw.gateware.primitives.skid_buffer import Slack
+from hw.gateware.primitives.skid_buffer import SkidBuffer
 
 
 def step_bits(program: Program) -> NDArray[np.uint8]:
@@ -52,7 +52,7 @@ class WeightMemory(wiring.Component):
         last = per_layer(
             m, self.layer, [p.first_step + len(p.steps) - 1 for p in program.layers], name="last"
         )
-        m.submodules.slack = slack = Slack(program.step_format)
+        m.submodules.slack = slack = SkidBuffer(program.step_format)
         address, read = Signal(range(program.steps)), Signal()
         advance = ~read | slack.i_take
         m.d.comb += [

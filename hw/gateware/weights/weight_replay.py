@@ -7,13 +7,13 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.program import Program
 from hw.contract.latencies import SETTLE
 from hw.gateware.primitives.delay import per_layer
-from hw.gateware.primitives.loop_nest import Walk
+from hw.gateware.primitives.loop_nest import LoopNest
 from hw.gateware.primitives.micro_instruction import ends_layout, step_layout
-from hw.gateware.primitives.skid_buffer import Slack
-from hw.gateware.weights.weight_buffer import StepStore
+from hw.gateware.primitives.skid_buffer import SkidBuffer
+from hw.gateware.weights.weight_buffer import WeightBuffer
 
 
-class WeightPlayer(wiring.Component):
+class WeightReplay(wiring.Component):
     """The weight memory of a design whose weights come from outside: the ``valid``, ``ends``, ``take`` and
     ``step`` of :class:`hw.gateware.weights.weight_memory.WeightMemory`, which holds them itself.
 
@@ -24,7 +24,7 @@ class WeightPlayer(wiring.Component):
 
     def __init__(self, program: Program):
         self.program, self.plan = program, program.stream
-        self.store = StepStore(self.plan)
+        self.store = WeightBuffer(self.plan)
         layers = range(len(program.layers))
         super().__init__(
             {
@@ -48,8 +48,8 @@ class WeightPlayer(wiring.Component):
         m = Module()
         plans, plan = self.program.layers, self.plan
         m.submodules.store = store = self.store
-        m.submodules.walk = walk = Walk(self.program)
-        m.submodules.slack = slack = Slack(self.program.step_format)
+        m.submodules.walk = walk = LoopNest(self.program)
+        m.submodules.slack = slack = SkidBuffer(self.program.step_format)
         stored = Signal()  # the store delivers a step
         m.d.comb += [
             store.start.eq(self.start),

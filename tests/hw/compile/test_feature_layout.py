@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.compile.feature_layout import MapPlan
+from hw.compile.feature_layout import FeatureLayout
 from hw.compile.lane_layout import GroupWork, lane_layout
 from hw.contract.network import Conv
 
@@ -17,7 +17,7 @@ def test_rows_of_a_batch_have_places_of_their_own(data):
     period, padding = data.draw(st.sampled_from([4, 6, 8]), "period"), data.draw(st.integers(0, 2), "padding")
     most = sections // images * period - padding if images > 1 else 40
     shape = (data.draw(st.integers(1, 3)), data.draw(st.integers(1, most), "height"), 5)
-    plan = MapPlan(shape, 7, 1, sections, 8, period, padding, images=images)
+    plan = FeatureLayout(shape, 7, 1, sections, 8, period, padding, images=images)
     batch = data.draw(st.integers(1, 9), "batch")
     places = set()
     for image in range(batch):

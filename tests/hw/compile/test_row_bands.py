@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.compile.compiler import compile_program
-from hw.compile.feature_layout import MapPlan
+from hw.compile.feature_layout import FeatureLayout
 from hw.compile.row_bands import Rows, lay_out
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
-from hw.contract.instructions import entries_of, together
+from hw.contract.instructions import instructions_of, together
 from hw.contract.network import Conv, Network, tiny
 from hw.contract.spectrum import TILE
 from hw.cost.resources import resources
@@ -137,7 +137,7 @@ def test_counters_are_counted_a_layer_and_not_an_entry():
 
 def test_the_cheapest_way_that_fits_is_taken():
     """Two large maps: two bands for each of them, not more, in two segments."""
-    maps = [MapPlan((1, rows, 8), 0) for rows in (10, 100, 10, 100, 10)]
+    maps = [FeatureLayout((1, rows, 8), 0) for rows in (10, 100, 10, 100, 10)]
     rows = [Rows(str(i), 10, 10, 2, 1, 10, cost=1) for i in range(4)]
     layout = lay_out(rows, maps, 1, 90)
     assert [entry.layer for entry in layout.entries] == [0, 1, 0, 1, 2, 3, 2, 3]
@@ -152,12 +152,12 @@ def test_runs_take_layers_in_bands_together():
     assert together(numbers) == [(0, 1), (2, 2), (3, 3)]
     network = tiny()
     count = len(network.layers)
-    assert entries_of(network, range(count), None) == (0, count - 1)
+    assert instructions_of(network, range(count), None) == (0, count - 1)
     numbers = (0, 1, 0, 1, *range(2, count))
-    assert entries_of(network, numbers, (0, 1)) == (0, 3)
-    assert entries_of(network, numbers, (2, 2)) == (4, 4)
+    assert instructions_of(network, numbers, (0, 1)) == (0, 3)
+    assert instructions_of(network, numbers, (2, 2)) == (4, 4)
     for layers in ((0, 0), (1, 2)):
         with pytest.raises(DataError, match="made in bands"):
-            entries_of(network, numbers, layers)
+            instructions_of(network, numbers, layers)
     with pytest.raises(DataError, match="no part of the network"):
-        entries_of(network, numbers, (0, count))
+        instructions_of(network, numbers, (0, count))

@@ -118,7 +118,7 @@ def signed_source(compiled, entry):
 
 
 def random_maps(plan, images, signed, rng):
-    """Maps (image, c, h, w) that ``plan``, a MapPlan, has room for, with both extremes."""
+    """Maps (image, c, h, w) that ``plan``, a FeatureLayout, has room for, with both extremes."""
     low, high = (-128, 127) if signed else (0, 255)
     maps = rng.integers(low, high + 1, (images, *plan.shape))
     maps.reshape(-1)[:: max(1, maps.size // 7)] = low

@@ -15,7 +15,7 @@ from hw.contract.network import Conv, Network, lenet, tiny
 from hw.util.errors import ConfigError
 from pruning import AdmmConfig, Chain, prune_, quantise_, to_artifact
 from pruning.quant.fake_quant import requantise, round_half_up
-from pruning.quant.quantise import calibrate_, mirrors_of
+from pruning.quant.quantise import calibrate_, fake_quants_of
 from sim import model as integer_model
 
 whole = st.integers(-(2**23), 2**23)
@@ -127,7 +127,7 @@ def test_gradients_are_near_the_float_ones(tiny_batch):
 
 def test_scales_use_the_integers_they_have(tiny_batch):
     model = quantised(tiny(), tiny_batch)
-    mirrors = mirrors_of(model, tiny())
+    mirrors = fake_quants_of(model, tiny())
     for name, mirror in mirrors.items():
         largest = mirror.integers().weight
         top = np.abs(largest.astype(int)).max(axis=(1, 2, 3))
@@ -143,7 +143,8 @@ def test_every_layer_uses_the_integers_of_its_own_width(tiny_batch, tmp_path):
     """And the file says which: the widest layer's, and those of the others."""
     model = quantised(tiny(), tiny_batch, 8, WIDTHS)
     tops = [
-        np.abs(mirror.integers().weight.astype(int)).max() for mirror in mirrors_of(model, tiny()).values()
+        np.abs(mirror.integers().weight.astype(int)).max()
+        for mirror in fake_quants_of(model, tiny()).values()
     ]
     assert tops == [63, 3, 15, 127]
     to_artifact(model, tiny()).save(tmp_path / "model.npz")
@@ -170,7 +171,7 @@ def test_new_mirrors_are_those_of_a_fresh_model(tiny_batch):
 def test_last_layer_has_one_scale():
     network = lenet()
     model = quantised(network, torch.rand(8, 1, 28, 28).mul(255).round() / 255)
-    last = mirrors_of(model, network)["fc2"]
+    last = fake_quants_of(model, network)["fc2"]
     assert len(set(last.scale.tolist())) == len(set(last.shift.tolist())) == 1
     assert to_artifact(model, network).score_scale == pytest.approx(
         float(last.scale[0]) * 2 ** int(last.shift[0])

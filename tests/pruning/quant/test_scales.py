@@ -16,7 +16,7 @@ from hw.contract.network import Conv, Dense, Network, tiny
 from hw.util.errors import ArtifactError, ConfigError
 from pruning import Chain, fold_batch_norms_, quantise_, to_artifact
 from pruning.layers.transform import kernel_spectrum
-from pruning.quant.fake_quant import Mirror
+from pruning.quant.fake_quant import FakeQuant
 from pruning.quant.scales import LARGEST_BIAS
 from sim import model as integer_model
 
@@ -191,7 +191,7 @@ def test_a_rescaled_channel_is_the_same_channel(factor, tiny_batch):
 # --- after training ----------------------------------------------------------------------------------
 
 
-def mirrored_tiny(images: torch.Tensor) -> tuple[Chain, dict[str, Mirror]]:
+def mirrored_tiny(images: torch.Tensor) -> tuple[Chain, dict[str, FakeQuant]]:
     model = Chain(tiny())
     return model, dict(quantise_(model, tiny(), images))
 

@@ -6,7 +6,7 @@ from amaranth import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.gateware.primitives.delay import copy, delay, per_layer
+from hw.gateware.primitives.delay import delay, per_layer, replicate
 
 VALUES = {"unsigned": [5, 0, 31, 7], "signed": [-3, 9, 0, -16], "same": [0, 0, 0, 0]}
 
@@ -33,7 +33,7 @@ class Lines(wiring.Component):
             self.plain.eq(delay(m, self.a, 3, name="plain")),
             self.reset.eq(delay(m, self.a, 3, name="reset", reset=True)),
             self.now.eq(delay(m, self.a, 0, name="now")),
-            self.copied.eq(copy(m, self.a, name="copy")),
+            self.copied.eq(replicate(m, self.a, name="copy")),
         ]
         for name, values in VALUES.items():
             setting = per_layer(m, self.layer, values, name=name)

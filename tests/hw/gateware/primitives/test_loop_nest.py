@@ -8,7 +8,7 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Dense, Network
-from hw.gateware.primitives.loop_nest import Walk
+from hw.gateware.primitives.loop_nest import LoopNest
 
 NETWORKS = {
     "apart": Network(
@@ -55,7 +55,7 @@ def expected(plan, images, blocks, dot_images):
 def test_walks_all_passes_in_order_twice(simulate, network, images, weights_stay, blocks, dot_images):
     compiled = program(network, weights_stay)
     assert [plan.images for plan in compiled.layers] == ([2, 2, 1] if network == "beside" else [1, 1, 1])
-    dut = Walk(compiled, blocks=blocks, dot_images=dot_images)
+    dut = LoopNest(compiled, blocks=blocks, dot_images=dot_images)
     found = []
 
     async def bench(ctx):

@@ -2,11 +2,11 @@
 
 import random
 
-from hw.gateware.primitives.ping_pong import HALVES, HalfCounter
+from hw.gateware.primitives.ping_pong import HALVES, PingPong
 
 
 def test_never_more_than_two_taken_and_none_begun_that_is_not_full(simulate):
-    dut, dice = HalfCounter(), random.Random(4)
+    dut, dice = PingPong(), random.Random(4)
     seen = set()
 
     async def bench(ctx):

@@ -6,16 +6,16 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.compile.feature_layout import MapPlan
+from hw.compile.feature_layout import FeatureLayout
 from hw.gateware.primitives.row_pointer import MapBeats, RowPointer, phase_bits, section_bits
 from hw.interface.stream_format import BEAT, row_beats
 from tests.hw.gateware.programs import CASES, place_of, program
 
 MORE = [
-    MapPlan((2, 20, 5), 7, sections=3, section_pixels=10, period=4, padding=2),
-    MapPlan((1, 9, 30), 90, lines_per_row=2),
-    MapPlan((3, 3, 2), 3, sections=4, section_pixels=8, period=6, padding=1, images=4),
-    MapPlan((2, 5, 6), 40, sections=4, section_pixels=8, period=4, padding=1, images=2),
+    FeatureLayout((2, 20, 5), 7, sections=3, section_pixels=10, period=4, padding=2),
+    FeatureLayout((1, 9, 30), 90, lines_per_row=2),
+    FeatureLayout((3, 3, 2), 3, sections=4, section_pixels=8, period=6, padding=1, images=4),
+    FeatureLayout((2, 5, 6), 40, sections=4, section_pixels=8, period=4, padding=1, images=2),
 ]
 
 

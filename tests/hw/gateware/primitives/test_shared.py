@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.emit import emit
-from hw.gateware.primitives.shared import Emitter, Once
+from hw.gateware.primitives.shared import Emitter, Shared
 
 
 class Adder(wiring.Component):
@@ -42,7 +42,7 @@ class Top(wiring.Component):
         m = Module()
         value = self.a
         for i, part in enumerate(self.parts):
-            m.submodules[f"part_{i}"] = Once(part, part.step, reset=self.stop)
+            m.submodules[f"part_{i}"] = Shared(part, part.step, reset=self.stop)
             m.d.comb += part.a.eq(value)
             value = part.b
         m.d.comb += self.b.eq(value)

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from hw.compile.step_format import StepFormat
-from hw.gateware.primitives.skid_buffer import Slack
+from hw.gateware.primitives.skid_buffer import SkidBuffer
 from tests.hw.gateware.programs import program
 
 FORMATS = {"narrow": StepFormat(4, 8, 2, False), "wide": program("plain", False, "kernel").step_format}
@@ -15,7 +15,7 @@ FORMATS = {"narrow": StepFormat(4, 8, 2, False), "wide": program("plain", False,
 @pytest.mark.parametrize(("supply", "demand"), [(1.0, 1.0), (0.5, 1.0), (1.0, 0.5), (0.6, 0.6)])
 def test_steps_pass_in_order(simulate, format, supply, demand):
     step, dice = FORMATS[format], random.Random(7)
-    dut = Slack(step)
+    dut = SkidBuffer(step)
     values = [dice.getrandbits(len(dut.step.as_value())) for _ in range(150)]
     ends_of = []
     for value in values:
@@ -51,7 +51,7 @@ def test_steps_pass_in_order(simulate, format, supply, demand):
 
 @pytest.mark.parametrize("held", [1, 2])
 def test_clear_drops_what_is_held(simulate, held):
-    dut = Slack(FORMATS["narrow"])
+    dut = SkidBuffer(FORMATS["narrow"])
 
     async def bench(ctx):
         ctx.set(dut.i_valid, 1)

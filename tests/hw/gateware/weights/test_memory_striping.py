@@ -7,7 +7,7 @@ from amaranth.hdl import ResetInserter, Signal
 from amaranth.lib.wiring import connect
 
 from hw.gateware.weights.burst_reader import BurstReader
-from hw.gateware.weights.memory_striping import SideBySide
+from hw.gateware.weights.memory_striping import MemoryStriping
 from tests.hw.gateware.streamed import layer_beats, program
 from tests.hw.gateware.weights import test_burst_reader as burst_reader
 
@@ -52,7 +52,7 @@ class Part:
 )
 def test_beats_come_together_in_order(simulate, count, paces):
     rng = np.random.default_rng(count)
-    dut = SideBySide(ADDRESS, BITS, count)
+    dut = MemoryStriping(ADDRESS, BITS, count)
     parts = [Part(i, dut.memories[i], rng, BITS // count, pace) for i, pace in enumerate(paces)]
     bursts = [(8 * int(rng.integers(1 << 10)), int(rng.integers(1, 17))) for _ in range(40)] + [(0xFF00, 2)]
     found, bad = [], []
@@ -114,7 +114,7 @@ class Both(Elaboratable):
 
     def __init__(self, plan):
         self.reader = BurstReader(plan)
-        self.memories = SideBySide(len(self.reader.memory.araddr), plan.bus_bits, 2)
+        self.memories = MemoryStriping(len(self.reader.memory.araddr), plan.bus_bits, 2)
 
     def elaborate(self, platform):
         m = Module()

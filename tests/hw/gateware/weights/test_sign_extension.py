@@ -9,7 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.config import BUS_BITS_UNLESS_CHOSEN
-from hw.gateware.weights.sign_extension import widened
+from hw.gateware.weights.sign_extension import sign_extended
 from tests.hw.gateware.streamed import program
 
 
@@ -25,7 +25,7 @@ class Wide(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         planes = [self.planes[i] for i in range(self.compiled.step_format.weight_bits)]
-        m.d.comb += self.wide.eq(Cat(widened(m, self.compiled, self.layer, planes)))
+        m.d.comb += self.wide.eq(Cat(sign_extended(m, self.compiled, self.layer, planes)))
         return m
 
 
@@ -66,4 +66,4 @@ def test_designs_that_hold_their_weights_have_no_logic_for_it():
         compiled, config=replace(compiled.config, stream_weights=False, bus_bits=BUS_BITS_UNLESS_CHOSEN)
     )
     planes = [Signal(8) for _ in range(8)]
-    assert all(a is b for a, b in zip(widened(None, held, None, planes), planes, strict=True))
+    assert all(a is b for a, b in zip(sign_extended(None, held, None, planes), planes, strict=True))

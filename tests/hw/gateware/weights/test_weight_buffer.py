@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw.gateware.weights.weight_buffer import StepStore
+from hw.gateware.weights.weight_buffer import WeightBuffer
 from tests.hw.gateware.streamed import NARROW, WIDE, layer_beats, program, step_values
 
 
@@ -15,7 +15,7 @@ from tests.hw.gateware.streamed import NARROW, WIDE, layer_beats, program, step_
 def test_a_greedy_reader_fills_the_store_and_no_more(simulate, array, latency):
     """Each time nothing is left to ask for, one step is freed: so room ends anywhere."""
     compiled = program(**array, depth=128)
-    dut, plan = StepStore(compiled.stream), compiled.stream
+    dut, plan = WeightBuffer(compiled.stream), compiled.stream
     beats = [beat for layer in layer_beats(compiled) for beat in layer]
     ends = np.cumsum(plan.layer_beats)
     begun, whole = steps_of_beats(plan)
@@ -54,7 +54,7 @@ def test_a_greedy_reader_fills_the_store_and_no_more(simulate, array, latency):
 def test_steps_come_out_as_they_went_in_and_are_counted_when_they_can_be_read(simulate, array, first):
     """``stored`` is compared in every clock, each step is read in the first one in which it may be."""
     compiled = program(**array, depth=128)
-    dut, plan = StepStore(compiled.stream), compiled.stream
+    dut, plan = WeightBuffer(compiled.stream), compiled.stream
     rng = np.random.default_rng(first)
     beats = [beat for layer in layer_beats(compiled)[first:] for beat in layer]
     steps = [value for layer in step_values(compiled)[first:] for value in layer]

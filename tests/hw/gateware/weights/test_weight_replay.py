@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw.gateware.weights.weight_replay import WeightPlayer
+from hw.gateware.weights.weight_replay import WeightReplay
 from tests.hw.gateware.streamed import NARROW, WIDE, layer_beats, program, step_values
 
 
@@ -39,7 +39,7 @@ def played(compiled, first, last, images):
 )
 def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, latency, supply, demand):
     compiled, rng = program(**array, depth=128), np.random.default_rng(7)
-    dut, plan = WeightPlayer(compiled), compiled.stream
+    dut, plan = WeightReplay(compiled), compiled.stream
     assert compiled.layers[0].weights_stay and not compiled.layers[2].weights_stay
     runs = [(0, 2, 2), (1, 1, 1), (0, 0, 1), (2, 2, 2)]
     found = []
