@@ -25,7 +25,7 @@ CASES = {
                 Conv("a", 3, 11, 3, padding=1, pool=2, relu=False),
                 Conv("b", 11, 9, 3),
                 Conv("c", 9, 5, 5, padding=2, relu=False),
-                Dense("d", 5 * 6 * 5, 6, relu=False),
+                Dense("d", 5 * 6 * 5, 11, relu=False),
             ),
         ),
         {"rows": 4, "lanes": 5, "batch": 3, "line_pixels": 16},

@@ -185,6 +185,19 @@ def test_layers_stay_in_order_and_inside_the_network(seed: int) -> None:
     simulate(scenario, seed)
 
 
+@pytest.mark.parametrize(
+    ("register", "sound"), [(BATCH, 3), (registers.LAYERS, (LAYERS - 1) << 8), (registers.WEIGHTS, 3)]
+)
+def test_every_bit_above_a_register_is_looked_at(register, sound: int) -> None:
+    async def scenario(ctx, dut, manager) -> None:
+        assert await manager.write(register.address(), sound) == Response.OKAY
+        for bit in range(max(field.low + field.width for field in register.fields), 32):
+            assert await manager.write(register.address(), sound | 1 << bit) == Response.SLVERR, bit
+        assert (await manager.read(register.address()))[0] == sound
+
+    simulate(scenario, 0)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_batch_keeps_to_its_range_and_respects_strobes(seed: int) -> None:
     async def scenario(ctx, dut, manager) -> None:

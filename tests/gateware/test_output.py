@@ -190,8 +190,11 @@ def test_every_row_is_written_where_its_map_lies(simulate, name, streamed, entry
         assert starts == ([n + row * plan.skew for n, _, _ in halves] if used else [])
 
 
-@pytest.mark.parametrize("images", [1, 2])
-@pytest.mark.parametrize(("name", "entry"), [("beside", 0), ("sections", 1), ("plain", 0)])
+@pytest.mark.parametrize(
+    ("name", "entry", "images"),
+    [(name, entry, n) for name, entry in (("beside", 0), ("sections", 1), ("plain", 0)) for n in (1, 2)]
+    + [("beside", 0, 3)],
+)
 def test_a_smaller_batch_and_halves_that_fill_late(simulate, name, entry, images):
     compiled, rng = program(name), np.random.default_rng(images)
     plan = compiled.layers[entry]
