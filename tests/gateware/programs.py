@@ -69,7 +69,7 @@ CASES = {
                 Conv("c", 2, 3, 3, padding=1),
             ),
         ),
-        {"rows": 4, "lanes": 2, "batch": 1, "memory_lines": 300},
+        {"rows": 4, "lanes": 2, "batch": 1, "memory_lines": 280},
     ),
     "tall": (
         Network("tall", (9, 9, 8), (Conv("a", 9, 31, 3, padding=1, pool=2), Conv("b", 31, 15, 3, padding=1))),

@@ -306,6 +306,42 @@ def test_answers_stay_until_they_are_taken() -> None:
     simulate(scenario, 0)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_addresses_and_words_may_run_ahead_of_each_other(seed: int) -> None:
+    """Both channels go on at their own pace: every word meets its address, every write gets its answer."""
+    dice, answers = random.Random(seed), []
+    writes = [
+        (dice.choice((registers.WEIGHTS, BATCH)).address(), dice.choice((3, 1 << 30))) for _ in range(40)
+    ]
+    dut = AxiLiteRegisters(CONFIG, LAYERS, DIGEST)
+    bus = dut.bus
+
+    def channel(name: str, values: list[dict[str, int]], seed: int):
+        async def testbench(ctx) -> None:
+            manager = Manager(ctx, dut, seed)
+            for value in values:
+                for port, number in value.items():
+                    ctx.set(getattr(bus, port), number)
+                await manager.handshake(name)
+                await manager.pause()
+
+        return testbench
+
+    async def take(ctx) -> None:
+        manager = Manager(ctx, dut, seed)
+        for _ in writes:
+            answers.extend(await manager.response("b", bus.bresp))
+            await manager.pause()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(channel("aw", [{"awaddr": address} for address, _ in writes], seed + 10))
+    simulator.add_testbench(channel("w", [{"wdata": value, "wstrb": 15} for _, value in writes], seed + 20))
+    simulator.add_testbench(take)
+    simulator.run()
+    assert answers == [Response.OKAY if value == 3 else Response.SLVERR for _, value in writes]
+
+
 def built(layers: int) -> AxiLiteRegisters:
     dut = AxiLiteRegisters(CONFIG, layers, DIGEST)
     Fragment.get(dut, platform=None)

@@ -95,6 +95,55 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, late
         assert [(bits, step & ~(-1 << bits)) for (bits, _), step in zip(wanted, taken, strict=True)] == wanted
 
 
+@pytest.mark.parametrize("clocks", [40, 41, 90])
+def test_a_start_in_the_middle_of_a_run_begins_a_new_one(simulate, clocks):
+    """Nothing that was played, stored or on its way before it is seen again."""
+    compiled = program(64, depth=128)
+    dut = WeightPlayer(compiled)
+    beats = [[beat for layer in layer_beats(compiled)[first:] for beat in layer] for first in (0, 1)]
+    wanted = [played(compiled, first, 2, 1) for first in (0, 1)]
+    found = []
+
+    async def run(ctx, first, beats, count, most):
+        """Feed beats and take every step; stop behind ``count`` steps or ``most`` clocks."""
+        for name, value in (("first", first), ("last", 2), ("images", 1), ("start", 1)):
+            ctx.set(getattr(dut, name), value)
+        ctx.set(dut.beat_valid, 0)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        taken, given, promised = [], 0, 0
+        for clock in range(most):
+            asked = int(promised == given and bool(ctx.get(dut.room)) and given < len(beats))
+            ctx.set(dut.asked, asked)
+            ctx.set(dut.asked_beats, asked)
+            comes = promised > given
+            ctx.set(dut.beat_valid, int(comes))
+            ctx.set(dut.beat, beats[given] if comes else 0)
+            promised, given = promised + asked, given + comes
+            take = ctx.get(dut.valid) and clock % 3 > 0
+            ctx.set(dut.take, int(take))
+            await ctx.tick()
+            if take:
+                taken.append(ctx.get(dut.step.as_value()))
+            if len(taken) == count:
+                break
+        ctx.set(dut.take, 0)
+        ctx.set(dut.beat_valid, 0)
+        ctx.set(dut.asked, 0)
+        return taken
+
+    async def bench(ctx):
+        found.append(await run(ctx, 0, beats[0], len(wanted[0]), clocks))
+        await ctx.tick().repeat(dut.store.write_latency)  # counts that are under way are the store's
+        found.append(await run(ctx, 1, beats[1], len(wanted[1]), 20 * len(wanted[1]) + 1000))
+
+    simulate(dut, bench)
+    assert 0 < len(found[0]) < len(wanted[0])
+    for taken, steps in zip(found, wanted, strict=True):
+        assert taken == [step for _, step in steps[: len(taken)]]
+    assert len(found[1]) == len(wanted[1])
+
+
 def next_layer_end(compiled, first, last, asked):
     """Beats up to the end of the layer that beat ``asked`` belongs to."""
     ends = np.cumsum(compiled.stream.layer_beats[first : last + 1])
