@@ -1,4 +1,4 @@
-"""Port bundles: names, widths and directions are those of the AXI specifications, as other tools find them."""
+"""Port bundles: names, widths and directions are those of the AXI specifications; names of flat ports."""
 
 import pytest
 from amaranth.hdl import Value
