@@ -1,7 +1,8 @@
 """A lane from windows to pixels, at the clocks that its latencies promise and no later.
 
-Row n of the array passes on channel n: what comes out is the tile that went in, through both transforms. Words
-are taken from the last one down, so that the first one read is the last one written, on either side.
+Row n of the array passes on channel n, or 8 + n: what comes out is the tile that went in, through both
+transforms. Words are taken from the last one down, so that the first one read is the last one written, on
+either side.
 """
 
 import numpy as np
@@ -23,14 +24,16 @@ ROWS, DRAIN = 8, 4
 GROUPS = ROWS // DRAIN
 NETWORK = Network(
     "lane",
-    (ROWS, 8, 8),
+    (2 * ROWS, 8, 8),
     (
-        Conv("signed", ROWS, ROWS, 3, padding=1, relu=False),
+        Conv("signed", 2 * ROWS, ROWS, 3, padding=1, relu=False),
         Conv("pooled", ROWS, ROWS, 3, padding=1, pool=2),
     ),
 )
 SHIFTS = [0, 1, 0, 2]
 """Of the rows of a drain group."""
+
+BIASES = [0, 900, -700, 1500, 128, -2000, 64, 333]
 
 LAST_CLOCK = TILE - 1
 
@@ -76,11 +79,11 @@ class Plan:
 
 
 def fill(plan, lane, clock, tiles, half):
-    """Tiles (c, 8, 8) one behind the other; returns the clock in which the array may be told of them."""
+    """Tiles (c, 8, 8), of channel group ``half``; returns the clock in which the array may be told."""
     for channel, tile in enumerate(tiles):
         start = clock + TILE * channel
         plan.at(start, lane.start, 1)
-        plan.at(start, lane.channel, channel)
+        plan.at(start, lane.channel, ROWS * half + channel)
         plan.at(start, lane.half, half)
         for y, row in enumerate(tile):
             for x, pixel in enumerate(row):
@@ -93,6 +96,8 @@ def step(plan, dut, clock, word, x_half, y_half):
     lane, weights = dut.lane, dut.weights
     plan.at(clock, lane.x_half, x_half)
     plan.at(clock, lane.x_words[0], word)
+    for bank in range(ROWS):
+        plan.at(clock, lane.x_groups[bank], x_half)
     at = clock + lane.x.latency - weights.latency
     dual = word in DUAL_REAL
     for port, value in ((weights.valid, 1), (weights.first, 1), (weights.modes[0], Mode.DUAL if dual else 0)):
@@ -103,6 +108,9 @@ def step(plan, dut, clock, word, x_half, y_half):
     first = clock + lane.array_latency
     for j in range(GROUPS):
         plan.at(first + j, lane.group, j)
+        if word == 0:
+            for i, bias in enumerate(BIASES[DRAIN * j : DRAIN * (j + 1)]):
+                plan.at(first + j + lane.drain.table_latency, lane.bias[i], bias)
         at = first + j + lane.drain.latency - lane.y.lead
         for port, value in ((lane.y_en, 1), (lane.y_half, y_half), (lane.y_group, j), (lane.y_word, word)):
             plan.at(at, port, value)
@@ -111,7 +119,9 @@ def step(plan, dut, clock, word, x_half, y_half):
 
 def expected(tiles, layer, missing=()):
     """Pixels of every row's tile, the integer model's."""
-    words = drain(fft.forward(tiles), np.array(SHIFTS * GROUPS)[:, None, None])
+    sums = fft.forward(tiles).astype(np.int64)
+    sums[:, 0, 0] += BIASES
+    words = drain(sums, np.array(SHIFTS * GROUPS)[:, None, None])
     words[:, list(missing)] = 0
     outputs = ifft.inverse(words)
     pixels = [post.pool(post.requantise(one, layer.relu), layer.pool) for one in outputs]
@@ -149,8 +159,8 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry):
         first = last + lane.pass_latency + 3
         for n in range(ROWS):  # the last one to be read is in the first group to be written
             send(first + TILE * n, ROWS - 1 - n, half)
-    # Half 1 is taken: a clock later there is room, and two later the first step asks for its word.
-    freed = tokens[-1][0] - lane.reuse_lead
+    # The controller frees half 1, a clock ahead of what the lane sees; two later a step may ask for its word.
+    freed = tokens[-1][0] - 1 - lane.reuse_lead
     for n, word in enumerate(reversed(range(WORDS))):
         step(schedule, dut, freed + 2 + GROUPS * n, word, 0, 1)
     clocks = freed + 2 + GROUPS * WORDS + 60

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
+from hw.artifact import random_artifact
+from hw.compiler import compile_program
+from hw.config import AcceleratorConfig
 from hw.gateware.weight_player import WeightPlayer
+from hw.network import Conv, Dense, Network
 from tests.gateware.streamed import NARROW, WIDE, layer_beats, program, step_values
 
 
@@ -95,6 +99,37 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, late
         assert [(bits, step & ~(-1 << bits)) for (bits, _), step in zip(wanted, taken, strict=True)] == wanted
 
 
+async def one_run(ctx, dut, layers, images, beats, count, most, late=0):
+    """Feed beats one by one and take steps from clock ``late`` on; stop behind ``count`` steps or ``most``
+    clocks."""
+    first, last = layers
+    for name, value in (("first", first), ("last", last), ("images", images), ("start", 1)):
+        ctx.set(getattr(dut, name), value)
+    ctx.set(dut.beat_valid, 0)
+    await ctx.tick()
+    ctx.set(dut.start, 0)
+    taken, given, promised = [], 0, 0
+    for clock in range(most):
+        asked = int(promised == given and bool(ctx.get(dut.room)) and given < len(beats))
+        ctx.set(dut.asked, asked)
+        ctx.set(dut.asked_beats, asked)
+        comes = promised > given
+        ctx.set(dut.beat_valid, int(comes))
+        ctx.set(dut.beat, beats[given] if comes else 0)
+        promised, given = promised + asked, given + comes
+        take = ctx.get(dut.valid) and clock >= late and clock % 3 > 0
+        ctx.set(dut.take, int(take))
+        await ctx.tick()
+        if take:
+            taken.append(ctx.get(dut.step.as_value()))
+        if len(taken) == count:
+            break
+    ctx.set(dut.take, 0)
+    ctx.set(dut.beat_valid, 0)
+    ctx.set(dut.asked, 0)
+    return taken
+
+
 @pytest.mark.parametrize("clocks", [40, 41, 90])
 def test_a_start_in_the_middle_of_a_run_begins_a_new_one(simulate, clocks):
     """Nothing that was played, stored or on its way before it is seen again."""
@@ -104,44 +139,39 @@ def test_a_start_in_the_middle_of_a_run_begins_a_new_one(simulate, clocks):
     wanted = [played(compiled, first, 2, 1) for first in (0, 1)]
     found = []
 
-    async def run(ctx, first, beats, count, most):
-        """Feed beats and take every step; stop behind ``count`` steps or ``most`` clocks."""
-        for name, value in (("first", first), ("last", 2), ("images", 1), ("start", 1)):
-            ctx.set(getattr(dut, name), value)
-        ctx.set(dut.beat_valid, 0)
-        await ctx.tick()
-        ctx.set(dut.start, 0)
-        taken, given, promised = [], 0, 0
-        for clock in range(most):
-            asked = int(promised == given and bool(ctx.get(dut.room)) and given < len(beats))
-            ctx.set(dut.asked, asked)
-            ctx.set(dut.asked_beats, asked)
-            comes = promised > given
-            ctx.set(dut.beat_valid, int(comes))
-            ctx.set(dut.beat, beats[given] if comes else 0)
-            promised, given = promised + asked, given + comes
-            take = ctx.get(dut.valid) and clock % 3 > 0
-            ctx.set(dut.take, int(take))
-            await ctx.tick()
-            if take:
-                taken.append(ctx.get(dut.step.as_value()))
-            if len(taken) == count:
-                break
-        ctx.set(dut.take, 0)
-        ctx.set(dut.beat_valid, 0)
-        ctx.set(dut.asked, 0)
-        return taken
-
     async def bench(ctx):
-        found.append(await run(ctx, 0, beats[0], len(wanted[0]), clocks))
+        found.append(await one_run(ctx, dut, (0, 2), 1, beats[0], len(wanted[0]), clocks))
         await ctx.tick().repeat(dut.store.write_latency)  # counts that are under way are the store's
-        found.append(await run(ctx, 1, beats[1], len(wanted[1]), 20 * len(wanted[1]) + 1000))
+        most = 20 * len(wanted[1]) + 1000
+        found.append(await one_run(ctx, dut, (1, 2), 1, beats[1], len(wanted[1]), most))
 
     simulate(dut, bench)
     assert 0 < len(found[0]) < len(wanted[0])
     for taken, steps in zip(found, wanted, strict=True):
         assert taken == [step for _, step in steps[: len(taken)]]
     assert len(found[1]) == len(wanted[1])
+
+
+@pytest.mark.parametrize("late", [0, 400])
+def test_blocks_of_one_step_that_are_there_when_their_layer_begins(simulate, late):
+    network = Network(
+        "short", (2, 3, 3), (Conv("a", 2, 4, 3), Conv("b", 4, 4, 1), Dense("c", 4, 9, relu=False))
+    )
+    config = AcceleratorConfig(4, 2, 2, stream_weights=True, bus_bits=64)
+    compiled = compile_program(random_artifact(network, seed=3, kind="adaptive"), config)
+    assert compiled.stream.block_steps[2:] == (1, 1, 1)
+    dut, found = WeightPlayer(compiled), []
+    beats = [beat for layer in layer_beats(compiled) for beat in layer]
+    wanted = [step for _, step in played(compiled, 0, 2, 2)]
+
+    async def bench(ctx):
+        for _ in range(2):
+            found.append(await one_run(ctx, dut, (0, 2), 2, beats, len(wanted), 3000, late))
+            await ctx.tick().repeat(20)
+            assert not ctx.get(dut.valid)
+
+    simulate(dut, bench)
+    assert found == [wanted, wanted]
 
 
 def next_layer_end(compiled, first, last, asked):
