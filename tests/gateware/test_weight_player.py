@@ -1,5 +1,7 @@
 """The weight player with its store: every step in the order of the walk, whatever the pace of either side."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -152,21 +154,40 @@ def test_a_start_in_the_middle_of_a_run_begins_a_new_one(simulate, clocks):
     assert len(found[1]) == len(wanted[1])
 
 
-@pytest.mark.parametrize("late", [0, 400])
-def test_blocks_of_one_step_that_are_there_when_their_layer_begins(simulate, late):
-    network = Network(
-        "short", (2, 3, 3), (Conv("a", 2, 4, 3), Conv("b", 4, 4, 1), Dense("c", 4, 9, relu=False))
+def pruned_away():
+    """Two layers, of the second one's blocks the first has no weights: a block of one step, played again."""
+    artifact = random_artifact(
+        Network("pruned", (2, 14, 14), (Conv("a", 2, 4, 3), Conv("b", 4, 8, 3, relu=False))),
+        seed=3,
+        kind="adaptive",
     )
-    config = AcceleratorConfig(4, 2, 2, stream_weights=True, bus_bits=64)
-    compiled = compile_program(random_artifact(network, seed=3, kind="adaptive"), config)
-    assert compiled.stream.block_steps[2:] == (1, 1, 1)
+    weights = artifact.layers["b"]
+    kept = np.where(np.arange(8)[:, None, None, None] < 4, 0, weights.weight)
+    layers = artifact.layers | {"b": replace(weights, weight=kept.astype(weights.weight.dtype))}
+    return replace(artifact, layers=layers)
+
+
+def few_inputs():
+    """Blocks of one step that are played once."""
+    network = Network(
+        "few", (2, 3, 3), (Conv("a", 2, 4, 3), Conv("b", 4, 4, 1), Dense("c", 4, 9, relu=False))
+    )
+    return random_artifact(network, seed=3, kind="adaptive")
+
+
+@pytest.mark.parametrize("late", [0, 400])
+@pytest.mark.parametrize("artifact", [pruned_away, few_inputs])
+def test_a_block_of_one_step_that_is_there_when_its_layer_begins(simulate, artifact, late):
+    compiled = compile_program(artifact(), AcceleratorConfig(4, 2, 2, stream_weights=True, bus_bits=64))
+    last = len(compiled.layers) - 1
+    assert compiled.stream.block_steps[last] == 1
     dut, found = WeightPlayer(compiled), []
     beats = [beat for layer in layer_beats(compiled) for beat in layer]
-    wanted = [step for _, step in played(compiled, 0, 2, 2)]
+    wanted = [step for _, step in played(compiled, 0, last, 2)]
 
     async def bench(ctx):
         for _ in range(2):
-            found.append(await one_run(ctx, dut, (0, 2), 2, beats, len(wanted), 3000, late))
+            found.append(await one_run(ctx, dut, (0, last), 2, beats, len(wanted), 3000, late))
             await ctx.tick().repeat(20)
             assert not ctx.get(dut.valid)
 
