@@ -32,9 +32,11 @@ def members(channels):
 
 
 @pytest.mark.parametrize(
-    ("signature", "channels"), [(AxiLite(12), LITE), (AxiRead(40, 128), READ), (AxiStream(64), STREAM)]
+    ("bundle", "sizes", "channels"),
+    [(AxiLite, (12,), LITE), (AxiRead, (40, 128), READ), (AxiStream, (64,), STREAM)],
 )
-def test_every_channel_has_its_signals(signature, channels):
+def test_every_channel_has_its_signals(bundle, sizes, channels):
+    signature = bundle(*sizes)
     ports = wiring.PureInterface(signature, path=())
     found = {
         "_".join(path): (member.flow == Out, len(Value.cast(value)))
