@@ -336,11 +336,11 @@ class Core(wiring.Component):
             sent.eq(maps.done),
         ]
         m.d.sync += self.sequencer.sent.eq(sent)  # the host decides it, late in its clock
+        # Between layers fetch marks nothing as far.
         with m.If(~self.in_layer):
             m.d.comb += [
                 self.memory.r_line.eq(maps.r_line),
                 self.memory.r_far_line.eq(maps.r_far_line),
-                self.memory.r_far.eq(0),
                 self.memory.r_offset.eq(maps.r_offset),
             ]
         connect(m, flipped(self.m_axis), maps.stream)

@@ -87,7 +87,7 @@ class Transmitter(wiring.Component):
         clocks = Signal(range(self.clocks_per_bit))
         left = Signal(range(DATA_BITS + 2))
         # What follows the bit on the line; the stop bit and the idle line come in from the left.
-        coming = Signal(DATA_BITS, init=-1)
+        coming = Signal(DATA_BITS)
         # Ready is a register: it says that both counters stand at zero.
         with m.If(clocks != 0):
             m.d.sync += [clocks.eq(clocks - 1), self.ready.eq((left == 0) & (clocks == 1))]

@@ -180,6 +180,23 @@ def test_the_bridge_counts_clocks() -> None:
     assert sends == [1 + protocol.SEND_PATIENCE - 8]
 
 
+def test_the_unit_of_waiting_may_be_a_clock() -> None:
+    dut, receives = Bridge(wait_unit=1), []
+
+    async def testbench(ctx):
+        await ask(ctx, dut, Frame(1, 0, Command.OPEN))
+        for n, wait in enumerate((0, 1, 300), start=1):
+            answer = await ask(ctx, dut, Frame(1, n, Command.RECEIVE, protocol.RECEIVE_REQUEST.pack(5, wait)))
+            assert (answer.kind, answer.payload) == (Status.OK, b"\0")
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.add_testbench(high(dut.results.tready, receives), background=True)
+    simulator.run()
+    assert receives == [1, 2, 301]
+
+
 def test_a_refused_request_leaves_the_last_response_alone() -> None:
     dut, plan = Bridge(), Script()
 

@@ -19,10 +19,11 @@ def test_a_greedy_reader_fills_the_store_and_no_more(simulate, array, latency):
     beats = [beat for layer in layer_beats(compiled) for beat in layer]
     ends = np.cumsum(plan.layer_beats)
     begun, whole = steps_of_beats(plan)
-    in_use = []
+    in_use, waits = [], set()
 
     async def bench(ctx):
         asked = given = freed = idle = clock = 0
+        freed_at = None  # the clock of a free that has not made room yet
         due = []  # the clock from which every beat may come
         ctx.set(dut.start, 1)
         await ctx.tick()
@@ -33,12 +34,16 @@ def test_a_greedy_reader_fills_the_store_and_no_more(simulate, array, latency):
                 burst = min(plan.burst_beats, int(ends[np.searchsorted(ends, asked, "right")]) - asked)
             due += burst * [clock + latency]
             comes = given < asked and due[given] <= clock
+            if freed_at is not None and ctx.get(dut.room):
+                waits.add(clock - freed_at)
+                freed_at = None
             free = idle > 12 and freed < whole[given]  # 12: more than a count is late by
             ctx.set(dut.asked, int(burst > 0))
             ctx.set(dut.asked_beats, burst)
             ctx.set(dut.valid, int(comes))
             ctx.set(dut.beat, beats[given])
             ctx.set(dut.freed, int(free))
+            freed_at = clock if free else freed_at
             await ctx.tick()
             asked, given, freed, clock = asked + burst, given + comes, freed + free, clock + 1
             idle = 0 if free or burst or given < asked else idle + 1
@@ -47,6 +52,7 @@ def test_a_greedy_reader_fills_the_store_and_no_more(simulate, array, latency):
 
     simulate(dut, bench)
     assert plan.depth - 5 < max(in_use) <= plan.depth
+    assert waits == {3}, "clocks from a free to the room that it makes"
 
 
 @pytest.mark.parametrize("first", [0, 1, 2])
