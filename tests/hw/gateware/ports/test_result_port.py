@@ -1,6 +1,8 @@
 """Result ports: layouts, framing, back pressure."""
 
 import numpy as np
+import pytest
+from amaranth.hdl import ResetInserter, Signal
 
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
@@ -76,3 +78,27 @@ def test_map_port_reads_the_map_under_back_pressure(simulate):
     lines = memory.reshape(-1, 8)[dest.base : dest.base + 2 * dest.lines]
     expected = lines.reshape(2, 3, 9, dest.lines_per_row * 8)[..., :10]
     np.testing.assert_array_equal(unpack_maps(data, 2, (3, 9, 10), signed=False), expected)
+
+
+@pytest.mark.parametrize("clocks", [3, 9, 20])
+def test_no_beat_of_before_a_reset_comes_after_it(simulate, clocks):
+    """However short the reset is: reads that are on their way through memory are forgotten, too."""
+    dut, reset = MapPort(program(MAP), 5), Signal()
+
+    async def bench(ctx):
+        ctx.set(dut.images, 1)
+        ctx.set(dut.stream.tready, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        for _ in range(clocks):
+            await ctx.tick()
+        ctx.set(reset, 1)
+        await ctx.tick()
+        ctx.set(reset, 0)
+        for _ in range(20):
+            assert not ctx.get(dut.stream.tvalid)
+            await ctx.tick()
+
+    simulate(ResetInserter(reset)(dut), bench)
