@@ -50,12 +50,8 @@ def test_an_okay_is_zero_and_an_error_of_the_other_side_two():
 
 
 def test_flat_ports_join_with_one_underscore_and_number_arrays():
-    class Block(wiring.Component):
-        control: In(AxiLite(12))
-        memory: Out(AxiRead(40, 64)).array(2)
-        start: In(1)
-
-    block = Block()
+    members_of_block = {"control": In(AxiLite(12)), "memory": Out(AxiRead(40, 64)).array(2), "start": In(1)}
+    block = wiring.PureInterface(wiring.Signature(members_of_block), path=())
     ports = flat_ports(block)
     names = {f"control_{name}" for name in members(LITE)} | {"start"}
     names |= {f"memory_{i}_{name}" for i in range(2) for name in members(READ)}
