@@ -183,14 +183,14 @@ bench-vc709: $(VC709)/config.json ## VGG16 on the design that explore chooses fo
 # One lane and two lanes of it: what a lane adds, and so what all of them need. Ten lanes of 8 rows: what
 # drives them all.
 .PHONY: bench-synth
-bench-synth: $(VC709)/config.json ## cells, logic levels and fan-outs of that design, from slices of it
+bench-synth: $(VC709)/config.json ## cells, logic levels and fan-outs of that design, extrapolated from designs of few lanes
 	@for lanes in 1 2; do \
-	  $(SPEC2) generate $(VGG16) --config $< --lanes $$lanes --out $(VC709)/slice$$lanes; \
-	  $(SPEC2) synth $(VC709)/slice$$lanes --paths; \
+	  $(SPEC2) generate $(VGG16) --config $< --lanes $$lanes --out $(VC709)/lanes$$lanes; \
+	  $(SPEC2) synth $(VC709)/lanes$$lanes --paths; \
 	done
 	$(SPEC2) generate $(VGG16) --config $< --rows 8 --out $(VC709)/wide
 	$(SPEC2) synth $(VC709)/wide --paths
-	$(BIN)/python -m bitstreams.slices $(VC709)/slice1 $(VC709)/slice2 --lanes 10 --wide $(VC709)/wide --board vc709 \
+	$(BIN)/python -m bitstreams.synthesis.extrapolation $(VC709)/lanes1 $(VC709)/lanes2 --lanes 10 --wide $(VC709)/wide --board vc709 \
 	  --out $(BUILD)/bench/synthesis.json
 
 $(VC709)/config.json: $(VGG16)

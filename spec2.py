@@ -347,8 +347,8 @@ def classify(
         spec2 classify --first 100 --verify
         spec2 classify photo.png --logits --link uart:/dev/ttyUSB0
     """
-    from bitstreams import images as reader
-    from bitstreams.classify import classify as run
+    from bitstreams.classify import images as reader
+    from bitstreams.classify.classification import classify as run
     from bitstreams.links.running import run as drive
     from hw.contract.design import DesignInfo
 

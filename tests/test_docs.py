@@ -13,8 +13,8 @@ import pytest
 import typer
 
 import spec2
-from bitstreams import boards, slices
-from bitstreams.boards import facts
+from bitstreams import boards
+from bitstreams.synthesis import extrapolation
 from hw.interface import registers
 from sim.report import comparison, comparison_page, comparison_plot, explore_page
 from sim.rtl import layers
@@ -139,8 +139,8 @@ def test_the_register_page_holds_the_current_table():
 @pytest.mark.parametrize("board", boards.BOARDS.values(), ids=lambda board: board.name)
 def test_every_board_has_a_page_with_its_current_table(board):
     page = (ROOT / "docs" / "boards" / f"{board.name}.md").read_text()
-    assert facts.markdown(board) in page, (
-        f"{board.name} has changed: put the output of bitstreams.boards.facts.markdown() into the page"
+    assert data_sheet.markdown(board) in page, (
+        f"{board.name} has changed: put the output of bitstreams.boards.data_sheet.markdown() into the page"
     )
     assert "no board was used" in page and "## Known gaps" in page
     assert f"boards/{board.name}\n" in (ROOT / "docs" / "index.md").read_text()
@@ -181,7 +181,7 @@ def test_the_results_page_holds_the_tables_of_its_data(data):
     elif "images_per_second" in rows:
         tables = [pytest.importorskip("pruning.bench").markdown(rows)]
     elif "slices" in rows:
-        tables = [slices.markdown(rows, rows["budget"], rows["device"])]
+        tables = [extrapolation.markdown(rows, rows["budget"], rows["device"])]
     else:
         tables = layers.markdown(rows)
     for table in tables:

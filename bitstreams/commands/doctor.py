@@ -18,7 +18,7 @@ def doctor(as_json: Json = False) -> None:
 
         spec2 doctor
     """
-    from bitstreams.doctor import examine, python
+    from bitstreams.tools.doctor import examine, python
     from hw.util import caches
 
     findings = examine()

@@ -1,4 +1,4 @@
-"""The driver's link over a serial port (:mod:`bitstreams.links.exchange` carries it)."""
+"""The driver's link over a serial port (:mod:`bitstreams.links.serial_client` carries it)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from bitstreams.links.exchange import CLOCK_HZ, Exchange, Transport
+from bitstreams.links.serial_client import CLOCK_HZ, Exchange, Transport
 from hw.host import virtual_port
 from hw.interface import protocol
 from hw.interface.protocol import Command
@@ -27,7 +27,7 @@ _BUS_WAIT = protocol.BUS_PATIENCE // protocol.WAIT_UNIT
 class SerialLink:
     """A :class:`hw.host.link.Link` to a board behind ``transport``; call :meth:`open` before anything else.
 
-    Parameters are those of :class:`~bitstreams.links.exchange.Exchange`. The coroutines block: one
+    Parameters are those of :class:`~bitstreams.links.serial_client.Exchange`. The coroutines block: one
     client, one thread, :func:`bitstreams.links.running.run`.
     """
 
@@ -156,7 +156,7 @@ class SerialLink:
 
 
 class _Port:
-    """A :class:`~bitstreams.links.exchange.Transport` over an open ``serial.Serial`` without timeout."""
+    """A :class:`~bitstreams.links.serial_client.Transport` over an open ``serial.Serial`` without timeout."""
 
     def __init__(self, port: Any, name: str) -> None:
         self._port, self._name = port, name

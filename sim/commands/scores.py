@@ -20,7 +20,7 @@ def first_difference(design: Path, images: NDArray[np.uint8], scores: NDArray[np
     from hw.contract.artifact import load
     from hw.contract.design import DesignInfo
     from sim import model
-    from sim.rtl.compare import SCORES, first_mismatch
+    from sim.rtl.mismatch import SCORES, first_mismatch
 
     artifact = load(design / "model.npz")
     if artifact.digest != DesignInfo.load(design).digest:

@@ -27,7 +27,7 @@ from hw.util.errors import DataError, DigestMismatch
 from hw.util.tables import table
 from sim import model, rtl
 from sim.bench.job import Memory
-from sim.rtl.compare import MAP, SCORES, first_mismatch
+from sim.rtl.mismatch import MAP, SCORES, first_mismatch
 
 
 def measure(

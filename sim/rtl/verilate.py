@@ -25,7 +25,7 @@ from hw.util import processes
 from hw.util.errors import ToolFailed
 from hw.util.files import replacing
 from sim.rtl import runtime
-from sim.rtl.toolchain import Verilator, find_verilator
+from sim.rtl.verilator import Verilator, find_verilator
 from sim.rtl.workshop import link, workshop
 
 WARNINGS = (

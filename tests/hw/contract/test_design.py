@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bitstreams import build
-from bitstreams.synth import synthesise
+from bitstreams.synthesis.yosys import synthesise
 from hw.contract import design_files, results
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import FILE_NAME, DesignInfo

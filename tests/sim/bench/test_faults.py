@@ -15,7 +15,7 @@ from hw.gateware.datapath import lane, post
 from hw.gateware.primitives.micro_instruction import step_layout
 from hw.generate import generate
 from sim import model, rtl
-from sim.rtl.compare import SCORES, first_mismatch
+from sim.rtl.mismatch import SCORES, first_mismatch
 from tests.design_folder import seal
 from tests.sim.bench.accelerators import NETWORKS, images
 

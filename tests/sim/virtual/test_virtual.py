@@ -17,7 +17,7 @@ from bitstreams.links.serial import open_serial
 from hw.host import virtual_port
 from hw.util.errors import ConfigError, LinkError, ToolFailed
 from sim.rtl import verilate
-from sim.rtl.toolchain import find_verilator
+from sim.rtl.verilator import find_verilator
 from sim.virtual import board as board_module
 from sim.virtual.board import VirtualBoard, run_board
 from sim.virtual.build import VirtualBuild, build_serial
