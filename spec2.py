@@ -421,12 +421,12 @@ def demo(
 @contextmanager
 def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     """The link to a board; a virtual one that does not run yet is started, and ends with the link."""
-    from bitstreams.links.opening import VIRTUAL, Place, open_link
+    from bitstreams.links.opening import VIRTUAL, Address, open_link
     from bitstreams.links.serial import open_serial
 
-    place = Place.parse(link)
-    if place.kind != VIRTUAL:
-        with open_link(place, baud or DEFAULT_BAUD) as opened:
+    address = Address.parse(link)
+    if address.kind != VIRTUAL:
+        with open_link(address, baud or DEFAULT_BAUD) as opened:
             yield opened
         return
     from sim.virtual.board import CLOCK_HZ, VirtualBoard

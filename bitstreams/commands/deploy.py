@@ -54,7 +54,7 @@ def deploy(
     from bitstreams.boards import find
     from bitstreams.deploy import deployment
     from bitstreams.deploy.programming import find_bitstream
-    from bitstreams.links.opening import Place, open_link
+    from bitstreams.links.opening import Address, open_link
     from bitstreams.links.running import run
     from hw.contract.design import DesignInfo
 
@@ -66,14 +66,14 @@ def deploy(
     made = _manifest(folder, needed=board is None)
     name = board or made["board"]
     rate = baud or made.get("baud") or find(name).baud
-    place, info = Place.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
+    address, info = Address.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
     with ExitStack() as stack, progress("deploying") as show:
         done = run(
             deployment.deploy(
                 built,
                 info,
                 name,
-                lambda: stack.enter_context(open_link(place, rate)),
+                lambda: stack.enter_context(open_link(address, rate)),
                 programmer=programmer.value,
                 cable=cable,
                 flash=flash,

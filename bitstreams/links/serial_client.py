@@ -48,14 +48,14 @@ class Transport(Protocol):
         ...
 
 
-class Exchange:
+class SerialClient:
     """A session with the board behind ``transport``.
 
     baud: bits per second. name: of the port, for messages. clock_hz: the lowest clock the board may have;
     timeouts follow from it and the bit rate. session: 24 bits that tell clients apart, by default random:
     the session and, above it, the sequence number in front of the first.
 
-    Once an exchange has failed it is unknown what the board has executed: every later one raises the same
+    Once a request has failed it is unknown what the board has executed: every later one raises the same
     ``LinkError``.
     """
 
@@ -88,7 +88,7 @@ class Exchange:
         if self._failure:
             raise LinkError(self._failure)
         self._sequence = (self._sequence + 1) % 256
-        answer = self._exchange(Frame(self._session, self._sequence, command, payload), size, wait)
+        answer = self._until_answered(Frame(self._session, self._sequence, command, payload), size, wait)
         match answer.kind:
             case Status.OK:
                 pass
@@ -116,7 +116,7 @@ class Exchange:
             )
         return answer.payload
 
-    def _exchange(self, request: Frame, size: int, wait: int) -> Frame:
+    def _until_answered(self, request: Frame, size: int, wait: int) -> Frame:
         """Send ``request`` until it is answered, ATTEMPTS times at most."""
         wire = request.encode()
         # Every byte of the response may be an escaped one.
@@ -152,6 +152,6 @@ class Exchange:
         return None
 
     def fail(self, message: str) -> LinkError:
-        """The error of this and every later exchange."""
+        """The error of this and every later request."""
         self._failure = message
         return LinkError(message)

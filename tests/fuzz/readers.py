@@ -661,7 +661,7 @@ def change_frames(content: bytes, rng: Random) -> bytes:
 
 
 def read_frames(folder: Path) -> None:
-    from bitstreams.links.serial_client import Exchange
+    from bitstreams.links.serial_client import SerialClient
     from hw.interface.protocol import Command
 
     class Wire:
@@ -681,10 +681,10 @@ def read_frames(folder: Path) -> None:
         def now(self) -> float:
             return self.clock
 
-    exchange = Exchange(Wire(), 921_600, session=5)
-    exchange.request(Command.READ, bytes(4), 4, 10)
+    client = SerialClient(Wire(), 921_600, session=5)
+    client.request(Command.READ, bytes(4), 4, 10)
     for command, size in ((Command.WRITE, 0), (Command.RECEIVE, 256)):
-        exchange.request(command, bytes(8), size, 10)
+        client.request(command, bytes(8), size, 10)
 
 
 # --- the table ------------------------------------------------------------------------------------------
