@@ -35,6 +35,7 @@ from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_wor
 from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Design, Json, LinkName, Seed, kept_command
 from hw.commands.schedule import schedule
 from hw.commands.terminal import Ended, ending_in_order, print_anything
+from hw.contract import sparsity as patterns
 from hw.host import virtual_port
 from hw.util import caches, quote
 from hw.util.errors import ConfigError, Spec2Error
@@ -72,7 +73,7 @@ def prune(
     ] = "lenet",
     sparsity: Annotated[
         str | None,
-        typer.Option(help="Which words may stay: KIND, or KIND-a:b for a of b. [default: adaptive]"),
+        typer.Option(help="Which words may stay: PATTERN, or PATTERN-a:b for a of b. [default: adaptive]"),
     ] = None,
     optimiser: Annotated[
         str | None,
@@ -128,12 +129,7 @@ def prune(
 
     Writes OUT/model.npz, the integers the hardware sees, and measures its accuracy with the integer model.
     A run that was interrupted goes on where it was, to the batch; the dense network is trained once for all.
-    *adaptive* chooses per block of outputs and word how many of 8 input channels stay (the default:
-    the array is always full); *uniform* keeps 2 of 8 everywhere; *kernel* keeps 8 of 32 words per kernel;
-    *unstructured* the largest words of a layer; *pattern* one of 8 word patterns in half of the kernels;
-    *block* words that a block of outputs shares; *darb* the largest word of every 1 to 16 input channels;
-    *filter* half of the output channels; *column* words that all outputs share; *combined* and *row-column*
-    the last two together, evenly or as it keeps most. Channels that go disappear from the network.
+    Which words stay, where it is a quarter: PATTERNS. Channels that go disappear from the network.
     Weights of single layers may have fewer bits than the array takes: given, or found with --mean-bits after
     fine-tuning, when each layer is narrowed alone and the loss measured (OUT/bits.json says what was).
 
@@ -180,6 +176,9 @@ def prune(
         **given,
     )
     print_report(folder, None, as_json, {"model": str(folder / "model.npz"), "accuracy": accuracy})
+
+
+prune.__doc__ = (prune.__doc__ or "").replace("PATTERNS", patterns.sentence())
 
 
 def explore(

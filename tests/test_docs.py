@@ -16,6 +16,7 @@ import spec2
 from bitstreams import boards
 from bitstreams.boards import data_sheet
 from bitstreams.synthesis import extrapolation
+from hw.contract import sparsity
 from hw.interface import registers
 from sim.report import comparison, comparison_page, comparison_plot, explore_page
 from sim.rtl import layers
@@ -186,7 +187,7 @@ def test_the_results_page_holds_the_tables_of_its_data(data):
     if isinstance(rows, list):
         tables = [comparison.markdown(rows)]
     elif "images_per_second" in rows:
-        tables = [pytest.importorskip("pruning.bench").markdown(rows)]
+        tables = [pytest.importorskip("pruning.benchmark").markdown(rows)]
     elif "slices" in rows:
         tables = [extrapolation.markdown(rows, rows["budget"], rows["device"])]
     else:
@@ -211,8 +212,12 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     assert labels and all(f">{label}<" in drawn for label in labels)
 
 
-def test_the_sparsity_page_explains_every_kind():
+def test_the_sparsity_page_explains_every_pattern():
     page = (ROOT / "docs" / "sparsity.md").read_text()
+    assert sparsity.markdown() in page, (
+        "hw/contract/sparsity.py has changed: put what 'python -m hw.contract.sparsity --markdown' prints "
+        "into the page"
+    )
     explained = [name.split(",")[0] for name in re.findall(r"^\*\*([^*]+)\.\*\*", page, re.MULTILINE)]
     assert [comparison.family(name) for name in explained] == list(comparison.FAMILIES)
 

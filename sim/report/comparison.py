@@ -18,6 +18,7 @@ from msgspec import Meta
 from hw.contract.artifact import Artifact, load
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Network
+from hw.contract.sparsity import COMPARED
 from hw.util import documents
 from hw.util.errors import ArtifactError, ConfigError
 from hw.util.tables import table
@@ -37,21 +38,8 @@ image at a time, weights in the design."""
 VERILOG, MODEL = "Verilog", "scheduler and cost model"
 """Where clocks come from."""
 
-FAMILIES = (
-    "dense",
-    "unstructured",
-    "kernel",
-    "uniform",
-    "adaptive",
-    "pattern",
-    "block",
-    "row-column",
-    "darb",
-    "filter",
-    "column",
-    "combined",
-)
-"""Kinds of sparsity in the order of a table: from the freest to those that leave a smaller network."""
+FAMILIES = COMPARED
+"""Sparsity patterns in the order of a table: from the freest to those that leave a smaller network."""
 
 HEADS = {
     "scheme": "sparsity",

@@ -178,12 +178,13 @@ def test_rows_go_from_the_freest_kind_to_the_most_regular_and_from_dense_to_spar
 
 
 def test_every_kind_of_the_pruning_library_has_its_place():
-    from pruning.patterns import KINDS, quarter
+    from hw.contract.sparsity import NAMES
+    from pruning.patterns import quarter
 
     artifact = random_artifact(tiny(), kind="dense")
-    named = {kind: scheme(replace(artifact, sparsity={"conv1": quarter(kind)})) for kind in KINDS}
-    assert {kind: comparison.family(name) for kind, name in named.items()} == {kind: kind for kind in KINDS}
-    assert sorted(comparison.FAMILIES) == sorted([*KINDS, "dense"])
+    named = {kind: scheme(replace(artifact, sparsity={"conv1": quarter(kind)})) for kind in NAMES}
+    assert {kind: comparison.family(name) for kind, name in named.items()} == {kind: kind for kind in NAMES}
+    assert sorted(comparison.FAMILIES) == sorted([*NAMES, "dense"])
     assert (named["uniform"], named["adaptive"], named["darb"]) == ("2:8", "adaptive-2:8", "darb")
 
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from hw.contract.network import cifar_small
-from pruning import bench
+from pruning import benchmark
 from pruning.training.memory import keep_freed_memory
 
 
 def test_every_way_is_measured_and_tabled():
-    speed = bench.measure(cifar_small(), batch=4, rounds=1)
-    assert set(speed) == set(bench.WAYS) and min(speed.values()) > 0
-    table = bench.markdown({"images_per_second": {**speed, "Conv2d float32": 50.0, "Conv2d bf16": 75.0}})
+    speed = benchmark.measure(cifar_small(), batch=4, rounds=1)
+    assert set(speed) == set(benchmark.WAYS) and min(speed.values()) > 0
+    table = benchmark.markdown({"images_per_second": {**speed, "Conv2d float32": 50.0, "Conv2d bf16": 75.0}})
     assert "| Conv2d float32 | 50 | 1.00 |" in table and "| Conv2d bf16 | 75 | 1.50 |" in table
 
 
@@ -21,14 +21,14 @@ def test_a_step_trains_what_it_says(way):
     torch.manual_seed(0)
     models = []
 
-    class Spy(bench.Chain):
+    class Spy(benchmark.Chain):
         def __init__(self, *arguments, **options):
             super().__init__(*arguments, **options)
             models.append(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench, "Chain", Spy)
-        step = bench.stepper(cifar_small(), torch.rand(4, 3, 32, 32), "float32", way)
+        patch.setattr(benchmark, "Chain", Spy)
+        step = benchmark.stepper(cifar_small(), torch.rand(4, 3, 32, 32), "float32", way)
     layer = models[0].get_submodule(cifar_small().layers[1].name)
     before = layer.weight.detach().clone()
     step()
