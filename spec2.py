@@ -21,10 +21,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bitstreams.commands.boards import boards
+from bitstreams.commands.boards import boards, device_of
 from bitstreams.commands.build import build
 from bitstreams.commands.deploy import deploy
-from bitstreams.commands.device import device_of
 from bitstreams.commands.doctor import doctor
 from bitstreams.commands.estimate import estimate
 from bitstreams.commands.generate import generate, write_design
@@ -46,9 +45,8 @@ from pruning.commands.untrained import prune_untrained
 from pruning.commands.widths import parse_widths
 from sim.commands.board import VIRTUAL_PORT, board
 from sim.commands.compare import compare
-from sim.commands.measure import measure
+from sim.commands.integer_model import first_difference, measure
 from sim.commands.report import print_report, report
-from sim.commands.scores import first_difference
 from sim.commands.simulate import simulate_design, simulate_layers
 
 app = typer.Typer(

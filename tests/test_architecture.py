@@ -65,8 +65,8 @@ def test_below_the_gateware_numpy_and_msgspec_are_enough(path):
     assert not any(name.startswith(("hw.gateware", "hw.emit")) for name in imports(path))
 
 
-MOST_ROOMS = {"hw": 12, "hw/gateware": 10, "pruning": 12, "sim": 12, "bitstreams": 20}
-MOST_FLOORS = {"hw": 9, "hw/gateware": 6, "pruning": 6, "sim": 5, "bitstreams": 6}
+MOST_ROOMS = {"hw": 12, "hw/gateware": 10, "pruning": 12, "sim": 7, "bitstreams": 11}
+MOST_FLOORS = {"hw": 9, "hw/gateware": 6, "pruning": 6, "sim": 4, "bitstreams": 5}
 
 
 @pytest.mark.parametrize("folder", MOST_ROOMS)

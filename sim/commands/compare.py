@@ -48,9 +48,10 @@ def compare(
     from hw.util.files import write_json
     from hw.util.processes import processors
     from sim.report import comparison
+    from sim.report.models import read
 
     with progress("reading") as show:
-        models = comparison.read(folders, show)
+        models = read(folders, show)
     options = (config, rows, lanes, batch, stream, memory_lines)
     sized = any(option is not None for option in options)
     array = configure(*options, usual=comparison.ARRAY) if sized else None

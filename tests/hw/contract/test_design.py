@@ -17,7 +17,7 @@ from hw.contract.design import FILE_NAME, DesignInfo
 from hw.contract.design_files import Content
 from hw.contract.network import tiny
 from hw.util.errors import ArtifactError, DigestMismatch, Spec2Error
-from sim.report.data import design_of
+from sim.report.design_figures import design_of
 from sim.rtl import load_design
 from sim.virtual.build import build_board
 from tests.bitstreams.vivado_design import design as described

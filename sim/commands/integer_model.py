@@ -1,4 +1,4 @@
-"""Accuracy of a trained model on the integer model, kept beside it."""
+"""What commands ask the integer model: the accuracy of a trained model, and a board's scores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hw.commands.console import progress
+from hw.util.errors import DigestMismatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,3 +42,23 @@ def measure(
     about = {"digest": artifact.digest, "seconds": round(seconds), "command": command}
     write_json(folder / TRAINING_NAME, about)
     return measured
+
+
+def first_difference(design: Path, images: NDArray[np.uint8], scores: NDArray[np.int32]) -> str | None:
+    """The first score that differs from the integer model of the design's weights, in words.
+
+    None where all agree. Raises ``DigestMismatch`` where the model beside the design is another one.
+    """
+    from hw.contract.artifact import load
+    from hw.contract.design import DesignInfo
+    from sim import model
+    from sim.rtl.mismatch import SCORES, first_mismatch
+
+    artifact = load(design / "model.npz")
+    if artifact.digest != DesignInfo.load(design).digest:
+        raise DigestMismatch(
+            f"{design / 'model.npz'} is not what the design was generated from: generate it again"
+        )
+    expected = model.run(artifact, images)
+    first = first_mismatch(expected, scores, SCORES)
+    return str(first) if first else None
