@@ -10,7 +10,7 @@ from typing import Any
 from hw.util.errors import ConfigError
 
 XRAY_FAMILIES = {"a": "artix7", "k": "kintex7", "v": "virtex7", "s": "spartan7", "z": "zynq7"}
-"""Folder of Project X-Ray's database for the letter behind ``xc7``."""
+"""Folder of Project X-Ray's database for the letter after ``xc7``."""
 
 _PART = re.compile(r"(?P<die>xc[a-z0-9]+?[tp])-?(?P<package>[a-z]{3,4}\d+)-(?P<speed>\d)")
 
@@ -162,6 +162,6 @@ class Board:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: the flash by its name, without platform and block design."""
-        data = {one.name: getattr(self, one.name) for one in fields(self)}
+        data = {item.name: getattr(self, item.name) for item in fields(self)}
         del data["platform"], data["pcie"]
         return data | {"flash": self.flash.name, "transports": self.transports}

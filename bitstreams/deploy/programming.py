@@ -27,7 +27,7 @@ TIMEOUT = 600
 SUFFIX = ".bit"
 
 SYNC = bytes.fromhex("AA995566")
-"""What the devices synchronise to (AMD UG470, UG570: sync word), behind a header and padding."""
+"""What the devices synchronise to (AMD UG470, UG570: sync word), after a header and padding."""
 
 FAIL = "SPEC2 FAIL "
 """How the scripts for Vivado begin the line of a failure."""
@@ -124,8 +124,8 @@ def _vivado(path: Path, server: str | None, flash: bool) -> tuple[list[str], Pat
 
 
 def _run(command: Sequence[str], folder: Path, what: str) -> None:
-    with temporary() as place:
-        log = place / "log"
+    with temporary() as scratch:
+        log = scratch / "log"
         code = execute(command, folder, log, timeout=TIMEOUT)
         text = log.read_text(encoding="utf-8", errors="replace")
     if code:

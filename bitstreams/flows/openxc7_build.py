@@ -31,7 +31,7 @@ def run(plan: Plan, request: BuildRequest) -> BuildResult:
     if code and not log.exists():
         raise ToolFailed(f"the open tools failed: {_reason(text, code)}; their log is {request.log}")
     report = nextpnr.read(log, clock_hz=plan.manifest.clock_hz, allow_timing_fail=True)
-    if code and report.met:  # routed and fast enough: something behind it failed
+    if code and report.met:  # routed and fast enough: something after it failed
         raise ToolFailed(f"the open tools failed: {_reason(text, code)}; their log is {request.log}")
     worst = min(report.clocks, key=lambda clock: clock.slack_ns)
     return BuildResult(

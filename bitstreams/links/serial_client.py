@@ -17,7 +17,7 @@ SLACK = 0.25
 """Seconds on top of what a response takes on the wire: USB adapters collect bytes, processes wait."""
 
 LONGEST_WAIT = 0.5
-"""Seconds, at the lowest clock of the board, that one request may wait there. A loss shows only behind it."""
+"""Seconds, at the lowest clock of the board, that one request may wait there. A loss shows only after it."""
 
 CLOCK_HZ = 10e6
 """The lowest clock that a board is expected to have."""

@@ -36,7 +36,7 @@ CHUNK = 1 << 16
 """Bytes per read of leftovers."""
 
 RESTART = 512
-"""ERESTARTSYS, which Linux keeps to itself: it leaks out of the driver (2020.2.2) behind a time limit."""
+"""ERESTARTSYS, which Linux keeps to itself: it leaks out of the driver (2020.2.2) after a time limit."""
 
 FIRST = "/dev/xdma0"
 """Prefix of the first device of the driver."""
@@ -82,7 +82,7 @@ class XdmaLink:
         return self._peek(_checked(address))
 
     async def write32(self, address: int, value: int) -> None:
-        """See :class:`hw.host.link.Link`. Behind a transfer that failed the streams are emptied first."""
+        """See :class:`hw.host.link.Link`. After a transfer that failed the streams are emptied first."""
         if self._dirty:
             self.synchronise()
         self._poke(_checked(address), value)

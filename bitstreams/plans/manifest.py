@@ -36,7 +36,7 @@ class Manifest:
     board, part, flow: what it is for and who builds it. clock_hz, baud: as made, not as asked for.
     artifact: digest of the weights. design: fingerprint of the design folder (:mod:`hw.contract.results`).
     constraints: SHA-256 of the constraints. tools: versions by name; those that wrote the plan first, those
-        that built from it are added behind the build. files: SHA-256 by name.
+        that built from it are added after the build. files: SHA-256 by name.
     """
 
     board: str

@@ -43,7 +43,9 @@ def extrapolate(folders: Sequence[Path], lanes: int, wide: Path | None = None) -
     return {
         "rows": configs[0].rows,
         "lanes": lanes,
-        "slices": [{"lanes": count, **{name: one[name] for name in RESOURCES}} for count, one in found],
+        "slices": [
+            {"lanes": count, **{name: counted[name] for name in RESOURCES}} for count, counted in found
+        ],
         "per_lane": per_lane,
         "whole": whole,
         "levels": _paths(large)["levels"],
@@ -76,11 +78,11 @@ def _paths(counted: Mapping[str, Any]) -> Mapping[str, Any]:
 def markdown(found: Mapping[str, Any], budget: Mapping[str, int], device: str) -> str:
     """The table of :func:`extrapolate` beside the ``budget`` of ``device``, and sentences on its paths."""
     names = [name for name in RESOURCES if found["whole"][name]]
-    rows = [(f"P = {one['lanes']}, counted", one) for one in found["slices"]]
+    rows = [(f"P = {counted['lanes']}, counted", counted) for counted in found["slices"]]
     rows += [("a lane", found["per_lane"]), (f"P = {found['lanes']}, extrapolated", found["whole"])]
     lines = ["| N = " + str(found["rows"]) + " | " + " | ".join(RESOURCES[name] for name in names) + " |"]
     lines.append("| --- |" + " ---: |" * len(names))
-    lines += [f"| {title} | " + " | ".join(f"{one[name]:,g}" for name in names) + " |" for title, one in rows]
+    lines += [f"| {title} | " + " | ".join(f"{row[name]:,g}" for name in names) + " |" for title, row in rows]
     share = (f"{100 * found['whole'][name] / budget[name]:.0f} %" for name in names)
     lines.append(f"| of {device} | " + " | ".join(share) + " |")
     total, over = sum(found["levels"].values()), _over(found["levels"], MOST_LEVELS)

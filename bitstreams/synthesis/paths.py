@@ -39,7 +39,7 @@ Cell = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Path:
-    """Logic between two registers. cells: types on the way."""
+    """Logic between two registers. cells: types in between."""
 
     levels: int
     start: str
@@ -104,7 +104,7 @@ def paths(netlist: Mapping[str, Any], top: str) -> Paths:
         if bit in driver
     ]
     worst: dict[str, Path] = {}
-    for count, last, end in sorted(ends, key=lambda one: -one[0]):
+    for count, last, end in sorted(ends, key=lambda end: -end[0]):
         name = _register(cells[end], end, names)
         stem = name.split("[")[0]
         if stem not in worst:
@@ -146,11 +146,11 @@ def _path(
     via: Mapping[str, str],
     names: Mapping[Bit, str],
 ) -> Path:
-    way = [last]
-    while way[-1] in via:
-        way.append(via[way[-1]])
-    start = way[-1]
-    inner = [cells[name]["type"] for name in reversed(way) if cells[name]["type"] in LEVELS]
+    passed = [last]
+    while passed[-1] in via:
+        passed.append(via[passed[-1]])
+    start = passed[-1]
+    inner = [cells[name]["type"] for name in reversed(passed) if cells[name]["type"] in LEVELS]
     return Path(count, _register(cells[start], start, names), end, tuple(inner))
 
 

@@ -160,8 +160,8 @@ def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progres
 
     try:
         # Yosys leaves a folder among temporary files when it is ended: that goes with ours.
-        with temporary() as place:
-            environment = caches.environment() | {"TMPDIR": str(place)}
+        with temporary() as scratch:
+            environment = caches.environment() | {"TMPDIR": str(scratch)}
             code = execute(command, folder, log, listen=listen, timeout=timeout, environment=environment)
     except ToolFailed:
         raise ToolFailed(f"yosys took longer than its time limit; its log is {log}") from None

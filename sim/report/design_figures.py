@@ -63,8 +63,8 @@ def cycles(result: Verification, info: DesignInfo) -> dict[str, Any]:
         "images_per_batch": info.config.batch,
         "estimate": info.estimates.get("cycles"),
         "layers": {
-            one.name: {"per_image": one.cycles, "batch": all_.cycles, "steps": all_.steps}
-            for one, all_ in layers
+            single.name: {"per_image": single.cycles, "batch": full.cycles, "steps": full.steps}
+            for single, full in layers
         },
     }
 

@@ -26,12 +26,12 @@ TILES = ("image", "tile row", "tile column", "channel", "word", "part")
 class Mismatch:
     """The first pair of values (in C order) that differ, and how many do.
 
-    place: (axis, index) per axis; expected, actual: the two values; count of total values differ, the
+    position: (axis, index) per axis; expected, actual: the two values; count of total values differ, the
     worst of them by ``worst``.
     """
 
     layer: str
-    place: tuple[tuple[str, int], ...]
+    position: tuple[tuple[str, int], ...]
     expected: int
     actual: int
     count: int
@@ -44,7 +44,7 @@ class Mismatch:
         return self.actual - self.expected
 
     def __str__(self) -> str:
-        where = ", ".join(_name(axis, index) for axis, index in self.place)
+        where = ", ".join(_name(axis, index) for axis, index in self.position)
         return (
             f"{self.layer}: {where}: expected {self.expected}, got {self.actual} ({self.lsb:+d} LSB); "
             f"{self.count} of {self.total} values differ, by at most {self.worst}"

@@ -68,7 +68,7 @@ def build(
     """
     folder = Path(design_dir)
     info = load_design(folder)
-    place = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
+    target = build_dir or folder / ("sim_build_waves" if waves else "sim_build")
     verilog = (folder / info.verilog).read_text(encoding="utf-8")
     ports, top = tuple(info.ports) or STANDARD_PORTS, info.top
     if info.ports:
@@ -76,7 +76,7 @@ def build(
         held = [folder / name for name in streamed]
         verilog, outer = wrapper.wrapped(info, verilog, held)
         ports, top = tuple(outer), wrapper.TOP
-    return SimBuild(folder, info, verilate(verilog, top, ports, place, threads=threads, waves=waves))
+    return SimBuild(folder, info, verilate(verilog, top, ports, target, threads=threads, waves=waves))
 
 
 def patience(info: DesignInfo, beats: int, memory: Memory, stalls: bool) -> int:
@@ -87,7 +87,7 @@ def patience(info: DesignInfo, beats: int, memory: Memory, stalls: bool) -> int:
     """
     factor = STALL_FACTOR if stalls else FACTOR
     estimate = factor * int(info.estimates.get("cycles", 0)) or DEFAULT_TIMEOUT
-    bursts = -(-beats // SHORTEST_BURST) + len(info.numbers)  # and a rest in every entry
+    bursts = -(-beats // SHORTEST_BURST) + len(info.numbers)  # and a rest in every instruction
     return estimate + 2 * (beats * (1 + memory.gap) + bursts * memory.latency if beats else 0)
 
 

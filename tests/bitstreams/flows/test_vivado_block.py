@@ -131,7 +131,7 @@ def test_drops_all_before_the_marker_and_returns_it_once():
         assert ctx.get(sync.hold)
         ctx.set(sync.from_core.tvalid, 1)  # what the accelerator had to say is not heard
         await put(ctx, sync.from_host, [2, 3, MARKER, 4])  # the marker within a frame is a pixel
-        await put(ctx, sync.from_host, [5, MARKER])  # behind a frame that was broken off it counts
+        await put(ctx, sync.from_host, [5, MARKER])  # after a frame that was broken off it counts
         await ctx.tick().repeat(30)
         assert ctx.get(sync.hold) and not ctx.get(sync.from_host.tready)
         ctx.set(sync.from_core.tvalid, 0)
@@ -164,7 +164,7 @@ def test_keeps_the_promises_of_a_stream_whenever_a_marker_comes(seed):
     sync, offered, frames, wanted = Sync(), None, [[]], []
 
     async def core(ctx):
-        """A frame of 1, 2, 3, ... 7 again and again, from the start behind every reset, a clock late."""
+        """A frame of 1, 2, 3, ... 7 again and again, from the start after every reset, a clock late."""
         beat, before = 1, 0
         while True:
             ctx.set(sync.from_core.tdata, beat)

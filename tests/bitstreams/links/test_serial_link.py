@@ -54,7 +54,7 @@ def test_a_cable_pulled_in_mid_image_ends_the_run_with_that_sentence() -> None:
     link, wire = opened()
     driver = Driver(link, INFO)
     finish(driver.connect())
-    wire.up.cut = wire.up.count + 80  # behind LAYERS, BATCH, CONTROL and half an image
+    wire.up.cut = wire.up.count + 80  # after LAYERS, BATCH, CONTROL and half an image
     with pytest.raises(LinkError, match="no answer from the board on /dev/tty9"):
         finish(driver.run(IMAGES))
     assert wire.board.accelerator.loading

@@ -120,7 +120,7 @@ def flipped(data: bytes) -> bytes:
 
 
 def harmless(count: int, seed: int) -> bytes:
-    """``count`` random bytes without the special ones, behind one of each kind."""
+    """``count`` random bytes without the special ones, after one of each kind."""
     data = np.random.default_rng(seed).integers(0, 256, count + 256, dtype=np.uint8).tobytes()
     return (bytes(range(256)) + data).translate(None, SPECIAL)[:count]
 
