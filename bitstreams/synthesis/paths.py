@@ -28,7 +28,7 @@ CLOCK_PORTS = ("C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK")
 
 MOST_LEVELS, MOST_LOADS = 4, 600
 """What designs keep to: levels of a path, and loads of a net that is no clock. Held by
-``tests/bitstreams/test_paths.py`` and ``test_estimate.py``."""
+``tests/bitstreams/synthesis/test_paths.py`` and ``test_estimate.py``."""
 
 SHOWN = 10
 """Paths and nets that a report names."""

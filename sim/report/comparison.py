@@ -115,8 +115,8 @@ def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
 
     share_pruned, accuracy_*, seconds, command: as in :class:`~sim.report.models.Model`. cycles: of a run of
     one image, cycles_batch of a full one where that has more. storage_bits: the weight memory, with selects,
-    addresses and flags, in whole bytes. op_per_dsp_cycle: operations of the network before pruning. rows, lanes, batch:
-    the array. clocks_from: :data:`VERILOG` or :data:`MODEL`.
+    addresses and flags, in whole bytes. op_per_dsp_cycle: operations of the network before pruning. rows,
+    lanes, batch: the array. clocks_from: :data:`VERILOG` or :data:`MODEL`.
     """
     config = figures.config
     operations = model.network.operations * config.batch
