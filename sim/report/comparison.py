@@ -88,7 +88,7 @@ def rows(
 
     Raises ``ConfigError`` when designs have different arrays, ``DigestMismatch`` when one has other weights.
     """
-    figures = [] if array else [found for model in models if (found := counted(model))]
+    figures = [] if array else [its for model in models if (its := counted(model))]
     clocks_from = VERILOG
     if len(figures) == len(models):
         check_arrays(figures)
