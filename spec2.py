@@ -21,10 +21,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bitstreams.commands.boards import boards
+from bitstreams.commands.boards import boards, device_of
 from bitstreams.commands.build import build
 from bitstreams.commands.deploy import deploy
-from bitstreams.commands.device import device_of
 from bitstreams.commands.doctor import doctor
 from bitstreams.commands.estimate import estimate
 from bitstreams.commands.generate import generate, write_design
@@ -35,6 +34,7 @@ from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_wor
 from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Design, Json, LinkName, Seed, kept_command
 from hw.commands.schedule import schedule
 from hw.commands.terminal import Ended, ending_in_order, print_anything
+from hw.contract import sparsity as patterns
 from hw.host import virtual_port
 from hw.util import caches, quote
 from hw.util.errors import ConfigError, Spec2Error
@@ -45,9 +45,8 @@ from pruning.commands.untrained import prune_untrained
 from pruning.commands.widths import parse_widths
 from sim.commands.board import VIRTUAL_PORT, board
 from sim.commands.compare import compare
-from sim.commands.measure import measure
+from sim.commands.integer_model import first_difference, measure
 from sim.commands.report import print_report, report
-from sim.commands.scores import first_difference
 from sim.commands.simulate import simulate_design, simulate_layers
 
 app = typer.Typer(
@@ -72,7 +71,7 @@ def prune(
     ] = "lenet",
     sparsity: Annotated[
         str | None,
-        typer.Option(help="Which words may stay: KIND, or KIND-a:b for a of b. [default: adaptive]"),
+        typer.Option(help="Which words may stay: PATTERN, or PATTERN-a:b for a of b. [default: adaptive]"),
     ] = None,
     optimiser: Annotated[
         str | None,
@@ -128,12 +127,7 @@ def prune(
 
     Writes OUT/model.npz, the integers the hardware sees, and measures its accuracy with the integer model.
     A run that was interrupted goes on where it was, to the batch; the dense network is trained once for all.
-    *adaptive* chooses per block of outputs and word how many of 8 input channels stay (the default:
-    the array is always full); *uniform* keeps 2 of 8 everywhere; *kernel* keeps 8 of 32 words per kernel;
-    *unstructured* the largest words of a layer; *pattern* one of 8 word patterns in half of the kernels;
-    *block* words that a block of outputs shares; *darb* the largest word of every 1 to 16 input channels;
-    *filter* half of the output channels; *column* words that all outputs share; *combined* and *row-column*
-    the last two together, evenly or as it keeps most. Channels that go disappear from the network.
+    Which words stay, where it is a quarter: PATTERNS. Channels that go disappear from the network.
     Weights of single layers may have fewer bits than the array takes: given, or found with --mean-bits after
     fine-tuning, when each layer is narrowed alone and the loss measured (OUT/bits.json says what was).
 
@@ -180,6 +174,9 @@ def prune(
         **given,
     )
     print_report(folder, None, as_json, {"model": str(folder / "model.npz"), "accuracy": accuracy})
+
+
+prune.__doc__ = (prune.__doc__ or "").replace("PATTERNS", patterns.sentence())
 
 
 def explore(
@@ -347,8 +344,8 @@ def classify(
         spec2 classify --first 100 --verify
         spec2 classify photo.png --logits --link uart:/dev/ttyUSB0
     """
-    from bitstreams import images as reader
-    from bitstreams.classify import classify as run
+    from bitstreams.classify import images as reader
+    from bitstreams.classify.classification import classify as run
     from bitstreams.links.running import run as drive
     from hw.contract.design import DesignInfo
 
@@ -421,12 +418,12 @@ def demo(
 @contextmanager
 def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     """The link to a board; a virtual one that does not run yet is started, and ends with the link."""
-    from bitstreams.links.opening import VIRTUAL, Place, open_link
+    from bitstreams.links.opening import VIRTUAL, Address, open_link
     from bitstreams.links.serial import open_serial
 
-    place = Place.parse(link)
-    if place.kind != VIRTUAL:
-        with open_link(place, baud or DEFAULT_BAUD) as opened:
+    address = Address.parse(link)
+    if address.kind != VIRTUAL:
+        with open_link(address, baud or DEFAULT_BAUD) as opened:
             yield opened
         return
     from sim.virtual.board import CLOCK_HZ, VirtualBoard

@@ -13,8 +13,10 @@ import pytest
 import typer
 
 import spec2
-from bitstreams import boards, slices
-from bitstreams.boards import facts
+from bitstreams import boards
+from bitstreams.boards import data_sheet
+from bitstreams.synthesis import extrapolation
+from hw.contract import sparsity
 from hw.interface import registers
 from sim.report import comparison, comparison_page, comparison_plot, explore_page
 from sim.rtl import layers
@@ -136,14 +138,20 @@ def test_the_register_page_holds_the_current_table():
     )
 
 
-@pytest.mark.parametrize("board", boards.BOARDS.values(), ids=lambda board: board.name)
-def test_every_board_has_a_page_with_its_current_table(board):
-    page = (ROOT / "docs" / "boards" / f"{board.name}.md").read_text()
-    assert facts.markdown(board) in page, (
-        f"{board.name} has changed: put the output of bitstreams.boards.facts.markdown() into the page"
+BOARD_PAGES = sorted((ROOT / "docs" / "boards").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", BOARD_PAGES, ids=lambda path: path.stem)
+def test_the_page_of_a_board_has_its_current_table(path):
+    page, board = path.read_text(), boards.BOARDS[path.stem]
+    assert data_sheet.markdown(board) in page, (
+        f"{board.name} has changed: put the output of bitstreams.boards.data_sheet.markdown() into the page"
     )
     assert "no board was used" in page and "## Known gaps" in page
-    assert f"boards/{board.name}\n" in (ROOT / "docs" / "index.md").read_text()
+
+
+def test_the_index_takes_every_page_of_a_board():
+    assert len(BOARD_PAGES) >= 6 and "\nboards/*\n" in (ROOT / "docs" / "index.md").read_text()
 
 
 def messages() -> str:
@@ -179,9 +187,9 @@ def test_the_results_page_holds_the_tables_of_its_data(data):
     if isinstance(rows, list):
         tables = [comparison.markdown(rows)]
     elif "images_per_second" in rows:
-        tables = [pytest.importorskip("pruning.bench").markdown(rows)]
+        tables = [pytest.importorskip("pruning.benchmark").markdown(rows)]
     elif "slices" in rows:
-        tables = [slices.markdown(rows, rows["budget"], rows["device"])]
+        tables = [extrapolation.markdown(rows, rows["budget"], rows["device"])]
     else:
         tables = layers.markdown(rows)
     for table in tables:
@@ -204,8 +212,12 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     assert labels and all(f">{label}<" in drawn for label in labels)
 
 
-def test_the_sparsity_page_explains_every_kind():
+def test_the_sparsity_page_explains_every_pattern():
     page = (ROOT / "docs" / "sparsity.md").read_text()
+    assert sparsity.markdown() in page, (
+        "hw/contract/sparsity.py has changed: put what 'python -m hw.contract.sparsity --markdown' prints "
+        "into the page"
+    )
     explained = [name.split(",")[0] for name in re.findall(r"^\*\*([^*]+)\.\*\*", page, re.MULTILINE)]
     assert [comparison.family(name) for name in explained] == list(comparison.FAMILIES)
 

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, Format
 from hw.contract.network import Conv, Dense, Layer, Network, Shape
+from hw.contract.sparsity import BY_NAME
 from hw.contract.spectrum import WORDS
 from hw.util import archives, documents
 from hw.util.errors import ArtifactError, DataError, DigestMismatch, UnsupportedNetwork
@@ -72,7 +73,7 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class Sparsity:
-    """How a layer was pruned: ``kind`` is ``dense`` or one of ``pruning.patterns.KINDS``.
+    """How a layer was pruned: ``kind`` is one of ``hw.contract.sparsity.PATTERNS``.
 
     ``keep`` of ``group`` is the share that stays: of the words of every kernel (``kernel``), of the input
     channels of a group (``uniform`` and ``adaptive`` n:m, for ``adaptive`` the mean), of the output
@@ -94,7 +95,7 @@ class Sparsity:
     @property
     def regular(self) -> bool:
         """Whether the array's steps are full with one address for all banks."""
-        return self.kind in ("uniform", "adaptive")
+        return self.kind in BY_NAME and BY_NAME[self.kind].regular
 
 
 @dataclass(frozen=True)

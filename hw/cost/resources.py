@@ -2,7 +2,7 @@
 
 DSP slices and memories follow from the structure. LUTs and flip-flops are sums over blocks; the
 coefficients are those yosys 0.66 reports per module (``spec2 synth``, 7 series), written as functions of
-the parameters that drive them. Stated tolerance: 20 % (``tests/bitstreams/test_estimate.py``). A
+the parameters that drive them. Stated tolerance: 20 % (``tests/bitstreams/synthesis/test_estimate.py``). A
 vendor tool packs tighter: yosys counts shift registers and both halves of a carry cell as whole LUTs.
 """
 

@@ -85,7 +85,7 @@ def test_widths_are_found_as_the_file_says_or_the_command_line(tmp_path):
         ("[epochs]\ndense = 1.5", "epochs.dense: expected int, got float: 1.5"),
         ("[layers]\nconv9 = 'dense'", r"has no layer 'conv9': \[layers\] may name conv1, conv2, fc1, fc2"),
         ("sparsity = 'magic'", "unknown sparsity 'magic'"),
-        (f"sparsity = 'uniform-1:{'9' * 5000}'", "must be KIND or KIND-a:b with 0 < a <= b"),
+        (f"sparsity = 'uniform-1:{'9' * 5000}'", "must be PATTERN or PATTERN-a:b with 0 < a <= b"),
         ("[training]\naugment = 'blur'", "unknown augmentation 'blur': choose none, warp"),
         ("[training]\nprecision = 'fp8'", "unknown precision 'fp8'"),
         ("weight_bits = 1", "weight_bits must be 2 to 16, not 1"),
