@@ -9,15 +9,15 @@ own by copying one. ::
     sparsity = "adaptive-1:8"       # pruning.patterns.parse
     optimiser = "admm"              # pruning.optimisers
     block = 64                      # output channels that share a choice, where any do
-    prune_first = ["filter"]        # kinds that prune the first layer as well
+    prune_first = ["filter"]        # patterns that prune the first layer as well
     batch = 64
     weight_bits = 8
     seed = 0
 
-    [layers]                        # other constraint sets for single layers
+    [layers]                        # other patterns for single layers
     conv1_2 = "adaptive-4:8"
 
-    [epochs]                        # dense, pruning, finetune, mirror; [epochs.few] for small sets
+    [epochs]                        # dense, pruning, finetune, mirror (fake-quant); [epochs.few]: small sets
 
     [pruning]                       # of the optimiser: rho, growth, rho_max of ADMM, ...
     rho = 0.03
@@ -161,7 +161,7 @@ class Recipe(Entries, frozen=True):
         """The constraint set of every layer.
 
         Convolutions get ``sparsity``, fully connected layers the same or, where it is for convolutions
-        only, another (:func:`pruning.patterns.fully_connected`). The first layer (but with the kinds in
+        only, another (:func:`pruning.patterns.fully_connected`). The first layer (but with the patterns in
         ``prune_first``) and a last one that gives class scores stay dense.
         """
         conv = patterns.parse(self.sparsity, self.block)

@@ -161,8 +161,8 @@ def test_new_mirrors_are_those_of_a_fresh_model(tiny_batch):
     models[1].load_state_dict(models[0].state_dict())
     calibrated = calibrate_(models[0], tiny(), tiny_batch)
     for widths in (WIDTHS, {"conv2": 2}, {}):
-        calibrated.mirror_(8, widths)
-    calibrated.mirror_(10, WIDTHS)
+        calibrated.fake_quantise_(8, widths)
+    calibrated.fake_quantise_(10, WIDTHS)
     quantise_(models[1], tiny(), tiny_batch, weight_bits=10, layer_bits=WIDTHS)
     one, other = (to_artifact(model, tiny()) for model in models)
     assert one.digest == other.digest

@@ -61,7 +61,7 @@ def test_a_scan_narrows_one_layer_at_a_time(pixels, tiny_batch):
             assert loss == pytest.approx(float(divergence), rel=1e-2, abs=1e-7)
         assert found[name][1] < found[name][2]
     assert len({losses[-1] for losses in found.values()}) == len(NAMES), "no layer is measured twice"
-    calibrated.mirror_(WEIGHT_BITS, {})
+    calibrated.fake_quantise_(WEIGHT_BITS, {})
     with torch.no_grad():
         assert torch.equal(calibrated.model(tiny_batch).double().softmax(1), whole)
 
@@ -230,7 +230,7 @@ def test_the_dense_network_is_the_same_whatever_the_widths(tmp_path):
     images = data.ImageSet(pixels, label, pixels, label, "none")
     plain = recipe.find("lenet").settings(50_000)
     jobs = [Job(made, images, tmp_path) for made in (plain, replace(plain, bits=BITS))]
-    (own, dense), (other, same) = (job._keys() for job in jobs)
+    (own, dense), (other, same) = (job.keys() for job in jobs)
     assert dense == same and own != other and own["network"] == lenet().to_json()
 
 
@@ -250,7 +250,7 @@ def test_fewer_bits_are_further_from_the_float_network(tiny_batch):
         exact = model(tiny_batch)
     errors = []
     for bits in (12, 8, 5, 3):
-        calibrated.mirror_(bits, {})
+        calibrated.fake_quantise_(bits, {})
         with torch.no_grad():
             errors.append(float((model(tiny_batch) - exact).square().mean()))
     assert errors == sorted(errors)
