@@ -27,7 +27,7 @@ def to_artifact(
 
     ``weight_bits`` of the artifact is the width of the widest layer. ``score_scale`` is the real value of
     one step of the last layer's outputs. Where a
-    kind of ``sparsity`` removes channels, the artifact's network has only those that are left.
+    pattern in ``sparsity`` removes channels, the artifact's network has only those that are left.
     Raises ``ConfigError`` when a layer is not quantised, not finalised or not finite, ``ArtifactError`` when
     a number does not fit.
     """

@@ -82,10 +82,10 @@ class State(msgspec.Struct):
     spent: dict[str, float] = {}
 
 
-def load_state(path: Path, key: Mapping[str, Any], kind: Any = dict[str, Any]) -> dict[str, Any] | None:
+def load_state(path: Path, key: Mapping[str, Any], content: Any = dict[str, Any]) -> dict[str, Any] | None:
     """The state in ``path`` if it was saved with the same ``key`` (settings), else None.
 
-    Raises ``ArtifactError`` for a file that is no checkpoint, or holds no ``kind``.
+    Raises ``ArtifactError`` for a file that is no checkpoint, or holds no ``content``.
     """
     if not path.exists():
         return None
@@ -94,7 +94,7 @@ def load_state(path: Path, key: Mapping[str, Any], kind: Any = dict[str, Any]) -
         state = torch.load(path, weights_only=True)
         if state["key"] != dict(key):
             return None
-        documents.convert(state, kind, "its state")
+        documents.convert(state, content, "its state")
         found: dict[str, Any] = state
         return found
 

@@ -177,7 +177,7 @@ class Recipe(Entries, frozen=True):
 
     def _optimiser_config(self, layers: Mapping[str, Sparsity | None]) -> Targets:
         config = CONFIGS[self.optimiser]
-        known = [one.name for one in fields(config) if one.name not in ("default", "layers")]
+        known = [field.name for field in fields(config) if field.name not in ("default", "layers")]
         if strange := sorted(set(self.pruning) - set(known)):
             raise ConfigError(
                 f"{self.optimiser} has no {strange[0]!r}: [pruning] may hold {', '.join(known) or 'nothing'}"

@@ -1,4 +1,4 @@
-"""What a search measured, in a file of JSON beside the model."""
+"""The log of a search: what it measured and chose, in a file of JSON beside the model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ import msgspec
 from hw.util.files import write
 
 
-def write_facts(path: Path, facts: Mapping[str, Any]) -> None:
-    """Write ``facts`` to ``path``. Raises ``ArtifactError`` if it cannot be written."""
-    write(path, msgspec.json.format(msgspec.json.encode(facts), indent=1) + b"\n")
+def write_search_log(path: Path, measured: Mapping[str, Any]) -> None:
+    """Write ``measured`` to ``path``. Raises ``ArtifactError`` if it cannot be written."""
+    write(path, msgspec.json.format(msgspec.json.encode(measured), indent=1) + b"\n")
