@@ -1,11 +1,7 @@
-"""Checkpoint files: written whole or not at all, read without running anything they hold.
-
-Names in them are a format: jobs go on with files that were written before.
-"""
+"""Checkpoint files: written whole or not at all, read without running anything they hold."""
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,47 +11,11 @@ from typing import Annotated, Any
 import msgspec
 import torch
 from msgspec import Meta
-from torch import nn
 
 from hw.util import documents
 from hw.util.errors import ArtifactError
 from hw.util.files import regular, replacing
 from pruning.training.log import LogRow
-from pruning.training.settings import Settings
-
-DENSE_TRAINING = (
-    "optimiser", "weight_decay", "warmup", "final_rate", "augment", "batch_norm", "precision"
-)  # fmt: skip
-"""What a dense network depends on, beside its rate; fields of :class:`pruning.training.settings.Training`."""
-
-
-def keys(
-    settings: Settings, data_set: Mapping[str, Any], start: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What must agree to continue a checkpoint of a job, and to take over a dense network.
-
-    data_set: its name and sizes. start: the digest of the model that the job begins with, if there is one.
-    """
-    data = {"data": dict(data_set), "torch": str(torch.__version__), **start}
-    training = settings.training
-    dense = {
-        **data,
-        "network": settings.network.to_json(),
-        "seed": settings.seed,
-        "batch": settings.batch,
-        "epochs": settings.epochs.dense,
-        "training": {name: getattr(training, name) for name in DENSE_TRAINING}
-        | {"rates": training.rates.dense},
-    }
-    return {**data, **settings.key()}, dense
-
-
-def digest_of(model: nn.Module) -> str:
-    """SHA-256 of all weights and buffers."""
-    sha = hashlib.sha256()
-    for name, value in model.state_dict().items():
-        sha.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    return sha.hexdigest()
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:

@@ -28,8 +28,9 @@ from pruning.layers.models import Chain
 from pruning.optimisers import Pruner
 from pruning.quant.export import to_artifact
 from pruning.quant.quantise import Calibrated
-from pruning.training.checkpoint import State, digest_of, keys, load_state, save_state, usable
+from pruning.training.checkpoint import State, load_state, save_state, usable
 from pruning.training.distributed import World
+from pruning.training.job_state import digest_of, keys, restore, state_of
 from pruning.training.log import Journal
 from pruning.training.phases import JobPhase, phases_of
 from pruning.training.sensitivity import Scanning
@@ -100,14 +101,14 @@ class Job:
         source = self.checkpoint if state else shared
         state = state or known
         with usable(source):
-            first, epoch = self._restore(state) if state else (0, 0)
+            first, epoch = restore(self, state) if state else (0, 0)
         for index in range(first, len(self.phases) if phases is None else phases):
             resumed = state if index == first else None
             if not resumed:
                 self.phases[index].enter(self)
             self._run_phase(index, epoch if resumed else 0, resumed, source)
             if self.phases[index].shared and known is None and self.world.first:
-                save_state(shared, {"key": dense, **self._state(index, self.phases[index].epochs, None)})
+                save_state(shared, {"key": dense, **state_of(self, index, self.phases[index].epochs, None)})
 
     def _run_phase(self, index: int, start: int, resumed: dict[str, Any] | None, source: Path) -> None:
         """All epochs of a phase from ``start`` on, the first as far as ``resumed`` has it (of ``source``)."""
@@ -216,40 +217,9 @@ class Job:
         optimiser: None after a phase, the next one has its own.
         """
         if self.world.first:
-            state = self._state(index, epoch, optimiser, progress)
+            state = state_of(self, index, epoch, optimiser, progress)
             save_state(self.checkpoint, {"key": self.keys()[0], **state})
         self.saved = time.monotonic()
-
-    def _state(
-        self,
-        index: int,
-        epoch: int,
-        optimiser: torch.optim.Optimizer | None,
-        progress: Pass | None = None,
-    ) -> dict[str, Any]:
-        return {
-            "phase": index,
-            "epoch": epoch,
-            "model": self.model.state_dict(),
-            "optimiser": optimiser.state_dict() if optimiser else None,
-            "pass": progress.state_dict() if progress else None,
-            "admm": self.pruner.state_dict() if self.pruner else None,
-            "layer_bits": self.found_bits,
-            "spent": dict(self.spent),
-            **self.journal.state_dict(),
-        }
-
-    def _restore(self, state: dict[str, Any]) -> tuple[int, int]:
-        """Take over ``state``; returns its phase and next epoch."""
-        self.found_bits = state.get("layer_bits")
-        for index in range(1, state["phase"] + 1):
-            self.phases[index].enter(self)  # gives the model its shape; weights, masks and scales come next
-        self.model.load_state_dict(state["model"])
-        if self.pruner:
-            self.pruner.load_state_dict(state["admm"])
-        self.journal.load_state_dict(state)
-        self.spent = dict.fromkeys(self.spent, 0.0) | state.get("spent", {})
-        return state["phase"], state["epoch"]
 
     def artifact(self, recipe: str) -> Artifact:
         """The finished job's integers, with where they come from."""

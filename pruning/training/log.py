@@ -1,4 +1,4 @@
-"""What a training job tells while it runs: a line per epoch in ``training.csv``, and where it is now."""
+"""What a training job tells: a line per epoch in ``training.csv``, where it is now, what searches found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hw.util.files import replacing
+import msgspec
+
+from hw.util.files import replacing, write
 from pruning.optimisers import Residuals
 
 if TYPE_CHECKING:
@@ -62,6 +64,11 @@ def write_log(rows: Sequence[LogRow], folder: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(field.name for field in fields(LogRow))
         writer.writerows(astuple(row) for row in rows)
+
+
+def write_search_log(path: Path, measured: Mapping[str, Any]) -> None:
+    """What a search measured and chose, as JSON. Raises ``ArtifactError`` if it cannot be written."""
+    write(path, msgspec.json.format(msgspec.json.encode(measured), indent=1) + b"\n")
 
 
 class Journal:

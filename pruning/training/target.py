@@ -19,8 +19,8 @@ from hw.explore.workload import DensityWorkload
 from hw.util.errors import ConfigError
 from pruning import patterns, sets
 from pruning.training.allocate import Option, allocate
+from pruning.training.log import write_search_log
 from pruning.training.recipe import Recipe
-from pruning.training.search_log import write_search_log
 from pruning.training.sensitivity import scan
 from pruning.training.settings import Target
 from pruning.training.train import Labelled

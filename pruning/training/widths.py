@@ -13,7 +13,7 @@ from hw.contract.artifact import MIN_WEIGHT_BITS
 from hw.util.errors import ConfigError
 from pruning.quant.quantise import Calibrated
 from pruning.training.allocate import Option, allocate, refill
-from pruning.training.search_log import write_search_log
+from pruning.training.log import write_search_log
 from pruning.training.sensitivity import Report, scan_bits
 from pruning.training.settings import Bits
 

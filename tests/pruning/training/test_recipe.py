@@ -11,7 +11,7 @@ from hw.util.errors import ArtifactError, ConfigError
 from pruning import data
 from pruning.training import recipe
 from pruning.training.augment import warp
-from pruning.training.recipe import Schedule
+from pruning.training.recipe_file import Schedule
 from pruning.training.run import run as follow
 from pruning.training.settings import Training
 from pruning.training.train import Phase, generator_for, train_epoch

@@ -15,7 +15,7 @@ from pruning import Chain, MagnitudeConfig, data, prune_, quantise_, to_artifact
 from pruning.quant.quantise import calibrate_
 from pruning.training import recipe
 from pruning.training.job import Job
-from pruning.training.recipe import Schedule
+from pruning.training.recipe_file import Schedule
 from pruning.training.run import run as follow
 from pruning.training.sensitivity import Scanning, scan_bits
 from pruning.training.settings import Bits
