@@ -75,7 +75,7 @@ for subcommand in SUBCOMMANDS:
     app.command()(subcommand)
 
 
-NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """What may strike any file that is written, logs of tools included: the disk is full, or not ours."""
 
 
@@ -108,7 +108,7 @@ def _call(given: list[str]) -> int:
             print(f"spec2: {quote.line(' '.join(text.split()))}", file=sys.stderr)
         code = 2
     except OSError as error:
-        if error.errno not in NO_PLACE:
+        if error.errno not in UNWRITABLE:
             raise
         where = f" ({quote.line(str(error.filename))})" if error.filename else ""
         print(f"spec2: {error.strerror}{where}: make room, or choose another folder", file=sys.stderr)
