@@ -1,7 +1,7 @@
-"""How fast training is: steps of a network in space and in the frequency domain, taken in turns.
+"""How fast training is: steps of a network in space and in the frequency domain, taken in rounds.
 
-``python -m pruning.bench [NETWORK] [--batch 128] [--rounds 5] [--out FILE]``: images per second of a whole
-step (forward, backward, optimiser) with ordinary convolutions in float32 and in bf16, and with spectral
+``python -m pruning.benchmark [NETWORK] [--batch 128] [--rounds 5] [--out FILE]``: images per second of a
+whole step (forward, backward, optimiser) with ordinary convolutions in float32 and in bf16, and with spectral
 layers in bf16 while ADMM prunes them and after their masks are fixed. Only ratios within one run mean
 anything; they are of processor time, so that other programs disturb them little.
 """
@@ -29,13 +29,13 @@ from pruning.training.recipe import Recipe
 from pruning.training.train import PULL_EVERY, cast
 
 
-def stepper(network: Network, images: torch.Tensor, precision: str, way: str) -> Callable[[], None]:
-    """A function that trains one step; ``way`` is ``space``, ``pruning`` or ``pruned``."""
+def stepper(network: Network, images: torch.Tensor, precision: str, layers: str) -> Callable[[], None]:
+    """A function that trains one step; ``layers`` is ``space``, ``pruning`` or ``pruned``."""
     model = Chain(network, batch_norm=True).to(memory_format=torch.channels_last)
     pruner: Pruner | None = None
-    if way != "space":
-        pruner = prune_(model, network, Recipe("bench", network, data="cifar10", block=64).targets())
-        if way == "pruned":
+    if layers != "space":
+        pruner = prune_(model, network, Recipe("benchmark", network, data="cifar10", block=64).targets())
+        if layers == "pruned":
             pruner.finalise()
     optimiser = optimiser_for(model, "sgd", lr=1e-3, weight_decay=5e-4)
     labels = torch.zeros(len(images), dtype=torch.long)
@@ -55,7 +55,7 @@ def stepper(network: Network, images: torch.Tensor, precision: str, way: str) ->
     return step
 
 
-WAYS = {
+OPTIONS = {
     "Conv2d float32": ("float32", "space"),
     "Conv2d bf16": ("bf16", "space"),
     "spectral bf16, ADMM": ("bf16", "pruning"),
@@ -64,23 +64,23 @@ WAYS = {
 
 
 def measure(network: Network, batch: int, rounds: int) -> dict[str, float]:
-    """Images per second of processor time by way, the median of ``rounds`` turns of ``PULL_EVERY`` steps."""
+    """Images per second of processor time by option: the median of so many rounds of ``PULL_EVERY`` steps."""
     images = torch.rand(batch, *network.input)
-    steppers = {name: stepper(network, images, *way) for name, way in WAYS.items()}
-    times: dict[str, list[float]] = {name: [] for name in WAYS}
-    for turn in range(rounds + 1):
+    steppers = {name: stepper(network, images, *option) for name, option in OPTIONS.items()}
+    times: dict[str, list[float]] = {name: [] for name in OPTIONS}
+    for round_ in range(rounds + 1):
         for name, step in steppers.items():
             start = time.process_time()
             for _ in range(PULL_EVERY):
                 step()
-            if turn:  # the first turn allocates and compiles
+            if round_:  # the first round allocates and compiles
                 times[name].append(time.process_time() - start)
     return {name: batch * PULL_EVERY / median(found) for name, found in times.items()}
 
 
-def markdown(facts: dict[str, Any]) -> str:
+def markdown(measured: dict[str, Any]) -> str:
     """The table of what :func:`main` writes."""
-    speed = facts["images_per_second"]
+    speed = measured["images_per_second"]
     base = speed["Conv2d float32"]
     lines = ["| way | images/s | of Conv2d float32 |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {name} | {v:.0f} | {v / base:.2f} |" for name, v in speed.items())])
@@ -88,7 +88,7 @@ def markdown(facts: dict[str, Any]) -> str:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m pruning.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pruning.benchmark", description=__doc__)
     parser.add_argument("network", nargs="?", default="vgg16-cifar")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
@@ -97,10 +97,10 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     speed = measure(networks.find(options.network), options.batch, options.rounds)
-    facts = {"network": options.network, "batch": options.batch, "images_per_second": speed}
-    print(markdown(facts))
+    measured = {"network": options.network, "batch": options.batch, "images_per_second": speed}
+    print(markdown(measured))
     if options.out:
-        write_json(options.out, facts)
+        write_json(options.out, measured)
 
 
 if __name__ == "__main__":

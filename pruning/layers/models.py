@@ -12,7 +12,7 @@ NORM = "_norm"
 class Chain(nn.Module):
     """``network`` as ordinary ``nn.Conv2d`` and ``nn.Linear`` modules, named after its layers.
 
-    With ``batch_norm`` every convolution has an ``nn.BatchNorm2d`` behind it, named ``<layer>_norm``;
+    With ``batch_norm`` every convolution has an ``nn.BatchNorm2d`` after it, named ``<layer>_norm``;
     :func:`pruning.quant.batch_norm_folding.fold_batch_norms_` makes it part of the convolution.
 
     ``forward`` takes images (B, C, H, W), real, and returns class scores (B, classes), or the last
@@ -41,7 +41,7 @@ class Chain(nn.Module):
 
 
 def norm_of(model: nn.Module, layer: Layer) -> nn.BatchNorm2d | None:
-    """The batch norm behind ``layer`` of a :class:`Chain`, if there is one."""
+    """The batch norm after ``layer`` of a :class:`Chain`, if there is one."""
     norm = model._modules.get(layer.name + NORM)
     return norm if isinstance(norm, nn.BatchNorm2d) else None
 

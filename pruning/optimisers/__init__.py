@@ -1,4 +1,4 @@
-"""Ways to a constraint set, behind one interface (:class:`pruning.optimisers.base.Pruner`).
+"""Optimisers that reach a constraint set, with one interface (:class:`pruning.optimisers.base.Pruner`).
 
 ========== ====================== ==========================================================
 name       configuration          how
@@ -68,6 +68,6 @@ def prune_(model: nn.Module, network: Network, config: Targets | None = None) ->
             raise ConfigError(
                 f"layer {layer.name!r}: {kind} sparsity is for convolutions, use uniform or adaptive"
             )
-    pruned = [name for name, one in chosen.items() if one.kind != "dense"]
-    removing = any(one.removes_channels for one in chosen.values())
+    pruned = [name for name, kept in chosen.items() if kept.kind != "dense"]
+    removing = any(kept.removes_channels for kept in chosen.values())
     return config.start(to_word_layers_(model, network, names if removing else pruned))

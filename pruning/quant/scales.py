@@ -2,7 +2,7 @@
 
 A channel's weight step s_n is the finest with which its largest weight fits. It has to be coarser where
 
-* the bias, unit · bias / s_n, needs more than 32 bits (:func:`bias_steps`; the mirror rounds it);
+* the bias, unit · bias / s_n, needs more than 32 bits (:func:`bias_steps`; fake-quant rounds it);
 * the largest activation does not come down to 8 bits with a shift of 31;
 * a float32, in which all of this is computed, has no such numbers.
 

@@ -66,10 +66,10 @@ def _found() -> dict[str, type[ConstraintSet]]:
         import_module(f"{__name__}.{module.name}")
     waiting, found = [ConstraintSet], {}
     while waiting:
-        one = waiting.pop()
-        waiting += one.__subclasses__()
-        if "kind" in vars(one):
-            found[one.kind] = one
+        candidate = waiting.pop()
+        waiting += candidate.__subclasses__()
+        if "kind" in vars(candidate):
+            found[candidate.kind] = candidate
     return {name: found[name] for name in dict.fromkeys([*BY_NAME, *found]) if name in found}
 
 

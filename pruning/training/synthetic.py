@@ -1,4 +1,4 @@
-"""Networks that were never trained but are sparse like trained ones: for benches of the hardware.
+"""Networks that were never trained but are sparse like trained ones: for benchmarks of the hardware.
 
 Kernels are random and low-pass, input and output channels differ in weight, as in trained networks; the
 masks are those of the real projection, the integers those of the real quantisation. So step counts vary

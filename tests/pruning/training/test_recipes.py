@@ -5,6 +5,7 @@ import pytest
 from hw.contract.artifact import Sparsity
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.training import recipe
+from pruning.training.phases import phases_of
 from pruning.training.settings import Bits, Epochs
 
 
@@ -15,7 +16,7 @@ def test_the_projects_recipes_are_whole(name):
     last = found.network.layers[-1].name
     assert found.name == found.network.name == name
     assert settings.config.sparsity(last).kind == "dense"
-    assert [phase.epochs > 0 for phase in settings.phases] == [True] * 4
+    assert [phase.epochs > 0 for phase in phases_of(settings)] == [True] * 4
     first = found.network.layers[0].name
     assert settings.config.sparsity(first).kind == "dense"
     halved = recipe.find(name, sparsity="filter").targets()
@@ -60,7 +61,7 @@ def test_layers_densities_and_training_are_the_files(tmp_path):
     assert targets.sparsity("conv2") == Sparsity("kernel", 16, 32)
     assert targets.sparsity("fc1") == Sparsity("adaptive", 1.5, 8, 16)
     assert targets.sparsity("fc2") == Sparsity("adaptive", 1, 8, 16)
-    rates = [phase.lr for phase in found.settings(1).phases]
+    rates = [phase.lr for phase in phases_of(found.settings(1))]
     assert rates == [2e-3, 1e-3, 0.5, 3e-4] and found.target.cycles == 1000
     assert found.settings(1).layer_bits == {"conv2": 5} and found.settings(1).bits is None
 
