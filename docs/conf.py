@@ -33,7 +33,7 @@ autodoc_typehints = "none"  # docstrings say shapes and units, which types do no
 # Docstrings name modules, classes and types that have no page; pages are checked by their links.
 nitpick_ignore_regex = [("py:.*", ".*")]
 
-FIELD = re.compile(r"(\w+(?:, \w+)*):( +\S.*)")
+FIELD = re.compile(r"([a-z]\w+(?:, \w+)*):( +\S.*)")
 
 
 def fields(_app, _what, _name, _object, _options, lines: list[str]) -> None:
