@@ -37,7 +37,7 @@ FIELD = re.compile(r"([a-z]\w+(?:, \w+)*):( +\S.*)")
 
 
 def fields(_app, _what, _name, _object, _options, lines: list[str]) -> None:
-    """A paragraph whose lines are ``rows: output channels in flight.`` becomes a list, an item for each name."""
+    """Paragraphs of lines like ``rows: output channels in flight.`` become lists, an item for each name."""
     inside = False
     for number, line in enumerate(lines):
         field = FIELD.fullmatch(line)
@@ -50,7 +50,7 @@ def fields(_app, _what, _name, _object, _options, lines: list[str]) -> None:
 
 
 class InlinePictures(SphinxPostTransform):
-    """Puts our own pictures into HTML pages as they are: their text can be selected, and follows the theme."""
+    """Puts our pictures into HTML pages as they are: text can be selected, and colours follow the theme."""
 
     default_priority = 10
     formats = ("html",)
