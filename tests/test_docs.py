@@ -116,8 +116,8 @@ def test_the_readme_begins_with_two_commands():
     """Nothing has to be done before them, and ``make`` knows both."""
     first = BLOCK.search(README.read_text())
     assert first
-    commands = [line.split("#")[0].strip() for line in first[2].splitlines()]
-    assert commands == ["make demo", "make test"]
+    typed = [line.split("#")[0].strip() for line in first[2].splitlines()]
+    assert typed == ["make demo", "make test"]
 
 
 @pytest.mark.verilator
