@@ -30,6 +30,7 @@ html_css_files = ["custom.css"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say shapes and units, which types do not
+autodoc_inherit_docstrings = False  # not what torch says of every module
 # Docstrings name modules, classes and types that have no page; pages are checked by their links.
 nitpick_ignore_regex = [("py:.*", ".*")]
 

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 import typer
 
+import pruning
 import spec2
 from bitstreams import boards, slices
 from bitstreams.boards import facts
@@ -156,6 +157,12 @@ def test_pictures_are_what_their_script_draws(tmp_path):
     assert drawn == {path.name: path.read_text() for path in PICTURES.glob("*.svg")}, "run 'make pictures'"
     for text in drawn.values():
         ElementTree.fromstring(text)
+
+
+def test_the_api_page_has_every_public_name_of_pruning():
+    page = (ROOT / "docs" / "api" / "pruning.md").read_text()
+    shown = re.findall(r"^\.\. auto\w+:: pruning\.(\w+)$", page, re.MULTILINE)
+    assert sorted({*shown} - {"patterns"}) == sorted(pruning.__all__)
 
 
 def test_the_readme_lists_every_command():
