@@ -39,8 +39,9 @@ $(STAMP): pyproject.toml
 	@echo "== done; '$(SPEC2) doctor' shows what is installed"
 
 .PHONY: demo
-demo: $(STAMP) ## prune LeNet, generate N=8 P=4, simulate digits on the Verilog, report
+demo: $(STAMP) ## install, prune LeNet, generate N=8 P=4, simulate digits on the Verilog, name the report
 	$(SPEC2) demo $(DATA_OPTION) --out $(BUILD)/lenet
+	@echo "== the report: $(BUILD)/lenet/report.md; the accelerator: $(BUILD)/lenet/design"
 
 .PHONY: check
 check: $(STAMP) ## lint, formatting, types
@@ -217,6 +218,10 @@ bench-lenet: $(STAMP) ## measure cycles of LeNet on four array sizes
 	  $(SPEC2) generate $(BUILD)/bench/model.npz --rows $${size%x*} --lanes $${size#*x} --batch 4 --out $$design; \
 	  $(SPEC2) simulate $$design $(DATA_OPTION) --images 4; \
 	done
+
+.PHONY: pictures
+pictures: $(STAMP) ## draw the pictures of README and architecture page anew
+	$(BIN)/python docs/pictures/draw.py
 
 .PHONY: docs
 docs: $(STAMP) ## build the documentation; warnings are errors
