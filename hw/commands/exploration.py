@@ -49,8 +49,8 @@ def chosen_workload(
     what: str, keep: float | None, group: int | None, weight_bits: list[int] | None
 ) -> tuple[Workload, list[int] | None]:
     """What is to be run, and the widths of weights to try (None: the usual ones)."""
-    from hw.contract import networks
     from hw.contract.artifact import load
+    from hw.contract.network import find_network
     from hw.explore.lengths import Density
     from hw.explore.workload import ModelWorkload, UniformWorkload
     from hw.util.processes import processors
@@ -58,7 +58,7 @@ def chosen_workload(
     if Path(what).suffix != MODEL_SUFFIX:
         usual = Density()
         density = Density(usual.keep if keep is None else keep, usual.group if group is None else group)
-        return UniformWorkload(networks.find(what), density), weight_bits
+        return UniformWorkload(find_network(what), density), weight_bits
     artifact = load(Path(what))
     if keep is not None or group is not None or weight_bits:
         raise ConfigError("a model has its masks and widths: leave out --keep, --group and --weight-bits")

@@ -48,10 +48,7 @@ def compile_program(
     ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.compile.limits` raises.
     """
     check_network(artifact.network)
-    layers = [
-        (layer.name, artifact.layers[layer.name], not isinstance(layer, Conv))
-        for layer in artifact.network.layers
-    ]
+    layers = [(layer.name, artifact.layers[layer.name], layer.dot) for layer in artifact.network.layers]
     irregular = [(weights, dot) for name, weights, dot in layers if not artifact.regular(name)]
     scheduled = irregular_tables(irregular, config.rows, processes)
     tables: list[StepTable] = []
@@ -159,7 +156,7 @@ def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[Featur
     found = []
     for shape, layer, layout in zip_longest(network.shapes, network.layers, layouts):
         plan = FeatureLayout(shape, 0, -(-shape[2] // line))
-        if layout is not None and layout.sections and isinstance(layer, Conv):
+        if layout is not None and layout.sections:
             plan = FeatureLayout(
                 shape,
                 0,
@@ -175,7 +172,7 @@ def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[Featur
 
 def _rows(layer: Layer, shape: Shape, layout: LaneLayout, config: AcceleratorConfig, bits: int) -> Rows:
     """How ``layer``, whose steps have so many bits, goes over its map."""
-    if not isinstance(layer, Conv):
+    if layer.dot:
         return Rows(layer.name, 1, shape[1], 0, 0, 1, cost=0, splits=False)
     height = layout.rows * layer.stride
     fetched = bits // config.bus_bits if config.stream_weights else 0
@@ -248,7 +245,7 @@ def most_products(artifact: Artifact) -> int:
     for layer in artifact.network.layers:
         mask = artifact.layers[layer.name].mask
         per_word = mask.sum(axis=1)  # (out, 32)
-        most = per_word.max() if isinstance(layer, Conv) else per_word.sum(axis=1).max()
+        most = per_word.sum(axis=1).max() if layer.dot else per_word.max()
         products = max(products, int(most))
     return products
 

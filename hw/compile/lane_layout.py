@@ -124,7 +124,7 @@ def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[Grou
     """Smallest power of two that lets every convolution have its best layout."""
     line = TILE
     for layer, shape, one in zip(network.layers, network.shapes, work, strict=False):
-        if isinstance(layer, Conv):
+        if not layer.dot:
             one = replace(one, images=1)  # images side by side take what room there is
             best = _best(layer, shape, config.lanes, 1 << 30, one)[0]
             # Where weights stay, every block fetches anew: then lines count as well.
@@ -138,7 +138,7 @@ def lane_layouts(network: Network, config: AcceleratorConfig, work: Sequence[Gro
     """The lane layout of every layer; of fully connected ones, a lane per image."""
     line, found = config.line_pixels, []
     for layer, shape, one in zip(network.layers, network.shapes, work, strict=False):
-        if not isinstance(layer, Conv):
+        if layer.dot:
             found.append(LaneLayout(config.batch, 1))
             continue
         layout = lane_layout(layer, shape, config.lanes, line, one)

@@ -14,7 +14,7 @@ from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
 from hw.compile.weight_stream import StreamPlan, plan_stream
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Layer, Network
+from hw.contract.network import Layer, Network
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class LayerPlan:
     @property
     def out_stride(self) -> int:
         """Rows and columns a tile adds to the output map."""
-        return self.stride // (self.layer.pool if isinstance(self.layer, Conv) else 1)
+        return self.layer.stride // self.layer.pool
 
     @property
     def skew(self) -> int:
@@ -82,12 +82,12 @@ class LayerPlan:
     @property
     def _made(self) -> int:
         """Rows of the output map before pooling."""
-        return self.dest.shape[1] * (self.layer.pool if isinstance(self.layer, Conv) else 1)
+        return self.dest.shape[1] * self.layer.pool
 
     @property
     def outputs(self) -> int:
         """Output channels (rows of the weight matrix)."""
-        return self.layer.out_channels if isinstance(self.layer, Conv) else self.layer.out_features
+        return self.layer.outputs
 
     @property
     def group_height(self) -> int:

@@ -10,7 +10,6 @@ from typing import Any
 from hw.compile.compiler import group_work
 from hw.compile.lane_layout import ranked
 from hw.compile.program import LayerPlan, Program
-from hw.contract.network import Conv
 from hw.cost.stages import LayerWork, layer_row, layer_work
 
 
@@ -46,7 +45,7 @@ def choices(program: Program) -> list[dict[str, Any]]:
 
 def _lanes(program: Program, plan: LayerPlan) -> str:
     config, layer = program.config, plan.layer
-    if not isinstance(layer, Conv):
+    if layer.dot:
         return f"a lane for each of {config.batch} images"
     work = group_work(program.network, config, plan.steps)
     first, *others = ranked(layer, plan.source.shape, config.lanes, config.line_pixels, work)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hw.compile.step_table import Ahead, StepTable
 from hw.contract.artifact import LayerWeights
 from hw.contract.config import BANKS
-from hw.contract.network import Conv, Layer, Shape
+from hw.contract.network import Layer, Shape
 from hw.contract.spectrum import WORDS
 from hw.util.errors import ConfigError
 
@@ -49,14 +49,11 @@ def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints
 
     Words of a block differ by a step at most, and none is empty. A fully connected layer is one word.
     """
-    if isinstance(layer, Conv):
-        words, products, outputs = WORDS, WORDS * layer.in_channels, layer.out_channels
-    else:
-        channels, index, _ = layer.word_index(shape)
-        words, products, outputs = 1, len(set(zip(channels, index, strict=True))), layer.out_features
+    words = 1 if layer.dot else WORDS
+    products = int(layer.used_words(shape).sum())
     steps = max(words, int(np.ceil(share * products)))
     block = np.diff(np.arange(words + 1) * steps // words)
-    return np.tile(block, (-(-outputs // rows), 1))
+    return np.tile(block, (-(-layer.outputs // rows), 1))
 
 
 def group_counts(weights: LayerWeights) -> Ints:

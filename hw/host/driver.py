@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from hw.contract.config import shape_word
 from hw.contract.design import DesignInfo
 from hw.contract.instructions import instructions_of
-from hw.contract.network import Dense
 from hw.host.counters import Counters, LayerCounters
 from hw.host.link import Link
 from hw.interface import registers
@@ -205,8 +204,8 @@ class Driver:
             return unpack_scores(frame, images, network.classes or 0)
         layer = network.layers[last]
         maps = unpack_maps(frame, images, network.shapes[last + 1], signed=not layer.relu)
-        if isinstance(layer, Dense):  # the rest of its 8×8 channels holds what was in memory before
-            maps.reshape(images, -1)[:, layer.out_features :] = 0
+        if layer.dot:  # the rest of its 8×8 channels holds what was in memory before
+            maps.reshape(images, -1)[:, layer.outputs :] = 0
         return maps
 
     async def counters(self) -> Counters:

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from hw.contract.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
-from hw.contract.network import Conv, Network
+from hw.contract.network import Network
 from hw.util.errors import ConfigError
 from pruning.layers.word_layers import WordLayer, submodule, to_word_layers_
 from pruning.quant import scales
@@ -83,8 +83,8 @@ class Calibrated:
         in_scale = torch.full((self.network.input[0],), self.input_scale, device=device)
         for (name, layer), shape in zip(self.layers.items(), self.network.shapes, strict=False):
             last = name == self.network.layers[-1].name
-            if not isinstance(layer.spec, Conv):
-                in_scale = per_feature(in_scale, layer.spec.in_features, shape)
+            if layer.spec.dot:
+                in_scale = per_feature(in_scale, layer.spec.inputs, shape)
             bits = layer_bits.get(name, weight_bits)
             mirrors[name] = _mirror(layer, in_scale, self.ranges[name], bits, last)
             in_scale = mirrors[name].out_scale
@@ -146,7 +146,7 @@ def per_feature(in_scale: torch.Tensor, features: int, shape: tuple[int, int, in
 
 
 def _mirror(layer: WordLayer, in_scale: torch.Tensor, top: torch.Tensor, bits: int, last: bool) -> FakeQuant:
-    kind = FakeQuantConv2d if isinstance(layer.spec, Conv) else FakeQuantLinear
+    kind = FakeQuantLinear if layer.spec.dot else FakeQuantConv2d
     scale, shift = scales.choose(layer, in_scale, top, bits, kind.bias_unit, last=last)
     if kind is FakeQuantConv2d:
         return FakeQuantConv2d(layer, in_scale, scale, shift, bits)

@@ -3,7 +3,7 @@
 A recipe is a TOML file. Those of the results in the documentation lie in ``pruning/recipes``; write your
 own by copying one. ::
 
-    network = "vgg16-cifar"         # of hw.contract.networks, or an .onnx file: its weights are the start
+    network = "vgg16-cifar"         # of hw.contract.network, or an .onnx file: its weights are the start
     input = [3, 32, 32]             # channels, rows, columns, where such a file leaves them open
     data = "cifar10"                # a name of pruning.data
     sparsity = "adaptive-1:8"       # pruning.patterns.parse
@@ -47,10 +47,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict, replace
 
-from hw.contract import networks
 from hw.contract.artifact import Sparsity
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Network
+from hw.contract.network import Network, find_network
 from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning import data, patterns
@@ -169,8 +168,8 @@ class Recipe(Entries, frozen=True):
         found: dict[str, Sparsity | None] = {}
         for index, layer in enumerate(self.network.layers):
             first = index == 0 and conv.kind not in self.prune_first
-            scores = index == len(self.network.layers) - 1 and not isinstance(layer, Conv)
-            found[layer.name] = None if first or scores else conv if isinstance(layer, Conv) else dense
+            scores = index == len(self.network.layers) - 1 and layer.dot
+            found[layer.name] = None if first or scores else dense if layer.dot else conv
         for name, scheme in self.layers.items():
             found[name] = patterns.parse(scheme, self.block)
         return self._optimiser_config(found)
@@ -219,7 +218,7 @@ def find(name: str, **changes: Any) -> Recipe:
         path = Path(name)
     elif not path.exists():
         with suppress(ConfigError):
-            networks.find(name)  # a family that is known not to run gets its own sentence
+            find_network(name)  # a family that is known not to run gets its own sentence
         raise ConfigError(f"there is no recipe {name!r}: choose {', '.join(names())}, or give a .toml file")
     return replace(read(path), **changes)
 
@@ -262,7 +261,7 @@ def _network(entry: str, shape: tuple[int, int, int] | None, folder: Path) -> tu
         from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx
 
         return from_onnx(folder / entry, shape)
-    network = networks.find(entry)
+    network = find_network(entry)
     if shape is not None and shape != network.input:
         size = list(network.input)
         raise ConfigError(f"{entry} takes an input of {size}, not of {list(shape)}: leave input out")

@@ -22,7 +22,6 @@ from hw.compile.schedule.layer import (
 )
 from hw.contract.artifact import Artifact
 from hw.contract.config import check_rows
-from hw.contract.network import Conv
 from hw.util.processes import in_order
 
 
@@ -79,7 +78,7 @@ def schedule_report(
             layer.name,
             mask,
             rows,
-            dot=not isinstance(layer, Conv),
+            dot=layer.dot,
             regular=artifact.regular(layer.name),
         )
         for layer, mask in zip(layers, masks, strict=True)

@@ -16,7 +16,6 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.compile.program import LayerPlan, Program
-from hw.contract.network import Conv
 from hw.gateware.primitives.delay import delay, per_layer, replicate
 from hw.gateware.primitives.loop_nest import LoopNest
 
@@ -89,7 +88,7 @@ class Fetch(wiring.Component):
         m.submodules.walk = walk = LoopNest(self.program, blocks=False, dot_images=True)
         m.d.comb += [walk.layer.eq(self.layer), walk.images.eq(self.images), walk.start.eq(self.start)]
 
-        padding = [p.layer.padding if isinstance(p.layer, Conv) else 0 for p in plans]
+        padding = [p.layer.padding for p in plans]
         tops = [p.top_group * p.group_height - pad for p, pad in zip(plans, padding, strict=True)]
         rings = [p.source.ring for p in plans]
         dot = self._setting(m, "dot", [int(p.dot) for p in plans])
