@@ -23,7 +23,7 @@ from hw.compile.step_table import StepTable, irregular_tables, step_table
 from hw.contract.artifact import Artifact
 from hw.contract.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.contract.formats import SPECTRUM
-from hw.contract.network import Conv, Layer, Network, Shape
+from hw.contract.network import Layer, Network, Shape
 from hw.contract.spectrum import TILE
 from hw.interface.stream_format import LEAST_BEATS, map_beats
 
@@ -200,14 +200,14 @@ def _plan(
     first_step: int,
     first_entry: int,
 ) -> LayerPlan:
-    if isinstance(layer, Conv):
+    if not layer.dot:
         (rows, columns), stride, outputs = layer.tiles(source.shape), layer.stride, layer.out_channels
     else:
         rows, columns, stride, outputs = config.batch, 1, 1, layer.out_features
     plan = LayerPlan(
         layer=layer,
         number=entry.layer,
-        dot=not isinstance(layer, Conv),
+        dot=layer.dot,
         source=source,
         dest=dest,
         lane_rows=layout.rows,

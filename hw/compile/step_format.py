@@ -72,7 +72,7 @@ class StepFormat:
         yield table.word, WORD_BITS
         yield table.end_of_word.astype(np.int64), 1
         yield table.end_of_pass.astype(np.int64), 1
-        ahead = table.as_run_ahead
+        ahead, select = table.as_run_ahead, table.select
         if self.run_ahead:
             yield ahead.next_word, WORD_BITS
         for bank in range(self.addresses):
@@ -81,7 +81,7 @@ class StepFormat:
             for bank in range(BANKS):
                 yield ahead.of_next[:, bank].astype(np.int64), 1
         for row in range(self.rows):
-            yield table.select[:, row], SELECT_BITS
+            yield select[:, row], SELECT_BITS
             if self.run_ahead:
                 yield ahead.end[:, row].astype(np.int64), 1
 

@@ -154,7 +154,7 @@ def _layer_words(network: Network) -> Iterator[tuple[Layer, int]]:
 
 def _words(layer: Layer, shape: Shape) -> int:
     """Words that can hold a weight (in a fully connected layer: that hold an input feature)."""
-    return layer.outputs * int(layer.used_words(shape).sum())
+    return layer.outputs * int(layer.used_parts(shape).any(axis=2).sum())
 
 
 def _spatial_weights(layer: Layer) -> int:

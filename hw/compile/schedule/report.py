@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.schedule.block_steps import BlockSteps
 from hw.compile.schedule.layer import (
     fastest_blocks,
     layer_blocks,
@@ -20,6 +19,7 @@ from hw.compile.schedule.layer import (
     shared_blocks,
     useful_processes,
 )
+from hw.compile.schedule.steps import Steps
 from hw.contract.artifact import Artifact
 from hw.contract.config import check_rows
 from hw.util.processes import in_order
@@ -115,7 +115,7 @@ def layer_schedule(
         for masks, own in zip(layer.masks, words, strict=True)
     ]
 
-    def steps(blocks: Sequence[BlockSteps]) -> int:
+    def steps(blocks: Sequence[Steps]) -> int:
         return sum(map(len, blocks))
 
     def utilisation(lengths: Sequence[int]) -> float:

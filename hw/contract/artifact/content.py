@@ -124,7 +124,7 @@ class Artifact:
         for what, dtype in (("weight", w.weight.dtype), ("bias", w.bias.dtype), ("shift", w.shift.dtype)):
             if not np.issubdtype(dtype, np.integer):
                 raise ArtifactError(f"{name}.{what} holds {dtype}, not integers: quantise it first")
-        if np.any(w.weight[:, ~layer.used_words(shape_in)]):
+        if np.any(w.weight[:, ~layer.used_parts(shape_in)]):
             # Words without an input feature are never loaded: the array would multiply what is left there.
             raise ArtifactError(f"{name}.weight is not zero where the layer has no input feature")
         if not Format(bits := self.bits_of(name)).holds(w.weight):

@@ -36,7 +36,7 @@ def random_artifact(
         out, cin, words, _ = full = layer.weight_shape(shape)
         limit = Format(layer_bits.get(layer.name, weight_bits)).limits[1]
         weight = rng.integers(-limit, limit + 1, full).astype(np.int16)
-        weight[:, ~layer.used_words(shape)] = 0
+        weight[:, ~layer.used_parts(shape)] = 0
         if kind == "kernel":
             keep = max(1, round(density * WORDS))
             order = rng.random((out, cin, words)).argsort(axis=-1)

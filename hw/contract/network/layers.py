@@ -121,9 +121,9 @@ class Conv:
         """(out, in, 32, 2): integer weight words in the artifact."""
         return self.out_channels, self.in_channels, WORDS, 2
 
-    def used_words(self, shape: Shape) -> NDArray[np.bool_]:
-        """(in, 32): words that can hold a weight: all of them."""
-        return np.ones((self.in_channels, WORDS), dtype=bool)
+    def used_parts(self, shape: Shape) -> NDArray[np.bool_]:
+        """(in, 32, 2): parts of words that can hold a weight: all of them."""
+        return np.ones((self.in_channels, WORDS, 2), dtype=bool)
 
     def operations(self, shape: Shape) -> int:
         """Dense-equivalent operations (2 per multiply-add of the spatial convolution)."""
@@ -190,11 +190,10 @@ class Dense:
         """(out, channels, 32, 2): integer weight words in the artifact."""
         return self.out_features, shape[0], WORDS, 2
 
-    def used_words(self, shape: Shape) -> NDArray[np.bool_]:
-        """(channels, 32): words that can hold a weight: those with an input feature."""
-        used = np.zeros((shape[0], WORDS), dtype=bool)
-        channel, word, _ = self.word_index(shape)
-        used[channel, word] = True
+    def used_parts(self, shape: Shape) -> NDArray[np.bool_]:
+        """(channels, 32, 2): parts of words that can hold a weight: those with an input feature."""
+        used = np.zeros((shape[0], WORDS, 2), dtype=bool)
+        used[self.word_index(shape)] = True
         return used
 
     def operations(self, shape: Shape) -> int:
