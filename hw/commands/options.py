@@ -61,7 +61,7 @@ DataDir = Annotated[
 def kept_command(arguments: Sequence[str]) -> str:
     """The command line as results keep it: ``--data-dir DIR``, since others have the data elsewhere.
 
-    arguments: the words behind ``spec2``.
+    arguments: the words after ``spec2``.
     """
     kept = list(arguments)
     for i, word in enumerate(arguments):

@@ -77,15 +77,15 @@ def lengths_of(table: StepTable) -> StepTable:
 
 
 def lengths_table(lengths: Ints) -> StepTable:
-    """A table of ``lengths`` (blocks, words): a word of no steps is not delivered, but for the first one,
+    """A table of ``lengths`` (blocks, words): a word of no steps is not valid, but for the first one,
     which takes one step at least; the shortest word leads (:mod:`hw.compile.schedule.layer`)."""
-    delivered = lengths > 0
-    delivered[:, 0] = True
-    shortest = np.where(delivered, lengths, lengths.max() + 1).argmin(axis=1)
+    valid = lengths > 0
+    valid[:, 0] = True
+    shortest = np.where(valid, lengths, lengths.max() + 1).argmin(axis=1)
     lengths = lengths.copy()
     lengths[:, 0] = np.maximum(lengths[:, 0], 1)
-    behind = np.arange(lengths.shape[1]) != shortest[:, None]
-    lengths = np.take_along_axis(lengths, np.argsort(behind, axis=1, kind="stable"), axis=1)
+    later = np.arange(lengths.shape[1]) != shortest[:, None]
+    lengths = np.take_along_axis(lengths, np.argsort(later, axis=1, kind="stable"), axis=1)
     end_of_word, end_of_pass = np.zeros((2, int(lengths.sum())), bool)
     end_of_word[np.cumsum(lengths) - 1] = True
     end_of_pass[np.cumsum(lengths.sum(axis=1)) - 1] = True
@@ -100,7 +100,7 @@ def longest_word(table: StepTable) -> int:
 def _table(end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], *, ahead: bool) -> StepTable:
     """A table of no rows; what it does not know takes no memory."""
     count = len(end_of_word)
-    steps = Steps.in_turn(
+    steps = Steps.in_step(
         word=np.broadcast_to(np.int64(0), (count,)),
         groups=np.broadcast_to(np.int64(0), (count, BANKS)),
         channel=np.zeros((count, 0), np.int64),

@@ -48,7 +48,7 @@ class Point:
 
     @property
     def images_per_second(self) -> float:
-        """Of runs of a full batch, one behind the other."""
+        """Of runs of a full batch, one after the other."""
         return self.config.batch / self.seconds
 
     @property

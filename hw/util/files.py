@@ -90,7 +90,7 @@ NO_LOCKS = -1
 @contextmanager
 def unfinished(folder: Path, name: str, make: Callable[[Path], object]) -> Iterator[Path]:
     """Make a part ``NAME.xxxxxxxx.part`` in ``folder`` (by ``Path.touch`` or ``Path.mkdir``); it is gone
-    behind the block unless it was moved.
+    after the block unless it was moved.
 
     Whoever makes one holds a lock on it. A killed process leaves its part without one, and the next that
     writes the same removes it. Numbers of processes would not tell: every container has a first one.
@@ -111,7 +111,7 @@ def unfinished(folder: Path, name: str, make: Callable[[Path], object]) -> Itera
 
 @contextmanager
 def temporary(root: Path | str | None = None) -> Iterator[Path]:
-    """Give an empty folder among temporary files (in ``root``) that no other user can read. It is gone behind
+    """Give an empty folder among temporary files (in ``root``) that no other user can read. It is gone after
     the block; one that a killed process left goes with the next."""
     with unfinished(Path(root or tempfile.gettempdir()), "spec2", lambda place: place.mkdir(0o700)) as place:
         yield place

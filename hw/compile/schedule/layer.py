@@ -43,7 +43,7 @@ class LayerBlocks:
         """Clocks of one tile group."""
         return sum(block.clocks(drain) for block, drain in zip(blocks, self.drains, strict=True))
 
-    def delivered(self, block: int) -> NDArray[np.int64]:
+    def valid_words(self, block: int) -> NDArray[np.int64]:
         """Words that cost steps: those with products, and word 0 of a convolution, which brings the bias."""
         used = self.masks[block].any(axis=(0, 1))
         used[0] |= not self.dot
@@ -62,12 +62,12 @@ def layer_blocks(mask: NDArray[np.bool_], rows: int, *, dot: bool) -> LayerBlock
 
 def shared_blocks(layer: LayerBlocks) -> list[Steps]:
     """One address for all banks."""
-    return _in_turn(layer, lambda masks: [shared(mask) for mask in masks])
+    return _word_by_word(layer, lambda masks: [shared(mask) for mask in masks])
 
 
 def packed_blocks(layer: LayerBlocks) -> list[Steps]:
     """An address per bank, all rows on the same word."""
-    return _in_turn(layer, pack_words)
+    return _word_by_word(layer, pack_words)
 
 
 def fastest_blocks(layer: LayerBlocks, packed: Sequence[Steps]) -> list[Steps]:
@@ -76,7 +76,7 @@ def fastest_blocks(layer: LayerBlocks, packed: Sequence[Steps]) -> list[Steps]:
     if layer.dot:
         return list(packed)
     choices = zip(packed, _ahead(layer), layer.drains, strict=True)
-    return [min(one, other, key=lambda block: block.clocks(drain)) for one, other, drain in choices]
+    return [min(block, other, key=lambda steps: steps.clocks(drain)) for block, other, drain in choices]
 
 
 def pays(layer: LayerBlocks, fastest: Sequence[Steps], plain: Sequence[Steps]) -> bool:
@@ -93,7 +93,7 @@ def fewest_clocks(layer: LayerBlocks) -> int:
     """Clocks no schedule can go below: the busiest row of every block, and its drain."""
     total = 0
     for block, drain in enumerate(layer.drains):
-        words = layer.delivered(block)
+        words = layer.valid_words(block)
         counts = layer.masks[block][: layer.valid[block], :, words].sum(axis=1)  # (valid, words)
         if layer.dot:
             total += int(counts.max(axis=0, initial=0).sum())
@@ -102,7 +102,7 @@ def fewest_clocks(layer: LayerBlocks) -> int:
     return total
 
 
-def _in_turn(layer: LayerBlocks, pack: Callable[[NDArray[np.bool_]], Sequence[Steps]]) -> list[Steps]:
+def _word_by_word(layer: LayerBlocks, pack: Callable[[NDArray[np.bool_]], Sequence[Steps]]) -> list[Steps]:
     """``pack`` gets the masks (words, N, channels) of all words of all blocks at once.
 
     The word with fewest steps comes first: one shorter than its drain makes the next one wait, but a pass
@@ -113,7 +113,7 @@ def _in_turn(layer: LayerBlocks, pack: Callable[[NDArray[np.bool_]], Sequence[St
     steps = pack(by_word.reshape(-1, *by_word.shape[2:]))
     found = []
     for block in range(len(layer.masks)):
-        own = [(int(word), steps[block * words + word]) for word in layer.delivered(block)]
+        own = [(int(word), steps[block * words + word]) for word in layer.valid_words(block)]
         if not layer.dot:
             own.insert(0, own.pop(min(range(len(own)), key=lambda i: len(own[i][1]))))
         found.append(one_after_another(own, layer.rows, dot=layer.dot))
@@ -124,7 +124,7 @@ def _ahead(layer: LayerBlocks) -> list[Steps]:
     """Blocks alike in words and rows are packed side by side."""
     alike: dict[tuple[int, ...], list[int]] = {}
     for block, valid in enumerate(layer.valid):
-        alike.setdefault((valid, *layer.delivered(block).tolist()), []).append(block)
+        alike.setdefault((valid, *layer.valid_words(block).tolist()), []).append(block)
     found: dict[int, Steps] = {}
     for (valid, *words), blocks in alike.items():
         names = np.array(words)

@@ -84,10 +84,10 @@ def schedule_report(
         for layer, mask in zip(layers, masks, strict=True)
     ]
     found = []
-    for one in in_order(calls, useful_processes(masks, processes)):
-        found.append(asdict(one))
+    for schedule in in_order(calls, useful_processes(masks, processes)):
+        found.append(asdict(schedule))
         if progress:
-            progress(len(found), len(layers), one.layer)
+            progress(len(found), len(layers), schedule.layer)
     return found
 
 
@@ -109,7 +109,7 @@ def layer_schedule(
     chosen = fastest if ahead else shared
     valid = np.array(layer.valid)
     products = int(mask.sum())
-    words = [layer.delivered(block) for block in range(len(valid))]
+    words = [layer.valid_words(block) for block in range(len(valid))]
     busiest = [
         int(np.maximum(masks[:, :, own].sum(axis=1).max(axis=0), 1).sum())
         for masks, own in zip(layer.masks, words, strict=True)

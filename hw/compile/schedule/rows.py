@@ -73,16 +73,16 @@ def word_order(counts: Ints, first: int) -> Ints:
     scale = surplus.std() or 1.0
     rank = counts.sum(axis=0).argsort(kind="stable").tolist()
     half = len(rank) // 2
-    turns = [rank[half:], rank[:half]] if first < half else [rank[:half], rank[half:]]
+    queues = [rank[half:], rank[:half]] if first < half else [rank[:half], rank[half:]]
     order = [rank[first]]
-    turns[1].remove(order[0])
+    queues[1].remove(order[0])
     total = surplus[order[0]].copy()
-    while any(turns):
-        choice = turns[0] or turns[1]
+    while any(queues):
+        choice = queues[0] or queues[1]
         apart = np.cosh(np.clip((total + surplus[choice]) / scale, -50, 50)).sum(axis=1)
         order.append(choice.pop(int(apart.argmin())))
         total += surplus[order[-1]]
-        turns.reverse()
+        queues.reverse()
     return np.array(order)
 
 

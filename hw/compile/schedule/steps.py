@@ -25,7 +25,7 @@ class Steps:
     Where rows run ahead (``ahead``): next_word (T,), the word after the one at hand; of_next (T, 8), whether
     a bank reads that one; end (T, N), the row completes its word, with or without a product, and its next
     step begins its next sum. Elsewhere all banks read the word at hand, and all rows end with it: then
-    :meth:`in_turn` fills these three in.
+    :meth:`in_step` fills these three in.
     """
 
     word: Ints
@@ -38,7 +38,7 @@ class Steps:
     ahead: bool = True
 
     @classmethod
-    def in_turn(cls, word: Ints, groups: Ints, channel: Ints, end_of_word: Bools) -> Steps:
+    def in_step(cls, word: Ints, groups: Ints, channel: Ints, end_of_word: Bools) -> Steps:
         """All rows on the same word."""
         end = np.broadcast_to(end_of_word[:, None], channel.shape)
         of_next = np.broadcast_to(np.False_, groups.shape)
@@ -48,7 +48,7 @@ class Steps:
     def of_word(cls, groups: Ints, channel: Ints, word: int = 0) -> Steps:
         """The steps of one word."""
         steps = len(groups)
-        return cls.in_turn(np.full(steps, word), groups, channel, np.arange(steps) == steps - 1)
+        return cls.in_step(np.full(steps, word), groups, channel, np.arange(steps) == steps - 1)
 
     def __len__(self) -> int:
         return len(self.word)
@@ -74,7 +74,7 @@ def one_after_another(words: Sequence[tuple[int, Steps]], rows: int, *, dot: boo
     lengths = [len(steps) for _, steps in filled]
     end_of_word = np.zeros(sum(lengths), dtype=bool)
     end_of_word[-1 if dot else np.cumsum(lengths) - 1] = True
-    return Steps.in_turn(
+    return Steps.in_step(
         word=np.repeat([word for word, _ in filled], lengths),
         groups=np.concatenate([steps.groups for _, steps in filled]),
         channel=np.concatenate([steps.channel for _, steps in filled]),
@@ -87,7 +87,7 @@ def joined(blocks: Sequence[Steps], *, ahead: bool) -> Steps:
     names = ("word", "groups", "channel", "end_of_word")
     found = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in names}
     if not ahead:
-        return Steps.in_turn(**found)
+        return Steps.in_step(**found)
     found |= {
         name: np.concatenate([getattr(block, name) for block in blocks])
         for name in ("next_word", "of_next", "end")

@@ -21,10 +21,10 @@ def test_rows_of_a_batch_have_places_of_their_own(data):
     batch = data.draw(st.integers(1, 9), "batch")
     places = set()
     for image in range(batch):
-        first_line, first_section = plan.image_place(image)
+        first_line, first_section = plan.image_position(image)
         for channel in range(shape[0]):
             for y in range(shape[1]):
-                line, section = plan.place(y)
+                line, section = plan.position(y)
                 line += first_line + channel * plan.channel_lines
                 assert 0 <= line < plan.batch_lines(batch) and first_section + section < sections
                 places.add((line, first_section + section))
@@ -48,7 +48,7 @@ def test_images_lie_side_by_side_where_a_batch_gains(height, padding, batch, lan
     assert layout.images == images and layout.rows * layout.columns <= lanes
     if images > 1:
         tiles = layer.tiles((512, height, height))
-        assert (layout.rows, layout.columns) == (images * tiles[0], tiles[1]) and layout.sections
+        assert (layout.rows, layout.columns) == (images * tiles[0], tiles[1]) and layout.packed
 
 
 def test_an_odd_batch_leaves_images_apart_where_outputs_bind():
