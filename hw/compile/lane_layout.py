@@ -98,7 +98,7 @@ def _all(
 
 
 def _packed_rows_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
-    """Whether r rows of the whole map fit side by side into a line, and a window into two tile rows."""
+    """Whether r rows of the whole map fit into a line, and a window into two tile rows."""
     wide = (q - 1) * layer.stride + TILE
     return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.stride
 

@@ -41,10 +41,10 @@ def check_accumulator(bits: int, weight_bits: int, products: int) -> None:
 
 
 def check_instructions(instructions: int, layers: int, config: AcceleratorConfig) -> None:
-    """Raises ``ConfigError`` where layers in bands make a layer program of too many ``instructions``."""
+    """Raises ``ConfigError`` where layers in row bands make a layer program of too many ``instructions``."""
     if instructions > MOST_INSTRUCTIONS:
         raise ConfigError(
-            f"with {config.memory_lines} memory_lines {layers} layers in bands are {instructions} "
+            f"with {config.memory_lines} memory_lines {layers} layers in row bands are {instructions} "
             f"instructions of the layer program, more than the {MOST_INSTRUCTIONS} that a register can name: "
             "raise memory_lines or line_pixels"
         )

@@ -128,8 +128,8 @@ def _segments(
     if not best[-1]:
         stuck = layers[max(i for i, before in enumerate(best) if before)].name
         raise ConfigError(
-            f"{limit} memory_lines cannot hold the maps of layer {stuck!r}, not even made in bands of one "
-            "row of tile groups: raise memory_lines or line_pixels, or lower the batch"
+            f"{limit} memory_lines cannot hold the maps of layer {stuck!r}, not even made in row bands of "
+            "one row of tile groups: raise memory_lines or line_pixels, or lower the batch"
         )
     return best[-1][1]
 

@@ -2,8 +2,8 @@
 
 From the low end: the spectrum word, two end flags, the channel group, a bank select for every row; then
 the weights, bit by bit: the lowest bit of both parts of every row, the next bit of all of them, and so on
-(*bit planes*). A layer of narrower weights ends with the plane of their sign. Where rows may run ahead, the next
-word follows the flags, every bank has a group of its own, then a bit that says which word it reads, and
+(*bit planes*). A layer of narrower weights ends with the plane of their sign. Where rows may run ahead, the
+next word follows the flags, every bank has a group of its own, then a bit that says which word it reads, and
 every row a bit for the end of its word.
 """
 

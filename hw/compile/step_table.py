@@ -71,7 +71,7 @@ class StepTable:
 
     @cached_property
     def word_lengths(self) -> NDArray[np.int64]:
-        """(W,) steps of every word that is delivered, block after block."""
+        """(W,) steps of every valid word, block after block."""
         return np.diff(np.flatnonzero(self.end_of_word), prepend=-1)
 
     @cached_property

@@ -1,8 +1,8 @@
 """Number formats and the only places where integers are rounded or clipped.
 
-Everything the hardware computes is an integer. This module owns the rounding rules; the numpy
-model, the torch mirror and the gateware all take their constants from here. Full account with the
-derivation of every width: ``docs/numbers.md``.
+Everything the hardware computes is an integer. This module owns the rounding rules; the numpy model, the fake
+quantisation in torch and the gateware all take their constants from here. Full account with the derivation of
+every width: ``docs/numbers.md``.
 
 Rounding is always *half up*, ``round_shift(x, s) = floor((x + 2**(s-1)) / 2**s)``: an adder and a
 wire shift in hardware. (``np.round`` and ``torch.round`` are half to even: never use them here.)

@@ -1,7 +1,7 @@
 """Layers of a network and instructions of its layer program.
 
-A layer is one instruction, or several where it is made in row bands (:mod:`hw.compile.row_bands`). ``numbers``
-is the layer of every instruction, in the order of a run.
+A layer is one instruction, or several where it is made in row bands (:mod:`hw.compile.row_bands`).
+``numbers`` is the layer of every instruction, in the order of a run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ def instructions_of(
 ) -> tuple[int, int]:
     """First and last instruction of a run of ``layers`` (first, last), or of all.
 
-    Raises ``DataError`` for layers that the network has not, and for part of those made in row bands together.
+    Raises ``DataError`` for layers that the network has not, and for part of those made in row bands
+    together.
     """
     count = len(network.layers)
     first, last = layers or (0, count - 1)
@@ -27,7 +28,7 @@ def instructions_of(
     for start, stop in together(numbers):
         if start < first <= stop or start <= last < stop:
             raise DataError(
-                f"layers {start} to {stop} are made in bands, in turns: a run has all of them or none"
+                f"layers {start} to {stop} are made in row bands together: a run has all of them or none"
             )
     return found[0], found[-1]
 

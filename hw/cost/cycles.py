@@ -3,7 +3,7 @@
 Fetch, array and output of a layer form a pipeline over tile groups and passes, with two halves of a
 buffer between each pair. The model walks the passes once and keeps, for each stage, the clock in which
 it can go on: closed-form stage times, exact hand-over. Stated tolerance against the counters of the
-RTL: 2 % (``tests/bench/test_cycles.py``).
+RTL: 2 % (``tests/sim/bench``).
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def tile_groups(plan: LayerPlan, images: int) -> int:
 
 
 class RunPass(NamedTuple):
-    """A pass in the order of the run. work: of its stages. fetches: it waits for spectra of its own. frees: it
-    is the last one to read them. begins, ends: it is the first, the last pass of its block."""
+    """A pass in the order of the run. work: of its stages. fetches: it waits for spectra of its own. frees:
+    it is the last one to read them. begins, ends: it is the first, the last pass of its block."""
 
     work: Pass
     fetches: bool

@@ -175,17 +175,15 @@ def _held(program: Program) -> Resources:
 
 
 def _streamed(program: Program) -> Resources:
-    """Burst reader, step store and player. Held against synthesis at 12 rows, not yet at 64."""
+    """Burst reader, weight buffer and replay. Held against synthesis at 12 rows, not yet at 64."""
     plan = program.stream
     blocks, luts = memory(plan.depth, UNIT_BITS)
     rotator = plan.bus_bits * ((plan.beat_units - 1).bit_length() + 1) // ROTATOR_LEVELS
     sizes = len(set(plan.layer_units))
     column = plan.step_units * (UNIT_BITS * (sizes // 3 + 1) + 4)  # a LUT picks one of three units
     narrowest = min(layer.weight_bits for layer in program.layers)
-    signs = program.step_format.bit_plane_width * (
-        program.weight_bits - narrowest
-    )  # repeated beyond the width
-    queues = plan.bus_bits if program.config.memories > 1 else 0  # memories side by side
+    signs = program.step_format.bit_plane_width * (program.weight_bits - narrowest)  # sign extension
+    queues = plan.bus_bits if program.config.memories > 1 else 0  # memory striping
     return Resources(
         dsp=0,
         lut=rotator + column + signs + 600 + plan.step_units * luts + memory(QUEUED_BEATS, queues)[1],

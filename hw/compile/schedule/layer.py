@@ -121,7 +121,7 @@ def _word_by_word(layer: LayerBlocks, pack: Callable[[NDArray[np.bool_]], Sequen
 
 
 def _ahead(layer: LayerBlocks) -> list[Steps]:
-    """Blocks alike in words and rows are packed side by side."""
+    """Blocks alike in words and rows are packed together."""
     alike: dict[tuple[int, ...], list[int]] = {}
     for block, valid in enumerate(layer.valid):
         alike.setdefault((valid, *layer.valid_words(block).tolist()), []).append(block)

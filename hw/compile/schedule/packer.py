@@ -1,4 +1,4 @@
-"""The packer: many blocks side by side, step after step, eight reads and one product per row in each.
+"""The packer: many blocks at a time, step after step, eight reads and one product per row in each.
 
 A *sequence* is one block of N rows and the words it computes, in order. In every step the packer
 

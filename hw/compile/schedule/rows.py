@@ -89,7 +89,7 @@ def word_order(counts: Ints, first: int) -> Ints:
 def _ahead(packed: Packed, sequence: int, order: Ints) -> Steps:
     length = packed.length[sequence]
     end_of_word = packed.move[sequence, :length]
-    position = np.cumsum(end_of_word) - end_of_word  # of the word at hand in the order
+    position: Ints = np.cumsum(end_of_word) - end_of_word  # of the word at hand in the order
     following = np.minimum(position + 1, len(order) - 1)
     reads_next = (packed.word[sequence, :length] == following[:, None]) & (following > position)[:, None]
     return Steps(

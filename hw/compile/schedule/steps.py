@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,12 +85,11 @@ def one_after_another(words: Sequence[tuple[int, Steps]], rows: int, *, dot: boo
 
 def joined(blocks: Sequence[Steps], *, ahead: bool) -> Steps:
     """The steps of ``blocks``, one after another; ``ahead``: rows run ahead in some of them."""
-    names = ("word", "groups", "channel", "end_of_word")
-    found = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in names}
+
+    def all_of(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(block, name) for block in blocks])
+
+    plain = all_of("word"), all_of("groups"), all_of("channel"), all_of("end_of_word")
     if not ahead:
-        return Steps.in_step(**found)
-    found |= {
-        name: np.concatenate([getattr(block, name) for block in blocks])
-        for name in ("next_word", "of_next", "end")
-    }
-    return Steps(**found)
+        return Steps.in_step(*plain)
+    return Steps(*plain, all_of("next_word"), all_of("of_next"), all_of("end"))

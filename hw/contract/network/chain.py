@@ -63,7 +63,7 @@ class Network:
 
     @property
     def shapes(self) -> list[Shape]:
-        """Input shape of every layer, then the output shape: ``len(layers) + 1`` entries."""
+        """Input shape of every layer, then the output shape: ``len(layers) + 1`` shapes."""
         shapes = [self.input]
         for layer in self.layers:
             shapes.append(layer.output(shapes[-1]))

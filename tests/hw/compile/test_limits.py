@@ -121,7 +121,9 @@ def test_as_many_bands_as_the_registers_can_name():
     tall = Network("tall", (1, 1200, 8), layers)
     assert len(compile_program(random_artifact(tall), replace(SMALL, memory_lines=2500)).layers) <= 256
     refused(
-        tall, replace(SMALL, memory_lines=2000), "3 layers in bands are 299 instructions .* more than the 256"
+        tall,
+        replace(SMALL, memory_lines=2000),
+        "3 layers in row bands are 299 instructions .* more than the 256",
     )
 
 

@@ -1,4 +1,4 @@
-"""Layers in bands: every row is made once, is there when it is read, and all of it fits."""
+"""Layers in row bands: every row is made once, is there when it is read, and all of it fits."""
 
 import numpy as np
 import pytest
@@ -157,7 +157,7 @@ def test_runs_take_layers_in_bands_together():
     assert instructions_of(network, numbers, (0, 1)) == (0, 3)
     assert instructions_of(network, numbers, (2, 2)) == (4, 4)
     for layers in ((0, 0), (1, 2)):
-        with pytest.raises(DataError, match="made in bands"):
+        with pytest.raises(DataError, match="made in row bands"):
             instructions_of(network, numbers, layers)
     with pytest.raises(DataError, match="no part of the network"):
         instructions_of(network, numbers, (0, count))
