@@ -18,8 +18,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from hw.contract import networks
-from hw.contract.network import Network
+from hw.contract.network import Network, find_network
 from hw.util.files import write_json
 from pruning.layers.gradient import optimiser_for
 from pruning.layers.models import Chain
@@ -96,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
-    speed = measure(networks.find(options.network), options.batch, options.rounds)
+    speed = measure(find_network(options.network), options.batch, options.rounds)
     measured = {"network": options.network, "batch": options.batch, "images_per_second": speed}
     print(markdown(measured))
     if options.out:

@@ -109,6 +109,29 @@ def test_the_contract_and_the_simulation_import_fast():
     assert done.stdout.strip() == "[]"
 
 
+WHICH_LAYER = {
+    "hw/contract/network/chain.py": "semantics: what a network may hold",
+    "sim/model/accelerator.py": "integer model",
+    "sim/reference.py": "real arithmetic",
+    "pruning/layers/models.py": "training",
+    "pruning/layers/word_layers.py": "training in word form",
+}
+"""What decides what a layer computes. All others ask a layer for its properties (``dot``, ``pool``, ...)."""
+
+
+def asks_which_layer(path: Path) -> bool:
+    """Whether a file has an ``isinstance(..., Conv)`` or of ``Dense``, alone, in a tuple or in a union."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    kinds = [call.args[1] for call in calls if ast.unparse(call.func) == "isinstance" and len(call.args) == 2]
+    names = {node.id for kind in kinds for node in ast.walk(kind) if isinstance(node, ast.Name)}
+    return bool(names & {"Conv", "Dense"})
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_only_what_computes_a_layer_asks_which_one_it_is(path):
+    assert asks_which_layer(path) == (str(path.relative_to(ROOT)) in WHICH_LAYER)
+
+
 INVARIANTS = {
     "bitstreams/boards/board.py": "a board's own part number",
     "bitstreams/links/xdma.py": "what a thread of this module raises",

@@ -9,7 +9,7 @@ import typer
 
 from bitstreams.commands.boards import device_of
 from hw.commands.console import emit, progress, requires
-from hw.commands.exploration import MODEL_SUFFIX, Goal, chosen_space, chosen_workload
+from hw.commands.exploration import MODEL_SUFFIX, Target, chosen_space, chosen_workload
 from hw.commands.options import Json
 from hw.util import quote
 from hw.util.errors import ConfigError
@@ -18,7 +18,7 @@ from hw.util.errors import ConfigError
 def explore(
     what: Annotated[str, typer.Argument(help="A network's name, or a model: its masks are used exactly.")],
     board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
-    goal: Annotated[Goal, typer.Option("--objective", help="What to look for.")] = Goal.latency,
+    target: Annotated[Target, typer.Option("--objective", help="What to look for.")] = Target.latency,
     clock_mhz: Annotated[float | None, typer.Option(help="Clock. [default: the board's goal]")] = None,
     max_ms: Annotated[float | None, typer.Option(help="Only designs whose run takes at most this.")] = None,
     keep: Annotated[
@@ -68,7 +68,7 @@ def explore(
 
     device = device_of(board, clock_mhz, memories)
     workload, widths = chosen_workload(what, keep, group, weight_bits)
-    space = chosen_space(goal, rows, lanes, batch, widths)
+    space = chosen_space(target, rows, lanes, batch, widths)
     if max_ms is not None and max_ms <= 0:
         raise ConfigError(f"--max-ms must be positive, not {max_ms:g}")
     with progress("exploring") as show:
@@ -76,7 +76,7 @@ def explore(
             workload,
             device,
             space,
-            Objective(goal.value),
+            Objective(target.value),
             most_seconds=None if max_ms is None else max_ms / 1e3,
             progress=show,
         )

@@ -9,7 +9,7 @@ from math import inf
 import torch
 from torch import Tensor, nn
 
-from hw.contract.network import Conv, Layer
+from hw.contract.network import Layer
 from pruning.importers.maps import Maps, size_of
 from pruning.importers.refusals import refuse, unsupported
 from pruning.quant.batch_norm_folding import fold_
@@ -25,7 +25,7 @@ class Made:
 
     @property
     def pool(self) -> int:
-        return self.spec.pool if isinstance(self.spec, Conv) else 1
+        return self.spec.pool
 
 
 class Joins(Maps):

@@ -34,7 +34,7 @@ class Chain(nn.Module):
             x = module(x) if isinstance(layer, Conv) else module(x.flatten(1))
             if layer.name + NORM in self._modules:
                 x = self.get_submodule(layer.name + NORM)(x)
-            if isinstance(layer, Conv) and layer.pool > 1:
+            if layer.pool > 1:
                 x = max_pool2d(x, layer.pool)
             x = relu(x) if layer.relu else x  # commutes with the maximum, which leaves it less to do
         return x

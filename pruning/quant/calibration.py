@@ -16,7 +16,7 @@ from torch.nn.functional import max_pool2d
 from torch.nn.modules.batchnorm import _NormBase
 
 from hw.contract.formats import PIXEL_BITS, Format
-from hw.contract.network import Conv, Layer, Network
+from hw.contract.network import Layer, Network
 from hw.util.errors import ConfigError, DataError, UnsupportedNetwork
 from pruning.layers.word_layers import WordLayer, submodule
 
@@ -202,6 +202,6 @@ class _Probe:
 
 def _after(spec: Layer, y: torch.Tensor) -> torch.Tensor:
     """The map or vector that a layer hands on."""
-    if isinstance(spec, Conv) and spec.pool > 1:
+    if spec.pool > 1:
         y = max_pool2d(y, spec.pool)
     return y.relu() if spec.relu else y

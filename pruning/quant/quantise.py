@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from hw.contract.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
-from hw.contract.network import Conv, Network
+from hw.contract.network import Network
 from hw.util.errors import ConfigError
 from pruning.layers.word_layers import WordLayer, submodule, to_word_layers_
 from pruning.quant import scales
@@ -83,8 +83,8 @@ class Calibrated:
         in_scale = torch.full((self.network.input[0],), self.input_scale, device=device)
         for (name, layer), shape in zip(self.layers.items(), self.network.shapes, strict=False):
             last = name == self.network.layers[-1].name
-            if not isinstance(layer.spec, Conv):
-                in_scale = per_feature(in_scale, layer.spec.in_features, shape)
+            if layer.spec.dot:
+                in_scale = per_feature(in_scale, layer.spec.inputs, shape)
             bits = layer_bits.get(name, weight_bits)
             found[name] = _fake_quant(layer, in_scale, self.ranges[name], bits, last)
             in_scale = found[name].out_scale
@@ -145,7 +145,7 @@ def per_feature(in_scale: torch.Tensor, features: int, shape: tuple[int, int, in
 def _fake_quant(
     layer: WordLayer, in_scale: torch.Tensor, top: torch.Tensor, bits: int, last: bool
 ) -> FakeQuant:
-    conv = isinstance(layer.spec, Conv)
+    conv = not layer.spec.dot
     unit = FakeQuantConv2d.bias_unit if conv else FakeQuantLinear.bias_unit
     scale, shift = scales.choose(layer, in_scale, top, bits, unit, last=last)
     if conv:

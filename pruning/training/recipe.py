@@ -13,10 +13,9 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from hw.contract import networks
 from hw.contract.artifact import Sparsity
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Network
+from hw.contract.network import Network, find_network
 from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning import data, patterns
@@ -90,8 +89,8 @@ class Recipe(Entries, frozen=True):
         found: dict[str, Sparsity | None] = {}
         for index, layer in enumerate(self.network.layers):
             first = index == 0 and conv.kind not in self.prune_first
-            scores = index == len(self.network.layers) - 1 and not isinstance(layer, Conv)
-            found[layer.name] = None if first or scores else conv if isinstance(layer, Conv) else dense
+            scores = index == len(self.network.layers) - 1 and layer.dot
+            found[layer.name] = None if first or scores else dense if layer.dot else conv
         for name, scheme in self.layers.items():
             found[name] = patterns.parse(scheme, self.block)
         return self._optimiser_config(found)
@@ -140,7 +139,7 @@ def find(name: str, **changes: Any) -> Recipe:
         path = Path(name)
     elif not path.exists():
         with suppress(ConfigError):
-            networks.find(name)  # a family that is known not to run gets its own sentence
+            find_network(name)  # a family that is known not to run gets its own sentence
         raise ConfigError(f"there is no recipe {name!r}: choose {', '.join(names())}, or give a .toml file")
     return replace(read(path), **changes)
 
@@ -183,7 +182,7 @@ def _network(entry: str, shape: tuple[int, int, int] | None, folder: Path) -> tu
         from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx
 
         return from_onnx(folder / entry, shape)
-    network = networks.find(entry)
+    network = find_network(entry)
     if shape is not None and shape != network.input:
         size = list(network.input)
         raise ConfigError(f"{entry} takes an input of {size}, not of {list(shape)}: leave input out")

@@ -3,7 +3,7 @@
 A recipe is a TOML file. Those of the results in the documentation lie in ``pruning/recipes``; write your
 own by copying one. ::
 
-    network = "vgg16-cifar"         # of hw.contract.networks, or an .onnx file: its weights are the start
+    network = "vgg16-cifar"         # of hw.contract.network, or an .onnx file: its weights are the start
     input = [3, 32, 32]             # channels, rows, columns, where such a file leaves them open
     data = "cifar10"                # a name of pruning.data
     sparsity = "adaptive-1:8"       # pruning.patterns.parse

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hw.contract.config import BANKS
-from hw.contract.network import Conv, Network
+from hw.contract.network import Network
 from pruning.layers.linear import MaskedLinear
 from pruning.layers.spectral import SpectralConv2d
 from pruning.layers.word_layers import submodule
@@ -48,7 +48,7 @@ def summary(model: nn.Module, network: Network, rows: int = 8) -> list[LayerSumm
         module = submodule(model, layer.name)
         module = module.layer if isinstance(module, FakeQuant) else module
         dense = torch.ones(layer.weight_shape(shape)[:3], dtype=torch.bool)
-        if not isinstance(layer, Conv):
+        if layer.dot:
             dense = MaskedLinear(layer, shape).mask
         mask = module.mask if isinstance(module, SpectralConv2d | MaskedLinear) else dense
         table.append(

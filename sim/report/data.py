@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from hw.contract.artifact import Artifact, load
-from hw.contract.network import Conv, Layer, Network, Shape
-from hw.contract.spectrum import WORDS
+from hw.contract.network import Layer, Network, Shape
 from hw.util import documents, files
 from hw.util.errors import ArtifactError
 from sim.report.design_figures import cycles, design_of, occupancy, resources
@@ -146,16 +144,11 @@ def _layer_words(network: Network) -> Iterator[tuple[Layer, int]]:
 
 def _words(layer: Layer, shape: Shape) -> int:
     """Words that can hold a weight (in a fully connected layer: that hold an input feature)."""
-    if isinstance(layer, Conv):
-        return layer.out_channels * layer.in_channels * WORDS
-    channel, word, _ = layer.word_index(shape)
-    return layer.out_features * np.unique(channel * WORDS + word).size
+    return layer.outputs * int(layer.used_parts(shape).any(axis=2).sum())
 
 
 def _spatial_weights(layer: Layer) -> int:
-    if isinstance(layer, Conv):
-        return layer.out_channels * layer.in_channels * layer.kernel**2
-    return layer.out_features * layer.in_features
+    return layer.outputs * layer.inputs * layer.kernel**2
 
 
 def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:

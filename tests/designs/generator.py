@@ -66,7 +66,7 @@ class Design:
         bands = " bands" if len(self.program.layers) > len(network.layers) else ""
         ahead = " ahead" if self.program.run_ahead else ""
         beside = " beside" if any(plan.images > 1 for plan in self.program.layers) else ""
-        sections = " sections" if any(plan.sections > plan.images for plan in self.program.layers) else ""
+        sections = " sections" if any(plan.packing > plan.images for plan in self.program.layers) else ""
         size = "×".join(map(str, network.input))
         return (
             f"{size} {layers} | {kinds} | N={c.rows} P={c.lanes} batch {c.batch} line {c.line_pixels} "

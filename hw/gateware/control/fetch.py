@@ -16,7 +16,6 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.compile.program import LayerPlan, Program
-from hw.contract.network import Conv
 from hw.gateware.primitives.delay import delay, per_layer, replicate
 from hw.gateware.primitives.loop_nest import LoopNest
 
@@ -37,7 +36,7 @@ def _rows(program: Program, lane: int) -> list[int]:
 
 def _first_line(plan: LayerPlan, top: int) -> int:
     """Line of row ``top`` of a map (it may lie above the map), from the map's first."""
-    if plan.sections > 1:
+    if plan.packing > 1:
         return plan.top_group * plan.group_lines  # sections begin with the padding
     return (top % plan.source.ring if plan.source.ring else top) * plan.source.lines_per_row
 
@@ -89,7 +88,7 @@ class Fetch(wiring.Component):
         m.submodules.walk = walk = LoopNest(self.program, blocks=False, dot_images=True)
         m.d.comb += [walk.layer.eq(self.layer), walk.images.eq(self.images), walk.start.eq(self.start)]
 
-        padding = [p.layer.padding if isinstance(p.layer, Conv) else 0 for p in plans]
+        padding = [p.layer.padding for p in plans]
         tops = [p.top_group * p.group_height - pad for p, pad in zip(plans, padding, strict=True)]
         rings = [p.source.ring for p in plans]
         dot = self._setting(m, "dot", [int(p.dot) for p in plans])
@@ -120,13 +119,13 @@ class Fetch(wiring.Component):
             m, "group_back", [p.group_lines - n for p, n in zip(plans, ring_lines, strict=True)]
         )
         first_x = self._setting(
-            m, "first_x", [0 if p.sections > 1 else -n for p, n in zip(plans, padding, strict=True)]
+            m, "first_x", [0 if p.packing > 1 else -n for p, n in zip(plans, padding, strict=True)]
         )
         first_y = self._setting(m, "first_y", tops)
         group_height = self._setting(m, "group_height", [p.group_height for p in plans])
         group_width = self._setting(m, "group_width", [p.lane_columns * p.stride for p in plans])
         # In sections: the line behind which a window goes on in the next section, one tile row down.
-        turn = self._setting(m, "turn", [p.stride - 1 if p.sections > 1 else -1 for p in plans])
+        turn = self._setting(m, "turn", [p.stride - 1 if p.packing > 1 else -1 for p in plans])
 
         # --- counters ----------------------------------------------------------------------------
         span = signed(ceil_log2(max(n for p in plans for n in p.source.shape[1:]) + 64) + 2)
@@ -284,7 +283,7 @@ class Fetch(wiring.Component):
     def _far_sections(self, m, beyond):
         """Beyond the turn the last lane row's window goes on in section 0, a whole tile group down."""
         plans = self.program.layers
-        widths = [p.source.section_pixels if p.sections > 1 else 0 for p in plans]
+        widths = [p.source.slot_pixels if p.packing > 1 else 0 for p in plans]
         first_section = self._setting(m, "first_section", [(1 << width) - 1 for width in widths])
         m.d.comb += self.r_far.eq(first_section & beyond.replicate(len(self.r_far)))
 
@@ -296,9 +295,9 @@ class Fetch(wiring.Component):
         for lane in range(lanes):
             first, ahead = [], []
             for plan, row in zip(plans, _rows(self.program, lane), strict=True):
-                beside = plan.sections > 1
+                beside = plan.packing > 1
                 first.append(-1 if row < 0 else 0 if beside else row * plan.stride)
-                ahead.append(row % plan.source.image_sections * plan.stride if beside and row > 0 else 0)
+                ahead.append(row % plan.source.image_packing * plan.stride if beside and row > 0 else 0)
             first = self._setting(m, f"first_{lane}", first)
             row = y + self._setting(m, f"ahead_{lane}", ahead)
             m.d.comb += [
@@ -311,7 +310,7 @@ class Fetch(wiring.Component):
         """Pixels of the line that lie inside the map's columns (of their section's row)."""
         plans, line = self.program.layers, self.program.config.line_pixels
         width = self._setting(m, "width", [p.source.shape[2] for p in plans])
-        fixed = self._setting(m, "section_mask", [p.source.section_mask for p in plans])
-        sectioned = self._setting(m, "sectioned", [int(p.sections > 1) for p in plans])
+        fixed = self._setting(m, "section_mask", [p.source.pixel_mask for p in plans])
+        sectioned = self._setting(m, "sectioned", [int(p.packing > 1) for p in plans])
         inside = Cat((x >= -i) & (x + i < width) for i in range(line))
         return Mux(sectioned, fixed, inside)

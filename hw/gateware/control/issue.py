@@ -70,7 +70,7 @@ class Issue(wiring.Component):
             walk.start.eq(self.start),
             walk.step.eq(self.take & self.ends.end_of_pass),
         ]
-        first_entry = setting("first_entry", [p.first_entry for p in plans])
+        first_entry = setting("first_entry", [p.first_drain_group for p in plans])
         weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
         last_entries = setting(
             "last_entries", [-(-p.block_rows(p.blocks - 1, config.rows) // config.drain) - 1 for p in plans]

@@ -188,7 +188,7 @@ class OutputController(wiring.Component):
         One clock later, where its map lies: ``line`` and ``section``, from those of the first image.
         """
         plans, batch = self.program.layers, self.program.config.batch
-        places = [plan.dest.image_place(image) for plan in plans for image in range(batch)]
+        places = [plan.dest.image_position(image) for plan in plans for image in range(batch)]
         lines, sections = zip(*places, strict=True)
 
         def setting(name, values):
@@ -197,7 +197,7 @@ class OutputController(wiring.Component):
         first_entry = setting("first_image", [i * batch for i in range(len(plans))])
         size = setting("stack_images", [plan.images for plan in plans])
         # Lane rows of an image take so many clocks.
-        last = setting("last_image_clock", [plan.skew * plan.source.image_sections - 1 for plan in plans])
+        last = setting("last_image_clock", [plan.skew * plan.source.image_packing - 1 for plan in plans])
         numbers = range(len(places) + max(plan.images for plan in plans))
         entry, stack_entry = (Signal(numbers, name=name) for name in ("entry", "stack_entry"))
         left, stack_left = (Signal.like(self.images, name=n) for n in ("left", "stack_left"))
@@ -246,7 +246,7 @@ class OutputController(wiring.Component):
             first.append(len(table))
             for group in range(1 if plan.dot else plan.group_rows):
                 y = (plan.top_group + group) * plan.out_group_height
-                table.append((*plan.dest.place(y), (y + plan.dest.padding) % plan.dest.period))
+                table.append((*plan.dest.position(y), (y + plan.dest.padding) % plan.dest.interleave))
         entry = Signal(range(max(2, len(table))))
         m.d.comb += entry.eq(per_layer(m, self.layer, first, name="first_place") + group_row)
         columns = []

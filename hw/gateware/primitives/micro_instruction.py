@@ -15,7 +15,7 @@ def step_layout(step: StepFormat) -> data.StructLayout:
     row = data.StructLayout({"select": SELECT_BITS, **({"end": 1} if step.run_ahead else {})})
     rows = {
         "rows": data.ArrayLayout(row, step.rows),
-        "planes": data.ArrayLayout(step.plane_bits, step.weight_bits),
+        "planes": data.ArrayLayout(step.bit_plane_width, step.weight_bits),
     }
     return data.StructLayout({"word": WORD_BITS, "end_of_word": 1, "end_of_pass": 1, **groups, **rows})
 

@@ -159,20 +159,20 @@ class WeightBuffer(wiring.Component):
         plan = self.plan
         all_units = plan.depth * plan.step_units
         free = Signal(range(all_units + 1), init=all_units)
-        came = Mux(self.valid, plan.beat_room, 0) - Mux(whole, plan.step_units, 0)
+        came = Mux(self.valid, plan.beat_credit, 0) - Mux(whole, plan.step_units, 0)
         came = delay(m, came, 1, name="came", reset=True)
         freed = Mux(delay(m, self.freed, 1, name="freed", reset=True), plan.step_units, 0)
         asked = delay(m, self.asked, 1, name="asked", reset=True)
         beats = delay(m, self.asked_beats, 1, name="asked_beats")
         # Shifted and added: synthesis would take a DSP slice for the product.
         product = sum(
-            (beats << i for i in range(plan.beat_room.bit_length()) if plan.beat_room >> i & 1), C(0)
+            (beats << i for i in range(plan.beat_credit.bit_length()) if plan.beat_credit >> i & 1), C(0)
         )
         taken = Mux(asked, product, 0)
         m.d.sync += [
             free.eq(free + freed + came - taken),
             # Two bursts: one that was asked for two clocks ago is not yet in the sum.
-            self.room.eq(free >= 2 * plan.burst_beats * plan.beat_room + KEPT_FREE * plan.step_units),
+            self.room.eq(free >= 2 * plan.burst_beats * plan.beat_credit + KEPT_FREE * plan.step_units),
         ]
         with m.If(self.start):
             m.d.sync += free.eq(all_units)

@@ -128,9 +128,9 @@ def random_maps(plan, images, signed, rng):
 
 def place_of(plan, image, channel, y):
     """The first pixel of a map's row in feature memory, as (line, pixel in the line)."""
-    line, section = plan.place(y)
-    image_line, image_section = plan.image_place(image)
-    pixel = (section + image_section) * plan.section_pixels + plan.padding if plan.sections > 1 else 0
+    line, section = plan.position(y)
+    image_line, image_section = plan.image_position(image)
+    pixel = (section + image_section) * plan.slot_pixels + plan.padding if plan.packing > 1 else 0
     return plan.base + image_line + channel * plan.channel_lines + line, pixel
 
 

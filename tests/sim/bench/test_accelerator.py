@@ -124,7 +124,7 @@ def test_layers_in_bands(accelerator, line, limit, options):
     maps = [layer.output for layer in model.trace(artifact, pictures).values()]
     given = maps[after - 1].astype(np.uint8)
     np.testing.assert_array_equal(rtl.simulate(folder, given, layers=(after, 3)).scores, expected)
-    with pytest.raises(Spec2Error, match="made in bands"):
+    with pytest.raises(Spec2Error, match="made in row bands"):
         rtl.simulate(folder, pictures, layers=(0, 0))
 
 

@@ -47,7 +47,7 @@ def flip(folder, program, field, step):
     """
     offset = step_layout(program.step_format)[field].offset
     if field == "planes":
-        offset += (program.weight_bits - 1) * program.step_format.plane_bits
+        offset += (program.weight_bits - 1) * program.step_format.bit_plane_width
     path = folder / STEPS
     lines = path.read_text().split("\n")
     first = next(i for i, line in enumerate(lines) if set(line) <= {"0", "1"} and line)

@@ -46,7 +46,7 @@ def tile_of(plan, work, lane, images):
     row, q = divmod(lane, plan.lane_columns)
     if plan.dot:
         return (lane, 0, 0) if lane < images else None
-    per_image = plan.source.image_sections if plan.images > 1 else plan.lane_rows
+    per_image = plan.source.image_packing if plan.images > 1 else plan.lane_rows
     image = stack * plan.images + row // per_image
     y = ((plan.top_group + group_row) * per_image + row % per_image) * plan.out_stride
     x = (column * plan.lane_columns + q) * plan.out_stride

@@ -1,5 +1,5 @@
 """The figures of ``docs/decisions/0006-scheduling-irregular-masks.md``: ``python -m
-hw.compile.schedule.bench``.
+hw.compile.schedule.benchmark``.
 
 Masks as after ``kernel`` pruning to 8 of 32 words, of layers with as many outputs as inputs, on 64 rows.
 """
