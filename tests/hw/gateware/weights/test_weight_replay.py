@@ -1,4 +1,4 @@
-"""The weight player with its store: every step in the order of the walk, whatever the pace of either side."""
+"""Weight replay with its buffer: every step in the order of the loops, whatever the pace of either side."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hw.gateware.weights.weight_replay import WeightReplay
 from tests.hw.gateware.streamed import NARROW, WIDE, layer_beats, program, step_values
 
 
-def played(compiled, first, last, images):
+def replayed(compiled, first, last, images):
     """The steps a run takes, each with its width: a block over all its tile groups, or the layer once."""
     values = []
     for plan, steps in zip(
@@ -37,7 +37,7 @@ def played(compiled, first, last, images):
         (WIDE | {"layer_bits": {"a": 3, "c": 6}}, 20, 0.9, 0.4),
     ],
 )
-def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, latency, supply, demand):
+def test_steps_come_in_order_and_the_buffer_never_overflows(simulate, array, latency, supply, demand):
     compiled, rng = program(**array, depth=128), np.random.default_rng(7)
     dut, plan = WeightReplay(compiled), compiled.stream
     assert compiled.layers[0].weights_stay and not compiled.layers[2].weights_stay
@@ -47,7 +47,7 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, late
     async def bench(ctx):
         for first, last, images in runs:
             beats = [beat for layer in layer_beats(compiled)[first : last + 1] for beat in layer]
-            wanted = len(played(compiled, first, last, images))
+            wanted = len(replayed(compiled, first, last, images))
             asked, given, due = 0, 0, []  # due: the clock from which every beat may come
             ctx.set(dut.first, first)
             ctx.set(dut.last, last)
@@ -58,39 +58,38 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, late
             taken, clocks = [], 0
             while len(taken) < wanted:
                 # The reader asks in every second clock at most, and never across layers.
-                room = ctx.get(dut.room) and clocks % 2 == 0
-                burst = (
-                    min(plan.burst_beats, next_layer_end(compiled, first, last, asked) - asked) if room else 0
-                )
-                ctx.set(dut.asked, int(burst > 0))
-                ctx.set(dut.asked_beats, burst)
+                credit = ctx.get(dut.credit) and clocks % 2 == 0
+                most = next_layer_end(compiled, first, last, asked) - asked
+                burst = min(plan.burst_beats, most) if credit else 0
+                ctx.set(dut.requested, int(burst > 0))
+                ctx.set(dut.requested_beats, burst)
                 offer = given < asked and due[given] <= clocks and rng.random() < supply
                 due += burst * [clocks + latency]
                 ctx.set(dut.beat_valid, int(offer))
                 if offer:
                     ctx.set(dut.beat, beats[given])
-                # The array takes steps in runs, and in between waits long enough for the store to fill.
-                take = ctx.get(dut.valid) and (rng.random() < demand if clocks // 300 % 2 else False)
-                ctx.set(dut.take, int(take))
-                ends = ctx.get(dut.ends)
+                # The array takes steps in runs, and in between waits long enough for the buffer to fill.
+                ready = ctx.get(dut.ends.valid) and (rng.random() < demand if clocks // 300 % 2 else False)
+                ctx.set(dut.ends.ready, int(ready))
+                ends = ctx.get(dut.ends.payload)
                 await ctx.tick()
-                if take:
+                if ready:
                     taken.append(ctx.get(dut.step.as_value()))
                     step = ctx.get(dut.step)
                     assert (ends.end_of_word, ends.end_of_pass) == (step.end_of_word, step.end_of_pass)
                 asked, given, clocks = asked + burst, given + offer, clocks + 1
-                assert clocks < 60 * wanted + 1000, "the player is stuck"
-            ctx.set(dut.take, 0)
+                assert clocks < 60 * wanted + 1000, "the replay is stuck"
+            ctx.set(dut.ends.ready, 0)
             ctx.set(dut.beat_valid, 0)
-            ctx.set(dut.asked, 0)
+            ctx.set(dut.requested, 0)
             for _ in range(20):
                 await ctx.tick()
-                assert not ctx.get(dut.valid), "a step behind the last one"
+                assert not ctx.get(dut.ends.valid), "a step after the last one"
             found.append(taken)
 
     simulate(dut, bench)
     for run, taken in zip(runs, found, strict=True):
-        wanted = played(compiled, *run)
+        wanted = replayed(compiled, *run)
         # Beyond a narrow layer's width lies what other layers left.
         assert [(bits, step & ~(-1 << bits)) for (bits, _), step in zip(wanted, taken, strict=True)] == wanted
 
