@@ -148,11 +148,11 @@ class Core(wiring.Component):
             weights.images.eq(self.images),
             weights.first.eq(self.first),
             weights.last.eq(self.last),
-            weights.asked.eq(self.asked),
-            weights.asked_beats.eq(self.asked_beats),
+            weights.requested.eq(self.asked),
+            weights.requested_beats.eq(self.asked_beats),
             weights.beat_valid.eq(self.beat_valid),
             weights.beat.eq(self.beat),
-            self.room.eq(weights.room),
+            self.room.eq(weights.credit),
         ]
 
     def _feature_memory(self, m):
@@ -203,9 +203,9 @@ class Core(wiring.Component):
         issue, halves, row_weights = self.issue, self.x_halves, self.row_weights
         step = self.weights.step
         m.d.comb += [
-            issue.valid.eq(self.weights.valid),
-            issue.ends.eq(self.weights.ends),
-            self.weights.take.eq(issue.take),
+            issue.valid.eq(self.weights.ends.valid),
+            issue.ends.eq(self.weights.ends.payload),
+            self.weights.ends.ready.eq(issue.take),
             issue.half_full.eq(halves.can_begin),
             halves.begin.eq(issue.half_freed),
             halves.free.eq(issue.half_freed),
@@ -215,7 +215,7 @@ class Core(wiring.Component):
             self.mac_wait_x.eq(issue.wait_x),
             self.mac_wait_drain.eq(issue.wait_drain),
             self.mac_wait_y.eq(issue.wait_y),
-            self.mac_wait_weights.eq(issue.busy & ~self.weights.valid),
+            self.mac_wait_weights.eq(issue.busy & ~self.weights.ends.valid),
         ]
         dot = Signal()
         m.d.comb += dot.eq(_any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot]))
@@ -224,8 +224,8 @@ class Core(wiring.Component):
             words = [Mux(of_next, step.next_word, step.word) for of_next in step.of_next]
         modes = Cat(Mux(dot, Mode.DOT, Mux(_any_of(w, DUAL_REAL), Mode.DUAL, Mode.COMPLEX)) for w in words)
         head_start = self.lanes[0].x.latency - row_weights.latency
-        planes = sign_extended(m, self.program, self.layer, step.planes)
-        rows = rows_of(self.program.step_format, step, planes)
+        bit_planes = sign_extended(m, self.program, self.layer, step.bit_planes)
+        rows = rows_of(self.program.step_format, step, bit_planes)
         m.d.comb += [
             row_weights.valid.eq(delay(m, issue.issued, head_start, name="issued", reset=True)),
             row_weights.first.eq(delay(m, issue.first, head_start, name="first")),

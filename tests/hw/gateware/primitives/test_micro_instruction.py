@@ -30,7 +30,7 @@ class Apart(wiring.Component):
         m = Module()
         m.d.comb += [
             self.ends.as_value().eq(ends_of(self.form, self.step)),
-            self.rows.as_value().eq(rows_of(self.form, self.step, self.step.planes)),
+            self.rows.as_value().eq(rows_of(self.form, self.step, self.step.bit_planes)),
         ]
         return m
 
