@@ -14,7 +14,7 @@ from amaranth.utils import ceil_log2
 from hw.compile.program import Program
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.spectrum import TILE
-from hw.gateware.control.fetch import lane_skews
+from hw.gateware.control.lane_flags import lane_skews
 from hw.gateware.primitives.delay import delay, per_layer
 from hw.gateware.primitives.loop_nest import LoopNest
 from hw.gateware.primitives.row_pointer import RowPointer, phase_bits, section_bits

@@ -6,9 +6,8 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.network import Conv
 from hw.contract.spectrum import TILE
-from hw.gateware.control.fetch import Fetch, lane_skews
+from hw.gateware.control.fetch import Fetch
 from hw.gateware.datapath.window import Window
 from sim.model import fetch as model
 from tests.hw.gateware.programs import CASES, passes, program, random_maps, signed_source, stored
@@ -212,13 +211,3 @@ def test_waits_for_free_halves_without_losing_a_line(simulate):
     for clock, wanted in zip(starts, tiles_of(plan, maps, 2), strict=True):
         found = [window_of(log[clock + 1 + y]["window"], 0) for y in range(TILE)]
         np.testing.assert_array_equal(found, wanted[0])
-
-
-def test_skews_of_lanes_follow_their_rows():
-    for name in CASES:
-        compiled = program(name)
-        for lane in range(compiled.config.lanes):
-            for plan, skew in zip(compiled.layers, lane_skews(compiled, lane), strict=True):
-                used = lane < plan.lane_rows * plan.lane_columns
-                assert skew == (lane // plan.lane_columns * plan.skew if used else -1)
-                assert not used or isinstance(plan.layer, Conv) or plan.dot
