@@ -20,8 +20,9 @@ from hw.contract.spectrum import DUAL_REAL, WORDS
 from hw.gateware.control.drain_control import DrainControl
 from hw.gateware.control.fetch import Fetch
 from hw.gateware.control.issue import Issue
-from hw.gateware.control.output import OutputController, Writer
+from hw.gateware.control.output import OutputController
 from hw.gateware.control.sequencer import Sequencer
+from hw.gateware.control.writer import Writer
 from hw.gateware.datapath.feature_memory import FeatureMemory
 from hw.gateware.datapath.lane import Lane
 from hw.gateware.datapath.mac import Mode, RowWeights
@@ -205,7 +206,7 @@ class Core(wiring.Component):
         m.d.comb += [
             issue.valid.eq(self.weights.valid),
             issue.ends.eq(self.weights.ends),
-            self.weights.take.eq(issue.take),
+            self.weights.take.eq(issue.ready),
             issue.half_full.eq(halves.can_begin),
             halves.begin.eq(issue.half_freed),
             halves.free.eq(issue.half_freed),
@@ -301,7 +302,7 @@ class Core(wiring.Component):
 
     def _output(self, m):
         output, halves, writer = self.output, self.y_halves, self.writer
-        # The writer learns a token's place one clock before its first row can arrive.
+        # The writer learns a token's target one clock before its first row can arrive.
         wait = self.lanes[0].output_latency - 2
         m.d.comb += [
             output.pass_full.eq(halves.can_begin),
@@ -310,7 +311,7 @@ class Core(wiring.Component):
             self.out_busy.eq(output.busy),
             writer.layer.eq(self.layer),
             writer.token.eq(delay(m, output.token, wait, name="token", reset=True)),
-            _value(writer.place).eq(delay(m, _value(output.place), wait, name="place")),
+            _value(writer.target).eq(delay(m, _value(output.target), wait, name="target")),
         ]
         for i, lane in enumerate(self.lanes):
             m.d.comb += [

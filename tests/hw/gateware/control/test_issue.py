@@ -9,7 +9,7 @@ from tests.hw.gateware.programs import passes, program
 
 def steps_of(compiled, plan, images):
     """Steps of a layer in the order of passes: (ends of word, pass and rows, first entry, drain clocks - 1,
-    whether the X half is free behind it)."""
+    whether the X half is free after it)."""
     table, config = plan.steps, compiled.config
     ends = np.flatnonzero(table.end_of_pass) + 1
     blocks = np.split(np.arange(len(table)), ends[:-1])
@@ -17,8 +17,8 @@ def steps_of(compiled, plan, images):
     per_block = config.rows // config.drain
     for number, (block, *group) in enumerate(order):
         used = -(-plan.block_rows(block, config.rows) // config.drain)
-        behind = order[number + 1] if number + 1 < len(order) else None
-        frees = behind is None or plan.weights_stay or list(behind[1:]) != group
+        after = order[number + 1] if number + 1 < len(order) else None
+        frees = after is None or plan.weights_stay or list(after[1:]) != group
         for t in blocks[block]:
             rows = table.run_ahead.end[t].tolist() if compiled.run_ahead else None
             last = t == blocks[block][-1]
@@ -61,7 +61,7 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
         assert ctx.get(dut.issued) == 0
         while todo:
             end, last, rows, entry_of, entries, frees = todo[0]
-            valid, full, room = (rng.random() < pace for _ in range(3))
+            valid, full, free_y = (rng.random() < pace for _ in range(3))
             ctx.set(dut.valid, int(valid))
             ctx.set(dut.ends.end_of_word, int(end))
             ctx.set(dut.ends.end_of_pass, int(last))
@@ -69,14 +69,14 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
             if rows:
                 ctx.set(dut.ends.rows, bits)
             ctx.set(dut.half_full, int(full))
-            ctx.set(dut.pass_free, int(room))
+            ctx.set(dut.pass_free, int(free_y))
             wait_x = valid and not full
             wait_drain = valid and full and end and now < free
-            wait_y = valid and full and end and now >= free and not opened and not room
+            wait_y = valid and full and end and now >= free and not opened and not free_y
             take = valid and not (wait_x or wait_drain or wait_y)
             wanted = (take, wait_x, wait_drain, wait_y, take and frees, take and end and not opened, True)
             ports = (
-                dut.take,
+                dut.ready,
                 dut.wait_x,
                 dut.wait_drain,
                 dut.wait_y,
@@ -102,7 +102,7 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
                 if frees:
                     x_half = 1 - x_half
         ctx.set(dut.valid, 1)
-        assert (ctx.get(dut.busy), ctx.get(dut.take)) == (0, 0) and issued[-1]
+        assert (ctx.get(dut.busy), ctx.get(dut.ready)) == (0, 0) and issued[-1]
         ctx.set(dut.valid, 0)
 
     async def bench(ctx):

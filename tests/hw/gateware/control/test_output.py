@@ -6,7 +6,8 @@ from amaranth import Module
 from amaranth.lib import wiring
 
 from hw.contract.spectrum import TILE
-from hw.gateware.control.output import OutputController, Writer
+from hw.gateware.control.output import OutputController
+from hw.gateware.control.writer import Writer
 from hw.gateware.primitives.delay import delay
 from tests.hw.gateware.programs import CASES, passes, place_of, program
 
@@ -27,7 +28,7 @@ class Back(wiring.Component):
         m.d.comb += [
             writer.layer.eq(output.layer),
             writer.token.eq(delay(m, output.token, LANE - 2, name="token", reset=True)),
-            writer.place.as_value().eq(delay(m, output.place.as_value(), LANE - 2, name="place")),
+            writer.target.as_value().eq(delay(m, output.target.as_value(), LANE - 2, name="target")),
         ]
         return m
 
