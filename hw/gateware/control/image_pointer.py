@@ -2,7 +2,7 @@
 side by side."""
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
@@ -27,8 +27,7 @@ class ImagePointer(wiring.Component):
     stack_wraps in   1           and its stack the last one
     begins      out  1           the first lane row of an image starts in this clock
     missing     out  1           the run has not so many images
-    line        out  address     one clock later: where the image's map lies, from that of image 0
-    slot        out  slot        and in which slot of a packed line, likewise
+    origin      out  line, slot  one clock later: where its map lies, from that of image 0
     =========== ==== =========== =====================================================================
     """
 
@@ -47,8 +46,7 @@ class ImagePointer(wiring.Component):
                 "stack_wraps": In(1),
                 "begins": Out(1),
                 "missing": Out(1),
-                "line": Out(target["line"].shape),
-                "slot": Out(target["slot"].shape),
+                "origin": Out(data.StructLayout({n: target[n].shape for n in ("line", "slot")})),
             }
         )
 
@@ -101,7 +99,7 @@ class ImagePointer(wiring.Component):
         m.d.comb += [
             self.begins.eq(self.running & begins),
             self.missing.eq(left == 0),
-            self.line.eq(per_layer(m, index, lines, name="image_line")),
-            self.slot.eq(per_layer(m, index, slots, name="image_slot")),
+            self.origin.line.eq(per_layer(m, index, lines, name="image_line")),
+            self.origin.slot.eq(per_layer(m, index, slots, name="image_slot")),
         ]
         return m

@@ -75,7 +75,8 @@ class OutputController(wiring.Component):
         last_row = self._setting(m, "last_row", [p.block_rows(p.blocks - 1, config.rows) - 1 for p in plans])
         free_clock = self._setting(m, "free_clock", [p.free_clock(self.reuse_lead) for p in plans])
 
-        pointer = TargetPointer(m, self.layer, self.program, loops, dot)
+        m.submodules.image = image = ImagePointer(self.program)
+        pointer = TargetPointer(m, self.layer, self.program, loops, dot=dot, missing=image.missing)
         clock, row = Signal.like(last_clock), Signal.like(self.row)
         half, running = Signal(), Signal()
         # Flags: the token's last clock, the pass's last token. Rows to come are counted down.
@@ -121,7 +122,17 @@ class OutputController(wiring.Component):
         m.d.comb += self.busy.eq(running)
         m.d.sync += [self.row.eq(row), self.half.eq(half)]
         self._start_lanes(m, running, clock)
-        self._send_targets(m, pointer.target, loops, running, end_token, end_pass)
+        m.d.comb += [
+            image.layer.eq(self.layer),
+            image.images.eq(self.images),
+            image.start.eq(self.start),
+            image.running.eq(running),
+            image.end_token.eq(end_token),
+            image.end_pass.eq(end_pass),
+            image.row_wraps.eq(loops.row_wraps),
+            image.stack_wraps.eq(loops.stack_wraps),
+        ]
+        self._send_target(m, pointer.target, image)
         return m
 
     def _setting(self, m, name, values):
@@ -136,26 +147,14 @@ class OutputController(wiring.Component):
             m.d.comb += starts[lane].eq(running & (clock == skew))
         m.d.sync += self.starts.eq(starts)
 
-    def _send_targets(self, m, target, loops, running, end_token, end_pass):
-        """The target of the image whose lane rows start: that of the first image, and from there, a clock
+    def _send_target(self, m, target, image):
+        """Where the image goes whose lane rows start: the target of the first image, and from there, a clock
         later, on to its own."""
-        m.submodules.image = image = ImagePointer(self.program)
-        m.d.comb += [
-            image.layer.eq(self.layer),
-            image.images.eq(self.images),
-            image.start.eq(self.start),
-            image.running.eq(running),
-            image.end_token.eq(end_token),
-            image.end_pass.eq(end_pass),
-            image.row_wraps.eq(loops.row_wraps),
-            image.stack_wraps.eq(loops.stack_wraps),
-        ]
         first_image = Signal.like(target)
         m.d.sync += [
             first_image.eq(target),
-            first_image.rows.eq(Mux(image.missing, 0, target.rows)),
             self.target.eq(first_image),
-            self.target.line.eq(first_image.line + image.line),
-            self.target.slot.eq(first_image.slot + image.slot),
+            self.target.line.eq(first_image.line + image.origin.line),
+            self.target.slot.eq(first_image.slot + image.origin.slot),
         ]
         m.d.comb += self.token.eq(delay(m, image.begins, 2, name="begins", reset=True))

@@ -47,14 +47,16 @@ class TargetPointer:
     """Adds its registers to ``m``; the caller steps it, in a state and under conditions of its own.
 
     Signal: ``target``, a view of :func:`target_layout`: where the first image's part of the token at hand
-    goes. Of a fully connected layer a token is an element of a vector: element i is pixel i % 8 of line
-    i // 8, and ``rows`` counts images.
+    goes, and how many rows of the image at hand there are. Of a fully connected layer a token is an element
+    of a vector: element i is pixel i % 8 of line i // 8, and ``rows`` counts images.
 
-    Parameters: ``layer`` selects a layer of ``program``; ``loops`` stands at the pass of the token; ``dot``:
-    the layer is fully connected (a signal).
+    Parameters: ``layer`` selects a layer of ``program``; ``loops`` stands at the pass of the token. Signals:
+    ``dot``: the layer is fully connected; ``missing``: the run has no such image, so no row is written.
     """
 
-    def __init__(self, m: Module, layer: Signal, program: Program, loops: LoopNest, dot: Signal):
+    def __init__(
+        self, m: Module, layer: Signal, program: Program, loops: LoopNest, *, dot: Signal, missing: Signal
+    ):
         self._loops, self._dot = loops, dot
         plans, config = program.layers, program.config
         self._settings(m, layer, plans, config.rows)
@@ -71,7 +73,11 @@ class TargetPointer:
             m.d.comb += [target.line.eq(self._base + self._output[3:]), target.x.eq(self._output[:3])]
         with m.Else():
             m.d.comb += [target.line.eq(self._line + group_line), target.x.eq(self._x)]
-        m.d.comb += [target.rows.eq(self._rows), target.slot.eq(slot), target.phase.eq(phase)]
+        m.d.comb += [
+            target.rows.eq(Mux(missing, 0, self._rows)),
+            target.slot.eq(slot),
+            target.phase.eq(phase),
+        ]
 
     def _settings(self, m: Module, layer: Signal, plans: Sequence[LayerPlan], block: int) -> None:
         """Constants of the layer; ``block``: output channels of a block."""
