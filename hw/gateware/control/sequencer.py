@@ -40,7 +40,7 @@ class Sequencer(wiring.Component):
         wait = Signal(range(max(self.tail, SETTLE) + 1))
         all_sent, layer_done = Signal(), Signal()
         # A register each for what starts a layer, and for the clock in which a wait is over: both are at the
-        # head of long ways.
+        # head of long paths.
         over = Signal()
         m.d.sync += [layer_done.eq(self.layer_done), self.begin.eq(0)]
         with m.If(self.sent):

@@ -1,4 +1,4 @@
-"""A lane: the way of one tile from its window of pixels to rows of output pixels.
+"""A lane: the path of one tile from its window of pixels to rows of output pixels.
 
 ::
 
@@ -43,14 +43,42 @@ def _to(x, channel):
 class Lane(wiring.Component):
     """A lane of ``program``.
 
-    Fetch side: ``window`` (:class:`hw.gateware.datapath.window.Window`); a window's ``latency`` before it,
-    aligned with the feature memory's output, ``start``, ``row``, ``channel``, ``half``. Array side:
-    ``x_half``, ``x_groups``, ``x_words`` (the read request), ``selects``, ``factors``, ``first`` or
-    ``loads``, ``holds`` (as :class:`MacLane` wants them behind the X buffer). Drain side: ``group``,
-    ``bias``, ``shift`` (as
-    :class:`Drain` wants them), and the Y write ``y_en``, ``y_half``, ``y_group``, ``y_word``, one clock
-    before the drain's output; ``delivered``, the words written so far, per half. Output side: ``token`` with
-    ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
+    Shared by all lanes but for ``start`` and ``token``, and what comes of them:
+
+    =========== ==== ============== =====================================================================
+    port        flow width          meaning
+    =========== ==== ============== =====================================================================
+    layer       in   ⌈log2 L⌉       instruction of the layer program
+    window      in   8 × 9          signed: the lane's pixels (:class:`hw.gateware.datapath.window.Window`)
+    start       in   1              aligned with the feature memory's output, a window's latency before
+                                    them: row 0 of a tile; dot mode: every line of the lane's image
+    row         in   3              dot mode: the line
+    channel     in   channels       input channel
+    half        in   1              X half to fill
+    x_half      in   1              a read request: the X half,
+    x_groups    in   8 × groups     per bank the group of channels,
+    x_words     in   1 or 8 × 5     and the word (of its own where rows run ahead)
+    selects     in   rows × 3       after the X buffer, as :class:`MacLane` wants them: the bank of a row
+    factors     in   rows × factors its factors,
+    first       in   1              and whether sums begin; where rows run ahead instead
+    loads       in   rows           bit n: row n's sum begins,
+    holds       in   rows           or is complete
+    group       in   groups         as :class:`Drain` wants them: the rows to read out,
+    bias        in   drain × 32     signed: their biases
+    shift       in   drain × 5      and shifts
+    y_en        in   1              one clock before the drain's output: write it to the Y buffer,
+    y_half      in   1              to this half,
+    y_group     in   groups         these rows,
+    y_word      in   5              this word
+    word_valid  in   2 × 32         words written so far, per half; others read as zero
+    token       in   1              begin an inverse transform
+    token_row   in   rows           of this row
+    token_half  in   1              of this Y half
+    valid       out  1              a row of pixels leaves:
+    out_row     out  3              its index in the tile,
+    out_pixels  out  8 × 8          its pixels,
+    raw         out  26             signed: its first one before rounding
+    =========== ==== ============== =====================================================================
     """
 
     def __init__(self, program: Program):
@@ -86,7 +114,7 @@ class Lane(wiring.Component):
                 "y_half": In(1),
                 "y_group": In(range(max(2, rows // config.drain))),
                 "y_word": In(5),
-                "delivered": In(data.ArrayLayout(WORDS, 2)),
+                "word_valid": In(data.ArrayLayout(WORDS, 2)),
                 "token": In(1),
                 "token_row": In(range(rows)),
                 "token_half": In(1),
@@ -125,7 +153,7 @@ class Lane(wiring.Component):
         """Clocks before a lane's token in which a Y half may be taken although the lane has yet to read it.
 
         A token sees its last word leave Y 10 clocks later (two registers, 8 reads). The first word of a
-        pass that is taken now reaches Y behind issue register, array and drain.
+        pass that is taken now reaches Y after issue register, array and drain.
         """
         first_write = 2 + self.array_latency + self.drain.latency + self.y.write_latency
         return first_write - (2 + TILE) - 1
@@ -246,7 +274,7 @@ class Lane(wiring.Component):
             self.y.r_half.eq(half),
             self.y.r_row.eq(row),
             self.y.r_t.eq(clock),
-            self.y.present.eq(self.delivered[half].word_select(clock, TRANSFORM_WORDS)),
+            self.y.present.eq(self.word_valid[half].word_select(clock, TRANSFORM_WORDS)),
             self.y.dot.eq(dot),
             self.ifft.start.eq(delay(m, fresh, self.y.latency, name="fresh", reset=True)),
             self.ifft.words.eq(self.y.words),

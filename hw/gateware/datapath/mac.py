@@ -50,7 +50,7 @@ class RowWeights(wiring.Component):
     """Turns the weight words c + jd of a step into factors, once for all lanes.
 
     ======== === ======= ======= ===========================================================
-    mode     w1  w2      w3      behind the drain
+    mode     w1  w2      w3      after the drain
     ======== === ======= ======= ===========================================================
     complex  c   d - c   c + d   re = Σ ac - bd, im = Σ ad + bc
     dual     0   d       -c      re = Σ bc, im = Σ ad: the X buffer stores a and b exchanged
@@ -115,7 +115,7 @@ class RowWeights(wiring.Component):
         c = register(m, f"c_{n}", Mux(valid, weight.re, 0), self.weight_bits)
         d = register(m, f"d_{n}", Mux(valid, weight.im, 0), self.weight_bits)
         select = Signal(SELECT_BITS, name=f"select_{n}", reset_less=True)
-        # A reset, as for the weights, keeps the last register of the way out of a shift-register LUT.
+        # A reset, as for the weights, keeps the last register on the path out of a shift-register LUT.
         m.d.sync += select.eq(Mux(valid, weight.select, 0))
         m.d.comb += self.selects[n].eq(select)
         self._factors(m, n, mode, c, d)
@@ -135,7 +135,7 @@ class RowWeights(wiring.Component):
 
 
 class MacRow(wiring.Component):
-    """A complex multiply-accumulator: three DSP slices behind an 8:1 multiplexer.
+    """A complex multiply-accumulator: three DSP slices after an 8:1 multiplexer.
 
     ::
 
@@ -147,11 +147,11 @@ class MacRow(wiring.Component):
     Every register from clock 0 on is one of the DSP48E1's own (UG479, figure 2-1): A and D, AD, B1
     and B2, M, P. Multipliers are inferred, not instantiated, so that the block simulates everywhere.
 
-    A row that runs ahead has a register behind its sums: ``held`` is re and im of the last word it completed.
+    A row that runs ahead has a register after its sums: ``held`` is re and im of the last word it completed.
 
     Parameters: ``weight_bits`` 2 to 16; ``acc_bits`` of each sum, at most 48 (the P register); ``run_ahead``.
     Latency, no back pressure: ``x`` and ``factors`` belong together, ``select`` comes one clock before
-    them, ``load`` ``load_delay`` and ``hold`` ``hold_delay`` clocks behind them; ``sums`` (or ``held``, for a
+    them, ``load`` ``load_delay`` and ``hold`` ``hold_delay`` clocks after them; ``sums`` (or ``held``, for a
     step with ``hold``) follow ``x`` by ``latency`` clocks.
 
     Cost (Yosys 0.66, ``synth_xilinx -family xc7``): 3 DSP48E1, 96 LUT, 4 FF;
@@ -220,7 +220,7 @@ class MacRow(wiring.Component):
 class MacLane(wiring.Component):
     """The N rows of one lane: every step, each row adds one product of a word of one bank.
 
-    Rows form groups, and every group works one clock behind the one before it: ``x`` and ``first`` go from
+    Rows form groups, and every group works one clock after the one before it: ``x`` and ``first`` go from
     group to group through registers, so that none of their bits drives more than the rows of one group.
     ``first`` marks the first step of a sum, whose products replace the sums instead of adding to
     them. Sums wrap at ``acc_bits``, so k1 - k3 and k1 + k2 are right whenever they themselves fit.

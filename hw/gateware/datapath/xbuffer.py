@@ -72,7 +72,7 @@ class XBuffer(wiring.Component):
             bank = memory.Memory(shape=words.shape(), depth=1 << len(w_address), init=[])
             m.submodules[f"bank_{k}"] = bank
             write, read = bank.write_port(), bank.read_port()
-            # Clock 1: the memory; every bank has a copy of what selects. Clock 2: one sub-bank of four.
+            # Clock 1: the memory; every bank has a replica of what selects. Clock 2: one sub-bank of four.
             sub = replicate(m, delay(m, word[:2], 1, name=f"early_sub_{k}"), name=f"sub_{k}")
             m.d.comb += [
                 write.addr.eq(w_address),

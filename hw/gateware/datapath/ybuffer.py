@@ -29,7 +29,7 @@ class YBuffer(wiring.Component):
     Write: ``w_words`` are word ``w_word`` of rows D·``w_group`` to D·``w_group`` + D - 1, which ``w_en``,
     ``w_half``, ``w_group`` and ``w_word`` say ``lead`` clocks before they come.
     Read: ``words`` are words 4·``r_t`` to 4·``r_t`` + 3 of row ``r_row``; those that ``present`` does not
-    mark read as zero: the drain did not deliver them. With ``dot`` imaginary parts are zero as well
+    mark read as zero: their words have no product. With ``dot`` imaginary parts are zero as well
     (docs/numbers.md, inverse transform).
 
     Latency, no back pressure: ``words`` follow a request by ``latency`` clocks; requests see what was
@@ -60,7 +60,7 @@ class YBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Clock -1: where every sub-bank's word comes from; the multiplexers of each have a copy of their own.
+        # Clock -1: where every sub-bank's word comes from; each one's multiplexers have a replica.
         # Clock 0: rotate what is written, register the addresses.
         w_en = delay(m, self.w_en, 2, name="w_en", reset=True)
         drain, shared = (
@@ -91,10 +91,10 @@ class YBuffer(wiring.Component):
                 read.en.eq(1),
                 read.addr.eq(r_address),
             ]
-        self._turn(m, Array(port.data.as_value() for port in ports))
+        self._rotate_back(m, Array(port.data.as_value() for port in ports))
         return m
 
-    def _turn(self, m, banks):
+    def _rotate_back(self, m, banks):
         """Clock 2: word 4t + i of row n out of sub-bank (n + 4t + i) mod D; in dot mode one real number."""
         wait = self.latency - 1
         first = delay(

@@ -34,7 +34,7 @@ class Back(wiring.Component):
 
 
 def rows_of(plan, clock):
-    """The row of a tile that leaves ``clock`` clocks behind its first one, None for none."""
+    """The row of a tile that leaves ``clock`` clocks after its first one, None for none."""
     pool = 1 if plan.dot else plan.layer.pool
     if pool == 1:
         return clock if clock < TILE else None

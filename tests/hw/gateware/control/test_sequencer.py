@@ -10,7 +10,7 @@ from tests.hw.gateware.programs import program
 
 
 def expected(first, last, tail, load, works, send):
-    """Per clock behind the start, until the run is done: load, begin, layer, in layer, send map, busy.
+    """Per clock after the start, until the run is done: load, begin, layer, in layer, send map, busy.
 
     ``load``: clocks the image port works; ``works``: of every layer, from begin to its last token;
     ``send``: clocks from the last pixel until all is sent, less than nothing if it was before.

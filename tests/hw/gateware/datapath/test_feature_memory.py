@@ -12,7 +12,7 @@ DEPTH = 12
 def test_reads_and_writes_anywhere(simulate, line):
     rng = np.random.default_rng(line)
     dut = FeatureMemory(line, DEPTH)
-    # One spare line at the end: a window may reach into the line behind its own.
+    # One spare line at the end: a window may reach into the line after its own.
     truth = np.zeros(DEPTH * line, dtype=int)
     asked, got = [], []
 
