@@ -50,14 +50,25 @@ def rotate_latency(size: int) -> int:
 
 
 class FeatureMemory(wiring.Component):
-    """Parameters: ``line`` pixels per access (a power of two), ``depth`` lines.
+    """Ports:
 
-    Members: ``r_line``, ``r_offset`` ask for the pixels from ``r_offset`` (0..line-1) of line
-    ``r_line`` on; what lies beyond its end comes from ``r_far_line``, and so do all banks that
-    ``r_far`` marks. ``pixels`` delivers them ``latency`` clocks later. ``w_en`` writes those of
-    ``w_pixels`` that ``w_mask`` selects, from ``w_offset`` of ``w_line`` on, ``write_latency`` clocks
-    later; ``w_offset`` alone is due a clock before. Reading an address in flight to be written is
-    undefined: layers read and write different regions. No back pressure.
+    ========== ==== ======== =====================================================================
+    port       flow width    meaning
+    ========== ==== ======== =====================================================================
+    r_line     in   depth    read the pixels from ``r_offset`` of this line on;
+    r_far_line in   depth    what lies beyond its end, and all banks that
+    r_far      in   line     marks, come from this line
+    r_offset   in   pixel    0 .. ``line`` - 1
+    pixels     out  line × 8 ``latency`` clocks later
+    w_en       in   1        write ``w_pixels``, ``write_latency`` clocks later,
+    w_line     in   depth    from ``w_offset`` of this line on
+    w_offset   in   pixel    due one clock before the rest
+    w_pixels   in   line × 8 pixels,
+    w_mask     in   line     those of them that are written
+    ========== ==== ======== =====================================================================
+
+    Parameters: ``line`` pixels per access (a power of two), ``depth`` lines. Reading an address in flight to
+    be written is undefined: layers read and write different regions. No back pressure.
     """
 
     def __init__(self, line: int, depth: int):

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.gateware.control.address_generator import AddressGenerator
 from hw.gateware.primitives.delay import per_layer
 from hw.gateware.primitives.loop_nest import LoopNest
-from tests.hw.gateware.programs import CASES, passes, place_of, program
+from tests.hw.gateware.programs import CASES, passes, position_of, program
 
 
 class Alone(wiring.Component):
@@ -76,23 +76,23 @@ def lines_of(plan, images):
                 y = address = top + n
                 image = stack * plan.images
                 if plan.sections > 1:
-                    first, _ = place_of(plan.source, image, channel, 0)
+                    first, _ = position_of(plan.source, image, channel, 0)
                     first -= plan.source.place(0)[0]
                     address = first + (plan.top_group + group_row) * plan.stride + n % plan.stride
                 elif 0 <= y < height:
-                    address, _ = place_of(plan.source, image, channel, y)
+                    address, _ = position_of(plan.source, image, channel, y)
                 else:
                     address = None
                 yield n, (address, x, y), ring
 
 
-LAYERS = [(name, entry) for name in CASES for entry in range(len(program(name).layers))]
+LAYERS = [(name, instruction) for name in CASES for instruction in range(len(program(name).layers))]
 
 
-@pytest.mark.parametrize(("name", "entry"), LAYERS)
-def test_every_line_of_every_window(simulate, name, entry):
-    compiled, rng = program(name), np.random.default_rng(entry)
-    dut, plan, images = Alone(compiled), compiled.layers[entry], compiled.config.batch
+@pytest.mark.parametrize(("name", "instruction"), LAYERS)
+def test_every_line_of_every_window(simulate, name, instruction):
+    compiled, rng = program(name), np.random.default_rng(instruction)
+    dut, plan, images = Alone(compiled), compiled.layers[instruction], compiled.config.batch
     lines = plan.lines_per_channel
     wanted = list(lines_of(plan, images))
     per_pass = lines * plan.source.shape[0]
@@ -100,7 +100,7 @@ def test_every_line_of_every_window(simulate, name, entry):
 
     async def bench(ctx):
         nonlocal checked
-        ctx.set(dut.layer, entry)
+        ctx.set(dut.layer, instruction)
         ctx.set(dut.images, images)
         await ctx.tick().repeat(3)
         ctx.set(dut.start, 1)

@@ -48,8 +48,8 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
     everything = (1 << compiled.config.rows) - 1 if compiled.run_ahead else 1
     waits = {"x": 0, "drain": 0, "y": 0}
 
-    async def layer(ctx, entry, plan, images):
-        ctx.set(dut.layer, entry)
+    async def layer(ctx, instruction, plan, images):
+        ctx.set(dut.layer, instruction)
         ctx.set(dut.images, images)
         await ctx.tick().repeat(3)
         ctx.set(dut.start, 1)
@@ -65,7 +65,7 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
             ctx.set(dut.valid, int(valid))
             ctx.set(dut.ends.end_of_word, int(end))
             ctx.set(dut.ends.end_of_pass, int(last))
-            bits = sum(int(one) << i for i, one in enumerate(rows)) if rows else int(end)
+            bits = sum(int(bit) << i for i, bit in enumerate(rows)) if rows else int(end)
             if rows:
                 ctx.set(dut.ends.rows, bits)
             ctx.set(dut.half_full, int(full))
@@ -84,16 +84,16 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
                 dut.pass_taken,
                 dut.busy,
             )
-            assert [ctx.get(one) for one in ports] == [int(one) for one in wanted]
-            for why, one in zip(waits, (wait_x, wait_drain, wait_y), strict=True):
-                waits[why] += one
+            assert [ctx.get(port) for port in ports] == [int(value) for value in wanted]
+            for why, waited in zip(waits, (wait_x, wait_drain, wait_y), strict=True):
+                waits[why] += waited
             beside = (first, x_half, y_half, entry_of, entries)
             await ctx.tick()
             now += 1
             assert ctx.get(dut.issued) == take
             if take:
                 ports = (dut.first, dut.x_half, dut.y_half, dut.entry, dut.entries)
-                assert [ctx.get(one) for one in ports] == list(beside)
+                assert [ctx.get(port) for port in ports] == list(beside)
                 issued, first = todo.pop(0), bits
                 if end:
                     opened, free = True, now + entries
@@ -106,9 +106,9 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
         ctx.set(dut.valid, 0)
 
     async def bench(ctx):
-        for entry, plan in enumerate(compiled.layers):
-            if kind == "adaptive" or entry == 1:
-                await layer(ctx, entry, plan, batch if entry % 2 and kind == "adaptive" else 1)
+        for instruction, plan in enumerate(compiled.layers):
+            if kind == "adaptive" or instruction == 1:
+                await layer(ctx, instruction, plan, batch if instruction % 2 and kind == "adaptive" else 1)
 
     simulate(dut, bench)
     assert pace == 1.0 or (waits["x"] and (waits["y"] or kind == "kernel"))

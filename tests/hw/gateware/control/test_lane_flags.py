@@ -36,18 +36,18 @@ def columns_of(plan, x, line_pixels):
     return {i for first in firsts for i in range(first, first + width)}
 
 
-LAYERS = [(name, entry) for name in CASES for entry in range(len(program(name).layers))]
+LAYERS = [(name, instruction) for name in CASES for instruction in range(len(program(name).layers))]
 
 
-@pytest.mark.parametrize(("name", "entry"), LAYERS)
-def test_starts_inside_and_mask(simulate, name, entry):
-    compiled, rng = program(name), np.random.default_rng(entry)
-    plan, config = compiled.layers[entry], compiled.config
+@pytest.mark.parametrize(("name", "instruction"), LAYERS)
+def test_starts_inside_and_mask(simulate, name, instruction):
+    compiled, rng = program(name), np.random.default_rng(instruction)
+    plan, config = compiled.layers[instruction], compiled.config
     dut, seen = LaneFlags(compiled, Shape(LINES), SPAN), set()
     height, width = plan.source.shape[1:]
 
     async def bench(ctx):
-        ctx.set(dut.layer, entry)
+        ctx.set(dut.layer, instruction)
         ctx.set(dut.dot, int(plan.dot))
         await ctx.tick()
         for trial in range(200):

@@ -54,17 +54,17 @@ class Alone(wiring.Component):
 
 def ringed():
     compiled = program("bands")
-    return [entry for entry, plan in enumerate(compiled.layers) if plan.source.ring]
+    return [instruction for instruction, plan in enumerate(compiled.layers) if plan.source.ring]
 
 
 def test_the_case_has_rings():
     assert len(ringed()) > 1
 
 
-@pytest.mark.parametrize("entry", ringed())
-def test_rows_of_windows_wrap_at_the_end_of_the_ring(simulate, entry):
+@pytest.mark.parametrize("instruction", ringed())
+def test_rows_of_windows_wrap_at_the_end_of_the_ring(simulate, instruction):
     compiled = program("bands")
-    plan, dut, wraps = compiled.layers[entry], Alone(compiled), []
+    plan, dut, wraps = compiled.layers[instruction], Alone(compiled), []
     ring, channels = plan.source.ring, 2
 
     async def pulse(ctx, *names):
@@ -75,7 +75,7 @@ def test_rows_of_windows_wrap_at_the_end_of_the_ring(simulate, entry):
             ctx.set(getattr(dut, name), 0)
 
     async def bench(ctx):
-        ctx.set(dut.layer, entry)
+        ctx.set(dut.layer, instruction)
         await ctx.tick().repeat(2)
         await pulse(ctx, "start")
         for group in range(12):  # more than the instruction has: over the ring's end at least once
@@ -103,8 +103,8 @@ def test_without_a_ring_nothing_wraps(simulate):
     assert not any(plan.source.ring for plan in compiled.layers)
 
     async def bench(ctx):
-        for entry in range(len(compiled.layers)):
-            ctx.set(dut.layer, entry)
+        for instruction in range(len(compiled.layers)):
+            ctx.set(dut.layer, instruction)
             await ctx.tick().repeat(2)
             ctx.set(dut.start, 1)
             await ctx.tick()

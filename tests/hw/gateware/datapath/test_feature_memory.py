@@ -28,8 +28,8 @@ def test_reads_and_writes_anywhere(simulate, line):
             ctx.set(dut.w_pixels, pixels.tolist())
             ctx.set(dut.w_mask, sum(int(b) << i for i, b in enumerate(mask)))
             if enable:
-                place = at * line + offset + np.flatnonzero(mask)
-                truth[place] = pixels[mask == 1]
+                position = at * line + offset + np.flatnonzero(mask)
+                truth[position] = pixels[mask == 1]
             offset = next_offset
             await ctx.tick()
         ctx.set(dut.w_en, 0)

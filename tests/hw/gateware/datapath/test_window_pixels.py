@@ -31,8 +31,8 @@ def test_window_of_every_lane_and_instruction(simulate, name):
         dut = Window(compiled, lane)
 
         async def bench(ctx, dut=dut, lane=lane):
-            for entry, plan in enumerate(compiled.layers):
-                ctx.set(dut.layer, entry)
+            for instruction, plan in enumerate(compiled.layers):
+                ctx.set(dut.layer, instruction)
                 ctx.set(dut.beyond, 0)
                 await ctx.tick().repeat(2)
                 before = 0
@@ -50,7 +50,9 @@ def test_window_of_every_lane_and_instruction(simulate, name):
                     if first is None or not clock:
                         continue
                     signed = (
-                        pixels.astype(np.uint8).astype(np.int8) if signed_source(compiled, entry) else pixels
+                        pixels.astype(np.uint8).astype(np.int8)
+                        if signed_source(compiled, instruction)
+                        else pixels
                     )
                     wanted = np.where(mask & bool(inside), signed, 0)[first : first + TILE]
                     found = ctx.get(dut.window.as_value())
