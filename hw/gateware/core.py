@@ -25,8 +25,8 @@ from hw.gateware.control.sequencer import Sequencer
 from hw.gateware.control.writer import Writer
 from hw.gateware.datapath.feature_memory import FeatureMemory
 from hw.gateware.datapath.lane import Lane
-from hw.gateware.datapath.mac import Mode, RowWeights
 from hw.gateware.datapath.post import RAW_BITS
+from hw.gateware.datapath.row_weights import Mode, RowWeights
 from hw.gateware.datapath.window import Window
 from hw.gateware.ports.axi import AxiStream
 from hw.gateware.ports.image_port import ImagePort

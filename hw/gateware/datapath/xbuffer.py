@@ -37,7 +37,7 @@ class XBuffer(wiring.Component):
     w_t       in   3          (see ``w_en``)
     w_words   in   4 × 32     complex words
     w_swap    in   1          store dual-real words with their parts exchanged (see the modes of
-                              :class:`hw.gateware.datapath.mac.RowWeights`)
+                              :class:`hw.gateware.datapath.row_weights.RowWeights`)
     r_half    in   1          the half to read
     r_groups  in   8 × groups per bank k: the channel is 8·``r_groups[k]`` + k,
     r_words   in   1 or 8 × 5 the word ``r_words[k]``, without ``own_words`` ``r_words[0]`` for all

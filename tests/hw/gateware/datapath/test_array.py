@@ -12,7 +12,8 @@ from hw.contract.config import BANKS, drain_rows
 from hw.contract.formats import SPECTRUM, drain
 from hw.contract.spectrum import DUAL_REAL, WORDS
 from hw.gateware.datapath.drain import Drain
-from hw.gateware.datapath.mac import MacLane, Mode, RowWeights
+from hw.gateware.datapath.mac import MacLane
+from hw.gateware.datapath.row_weights import Mode, RowWeights
 
 WEIGHT_BITS, ACC_BITS, SHIFT = 8, 34, 9
 

@@ -11,7 +11,8 @@ from amaranth.lib import wiring
 
 from hw.contract.config import BANKS
 from hw.contract.formats import SPECTRUM, Format
-from hw.gateware.datapath.mac import MacLane, Mode, RowWeights
+from hw.gateware.datapath.mac import MacLane
+from hw.gateware.datapath.row_weights import Mode, RowWeights
 
 ROWS, GROUP = 6, 2
 LOW, HIGH = SPECTRUM.limits
