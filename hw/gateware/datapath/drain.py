@@ -21,7 +21,7 @@ class Drain(wiring.Component):
     ::
 
         clock 0   index    the number of the group
-        clock 1   replicas of the number, one for every multiplexer
+        clock 1   replicate the number, one for every multiplexer
         clock 2   mux      the sums of one group, straight from the rows' P registers
         clock 3   join     re = k1 - k3, im = k1 + k2
         clock 4   bias     re + bias[n]
