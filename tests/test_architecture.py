@@ -87,6 +87,24 @@ def test_the_house(folder):
     assert found.height <= MOST_FLOORS[folder]
 
 
+LONGEST_ELABORATE = 80
+"""Lines of an ``elaborate``: what a reader holds in mind at once."""
+
+STILL_LONGER = {"hw/gateware/weights/burst_reader.py", "hw/gateware/weights/weight_replay.py"}
+"""Files with a longer one. This list shrinks: one that is not longer any more leaves it."""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "hw" / "gateware").rglob("*.py")), ids=module_name)
+def test_no_elaborate_is_long(path):
+    lengths = [
+        node.end_lineno - node.lineno + 1
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name == "elaborate"
+    ]
+    longer = max(lengths, default=0) > LONGEST_ELABORATE
+    assert longer == (str(path.relative_to(ROOT)) in STILL_LONGER)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "sim" / "model").rglob("*.py")), ids=module_name)
 def test_the_integer_model_needs_numpy_only(path):
     assert tops(path) - set(sys.stdlib_module_names) - {"hw", "sim"} <= ALLOWED_OUTSIDE

@@ -1,11 +1,11 @@
-"""The accelerator: the core behind its control port, the counters, and the way to external memory."""
+"""The accelerator: the core behind its control port, the counters, and the path to external memory."""
 
 from amaranth import C, Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.compile.program import Program
-from hw.gateware.core import Core
+from hw.gateware.core import EVENTS, Core
 from hw.gateware.ports.axi import AxiLite, AxiRead, AxiStream
 from hw.gateware.ports.axilite import AxiLiteRegisters
 from hw.gateware.ports.result_gate import ResultGate
@@ -14,17 +14,11 @@ from hw.gateware.weights.burst_reader import BurstReader
 from hw.gateware.weights.memory_striping import MemoryStriping
 from hw.interface.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
 
-_EVENTS = (
-    "load_busy", "fetch_busy", "mac_steps", "mac_wait_x", "mac_wait_drain", "mac_wait_y", "out_busy",
-    "mac_wait_weights",
-)  # fmt: skip
-"""Events that are counted clock by clock: members of the core and registers of the same name."""
-
 
 class Accelerator(wiring.Component):
     """The top: AXI4-Lite control port ``s_axil``, images in at ``s_axis``, results out at ``m_axis``; where
-    weights come from outside, an AXI4 read port ``m_axi`` (``m_axi_0``, ``m_axi_1``, ... to memories side by
-    side).
+    weights come from outside, an AXI4 read port ``m_axi`` (``m_axi_0``, ``m_axi_1``, ... to memories that
+    share its beats).
 
     Two things end a run early, and leave ports as their protocols want them:
 
@@ -75,7 +69,7 @@ class Accelerator(wiring.Component):
             control.status.framing_error.eq(core.framing_error),
             control.status.leftover.eq(gate.leftover),
         ]
-        events = {name: getattr(core, name) for name in _EVENTS}
+        events = {name: core.events[name] for name, _ in EVENTS}
         events |= {"cycles": busy, "weight_beats": C(0), "result_stall": gate.held & ~gate.o.tready}
         if p.config.stream_weights:
             events["weight_beats"] = self._read_weights(m, control, core, start, abort)
@@ -93,9 +87,9 @@ class Accelerator(wiring.Component):
             reader.last.eq(control.last),
             reader.base.eq(control.page << (MEMORY_ADDRESS_BITS - len(control.page))),
             reader.flush.eq(abort),
-            reader.credit.eq(core.room),
-            core.asked.eq(reader.requested),
-            core.asked_beats.eq(reader.requested_beats),
+            reader.credit.eq(core.credit),
+            core.requested.eq(reader.requested),
+            core.requested_beats.eq(reader.requested_beats),
             core.beat_valid.eq(reader.valid),
             core.beat.eq(reader.beat),
         ]
@@ -110,7 +104,7 @@ class Accelerator(wiring.Component):
         error, bad, failed = Signal(), Signal(), Signal()
         m.d.comb += [
             control.status.memory_error.eq(error),
-            failed.eq(bad & ~core.load_busy),
+            failed.eq(bad & ~core.events.load_busy),
         ]
         with m.If(self.reader.error):
             m.d.sync += bad.eq(1)
@@ -129,23 +123,23 @@ class Accelerator(wiring.Component):
         if count == 1:
             connect(m, flipped(self.m_axi), reader.memory)
             return
-        m.submodules.side_by_side = memories = MemoryStriping(
+        m.submodules.striping = striping = MemoryStriping(
             MEMORY_ADDRESS_BITS, len(reader.memory.rdata), count
         )
-        connect(m, reader.memory, memories.wide)
-        m.d.comb += [memories.generation.eq(reader.generation), memories.settled.eq(reader.settled)]
-        for port, part in zip(self.m_axi, memories.memories, strict=True):
+        connect(m, reader.memory, striping.wide)
+        m.d.comb += [striping.generation.eq(reader.generation), striping.settled.eq(reader.settled)]
+        for port, part in zip(self.m_axi, striping.memories, strict=True):
             connect(m, flipped(port), part)
 
     def _count(self, m, control, core, events):
         """Counters hold the last run until the next start, whatever resets the control port."""
         counted = [(getattr(control, name), event) for name, event in events.items()]
         for i in range(len(self.program.network.layers)):
-            entries = [core.layer == n for n, number in enumerate(self.program.numbers) if number == i]
-            here = core.in_layer & Cat(*entries).any()
+            instructions = [core.layer == n for n, number in enumerate(self.program.numbers) if number == i]
+            here = core.in_layer & Cat(*instructions).any()
             counted += [
                 (control.layer_cycles[i], here),
-                (control.layer_steps[i], here & core.mac_steps),
+                (control.layer_steps[i], here & core.events.mac_steps),
             ]
         for i, (port, event) in enumerate(counted):
             counter = Signal(len(port), name=f"counter_{i}", reset_less=True)

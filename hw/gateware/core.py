@@ -4,7 +4,7 @@
 
     image port ─▶ feature memory ─▶ P lanes ─▶ writer ─▶ feature memory / result ports
                        ▲               ▲
-                     fetch          weights ─▶ issue ─▶ row weights, drain control
+                     fetch          weights ─▶ issue ─▶ row weights, readout
 
 Fetch, issue and output controllers run on their own; counters of full halves connect them
 (:mod:`hw.gateware.primitives.ping_pong`).
@@ -16,64 +16,97 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.compile.program import Program
 from hw.contract.config import BANKS
-from hw.contract.spectrum import DUAL_REAL, WORDS
-from hw.gateware.control.drain_control import DrainControl
+from hw.contract.spectrum import DUAL_REAL
 from hw.gateware.control.fetch import Fetch
 from hw.gateware.control.issue import Issue
-from hw.gateware.control.output import OutputController, Writer
+from hw.gateware.control.output import OutputController
+from hw.gateware.control.readout import Readout
 from hw.gateware.control.sequencer import Sequencer
+from hw.gateware.control.writer import Writer
 from hw.gateware.datapath.feature_memory import FeatureMemory
 from hw.gateware.datapath.lane import Lane
-from hw.gateware.datapath.mac import Mode, RowWeights
 from hw.gateware.datapath.post import RAW_BITS
+from hw.gateware.datapath.row_weights import Mode, RowWeights
 from hw.gateware.datapath.window import Window
 from hw.gateware.ports.axi import AxiStream
 from hw.gateware.ports.image_port import ImagePort
 from hw.gateware.ports.result_port import MapPort, ScorePort
 from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.micro_instruction import rows_of
-from hw.gateware.primitives.ping_pong import HALVES, PingPong
+from hw.gateware.primitives.ping_pong import PingPong
 from hw.gateware.primitives.shared import Shared
 from hw.gateware.weights.sign_extension import sign_extended
 from hw.gateware.weights.weight_memory import WeightMemory
 from hw.gateware.weights.weight_replay import WeightReplay
 from hw.interface.stream_format import BEAT
 
+EVENTS = data.StructLayout(
+    {
+        "load_busy": 1,  # images are loaded
+        "fetch_busy": 1,  # a line is asked for
+        "mac_steps": 1,  # a step enters the array
+        "mac_wait_x": 1,  # none does, for want of an X half
+        "mac_wait_drain": 1,  # since the drain is still at work
+        "mac_wait_y": 1,  # for want of a Y half
+        "out_busy": 1,  # a token is sent
+        "mac_wait_weights": 1,  # no step has come
+    }
+)
+"""What is counted clock by clock, under the names of the registers."""
+
 
 class Core(wiring.Component):
-    """Everything but the control port. ``abort``, a clock before the reset around it, ends a run at once:
-    what ``m_axis`` offers is then gone (:mod:`hw.gateware.ports.result_gate` keeps it for the host).
+    """Everything but the control port.
 
-    Members: ``start`` a run of ``images`` images through layers ``first`` to ``last``; ``busy``, ``done``,
-    ``framing_error``; ``s_axis`` images in, ``m_axis`` results out; one-bit events for the counters.
+    ============= ==== ========== =====================================================================
+    port          flow width      meaning
+    ============= ==== ========== =====================================================================
+    start         in   1          a pulse: a run of ``images`` images through these instructions
+    abort         in   1          a clock before the reset around the core: ends a run at once. What
+                                  ``m_axis`` offers is then gone (:mod:`hw.gateware.ports.result_gate`
+                                  keeps it for the host)
+    images        in   batch      constant while ``busy``, as are
+    first, last   in   ⌈log2 L⌉   the first and the last instruction of the run
+    busy, done    out  1          a run is under way; the last one has ended
+    framing_error out  1          an image of this run had not the right number of beats
+    s_axis        in   stream     images
+    m_axis        out  stream     results
+    layer         out  ⌈log2 L⌉   instruction of the layer program
+    in_layer      out  1          that is at work
+    events        out  EVENTS     for the counters
+    ============= ==== ========== =====================================================================
+
+    Where weights come from outside, the burst reader's side:
+
+    =============== ==== ======== =====================================================================
+    credit          out  1        the weight buffer has room for a burst
+    requested       in   1        a pulse: a burst was asked for
+    requested_beats in   beats    of so many beats
+    beat_valid      in   1        a beat has come
+    beat            in   bus bits its weights
+    =============== ==== ======== =====================================================================
     """
 
     def __init__(self, program: Program):
         self.program = program
+        instruction = range(len(program.layers))
         super().__init__(
             {
                 "start": In(1),
                 "abort": In(1),
                 "images": In(range(program.config.batch + 1)),
-                "first": In(range(len(program.layers))),
-                "last": In(range(len(program.layers))),
+                "first": In(instruction),
+                "last": In(instruction),
                 "busy": Out(1),
                 "done": Out(1),
                 "framing_error": Out(1),
                 "s_axis": In(AxiStream()),
                 "m_axis": Out(AxiStream()),
-                "layer": Out(range(len(program.layers))),
+                "layer": Out(instruction),
                 "in_layer": Out(1),
-                "load_busy": Out(1),
-                "fetch_busy": Out(1),
-                "mac_steps": Out(1),
-                "mac_wait_x": Out(1),
-                "mac_wait_drain": Out(1),
-                "mac_wait_y": Out(1),
-                "out_busy": Out(1),
-                "mac_wait_weights": Out(1),
+                "events": Out(EVENTS),
+                **(_beats_signature(program) if program.config.stream_weights else {}),
             }
-            | (_beats_signature(program) if program.config.stream_weights else {})
         )
 
     def elaborate(self, platform):
@@ -88,13 +121,13 @@ class Core(wiring.Component):
         m.submodules.row_weights = self.row_weights = RowWeights(
             p.config.rows, p.weight_bits, p.config.drain, p.run_ahead
         )
-        m.submodules.drain_control = self.drain_control = DrainControl(p)
         m.submodules.writer = self.writer = Writer(p, RAW_BITS)
         self.lanes = [Lane(p) for _ in range(p.config.lanes)]
         self.windows = [Window(p, i) for i in range(p.config.lanes)]
         for i, (lane, window) in enumerate(zip(self.lanes, self.windows, strict=True)):
             m.submodules[f"lane_{i}"] = Shared(lane, reset=replicate(m, self.abort, name=f"abort_{i}"))
-            m.submodules[f"window_{i}"] = Shared(window, window.places)
+            m.submodules[f"window_{i}"] = Shared(window, window.first_pixels)
+        m.submodules.readout = self.readout = Readout(p, self.lanes[0])
         m.submodules.output = self.output = OutputController(p, self.lanes[0].reuse_lead)
         m.submodules.x_halves = self.x_halves = PingPong()
         m.submodules.y_halves = self.y_halves = PingPong()
@@ -104,7 +137,7 @@ class Core(wiring.Component):
         self._feature_memory(m)
         self._fetch(m)
         self._array(m)
-        self._drain(m)
+        self._readout(m)
         self._output(m)
         self._results(m)
         return m
@@ -131,7 +164,7 @@ class Core(wiring.Component):
             s.layer_done.eq(self.output.done),
             self.layer.eq(s.layer),
             self.in_layer.eq(s.in_layer),
-            self.load_busy.eq(self.image_port.busy),
+            self.events.load_busy.eq(self.image_port.busy),
         ]
         if self.program.config.stream_weights:
             self._stream_weights(m)
@@ -141,33 +174,34 @@ class Core(wiring.Component):
             m.d.comb += [unit.start.eq(s.begin), unit.layer.eq(s.layer), unit.images.eq(self.images)]
 
     def _stream_weights(self, m):
-        """The player runs ahead of the sequencer, through all layers of the run."""
+        """The weight replay runs ahead of the sequencer, through all layers of the run."""
         weights = self.weights
         m.d.comb += [
             weights.start.eq(self.start),
             weights.images.eq(self.images),
             weights.first.eq(self.first),
             weights.last.eq(self.last),
-            weights.requested.eq(self.asked),
-            weights.requested_beats.eq(self.asked_beats),
+            weights.requested.eq(self.requested),
+            weights.requested_beats.eq(self.requested_beats),
             weights.beat_valid.eq(self.beat_valid),
             weights.beat.eq(self.beat),
-            self.room.eq(weights.credit),
+            self.credit.eq(weights.credit),
         ]
 
     def _feature_memory(self, m):
         """The image port writes before the first layer, the writer from then on."""
-        memory, source = self.memory, self.image_port
-        offset = Mux(source.w_next, source.w_offset, self.writer.w_offset)
-        m.d.comb += memory.w_offset.eq(offset)
-        for name in ("w_line", "w_pixels", "w_mask"):
-            ours, theirs = _value(getattr(source, name)), _value(getattr(self.writer, name))
-            chosen = Mux(source.w_en, ours, theirs[: len(ours)])
-            m.d.comb += _value(getattr(memory, name)).eq(Cat(chosen, theirs[len(ours) :]))
-        # Behind a beat's pixels there are none.
-        with m.If(source.w_en):
+        memory, images, writer = self.memory, self.image_port, self.writer
+        # A beat's pixels are the first ones of a line, and there are none after them.
+        beat, pixels, mask = images.w_pixels.as_value(), writer.w_pixels.as_value(), writer.w_mask
+        m.d.comb += [
+            memory.w_en.eq(images.w_en | writer.w_en),
+            memory.w_offset.eq(Mux(images.w_next, images.w_offset, writer.w_offset)),
+            memory.w_line.eq(Mux(images.w_en, images.w_line, writer.w_line)),
+            memory.w_pixels.eq(Cat(Mux(images.w_en, beat, pixels[: len(beat)]), pixels[len(beat) :])),
+            memory.w_mask.eq(Cat(Mux(images.w_en, images.w_mask, mask[:BEAT]), mask[BEAT:])),
+        ]
+        with m.If(images.w_en):
             m.d.comb += memory.w_mask[BEAT:].eq(0)
-        m.d.comb += memory.w_en.eq(source.w_en | self.writer.w_en)
 
     def _fetch(self, m):
         fetch, halves = self.fetch, self.x_halves
@@ -181,7 +215,7 @@ class Core(wiring.Component):
             halves.fill.eq(
                 delay(m, fetch.half_filled, self.lanes[0].fill_latency, name="filled", reset=True)
             ),
-            self.fetch_busy.eq(fetch.busy),
+            self.events.fetch_busy.eq(fetch.busy),
         ]
         for i, (lane, window) in enumerate(zip(self.lanes, self.windows, strict=True)):
             m.d.comb += [
@@ -205,20 +239,20 @@ class Core(wiring.Component):
         m.d.comb += [
             issue.valid.eq(self.weights.ends.valid),
             issue.ends.eq(self.weights.ends.payload),
-            self.weights.ends.ready.eq(issue.take),
+            self.weights.ends.ready.eq(issue.ready),
             issue.half_full.eq(halves.can_begin),
             halves.begin.eq(issue.half_freed),
             halves.free.eq(issue.half_freed),
             issue.pass_free.eq(self.y_halves.can_take),
             self.y_halves.take.eq(issue.pass_taken),
-            self.mac_steps.eq(issue.issued),
-            self.mac_wait_x.eq(issue.wait_x),
-            self.mac_wait_drain.eq(issue.wait_drain),
-            self.mac_wait_y.eq(issue.wait_y),
-            self.mac_wait_weights.eq(issue.busy & ~self.weights.ends.valid),
+            self.events.mac_steps.eq(issue.issued),
+            self.events.mac_wait_x.eq(issue.wait_x),
+            self.events.mac_wait_drain.eq(issue.wait_drain),
+            self.events.mac_wait_y.eq(issue.wait_y),
+            self.events.mac_wait_weights.eq(issue.busy & ~self.weights.ends.valid),
         ]
         dot = Signal()
-        m.d.comb += dot.eq(_any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot]))
+        m.d.comb += dot.eq(self._dot_mode())
         words, ahead = [step.word], self.program.run_ahead
         if ahead:
             words = [Mux(of_next, step.next_word, step.word) for of_next in step.of_next]
@@ -235,7 +269,7 @@ class Core(wiring.Component):
         for lane in self.lanes:
             m.d.comb += [
                 lane.x_half.eq(issue.x_half),
-                _value(lane.x_words).eq(Cat(*words)),
+                lane.x_words.eq(Cat(*words)),
                 lane.selects.eq(row_weights.selects),
                 lane.factors.eq(row_weights.factors),
             ]
@@ -246,71 +280,47 @@ class Core(wiring.Component):
             for bank in range(BANKS):
                 m.d.comb += lane.x_groups[bank].eq(step.groups[bank if ahead else 0])
 
-    def _drain(self, m):
-        """The end of a word follows it through the array and starts the drain."""
-        issue, control, lane = self.issue, self.drain_control, self.lanes[0]
-        step = self.weights.step
-        clocks = lane.array_latency
-        dot = _any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot])
-        ended = Cat(Mux(dot, 0, step.word), issue.y_half, issue.entry, issue.entries, step.end_of_pass)
-        arrived = delay(m, ended, clocks, name="ended")
+    def _dot_mode(self):
+        """Whether the layer at work is fully connected."""
+        return _any_of(self.layer, [i for i, plan in enumerate(self.program.layers) if plan.dot])
+
+    def _readout(self, m):
+        """Every step that completes a word; what comes of it, to all lanes alike."""
+        issue, readout, step = self.issue, self.readout, self.weights.step
         m.d.comb += [
-            control.load.eq(delay(m, issue.issued & step.end_of_word, clocks, name="load", reset=True)),
-            Cat(control.word, control.half, control.entry, control.entries, control.end_of_pass).eq(arrived),
+            readout.issued.eq(issue.issued),
+            readout.end_of_word.eq(step.end_of_word),
+            readout.word.eq(Mux(self._dot_mode(), 0, step.word)),
+            readout.end_of_pass.eq(step.end_of_pass),
+            readout.half.eq(issue.y_half),
+            readout.entry.eq(issue.entry),
+            readout.entries.eq(issue.entries),
+            self.y_halves.fill.eq(readout.pass_full),
         ]
-        wait = lane.drain.table_latency - control.table_latency
-        ahead = lane.drain.latency - lane.y.lead
-        y_write = delay(m, Cat(control.o_half, control.group, control.o_word), ahead, name="y_write")
-        y_end = delay(m, control.end, ahead, name="y_end")
-        y_en = delay(m, control.active, ahead, name="y_en", reset=True)
-        table = [
-            delay(m, _value(v), wait, name=n) for n, v in (("bias", control.bias), ("shift", control.shift))
-        ]
-        m.d.comb += self.y_halves.fill.eq(
-            delay(m, control.end, lane.pass_latency, name="pass_end", reset=True)
-        )
-        lead = lane.y.lead
-        delivered = self._delivered(
-            m,
-            delay(m, y_en, lead, name="y_written", reset=True),
-            delay(m, y_write, lead, name="y_place"),
-            delay(m, y_end, lead, name="y_ended"),
-        )
         for lane in self.lanes:
             m.d.comb += [
-                lane.group.eq(control.group),
-                _value(lane.bias).eq(table[0]),
-                _value(lane.shift).eq(table[1]),
-                lane.y_en.eq(y_en),
-                Cat(lane.y_half, lane.y_group, lane.y_word).eq(y_write),
-                lane.delivered.eq(delivered),
+                lane.group.eq(readout.group),
+                lane.bias.eq(readout.bias),
+                lane.shift.eq(readout.shift),
+                lane.y_en.eq(readout.y_en),
+                lane.y_half.eq(readout.y_half),
+                lane.y_group.eq(readout.y_group),
+                lane.y_word.eq(readout.y_word),
+                lane.word_valid.eq(readout.word_valid),
             ]
-
-    def _delivered(self, m, y_en, y_write, y_end):
-        """Per Y half: the words of its pass written so far. The first one of a pass clears the others."""
-        lane = self.lanes[0]
-        half, word = y_write[0], y_write[1 + len(lane.y_group) :]
-        delivered = Signal(data.ArrayLayout(WORDS, HALVES))
-        fresh = Signal(init=1)
-        with m.If(y_en):
-            m.d.sync += fresh.eq(y_end)
-            for h in range(HALVES):
-                with m.If(half == h):
-                    m.d.sync += delivered[h].eq(Mux(fresh, 0, delivered[h]) | (1 << word))
-        return delivered
 
     def _output(self, m):
         output, halves, writer = self.output, self.y_halves, self.writer
-        # The writer learns a token's place one clock before its first row can arrive.
+        # The writer learns a token's target one clock before its first row can arrive.
         wait = self.lanes[0].output_latency - 2
         m.d.comb += [
             output.pass_full.eq(halves.can_begin),
             halves.begin.eq(output.pass_begun),
             halves.free.eq(output.pass_freed),
-            self.out_busy.eq(output.busy),
+            self.events.out_busy.eq(output.busy),
             writer.layer.eq(self.layer),
             writer.token.eq(delay(m, output.token, wait, name="token", reset=True)),
-            _value(writer.place).eq(delay(m, _value(output.place), wait, name="place")),
+            writer.target.eq(delay(m, output.target.as_value(), wait, name="target")),
         ]
         for i, lane in enumerate(self.lanes):
             m.d.comb += [
@@ -336,7 +346,6 @@ class Core(wiring.Component):
             sent.eq(maps.done),
         ]
         m.d.sync += self.sequencer.sent.eq(sent)  # the host decides it, late in its clock
-        # Between layers fetch marks nothing as far.
         with m.If(~self.in_layer):
             m.d.comb += [
                 self.memory.r_line.eq(maps.r_line),
@@ -369,17 +378,12 @@ def _beats_signature(program):
     """The core's side of the burst reader."""
     plan = program.stream
     return {
-        "room": Out(1),
-        "asked": In(1),
-        "asked_beats": In(range(plan.burst_beats + 1)),
+        "credit": Out(1),
+        "requested": In(1),
+        "requested_beats": In(range(plan.burst_beats + 1)),
         "beat_valid": In(1),
         "beat": In(plan.bus_bits),
     }
-
-
-def _value(signal):
-    """A plain value of a signal or a view of one."""
-    return signal.as_value() if hasattr(signal, "as_value") else signal
 
 
 def _any_of(value, numbers):

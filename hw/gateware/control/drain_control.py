@@ -38,11 +38,26 @@ def entry_image(program: Program) -> list[int]:
 
 
 class DrainControl(wiring.Component):
-    """Members: ``load`` (the drain may turn to the sums of a word) with the ``word``, ``half``, ``entry``,
-    ``entries`` (clocks - 1) and ``end_of_pass`` of the step that completed it. ``active``, ``group``,
-    ``o_word``, ``o_half`` name the D rows and word served in this clock, from the clock of ``load`` on;
-    ``end`` marks the last of a pass. ``bias`` (zero but for word 0) and ``shift`` follow ``active``
-    ``table_latency`` clocks later.
+    """Ports:
+
+    =========== ==== ============ =====================================================================
+    port        flow width        meaning
+    =========== ==== ============ =====================================================================
+    load        in   1            a pulse: the drain may begin with the sums of a word. Of the step that
+                                  completed it:
+    word        in   5            the word,
+    half        in   1            the Y half to fill,
+    entry       in   channels     the first entry of the block in the table of channels,
+    entries     in   groups       the clocks of the drain - 1,
+    end_of_pass in   1            and whether it was the last one of a pass
+    active      out  1            from the clock of ``load`` on: rows are read out in this clock,
+    group       out  groups       these D,
+    o_word      out  5            of this word,
+    o_half      out  1            for this half;
+    end         out  1            the last ones of a pass
+    bias        out  D × 32       signed: ``table_latency`` clocks after ``active``, 0 but for word 0
+    shift       out  D × 5        likewise
+    =========== ==== ============ =====================================================================
     """
 
     table_latency = 3

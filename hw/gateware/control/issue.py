@@ -1,7 +1,7 @@
 """MAC controller: decides in every clock whether the next step may enter the array.
 
 A step waits for its X half to be filled, an end of word also for the drain to be free again
-(rows / drain clocks after the previous one) and for a free Y half. Nothing behind this point stalls.
+(rows / drain clocks after the previous one) and for a free Y half. Nothing after this point stalls.
 """
 
 from amaranth import Cat, Module, Mux, Signal
@@ -15,15 +15,32 @@ from hw.gateware.primitives.micro_instruction import ends_layout
 
 
 class Issue(wiring.Component):
-    """Members: ``start`` (a pulse) begins layer ``layer`` for ``images`` images; ``busy`` until the
-    last step was issued. ``valid``, ``ends``, ``take``: the weight memory. ``half_full``: the next X
-    half holds a tile group; ``half_freed`` pulses with the last step that reads it. ``pass_free``:
-    a Y half can be filled; ``pass_taken`` pulses when one is begun.
+    """Ports:
 
-    One clock after ``take``: ``issued``, beside the step itself, with ``first`` (of a sum; where rows run
-    ahead, a bit per row), ``x_half``, ``y_half``, ``entry`` (first channel table entry of the block) and
-    ``entries`` (drain clocks - 1).
-    ``wait_x``, ``wait_drain``, ``wait_y``: why nothing was issued, for the counters.
+    =========== ==== ========== =====================================================================
+    port        flow width      meaning
+    =========== ==== ========== =====================================================================
+    start       in   1          a pulse: begin layer ``layer`` for ``images`` images
+    layer       in   ⌈log2 L⌉   instruction of the layer program, constant while ``busy``
+    images      in   batch      images of the run
+    busy        out  1          until the last step was issued
+    valid       in   1          the weight memory offers a step,
+    ends        in   ends       which ends so much (:func:`ends_layout`);
+    ready       out  1          it enters the array
+    half_full   in   1          the next X half holds a tile group
+    half_freed  out  1          a pulse with the last step that reads it
+    pass_free   in   1          a Y half can be filled
+    pass_taken  out  1          a pulse: one is begun
+    issued      out  1          one clock after ``valid`` and ``ready``, beside the step itself; with
+    first       out  1 or rows  whether it is the first of a sum (where rows run ahead, a bit per row),
+    x_half      out  1          the X half to read,
+    y_half      out  1          the Y half to fill,
+    entry       out  channels   the first entry of the block in the table of channels
+    entries     out  groups     and the clocks of the drain - 1
+    wait_x      out  1          no step is issued, for want of an X half,
+    wait_drain  out  1          since the drain is still at work,
+    wait_y      out  1          or for want of a Y half: all for the counters
+    =========== ==== ========== =====================================================================
     """
 
     def __init__(self, program: Program):
@@ -38,7 +55,7 @@ class Issue(wiring.Component):
                 "busy": Out(1),
                 "valid": In(1),
                 "ends": In(ends_layout(program.step_format)),
-                "take": Out(1),
+                "ready": Out(1),
                 "half_full": In(1),
                 "half_freed": Out(1),
                 "pass_free": In(1),
@@ -63,12 +80,12 @@ class Issue(wiring.Component):
         def setting(name, values):
             return per_layer(m, self.layer, values, name=name)
 
-        m.submodules.walk = walk = LoopNest(self.program)
+        m.submodules.loops = loops = LoopNest(self.program)
         m.d.comb += [
-            walk.layer.eq(self.layer),
-            walk.images.eq(self.images),
-            walk.start.eq(self.start),
-            walk.step.eq(self.take & self.ends.end_of_pass),
+            loops.layer.eq(self.layer),
+            loops.images.eq(self.images),
+            loops.start.eq(self.start),
+            loops.step.eq(self.ready & self.ends.end_of_pass),
         ]
         first_entry = setting("first_entry", [p.first_drain_group for p in plans])
         weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
@@ -82,19 +99,19 @@ class Issue(wiring.Component):
         drain_clocks, draining = Signal(range(per_block + 1)), Signal()  # draining: drain_clocks is not 0
         entries = Signal.like(self.entries)
         m.d.comb += entries.eq(per_block - 1)
-        with m.If(walk.last_block):
+        with m.If(loops.last_block):
             m.d.comb += entries.eq(last_entries)
 
         end = self.ends.end_of_word
         row_ends = self.ends.rows if self.program.run_ahead else end
-        ready = self.busy & self.valid
+        offered = self.busy & self.valid
         m.d.comb += [
-            self.wait_x.eq(ready & ~self.half_full),
-            self.wait_drain.eq(ready & self.half_full & end & draining),
-            self.wait_y.eq(ready & self.half_full & end & ~draining & ~open_pass & ~self.pass_free),
-            self.take.eq(ready & ~self.wait_x & ~self.wait_drain & ~self.wait_y),
-            self.half_freed.eq(walk.step & walk.block_wraps),
-            self.pass_taken.eq(self.take & end & ~open_pass),
+            self.wait_x.eq(offered & ~self.half_full),
+            self.wait_drain.eq(offered & self.half_full & end & draining),
+            self.wait_y.eq(offered & self.half_full & end & ~draining & ~open_pass & ~self.pass_free),
+            self.ready.eq(offered & ~self.wait_x & ~self.wait_drain & ~self.wait_y),
+            self.half_freed.eq(loops.step & loops.block_wraps),
+            self.pass_taken.eq(self.ready & end & ~open_pass),
         ]
         with m.If(draining):
             m.d.sync += [drain_clocks.eq(drain_clocks - 1), draining.eq(drain_clocks != 1)]
@@ -107,24 +124,24 @@ class Issue(wiring.Component):
                 first.eq(~0),
                 open_pass.eq(0),
             ]
-        with m.If(self.take):
+        with m.If(self.ready):
             m.d.sync += first.eq(row_ends)
             with m.If(end):
                 m.d.sync += [drain_clocks.eq(entries), draining.eq(entries != 0), open_pass.eq(1)]
-        with m.If(walk.step):
+        with m.If(loops.step):
             m.d.sync += [open_pass.eq(0), y_half.eq(~y_half)]
-            with m.If(walk.block_wraps):
+            with m.If(loops.block_wraps):
                 m.d.sync += x_half.eq(~x_half)
             # The next block, or this one over again, or the first.
-            with m.If(Mux(weights_stay, walk.stack_wraps, ~walk.block_wraps)):
+            with m.If(Mux(weights_stay, loops.stack_wraps, ~loops.block_wraps)):
                 m.d.sync += entry.eq(entry + per_block)
             with m.Elif(~weights_stay):
                 m.d.sync += entry.eq(first_entry)
-            with m.If(walk.ends):
+            with m.If(loops.ends):
                 m.d.sync += self.busy.eq(0)
 
         # What the step needs on its way, one clock later.
-        m.d.sync += self.issued.eq(self.take)
+        m.d.sync += self.issued.eq(self.ready)
         beside = Cat(self.first, self.x_half, self.y_half, self.entry, self.entries)
         m.d.comb += beside.eq(delay(m, Cat(first, x_half, y_half, entry, entries), 1, name="beside"))
         return m

@@ -9,10 +9,27 @@ from hw.contract.latencies import SETTLE
 
 
 class Sequencer(wiring.Component):
-    """Members: ``start`` (a pulse) begins a run of layers ``first`` to ``last``; ``load``, ``begin`` (layer
-    ``layer``) and ``send_map`` are pulses to the units; ``loaded`` (a level), ``layer_done`` (its last
-    token was sent) and ``sent`` are their answers. ``busy``, ``done``. Parameter ``tail``: clocks from a
-    layer's last token until its last pixel can be read.
+    """Ports:
+
+    ========== ==== ========== =====================================================================
+    port       flow width      meaning
+    ========== ==== ========== =====================================================================
+    start      in   1          a pulse: a run
+    first      in   ⌈log2 L⌉   from this instruction of the layer program
+    last       in   ⌈log2 L⌉   to this one
+    busy       out  1          a run is under way
+    done       out  1          the last one has ended
+    load       out  1          a pulse: images are to be loaded
+    loading    in   1          until this falls
+    layer      out  ⌈log2 L⌉   the instruction at work, known ``SETTLE`` clocks before
+    begin      out  1          a pulse: the controllers begin with it
+    layer_done in   1          a pulse: its last token was sent
+    in_layer   out  1          an instruction is at work
+    send_map   out  1          a pulse: the map of the last layer is to be sent
+    sent       in   1          a pulse: the results have left
+    ========== ==== ========== =====================================================================
+
+    Parameters: ``program``; ``tail``: clocks from a layer's last token until its last pixel can be read.
     """
 
     def __init__(self, program: Program, tail: int):
@@ -40,7 +57,7 @@ class Sequencer(wiring.Component):
         wait = Signal(range(max(self.tail, SETTLE) + 1))
         all_sent, layer_done = Signal(), Signal()
         # A register each for what starts a layer, and for the clock in which a wait is over: both are at the
-        # head of long ways.
+        # head of long paths.
         over = Signal()
         m.d.sync += [layer_done.eq(self.layer_done), self.begin.eq(0)]
         with m.If(self.sent):

@@ -9,7 +9,7 @@ from hw.gateware.primitives.shared import Shared
 
 
 class Bank(wiring.Component):
-    """``depth`` × ``width`` bit; place it with :meth:`once`.
+    """``depth`` × ``width`` bit; place it with :meth:`shared`.
 
     Write: ``w_data`` at ``w_addr`` while ``w_en``. Read: ``r_data`` shows what was at ``r_addr`` one clock
     ago, and keeps it while ``r_en`` is down. Reading an address in the clock it is written is undefined.
@@ -29,7 +29,7 @@ class Bank(wiring.Component):
             }
         )
 
-    def once(self) -> Shared:
+    def shared(self) -> Shared:
         """This bank as a submodule; banks of one size are one module."""
         return Shared(self, (self.width, self.depth))
 

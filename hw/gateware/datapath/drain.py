@@ -21,7 +21,7 @@ class Drain(wiring.Component):
     ::
 
         clock 0   index    the number of the group
-        clock 1   copies   of the number, one for every multiplexer
+        clock 1   replicate the number, one for every multiplexer
         clock 2   mux      the sums of one group, straight from the rows' P registers
         clock 3   join     re = k1 - k3, im = k1 + k2
         clock 4   bias     re + bias[n]
@@ -30,10 +30,10 @@ class Drain(wiring.Component):
         clock 7   round    half up: the guard bit is added
         clock 8   saturate 18 bits
 
-    Nothing keeps the sums: in an array whose groups work one clock behind each other
-    (:class:`hw.gateware.datapath.mac.MacLane`), a group's sums are complete just when its turn comes.
+    Nothing keeps the sums: in an array whose groups work one clock after each other
+    (:class:`hw.gateware.datapath.mac.MacLane`), a group's sums are complete just when it is read.
 
-    Rows that run ahead hold re and im themselves. Then ``held`` takes the place of ``sums``, the number waits
+    Rows that run ahead hold re and im themselves. Then ``held`` replaces ``sums``, the number waits
     for a clock, and the multiplexers are the last thing before the bias.
 
     Parameters: ``rows`` N, a multiple of ``drain`` D; ``acc_bits`` of k1, k2, k3, which wrap: re and im
@@ -100,7 +100,7 @@ class Drain(wiring.Component):
         return [self._of_group(m, group, self.held, column, part) for part in ("re", "im")]
 
     def _of_group(self, m, group, rows, column, part):
-        """``part`` of row ``column`` of the group, registered; the multiplexer has a copy of the number."""
+        """``part`` of row ``column`` of the group, registered; its multiplexer has the number to itself."""
         group = replicate(m, group, name=f"{part}_{column}_group")
         choices = Array(rows[n][part] for n in range(column, self.rows, self.drain))
         return register(m, f"{part}_{column}", choices[group])

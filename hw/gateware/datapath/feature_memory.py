@@ -8,8 +8,8 @@
 
 Pixel x of a map row lies in column bank x mod C at line address base + x div C, so any C consecutive
 pixels lie in C different banks at one of two neighbouring addresses: no alignment, no conflicts.
-Narrow maps may instead lie in *sections* of a line, several rows side by side
-(:class:`hw.compile.feature_layout.FeatureLayout`); then some sections may be read one tile row further down
+Rows of narrow maps may instead be *packed*, several in a line
+(:class:`hw.compile.feature_layout.FeatureLayout`); then some of them may be read one tile row further down
 than others, from the far line. Each bank is ``depth`` × 8 bit: a RAMB18 (2k × 9) or RAMB36 (4k × 9) with no
 bit wasted but the ninth.
 """
@@ -33,11 +33,11 @@ def rotate(m: Module, items, ahead: Signal, *, left: bool, name: str):
     size, latency = len(items), 0
     group = max(1, MAX_FANOUT // len(items[0]))  # items that share a register
     for level in range(0, ceil_log2(size), ROTATOR_LEVELS):
-        places = ahead[level : level + ROTATOR_LEVELS]
-        copies = [replicate(m, places, name=f"{name}_amount_{level}_{k}") for k in range(-(-size // group))]
-        for bit in range(len(places)):
+        amount = ahead[level : level + ROTATOR_LEVELS]
+        replicas = [replicate(m, amount, name=f"{name}_amount_{level}_{k}") for k in range(-(-size // group))]
+        for bit in range(len(amount)):
             step = 1 << level + bit if left else -(1 << level + bit)
-            items = [Mux(copies[i // group][bit], items[(i + step) % size], items[i]) for i in range(size)]
+            items = [Mux(replicas[i // group][bit], items[(i + step) % size], items[i]) for i in range(size)]
         items = [delay(m, item, 1, name=f"{name}_{level}_{i}") for i, item in enumerate(items)]
         ahead = delay(m, ahead, 1, name=f"{name}_ahead_{level}")
         latency += 1
@@ -50,14 +50,25 @@ def rotate_latency(size: int) -> int:
 
 
 class FeatureMemory(wiring.Component):
-    """Parameters: ``line`` pixels per access (a power of two), ``depth`` lines.
+    """Ports:
 
-    Members: ``r_line``, ``r_offset`` ask for the pixels from ``r_offset`` (0..line-1) of line
-    ``r_line`` on; what lies beyond its end comes from ``r_far_line``, and so do all banks that
-    ``r_far`` marks. ``pixels`` delivers them ``latency`` clocks later. ``w_en`` writes those of
-    ``w_pixels`` that ``w_mask`` selects, from ``w_offset`` of ``w_line`` on, ``write_latency`` clocks
-    later; ``w_offset`` alone is due a clock before. Reading an address in flight to be written is
-    undefined: layers read and write different regions. No back pressure.
+    ========== ==== ======== =====================================================================
+    port       flow width    meaning
+    ========== ==== ======== =====================================================================
+    r_line     in   depth    read the pixels from ``r_offset`` of this line on;
+    r_far_line in   depth    what lies beyond its end, and all banks that
+    r_far      in   line     marks, come from this line
+    r_offset   in   pixel    0 .. ``line`` - 1
+    pixels     out  line × 8 ``latency`` clocks later
+    w_en       in   1        write ``w_pixels``, ``write_latency`` clocks later,
+    w_line     in   depth    from ``w_offset`` of this line on
+    w_offset   in   pixel    due one clock before the rest
+    w_pixels   in   line × 8 pixels,
+    w_mask     in   line     those of them that are written
+    ========== ==== ======== =====================================================================
+
+    Parameters: ``line`` pixels per access (a power of two), ``depth`` lines. Reading an address in flight to
+    be written is undefined: layers read and write different regions. No back pressure.
     """
 
     def __init__(self, line: int, depth: int):
@@ -92,7 +103,7 @@ class FeatureMemory(wiring.Component):
         m = Module()
         banks = [Bank(PIXEL_BITS, self.depth) for _ in range(self.line)]
         for i, bank in enumerate(banks):
-            m.submodules[f"bank_{i}"] = bank.once()
+            m.submodules[f"bank_{i}"] = bank.shared()
         self._read(m, banks)
         self._write(m, banks)
         return m
@@ -108,7 +119,7 @@ class FeatureMemory(wiring.Component):
         for i, bank in enumerate(banks):
             m.d.comb += bank.r_addr.eq(Mux(far[i] | (offset > i), far_line, here))
             items.append(bank.r_data)
-        # Clocks 2..: bring the pixel at the offset to place 0.
+        # Clocks 2..: bring the pixel at the offset to position 0.
         items, _ = rotate(m, items, offset, left=True, name="r")
         for i, item in enumerate(items):
             m.d.comb += self.pixels[i].eq(item)

@@ -156,13 +156,13 @@ def butterflies(m: Module, z, odd_rows: Signal) -> list[Signal]:
 
     # Clocks 2 to 5: √½ (1 - j) (x + jy), for odd i. The caller's register follows the multiplexer.
     turned = []
-    turn = delay(m, odd_rows, BUTTERFLY_CLOCKS, name="turn")
+    rotate = delay(m, odd_rows, BUTTERFLY_CLOCKS, name="rotate")
     for i in (0, 2):
         x, y = differences[i], differences[i + 1]
         re = times_sqrt_half(m, f"turned_re{i}", register(m, f"x_plus_y{i}", x + y))
         im = times_sqrt_half(m, f"turned_im{i}", register(m, f"y_minus_x{i}", y - x))
         x, y = (delay(m, value, BUTTERFLY_CLOCKS - 1, name=value.name) for value in (x, y))
-        re, im = Mux(turn, re, x), Mux(turn, im, y)
+        re, im = Mux(rotate, re, x), Mux(rotate, im, y)
         turned += [re, im] if i == 0 else [im, re]  # times -j, im negated
     return [delay(m, s, BUTTERFLY_CLOCKS - 1, name=s.name) for s in sums] + turned
 

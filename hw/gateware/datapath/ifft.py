@@ -151,7 +151,7 @@ def butterflies(m: Module, halves, odd_rows: Signal) -> list[Signal]:
     is 0, i = 1, 3 while it is 1. Part p of z[i + 4h] leaves on wire 4h + 2·(i // 2) + p.
     """
     wait = BUTTERFLY_CLOCKS - 1
-    turn = delay(m, odd_rows, wait, name="turn")
+    rotate = delay(m, odd_rows, wait, name="rotate")
     upper, lower = [], []
     for i in (0, 2):
         # Clocks 1 to 4: √½ (1 + j) (x + jy), for odd i.
@@ -163,7 +163,7 @@ def butterflies(m: Module, halves, odd_rows: Signal) -> list[Signal]:
         e_im = delay(m, halves[i + 1], wait, name=f"even_im{i}")
 
         # Clock 5
-        o_re, o_im = Mux(turn, re, x), Mux(turn, im, y)
+        o_re, o_im = Mux(rotate, re, x), Mux(rotate, im, y)
         sums = (e_re + o_re, e_im + o_im, e_re - o_re, e_im - o_im)
         if i == 2:  # O[2] and O[3] turn by another 90°: times j
             sums = (e_re - o_im, e_im + o_re, e_re + o_im, e_im - o_re)

@@ -1,4 +1,4 @@
-"""A lane: the way of one tile from its window of pixels to rows of output pixels.
+"""A lane: the path of one tile from its window of pixels to rows of output pixels.
 
 ::
 
@@ -9,7 +9,7 @@ All lanes are one module and run in step on shared control; what differs is when
 and ``token``).
 """
 
-from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth import Module, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,10 +18,10 @@ from hw.contract.config import BANKS, TRANSFORM_WORDS
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.spectrum import TILE, WORDS
 from hw.gateware.datapath.drain import Drain
-from hw.gateware.datapath.fft import ForwardFFT
 from hw.gateware.datapath.ifft import InverseFFT
 from hw.gateware.datapath.mac import MacLane, factors_layout
 from hw.gateware.datapath.post import RAW_BITS, Post
+from hw.gateware.datapath.tile_input import TileInput
 from hw.gateware.datapath.window import Window
 from hw.gateware.datapath.xbuffer import XBuffer
 from hw.gateware.datapath.ybuffer import YBuffer
@@ -29,41 +29,59 @@ from hw.gateware.primitives.delay import delay, per_layer
 from hw.gateware.primitives.shared import Shared
 
 
-def bank_and_group(channel):
-    """Where input channel c lies in the X buffer: bank c mod 8, group c div 8."""
-    return channel[:3], channel[3:]
-
-
-def _to(x, channel):
-    bank, group = bank_and_group(channel)
-    return x.w_bank.eq(bank), x.w_group.eq(group)
-
-
 class Lane(wiring.Component):
     """A lane of ``program``.
 
-    Fetch side: ``window`` (:class:`hw.gateware.datapath.window.Window`); a window's ``latency`` before it,
-    aligned with the feature memory's output, ``start``, ``row``, ``channel``, ``half``. Array side:
-    ``x_half``, ``x_groups``, ``x_words`` (the read request), ``selects``, ``factors``, ``first`` or
-    ``loads``, ``holds`` (as :class:`MacLane` wants them behind the X buffer). Drain side: ``group``,
-    ``bias``, ``shift`` (as
-    :class:`Drain` wants them), and the Y write ``y_en``, ``y_half``, ``y_group``, ``y_word``, one clock
-    before the drain's output; ``delivered``, the words written so far, per half. Output side: ``token`` with
-    ``token_row``, ``token_half``; ``valid``, ``out_row``, ``out_pixels``, ``raw``.
+    Shared by all lanes but for ``start`` and ``token``, and what comes of them:
+
+    =========== ==== ============== =====================================================================
+    port        flow width          meaning
+    =========== ==== ============== =====================================================================
+    layer       in   ⌈log2 L⌉       instruction of the layer program
+    window      in   8 × 9          signed: the lane's pixels (:class:`hw.gateware.datapath.window.Window`)
+    start       in   1              aligned with the feature memory's output, a window's latency before
+                                    them: row 0 of a tile; dot mode: every line of the lane's image
+    row         in   3              dot mode: the line
+    channel     in   channels       input channel
+    half        in   1              X half to fill
+    x_half      in   1              a read request: the X half,
+    x_groups    in   8 × groups     per bank the group of channels,
+    x_words     in   1 or 8 × 5     and the word (of its own where rows run ahead)
+    selects     in   rows × 3       after the X buffer, as :class:`MacLane` wants them: the bank of a row
+    factors     in   rows × factors its factors,
+    first       in   1              and whether sums begin; where rows run ahead instead
+    loads       in   rows           bit n: row n's sum begins,
+    holds       in   rows           or is complete
+    group       in   groups         as :class:`Drain` wants them: the rows to read out,
+    bias        in   drain × 32     signed: their biases
+    shift       in   drain × 5      and shifts
+    y_en        in   1              one clock before the drain's output: write it to the Y buffer,
+    y_half      in   1              to this half,
+    y_group     in   groups         these rows,
+    y_word      in   5              this word
+    word_valid  in   2 × 32         words written so far, per half; others read as zero
+    token       in   1              begin an inverse transform
+    token_row   in   rows           of this row
+    token_half  in   1              of this Y half
+    valid       out  1              a row of pixels leaves:
+    out_row     out  3              its index in the tile,
+    out_pixels  out  8 × 8          its pixels,
+    raw         out  26             signed: its first one before rounding
+    =========== ==== ============== =====================================================================
     """
 
     def __init__(self, program: Program):
         self.program = program
         config = program.config
         rows, bits = config.rows, program.weight_bits
-        self.fft = ForwardFFT()
+        channels = max(2, *(p.source.shape[0] for p in program.layers))
         self.x = XBuffer(program.groups, program.run_ahead)
+        self.tiles = TileInput(channels, self.x.group_bits)
         self.mac = MacLane(rows, bits, program.accumulator_bits, config.drain, program.run_ahead)
         self.drain = Drain(rows, program.accumulator_bits, config.drain, program.run_ahead)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
         self.post = Post(max(p.stride for p in program.layers))
-        channels = max(2, *(p.source.shape[0] for p in program.layers))
         super().__init__(
             {
                 "layer": In(range(len(program.layers))),
@@ -85,7 +103,7 @@ class Lane(wiring.Component):
                 "y_half": In(1),
                 "y_group": In(range(max(2, rows // config.drain))),
                 "y_word": In(5),
-                "delivered": In(data.ArrayLayout(WORDS, 2)),
+                "word_valid": In(data.ArrayLayout(WORDS, 2)),
                 "token": In(1),
                 "token_row": In(range(rows)),
                 "token_half": In(1),
@@ -103,7 +121,7 @@ class Lane(wiring.Component):
         A step reads X two clocks after that at the earliest: the counter of full halves and the
         issue register lie between.
         """
-        return Window.latency + self.fft.latency + self.x.write_latency - 2
+        return Window.latency + self.tiles.fft.latency + self.x.write_latency - 2
 
     @property
     def array_latency(self) -> int:
@@ -124,7 +142,7 @@ class Lane(wiring.Component):
         """Clocks before a lane's token in which a Y half may be taken although the lane has yet to read it.
 
         A token sees its last word leave Y 10 clocks later (two registers, 8 reads). The first word of a
-        pass that is taken now reaches Y behind issue register, array and drain.
+        pass that is taken now reaches Y after issue register, array and drain.
         """
         first_write = 2 + self.array_latency + self.drain.latency + self.y.write_latency
         return first_write - (2 + TILE) - 1
@@ -136,7 +154,7 @@ class Lane(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.fft, m.submodules.ifft = Shared(self.fft), Shared(self.ifft)
+        m.submodules.tiles, m.submodules.ifft = self.tiles, Shared(self.ifft)
         m.submodules.x_buffer, m.submodules.mac, m.submodules.drain = self.x, self.mac, self.drain
         m.submodules.y_buffer, m.submodules.post = self.y, self.post
         dot = per_layer(m, self.layer, [int(p.dot) for p in self.program.layers], name="dot")
@@ -147,55 +165,22 @@ class Lane(wiring.Component):
 
     def _front(self, m, dot):
         """Window, forward transform, X buffer."""
-        # Clock 0: everything else keeps up with the window.
-        window = self.window
-        start = Signal()
-        m.d.sync += start.eq(self.start)
-        channel = delay(m, self.channel, 1, name="channel")
-        half = delay(m, self.half, 1, name="half")
-        row = delay(m, self.row, 1, name="row")
-
-        # The tile's channel travels beside the transform and is held for its 8 clocks.
-        m.d.comb += [self.fft.start.eq(start & ~dot), self.fft.pixels.eq(window)]
-        moved_channel = delay(m, channel, self.fft.latency, name="moved_channel")
-        moved_half = delay(m, half, self.fft.latency, name="moved_half")
-        kept_channel = Signal.like(moved_channel, reset_less=True)
-        kept_half = Signal(reset_less=True)
-        clock, running = Signal(3), Signal()
-        with m.If(self.fft.o_start):
-            m.d.sync += [
-                clock.eq(1),
-                running.eq(1),
-                kept_channel.eq(moved_channel),
-                kept_half.eq(moved_half),
-            ]
-        with m.Elif(running):
-            m.d.sync += clock.eq(clock + 1)
-            with m.If(clock == TILE - 1):
-                m.d.sync += running.eq(0)
-
-        # X write: transformed words, or in dot mode pairs of pixels as they are.
-        x = self.x
-        with m.If(dot):
-            m.d.comb += [
-                x.w_en.eq(start),
-                *_to(x, channel),
-                x.w_half.eq(half),
-                x.w_t.eq(row),
-            ]
-            for i in range(TILE // 2):
-                m.d.comb += [x.w_words[i].re.eq(window[2 * i]), x.w_words[i].im.eq(window[2 * i + 1])]
-        with m.Else():
-            fresh = self.fft.o_start
-            now = Mux(fresh, moved_channel, kept_channel)
-            m.d.comb += [
-                x.w_en.eq(fresh | running),
-                *_to(x, now),
-                x.w_half.eq(Mux(fresh, moved_half, kept_half)),
-                x.w_t.eq(Mux(fresh, 0, clock)),
-                x.w_swap.eq(1),
-                x.w_words.eq(self.fft.words),
-            ]
+        tiles = self.tiles
+        m.d.comb += [
+            tiles.dot.eq(dot),
+            tiles.window.eq(self.window),
+            tiles.start.eq(self.start),
+            tiles.row.eq(self.row),
+            tiles.channel.eq(self.channel),
+            tiles.half.eq(self.half),
+            self.x.w_en.eq(tiles.w_en),
+            self.x.w_bank.eq(tiles.w_bank),
+            self.x.w_half.eq(tiles.w_half),
+            self.x.w_group.eq(tiles.w_group),
+            self.x.w_t.eq(tiles.w_t),
+            self.x.w_words.eq(tiles.w_words),
+            self.x.w_swap.eq(tiles.w_swap),
+        ]
 
     def _array(self, m):
         """X read, products, drain, Y write."""
@@ -240,7 +225,7 @@ class Lane(wiring.Component):
             self.y.r_half.eq(half),
             self.y.r_row.eq(row),
             self.y.r_t.eq(clock),
-            self.y.present.eq(self.delivered[half].word_select(clock, TRANSFORM_WORDS)),
+            self.y.present.eq(self.word_valid[half].word_select(clock, TRANSFORM_WORDS)),
             self.y.dot.eq(dot),
             self.ifft.start.eq(delay(m, fresh, self.y.latency, name="fresh", reset=True)),
             self.ifft.words.eq(self.y.words),

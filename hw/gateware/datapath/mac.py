@@ -5,35 +5,21 @@ For a spectrum word X = a + jb a row accumulates
     k1 = Σ w1·(a + b)      k2 = Σ w2·a      k3 = Σ w3·b
 
 and the drain forms re = k1 - k3, im = k1 + k2 (the three-product scheme attributed to Gauss). What a
-step computes is decided by the factors alone, which all lanes share (:class:`RowWeights`).
+step computes is decided by the factors alone, which all lanes share
+(:class:`hw.gateware.datapath.row_weights.RowWeights`).
 """
 
-from amaranth import C, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, enum, wiring
+from amaranth import C, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.step_format import SELECT_BITS
 from hw.contract.config import BANKS
 from hw.contract.formats import SPECTRUM
 from hw.gateware.primitives.arith import register
-from hw.gateware.primitives.delay import delay, replicate
+from hw.gateware.primitives.delay import delay
 from hw.gateware.primitives.layouts import complex_layout, words_layout
 from hw.gateware.primitives.shared import Shared
-
-
-class Mode(enum.Enum, shape=unsigned(2)):
-    """What a step multiplies: complex words, a dual-real word, or pairs of raw pixels."""
-
-    COMPLEX = 0
-    DUAL = 1
-    DOT = 2
-
-
-def weight_layout(bits: int, run_ahead: bool = False) -> data.StructLayout:
-    """A row's part of a step: the bank to pick from and a weight word c + jd, ``bits`` per part; where rows
-    ``run_ahead``, also whether the row completes its word."""
-    end = {"end": 1} if run_ahead else {}
-    return data.StructLayout({"select": SELECT_BITS, "re": signed(bits), "im": signed(bits), **end})
 
 
 def factors_layout(bits: int) -> data.StructLayout:
@@ -46,96 +32,8 @@ def sums_layout(bits: int) -> data.StructLayout:
     return data.StructLayout({"k1": signed(bits), "k2": signed(bits), "k3": signed(bits)})
 
 
-class RowWeights(wiring.Component):
-    """Turns the weight words c + jd of a step into factors, once for all lanes.
-
-    ======== === ======= ======= ===========================================================
-    mode     w1  w2      w3      behind the drain
-    ======== === ======= ======= ===========================================================
-    complex  c   d - c   c + d   re = Σ ac - bd, im = Σ ad + bc
-    dual     0   d       -c      re = Σ bc, im = Σ ad: the X buffer stores a and b exchanged
-    dot      c   0       c - d   re = Σ ac + bd
-    ======== === ======= ======= ===========================================================
-
-    A bubble (a clock without ``valid``) becomes zero factors without ``first``, which leave every sum
-    alone: one synchronous reset per row here instead of a clock enable at every DSP slice.
-
-    Where rows ``run_ahead``, every bank reads a word of a mode of its own, every row has its own ``first``,
-    and instead of ``o_first`` there are ``loads`` and ``holds``, a bit per row, for :class:`MacLane`.
-
-    Parameters: ``rows`` N; ``weight_bits`` 2 to 16; ``group``: rows that work in the same clock;
-    ``run_ahead``.
-    Latency, no back pressure: ``o_first`` and the ``factors`` of the first group follow a step by
-    ``latency`` clocks, and ``selects`` by one clock less, as :class:`MacLane` wants them; those of group j
-    come j clocks later. What waits is the weights themselves: fewer bits than their factors.
-    Cost (Yosys 0.68, 8-bit weights, 12 rows in groups of 4): 70 LUT and 66 FF per row.
-    """
-
-    latency = 2
-
-    def __init__(self, rows: int, weight_bits: int, group: int, run_ahead: bool = False):
-        self.rows, self.weight_bits, self.group, self.run_ahead = rows, weight_bits, group, run_ahead
-        per_row = {"loads": Out(rows), "holds": Out(rows)}
-        super().__init__(
-            {
-                "valid": In(1),
-                "first": In(rows if run_ahead else 1),
-                "modes": In(data.ArrayLayout(Mode, BANKS if run_ahead else 1)),
-                "weights": In(data.ArrayLayout(weight_layout(weight_bits, run_ahead), rows)),
-                "selects": Out(data.ArrayLayout(unsigned(SELECT_BITS), rows)),
-                "factors": Out(data.ArrayLayout(factors_layout(weight_bits), rows)),
-                **(per_row if run_ahead else {"o_first": Out(1)}),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        valid, modes = self.valid, self.modes
-        for j, start in enumerate(range(0, self.rows, self.group)):
-            for n in range(start, start + self.group):
-                weight = delay(m, self.weights[n], j, name=f"weight_{n}")
-                mode = modes[weight.select] if self.run_ahead else modes[0]
-                self._row(m, n, replicate(m, Value.cast(mode), name=f"mode_{n}"), valid, weight)
-                if self.run_ahead:
-                    load = valid & delay(m, self.first[n], j, name=f"first_{n}")
-                    hold = valid & weight.end
-                    m.d.comb += [
-                        self.loads[n].eq(delay(m, load, self.latency + MacRow.load_delay, name=f"load_{n}")),
-                        self.holds[n].eq(delay(m, hold, self.latency + MacRow.hold_delay, name=f"hold_{n}")),
-                    ]
-            valid = delay(m, valid, 1, name=f"valid_{j}", reset=True)
-            modes = delay(m, modes, 1, name=f"modes_{j}")
-        if not self.run_ahead:
-            first = delay(m, self.first & self.valid, self.latency, name="first", reset=True)
-            m.d.comb += self.o_first.eq(first)
-        return m
-
-    def _row(self, m, n, mode, valid, weight):
-        """Clock 0: register the step. Clock 1: the factors."""
-        c = register(m, f"c_{n}", Mux(valid, weight.re, 0), self.weight_bits)
-        d = register(m, f"d_{n}", Mux(valid, weight.im, 0), self.weight_bits)
-        select = Signal(SELECT_BITS, name=f"select_{n}", reset_less=True)
-        # A reset, as for the weights, keeps the last register of the way out of a shift-register LUT.
-        m.d.sync += select.eq(Mux(valid, weight.select, 0))
-        m.d.comb += self.selects[n].eq(select)
-        self._factors(m, n, mode, c, d)
-
-    def _factors(self, m, n, mode, c, d):
-        """Clock 1: the factors of row ``n``."""
-        factors = Signal(factors_layout(self.weight_bits), name=f"factors_{n}", reset_less=True)
-        w1, w2, w3 = factors.w1, factors.w2, factors.w3
-        with m.Switch(mode):
-            with m.Case(Mode.DUAL):
-                m.d.sync += [w1.eq(0), w2.eq(d), w3.eq(-c)]
-            with m.Case(Mode.DOT):
-                m.d.sync += [w1.eq(c), w2.eq(0), w3.eq(c - d)]
-            with m.Default():
-                m.d.sync += [w1.eq(c), w2.eq(d - c), w3.eq(c + d)]
-        m.d.comb += self.factors[n].eq(factors)
-
-
 class MacRow(wiring.Component):
-    """A complex multiply-accumulator: three DSP slices behind an 8:1 multiplexer.
+    """A complex multiply-accumulator: three DSP slices after an 8:1 multiplexer.
 
     ::
 
@@ -147,11 +45,11 @@ class MacRow(wiring.Component):
     Every register from clock 0 on is one of the DSP48E1's own (UG479, figure 2-1): A and D, AD, B1
     and B2, M, P. Multipliers are inferred, not instantiated, so that the block simulates everywhere.
 
-    A row that runs ahead has a register behind its sums: ``held`` is re and im of the last word it completed.
+    A row that runs ahead has a register after its sums: ``held`` is re and im of the last word it completed.
 
     Parameters: ``weight_bits`` 2 to 16; ``acc_bits`` of each sum, at most 48 (the P register); ``run_ahead``.
     Latency, no back pressure: ``x`` and ``factors`` belong together, ``select`` comes one clock before
-    them, ``load`` ``load_delay`` and ``hold`` ``hold_delay`` clocks behind them; ``sums`` (or ``held``, for a
+    them, ``load`` ``load_delay`` and ``hold`` ``hold_delay`` clocks after them; ``sums`` (or ``held``, for a
     step with ``hold``) follow ``x`` by ``latency`` clocks.
 
     Cost (Yosys 0.66, ``synth_xilinx -family xc7``): 3 DSP48E1, 96 LUT, 4 FF;
@@ -220,7 +118,7 @@ class MacRow(wiring.Component):
 class MacLane(wiring.Component):
     """The N rows of one lane: every step, each row adds one product of a word of one bank.
 
-    Rows form groups, and every group works one clock behind the one before it: ``x`` and ``first`` go from
+    Rows form groups, and every group works one clock after the one before it: ``x`` and ``first`` go from
     group to group through registers, so that none of their bits drives more than the rows of one group.
     ``first`` marks the first step of a sum, whose products replace the sums instead of adding to
     them. Sums wrap at ``acc_bits``, so k1 - k3 and k1 + k2 are right whenever they themselves fit.

@@ -1,6 +1,6 @@
 """Transposition by commutators: exchanging bits of the time with bits of the wire number.
 
-The 64 numbers of a tile pass in 8 clocks on 8 wires. A number's place is six bits: three say *when*
+The 64 numbers of a tile pass in 8 clocks on 8 wires. A number's position is six bits: three say *when*
 (the clock in the tile), three *where* (the wire). Transposing, and every reordering the transforms
 need, exchanges one bit of each kind, and that costs two delay lines and a switch per pair of wires
 (M. Garrido, J. Grajal, O. Gustafsson, "Optimum Circuits for Bit-Dimension Permutations", IEEE
@@ -40,7 +40,7 @@ class Commutator(wiring.Component):
         d = 2**time_bit;   swap while time_bit of the clock at the input is 1
 
     What arrives on the lower wire while the time bit is 0 leaves on the upper one d clocks later, and
-    the other way round. Between tiles the switch passes, which empties the delay lines: tiles may
+    vice versa. Between tiles the switch passes, which empties the delay lines: tiles may
     follow each other in 8 clocks or in any longer time.
 
     Parameters: ``bits`` per number; ``wire_bit`` and ``time_bit``, 0..2.

@@ -14,7 +14,7 @@ class Window(wiring.Component):
     """All that tells lanes apart: where in the line the window of lane ``index`` lies, layer by layer.
 
     Members: ``pixels`` of a line, ``mask`` of those inside the map's columns, ``inside`` (the lane's row is
-    inside the map); a clock before: ``beyond`` (in sections: this line lies a section further on). ``window``
+    inside the map); a clock before: ``beyond`` (the line holds windows one packed row further on). ``window``
     has the pixels ``latency`` clocks later, nine bits signed, zero outside the map.
     """
 
@@ -35,14 +35,14 @@ class Window(wiring.Component):
         )
 
     @property
-    def places(self) -> tuple[tuple[int, int], ...]:
-        """Per layer: the first pixel of the window in the line, and in a line beyond the turn."""
-        return tuple((self._place(plan, 0), self._place(plan, 1)) for plan in self.program.layers)
+    def first_pixels(self) -> tuple[tuple[int, int], ...]:
+        """Per layer: the first pixel of the window in the line, and in one that is ``beyond``."""
+        return tuple((self._first_pixel(plan, 0), self._first_pixel(plan, 1)) for plan in self.program.layers)
 
-    def _place(self, plan: LayerPlan, further: int) -> int:
-        """First pixel of the window, ``further`` sections on."""
+    def _first_pixel(self, plan: LayerPlan, further: int) -> int:
+        """First pixel of the window, ``further`` packed rows on."""
         row, column = divmod(self.index, plan.lane_columns)
-        if plan.images > 1 and (row + 1) % plan.source.image_sections == 0:
+        if plan.images > 1 and (row + 1) % plan.source.image_packing == 0:
             further = 0  # below the image is another one, and nothing of it is inside
         first = 0 if plan.dot else plan.stride * column
         if plan.packing > 1:
@@ -51,19 +51,19 @@ class Window(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        places = sorted({first for pair in self.places for first in pair})
+        firsts = sorted({first for pair in self.first_pixels for first in pair})
         near, far = (
-            per_layer(m, self.layer, [places.index(pair[i]) for pair in self.places], name=name)
+            per_layer(m, self.layer, [firsts.index(pair[i]) for pair in self.first_pixels], name=name)
             for i, name in enumerate(("near", "far"))
         )
-        # The place steers every bit of the window, so each lane has it in a register of its own.
-        place = replicate(m, Mux(self.beyond, far, near), name="place")
+        # The choice steers every bit of the window, so each lane has it in a register of its own.
+        choice = replicate(m, Mux(self.beyond, far, near), name="choice")
         extend = per_layer(m, self.layer, list(map(int, self.program.signed_sources)), name="extend")
 
         window = Signal(self.window.shape(), reset_less=True)
         for i in range(TILE):
-            pixel = Array(self.pixels[first + i] for first in places)[place]
-            inside = Array(self.mask[first + i] for first in places)[place]
+            pixel = Array(self.pixels[first + i] for first in firsts)[choice]
+            inside = Array(self.mask[first + i] for first in firsts)[choice]
             with m.If(self.inside & inside):
                 m.d.sync += window[i].eq(Mux(extend, pixel.as_signed(), pixel))
             with m.Else():

@@ -27,12 +27,24 @@ class XBuffer(wiring.Component):
     port. They should become LUTRAM up to 4 groups (43 RAM64M per bank), above that 2 RAMB36 per bank
     up to 32 groups (256 channels) and 4 at 64; so Yosys 0.66 maps them. Beside them 330 LUT.
 
-    Write: ``w_words`` are words 4·``w_t`` to 4·``w_t`` + 3 of channel 8·``w_group`` + ``w_bank``. With
-    ``w_swap`` the dual-real words are stored with their parts exchanged (see the modes of
-    :class:`hw.gateware.datapath.mac.RowWeights`).
-    Read: ``x[k]`` is word ``r_words[k]`` (``r_words[0]`` without ``own_words``) of channel
-    8·``r_groups[k]`` + k.
+    ========= ==== ========== ======================================================================
+    port      flow width      meaning
+    ========= ==== ========== ======================================================================
+    w_en      in   1          write ``w_words``: words 4·``w_t`` to 4·``w_t`` + 3
+    w_bank    in   3          of channel 8·``w_group`` + ``w_bank``
+    w_half    in   1          of this half
+    w_group   in   groups     (see ``w_bank``)
+    w_t       in   3          (see ``w_en``)
+    w_words   in   4 × 32     complex words
+    w_swap    in   1          store dual-real words with their parts exchanged (see the modes of
+                              :class:`hw.gateware.datapath.row_weights.RowWeights`)
+    r_half    in   1          the half to read
+    r_groups  in   8 × groups per bank k: the channel is 8·``r_groups[k]`` + k,
+    r_words   in   1 or 8 × 5 the word ``r_words[k]``, without ``own_words`` ``r_words[0]`` for all
+    x         out  8 × 32     complex words, one per bank
+    ========= ==== ========== ======================================================================
 
+    Parameters: ``groups``; ``own_words``: every bank reads a word of its own.
     Latency, no back pressure: ``x`` follows a request by ``latency`` clocks; requests see what was
     written at least ``write_latency`` clocks earlier.
     """
@@ -72,7 +84,7 @@ class XBuffer(wiring.Component):
             bank = memory.Memory(shape=words.shape(), depth=1 << len(w_address), init=[])
             m.submodules[f"bank_{k}"] = bank
             write, read = bank.write_port(), bank.read_port()
-            # Clock 1: the memory; every bank has a copy of what selects. Clock 2: one sub-bank of four.
+            # Clock 1: the memory; every bank has a replica of what selects. Clock 2: one sub-bank of four.
             sub = replicate(m, delay(m, word[:2], 1, name=f"early_sub_{k}"), name=f"sub_{k}")
             m.d.comb += [
                 write.addr.eq(w_address),

@@ -25,13 +25,23 @@ class YBuffer(wiring.Component):
     Beside them 300 LUT. All sub-banks are read at one address; their write addresses differ in the
     row within the group.
 
-    Parameters: ``rows`` N, a multiple of ``drain``, which is 4 or 8.
-    Write: ``w_words`` are word ``w_word`` of rows D·``w_group`` to D·``w_group`` + D - 1, which ``w_en``,
-    ``w_half``, ``w_group`` and ``w_word`` say ``lead`` clocks before they come.
-    Read: ``words`` are words 4·``r_t`` to 4·``r_t`` + 3 of row ``r_row``; those that ``present`` does not
-    mark read as zero: the drain did not deliver them. With ``dot`` imaginary parts are zero as well
-    (docs/numbers.md, inverse transform).
+    ======== ==== ======== ========================================================================
+    port     flow width    meaning
+    ======== ==== ======== ========================================================================
+    w_en     in   1        ``lead`` clocks before ``w_words``: write them
+    w_half   in   1        likewise, to this half,
+    w_group  in   groups   rows D·``w_group`` to D·``w_group`` + D - 1,
+    w_word   in   5        this word
+    w_words  in   D × 36   complex words
+    r_half   in   1        read from this half
+    r_row    in   rows     and row
+    r_t      in   3        words 4·``r_t`` to 4·``r_t`` + 3
+    present  in   4        those of them that were written in this pass; others read as zero
+    dot      in   1        imaginary parts read as zero (docs/numbers.md, inverse transform)
+    words    out  4 × 36   complex words
+    ======== ==== ======== ========================================================================
 
+    Parameters: ``rows`` N, a multiple of ``drain`` D, which is 4 or 8.
     Latency, no back pressure: ``words`` follow a request by ``latency`` clocks; requests see what was
     written at least ``write_latency`` clocks earlier.
     """
@@ -60,7 +70,7 @@ class YBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Clock -1: where every sub-bank's word comes from; the multiplexers of each have a copy of their own.
+        # Clock -1: where every sub-bank's word comes from; each one's multiplexers have a replica.
         # Clock 0: rotate what is written, register the addresses.
         w_en = delay(m, self.w_en, 2, name="w_en", reset=True)
         drain, shared = (
@@ -91,10 +101,10 @@ class YBuffer(wiring.Component):
                 read.en.eq(1),
                 read.addr.eq(r_address),
             ]
-        self._turn(m, Array(port.data.as_value() for port in ports))
+        self._rotate_back(m, Array(port.data.as_value() for port in ports))
         return m
 
-    def _turn(self, m, banks):
+    def _rotate_back(self, m, banks):
         """Clock 2: word 4t + i of row n out of sub-bank (n + 4t + i) mod D; in dot mode one real number."""
         wait = self.latency - 1
         first = delay(

@@ -21,8 +21,10 @@ def step_layout(step: StepFormat) -> data.StructLayout:
 
 
 def rows_of(step: StepFormat, bits, bit_planes) -> Cat:
-    """The part of every row (:func:`hw.gateware.datapath.mac.weight_layout`) of a step of which ``bits`` is a
-    view of :func:`step_layout`, with the ``bit_planes`` of its weights."""
+    """The part of every row of a step, laid out as by :func:`hw.gateware.datapath.row_weights.weight_layout`.
+
+    bits: a view of :func:`step_layout`. bit_planes: those of its weights.
+    """
     rows = []
     for n, row in enumerate(bits.rows):
         re, im = (Cat(plane[2 * n + part] for plane in bit_planes) for part in range(2))

@@ -79,7 +79,7 @@ class WeightBuffer(wiring.Component):
         out = []
         for j in range(plan.step_units):
             bank = Bank(UNIT_BITS, plan.depth)
-            m.submodules[f"column_{j}"] = bank.once()
+            m.submodules[f"column_{j}"] = bank.shared()
             # Last clock but one: a unit is of this step, or of the next one, or of no use to this column.
             of_this = delay(m, next_unit <= j, 1, name=f"of_this_{j}")
             of_use = Mux(next_unit <= j, j < next_unit + plan.beat_units, j < beyond)

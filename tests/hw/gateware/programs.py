@@ -1,8 +1,8 @@
-"""Small compiled networks that take every way through the controllers, and loops over their passes.
+"""Small compiled networks that take every path through the controllers, and loops over their passes.
 
 "plain": several lane rows and columns, tiles that do not fill them, signed maps, blocks, a fully connected
-layer. "sections" and "beside": maps of two and of five images side by side. "rows": a map of one image in
-sections. "bands": entries that share a layer, maps in rings. "tall": blocks of
+layer. "packed" and "beside": packed rows of two and of five images. "rows": packed rows of one image.
+"bands": instructions that share a layer, maps in rings. "tall": blocks of
 several drain groups, the last one short. "three": images side by side of three tile rows each. "wide": rows
 of several lines.
 """
@@ -30,9 +30,9 @@ CASES = {
         ),
         {"rows": 4, "lanes": 5, "batch": 3, "line_pixels": 16},
     ),
-    "sections": (
+    "packed": (
         Network(
-            "sections",
+            "packed",
             (2, 14, 13),
             (
                 Conv("two", 2, 9, 3, padding=1, pool=2, relu=False),
@@ -111,9 +111,9 @@ def passes(plan, images, *, blocks=True, dot_images=False):
     ]
 
 
-def signed_source(compiled, entry):
-    """Whether the map that an entry reads has signed pixels: that of a layer without ReLU before its own."""
-    number = compiled.layers[entry].number
+def signed_source(compiled, instruction):
+    """Whether the map that an instruction reads has signed pixels: a layer without ReLU is before its own."""
+    number = compiled.layers[instruction].number
     return number > 0 and not compiled.network.layers[number - 1].relu
 
 
@@ -126,11 +126,11 @@ def random_maps(plan, images, signed, rng):
     return maps
 
 
-def place_of(plan, image, channel, y):
+def position_of(plan, image, channel, y):
     """The first pixel of a map's row in feature memory, as (line, pixel in the line)."""
-    line, section = plan.position(y)
-    image_line, image_section = plan.image_position(image)
-    pixel = (section + image_section) * plan.slot_pixels + plan.padding if plan.packing > 1 else 0
+    line, slot = plan.position(y)
+    image_line, image_slot = plan.image_position(image)
+    pixel = (slot + image_slot) * plan.slot_pixels + plan.padding if plan.packing > 1 else 0
     return plan.base + image_line + channel * plan.channel_lines + line, pixel
 
 
@@ -138,10 +138,10 @@ def stored(compiled, plan, maps, rows, rng):
     """Feature memory (lines, pixels) with ``rows`` of ``maps`` where ``plan`` says, garbage elsewhere."""
     line = compiled.config.line_pixels
     memory = rng.integers(0, 256, (compiled.memory_lines + 2) * line, dtype=np.uint8)
-    for image, one in enumerate(maps):
-        for channel, planes in enumerate(one):
+    for image, channels in enumerate(maps):
+        for channel, pixels in enumerate(channels):
             for y in rows:
-                first, pixel = place_of(plan, image, channel, y)
+                first, pixel = position_of(plan, image, channel, y)
                 at = first * line + pixel
-                memory[at : at + plan.shape[2]] = planes[y].astype(np.uint8)
+                memory[at : at + plan.shape[2]] = pixels[y].astype(np.uint8)
     return memory.reshape(-1, line)

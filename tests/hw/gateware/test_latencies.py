@@ -8,7 +8,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.latencies import latencies
 from hw.contract.network import tiny
-from hw.gateware.control.output import Writer
+from hw.gateware.control.writer import Writer
 from hw.gateware.datapath.feature_memory import FeatureMemory
 from hw.gateware.datapath.lane import Lane
 from hw.gateware.datapath.post import RAW_BITS

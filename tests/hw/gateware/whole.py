@@ -84,8 +84,8 @@ class Bench:
 
     async def write32(self, address, value):
         bus, ctx = self.dut.s_axil, self.ctx
-        for port, one in ((bus.awaddr, address), (bus.wdata, value), (bus.wstrb, 15)):
-            ctx.set(port, one)
+        for port, content in ((bus.awaddr, address), (bus.wdata, value), (bus.wstrb, 15)):
+            ctx.set(port, content)
         ctx.set(bus.awvalid, 1)
         ctx.set(bus.wvalid, 1)
         for _ in range(100):
@@ -204,8 +204,10 @@ class Bench:
                 offered, count = (beat, 2 if count in self.bad else 0, last, name), count + 1
             ctx.set(port.rvalid, int(offered is not None))
             if offered:
-                for one, value in zip((port.rdata, port.rresp, port.rlast, port.rid), offered, strict=True):
-                    ctx.set(one, int(value))
+                for signal, value in zip(
+                    (port.rdata, port.rresp, port.rlast, port.rid), offered, strict=True
+                ):
+                    ctx.set(signal, int(value))
             valid, address, beats, wide, burst, name, taken, *_ = yield
             held.see(valid, ready, (address, beats, name))
             now += 1

@@ -11,7 +11,7 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
-from hw.gateware.datapath import lane, post
+from hw.gateware.datapath import post, tile_input
 from hw.gateware.primitives.micro_instruction import step_layout
 from hw.generate import generate
 from sim import model, rtl
@@ -91,5 +91,5 @@ def test_a_wrong_rounding_constant_is_caught(tmp_path, monkeypatch):
 def test_a_wrong_bank_address_is_caught(tmp_path, monkeypatch):
     """Channels go to the bank beside their own."""
 
-    monkeypatch.setattr(lane, "bank_and_group", lambda channel: (channel[:3] ^ 1, channel[3:]))
+    monkeypatch.setattr(tile_input, "bank_and_group", lambda channel: (channel[:3] ^ 1, channel[3:]))
     assert mismatch(*regenerate(tmp_path)) is not None

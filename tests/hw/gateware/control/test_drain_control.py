@@ -77,8 +77,8 @@ def test_words_back_to_back_and_apart(simulate, compiled):
             if before:
                 _, word, _, _, entry = before
                 bias = compiled.channel_bias[entry] if word == 0 else 0 * compiled.channel_bias[entry]
-                assert [ctx.get(one) for one in dut.bias] == bias.tolist()
-                assert [ctx.get(one) for one in dut.shift] == compiled.channel_shift[entry].tolist()
+                assert [ctx.get(value) for value in dut.bias] == bias.tolist()
+                assert [ctx.get(value) for value in dut.shift] == compiled.channel_shift[entry].tolist()
             await ctx.tick()
 
     simulate(dut, bench)

@@ -6,9 +6,8 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.network import Conv
 from hw.contract.spectrum import TILE
-from hw.gateware.control.fetch import Fetch, lane_skews
+from hw.gateware.control.fetch import Fetch
 from hw.gateware.datapath.window import Window
 from sim.model import fetch as model
 from tests.hw.gateware.programs import CASES, passes, program, random_maps, signed_source, stored
@@ -53,7 +52,7 @@ def line_at(memory, request):
 
 
 def rows_read(plan):
-    """Rows of the map that are there when the entry reads it: all, or what the ring holds."""
+    """Rows of the map that are there when the instruction reads it: all, or what the ring holds."""
     height = plan.source.shape[1]
     if not plan.source.ring:
         return range(height)
@@ -80,18 +79,18 @@ def tiles_of(plan, maps, images):
             yield found
 
 
-def run(simulate, compiled, entry, images, memory, rng=None):
+def run(simulate, compiled, instruction, images, memory, rng=None):
     """Clock by clock: what leaves the memory's side and, a clock later, the windows of all lanes.
 
     ``rng``: halves are free at random, else always.
     """
-    dut, plan, log = Front(compiled), compiled.layers[entry], []
+    dut, plan, log = Front(compiled), compiled.layers[instruction], []
     fetch = dut.fetch
     expected = len(passes(plan, images, blocks=False, dot_images=True))
     clocks = expected * (plan.source.shape[0] * plan.lines_per_channel + 1)
 
     async def bench(ctx):
-        ctx.set(fetch.layer, entry)
+        ctx.set(fetch.layer, instruction)
         ctx.set(fetch.images, images)
         await ctx.tick().repeat(3)
         ctx.set(fetch.start, 1)
@@ -130,34 +129,36 @@ def window_of(value, lane):
     """The 8 pixels of a lane, signed, out of all windows."""
     bits = value >> 9 * TILE * lane
     raw = [bits >> 9 * i & 0x1FF for i in range(TILE)]
-    return [one - 512 if one > 255 else one for one in raw]
+    return [pixel - 512 if pixel > 255 else pixel for pixel in raw]
 
 
 CONV = [
-    (name, streamed, entry)
+    (name, streamed, instruction)
     for name in CASES
     for streamed in (False, True)
-    for entry, plan in enumerate(program(name, streamed).layers)
+    for instruction, plan in enumerate(program(name, streamed).layers)
     if not plan.dot and (not streamed or (plan.weights_stay and plan.blocks > 1))
 ]
 
 
-@pytest.mark.parametrize(("name", "streamed", "entry"), CONV)
-def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, entry):
-    compiled, rng = program(name, streamed), np.random.default_rng(entry)
-    plan, images = compiled.layers[entry], compiled.config.batch
-    maps = random_maps(plan.source, images, signed_source(compiled, entry), rng)
-    log = run(simulate, compiled, entry, images, stored(compiled, plan.source, maps, rows_read(plan), rng))
+@pytest.mark.parametrize(("name", "streamed", "instruction"), CONV)
+def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instruction):
+    compiled, rng = program(name, streamed), np.random.default_rng(instruction)
+    plan, images = compiled.layers[instruction], compiled.config.batch
+    maps = random_maps(plan.source, images, signed_source(compiled, instruction), rng)
+    log = run(
+        simulate, compiled, instruction, images, stored(compiled, plan.source, maps, rows_read(plan), rng)
+    )
 
     tiles, channels = list(tiles_of(plan, maps, images)), plan.source.shape[0]
     skews = [row * plan.stride if plan.packing == 1 else 0 for row in range(plan.lane_rows)]
     for lane in range(compiled.config.lanes):
-        starts = [clock for clock, one in enumerate(log) if one["starts"] >> lane & 1]
+        starts = [clock for clock, sample in enumerate(log) if sample["starts"] >> lane & 1]
         if lane >= plan.lane_rows * plan.lane_columns:
             assert not starts, "an idle lane starts"
             continue
         assert len(starts) == len(tiles)
-        lead = [clock for clock, one in enumerate(log) if one["starts"] & 1]
+        lead = [clock for clock, sample in enumerate(log) if sample["starts"] & 1]
         assert starts == [clock + skews[lane // plan.lane_columns] for clock in lead]
         for n, (clock, wanted) in enumerate(zip(starts, tiles, strict=True)):
             assert (log[clock]["channel"], log[clock]["half"]) == (n % channels, n // channels % 2)
@@ -169,12 +170,12 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, entry)
     # A line in every clock but one per half.
     lines = channels * plan.lines_per_channel
     count = halves(plan, images)
-    assert [one["busy"] for one in log][: count * (lines + 1)] == count * [0, *(lines * [1])]
-    assert sum(one["busy"] for one in log) == count * lines
-    assert [clock for clock, one in enumerate(log) if one["half_taken"]] == [
+    assert [sample["busy"] for sample in log][: count * (lines + 1)] == count * [0, *(lines * [1])]
+    assert sum(sample["busy"] for sample in log) == count * lines
+    assert [clock for clock, sample in enumerate(log) if sample["half_taken"]] == [
         n * (lines + 1) for n in range(count)
     ]
-    assert [clock for clock, one in enumerate(log) if one["half_filled"]] == [
+    assert [clock for clock, sample in enumerate(log) if sample["half_filled"]] == [
         (n + 1) * (lines + 1) - 1 + LATENCY for n in range(count)
     ]
 
@@ -183,42 +184,32 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, entry)
 @pytest.mark.parametrize("images", [1, 3])
 def test_fully_connected_layers_take_an_image_per_lane(simulate, name, images):
     compiled, rng = program(name), np.random.default_rng(images)
-    entry, plan = next((i, plan) for i, plan in enumerate(compiled.layers) if plan.dot)
-    maps = random_maps(plan.source, images, signed_source(compiled, entry), rng)
+    instruction, plan = next((i, plan) for i, plan in enumerate(compiled.layers) if plan.dot)
+    maps = random_maps(plan.source, images, signed_source(compiled, instruction), rng)
     memory = stored(compiled, plan.source, maps, range(plan.source.shape[1]), rng)
-    log = run(simulate, compiled, entry, images, memory)
+    log = run(simulate, compiled, instruction, images, memory)
     _, height, width = plan.source.shape
     found = np.full((images, plan.source.shape[0], plan.lines_per_channel, TILE), 999)
-    for clock, one in enumerate(log):
+    for clock, sample in enumerate(log):
         for lane in range(compiled.config.lanes):
-            if one["starts"] >> lane & 1:
-                assert one["half"] == 0
-                found[lane, one["channel"], one["row"]] = window_of(log[clock + 1]["window"], lane)
+            if sample["starts"] >> lane & 1:
+                assert sample["half"] == 0
+                found[lane, sample["channel"], sample["row"]] = window_of(log[clock + 1]["window"], lane)
     wanted = np.zeros_like(found)
     wanted[:, :, :height, :width] = maps
     np.testing.assert_array_equal(found, wanted)
-    assert [sum(one[name] for one in log) for name in ("half_taken", "half_filled")] == [1, 1]
-    busy = [clock for clock, one in enumerate(log) if one["busy"]]
+    assert [sum(sample[name] for sample in log) for name in ("half_taken", "half_filled")] == [1, 1]
+    busy = [clock for clock, sample in enumerate(log) if sample["busy"]]
     assert len(busy) == images * plan.source.shape[0] * plan.lines_per_channel == busy[-1] - busy[0] + 1
 
 
 def test_waits_for_free_halves_without_losing_a_line(simulate):
-    compiled, entry = program("plain"), 1
-    plan, rng = compiled.layers[entry], np.random.default_rng(0)
-    maps = random_maps(plan.source, 2, signed_source(compiled, entry), rng)
+    compiled, instruction = program("plain"), 1
+    plan, rng = compiled.layers[instruction], np.random.default_rng(0)
+    maps = random_maps(plan.source, 2, signed_source(compiled, instruction), rng)
     memory = stored(compiled, plan.source, maps, range(plan.source.shape[1]), rng)
-    log = run(simulate, compiled, entry, 2, memory, rng)
-    starts = [clock for clock, one in enumerate(log) if one["starts"] & 1]
+    log = run(simulate, compiled, instruction, 2, memory, rng)
+    starts = [clock for clock, sample in enumerate(log) if sample["starts"] & 1]
     for clock, wanted in zip(starts, tiles_of(plan, maps, 2), strict=True):
         found = [window_of(log[clock + 1 + y]["window"], 0) for y in range(TILE)]
         np.testing.assert_array_equal(found, wanted[0])
-
-
-def test_skews_of_lanes_follow_their_rows():
-    for name in CASES:
-        compiled = program(name)
-        for lane in range(compiled.config.lanes):
-            for plan, skew in zip(compiled.layers, lane_skews(compiled, lane), strict=True):
-                used = lane < plan.lane_rows * plan.lane_columns
-                assert skew == (lane // plan.lane_columns * plan.skew if used else -1)
-                assert not used or isinstance(plan.layer, Conv) or plan.dot

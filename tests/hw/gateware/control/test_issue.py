@@ -9,7 +9,7 @@ from tests.hw.gateware.programs import passes, program
 
 def steps_of(compiled, plan, images):
     """Steps of a layer in the order of passes: (ends of word, pass and rows, first entry, drain clocks - 1,
-    whether the X half is free behind it)."""
+    whether the X half is free after it)."""
     table, config = plan.steps, compiled.config
     ends = np.flatnonzero(table.end_of_pass) + 1
     blocks = np.split(np.arange(len(table)), ends[:-1])
@@ -17,8 +17,8 @@ def steps_of(compiled, plan, images):
     per_block = config.rows // config.drain
     for number, (block, *group) in enumerate(order):
         used = -(-plan.block_rows(block, config.rows) // config.drain)
-        behind = order[number + 1] if number + 1 < len(order) else None
-        frees = behind is None or plan.weights_stay or list(behind[1:]) != group
+        after = order[number + 1] if number + 1 < len(order) else None
+        frees = after is None or plan.weights_stay or list(after[1:]) != group
         for t in blocks[block]:
             rows = table.run_ahead.end[t].tolist() if compiled.run_ahead else None
             last = t == blocks[block][-1]
@@ -48,8 +48,8 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
     everything = (1 << compiled.config.rows) - 1 if compiled.run_ahead else 1
     waits = {"x": 0, "drain": 0, "y": 0}
 
-    async def layer(ctx, entry, plan, images):
-        ctx.set(dut.layer, entry)
+    async def layer(ctx, instruction, plan, images):
+        ctx.set(dut.layer, instruction)
         ctx.set(dut.images, images)
         await ctx.tick().repeat(3)
         ctx.set(dut.start, 1)
@@ -61,22 +61,22 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
         assert ctx.get(dut.issued) == 0
         while todo:
             end, last, rows, entry_of, entries, frees = todo[0]
-            valid, full, room = (rng.random() < pace for _ in range(3))
+            valid, full, free_y = (rng.random() < pace for _ in range(3))
             ctx.set(dut.valid, int(valid))
             ctx.set(dut.ends.end_of_word, int(end))
             ctx.set(dut.ends.end_of_pass, int(last))
-            bits = sum(int(one) << i for i, one in enumerate(rows)) if rows else int(end)
+            bits = sum(int(bit) << i for i, bit in enumerate(rows)) if rows else int(end)
             if rows:
                 ctx.set(dut.ends.rows, bits)
             ctx.set(dut.half_full, int(full))
-            ctx.set(dut.pass_free, int(room))
+            ctx.set(dut.pass_free, int(free_y))
             wait_x = valid and not full
             wait_drain = valid and full and end and now < free
-            wait_y = valid and full and end and now >= free and not opened and not room
+            wait_y = valid and full and end and now >= free and not opened and not free_y
             take = valid and not (wait_x or wait_drain or wait_y)
             wanted = (take, wait_x, wait_drain, wait_y, take and frees, take and end and not opened, True)
             ports = (
-                dut.take,
+                dut.ready,
                 dut.wait_x,
                 dut.wait_drain,
                 dut.wait_y,
@@ -84,16 +84,16 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
                 dut.pass_taken,
                 dut.busy,
             )
-            assert [ctx.get(one) for one in ports] == [int(one) for one in wanted]
-            for why, one in zip(waits, (wait_x, wait_drain, wait_y), strict=True):
-                waits[why] += one
+            assert [ctx.get(port) for port in ports] == [int(value) for value in wanted]
+            for why, waited in zip(waits, (wait_x, wait_drain, wait_y), strict=True):
+                waits[why] += waited
             beside = (first, x_half, y_half, entry_of, entries)
             await ctx.tick()
             now += 1
             assert ctx.get(dut.issued) == take
             if take:
                 ports = (dut.first, dut.x_half, dut.y_half, dut.entry, dut.entries)
-                assert [ctx.get(one) for one in ports] == list(beside)
+                assert [ctx.get(port) for port in ports] == list(beside)
                 issued, first = todo.pop(0), bits
                 if end:
                     opened, free = True, now + entries
@@ -102,13 +102,13 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
                 if frees:
                     x_half = 1 - x_half
         ctx.set(dut.valid, 1)
-        assert (ctx.get(dut.busy), ctx.get(dut.take)) == (0, 0) and issued[-1]
+        assert (ctx.get(dut.busy), ctx.get(dut.ready)) == (0, 0) and issued[-1]
         ctx.set(dut.valid, 0)
 
     async def bench(ctx):
-        for entry, plan in enumerate(compiled.layers):
-            if kind == "adaptive" or entry == 1:
-                await layer(ctx, entry, plan, batch if entry % 2 and kind == "adaptive" else 1)
+        for instruction, plan in enumerate(compiled.layers):
+            if kind == "adaptive" or instruction == 1:
+                await layer(ctx, instruction, plan, batch if instruction % 2 and kind == "adaptive" else 1)
 
     simulate(dut, bench)
     assert pace == 1.0 or (waits["x"] and (waits["y"] or kind == "kernel"))

@@ -6,9 +6,10 @@ from amaranth import Module
 from amaranth.lib import wiring
 
 from hw.contract.spectrum import TILE
-from hw.gateware.control.output import OutputController, Writer
+from hw.gateware.control.output import OutputController
+from hw.gateware.control.writer import Writer
 from hw.gateware.primitives.delay import delay
-from tests.hw.gateware.programs import CASES, passes, place_of, program
+from tests.hw.gateware.programs import CASES, passes, position_of, program
 
 LANE, REUSE_LEAD, RAW_BITS = 12, 6, 26
 """Clocks from a lane's token to its first row; others as in :class:`hw.gateware.core.Core`."""
@@ -27,13 +28,13 @@ class Back(wiring.Component):
         m.d.comb += [
             writer.layer.eq(output.layer),
             writer.token.eq(delay(m, output.token, LANE - 2, name="token", reset=True)),
-            writer.place.as_value().eq(delay(m, output.place.as_value(), LANE - 2, name="place")),
+            writer.target.as_value().eq(delay(m, output.target.as_value(), LANE - 2, name="target")),
         ]
         return m
 
 
 def rows_of(plan, clock):
-    """The row of a tile that leaves ``clock`` clocks behind its first one, None for none."""
+    """The row of a tile that leaves ``clock`` clocks after its first one, None for none."""
     pool = 1 if plan.dot else plan.layer.pool
     if pool == 1:
         return clock if clock < TILE else None
@@ -53,9 +54,9 @@ def tile_of(plan, work, lane, images):
     return (image, y, x) if image < images else None
 
 
-def run(simulate, compiled, entry, images, maps, scores, rng=None):
+def run(simulate, compiled, instruction, images, maps, scores, rng=None):
     """The log of a layer whose lanes make ``maps`` (image, channel, y, x); ``rng``: halves fill at random."""
-    dut, plan, config = Back(compiled), compiled.layers[entry], compiled.config
+    dut, plan, config = Back(compiled), compiled.layers[instruction], compiled.config
     output, writer, log = dut.output, dut.writer, []
     order = passes(plan, images)
     line = config.line_pixels
@@ -75,7 +76,7 @@ def run(simulate, compiled, entry, images, maps, scores, rng=None):
         return pixels.tolist()
 
     async def bench(ctx):
-        ctx.set(output.layer, entry)
+        ctx.set(output.layer, instruction)
         ctx.set(output.images, images)
         ctx.set(writer.scores, int(scores))
         await ctx.tick().repeat(4)
@@ -86,13 +87,13 @@ def run(simulate, compiled, entry, images, maps, scores, rng=None):
         while idle < LANE + TILE + 4:
             now = len(log)
             ctx.set(output.pass_full, int(rng is None or rng.random() < 0.3))
-            one = {
+            sample = {
                 name: ctx.get(getattr(output, name)) for name in ("busy", "done", "pass_begun", "pass_freed")
             }
-            one |= {name: ctx.get(getattr(output, name)) for name in ("starts", "row", "half", "token")}
+            sample |= {name: ctx.get(getattr(output, name)) for name in ("starts", "row", "half", "token")}
             for lane in range(config.lanes):
-                if one["starts"] >> lane & 1:
-                    running[lane] = (*running.get(lane, ()), (now + LANE, order[number], one["row"]))
+                if sample["starts"] >> lane & 1:
+                    running[lane] = (*running.get(lane, ()), (now + LANE, order[number], sample["row"]))
             valid = 0
             for lane, tiles in list(running.items()):
                 running[lane] = tiles = tuple(tile for tile in tiles if now < tile[0] + TILE)
@@ -106,17 +107,17 @@ def run(simulate, compiled, entry, images, maps, scores, rng=None):
                         ctx.set(writer.raw[lane], pixels[0] - 100)
                         break
             ctx.set(writer.valid, valid)
-            number += one["pass_begun"]
-            one["write"] = one["score"] = None
+            number += sample["pass_begun"]
+            sample["write"] = sample["score"] = None
             if ctx.get(writer.w_en):
                 mask, pixels = ctx.get(writer.w_mask), ctx.get(writer.w_pixels.as_value())
                 first = ctx.get(writer.w_line) * line + offset
-                one["write"] = {first + i: pixels >> 8 * i & 255 for i in range(line) if mask >> i & 1}
+                sample["write"] = {first + i: pixels >> 8 * i & 255 for i in range(line) if mask >> i & 1}
             if ctx.get(writer.score_valid):
-                one["score"] = ctx.get(writer.score)
+                sample["score"] = ctx.get(writer.score)
             offset = ctx.get(writer.w_offset)
-            log.append(one)
-            idle = 0 if one["busy"] or number < len(order) - 1 else idle + 1
+            log.append(sample)
+            idle = 0 if sample["busy"] or number < len(order) - 1 else idle + 1
             await ctx.tick()
             assert now < 60_000, "the controller does not end"
 
@@ -130,7 +131,7 @@ def expected(compiled, plan, images, maps):
     for image in range(images):
         for channel in range(plan.outputs):
             if plan.dot:
-                first, pixel = place_of(plan.dest, image, channel // 64, channel // 8 % 8)
+                first, pixel = position_of(plan.dest, image, channel // 64, channel // 8 % 8)
                 wanted[first * line + pixel + channel % 8] = int(maps[image, channel, 0, 0])
                 continue
             rows = range(plan.dest.shape[1])
@@ -140,32 +141,32 @@ def expected(compiled, plan, images, maps):
                 if not plan.dest.ring and plan.group_rows * plan.out_group_height >= len(rows)
                 else range(plan.top_group * plan.out_group_height, min(below, len(rows)))
             ):
-                first, pixel = place_of(plan.dest, image, channel, y)
+                first, pixel = position_of(plan.dest, image, channel, y)
                 for x in range(plan.dest.shape[2]):
                     wanted[first * line + pixel + x] = int(maps[image, channel, y, x])
     return wanted
 
 
 LAYERS = [
-    (name, streamed, entry)
+    (name, streamed, instruction)
     for name in CASES
     for streamed in (False, True)
-    for entry, plan in enumerate(program(name, streamed).layers)
-    if not streamed or (entry == 0 and name in ("plain", "beside"))
+    for instruction, plan in enumerate(program(name, streamed).layers)
+    if not streamed or (instruction == 0 and name in ("plain", "beside"))
 ]
 
 
-@pytest.mark.parametrize(("name", "streamed", "entry"), LAYERS)
-def test_every_row_is_written_where_its_map_lies(simulate, name, streamed, entry):
-    compiled, rng = program(name, streamed), np.random.default_rng(entry)
-    plan = compiled.layers[entry]
+@pytest.mark.parametrize(("name", "streamed", "instruction"), LAYERS)
+def test_every_row_is_written_where_its_map_lies(simulate, name, streamed, instruction):
+    compiled, rng = program(name, streamed), np.random.default_rng(instruction)
+    plan = compiled.layers[instruction]
     images = compiled.config.batch if plan.dot or plan.images > 1 else min(2, compiled.config.batch)
     shape = (plan.outputs, 1, 1) if plan.dot else plan.dest.shape
     maps = rng.integers(0, 256, (images, *shape))
-    log = run(simulate, compiled, entry, images, maps, False)
+    log = run(simulate, compiled, instruction, images, maps, False)
     found = {}
-    for one in log:
-        found |= one["write"] or {}
+    for sample in log:
+        found |= sample["write"] or {}
     wanted = expected(compiled, plan, images, maps)
     assert found == wanted
 
@@ -180,30 +181,32 @@ def test_every_row_is_written_where_its_map_lies(simulate, name, streamed, entry
             halves.append((clock + 2 + row * plan.token_interval, row, number % 2))
         busy += range(clock + 1, clock + 1 + tokens * plan.token_interval)
         clock += 1 + tokens * plan.token_interval
-    assert [n for n, one in enumerate(log) if one["pass_begun"]] == begun
-    assert [n for n, one in enumerate(log) if one["pass_freed"]] == freed
-    assert [n for n, one in enumerate(log) if one["done"]] == [clock - 1]
-    assert [n for n, one in enumerate(log) if one["busy"]] == busy
-    assert [(n, one["row"], one["half"]) for n, one in enumerate(log) if one["starts"] & 1] == halves
+    assert [n for n, sample in enumerate(log) if sample["pass_begun"]] == begun
+    assert [n for n, sample in enumerate(log) if sample["pass_freed"]] == freed
+    assert [n for n, sample in enumerate(log) if sample["done"]] == [clock - 1]
+    assert [n for n, sample in enumerate(log) if sample["busy"]] == busy
+    assert [
+        (n, sample["row"], sample["half"]) for n, sample in enumerate(log) if sample["starts"] & 1
+    ] == halves
     for lane in range(compiled.config.lanes):
         row, used = lane // plan.lane_columns, lane < plan.lane_rows * plan.lane_columns
-        starts = [n for n, one in enumerate(log) if one["starts"] >> lane & 1]
+        starts = [n for n, sample in enumerate(log) if sample["starts"] >> lane & 1]
         assert starts == ([n + row * plan.skew for n, _, _ in halves] if used else [])
 
 
 @pytest.mark.parametrize(
-    ("name", "entry", "images"),
-    [(name, entry, n) for name, entry in (("beside", 0), ("sections", 1), ("plain", 0)) for n in (1, 2)]
+    ("name", "instruction", "images"),
+    [(name, at, n) for name, at in (("beside", 0), ("packed", 1), ("plain", 0)) for n in (1, 2)]
     + [("beside", 0, 3)],
 )
-def test_a_smaller_batch_and_halves_that_fill_late(simulate, name, entry, images):
+def test_a_smaller_batch_and_halves_that_fill_late(simulate, name, instruction, images):
     compiled, rng = program(name), np.random.default_rng(images)
-    plan = compiled.layers[entry]
+    plan = compiled.layers[instruction]
     maps = rng.integers(0, 256, (images, *plan.dest.shape))
-    log = run(simulate, compiled, entry, images, maps, False, rng)
+    log = run(simulate, compiled, instruction, images, maps, False, rng)
     found = {}
-    for one in log:
-        found |= one["write"] or {}
+    for sample in log:
+        found |= sample["write"] or {}
     assert found == expected(compiled, plan, images, maps)
 
 
@@ -213,5 +216,7 @@ def test_class_scores_leave_class_by_class_and_touch_no_memory(simulate, images)
     plan = compiled.layers[3]
     maps = rng.integers(0, 256, (images, plan.outputs, 1, 1))
     log = run(simulate, compiled, 3, images, maps, True)
-    assert [one["score"] for one in log if one["score"] is not None] == (maps.T.reshape(-1) - 100).tolist()
-    assert not any(one["write"] for one in log)
+    assert [sample["score"] for sample in log if sample["score"] is not None] == (
+        maps.T.reshape(-1) - 100
+    ).tolist()
+    assert not any(sample["write"] for sample in log)

@@ -10,7 +10,7 @@ from tests.hw.gateware.programs import program
 
 
 def expected(first, last, tail, load, works, send):
-    """Per clock behind the start, until the run is done: load, begin, layer, in layer, send map, busy.
+    """Per clock after the start, until the run is done: load, begin, layer, in layer, send map, busy.
 
     ``load``: clocks the image port works; ``works``: of every layer, from begin to its last token;
     ``send``: clocks from the last pixel until all is sent, less than nothing if it was before.
@@ -39,8 +39,8 @@ def test_a_run_of_some_layers(simulate, tail):
             await ctx.tick().repeat(1 + number % 2)
             assert ctx.get(dut.done) == (number > 0)
             plan = expected(first, last, tail, load, works, send)
-            sends = next(clock for clock, one in enumerate(plan) if one[4])
-            begins = [clock for clock, one in enumerate(plan) if one[1]]
+            sends = next(clock for clock, signals in enumerate(plan) if signals[4])
+            begins = [clock for clock, signals in enumerate(plan) if signals[1]]
             over = {begin + work for begin, work in zip(begins, works, strict=True)}
             for clock, wanted in enumerate(plan):
                 ctx.set(dut.start, int(clock == 0))
@@ -48,7 +48,7 @@ def test_a_run_of_some_layers(simulate, tail):
                 ctx.set(dut.layer_done, int(clock in over))
                 ctx.set(dut.sent, int(clock == sends + send))
                 found = (dut.load, dut.begin, dut.layer, dut.in_layer, dut.send_map, dut.busy)
-                assert tuple(ctx.get(one) for one in found) == wanted, f"run {number}, clock {clock}"
+                assert tuple(ctx.get(port) for port in found) == wanted, f"run {number}, clock {clock}"
                 assert clock == 0 or ctx.get(dut.done) == 0
                 await ctx.tick()
             ctx.set(dut.sent, 0)

@@ -12,7 +12,8 @@ from hw.contract.config import BANKS, drain_rows
 from hw.contract.formats import SPECTRUM, drain
 from hw.contract.spectrum import DUAL_REAL, WORDS
 from hw.gateware.datapath.drain import Drain
-from hw.gateware.datapath.mac import MacLane, Mode, RowWeights
+from hw.gateware.datapath.mac import MacLane
+from hw.gateware.datapath.row_weights import Mode, RowWeights
 
 WEIGHT_BITS, ACC_BITS, SHIFT = 8, 34, 9
 
@@ -77,17 +78,17 @@ def run(simulate, words, rows, served):
     steps = [(i, t == 0, step) for i, word in enumerate(words) for t, step in enumerate(word)]
     ends = np.cumsum([len(word) for word in words]) - 1
     to_sums = weights.latency + lane.latency
-    turns = {
+    served_at = {
         int(end) + to_sums - out.lead + j: (i, j)
         for i, end in enumerate(ends)
         for j in range(served // width)
     }
-    assert len(turns) == len(words) * served // width, "a word's turn begins while another one's lasts"
+    assert len(served_at) == len(words) * served // width, "a word is served while another one still is"
     found = np.zeros((len(words), served, 2), int)
 
     async def testbench(ctx):
         ctx.set(out.shift, [SHIFT] * width)
-        for now in range(max(turns) + out.latency + 1):
+        for now in range(max(served_at) + out.latency + 1):
             ctx.set(weights.valid, now < len(steps))
             if now < len(steps):
                 _, first, (_, select, weight) = steps[now]
@@ -103,9 +104,9 @@ def run(simulate, words, rows, served):
             if 0 <= now - weights.latency < len(steps):
                 x = steps[now - weights.latency][2][0]
                 ctx.set(lane.x, [{"re": int(a), "im": int(b)} for a, b in x])
-            ctx.set(out.group, turns.get(now, (0, 0))[1])
-            if now - out.latency in turns:
-                i, j = turns[now - out.latency]
+            ctx.set(out.group, served_at.get(now, (0, 0))[1])
+            if now - out.latency in served_at:
+                i, j = served_at[now - out.latency]
                 found[i, width * j : width * (j + 1)] = [(ctx.get(w.re), ctx.get(w.im)) for w in out.o_words]
             await ctx.tick()
 
@@ -177,16 +178,16 @@ def test_rows_that_run_ahead(simulate, rows, channels, bubbles):
         if table.end_of_word[t]:
             free = now + rows // width
         now += 1
-    behind = weights.latency + lane.latency - out.lead
+    after = weights.latency + lane.latency - out.lead
     ends = {clock: int(table.word[t]) for clock, t in issue.items() if table.end_of_word[t]}
-    turns = {clock + behind + j: (word, j) for clock, word in ends.items() for j in range(rows // width)}
+    served_at = {clock + after + j: (word, j) for clock, word in ends.items() for j in range(rows // width)}
     found = {word: np.zeros((rows, 2), int) for word in ends.values()}
     read_word = np.where(ahead.of_next, ahead.next_word[:, None], table.word[:, None])
 
     async def testbench(ctx):
         ctx.set(out.shift, [SHIFT] * width)
         every_row = first = (1 << rows) - 1
-        for now in range(max(turns) + out.latency + 1):
+        for now in range(max(served_at) + out.latency + 1):
             t = issue.get(now)
             ctx.set(weights.valid, t is not None)
             garbage = int(rng.integers(len(table)))
@@ -210,9 +211,9 @@ def test_rows_that_run_ahead(simulate, rows, channels, bubbles):
             if at_array is not None:
                 channel = np.minimum(table.groups[at_array] * BANKS + np.arange(BANKS), channels - 1)
                 ctx.set(lane.x, [{"re": int(a), "im": int(b)} for a, b in x[channel, read_word[at_array]]])
-            ctx.set(out.group, turns.get(now, (0, 0))[1])
-            if now - out.latency in turns:
-                word, j = turns[now - out.latency]
+            ctx.set(out.group, served_at.get(now, (0, 0))[1])
+            if now - out.latency in served_at:
+                word, j = served_at[now - out.latency]
                 words = [(ctx.get(w.re), ctx.get(w.im)) for w in out.o_words]
                 found[word][width * j : width * (j + 1)] = words
             await ctx.tick()

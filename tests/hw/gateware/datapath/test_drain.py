@@ -48,29 +48,29 @@ def sums_of(value, acc_bits, rng):
 
 
 def run(simulate, loads, rows, acc_bits, width=WIDTH):
-    """Words (N, 2) of every load. Its sums are there in the one clock in which each group's turn is;
+    """Words (N, 2) of every load. Its sums are there in the one clock in which each group is read;
     all else is garbage."""
     dut, groups = Drain(rows, acc_bits, width), rows // width
     rng = np.random.default_rng(99)
     start = np.cumsum([0, *(groups + idle for *_, idle in loads)]).tolist()
-    turns = {s + j: (load, j) for s, load in zip(start, loads, strict=False) for j in range(groups)}
+    served_at = {s + j: (load, j) for s, load in zip(start, loads, strict=False) for j in range(groups)}
     found = []
 
     async def testbench(ctx):
         for now in range(start[-1] + dut.latency + 1):
-            ctx.set(dut.group, turns[now][1] if now in turns else int(rng.integers(groups)))
+            ctx.set(dut.group, served_at[now][1] if now in served_at else int(rng.integers(groups)))
             value = rng.integers(*Format(acc_bits).limits, (rows, 2))
-            if now - dut.lead in turns:
-                load, j = turns[now - dut.lead]
+            if now - dut.lead in served_at:
+                load, j = served_at[now - dut.lead]
                 here = slice(width * j, width * (j + 1))
                 value[here] = load[0][here]
             ctx.set(dut.sums, sums_of(value, acc_bits, rng))
-            if now - dut.table_latency in turns:
-                (_, bias, shift, _), j = turns[now - dut.table_latency]
+            if now - dut.table_latency in served_at:
+                (_, bias, shift, _), j = served_at[now - dut.table_latency]
                 here = slice(width * j, width * (j + 1))
                 ctx.set(dut.bias, bias[here].tolist())
                 ctx.set(dut.shift, shift[here].tolist())
-            if now - dut.latency in turns:
+            if now - dut.latency in served_at:
                 found.append([(ctx.get(word.re), ctx.get(word.im)) for word in dut.o_words])
             await ctx.tick()
 

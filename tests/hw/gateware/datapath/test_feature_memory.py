@@ -12,7 +12,7 @@ DEPTH = 12
 def test_reads_and_writes_anywhere(simulate, line):
     rng = np.random.default_rng(line)
     dut = FeatureMemory(line, DEPTH)
-    # One spare line at the end: a window may reach into the line behind its own.
+    # One spare line at the end: a window may reach into the line after its own.
     truth = np.zeros(DEPTH * line, dtype=int)
     asked, got = [], []
 
@@ -28,8 +28,8 @@ def test_reads_and_writes_anywhere(simulate, line):
             ctx.set(dut.w_pixels, pixels.tolist())
             ctx.set(dut.w_mask, sum(int(b) << i for i, b in enumerate(mask)))
             if enable:
-                place = at * line + offset + np.flatnonzero(mask)
-                truth[place] = pixels[mask == 1]
+                position = at * line + offset + np.flatnonzero(mask)
+                truth[position] = pixels[mask == 1]
             offset = next_offset
             await ctx.tick()
         ctx.set(dut.w_en, 0)

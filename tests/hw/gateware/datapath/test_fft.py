@@ -61,7 +61,7 @@ def test_extreme_tiles(stream_tiles):
 
 @pytest.mark.parametrize("low, high", [(0, 255), (-128, 127)])
 def test_every_word_at_its_limits(stream_tiles, low, high):
-    """No width on the way is too small."""
+    """No width on the path is too small."""
     check(stream_tiles, list(worst_tiles(low, high)))
 
 

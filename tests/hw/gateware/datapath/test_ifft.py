@@ -70,7 +70,7 @@ def test_extreme_words(stream_tiles):
     ids=["outputs", "columns"],
 )
 def test_every_number_at_its_limits(stream_tiles, transform):
-    """No width on the way is too small: neither of the outputs nor of the columns before them."""
+    """No width on the path is too small: neither of the outputs nor of the columns before them."""
     check(stream_tiles, list(worst_words(transform)))
 
 

@@ -11,7 +11,8 @@ from amaranth.lib import wiring
 
 from hw.contract.config import BANKS
 from hw.contract.formats import SPECTRUM, Format
-from hw.gateware.datapath.mac import MacLane, Mode, RowWeights
+from hw.gateware.datapath.mac import MacLane
+from hw.gateware.datapath.row_weights import Mode, RowWeights
 
 ROWS, GROUP = 6, 2
 LOW, HIGH = SPECTRUM.limits
@@ -60,13 +61,13 @@ def product(mode, x, w):
 
 
 def run(simulate, steps, mode, weight_bits, acc_bits, rows=ROWS, group=GROUP):
-    """(re, im) of every row in every clock, aligned with the steps; a group is a clock behind the last."""
+    """(re, im) of every row in every clock, aligned with the steps; groups a clock after each other."""
     dut, seen = Array(weight_bits, acc_bits, rows, group), np.zeros((len(steps), rows, 2), int)
     weights, lane = dut.weights, dut.lane
-    behind = weights.latency + lane.latency
+    after = weights.latency + lane.latency
 
     async def testbench(ctx):
-        for now in range(len(steps) + behind + rows // group):
+        for now in range(len(steps) + after + rows // group):
             valid, first, _, select, weight = steps[min(now, len(steps) - 1)]
             # Only a step's own clock has its mode: every group must have kept it.
             ctx.set(weights.modes[0], mode if valid else now % len(Mode))
@@ -83,7 +84,7 @@ def run(simulate, steps, mode, weight_bits, acc_bits, rows=ROWS, group=GROUP):
                 x = steps[min(now - weights.latency, len(steps) - 1)][2]
                 ctx.set(lane.x, [{"re": int(a), "im": int(b)} for a, b in x])
             for n in range(rows):
-                if 0 <= (step := now - behind - n // group) < len(steps):
+                if 0 <= (step := now - after - n // group) < len(steps):
                     s = ctx.get(lane.sums[n])
                     seen[step, n] = s.k1 - s.k3, s.k1 + s.k2
             await ctx.tick()
@@ -110,7 +111,7 @@ def test_sums_in_every_clock(simulate, mode, weight_bits):
 
 
 @pytest.mark.parametrize("rows, group", [(4, 4), (8, 4), (12, 4), (8, 8), (16, 8)])
-def test_every_group_is_a_clock_behind_the_one_before(simulate, rows, group):
+def test_every_group_is_a_clock_after_the_one_before(simulate, rows, group):
     steps = list(random_steps(rows, 60, 8, rows))
     found = run(simulate, steps, Mode.COMPLEX, 8, 48, rows, group)
     np.testing.assert_array_equal(found, expected(steps, Mode.COMPLEX))

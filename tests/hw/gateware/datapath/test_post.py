@@ -64,7 +64,7 @@ def test_tiles_back_to_back_and_with_gaps(simulate, relu, pool, columns):
     assert len(seen) == rows * len(images)
     for i, (clock, row, pixels, raw) in enumerate(seen):
         tile, y = divmod(i, rows)
-        # Pooled rows leave `latency` clocks behind the second of their two.
+        # Pooled rows leave `latency` clocks after the second of their two.
         assert (clock, row) == (starts[tile] + step * y + pool + dut.latency, y)
         kept = columns // step
         found = np.array(pixels[:kept], dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Commutator and transposer against the permutation of place bits they are named after."""
+"""Commutator and transposer against the permutation of position bits they are named after."""
 
 import numpy as np
 import pytest

@@ -77,8 +77,8 @@ def test_any_write_and_any_read_in_every_clock(simulate, rows, drain):
         for now in range(clocks + dut.latency):
             if now < clocks:
                 # A write says where before it says what.
-                place = writes[min(now + dut.lead, clocks - 1)]
-                for port, value in (place | {"w_words": writes[now]["w_words"]} | reads[now]).items():
+                target = writes[min(now + dut.lead, clocks - 1)]
+                for port, value in (target | {"w_words": writes[now]["w_words"]} | reads[now]).items():
                     ctx.set(getattr(dut, port), value)
                 if now >= dut.write_latency:
                     model.write(writes[now - dut.write_latency])

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.feature_layout import FeatureLayout
 from hw.gateware.primitives.row_pointer import MapBeats, RowPointer, phase_bits, section_bits
 from hw.interface.stream_format import BEAT, row_beats
-from tests.hw.gateware.programs import CASES, place_of, program
+from tests.hw.gateware.programs import CASES, position_of, program
 
 MORE = [
     FeatureLayout((2, 20, 5), 7, packing=3, slot_pixels=10, interleave=4, padding=2),
@@ -73,7 +73,7 @@ def test_every_beat_lies_where_the_plan_says(simulate, name):
                 for image in range(images):
                     for channel in range(channels):
                         for y in range(height):
-                            line, pixel = place_of(plan, image, channel, y)
+                            line, pixel = position_of(plan, image, channel, y)
                             for beat in range(row_beats(width)):
                                 ends = (channel, y, beat) == (channels - 1, height - 1, row_beats(width) - 1)
                                 wanted = (
@@ -140,7 +140,7 @@ def test_rows_follow_each_other_at_the_distance_asked_for(simulate, apart):
             ctx.set(dut.start, 0)
             ctx.set(dut.step, 1)
             for y in range(plan.shape[1]):
-                line, pixel = place_of(plan, 0, 0, y)
+                line, pixel = position_of(plan, 0, 0, y)
                 line -= plan.base
                 if apart and plan.packing == 1:
                     line = y * apart[layer]

@@ -1,4 +1,4 @@
-"""Windows of every lane: their place in the line, zero outside the map, and the sign of the layer before."""
+"""Windows of every lane: first pixel in the line, zero outside the map, and the sign of the layer before."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hw.gateware.datapath.window import Window
 from tests.hw.gateware.programs import CASES, program, signed_source
 
 
-def place(compiled, plan, lane, beyond):
+def first_pixel(compiled, plan, lane, beyond):
     """First pixel of a lane's window in the line, None where the layer leaves the lane idle."""
     row, column = divmod(lane, plan.lane_columns)
     if row >= plan.lane_rows:
@@ -17,22 +17,22 @@ def place(compiled, plan, lane, beyond):
         return 0
     if plan.packing == 1:
         return column * plan.stride
-    below_in_other_image = plan.images > 1 and (row + 1) % plan.source.image_sections == 0
-    section = row if below_in_other_image else (row + beyond) % plan.packing
-    return section * plan.source.slot_pixels + column * plan.stride
+    below_in_other_image = plan.images > 1 and (row + 1) % plan.source.image_packing == 0
+    slot = row if below_in_other_image else (row + beyond) % plan.packing
+    return slot * plan.source.slot_pixels + column * plan.stride
 
 
 @pytest.mark.parametrize("name", list(CASES))
-def test_window_of_every_lane_and_entry(simulate, name):
+def test_window_of_every_lane_and_instruction(simulate, name):
     compiled, rng = program(name), np.random.default_rng(1)
     line = compiled.config.line_pixels
-    places = set()
+    variants = set()
     for lane in range(compiled.config.lanes):
         dut = Window(compiled, lane)
 
         async def bench(ctx, dut=dut, lane=lane):
-            for entry, plan in enumerate(compiled.layers):
-                ctx.set(dut.layer, entry)
+            for instruction, plan in enumerate(compiled.layers):
+                ctx.set(dut.layer, instruction)
                 ctx.set(dut.beyond, 0)
                 await ctx.tick().repeat(2)
                 before = 0
@@ -41,23 +41,25 @@ def test_window_of_every_lane_and_entry(simulate, name):
                     mask = rng.random(line) < 0.7
                     inside, beyond = int(rng.random() < 0.8), int(rng.random() < 0.5)
                     ctx.set(dut.pixels, pixels.tolist())
-                    ctx.set(dut.mask, sum(int(one) << i for i, one in enumerate(mask)))
+                    ctx.set(dut.mask, sum(int(bit) << i for i, bit in enumerate(mask)))
                     ctx.set(dut.inside, inside)
                     ctx.set(dut.beyond, beyond)  # for the next line
                     await ctx.tick()
-                    first = place(compiled, plan, lane, before)
+                    first = first_pixel(compiled, plan, lane, before)
                     before = beyond
                     if first is None or not clock:
                         continue
                     signed = (
-                        pixels.astype(np.uint8).astype(np.int8) if signed_source(compiled, entry) else pixels
+                        pixels.astype(np.uint8).astype(np.int8)
+                        if signed_source(compiled, instruction)
+                        else pixels
                     )
                     wanted = np.where(mask & bool(inside), signed, 0)[first : first + TILE]
                     found = ctx.get(dut.window.as_value())
                     raw = [found >> 9 * i & 0x1FF for i in range(TILE)]
-                    assert [one - 512 if one > 255 else one for one in raw] == wanted.tolist()
+                    assert [pixel - 512 if pixel > 255 else pixel for pixel in raw] == wanted.tolist()
 
         simulate(dut, bench)
         assert dut.latency == 1  # as measured above
-        places.add(dut.places)
-    assert (len(places) == 1) == (name == "wide")  # there all lanes are one column
+        variants.add(dut.first_pixels)
+    assert (len(variants) == 1) == (name == "wide")  # there all lanes are one column

@@ -1,0 +1,128 @@
+"""Writer: rows of output pixels, gathered into lines of feature memory or sent as class scores."""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.compile.program import Program
+from hw.contract.formats import PIXEL_BITS
+from hw.contract.spectrum import TILE
+from hw.gateware.control.target import target_layout
+from hw.gateware.primitives.delay import per_layer
+from hw.gateware.primitives.row_pointer import RowPointer
+
+
+class Writer(wiring.Component):
+    """Gathers the rows of a lane row's tiles into one line.
+
+    =========== ==== ============ =====================================================================
+    port        flow width        meaning
+    =========== ==== ============ =====================================================================
+    layer       in   ⌈log2 L⌉     instruction of the layer program
+    scores      in   1            the layer's results are class scores
+    token       in   1            a pulse, at least one clock before the first row of the token arrives,
+    target      in   target       and where its first row goes (:func:`target_layout`)
+    valid       in   lanes        bit p: a row leaves lane p,
+    rows        in   lanes × 3    its index in the tile,
+    pixels      in   lanes × 64   its 8 pixels,
+    raw         in   lanes × raw  signed: its first pixel before rounding, a class score
+    w_en        out  1            to feature memory: write the pixels
+    w_pixels    out  line × 8     of a line of them
+    w_mask      out  line         that the mask selects
+    w_line      out  memory lines from this line
+    w_offset    out  pixel        and, a clock earlier, from this pixel on
+    score_valid out  1            a class score,
+    score       out  raw          signed
+    =========== ==== ============ =====================================================================
+    """
+
+    def __init__(self, program: Program, raw_bits: int):
+        self.program = program
+        lanes, line = program.config.lanes, program.config.line_pixels
+        super().__init__(
+            {
+                "layer": In(range(len(program.layers))),
+                "scores": In(1),
+                "token": In(1),
+                "target": In(target_layout(program)),
+                "valid": In(lanes),
+                "rows": In(data.ArrayLayout(3, lanes)),
+                "pixels": In(data.ArrayLayout(data.ArrayLayout(PIXEL_BITS, TILE), lanes)),
+                "raw": In(data.ArrayLayout(signed(raw_bits), lanes)),
+                "w_en": Out(1),
+                "w_line": Out(range(program.memory_lines)),
+                "w_offset": Out(range(line)),
+                "w_pixels": Out(data.ArrayLayout(PIXEL_BITS, line)),
+                "w_mask": Out(line),
+                "score_valid": Out(1),
+                "score": Out(signed(raw_bits)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Clocks from a lane's ``valid`` to ``w_en``."""
+        return 1
+
+    def elaborate(self, platform):
+        m = Module()
+        program = self.program
+        plans, line_pixels = program.layers, program.config.line_pixels
+
+        def setting(name, values):
+            return per_layer(m, self.layer, values, name=name)
+
+        # The lane row whose pixels arrive now, its tiles side by side. Layers differ in its shape.
+        shapes = [(p.lane_rows, p.lane_columns, p.out_stride, p.rows_written) for p in plans]
+        options = sorted(set(shapes))
+        shape = setting("shape", [options.index(s) for s in shapes])
+        pixels = Signal(PIXEL_BITS * line_pixels)
+        raw = Signal(self.raw.shape().elem_shape)
+        arrived = Signal()
+        with m.Switch(shape):
+            for number, (rows, columns, size, written) in enumerate(options):
+                with m.Case(number):
+                    for r in range(rows):
+                        lead = r * columns
+                        with m.If(self.valid[lead] & (self.rows[lead] < written)):
+                            tiles = [self.pixels[lead + q][i] for q in range(columns) for i in range(size)]
+                            m.d.comb += [
+                                pixels.eq(Cat(*tiles)),
+                                raw.eq(self.raw[lead]),
+                                arrived.eq(1),
+                            ]
+
+        # Same clock: address it. Rows follow each other line by line (image by image in dot mode), packed
+        # ones as they are interleaved.
+        row_lines = [p.dest.lines if p.dot else p.dest.lines_per_row for p in plans]
+        width = setting("width", [1 if p.dot else p.dest.shape[2] for p in plans])
+        columns = setting("columns", [p.lane_columns * p.out_stride for p in plans])
+        dot = setting("dot", [int(p.dot) for p in plans])
+        target = Signal(target_layout(program))
+        pointer = RowPointer(m, self.layer, [p.dest for p in plans], target.line, row_lines=row_lines)
+        with m.If(self.token):
+            m.d.sync += [
+                target.eq(self.target),
+                pointer.section.eq(self.target.slot),
+                pointer.phase.eq(self.target.phase),
+            ]
+        with m.Elif(arrived):
+            m.d.sync += target.rows.eq(target.rows - 1)
+            pointer.step(m)
+        # Columns advance within a line; a map row may span several.
+        offset_bits = ceil_log2(line_pixels)
+        wanted = arrived & (target.rows > 0)
+        limit = Signal(signed(len(target.x) + 1))
+        m.d.comb += limit.eq(Mux(dot, 1, width - target.x))
+        m.d.comb += self.w_offset.eq(target.x + pointer.first_pixel)  # memory wants it a clock earlier
+        m.d.sync += [
+            self.w_en.eq(wanted & ~self.scores),
+            self.w_line.eq(target.line + (target.x >> offset_bits)),
+            self.w_pixels.as_value().eq(pixels),
+            self.score_valid.eq(wanted & self.scores),
+            self.score.eq(raw),
+        ]
+        for i in range(line_pixels):
+            m.d.sync += self.w_mask[i].eq((i < limit) & (i < columns))
+        return m

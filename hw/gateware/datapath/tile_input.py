@@ -1,0 +1,122 @@
+"""Tile input: a lane's pixels through the forward transform into the X buffer."""
+
+from amaranth import Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.config import BANKS, CLOCKS_PER_TILE
+from hw.contract.formats import PIXEL_BITS, SPECTRUM
+from hw.contract.spectrum import TILE
+from hw.gateware.datapath.fft import ForwardFFT
+from hw.gateware.datapath.xbuffer import SUB_BANKS
+from hw.gateware.primitives.delay import delay
+from hw.gateware.primitives.layouts import words_layout
+from hw.gateware.primitives.shared import Shared
+
+
+def bank_and_group(channel):
+    """Where input channel c lies in the X buffer: bank c mod 8, group c div 8."""
+    return channel[:3], channel[3:]
+
+
+class TileInput(wiring.Component):
+    """Ports:
+
+    ======= ==== ======== =====================================================================
+    port    flow width    meaning
+    ======= ==== ======== =====================================================================
+    dot     in   1        the layer is fully connected: pixels pass as they are
+    window  in   8 × 9    signed: pixels, row by row
+    start   in   1        a clock before: row 0 of a tile (dot mode: any row)
+    row     in   3        a clock before, dot mode: its index
+    channel in   channels a clock before: of the tile
+    half    in   1        likewise
+    w_en    out  1        to the X buffer, as it calls them
+    w_bank  out  3
+    w_half  out  1
+    w_group out  groups
+    w_t     out  3
+    w_words out  4 × 32
+    w_swap  out  1
+    ======= ==== ======== =====================================================================
+
+    Parameters: ``channels``; ``group_bits`` of the X buffer. Words of a tile leave ``fft.latency`` clocks
+    after its row 0 came, in dot mode pixels in the clock in which they come. No back pressure.
+    """
+
+    def __init__(self, channels: int, group_bits: int):
+        self.fft = ForwardFFT()
+        super().__init__(
+            {
+                "dot": In(1),
+                "window": In(data.ArrayLayout(signed(PIXEL_BITS + 1), TILE)),
+                "start": In(1),
+                "row": In(3),
+                "channel": In(range(channels)),
+                "half": In(1),
+                "w_en": Out(1),
+                "w_bank": Out(range(BANKS)),
+                "w_half": Out(1),
+                "w_group": Out(group_bits),
+                "w_t": Out(range(CLOCKS_PER_TILE)),
+                "w_words": Out(words_layout(SPECTRUM.bits, SUB_BANKS)),
+                "w_swap": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.fft = Shared(self.fft)
+        # Clock 0: everything else keeps up with the window.
+        window = self.window
+        start = Signal()
+        m.d.sync += start.eq(self.start)
+        channel = delay(m, self.channel, 1, name="channel")
+        half = delay(m, self.half, 1, name="half")
+        row = delay(m, self.row, 1, name="row")
+
+        # The tile's channel travels beside the transform and is held for its 8 clocks.
+        m.d.comb += [self.fft.start.eq(start & ~self.dot), self.fft.pixels.eq(window)]
+        moved_channel = delay(m, channel, self.fft.latency, name="moved_channel")
+        moved_half = delay(m, half, self.fft.latency, name="moved_half")
+        kept_channel = Signal.like(moved_channel, reset_less=True)
+        kept_half = Signal(reset_less=True)
+        clock, running = Signal(3), Signal()
+        with m.If(self.fft.o_start):
+            m.d.sync += [
+                clock.eq(1),
+                running.eq(1),
+                kept_channel.eq(moved_channel),
+                kept_half.eq(moved_half),
+            ]
+        with m.Elif(running):
+            m.d.sync += clock.eq(clock + 1)
+            with m.If(clock == TILE - 1):
+                m.d.sync += running.eq(0)
+
+        # Transformed words, or in dot mode pairs of pixels as they are.
+        with m.If(self.dot):
+            bank, group = bank_and_group(channel)
+            m.d.comb += [
+                self.w_en.eq(start),
+                self.w_bank.eq(bank),
+                self.w_group.eq(group),
+                self.w_half.eq(half),
+                self.w_t.eq(row),
+            ]
+            for i in range(TILE // 2):
+                word = self.w_words[i]
+                m.d.comb += [word.re.eq(window[2 * i]), word.im.eq(window[2 * i + 1])]
+        with m.Else():
+            fresh = self.fft.o_start
+            bank, group = bank_and_group(Mux(fresh, moved_channel, kept_channel))
+            m.d.comb += [
+                self.w_en.eq(fresh | running),
+                self.w_bank.eq(bank),
+                self.w_group.eq(group),
+                self.w_half.eq(Mux(fresh, moved_half, kept_half)),
+                self.w_t.eq(Mux(fresh, 0, clock)),
+                self.w_swap.eq(1),
+                self.w_words.eq(self.fft.words),
+            ]
+        return m
