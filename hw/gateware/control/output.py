@@ -17,7 +17,7 @@ from hw.contract.spectrum import TILE
 from hw.gateware.control.fetch import lane_skews
 from hw.gateware.primitives.delay import delay, per_layer
 from hw.gateware.primitives.loop_nest import LoopNest
-from hw.gateware.primitives.row_pointer import RowPointer, phase_bits, section_bits
+from hw.gateware.primitives.row_pointer import RowPointer, phase_bits, slot_bits
 
 
 def place_layout(program: Program) -> data.StructLayout:
@@ -29,7 +29,7 @@ def place_layout(program: Program) -> data.StructLayout:
     return data.StructLayout(
         {
             "line": ceil_log2(max(2, program.memory_lines)),
-            "section": section_bits([p.dest for p in plans]),
+            "section": slot_bits([p.dest for p in plans]),
             "phase": phase_bits([p.dest for p in plans]),
             "x": ceil_log2(columns) + 1,
             "rows": signed(ceil_log2(rows) + 2),
@@ -331,7 +331,7 @@ class Writer(wiring.Component):
         with m.If(self.token):
             m.d.sync += [
                 place.eq(self.place),
-                pointer.section.eq(self.place.section),
+                pointer.slot.eq(self.place.section),
                 pointer.phase.eq(self.place.phase),
             ]
         with m.Elif(arrived):

@@ -1,4 +1,4 @@
-"""Counters that connect a producer and a consumer of a double buffer.
+"""Credits that connect a producer and a consumer of a ping-pong buffer.
 
 A half is *taken* when its producer begins it, *full* when its last entry can be read, *free* again when its
 consumer has read it.
@@ -12,7 +12,7 @@ HALVES = 2
 
 
 class PingPong(wiring.Component):
-    """How many halves of a double buffer are taken, and how many are full and not yet begun.
+    """How many halves of a ping-pong buffer are taken, and how many are full and not yet begun.
 
     Members: pulses ``take``, ``fill``, ``begin``, ``free``; levels ``can_take``, ``can_begin``.
     """

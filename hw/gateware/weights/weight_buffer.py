@@ -192,5 +192,5 @@ class WeightBuffer(wiring.Component):
 
     @property
     def _units(self) -> Array:
-        """Units of a step, by the place of its size among all."""
+        """Units of a step, by the position of its size among all."""
         return Array(C(units) for units in self._sizes)
