@@ -119,7 +119,8 @@ class AxiLiteRegisters(wiring.Component):
     def _write_channel(self, m):
         bus = self.bus
         address = Signal(registers.ADDRESS_BITS - 2)
-        word, strobe = Signal(32), Signal(4)
+        word = Signal(32)
+        strobe = Signal(4)
         have_address, have_word, merged, checked = (
             Signal(name=name) for name in ("have_address", "have_word", "merged", "checked")
         )

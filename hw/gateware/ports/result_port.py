@@ -39,8 +39,10 @@ class ScorePort(wiring.Component):
         classes, batch = self.program.network.classes, self.program.config.batch
         depth = 1 << ceil_log2(classes * batch)
         m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=QUEUED.size, depth=max(2, depth))
-        beat, out = Signal(QUEUED), Signal(QUEUED)
-        image, number = Signal(range(batch + 1)), Signal(range(classes))
+        beat = Signal(QUEUED)
+        out = Signal(QUEUED)
+        image = Signal(range(batch + 1))
+        number = Signal(range(classes))
         end_class = image == self.images - 1
         last = end_class & (number == classes - 1)
         m.d.comb += [
@@ -121,7 +123,8 @@ class MapPort(wiring.Component):
             self.r_far_line.eq(self.r_line + 1),
             self.r_offset.eq(beats.pixel),
         ]
-        word, out = Signal(QUEUED), Signal(QUEUED)
+        word = Signal(QUEUED)
+        out = Signal(QUEUED)
         m.d.comb += [
             word.data.eq(self.pixels.as_value()[: BEAT * PIXEL_BITS]),
             word.last.eq(delay(m, beats.last, self.latency, name="last")),

@@ -26,8 +26,10 @@ class PingPong(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        taken, full = Signal(range(HALVES + 1)), Signal(range(HALVES + 1))
-        next_taken, next_full = Signal.like(taken), Signal.like(full)
+        taken = Signal(range(HALVES + 1))
+        full = Signal(range(HALVES + 1))
+        next_taken = Signal.like(taken)
+        next_full = Signal.like(full)
         m.d.comb += [
             next_taken.eq(taken + self.take - self.free),
             next_full.eq(full + self.fill - self.begin),
