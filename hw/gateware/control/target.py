@@ -10,7 +10,7 @@ from hw.compile.program import LayerPlan, Program
 from hw.contract.spectrum import TILE
 from hw.gateware.primitives.delay import per_layer
 from hw.gateware.primitives.loop_nest import LoopNest
-from hw.gateware.primitives.row_pointer import phase_bits, section_bits
+from hw.gateware.primitives.row_pointer import phase_bits, slot_bits
 
 
 def target_layout(program: Program) -> data.StructLayout:
@@ -25,7 +25,7 @@ def target_layout(program: Program) -> data.StructLayout:
     return data.StructLayout(
         {
             "line": ceil_log2(max(2, program.memory_lines)),
-            "slot": section_bits([p.dest for p in plans]),
+            "slot": slot_bits([p.dest for p in plans]),
             "phase": phase_bits([p.dest for p in plans]),
             "x": ceil_log2(columns) + 1,
             "rows": signed(ceil_log2(rows) + 2),

@@ -104,7 +104,7 @@ class Writer(wiring.Component):
         with m.If(self.token):
             m.d.sync += [
                 target.eq(self.target),
-                pointer.section.eq(self.target.slot),
+                pointer.slot.eq(self.target.slot),
                 pointer.phase.eq(self.target.phase),
             ]
         with m.Elif(arrived):

@@ -5,7 +5,7 @@ One transaction at a time and direction; address and data of a write may arrive 
 * Write: clock 0 takes address and data (whichever comes later), clock 1 puts the bytes written among those
   kept, clock 2 compares, clock 3 stores, clock 4 answers.
 * Read: clock 0 takes the address, clock 1 selects a register, clock 2 answers. The register stage
-  behind the selection keeps a hundred 32-bit sources out of the host's timing path.
+  after the selection keeps a hundred 32-bit sources out of the host's timing path.
 """
 
 from amaranth import Cat, Module, Mux, Signal
@@ -27,20 +27,21 @@ class AxiLiteRegisters(wiring.Component):
     """AXI4-Lite subordinate between the host and the sequencer.
 
     Parameters: ``config`` (``AcceleratorConfig``), ``layers`` of the network, ``digest`` of the
-    artifact (hexadecimal SHA-256), ``entries`` of the layer program (0: one a layer).
+    artifact (hexadecimal SHA-256), ``entries``: instructions of the layer program (0: one a layer).
 
     Members
     -------
-    bus: the control port.
-    start, abort: one clock high when the host wrote the bit. A start while busy, or beside an abort, is
+    bus: in, AXI4-Lite. The control port.
+    start, abort: out, 1 each. A pulse: the host wrote the bit. A start while busy, or beside an abort, is
         refused, so a start that was answered OKAY is never lost; ``status.busy`` must rise in the clock
-        behind ``start``, and be low two clocks behind ``abort``.
-    batch: images of the next run, always 1..``config.batch``; constant while busy.
-    first, last: entries of the next run, always 0 ≤ first ≤ last < ``entries``; constant while busy.
-    page: of external memory, in which the weights begin; constant while busy.
-    status: fields of STATUS.
-    cycles, load_busy, ...: every counter of ``registers.COUNTERS``, by its name in lower case.
-    layer_cycles, layer_steps: arrays of ``layers`` counters.
+        after ``start``, and be low two clocks after ``abort``.
+    batch: out, as BATCH. Images of the next run, always 1..``config.batch``; constant while busy.
+    first, last: out, as LAYERS. Instructions of the next run, always 0 ≤ first ≤ last < ``entries``; constant
+        while busy.
+    page: out, as WEIGHTS. Page of external memory in which the weights begin; constant while busy.
+    status: in, the fields of STATUS.
+    cycles, load_busy, ...: in, 32 each. Every counter of ``registers.COUNTERS``, by its name in lower case.
+    layer_cycles, layer_steps: in, arrays of ``layers`` times 32. Counters of every layer.
     """
 
     def __init__(self, config, layers, digest, entries=0):
@@ -118,7 +119,8 @@ class AxiLiteRegisters(wiring.Component):
     def _write_channel(self, m):
         bus = self.bus
         address = Signal(registers.ADDRESS_BITS - 2)
-        word, strobe = Signal(32), Signal(4)
+        word = Signal(32)
+        strobe = Signal(4)
         have_address, have_word, merged, checked = (
             Signal(name=name) for name in ("have_address", "have_word", "merged", "checked")
         )

@@ -14,11 +14,23 @@ from hw.interface.stream_format import BEAT
 
 
 class ImagePort(wiring.Component):
-    """Members: ``start`` (a pulse) takes ``images`` images for layer ``layer`` from ``stream``: channel by
-    channel, row by row, each row padded to whole beats. ``busy`` until the last beat; ``framing_error``
-    pulses when ``tlast`` is not on the last beat of an image. Takes a beat every clock. Drives the
-    feature memory's write port: ``w_next`` with ``w_offset`` at once, the rest, with ``w_mask`` of the
-    pixels ``w_pixels`` of a beat, one clock behind it.
+    """Images of a stream, channel by channel, row by row, each row padded to whole beats, to the feature
+    memory's write port. Takes a beat every clock.
+
+    Members
+    -------
+    start: in, 1. A pulse: take ``images`` images for layer ``layer``.
+    layer: in, a layer. Constant from two clocks before ``start`` on.
+    images: in, 0 .. ``batch``. Constant while ``busy``.
+    busy: out, 1. From ``start`` until the last beat.
+    framing_error: out, 1. A pulse: ``tlast`` is not on the last beat of an image, or is on another one.
+    stream: in, AXI4-Stream of 32 bit: four pixels, the first one lowest.
+    w_next: out, 1. A beat is taken: its pixels are written in the next clock.
+    w_offset: out, 0 .. ``line_pixels`` - 1. Where they begin in the line, with ``w_next``.
+    w_en: out, 1. Write, one clock after ``w_next``.
+    w_line: out, 0 .. ``memory_lines`` - 1. The line, with ``w_en``.
+    w_pixels: out, four pixels. With ``w_en``.
+    w_mask: out, 4. Those of them that belong to the row, with ``w_en``.
     """
 
     def __init__(self, program: Program):

@@ -12,13 +12,13 @@ from hw.gateware.ports.axi import AxiStream
 
 
 class ResultGate(wiring.Component):
-    """Members: ``i`` from the result ports, ``o`` to the host. ``abort`` (a pulse): ``i`` is reset behind
+    """Members: ``i`` from the result ports, ``o`` to the host. ``abort`` (a pulse): ``i`` is reset after
     this clock, in which nothing is taken from it; if a frame is open, or ``answer`` is up with it, one more
     beat follows, of zeros, with ``tlast``: one in all, if that of a run before is still to come. ``held``: a
     beat of a run that goes on is offered; ``leftover``: beats of one that was broken off are.
 
     ``o`` is a register: valid and payload stay until they are taken, whatever happens but a reset, which
-    empties it (``ARESETn`` of the stream). Beats of the next run come behind what is left over.
+    empties it (``ARESETn`` of the stream). Beats of the next run come after what is left over.
     Latency: 1 clock, no bubbles.
     """
 
@@ -34,7 +34,7 @@ class ResultGate(wiring.Component):
         open_frame, closing = (Signal(name=name) for name in ("open_frame", "closing"))
         free = ~self.o.tvalid | self.o.tready
         m.d.comb += self.i.tready.eq(free & ~self.leftover & ~self.abort)
-        # A register of its own, for the host looks at it far behind: tvalid, but for what is left over.
+        # A register of its own, for the host looks at it far away: tvalid, but for what is left over.
         with m.If(self.o.tready):
             m.d.sync += [self.o.tvalid.eq(0), self.held.eq(0)]
         with m.If(self.i.tvalid & self.i.tready):

@@ -39,8 +39,10 @@ class ScorePort(wiring.Component):
         classes, batch = self.program.network.classes, self.program.config.batch
         depth = 1 << ceil_log2(classes * batch)
         m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=QUEUED.size, depth=max(2, depth))
-        beat, out = Signal(QUEUED), Signal(QUEUED)
-        image, number = Signal(range(batch + 1)), Signal(range(classes))
+        beat = Signal(QUEUED)
+        out = Signal(QUEUED)
+        image = Signal(range(batch + 1))
+        number = Signal(range(classes))
         end_class = image == self.images - 1
         last = end_class & (number == classes - 1)
         m.d.comb += [
@@ -62,10 +64,19 @@ class ScorePort(wiring.Component):
 class MapPort(wiring.Component):
     """A feature map: image by image, channel by channel, row by row, rows padded to beats.
 
-    Members: ``start`` (a pulse) sends what layer ``layer`` made of ``images`` images; ``r_line``,
-    ``r_far_line``, ``r_offset``, ``pixels``: the feature memory's read port, whose ``latency`` is a
-    parameter; ``stream``; ``done`` pulses when the last beat was accepted. A beat per clock
-    unless the host stalls.
+    A beat per clock unless the host stalls. Parameters: ``program``; ``latency`` of the feature memory.
+
+    Members
+    -------
+    start: in, 1. A pulse: send what layer ``layer`` made of ``images`` images.
+    layer: in, a layer. Constant from two clocks before ``start`` on.
+    images: in, 0 .. ``batch``. Constant until ``done``.
+    r_line: out, 0 .. ``memory_lines`` - 1. The line to read, in every clock.
+    r_far_line: out, 0 .. ``memory_lines`` - 1. The one after it, for pixels beyond its end.
+    r_offset: out, 0 .. ``line_pixels`` - 1. The pixel at which to begin.
+    pixels: in, ``line_pixels`` pixels, ``latency`` clocks later.
+    stream: out, AXI4-Stream of 32 bit: four pixels, the first one lowest; ``tlast`` on the last beat.
+    done: out, 1. A pulse: the last beat was taken.
     """
 
     def __init__(self, program: Program, latency: int):
@@ -93,7 +104,7 @@ class MapPort(wiring.Component):
         m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=QUEUED.size, depth=depth)
 
         running = Signal()
-        # Beats asked for and not yet accepted by the host: they must all fit the queue.
+        # Beats read and not yet taken by the host: they must all fit the queue.
         pending = Signal(range(depth + 1))
         ask = running & (pending != depth)
         accepted = self.stream.tvalid & self.stream.tready
@@ -112,7 +123,8 @@ class MapPort(wiring.Component):
             self.r_far_line.eq(self.r_line + 1),
             self.r_offset.eq(beats.pixel),
         ]
-        word, out = Signal(QUEUED), Signal(QUEUED)
+        word = Signal(QUEUED)
+        out = Signal(QUEUED)
         m.d.comb += [
             word.data.eq(self.pixels.as_value()[: BEAT * PIXEL_BITS]),
             word.last.eq(delay(m, beats.last, self.latency, name="last")),

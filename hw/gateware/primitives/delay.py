@@ -27,7 +27,7 @@ MAX_FANOUT = 64
 def replicate(m: Module, value, *, name: str) -> Signal:
     """A register of ``value`` that stays apart from others of the same value.
 
-    Synthesis merges registers with equal inputs, and the copies of a signal that drives too much for
+    Synthesis merges registers with equal inputs, and the replicas of a signal that drives too much for
     one register would be one again. ``keep`` on the register stops yosys and Vivado alike.
     """
     out = Signal(value.shape(), name=name, reset_less=True, attrs={"keep": "true"})
@@ -36,7 +36,7 @@ def replicate(m: Module, value, *, name: str) -> Signal:
 
 
 def per_layer(m: Module, layer: Signal, values: Sequence[int], *, name: str) -> Signal:
-    """A register that holds ``values[layer]``, one clock behind ``layer``.
+    """A register that holds ``values[layer]``, one clock after ``layer``.
 
     The sequencer changes ``layer`` at least two clocks before it starts the layer.
     """

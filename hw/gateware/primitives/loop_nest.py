@@ -1,12 +1,12 @@
-"""The order in which passes are made: one set of loops for every controller.
+"""The loop nest: the order in which passes are made, for every controller.
 
 A *pass* is one block of output channels of one tile group. From the innermost loop outwards::
 
     activations stay    block · group column · group row · stack
     weights stay        group column · group row · stack · block
 
-A *stack* is an image, or as many as have their maps side by side. The block is counted by the first counter
-or by the last one, as the layer's plan says.
+A *stack* is an image, or as many as share the lines of their maps (batch packing). The block is counted by
+the first counter or by the last one, as the layer's plan says.
 """
 
 from amaranth import Array, C, Module, Signal
@@ -22,12 +22,19 @@ class LoopNest(wiring.Component):
     (not for the fetch, which serves all of them at once); ``dot_images``: whether a fully connected
     layer takes a pass per image (only its fetch does).
 
-    Members: ``start`` (a pulse) returns to the first pass of layer ``layer`` for ``images`` images, both
-    constant for two clocks,
-    ``step`` (a pulse) goes on to the next one. Of the pass it stands at, all at once: ``group_row``;
-    ``last_block``; and which loops the next step takes back to their start, each with all those
-    inside it: ``block_wraps``, ``column_wraps``, ``row_wraps``, ``stack_wraps``, and ``ends`` in the
-    layer's last pass. ``stack`` is the number of the stack.
+    Members
+    -------
+    layer: in, a layer. images: in, 0 .. ``batch``. Both constant for two clocks before ``start``.
+    start: in, 1. A pulse: return to the first pass of ``layer`` for ``images`` images.
+    step: in, 1. A pulse: go on to the next pass.
+    group_row: out, 0 .. group rows - 1. Of the pass at hand, as all that follows.
+    stack: out, 0 .. ``batch``. The number of the stack.
+    last_block: out, 1. It is one of the last block of output channels.
+    block_wraps: out, 1. The next step takes the block back to its start.
+    column_wraps: out, 1. So the group column, and the block with it.
+    row_wraps: out, 1. So the group row, with both.
+    stack_wraps: out, 1. So the stack, with all three.
+    ends: out, 1. It is the layer's last pass.
     """
 
     def __init__(self, program: Program, *, blocks: bool = True, dot_images: bool = False):
@@ -66,7 +73,7 @@ class LoopNest(wiring.Component):
             last("outer", [p.blocks if p.weights_stay else 1 for p in plans]),
         ]
         # Counters run down and a flag says that one has arrived: wraps takes one LUT, however long the loops.
-        left = [Signal.like(one, name=f"left_{i}") for i, one in enumerate(lasts)]
+        left = [Signal.like(count, name=f"left_{i}") for i, count in enumerate(lasts)]
         over = [Signal(name=f"over_{i}") for i in range(len(lasts))]
         inner, column, row, stack, outer = over
         m.d.comb += [
@@ -95,8 +102,10 @@ class LoopNest(wiring.Component):
         """The number of the last stack of a run, by how many images a stack of the layer has."""
         plans = self.program.layers
         sizes = sorted({plan.images for plan in plans})
-        once = [plan.dot and not self.dot_images for plan in plans]
-        kinds = [0 if one else 1 + sizes.index(p.images) for p, one in zip(plans, once, strict=True)]
+        all_at_once = [plan.dot and not self.dot_images for plan in plans]
+        kinds = [
+            0 if all_in else 1 + sizes.index(p.images) for p, all_in in zip(plans, all_at_once, strict=True)
+        ]
         kind = per_layer(m, self.layer, kinds, name="stack_kind")
         images = range(self.program.config.batch + 1)
         lasts = [C(0)]

@@ -1,4 +1,4 @@
-"""Counters that connect a producer and a consumer of a double buffer.
+"""Credits that connect a producer and a consumer of a ping-pong buffer.
 
 A half is *taken* when its producer begins it, *full* when its last entry can be read, *free* again when its
 consumer has read it.
@@ -12,7 +12,7 @@ HALVES = 2
 
 
 class PingPong(wiring.Component):
-    """How many halves of a double buffer are taken, and how many are full and not yet begun.
+    """How many halves of a ping-pong buffer are taken, and how many are full and not yet begun.
 
     Members: pulses ``take``, ``fill``, ``begin``, ``free``; levels ``can_take``, ``can_begin``.
     """
@@ -26,8 +26,10 @@ class PingPong(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        taken, full = Signal(range(HALVES + 1)), Signal(range(HALVES + 1))
-        next_taken, next_full = Signal.like(taken), Signal.like(full)
+        taken = Signal(range(HALVES + 1))
+        full = Signal(range(HALVES + 1))
+        next_taken = Signal.like(taken)
+        next_full = Signal.like(full)
         m.d.comb += [
             next_taken.eq(taken + self.take - self.free),
             next_full.eq(full + self.fill - self.begin),

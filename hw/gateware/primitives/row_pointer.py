@@ -1,4 +1,4 @@
-"""Walking a map in feature memory: row by row, whether it lies in sections or not, and beat by beat."""
+"""Where the rows of a feature map lie, whether they are packed into lines or not; and its beats in order."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,22 @@ from hw.interface.stream_format import BEAT, row_beats
 
 
 def phase_bits(maps: Sequence[FeatureLayout]) -> int:
-    """Bits of a row's place in its period."""
+    """Bits of a row's phase: its number among the interleaved lines that a group of packed rows takes."""
     return ceil_log2(max(2, *(plan.interleave for plan in maps)))
 
 
-def section_bits(maps: Sequence[FeatureLayout]) -> int:
-    """Bits of a section's number."""
+def slot_bits(maps: Sequence[FeatureLayout]) -> int:
+    """Bits of a slot's number: a line of packed rows has as many slots as rows."""
     return ceil_log2(max(2, *(plan.packing for plan in maps)))
 
 
 class RowPointer:
-    """Signals ``line``, ``section``, ``phase`` of a row of ``maps[layer]``, and ``first_pixel``, where its
-    column 0 lies in the line. ``row_lines``: lines from a row to the next of a map without sections, by
-    default the map's own.
+    """A row of ``maps[layer]``.
+
+    Signals: ``line``; ``slot`` of that line, where rows are packed; ``phase``, the number of the line
+    among the interleaved ones (:class:`hw.compile.feature_layout.FeatureLayout`);
+    ``first_pixel``, where its column 0 lies in the line. ``row_lines``: lines from a row to the next of a map
+    without packed rows, by default the map's own.
     """
 
     def __init__(
@@ -37,46 +40,48 @@ class RowPointer:
         name: str = "row",
     ):
         self.line = line
-        self.section = Signal(section_bits(maps), name=f"{name}_section", reset_less=True)
+        self.slot = Signal(slot_bits(maps), name=f"{name}_slot", reset_less=True)
         self.phase = Signal(phase_bits(maps), name=f"{name}_phase", reset_less=True)
 
-        def setting(what: str, values: Sequence[int]) -> Signal:
+        def constant(what: str, values: Sequence[int]) -> Signal:
             return per_layer(m, layer, values, name=f"{name}_{what}")
 
         lines = row_lines or [plan.lines_per_row for plan in maps]
-        self._row_lines = setting(
+        self._row_lines = constant(
             "lines", [1 if p.packing > 1 else n for p, n in zip(maps, lines, strict=True)]
         )
-        self._period = setting("period", [p.interleave if p.packing > 1 else 0 for p in maps])
-        self._last_section = setting("last_section", [p.packing - 1 for p in maps])
-        self.first_line = setting("first_line", [p.position(0)[0] for p in maps])
-        self.first_section = setting("first_section", [p.position(0)[1] for p in maps])
-        self.first_phase = setting("first_phase", [p.padding % p.interleave for p in maps])
+        self._interleave = constant("interleave", [p.interleave if p.packing > 1 else 0 for p in maps])
+        self._last_slot = constant("last_slot", [p.packing - 1 for p in maps])
+        self.first_line = constant("first_line", [p.position(0)[0] for p in maps])
+        self.first_slot = constant("first_slot", [p.position(0)[1] for p in maps])
+        self.first_phase = constant("first_phase", [p.padding % p.interleave for p in maps])
         pixels = [
-            setting(f"first_pixel_{s}", [s * p.slot_pixels + p.padding if s < p.packing else 0 for p in maps])
+            constant(
+                f"first_pixel_{s}", [s * p.slot_pixels + p.padding if s < p.packing else 0 for p in maps]
+            )
             for s in range(max(p.packing for p in maps))
         ]
-        self.first_pixel = Array(pixels)[self.section]
+        self.first_pixel = Array(pixels)[self.slot]
 
-    def restart(self, first_row, sections=0):
-        """Statements: go to row 0 of a channel, which lies in line ``first_row``, of an image whose sections
-        begin with number ``sections``.
+    def restart(self, first_row, first_slot=0):
+        """Statements: go to row 0 of a channel, which lies in line ``first_row``, of an image whose packed
+        rows begin with slot ``first_slot``.
         """
         return [
             self.line.eq(first_row),
-            self.section.eq(self.first_section + sections),
+            self.slot.eq(self.first_slot + first_slot),
             self.phase.eq(self.first_phase),
         ]
 
     def step(self, m: Module):
         """Go to the next row of the channel, in the clock and under the conditions of the caller."""
         m.d.sync += [self.line.eq(self.line + self._row_lines), self.phase.eq(self.phase + 1)]
-        with m.If(self.phase + 1 == self._period):
-            m.d.sync += [self.phase.eq(0), self.section.eq(self.section + 1)]
-            with m.If(self.section == self._last_section):
-                m.d.sync += self.section.eq(0)
+        with m.If(self.phase + 1 == self._interleave):
+            m.d.sync += [self.phase.eq(0), self.slot.eq(self.slot + 1)]
+            with m.If(self.slot == self._last_slot):
+                m.d.sync += self.slot.eq(0)
             with m.Else():
-                m.d.sync += self.line.eq(self.line + 1 - self._period)
+                m.d.sync += self.line.eq(self.line + 1 - self._interleave)
 
 
 class MapBeats:
@@ -89,20 +94,22 @@ class MapBeats:
     """
 
     def __init__(self, m: Module, layer: Signal, maps: Sequence[FeatureLayout], images: Signal, line: Signal):
-        def setting(name: str, values: Sequence[int]) -> Signal:
+        def constant(name: str, values: Sequence[int]) -> Signal:
             return per_layer(m, layer, values, name=name)
 
-        self._last_beat = setting("last_beat", [row_beats(plan.shape[2]) - 1 for plan in maps])
-        self._last_row = setting("last_row", [plan.shape[1] - 1 for plan in maps])
-        last_channel = setting("last_channel", [plan.shape[0] - 1 for plan in maps])
-        self._channel_lines = setting("channel_lines", [plan.channel_lines for plan in maps])
-        self._base = setting("base", [plan.base for plan in maps])
-        self._base_row = setting("base_row", [plan.base + plan.position(0)[0] for plan in maps])
-        self._beat, self._row = Signal.like(self._last_beat), Signal.like(self._last_row)
-        self._channel, self._image = Signal.like(last_channel), Signal.like(images)
+        self._last_beat = constant("last_beat", [row_beats(plan.shape[2]) - 1 for plan in maps])
+        self._last_row = constant("last_row", [plan.shape[1] - 1 for plan in maps])
+        last_channel = constant("last_channel", [plan.shape[0] - 1 for plan in maps])
+        self._channel_lines = constant("channel_lines", [plan.channel_lines for plan in maps])
+        self._base = constant("base", [plan.base for plan in maps])
+        self._base_row = constant("base_row", [plan.base + plan.position(0)[0] for plan in maps])
+        self._beat = Signal.like(self._last_beat)
+        self._row = Signal.like(self._last_row)
+        self._channel = Signal.like(last_channel)
+        self._image = Signal.like(images)
         row_line, self._first_row = (Signal.like(line, name=name) for name in ("row_line", "first_row"))
         self._pointer = RowPointer(m, layer, maps, row_line)
-        self._next = _NextImage(m, maps, self._pointer, setting, line)
+        self._next = _NextImage(m, maps, self._pointer, constant, line)
 
         self._end_row = self._beat == self._last_beat
         self._end_channel = self._end_row & (self._row == self._last_row)
@@ -129,61 +136,61 @@ class MapBeats:
             m.d.sync += [self._beat.eq(0), self._row.eq(self._row + 1)]
             self._pointer.step(m)
         with m.If(self._end_channel):
-            following = Signal.like(self._first_row, name="following")
-            m.d.comb += following.eq(self._first_row + self._channel_lines)
+            next_row = Signal.like(self._first_row, name="next_channel_row")
+            m.d.comb += next_row.eq(self._first_row + self._channel_lines)
             m.d.sync += [
                 self._row.eq(0),
                 self._channel.eq(self._channel + 1),
-                self._first_row.eq(following),
-                *self._pointer.restart(following, self._next.sections),
+                self._first_row.eq(next_row),
+                *self._pointer.restart(next_row, self._next.slot),
             ]
         with m.If(self.end_image):
             m.d.sync += [self._channel.eq(0), self._image.eq(self._image + 1)]
-            # Where no images lie side by side the next one is where a channel more would be.
-            if self._next.beside:
+            # Where no line holds rows of several images the next one is where a channel more would be.
+            if self._next.packed:
                 m.d.sync += [
                     self._first_row.eq(self._next.first_row),
-                    *self._pointer.restart(self._next.first_row, self._next.next_sections),
-                    *self._next.go(),
+                    *self._pointer.restart(self._next.first_row, self._next.next_slot),
+                    *self._next.advance(),
                 ]
 
 
 class _NextImage:
-    """Where the map of the image behind the one at hand lies, if it may lie beside that one: known two clocks
-    after the image has begun, and no image has fewer beats than ``hw.interface.stream_format.LEAST_BEATS``.
+    """Where the map of the image after the one at hand lies, if lines hold both: known two clocks after the
+    image has begun, and no image has fewer beats than ``hw.interface.stream_format.LEAST_BEATS``.
 
-    Signals: ``sections``, ``next_sections``: the first section of the image at hand, and of the next one;
+    Signals: ``slot``, ``next_slot``: the first slot of the image at hand, and of the next one;
     ``first_row``: the line of the next one's first row.
     """
 
-    def __init__(self, m: Module, maps: Sequence[FeatureLayout], pointer: RowPointer, setting, line: Signal):
-        self.beside = max(plan.images for plan in maps) > 1
-        self._last = setting("last_beside", [plan.images - 1 for plan in maps])
-        self._left = Signal.like(self._last, name="left_beside")
+    def __init__(self, m: Module, maps: Sequence[FeatureLayout], pointer: RowPointer, constant, line: Signal):
+        self.packed = max(plan.images for plan in maps) > 1
+        self._last = constant("last_packed", [plan.images - 1 for plan in maps])
+        self._left = Signal.like(self._last, name="left_packed")
         # The stack's first line, this image's and the next one's.
         self._stack, self._next_stack = (Signal.like(line, name=name) for name in ("stack", "next_stack"))
         self.first_row = Signal.like(line, name="next_first_row")
-        self.sections, self.next_sections = (
-            Signal.like(pointer.section, name=name) for name in ("sections", "next_sections")
+        self.slot, self.next_slot = (
+            Signal.like(pointer.slot, name=name) for name in ("first_slot", "next_first_slot")
         )
-        if self.beside:
-            map_lines = setting("map_lines", [plan.lines for plan in maps])
-            image_sections = setting("image_sections", [plan.image_packing for plan in maps])
+        if self.packed:
+            map_lines = constant("map_lines", [plan.lines for plan in maps])
+            image_slots = constant("image_slots", [plan.image_packing for plan in maps])
             last = self._left == 0
             m.d.sync += [
                 self._next_stack.eq(self._stack + Mux(last, map_lines, 0)),
-                self.next_sections.eq(Mux(last, 0, self.sections + image_sections)),
+                self.next_slot.eq(Mux(last, 0, self.slot + image_slots)),
                 self.first_row.eq(self._next_stack + pointer.first_line),
             ]
 
     def start(self, base):
         """Statements: begin with the first image, whose map lies at ``base``."""
-        return [self._stack.eq(base), self._left.eq(self._last), self.sections.eq(0)]
+        return [self._stack.eq(base), self._left.eq(self._last), self.slot.eq(0)]
 
-    def go(self):
+    def advance(self):
         """Statements: go to the next image."""
         return [
             self._stack.eq(self._next_stack),
             self._left.eq(Mux(self._left == 0, self._last, self._left - 1)),
-            self.sections.eq(self.next_sections),
+            self.slot.eq(self.next_slot),
         ]

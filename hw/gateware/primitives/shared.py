@@ -1,4 +1,4 @@
-"""Modules that many places share: elaborated once, instantiated everywhere.
+"""Shared modules: elaborated a single time, instantiated in many places.
 
 Left alone, Amaranth elaborates and emits every instance of a component. ``Shared(component, key)`` is the
 component itself in simulation; under an :class:`Emitter` it is an instance of a module that is emitted
@@ -48,11 +48,14 @@ class Emitter:
 
 def _replaced(component) -> None:
     """Tell Amaranth that ``component`` and its parts are not forgotten, but stood in for by a twin."""
+    # A private attribute: Amaranth 0.5.10 has no public way to say it of one object. Whatever is never
+    # elaborated raises UnusedElaboratable when it is collected; its linter comment silences whole files, a
+    # filter of warnings the whole process, and elaborating the twin would cost what sharing saves.
     component._MustUse__silence = True
-    for part in vars(component).values():
-        for one in part if isinstance(part, list | tuple) else [part]:
-            if isinstance(one, Elaboratable):
-                _replaced(one)
+    for attribute in vars(component).values():
+        for part in attribute if isinstance(attribute, list | tuple) else [attribute]:
+            if isinstance(part, Elaboratable):
+                _replaced(part)
 
 
 class Shared(Elaboratable):

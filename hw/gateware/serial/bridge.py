@@ -62,7 +62,9 @@ class Bridge(wiring.Component):
         m.submodules.receiver = self.receiver = receiver = FrameReceiver()
         m.submodules.sender = self.sender = sender = FrameSender()
         # What a repeated request is answered from: these, and the exchange's and the response buffer.
-        self.opened, self.session, self.sequence = Signal(), Signal(16), Signal(8)
+        self.opened = Signal()
+        self.session = Signal(16)
+        self.sequence = Signal(8)
         self.refusal = Signal(Status)
         self.address = Signal(POINTER_BITS)  # in the request's buffer
         self.header = header = receiver.header

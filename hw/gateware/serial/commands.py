@@ -35,12 +35,17 @@ class Exchange:
 
     def __init__(self, m, header, unit_bits: int):
         self.header, self.unit_bits = header, unit_bits
-        self.status, self.length = Signal(Status), Signal(POINTER_BITS)
+        self.status = Signal(Status)
+        self.length = Signal(POINTER_BITS)
         self.bytes = Signal(48)
         self.word = self.bytes[16:]
         self.left = Signal(range(7))
-        self.beats, self.limit, self.last = Signal(9), Signal(9), Signal()
-        self.final, self.stop, self.pulling = Signal(), Signal(), Signal()
+        self.beats = Signal(9)
+        self.limit = Signal(9)
+        self.last = Signal()
+        self.final = Signal()
+        self.stop = Signal()
+        self.pulling = Signal()
         self.timer = Signal(WAIT_BITS + max(unit_bits, 1))
         m.d.comb += self.final.eq((self.beats + 1)[:9] == self.limit)
         with m.If(self.timer != 0):
@@ -71,7 +76,8 @@ class RegisterAccess:
 
     def __init__(self, m, exchange: Exchange, bus):
         self.exchange, self.bus = exchange, bus
-        self.pending, self.answered = Signal(), Signal()
+        self.pending = Signal()
+        self.answered = Signal()
         m.d.comb += [
             bus.wstrb.eq(0b1111),
             bus.rready.eq(1),

@@ -121,12 +121,14 @@ class BurstReader(wiring.Component):
     def _request_bursts(self, m, waiting, dropping, few, offering):
         """Layer by layer, burst by burst; what is requested is offered to memory from the next clock on."""
         plan, memory = self.plan, self.memory
-        layer, last_layer = Signal.like(self.first), Signal()
+        layer = Signal.like(self.first)
+        last_layer = Signal()
         m.d.sync += last_layer.eq(layer == self.last)
         # Of a layer: bursts after the one at hand, whether there are none, and the beats of the last one.
         full = [(beats - 1) // plan.burst_beats for beats in plan.layer_beats]
         rest = [(beats - 1) % plan.burst_beats + 1 for beats in plan.layer_beats]
-        left, final = Signal(range(max(full) + 1)), Signal()
+        left = Signal(range(max(full) + 1))
+        final = Signal()
         last_beats = Signal.like(self.requested_beats)
         address, offered_address = (
             Signal(MEMORY_ADDRESS_BITS, name=name, reset_less=True) for name in ("address", "offered_address")

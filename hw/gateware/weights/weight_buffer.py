@@ -111,10 +111,14 @@ class WeightBuffer(wiring.Component):
         whether the beat at hand completes a step.
         """
         plan = self.plan
-        layer, size = Signal.like(self.first), Signal(range(len(self._sizes)))
-        unit, step = Signal(range(plan.step_units)), Signal(range(plan.depth))
-        next_unit, next_size = Signal.like(unit), Signal.like(size)
-        left, final = Signal(range(max(plan.layer_beats) + 1)), Signal()  # final: one beat is left
+        layer = Signal.like(self.first)
+        size = Signal(range(len(self._sizes)))
+        unit = Signal(range(plan.step_units))
+        step = Signal(range(plan.depth))
+        next_unit = Signal.like(unit)
+        next_size = Signal.like(size)
+        left = Signal(range(max(plan.layer_beats) + 1))
+        final = Signal()  # one beat is left
         beats, single, sizes = (
             Array(C(n) for n in t)
             for t in (
@@ -123,7 +127,8 @@ class WeightBuffer(wiring.Component):
                 [self._sizes.index(units) for units in plan.layer_units],
             )
         )
-        whole, ends = Signal(), Signal()
+        whole = Signal()
+        ends = Signal()
         unit_after = Signal(range(2 * plan.step_units))  # the beat at hand
         next_layer = Signal.like(layer)
         m.d.comb += [
@@ -192,5 +197,5 @@ class WeightBuffer(wiring.Component):
 
     @property
     def _units(self) -> Array:
-        """Units of a step, by the place of its size among all."""
+        """Units of a step, by the position of its size among all."""
         return Array(C(units) for units in self._sizes)

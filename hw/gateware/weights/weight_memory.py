@@ -51,7 +51,8 @@ class WeightMemory(wiring.Component):
             m, self.layer, [p.first_step + len(p.steps) - 1 for p in program.layers], name="last"
         )
         m.submodules.skid = skid = SkidBuffer(program.step_format)
-        address, read = Signal(range(program.steps)), Signal()
+        address = Signal(range(program.steps))
+        read = Signal()
         advance = ~read | skid.i.ready
         m.d.comb += [
             port.addr.eq(address),

@@ -61,17 +61,21 @@ class WeightReplay(wiring.Component):
         delivered = Signal()  # the buffer delivers a step
         self._connect(m, skid, delivered)
 
-        layer, block = Signal.like(self.first), Signal(range(len(self.plan.block_steps) + 1))
+        layer = Signal.like(self.first)
+        block = Signal(range(len(self.plan.block_steps) + 1))
         weights_stay = per_layer(m, layer, [int(p.weights_stay) for p in plans], name="weights_stay")
         m.d.comb += [nest.layer.eq(layer), nest.images.eq(self.images)]
-        position, block_start = Signal(self._position), Signal(self._position)  # block_start: of this block
+        position = Signal(self._position)
+        block_start = Signal(self._position)  # that of the block's first step
         first_start, next_start = self._block_starts(m, block)
-        address, block_address = Signal.like(buffer.stored), Signal.like(buffer.stored)
+        address = Signal.like(buffer.stored)
+        block_address = Signal.like(buffer.stored)
         next_address = Signal.like(address)
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
 
-        stepped, rewound = Signal(), Signal()  # the last clock's read went on by one, or back
+        stepped = Signal()  # the last clock's read went on by one
+        rewound = Signal()  # it went back to the start of the block
         playing = Signal()
         replay = weights_stay & ~nest.stack_wraps  # this block again
         advance = ~delivered | skid.i.ready
@@ -161,7 +165,8 @@ class WeightReplay(wiring.Component):
         Comparisons are made a clock ahead, for the address of then and the one after it; an address that was
         ``rewound`` has been read before.
         """
-        none_here, none_next = Signal(), Signal()
+        none_here = Signal()
+        none_next = Signal()
         m.d.sync += [
             none_here.eq(address == self.buffer.stored),
             none_next.eq(next_address == self.buffer.stored),

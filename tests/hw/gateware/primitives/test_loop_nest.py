@@ -1,4 +1,4 @@
-"""The walk against nested loops in Python, for both orders."""
+"""The loop nest against nested loops in Python, for both orders."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ NETWORKS = {
         (3, 20, 14),
         (Conv("a", 3, 11, 3, padding=1, pool=2), Conv("b", 11, 9, 3), Dense("c", 9 * 40, 6, relu=False)),
     ),
-    # In lines of 16 pixels the maps of two images lie side by side.
+    # Lines of 16 pixels hold the maps of two images.
     "beside": Network(
         "beside",
         (3, 4, 4),
@@ -33,7 +33,7 @@ def program(network, weights_stay):
 
 
 def expected(plan, images, blocks, dot_images):
-    """Per pass: group row, stack, last block, and how many loops wrap behind it."""
+    """Per pass: group row, stack, last block, and how many loops wrap after it."""
     rows, columns = (1, 1) if plan.dot else (plan.group_rows, plan.group_columns)
     stacks = 1 if plan.dot and not dot_images else -(-images // plan.images)
     inner = 1 if plan.weights_stay or not blocks else plan.blocks
@@ -43,8 +43,8 @@ def expected(plan, images, blocks, dot_images):
             for row in range(rows):
                 for column in range(columns):
                     for i in range(inner):
-                        places = (i, inner), (column, columns), (row, rows), (stack, stacks), (o, outer)
-                        ends = [place == count - 1 for place, count in places]
+                        loops = (i, inner), (column, columns), (row, rows), (stack, stacks), (o, outer)
+                        ends = [number == count - 1 for number, count in loops]
                         wraps = next((k for k, end in enumerate(ends) if not end), len(ends))
                         yield row, stack, ends[0] and ends[4], wraps
 
@@ -52,7 +52,7 @@ def expected(plan, images, blocks, dot_images):
 @pytest.mark.parametrize(("network", "images"), [("apart", 2), ("beside", 2), ("beside", 5)])
 @pytest.mark.parametrize("weights_stay", [False, True])
 @pytest.mark.parametrize(("blocks", "dot_images"), [(True, False), (False, True)])
-def test_walks_all_passes_in_order_twice(simulate, network, images, weights_stay, blocks, dot_images):
+def test_all_passes_are_made_in_order_twice(simulate, network, images, weights_stay, blocks, dot_images):
     compiled = program(network, weights_stay)
     assert [plan.images for plan in compiled.layers] == ([2, 2, 1] if network == "beside" else [1, 1, 1])
     dut = LoopNest(compiled, blocks=blocks, dot_images=dot_images)
@@ -67,7 +67,7 @@ def test_walks_all_passes_in_order_twice(simulate, network, images, weights_stay
             await ctx.tick()
             ctx.set(dut.start, 0)
             passes = len(list(expected(plan, images, blocks, dot_images)))
-            for _ in range(2 * passes):  # behind the last one it starts again
+            for _ in range(2 * passes):  # after the last one it starts again
                 flags = [
                     ctx.get(flag)
                     for flag in (dut.block_wraps, dut.column_wraps, dut.row_wraps, dut.stack_wraps, dut.ends)
@@ -82,6 +82,8 @@ def test_walks_all_passes_in_order_twice(simulate, network, images, weights_stay
                 await ctx.tick()
 
     simulate(dut, bench)
-    wanted = [one for plan in compiled.layers for one in 2 * list(expected(plan, images, blocks, dot_images))]
+    wanted = [
+        passed for plan in compiled.layers for passed in 2 * list(expected(plan, images, blocks, dot_images))
+    ]
     assert found == wanted
-    assert len({one[3] for one in wanted}) >= (4 if network == "apart" else 2)
+    assert len({passed[3] for passed in wanted}) >= (4 if network == "apart" else 2)

@@ -1,4 +1,4 @@
-"""The counters of a double buffer against a count in Python."""
+"""The credits of a ping-pong buffer against a count in Python."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Walks over maps: every beat of every map lies where the map's plan puts it, in the order of the streams."""
+"""Maps in order: every beat of every map lies where the map's plan puts it, in the order of the streams."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.feature_layout import FeatureLayout
-from hw.gateware.primitives.row_pointer import MapBeats, RowPointer, phase_bits, section_bits
+from hw.gateware.primitives.row_pointer import MapBeats, RowPointer, phase_bits, slot_bits
 from hw.interface.stream_format import BEAT, row_beats
 from tests.hw.gateware.programs import CASES, position_of, program
 
@@ -86,7 +86,7 @@ def test_every_beat_lies_where_the_plan_says(simulate, name):
                                 if rng.random() < 0.1:
                                     await ctx.tick()
                                 found = (dut.row_line, dut.x, dut.pixel, dut.end_image, dut.last)
-                                assert tuple(ctx.get(one) for one in found) == wanted, (
+                                assert tuple(ctx.get(signal) for signal in found) == wanted, (
                                     image,
                                     channel,
                                     y,
@@ -128,7 +128,7 @@ class Pointer(wiring.Component):
 
 @pytest.mark.parametrize("apart", [None, [11, 12, 13, 14]])
 def test_rows_follow_each_other_at_the_distance_asked_for(simulate, apart):
-    """``apart``: lines between rows of maps without sections, as a fully connected layer's images are."""
+    """``apart``: lines between rows of maps without packed rows, as a fully connected layer's images are."""
     dut = Pointer(MORE, apart)
 
     async def bench(ctx):
@@ -151,6 +151,6 @@ def test_rows_follow_each_other_at_the_distance_asked_for(simulate, apart):
     simulate(dut, bench)
 
 
-def test_bits_hold_every_section_and_phase():
-    assert (section_bits(MORE), phase_bits(MORE)) == (2, 3)
-    assert (section_bits(MORE[1:2]), phase_bits(MORE[1:2])) == (1, 1)
+def test_bits_hold_every_slot_and_phase():
+    assert (slot_bits(MORE), phase_bits(MORE)) == (2, 3)
+    assert (slot_bits(MORE[1:2]), phase_bits(MORE[1:2])) == (1, 1)
