@@ -50,6 +50,8 @@ def numbers(module: dict[str, Any]) -> tuple[Counter[str], Counter[str]]:
             driver |= {bit: (name, str(place)) for place, bit in enumerate(port["bits"])}
     shapes, inputs = {}, {}
     for name, cell in module["cells"].items():
+        if cell["type"] == "$scopeinfo":  # where a module was: no logic
+            continue
         parameters = {k: v for k, v in cell["parameters"].items() if k != "MEMID"}
         shapes[name] = _digest(cell["type"], json.dumps(parameters, sort_keys=True))
         outputs = {port for port, way in cell["port_directions"].items() if way == "output"}

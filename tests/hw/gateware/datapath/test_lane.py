@@ -17,7 +17,7 @@ from hw.contract.formats import drain
 from hw.contract.network import Conv, Network
 from hw.contract.spectrum import DUAL_REAL, TILE, WORDS
 from hw.gateware.datapath.lane import Lane
-from hw.gateware.datapath.mac import Mode, RowWeights
+from hw.gateware.datapath.row_weights import Mode, RowWeights
 from sim.model import fft, ifft, post
 
 ROWS, DRAIN = 8, 4

@@ -10,7 +10,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Network
 from hw.contract.spectrum import WORDS
-from hw.gateware.datapath.mac import weight_layout
+from hw.gateware.datapath.row_weights import weight_layout
 from hw.gateware.primitives.micro_instruction import ends_layout, ends_of, rows_of, step_layout
 
 NETWORK = Network("step", (11, 8, 8), (Conv("a", 11, 6, 3),))
