@@ -174,7 +174,7 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry):
     async def bench(ctx):
         ctx.set(lane.layer, entry)
         ctx.set(lane.shift, SHIFTS)
-        ctx.set(lane.delivered, [(1 << WORDS) - 1, (1 << WORDS) - 1 & ~sum(1 << word for word in missing)])
+        ctx.set(lane.word_valid, [(1 << WORDS) - 1, (1 << WORDS) - 1 & ~sum(1 << word for word in missing)])
         await schedule.play(ctx, clocks, watch)
 
     simulate(dut, bench)
