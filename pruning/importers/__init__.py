@@ -4,7 +4,8 @@
 
     nn.Module ── torch_trace.py ──▶ traced.py ────┐  torch_nodes, torch_constants, torch_models
                                                   ├──▶ assemble.py ──▶ Network, Chain
-    model.onnx ── onnx.load ──────▶ onnx_file.py ─┘       │      onnx_steps, onnx_nodes, onnx_constants
+    model.onnx ── onnx.load ──────▶ onnx_file.py ─┘       │      onnx_steps, onnx_inputs, onnx_nodes,
+                                                          │      onnx_constants
                                                           ├─ joins.py: what becomes part of the layer before
                                                           ├─ maps.py: what lies between two layers
                                                           └─ refusals.py: what is in the way, and the way out

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from functools import reduce
-from math import inf, prod
+from math import inf
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pruning.importers.assemble import Assembler
 from pruning.importers.maps import one_per_channel, size_of
 from pruning.importers.onnx_constants import Constants
+from pruning.importers.onnx_inputs import Inputs
 from pruning.importers.onnx_nodes import (
     FLOATS,
     attributes,
@@ -30,21 +30,17 @@ EITHER_WAY = {"Add", "Div", "Max", "Min", "Mul", "Sub", "Sum"}
 """Operations that take a constant in the first place and the map in another."""
 
 
-class Steps:
+class Steps(Inputs):
     """Takes nodes in the order of the chain and tells an ``assembler``.
 
-    ``read``: names that some node, or the caller, reads. ``open_batch``: the file says nothing of how many
-    images come at once.
-
-    Members: ``current``, the name of the map; ``shapes`` of every map so far, batch first.
+    ``read``: names that some node, or the caller, reads.
     """
 
     def __init__(
         self, assembler: Assembler, constants: Constants, image: str, read: set[str], *, open_batch: bool
     ) -> None:
-        self.assembler, self.constants, self.current = assembler, constants, image
-        self.read, self.open_batch = read, open_batch
-        self.shapes: dict[str, tuple[int, ...]] = {image: (assembler.batch, *assembler.shape)}
+        super().__init__(assembler, constants, image, open_batch)
+        self.read = read
 
     def step(self, node: onnx.NodeProto) -> None:
         """One operation on the current map, whose output is the map from here on."""
@@ -224,44 +220,3 @@ class Steps:
             raise unsupported(position_of(node), "Pad")
         filled = self.constants.number(node, 2, given.get("value", 0.0))
         self.assembler.pad(position_of(node), "Pad", before[2:] + after[2:], filled)
-
-    # --- inputs -------------------------------------------------------------------------------------
-
-    def _moved(self, node: onnx.NodeProto) -> NDArray[Any]:
-        """What a node makes of the numbers of the map's values."""
-        count = prod(self.shapes[self.current])
-        if count > self.constants.most:
-            raise refuse(
-                position_of(node),
-                f"it takes {count:,} values, and at most {self.constants.most:,} can be followed",
-                "export the model with a batch of 1",
-            )
-        return self.constants.run(node, {self.current: self.assembler.indices().numpy()})[node.output[0]]
-
-    def _constant(self, name: str, kind: type[np.floating[Any]] = np.float64) -> Tensor:
-        """A constant that is put together with the map. One of equal rows fits any open batch."""
-        value = self.constants.real(name)
-        rows = value.ndim == len(self.shapes[self.current]) and len(value) > 1
-        if self.open_batch and rows and bool((value == value[:1]).all()):
-            value = value[:1]
-        return torch.from_numpy(np.array(value, kind))
-
-    def _tensor(self, node: onnx.NodeProto, index: int, axes: int | None = None) -> Tensor | None:
-        """A constant input, which must have so many axes; None where it is left out."""
-        if index >= len(node.input) or not node.input[index]:
-            return None
-        tensor = torch.from_numpy(np.array(self.constants.real(node.input[index]), np.float32))
-        if axes is not None and tensor.dim() != axes:
-            raise refuse(
-                position_of(node),
-                f"its weights have {tensor.dim()} axes, not {axes}",
-                "make it two-dimensional",
-            )
-        return tensor
-
-    def _over_pixels(self, node: onnx.NodeProto, given: dict[str, Any]) -> bool:
-        """Whether a reduction is one over rows and columns of a map."""
-        axes = given.get("axes", ())
-        if len(node.input) > 1:
-            axes = self.constants.real(node.input[1]).tolist()
-        return self.assembler.pixels_of(len(self.shapes[self.current]), axes)

@@ -62,12 +62,12 @@ def refill(
     """
     filled = dict(chosen)
     while True:
-        room = target - sum(option.cost for option in filled.values())
+        left = target - sum(option.cost for option in filled.values())
         moves = [
             (slope(option, filled[name]), name, option)
             for name, found in options.items()
             for option in found
-            if option.loss < filled[name].loss and 0 < option.cost - filled[name].cost <= room
+            if option.loss < filled[name].loss and 0 < option.cost - filled[name].cost <= left
         ]
         if not moves:
             return filled

@@ -112,7 +112,7 @@ def test_masks_hold_after_fine_tuning_export_and_reload(name, tiny_batch, tmp_pa
 
 
 CONVOLUTIONS = Network(
-    "bench",
+    "benchmark",
     (3, 18, 18),
     (Conv("a", 3, 16, 3, padding=1), Conv("b", 16, 16, 3, padding=1), Conv("c", 16, 16, 3, padding=1)),
 )

@@ -1,4 +1,4 @@
-"""Untrained networks for benches: sparse as asked for, unevenly, and alive."""
+"""Untrained networks for benchmarks: sparse as asked for, unevenly, and alive."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from pruning.training.synthetic import synthetic
 from sim import model
 
 NETWORK = Network(
-    "bench", (3, 24, 24), (Conv("a", 3, 16, 3, padding=1), Conv("b", 16, 16, 3, padding=1, pool=2))
+    "benchmark", (3, 24, 24), (Conv("a", 3, 16, 3, padding=1), Conv("b", 16, 16, 3, padding=1, pool=2))
 )
 SPARSITY = Sparsity("adaptive", 2, 8, 8)
 

@@ -39,8 +39,8 @@ def test_a_compiled_design_takes_as_many_clocks_as_were_asked_for(data, tiny_bat
     recipe = for_cycles(RECIPE, target, lanes=2)
     found = find_densities(recipe, recipe.target, model, data, tmp_path)
     assert found.target is None and set(found.layers) == {"conv2", "fc1"}
-    facts = json.loads((tmp_path / FILE_NAME).read_text())
-    assert facts["chosen"] == found.layers and facts["clocks_of_other_layers"] == rest
+    log = json.loads((tmp_path / FILE_NAME).read_text())
+    assert log["chosen"] == found.layers and log["clocks_of_other_layers"] == rest
     prune_(model, tiny(), found.targets()).finalise()
     quantise_(model, tiny(), tiny_batch)
     program = compile_program(to_artifact(model, tiny(), sparsity=sparsity(found)), CONFIG)

@@ -107,11 +107,11 @@ def test_what_loses_most_keeps_its_bits_and_the_file_says_why(pixels, monkeypatc
     found = find_widths(CALIBRATED, pixels, Bits(5.0, 4, 20), 7, tmp_path)
     assert seen == {"images": 20, "widths": [7, 6, 5, 4]}
     assert found["conv2"] == 7 and min(found.values()) == 4
-    facts = json.loads((tmp_path / FILE_NAME).read_text())
-    assert facts["chosen"] == found and facts["bits"] == {"mean": 5.0, "least": 4, "images": 20}
-    words = facts["words"]
-    assert facts["mean"] == pytest.approx(sum(found[n] * words[n] for n in words) / sum(words.values()))
-    row = facts["layers"]["conv2"][1]
+    log = json.loads((tmp_path / FILE_NAME).read_text())
+    assert log["chosen"] == found and log["bits"] == {"mean": 5.0, "least": 4, "images": 20}
+    words = log["words"]
+    assert log["mean"] == pytest.approx(sum(found[n] * words[n] for n in words) / sum(words.values()))
+    row = log["layers"]["conv2"][1]
     assert row == {"scheme": "6", "cost": 6 * words["conv2"], "loss": 9}
 
 
@@ -146,11 +146,11 @@ def test_a_job_finds_widths_and_its_model_has_them(train, tmp_path):
     events = []
     result = train(bits=BITS, progress=events.append)
     made = artifact.load(result.artifact)
-    facts = json.loads((tmp_path / "net" / FILE_NAME).read_text())
-    assert {name: made.bits_of(name) for name in made.layers} == facts["chosen"]
-    assert made.weight_bits == max(facts["chosen"].values()) and made.layer_bits
+    log = json.loads((tmp_path / "net" / FILE_NAME).read_text())
+    assert {name: made.bits_of(name) for name in made.layers} == log["chosen"]
+    assert made.weight_bits == max(log["chosen"].values()) and made.layer_bits
     kept = {layer.name: layer.kept for layer in result.layers}
-    assert facts["words"] == kept
+    assert log["words"] == kept
     spent = sum(made.bits_of(name) * count for name, count in kept.items())
     assert spent <= 5 * sum(kept.values())
     for name, weights in made.layers.items():

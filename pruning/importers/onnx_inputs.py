@@ -1,0 +1,70 @@
+"""What a node of a chain reads: the map, and constants beside it."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pruning.importers.assemble import Assembler
+from pruning.importers.onnx_constants import Constants
+from pruning.importers.onnx_nodes import position_of
+from pruning.importers.refusals import refuse
+
+
+class Inputs:
+    """The map and the constants, for the node that comes next.
+
+    ``open_batch``: the file says nothing of how many images come at once.
+
+    Members: ``current``, the name of the map; ``shapes`` of every map so far, batch first.
+    """
+
+    def __init__(self, assembler: Assembler, constants: Constants, image: str, open_batch: bool) -> None:
+        self.assembler, self.constants, self.current = assembler, constants, image
+        self.open_batch = open_batch
+        self.shapes: dict[str, tuple[int, ...]] = {image: (assembler.batch, *assembler.shape)}
+
+    def _moved(self, node: onnx.NodeProto) -> NDArray[Any]:
+        """What a node makes of the numbers of the map's values."""
+        count = prod(self.shapes[self.current])
+        if count > self.constants.most:
+            raise refuse(
+                position_of(node),
+                f"it takes {count:,} values, and at most {self.constants.most:,} can be followed",
+                "export the model with a batch of 1",
+            )
+        return self.constants.run(node, {self.current: self.assembler.indices().numpy()})[node.output[0]]
+
+    def _constant(self, name: str, kind: type[np.floating[Any]] = np.float64) -> Tensor:
+        """A constant that is put together with the map. One of equal rows fits any open batch."""
+        value = self.constants.real(name)
+        rows = value.ndim == len(self.shapes[self.current]) and len(value) > 1
+        if self.open_batch and rows and bool((value == value[:1]).all()):
+            value = value[:1]
+        return torch.from_numpy(np.array(value, kind))
+
+    def _tensor(self, node: onnx.NodeProto, index: int, axes: int | None = None) -> Tensor | None:
+        """A constant input, which must have so many axes; None where it is left out."""
+        if index >= len(node.input) or not node.input[index]:
+            return None
+        tensor = torch.from_numpy(np.array(self.constants.real(node.input[index]), np.float32))
+        if axes is not None and tensor.dim() != axes:
+            raise refuse(
+                position_of(node),
+                f"its weights have {tensor.dim()} axes, not {axes}",
+                "make it two-dimensional",
+            )
+        return tensor
+
+    def _over_pixels(self, node: onnx.NodeProto, given: dict[str, Any]) -> bool:
+        """Whether a reduction is one over rows and columns of a map."""
+        axes = given.get("axes", ())
+        if len(node.input) > 1:
+            axes = self.constants.real(node.input[1]).tolist()
+        return self.assembler.pixels_of(len(self.shapes[self.current]), axes)
