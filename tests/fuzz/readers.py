@@ -5,7 +5,7 @@ what                    read by                                          comes f
 ======================= ================================================ ===========================
 model.npz               hw.contract.artifact, sim.report.data            ``spec2 prune``, a download
 design.json             hw.contract, sim.report.data, bitstreams.budget  ``spec2 generate``
-config.json             hw.contract.config_file                          ``spec2 explore``, people
+config.json             hw.contract.config                               ``spec2 explore``, people
 simulation.json         hw.contract, sim.rtl.verify, sim.report.data     ``spec2 simulate``
 synthesis.json          hw.contract, sim.report.data, bitstreams.slices  ``spec2 synth``
 accuracy.json           sim.report.data                                  ``spec2 prune``
@@ -174,15 +174,13 @@ def read_design(folder: Path) -> None:
 
 
 def read_config(folder: Path) -> None:
-    from hw.contract.config import AcceleratorConfig
-    from hw.contract.config_file import load_config
+    from hw.contract.config import AcceleratorConfig, load_config
 
     AcceleratorConfig(**load_config(folder / "config.json"))
 
 
 def make_config(folder: Path) -> None:
-    from hw.contract.config import AcceleratorConfig
-    from hw.contract.config_file import save_config
+    from hw.contract.config import AcceleratorConfig, save_config
 
     save_config(
         AcceleratorConfig(64, 10, 1, 64, 49_152, True, 1024, 2, 8192), folder / "config.json", network="x"
