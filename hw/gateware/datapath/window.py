@@ -42,7 +42,7 @@ class Window(wiring.Component):
     def _place(self, plan: LayerPlan, further: int) -> int:
         """First pixel of the window, ``further`` sections on."""
         row, column = divmod(self.index, plan.lane_columns)
-        if plan.images > 1 and (row + 1) % plan.source.image_sections == 0:
+        if plan.images > 1 and (row + 1) % plan.source.image_packing == 0:
             further = 0  # below the image is another one, and nothing of it is inside
         first = 0 if plan.dot else plan.stride * column
         if plan.packing > 1:

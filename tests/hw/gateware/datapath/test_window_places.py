@@ -17,7 +17,7 @@ def place(compiled, plan, lane, beyond):
         return 0
     if plan.packing == 1:
         return column * plan.stride
-    below_in_other_image = plan.images > 1 and (row + 1) % plan.source.image_sections == 0
+    below_in_other_image = plan.images > 1 and (row + 1) % plan.source.image_packing == 0
     section = row if below_in_other_image else (row + beyond) % plan.packing
     return section * plan.source.slot_pixels + column * plan.stride
 
