@@ -22,8 +22,7 @@ def configure(
     """What the file says, but for the options that were given; without a file what is ``usual``."""
     from dataclasses import asdict
 
-    from hw.contract.config import AcceleratorConfig
-    from hw.contract.config_file import load_config
+    from hw.contract.config import AcceleratorConfig, load_config
 
     options = {
         "rows": rows,

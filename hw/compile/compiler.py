@@ -116,8 +116,8 @@ def assemble(
         plan = LayerPlan(
             layer=layer,
             number=i,
-            source=row_bands.maps[i],
-            dest=row_bands.maps[i + 1],
+            source=row_bands.layouts[i],
+            dest=row_bands.layouts[i + 1],
             lanes=lanes[i],
             tile_rows=tile_rows,
             tile_columns=tile_columns,

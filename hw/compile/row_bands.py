@@ -60,7 +60,7 @@ class RowBandPlan:
     lines."""
 
     instructions: tuple[Instruction, ...]
-    maps: tuple[FeatureLayout, ...]
+    layouts: tuple[FeatureLayout, ...]
     lines: int
 
 
@@ -90,7 +90,7 @@ class Segment:
 
 
 def plan_row_bands(
-    layers: Sequence[GroupRows], maps: Sequence[FeatureLayout], batch: int, limit: int
+    layers: Sequence[GroupRows], layouts: Sequence[FeatureLayout], batch: int, limit: int
 ) -> RowBandPlan:
     """Instructions for ``layers``, and where their maps lie (one more than layers), which may take ``limit``
     lines, 0 for as many as whole maps need. Of all plans that fit, the one whose additional instructions cost
@@ -98,31 +98,31 @@ def plan_row_bands(
 
     Raises ``ConfigError`` when even row bands of one group row are too large.
     """
-    segments = _segments(layers, maps, batch, limit)
-    lines = max(_lines(segment, maps, batch) for segment in segments)
-    placed = list(maps)
+    segments = _segments(layers, layouts, batch, limit)
+    lines = max(_lines(segment, layouts, batch) for segment in segments)
+    placed = list(layouts)
     boundaries = [segment.first for segment in segments] + [len(layers)]
     for number, i in enumerate(boundaries):
-        placed[i] = replace(maps[i], base=0 if number % 2 == 0 else lines - maps[i].batch_lines(batch))
+        placed[i] = replace(layouts[i], base=0 if number % 2 == 0 else lines - layouts[i].batch_lines(batch))
     for segment in segments:
         ends = placed[segment.first], placed[segment.last + 1]
         free = min(ends, key=lambda end: end.base).batch_lines(batch)
         for i, ring in enumerate(segment.rings, segment.first + 1):
-            placed[i] = replace(maps[i], base=free, ring=ring)
+            placed[i] = replace(layouts[i], base=free, ring=ring)
             free += placed[i].batch_lines(batch)
     instructions = tuple(item for segment in segments for item in segment.instructions())
     return RowBandPlan(instructions, tuple(placed), lines)
 
 
 def _segments(
-    layers: Sequence[GroupRows], maps: Sequence[FeatureLayout], batch: int, limit: int
+    layers: Sequence[GroupRows], layouts: Sequence[FeatureLayout], batch: int, limit: int
 ) -> list[Segment]:
     """The cheapest segments that fit: the best for the first layers, one layer more at a time."""
     best: list[tuple[int, list[Segment]] | None] = [(0, [])]
     for stop in range(1, len(layers) + 1):
         options = []
         for start, before in enumerate(best):
-            if before and (segment := _segment(layers, maps, start, stop, batch, limit)):
+            if before and (segment := _segment(layers, layouts, start, stop, batch, limit)):
                 options.append((before[0] + _cost(segment, layers), [*before[1], segment]))
         best.append(min(options, key=lambda option: option[0]) if options else None)
     if not best[-1]:
@@ -135,19 +135,24 @@ def _segments(
 
 
 def _segment(
-    layers: Sequence[GroupRows], maps: Sequence[FeatureLayout], start: int, stop: int, batch: int, limit: int
+    layers: Sequence[GroupRows],
+    layouts: Sequence[FeatureLayout],
+    start: int,
+    stop: int,
+    batch: int,
+    limit: int,
 ) -> Segment | None:
     """Layers ``start`` to ``stop - 1`` as one segment of as few row bands as fit, or None."""
     if stop - start == 1:
         segment = Segment(start, ((layers[start].groups,),))
-        return segment if not limit or _lines(segment, maps, batch) <= limit else None
+        return segment if not limit or _lines(segment, layouts, batch) <= limit else None
     if not limit or not all(layer.splits for layer in layers[start:stop]):
         return None
-    if any(layout.packing > 1 for layout in maps[start + 1 : stop]):
+    if any(layout.packing > 1 for layout in layouts[start + 1 : stop]):
         return None
     for count in range(2, layers[stop - 1].groups + 1):
-        segment = _in_row_bands(layers[start:stop], maps[start + 1 : stop], start, count)
-        if _lines(segment, maps, batch) <= limit:
+        segment = _in_row_bands(layers[start:stop], layouts[start + 1 : stop], start, count)
+        if _lines(segment, layouts, batch) <= limit:
             return segment
     return None
 
@@ -172,13 +177,13 @@ def _in_row_bands(
     return Segment(first, tuple(targets), tuple(whole))
 
 
-def _lines(segment: Segment, maps: Sequence[FeatureLayout], batch: int) -> int:
+def _lines(segment: Segment, layouts: Sequence[FeatureLayout], batch: int) -> int:
     """Lines of all maps that are in use while the segment is made."""
     rings = [
         replace(layout, ring=ring)
-        for layout, ring in zip(maps[segment.first + 1 :], segment.rings, strict=False)
+        for layout, ring in zip(layouts[segment.first + 1 :], segment.rings, strict=False)
     ]
-    used = (maps[segment.first], *rings, maps[segment.last + 1])
+    used = (layouts[segment.first], *rings, layouts[segment.last + 1])
     return sum(layout.batch_lines(batch) for layout in used)
 
 

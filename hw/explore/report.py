@@ -7,8 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hw.contract.config import AcceleratorConfig
-from hw.contract.config_file import save_config
+from hw.contract.config import AcceleratorConfig, save_config
 from hw.cost.stages import bound_by, layer_row, layer_work
 from hw.explore.bottlenecks import dram_rate, limits, next_faster
 from hw.explore.sweep import Exploration

