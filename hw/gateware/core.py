@@ -237,9 +237,9 @@ class Core(wiring.Component):
         issue, halves, row_weights = self.issue, self.x_halves, self.row_weights
         step = self.weights.step
         m.d.comb += [
-            issue.valid.eq(self.weights.valid),
-            issue.ends.eq(self.weights.ends),
-            self.weights.take.eq(issue.ready),
+            issue.ends.valid.eq(self.weights.valid),
+            issue.ends.payload.eq(self.weights.ends),
+            self.weights.take.eq(issue.ends.ready),
             issue.half_full.eq(halves.can_begin),
             halves.begin.eq(issue.half_freed),
             halves.free.eq(issue.half_freed),
