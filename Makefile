@@ -39,8 +39,9 @@ $(STAMP): pyproject.toml
 	@echo "== done; '$(SPEC2) doctor' shows what is installed"
 
 .PHONY: demo
-demo: $(STAMP) ## prune LeNet, generate N=8 P=4, simulate digits on the Verilog, report
+demo: $(STAMP) ## install, prune LeNet, generate N=8 P=4, simulate digits on the Verilog, name the report
 	$(SPEC2) demo $(DATA_OPTION) --out $(BUILD)/lenet
+	@echo "== the report: $(BUILD)/lenet/report.md; the accelerator: $(BUILD)/lenet/design"
 
 .PHONY: check
 check: $(STAMP) ## lint, formatting, types
@@ -81,32 +82,32 @@ fuzz-designs: COUNT ?= 30
 fuzz-designs: $(STAMP) ## COUNT=30 SEED=1: random networks on random accelerators, values and clocks compared
 	$(BIN)/python -m tests.designs --count $(COUNT) --seed $(SEED)
 
-# Three kinds of sparsity on three array sizes, every score of 64 digits compared, every port stalled.
-VERIFY_KINDS := adaptive uniform kernel
+# Three sparsity patterns on three array sizes, every score of 64 digits compared, every port stalled.
+VERIFY_PATTERNS := adaptive uniform kernel
 VERIFY_SIZES := 4x2 8x4 16x4
 .PHONY: verify-lenet
-verify-lenet: $(STAMP) ## RTL = integer model: 64 digits, 3 sparsity kinds, 3 array sizes, with stalls
-	@for kind in $(VERIFY_KINDS); do \
-	  model=$(BUILD)/verify/$$kind; \
-	  $(SPEC2) prune lenet --sparsity $$kind $(DATA_OPTION) --out $$model; \
+verify-lenet: $(STAMP) ## RTL = integer model: 64 digits, 3 sparsity patterns, 3 array sizes, with stalls
+	@for pattern in $(VERIFY_PATTERNS); do \
+	  model=$(BUILD)/verify/$$pattern; \
+	  $(SPEC2) prune lenet --sparsity $$pattern $(DATA_OPTION) --out $$model; \
 	  for size in $(VERIFY_SIZES); do \
 	    rows=$${size%x*} lanes=$${size#*x} design=$$model/$$size; \
-	    echo "== $$kind, N=$$rows P=$$lanes"; \
+	    echo "== $$pattern, N=$$rows P=$$lanes"; \
 	    $(SPEC2) generate $$model/model.npz --rows $$rows --lanes $$lanes --batch $$lanes --out $$design; \
 	    $(SPEC2) simulate $$design $(DATA_OPTION) --images 64 --stalls --seed 1; \
 	  done; \
 	done
 
-# Every kind of sparsity on two networks. PRUNE= trains them first, with DATA; without, images may be random.
-SPARSITY_KINDS := unstructured kernel uniform adaptive pattern block row-column darb filter column combined
+# Every sparsity pattern on two networks. PRUNE= trains them first, with DATA; without, images may be random.
+SPARSITY_PATTERNS = $(shell $(BIN)/python -m hw.contract.sparsity)
 SPARSITY_NETWORKS := lenet cifar-small
 PRUNE := --untrained
 .PHONY: verify-sparsity
-verify-sparsity: $(STAMP) ## RTL = integer model: every kind of sparsity, two networks, 5 images, with stalls
-	@for network in $(SPARSITY_NETWORKS); do for kind in $(SPARSITY_KINDS); do \
-	  model=$(BUILD)/verify/$$network/$$kind; \
-	  echo "== $$network, $$kind"; \
-	  $(SPEC2) prune $$network --sparsity $$kind $(PRUNE) $(DATA_OPTION) --out $$model; \
+verify-sparsity: $(STAMP) ## RTL = integer model: every sparsity pattern, two networks, 5 images, with stalls
+	@for network in $(SPARSITY_NETWORKS); do for pattern in $(SPARSITY_PATTERNS); do \
+	  model=$(BUILD)/verify/$$network/$$pattern; \
+	  echo "== $$network, $$pattern"; \
+	  $(SPEC2) prune $$network --sparsity $$pattern $(PRUNE) $(DATA_OPTION) --out $$model; \
 	  $(SPEC2) generate $$model/model.npz --rows 8 --lanes 4 --batch 2; \
 	  $(SPEC2) simulate $$model/design $(DATA_OPTION) --images 5 --stalls --seed 1; \
 	done; done
@@ -115,8 +116,7 @@ verify-sparsity: $(STAMP) ## RTL = integer model: every kind of sparsity, two ne
 # killed goes on where it was.
 SPARSITY_RECIPE := vgg16-cifar-half
 TRAINED := $(BUILD)/sparsity
-SPARSITY_ROWS := dense adaptive-2:8 kernel adaptive-1:8 uniform unstructured pattern block row-column darb \
-  filter column combined
+SPARSITY_ROWS = dense adaptive-2:8 adaptive-1:8 $(filter-out adaptive,$(SPARSITY_PATTERNS))
 .PHONY: train-sparsity
 train-sparsity: $(STAMP) ## train every row of docs/sparsity.md (hours; needs DATA, the folder of CIFAR-10)
 	@test -n "$(DATA)" || { echo "name the folder of CIFAR-10: make train-sparsity DATA=..." >&2; exit 1; }
@@ -130,7 +130,7 @@ train-sparsity: $(STAMP) ## train every row of docs/sparsity.md (hours; needs DA
 MODELS = $(TRAINED)/*/
 SPARSITY := docs/results/sparsity
 .PHONY: compare-sparsity
-compare-sparsity: $(STAMP) ## accuracy, cycles and storage of every kind of sparsity (MODELS) into docs/sparsity.md
+compare-sparsity: $(STAMP) ## accuracy, cycles and storage of every sparsity pattern (MODELS) into docs/sparsity.md
 	$(SPEC2) compare $(MODELS) --rows 64 --lanes 10 --batch 1 --out $(SPARSITY).json --plot $(SPARSITY).svg
 	$(BIN)/python -m sim.report.comparison_page $(SPARSITY).json $(SPARSITY).svg docs/sparsity.md
 
@@ -142,9 +142,9 @@ results-vgg16-cifar: $(STAMP) ## accuracy and cycles of VGG16 on CIFAR-10, 75 an
 	$(SPEC2) compare $(BUILD)/vgg16-cifar/*/ --rows 64 --lanes 10 --batch 1 --out docs/results/vgg16-cifar.json
 
 # The table of docs/results.md; DATA names the folder of the full MNIST.
-RESULTS := $(foreach kind,$(VERIFY_KINDS),$(BUILD)/results/$(kind))
+RESULTS := $(foreach pattern,$(VERIFY_PATTERNS),$(BUILD)/results/$(pattern))
 .PHONY: results
-results: $(STAMP) ## accuracy, cycles and storage of LeNet for every kind of sparsity (needs DATA)
+results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pattern (needs DATA)
 	@test -n "$(DATA)" || { echo "name the folder of the full MNIST: make results DATA=..." >&2; exit 1; }
 	@for model in $(RESULTS); do \
 	  $(SPEC2) prune lenet --sparsity $${model##*/} $(DATA_OPTION) --out $$model; \
@@ -183,14 +183,14 @@ bench-vc709: $(VC709)/config.json ## VGG16 on the design that explore chooses fo
 # One lane and two lanes of it: what a lane adds, and so what all of them need. Ten lanes of 8 rows: what
 # drives them all.
 .PHONY: bench-synth
-bench-synth: $(VC709)/config.json ## cells, logic levels and fan-outs of that design, from slices of it
+bench-synth: $(VC709)/config.json ## cells, logic levels and fan-outs of that design, extrapolated from designs of few lanes
 	@for lanes in 1 2; do \
-	  $(SPEC2) generate $(VGG16) --config $< --lanes $$lanes --out $(VC709)/slice$$lanes; \
-	  $(SPEC2) synth $(VC709)/slice$$lanes --paths; \
+	  $(SPEC2) generate $(VGG16) --config $< --lanes $$lanes --out $(VC709)/lanes$$lanes; \
+	  $(SPEC2) synth $(VC709)/lanes$$lanes --paths; \
 	done
 	$(SPEC2) generate $(VGG16) --config $< --rows 8 --out $(VC709)/wide
 	$(SPEC2) synth $(VC709)/wide --paths
-	$(BIN)/python -m bitstreams.slices $(VC709)/slice1 $(VC709)/slice2 --lanes 10 --wide $(VC709)/wide --board vc709 \
+	$(BIN)/python -m bitstreams.synthesis.extrapolation $(VC709)/lanes1 $(VC709)/lanes2 --lanes 10 --wide $(VC709)/wide --board vc709 \
 	  --out $(BUILD)/bench/synthesis.json
 
 $(VC709)/config.json: $(VGG16)
@@ -208,7 +208,7 @@ verify-vgg16-cifar: $(STAMP) ## RTL = integer model: the whole VGG16 of CIFAR-10
 
 .PHONY: bench-training
 bench-training: $(STAMP) ## images per second of training VGG16, with Conv2d and with spectral layers
-	$(BIN)/python -m pruning.bench vgg16-cifar --batch 256 --out $(BUILD)/bench/training.json
+	$(BIN)/python -m pruning.benchmark vgg16-cifar --batch 256 --out $(BUILD)/bench/training.json
 
 .PHONY: bench-lenet
 bench-lenet: $(STAMP) ## measure cycles of LeNet on four array sizes
@@ -218,6 +218,10 @@ bench-lenet: $(STAMP) ## measure cycles of LeNet on four array sizes
 	  $(SPEC2) generate $(BUILD)/bench/model.npz --rows $${size%x*} --lanes $${size#*x} --batch 4 --out $$design; \
 	  $(SPEC2) simulate $$design $(DATA_OPTION) --images 4; \
 	done
+
+.PHONY: pictures
+pictures: $(STAMP) ## draw the pictures of README and architecture page anew
+	$(BIN)/python docs/pictures/draw.py
 
 .PHONY: docs
 docs: $(STAMP) ## build the documentation; warnings are errors

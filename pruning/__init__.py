@@ -14,8 +14,8 @@ names are loaded on first use::
     quantise_(model, network, images)                        # quant/quantise.py: fake-quant
     artifact = to_artifact(model, network, ...)              # quant/export.py: model.npz
 
-:func:`pruning.training.run.run` does all of it as a recipe says (:mod:`pruning.training.recipe`). Models that
-the hardware cannot run are pruned with :func:`pruning.optimisers.modules.prune_modules_`;
+:func:`pruning.training.run.run` does all of it as a recipe says (:mod:`pruning.training.recipe_file`).
+Models that the hardware cannot run are pruned with :func:`pruning.optimisers.modules.prune_modules_`;
 :mod:`pruning.layers.resnet` has some.
 """
 

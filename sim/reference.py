@@ -118,6 +118,6 @@ def run(artifact: Artifact, images: NDArray[Any], *, rounded: bool = False) -> A
             return scores
         c, h, w = layer.output(shape)
         maps = np.zeros((len(images), c * h * w))
-        maps[:, : layer.out_features] = post(scores / 2.0**POST_SHIFT, layer.relu, rounded=rounded)
+        maps[:, : layer.outputs] = post(scores / 2.0**POST_SHIFT, layer.relu, rounded=rounded)
         maps = maps.reshape(len(images), c, h, w)
     return maps

@@ -287,15 +287,15 @@ def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):
 
 def test_boards_and_doctor(run, monkeypatch):
     assert [board["name"] for board in json.loads(run("boards", "--json").out)] == [
+        "arty_a7_100",
+        "genesys2",
+        "kc705",
         "vc707",
         "vc709",
         "vcu118",
-        "kc705",
-        "genesys2",
-        "arty_a7_100",
     ]
     assert "1,470" in run("boards").out
-    from bitstreams import doctor
+    from bitstreams.tools import doctor
 
     for kind in doctor.LOOK:
         monkeypatch.setitem(doctor.LOOK, kind, lambda name: "1.0")
@@ -312,14 +312,14 @@ def test_boards_and_doctor(run, monkeypatch):
 
 
 def test_synth_shows_the_count_beside_the_estimate(run, fake_design, monkeypatch):
-    from bitstreams import synth
+    from bitstreams.synthesis import yosys
 
     def synthesise(design, *, family, paths, progress):
         progress("SYNTH_XILINX")
         cells = {"dsp": 99, "lut": 5, "ff": 6, "bram36": 1.5, "uram": 0}
-        return synth.Synthesis(family=family, cells={}, tool="Yosys", seconds=1.0, **cells)
+        return yosys.Synthesis(family=family, cells={}, tool="Yosys", seconds=1.0, **cells)
 
-    monkeypatch.setattr(synth, "synthesise", synthesise)
+    monkeypatch.setattr(yosys, "synthesise", synthesise)
     data = json.loads(run("synth", fake_design.design, "--family", "xcup", "--json").out)
     assert (data["dsp"], data["family"]) == (99, "xcup")
     row = next(line for line in run("synth", fake_design.design).out.splitlines() if " dsp " in f" {line} ")

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import spec2
-from bitstreams import manifest
-from bitstreams.deploy import SYNC
+from bitstreams.deploy.programming import SYNC
 from bitstreams.links import opening
 from bitstreams.links.serial import SerialLink, open_serial
-from bitstreams.manifest import Manifest
+from bitstreams.plans import manifest
+from bitstreams.plans.manifest import Manifest
 from hw.contract.artifact import random_artifact
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny

@@ -63,7 +63,7 @@ def test_plan_only_says_what_to_do_next(run, design, tmp_path):
 
 
 BUILD_MISTAKES = {
-    "unknown board": (["--board", "de10"], "there is no board 'de10': known are vc707"),
+    "unknown board": (["--board", "de10"], "there is no board 'de10': known are arty_a7_100"),
     "no board": ([], "--board"),
     "unknown toolchain": (["--board", "vc709", "--toolchain", "quartus"], "quartus"),
     "no database": (["--board", "vc709", "--toolchain", "openxc7"], "no database of the xc7vx690t"),

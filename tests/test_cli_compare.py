@@ -8,7 +8,7 @@ import pytest
 from hw.contract.artifact import Sparsity, random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import lenet, tiny
-from sim.report import comparison
+from sim.report import comparison, models
 from sim.report.data import ACCURACY_NAME
 from sim.rtl.verify import verify
 
@@ -41,7 +41,7 @@ def test_the_table_of_an_array(run, folders, tmp_path):
     assert "column" in picture.read_text()
     assert json.loads(run("compare", *folders, *SMALL, "--json").out) == found
     array = AcceleratorConfig(8, 2, 2)
-    assert found == json.loads(json.dumps(comparison.rows(comparison.read(folders), array)))
+    assert found == json.loads(json.dumps(comparison.rows(models.read(folders), array)))
 
 
 def test_the_fields_of_a_row(run, folders):

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import typer
 
+import pruning
 import spec2
-from bitstreams import boards, slices
-from bitstreams.boards import facts
+from bitstreams import boards
+from bitstreams.boards import data_sheet
+from bitstreams.synthesis import extrapolation
+from hw.contract import sparsity
 from hw.interface import registers
 from sim.report import comparison, comparison_page, comparison_plot, explore_page
 from sim.rtl import layers
@@ -56,11 +60,8 @@ def test_help_examples_parse():
             command.make_context(name, arguments).close()
 
 
-def run_blocks(text: str, folder: Path) -> str:
-    """Run the code blocks of a document in ``folder``, as a reader would; returns what they print.
-
-    Blanks and line ends come back as single blanks: where a terminal breaks its lines is not promised.
-    """
+def environment() -> dict[str, str]:
+    """Of commands: with this interpreter, from this tree, with the digits that come with a package."""
     env = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
@@ -68,12 +69,20 @@ def run_blocks(text: str, folder: Path) -> str:
         "OMP_NUM_THREADS": "1",  # threads of one training that share a core with another test wait for it
     }
     env.pop("SPEC2_DATA_DIR", None)
+    return env
+
+
+def run_blocks(text: str, folder: Path) -> str:
+    """Run the code blocks of a document in ``folder``, as a reader would; returns what they print.
+
+    Blanks and line ends come back as single blanks: where a terminal breaks its lines is not promised.
+    """
     # The command as installed, but from this tree.
     prelude = f'set -euo pipefail\nspec2() {{ {shlex.quote(sys.executable)} {ROOT / "spec2.py"} "$@"; }}\n'
     out = ""
     for language, code in BLOCK.findall(text):
         command = [sys.executable, "-c", code] if language == "python" else ["bash", "-c", prelude + code]
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
         assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
         out += done.stdout
     return " ".join(out.split())
@@ -106,15 +115,56 @@ def test_the_recipe_on_the_page_on_own_networks_is_one():
     assert [patterns.parse(scheme).keep for scheme in file.layers.values()] == [1]
 
 
+def test_the_readme_begins_with_two_commands():
+    """Nothing has to be done before them, and ``make`` knows both."""
+    first = BLOCK.search(README.read_text())
+    assert first
+    typed = [line.split("#")[0].strip() for line in first[2].splitlines()]
+    assert typed == ["make demo", "make test"]
+
+
 @pytest.mark.verilator
-def test_the_quick_start_runs(tmp_path):
-    """The README's block but for its set-up, which this test already runs in."""
-    (block,) = [code for _, code in BLOCK.findall(README.read_text()) if "make venv" in code]
-    lines = block.splitlines()
-    assert len(lines) == 6 and lines[1] == "source .venv/bin/activate"
-    out = run_blocks("```sh\n" + "\n".join(lines[2:]) + "\n```\n", tmp_path)
+def test_the_first_commands_of_the_readme_run(tmp_path):
+    """``make demo`` without the installation, which this test already runs in; then what comes after it."""
+    stamp = tmp_path / ".installed"
+    stamp.touch()  # newer than pyproject.toml: nothing is to be installed
+    python = Path(sys.executable)
+    chosen = {
+        "BIN": python.parent,
+        "STAMP": stamp,
+        "SPEC2": f"{python} {ROOT / 'spec2.py'}",
+        "BUILD": tmp_path / "build",
+        "DATA": "",
+    }
+    command = ["make", "-C", ROOT, "demo", *(f"{name}={value}" for name, value in chosen.items())]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "0 mismatches" in " ".join(done.stdout.split())
+    (report,) = re.findall(r"the report: (\S+);", done.stdout)
+    assert "operations per DSP" in Path(report).read_text()
+
+    (block,) = [code for _, code in BLOCK.findall(README.read_text()) if "spec2 classify" in code]
+    activate, *lines = block.splitlines()
+    assert activate == "source .venv/bin/activate" and len(lines) == 3
+    out = run_blocks("```sh\n" + "\n".join(lines) + "\n```\n", tmp_path)
     assert "0 mismatches" in out and "All scores of 8 images equal the integer model's." in out
-    assert (tmp_path / "build/lenet/report.json").exists()
+
+
+PICTURES = ROOT / "docs" / "pictures"
+
+
+def test_pictures_are_what_their_script_draws(tmp_path):
+    subprocess.run([sys.executable, PICTURES / "draw.py", "--out", tmp_path], check=True)
+    drawn = {path.name: path.read_text() for path in tmp_path.glob("*.svg")}
+    assert drawn == {path.name: path.read_text() for path in PICTURES.glob("*.svg")}, "run 'make pictures'"
+    for text in drawn.values():
+        ElementTree.fromstring(text)
+
+
+def test_the_api_page_has_every_public_name_of_pruning():
+    page = (ROOT / "docs" / "api" / "pruning.md").read_text()
+    shown = re.findall(r"^\.\. auto\w+:: pruning\.(\w+)$", page, re.MULTILINE)
+    assert sorted({*shown} - {"patterns"}) == sorted(pruning.__all__)
 
 
 def test_the_readme_lists_every_command():
@@ -136,14 +186,20 @@ def test_the_register_page_holds_the_current_table():
     )
 
 
-@pytest.mark.parametrize("board", boards.BOARDS.values(), ids=lambda board: board.name)
-def test_every_board_has_a_page_with_its_current_table(board):
-    page = (ROOT / "docs" / "boards" / f"{board.name}.md").read_text()
-    assert facts.markdown(board) in page, (
-        f"{board.name} has changed: put the output of bitstreams.boards.facts.markdown() into the page"
+BOARD_PAGES = sorted((ROOT / "docs" / "boards").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", BOARD_PAGES, ids=lambda path: path.stem)
+def test_the_page_of_a_board_has_its_current_table(path):
+    page, board = path.read_text(), boards.BOARDS[path.stem]
+    assert data_sheet.markdown(board) in page, (
+        f"{board.name} has changed: put the output of bitstreams.boards.data_sheet.markdown() into the page"
     )
     assert "no board was used" in page and "## Known gaps" in page
-    assert f"boards/{board.name}\n" in (ROOT / "docs" / "index.md").read_text()
+
+
+def test_the_index_takes_every_page_of_a_board():
+    assert len(BOARD_PAGES) >= 6 and "\nboards/*\n" in (ROOT / "docs" / "index.md").read_text()
 
 
 def messages() -> str:
@@ -179,9 +235,9 @@ def test_the_results_page_holds_the_tables_of_its_data(data):
     if isinstance(rows, list):
         tables = [comparison.markdown(rows)]
     elif "images_per_second" in rows:
-        tables = [pytest.importorskip("pruning.bench").markdown(rows)]
+        tables = [pytest.importorskip("pruning.benchmark").markdown(rows)]
     elif "slices" in rows:
-        tables = [slices.markdown(rows, rows["budget"], rows["device"])]
+        tables = [extrapolation.markdown(rows, rows["budget"], rows["device"])]
     else:
         tables = layers.markdown(rows)
     for table in tables:
@@ -204,8 +260,12 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     assert labels and all(f">{label}<" in drawn for label in labels)
 
 
-def test_the_sparsity_page_explains_every_kind():
+def test_the_sparsity_page_explains_every_pattern():
     page = (ROOT / "docs" / "sparsity.md").read_text()
+    assert sparsity.markdown() in page, (
+        "hw/contract/sparsity.py has changed: put what 'python -m hw.contract.sparsity --markdown' prints "
+        "into the page"
+    )
     explained = [name.split(",")[0] for name in re.findall(r"^\*\*([^*]+)\.\*\*", page, re.MULTILINE)]
     assert [comparison.family(name) for name in explained] == list(comparison.FAMILIES)
 
@@ -267,7 +327,8 @@ def test_every_dependency_has_a_reason():
 
 
 def test_documentation_builds_without_a_warning(tmp_path):
-    pytest.importorskip("myst_parser")
+    for needed in ("furo", "myst_parser", "torch"):
+        pytest.importorskip(needed)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"]
     done = subprocess.run([*command, ROOT / "docs", tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from bitstreams import manifest
 from bitstreams.flows import vivado
+from bitstreams.plans import manifest
 from hw.commands.console import emit, progress
 from hw.contract import results
 from hw.contract.artifact import random_artifact

@@ -1,19 +1,28 @@
-"""The boards: one file each, with a platform (pins) and a :class:`Board` (everything else).
+"""The boards: a file each in this folder, with pins (a platform) and everything else (``BOARD``).
 
-The generator never sees a board: the command line passes the numbers of one.
+A file is found by being here; nothing lists them. The generator never sees a board: the command line passes
+the numbers of one. How to add one: ``docs/extending.md``.
 """
 
 from __future__ import annotations
 
-from bitstreams.boards import arty_a7_100, genesys2, kc705, vc707, vc709, vcu118
+from importlib import import_module
+from pkgutil import iter_modules
+
 from bitstreams.boards.board import Board
 from hw.util.errors import ConfigError
 
 __all__ = ["BOARDS", "Board", "find"]
 
-BOARDS: dict[str, Board] = {
-    module.BOARD.name: module.BOARD for module in (vc707, vc709, vcu118, kc705, genesys2, arty_a7_100)
-}
+
+def _scan() -> dict[str, Board]:
+    """The ``BOARD`` of every module of this folder that has one, in the order of their names."""
+    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+    boards = [module.BOARD for module in modules if hasattr(module, "BOARD")]
+    return {board.name: board for board in boards}
+
+
+BOARDS = _scan()
 """Every board, by name."""
 
 

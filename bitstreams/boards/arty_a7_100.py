@@ -6,7 +6,7 @@ XC7A100T of grade -1; the industrial low-power XC7A...TI-1L is on the 35T board 
 
 from amaranth_boards.arty_a7 import ArtyA7_100Platform as _Upstream
 
-from bitstreams.boards.board import Board
+from bitstreams.boards.board import Board, Flash
 
 
 class ArtyA7100Platform(_Upstream):  # type: ignore[misc]
@@ -33,13 +33,12 @@ BOARD = Board(
     dram_rate=667_000_000,
     dram_source="Arty A7 Reference Manual",
     pins="Arty-A7-100-Master.xdc; amaranth-boards",
-    transports=("uart",),
     baud=921_600,
     max_baud=3_000_000,  # the FT2232H can do 12 Mbit/s; at 50 MHz that would be four clocks per bit
     clock=100_000_000,
     open_clock=50_000_000,
     loader=("--board", "arty_a7_100t"),
-    flash="s25fl128sxxxxxx0-spi-x1_x2_x4",
+    flash=Flash("s25fl128sxxxxxx0-spi-x1_x2_x4", "SPIx4", 16),
     board_part="digilentinc.com:arty-a7-100:*",
     cfgbvs="VCCO",
     config_voltage=3.3,

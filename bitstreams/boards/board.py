@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from hw.util.errors import ConfigError
+
 XRAY_FAMILIES = {"a": "artix7", "k": "kintex7", "v": "virtex7", "s": "spartan7", "z": "zynq7"}
-"""Folder of Project X-Ray's database for the letter behind ``xc7``."""
+"""Folder of Project X-Ray's database for the letter after ``xc7``."""
 
 _PART = re.compile(r"(?P<die>xc[a-z0-9]+?[tp])-?(?P<package>[a-z]{3,4}\d+)-(?P<speed>\d)")
 
@@ -21,10 +24,55 @@ RESOURCES = {
 }
 """Resources a design can need, with their plural names."""
 
+FLASH_INTERFACES = ("SPIx1", "SPIx2", "SPIx4", "SPIx8", "BPIx16")
+"""How a device reads its configuration memory, as ``write_cfgmem`` and ``tcl/build.tcl`` name it."""
+
+
+@dataclass(frozen=True)
+class Flash:
+    """A configuration memory. Raises ``ConfigError`` for an interface that no script can write.
+
+    name: Vivado's. interface: one of :data:`FLASH_INTERFACES`. mbytes: its size by its data sheet, both
+    halves of a pair together. alias: another name under which releases of Vivado know it.
+    """
+
+    name: str
+    interface: str
+    mbytes: int
+    alias: str = ""
+
+    def __post_init__(self) -> None:
+        if self.interface not in FLASH_INTERFACES:
+            raise ConfigError(
+                f"the flash {self.name!r} has the interface {self.interface!r}: "
+                f"name one of {', '.join(FLASH_INTERFACES)}"
+            )
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The files that ``write_cfgmem -file spec2.mcs`` makes: two where a pair shares every byte."""
+        return ("spec2_primary.mcs", "spec2_secondary.mcs") if self.interface == "SPIx8" else ("spec2.mcs",)
+
+
+@dataclass(frozen=True)
+class PcieBlock:
+    """What the block design around the accelerator, with PCI Express and DRAM, needs to know of a board.
+
+    Names are those of the board files in Xilinx/XilinxBoardStore. dram: ``mig7`` or ``ddr4``, which is also
+    the name of its script in ``bitstreams/flows/tcl``. dram_interfaces: the memory among the board's
+    interfaces, the preferred name first. dram_clock: its clock. xdma: parameters that place PCI Express, by
+    name.
+    """
+
+    dram: str
+    dram_interfaces: tuple[str, ...]
+    dram_clock: str
+    xdma: Mapping[str, str] = field(default_factory=dict)
+
 
 @dataclass(frozen=True)
 class Board:
-    """A board and what its device offers.
+    """A board and what its device offers: all that this project knows of it is in the board's own file.
 
     family: yosys' name of the device family: ``xc7`` (7 series) or ``xcup`` (UltraScale+).
     dsp, bram36, uram, lut, ff: the budget; ``bram36`` counts RAMB36 blocks (each also usable as two
@@ -32,15 +80,15 @@ class Board:
     dram: bytes of memory on the board. dram_interfaces: memories that work side by side. dram_bits: data
         bits of one, without ECC. dram_rate: transfers per second. dram_source: where these come from.
     pins: where the pin-out comes from.
-    transports: how a host can reach a design: ``uart`` always, ``pcie`` where a block design exists.
     baud, max_baud: bit rate of the UART by default, and the most its USB bridge can do.
     clock, open_clock: design clock in Hz that Vivado and openXC7 are asked for by default; ``open_clock``
         is None where the open tools have no database of the device.
     loader: options of openFPGALoader that select the board.
-    flash: Vivado's name of the configuration memory.
+    flash: the configuration memory.
     board_part: pattern of Vivado's board files for ``get_board_parts``.
     cfgbvs, config_voltage: supply of the configuration bank, which Vivado asks for.
     platform: class of the pins, an ``amaranth.vendor.XilinxPlatform``.
+    pcie: the block design with PCI Express; None where there is none.
     """
 
     name: str
@@ -59,22 +107,27 @@ class Board:
     dram_rate: int
     dram_source: str
     pins: str
-    transports: tuple[str, ...]
     baud: int
     max_baud: int
     clock: int
     open_clock: int | None
     loader: tuple[str, ...]
-    flash: str
+    flash: Flash
     board_part: str
     cfgbvs: str
     config_voltage: float
     platform: Any = field(repr=False, compare=False)
+    pcie: PcieBlock | None = None
 
     @property
     def budget(self) -> dict[str, int]:
         """Resource name to available count."""
         return {name: getattr(self, name) for name in RESOURCES}
+
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """How a host can reach a design: ``uart`` always, ``pcie`` where a block design exists."""
+        return ("uart",) if self.pcie is None else ("uart", "pcie")
 
     @property
     def dram_bytes_per_second(self) -> float:
@@ -108,7 +161,7 @@ class Board:
         return match
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; the platform stays out."""
-        data = asdict(self)
-        del data["platform"]
-        return data
+        """Plain data: the flash by its name, without platform and block design."""
+        data = {item.name: getattr(self, item.name) for item in fields(self)}
+        del data["platform"], data["pcie"]
+        return data | {"flash": self.flash.name, "transports": self.transports}

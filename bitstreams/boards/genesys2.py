@@ -6,7 +6,7 @@ litex-hub/litex-boards ``digilent_genesys2.py``.
 
 from amaranth_boards.genesys2 import Genesys2Platform
 
-from bitstreams.boards.board import Board
+from bitstreams.boards.board import Board, Flash
 
 __all__ = ["BOARD", "Genesys2Platform"]
 
@@ -27,13 +27,12 @@ BOARD = Board(
     dram_rate=1_800_000_000,
     dram_source="Genesys 2 Reference Manual",
     pins="Genesys-2-Master.xdc; amaranth-boards",
-    transports=("uart",),
     baud=921_600,
     max_baud=3_000_000,  # FT232R
     clock=200_000_000,
     open_clock=50_000_000,
     loader=("--board", "genesys2"),
-    flash="s25fl256sxxxxxx0-spi-x1_x2_x4",
+    flash=Flash("s25fl256sxxxxxx0-spi-x1_x2_x4", "SPIx4", 32),
     board_part="digilentinc.com:genesys2:*",
     cfgbvs="VCCO",
     config_voltage=3.3,

@@ -9,7 +9,7 @@ from amaranth.build import Attrs, Clock, DiffPairs, Pins, Resource
 from amaranth_boards.kc705 import KC705Platform as _Upstream
 from amaranth_boards.resources import LEDResources, UARTResource
 
-from bitstreams.boards.board import Board
+from bitstreams.boards.board import Board, Flash
 
 
 class KC705Platform(_Upstream):  # type: ignore[misc]
@@ -44,13 +44,12 @@ BOARD = Board(
     dram_rate=1_600_000_000,
     dram_source="UG810",
     pins="UG810; amaranth-boards",
-    transports=("uart",),
     baud=921_600,
     max_baud=1_000_000,  # CP2103
     clock=200_000_000,
     open_clock=50_000_000,
     loader=("--board", "kc705"),
-    flash="28f00ap30t-bpi-x16",
+    flash=Flash("28f00ap30t-bpi-x16", "BPIx16", 128),
     board_part="xilinx.com:kc705:*",
     cfgbvs="VCCO",
     config_voltage=2.5,

@@ -12,7 +12,7 @@ from amaranth.build import Attrs, Clock, DiffPairs, Pins, Resource
 from amaranth.vendor import XilinxPlatform
 from amaranth_boards.resources import LEDResources, UARTResource
 
-from bitstreams.boards.board import Board
+from bitstreams.boards.board import Board, Flash
 
 
 class VC707Platform(XilinxPlatform):  # type: ignore[misc]
@@ -49,13 +49,12 @@ BOARD = Board(
     dram_rate=1_600_000_000,
     dram_source="UG885",
     pins="UG885",
-    transports=("uart",),
     baud=921_600,
     max_baud=1_000_000,  # CP2103
     clock=200_000_000,
     open_clock=50_000_000,
     loader=("--cable", "digilent"),  # openFPGALoader has no entry of this name
-    flash="mt28gu01gaax1e-bpi-x16",
+    flash=Flash("mt28gu01gaax1e-bpi-x16", "BPIx16", 128, alias="28f00ag18f-bpi-x16"),
     board_part="xilinx.com:vc707:*",
     cfgbvs="GND",
     config_voltage=1.8,

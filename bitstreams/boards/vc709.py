@@ -8,7 +8,7 @@ from amaranth.build import Attrs, Clock, DiffPairs, Pins, Resource
 from amaranth.vendor import XilinxPlatform
 from amaranth_boards.resources import LEDResources, UARTResource
 
-from bitstreams.boards.board import Board
+from bitstreams.boards.board import Board, Flash, PcieBlock
 
 
 class VC709Platform(XilinxPlatform):  # type: ignore[misc]
@@ -45,15 +45,20 @@ BOARD = Board(
     dram_rate=1_866_000_000,  # of its modules, MT8KTF51264HZ-1G9; public designs run them at 1,600
     dram_source="UG887",
     pins="UG887",
-    transports=("uart", "pcie"),
     baud=921_600,
     max_baud=1_000_000,  # CP2103
     clock=200_000_000,
     open_clock=None,  # Project X-Ray's database of Virtex-7 holds the XC7VX485T alone
     loader=("--board", "vc709"),
-    flash="mt28gu01gaax1e-bpi-x16",
+    flash=Flash("mt28gu01gaax1e-bpi-x16", "BPIx16", 128, alias="28f00ag18f-bpi-x16"),
     board_part="xilinx.com:vc709:*",
     cfgbvs="GND",
     config_voltage=1.8,
     platform=VC709Platform,
+    pcie=PcieBlock(  # names of version 1.8 of the board files
+        dram="mig7",
+        dram_interfaces=("ddr3_sdram_socket_j1",),
+        dram_clock="sys_diff_clock",
+        xdma={"mode_selection": "Advanced", "pcie_blk_locn": "X0Y1"},
+    ),
 )

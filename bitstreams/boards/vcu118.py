@@ -8,7 +8,7 @@ from amaranth.build import Attrs, Clock, DiffPairs, Pins, Resource
 from amaranth.vendor import XilinxPlatform
 from amaranth_boards.resources import LEDResources, UARTResource
 
-from bitstreams.boards.board import Board
+from bitstreams.boards.board import Board, Flash, PcieBlock
 
 
 class VCU118Platform(XilinxPlatform):  # type: ignore[misc]
@@ -47,15 +47,26 @@ BOARD = Board(
     dram_rate=2_400_000_000,
     dram_source="UG1224",
     pins="UG1224",
-    transports=("uart", "pcie"),
     baud=921_600,
     max_baud=921_600,  # the slower port of the CP2105
     clock=250_000_000,
     open_clock=None,
     loader=("--board", "vcu118"),
-    flash="mt25qu01g-spi-x1_x2_x4_x8",
+    flash=Flash("mt25qu01g-spi-x1_x2_x4_x8", "SPIx8", 256),  # a pair of 128 MB
     board_part="xilinx.com:vcu118:*",
     cfgbvs="GND",
     config_voltage=1.8,
     platform=VCU118Platform,
+    pcie=PcieBlock(  # names of versions 2.0 to 2.4 of the board files
+        dram="ddr4",
+        # Later boards carry a faster memory; the oldest board files know one name only.
+        dram_interfaces=("ddr4_sdram_c1_062", "ddr4_sdram_c1"),
+        dram_clock="default_250mhz_clk1",
+        xdma={
+            "mode_selection": "Advanced",
+            "pcie_blk_locn": "X1Y2",
+            "en_gt_selection": "true",
+            "select_quad": "GTY_Quad_227",
+        },
+    ),
 )

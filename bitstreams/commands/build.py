@@ -22,7 +22,7 @@ class Toolchain(StrEnum):
 
 
 class Transport(StrEnum):
-    """Ways from a host to a design on a board."""
+    """What connects a host to a design on a board."""
 
     uart = "uart"
     pcie = "pcie"

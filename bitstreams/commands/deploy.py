@@ -51,10 +51,10 @@ def deploy(
     from contextlib import ExitStack
     from dataclasses import asdict
 
-    from bitstreams import deploy as deployer
     from bitstreams.boards import find
-    from bitstreams.deploy import find_bitstream
-    from bitstreams.links.opening import Place, open_link
+    from bitstreams.deploy import deployment
+    from bitstreams.deploy.programming import find_bitstream
+    from bitstreams.links.opening import Address, open_link
     from bitstreams.links.running import run
     from hw.contract.design import DesignInfo
 
@@ -66,14 +66,14 @@ def deploy(
     made = _manifest(folder, needed=board is None)
     name = board or made["board"]
     rate = baud or made.get("baud") or find(name).baud
-    place, info = Place.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
+    address, info = Address.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
     with ExitStack() as stack, progress("deploying") as show:
         done = run(
-            deployer.deploy(
+            deployment.deploy(
                 built,
                 info,
                 name,
-                lambda: stack.enter_context(open_link(place, rate)),
+                lambda: stack.enter_context(open_link(address, rate)),
                 programmer=programmer.value,
                 cable=cable,
                 flash=flash,
@@ -87,7 +87,7 @@ def deploy(
 
 def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:
     """The manifest of a build as plain data; empty when there is none and none is needed."""
-    from bitstreams.manifest import Manifest
+    from bitstreams.plans.manifest import Manifest
 
     try:
         return Manifest.load(folder).to_json()

@@ -18,7 +18,7 @@ def doctor(as_json: Json = False) -> None:
 
         spec2 doctor
     """
-    from bitstreams.doctor import examine, python
+    from bitstreams.tools.doctor import examine, python
     from hw.util import caches
 
     findings = examine()
@@ -27,17 +27,17 @@ def doctor(as_json: Json = False) -> None:
         (f.need.name, f.found or f"{missing[f.need.optional]}: {f.need.remedy}", f.need.used_by)
         for f in findings
     ]
-    place = str(caches.folder())
+    cache_folder = str(caches.folder())
     data = {
         "python": python(),
-        "caches": place,
+        "caches": cache_folder,
         "needs": {
             f.need.name: {"found": f.found, "remedy": f.need.remedy, "optional": f.need.optional}
             for f in findings
         },
     }
     rows.insert(0, ("python", python(), "everything"))
-    rows.insert(1, ("caches", place, "generate, simulate, synth"))
+    rows.insert(1, ("caches", cache_folder, "generate, simulate, synth"))
     emit(as_json, data, table(["needed", "found", "used by"], rows))
     if any(f.lacking for f in findings):
         raise typer.Exit(1)

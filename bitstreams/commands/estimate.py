@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bitstreams.commands.fit import fit
+from bitstreams.commands.boards import fit
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, scalars

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitstreams.commands.fit import fit
+from bitstreams.commands.boards import fit
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars

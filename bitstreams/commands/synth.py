@@ -38,8 +38,8 @@ def synth(
         spec2 synth build/lenet/design --paths
         spec2 synth build/lenet/design --family xcup --json
     """
-    from bitstreams.budget import needs
-    from bitstreams.synth import synthesise
+    from bitstreams.boards.budget import needs
+    from bitstreams.synthesis.yosys import synthesise
     from hw.contract.design import DesignInfo
 
     with progress("synthesising") as show:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from bitstreams.boards import BOARDS, Board
 from bitstreams.flows.packed import PACKED
-from bitstreams.manifest import describe
-from bitstreams.netlist import Mapped, read
-from bitstreams.plan import Plan, combined
+from bitstreams.plans.manifest import describe
+from bitstreams.plans.plan import Plan, combined
 from bitstreams.shell import constraints
 from bitstreams.shell.top import emit_shell
-from bitstreams.synth import Synthesis, count
+from bitstreams.synthesis.netlist import Mapped, read
+from bitstreams.synthesis.yosys import Synthesis, count
 from hw.contract.design import DesignInfo
 from hw.contract.design_files import VERILOG
 from hw.util import quote

@@ -37,19 +37,19 @@ fi
 root=${NEXTPNR_XILINX_DIR:-/snap/openxc7/current/opt/nextpnr-xilinx}
 chipdb=
 IFS=: read -r -a folders <<<"${CHIPDB:-}:${NEXTPNR_XILINX_CHIPDB_DIR:-}:${@UPPER@_CHIPDB:-}"
-for place in "${folders[@]}" chipdb ../chipdb /chipdb "$root/chipdb" "$root/share/nextpnr/xilinx-chipdb"; do
-  if [ -n "$place" ] && [ -f "$place" ]; then chipdb=$place; break; fi
+for candidate in "${folders[@]}" chipdb ../chipdb /chipdb "$root/chipdb" "$root/share/nextpnr/xilinx-chipdb"; do
+  if [ -n "$candidate" ] && [ -f "$candidate" ]; then chipdb=$candidate; break; fi
   for name in @CHIPDBS@; do
-    if [ -n "$place" ] && [ -f "$place/$name.bin" ]; then chipdb=$place/$name.bin; break 2; fi
+    if [ -n "$candidate" ] && [ -f "$candidate/$name.bin" ]; then chipdb=$candidate/$name.bin; break 2; fi
   done
 done
 [ -n "$chipdb" ] || die "no chip database of @DEVICE@ found: set CHIPDB to the .bin file; bbaexport.py" \
   "--device @PART@ and bbasm of nextpnr-xilinx make it, or openXC7's chipdb packages have it"
 
 xray=
-for place in "${PRJXRAY_DB_DIR:-}" "$root/external/prjxray-db" "$root/share/nextpnr/external/prjxray-db" \
+for candidate in "${PRJXRAY_DB_DIR:-}" "$root/external/prjxray-db" "$root/share/nextpnr/external/prjxray-db" \
   /nextpnr-xilinx/xilinx/external/prjxray-db /usr/local/share/nextpnr/external/prjxray-db; do
-  if [ -n "$place" ] && [ -f "$place/@FAMILY@/@PART@/part.yaml" ]; then xray=$place/@FAMILY@; break; fi
+  if [ -n "$candidate" ] && [ -f "$candidate/@FAMILY@/@PART@/part.yaml" ]; then xray=$candidate/@FAMILY@; break; fi
 done
 [ -n "$xray" ] || die "no Project X-Ray database with @FAMILY@/@PART@ found: set PRJXRAY_DB_DIR to its folder" \
   "(https://github.com/openXC7/prjxray-db)"

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files as resources
 from pathlib import Path
 
-from bitstreams.boards import Board
-from bitstreams.flows import vivado_block, vivado_boards, vivado_sync
-from bitstreams.manifest import describe
-from bitstreams.plan import Plan, combined
+from bitstreams.boards import BOARDS, Board
+from bitstreams.flows import vivado_block, vivado_sync
+from bitstreams.plans.manifest import describe
+from bitstreams.plans.plan import Plan, combined
 from bitstreams.shell import constraints as shell_constraints
 from bitstreams.shell import top as shell_top
 from hw.contract.design import DesignInfo
@@ -80,7 +80,7 @@ def plan(
         name=f"{info.network.name}-{board.name}-{FLOW}-{transport}",
         run="vivado -mode batch -source build.tcl",
         files=files,
-        products=(BITSTREAM, *vivado_boards.flash(board).images),
+        products=(BITSTREAM, *board.flash.images),
         manifest=describe(folder, board, FLOW, clock_hz=made, baud=baud),
     )
 
@@ -90,7 +90,7 @@ def uart_files(
 ) -> dict[str, bytes]:
     """The files of a plan whose module ``top`` is plain Verilog with its pins in the constraints.
 
-    ``images`` are contents of memories. Raises ``ConfigError`` for a board whose flash is unknown.
+    ``images`` are contents of memories.
     """
     return _plan(board, "uart", top, mhz, verilog, images, constraints, {})
 
@@ -102,7 +102,10 @@ def pcie_files(
 
     Raises ``ConfigError`` for a board without PCI Express, or a design with ports that have no place in it.
     """
-    block = vivado_boards.block(board)
+    block = board.pcie
+    if block is None:
+        able = " and ".join(name for name, other in BOARDS.items() if other.pcie)
+        raise ConfigError(f"the {board.name} has no PCI Express shell, {able} have: use --transport uart")
     return _plan(
         board,
         "pcie",
@@ -139,7 +142,6 @@ def _plan(
     constraints: Texts,
     more: Mapping[str, str | Iterable[str]],
 ) -> dict[str, bytes]:
-    flash = vivado_boards.flash(board)
     scripts = [*_ALWAYS, f"synth_{transport}.tcl"]
     if transport == "pcie":
         scripts += ["block.tcl", f"dram_{more['dram']}.tcl"]
@@ -154,9 +156,9 @@ def _plan(
         "verilog": verilog,
         "images": images,
         "constraints": constraints,
-        "flash_interface": flash.interface,
-        "flash_mbytes": str(flash.mbytes),
-        "flash_parts": [name for name in (board.flash, flash.alias) if name],
+        "flash_interface": board.flash.interface,
+        "flash_mbytes": str(board.flash.mbytes),
+        "flash_parts": [name for name in (board.flash.name, board.flash.alias) if name],
         **more,
     }
     # Checkpoints are stamped with what they were made from: these files and settings.

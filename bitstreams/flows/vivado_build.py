@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 
-from bitstreams import toolchain
 from bitstreams.flows import vivado, vivado_reports
-from bitstreams.outcome import Order, Outcome
-from bitstreams.plan import Plan
-from bitstreams.run import because, execute
+from bitstreams.plans.plan import Plan
+from bitstreams.plans.request import BuildRequest, BuildResult
+from bitstreams.tools import programs
+from bitstreams.tools.execution import because, execute
 from hw.util.errors import ToolFailed
 
 _SAID = re.compile(r"SPEC2 ([A-Z]+) ?(.*)")
@@ -18,12 +18,12 @@ MISSED = "timing is missed"
 """How the message of ``tcl/common.tcl`` about slack begins."""
 
 
-def run(plan: Plan, order: Order) -> Outcome:
-    """Run the plan that was extracted to ``order.folder``.
+def run(plan: Plan, request: BuildRequest) -> BuildResult:
+    """Run the plan that was extracted to ``request.folder``.
 
-    A build that misses timing is an outcome. Raises ``ToolNotFound``, or ``ToolFailed`` with Vivado's reason.
+    A build that misses timing is a result. Raises ``ToolNotFound``, or ``ToolFailed`` with Vivado's reason.
     """
-    found = toolchain.find("vivado")
+    found = programs.find("vivado")
     stages: dict[str, int] = {}
     failure = ""
 
@@ -31,8 +31,8 @@ def run(plan: Plan, order: Order) -> Outcome:
         nonlocal failure
         said = _SAID.match(line)
         word, rest = said.groups() if said else ("", "")
-        if word == "STAGE" and order.progress:
-            order.progress(rest)
+        if word == "STAGE" and request.progress:
+            request.progress(rest)
         elif word == "DONE":
             stage, seconds = rest.split()
             stages[stage] = int(seconds)
@@ -40,16 +40,16 @@ def run(plan: Plan, order: Order) -> Outcome:
             failure = rest
 
     # What is read and kept below must be of this run.
-    shutil.rmtree(order.folder / vivado.REPORTS, ignore_errors=True)
-    command = vivado.command(found.path, allow_timing_fail=order.allow_timing_fail)
-    code = execute(command, order.folder, order.log, listen=listen, timeout=order.timeout)
-    log = order.log.read_text(encoding="utf-8", errors="replace")
+    shutil.rmtree(request.folder / vivado.REPORTS, ignore_errors=True)
+    command = vivado.command(found.path, allow_timing_fail=request.allow_timing_fail)
+    code = execute(command, request.folder, request.log, listen=listen, timeout=request.timeout)
+    log = request.log.read_text(encoding="utf-8", errors="replace")
     if code and not failure.startswith(MISSED):
-        raise ToolFailed(f"Vivado failed: {failure or _reason(log, code)}; its log is {order.log}")
-    report = vivado_reports.read(order.folder / vivado.REPORTS, log)
+        raise ToolFailed(f"Vivado failed: {failure or _reason(log, code)}; its log is {request.log}")
+    report = vivado_reports.read(request.folder / vivado.REPORTS, log)
     if report.unrouted:
-        raise ToolFailed(f"Vivado left {report.unrouted} nets unrouted; its log is {order.log}")
-    return Outcome(
+        raise ToolFailed(f"Vivado left {report.unrouted} nets unrouted; its log is {request.log}")
+    return BuildResult(
         met=report.timing.met,
         slack_ns=min(report.timing.wns, report.timing.whs, report.timing.wpws),
         fmax_mhz=report.fmax(plan.manifest.clock_hz / 1e6),

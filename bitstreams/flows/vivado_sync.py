@@ -90,7 +90,7 @@ class Sync(Elaboratable):  # type: ignore[misc]
                 with m.If(active & ~(self.to_host.tvalid & ~self.to_host.tready)):
                     m.next = "DROP"
             with m.State("DROP"):
-                # Until the marker comes; what is behind it stays outside.
+                # Until the marker comes; what comes after it stays outside.
                 m.d.comb += self.from_host.tready.eq(active)
                 taken = self.from_host.tvalid & self.from_host.tready
                 with m.If(taken & self.from_host.tlast & (self.from_host.tdata == self.marker)):

@@ -1,4 +1,4 @@
-"""The driver's link over a serial port (:mod:`bitstreams.links.exchange` carries it)."""
+"""The driver's link over a serial port (:mod:`bitstreams.links.serial_client` carries it)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from bitstreams.links.exchange import CLOCK_HZ, Exchange, Transport
+from bitstreams.links.kind import LinkKind
+from bitstreams.links.serial_client import CLOCK_HZ, SerialClient, Transport
 from hw.host import virtual_port
 from hw.interface import protocol
 from hw.interface.protocol import Command
@@ -27,7 +28,7 @@ _BUS_WAIT = protocol.BUS_PATIENCE // protocol.WAIT_UNIT
 class SerialLink:
     """A :class:`hw.host.link.Link` to a board behind ``transport``; call :meth:`open` before anything else.
 
-    Parameters are those of :class:`~bitstreams.links.exchange.Exchange`. The coroutines block: one
+    Parameters are those of :class:`~bitstreams.links.serial_client.SerialClient`. The coroutines block: one
     client, one thread, :func:`bitstreams.links.running.run`.
     """
 
@@ -40,7 +41,7 @@ class SerialLink:
         clock_hz: float = CLOCK_HZ,
         session: int | None = None,
     ) -> None:
-        self._exchange = Exchange(transport, baud, name=name, clock_hz=clock_hz, session=session)
+        self._client = SerialClient(transport, baud, name=name, clock_hz=clock_hz, session=session)
         self._queue: list[bytes] = []
 
     def open(self) -> None:
@@ -48,20 +49,20 @@ class SerialLink:
 
         Raises ``LinkError`` when nothing answers, or something that does not speak this protocol.
         """
-        exchange = self._exchange
+        client = self._client
         # A client that has died may have left the board waiting.
-        answer = exchange.request(Command.OPEN, b"", protocol.OPEN_RESPONSE.size, exchange.most_wait)
+        answer = client.request(Command.OPEN, b"", protocol.OPEN_RESPONSE.size, client.most_wait)
         version, most = protocol.OPEN_RESPONSE.unpack(answer)
         if (version, most) != (protocol.VERSION, protocol.MAX_DATA):
-            raise exchange.fail(
-                f"the board on {exchange.name} speaks version {version} of the serial protocol with {most} "
+            raise client.fail(
+                f"the board on {client.name} speaks version {version} of the serial protocol with {most} "
                 f"bytes per frame, this program version {protocol.VERSION} with {protocol.MAX_DATA}: build "
                 "its bitstream with this version"
             )
 
     def close(self) -> None:
         """Give the port back. The board keeps the session until another one is opened."""
-        self._exchange.transport.close()
+        self._client.transport.close()
 
     def __enter__(self) -> SerialLink:
         return self
@@ -76,12 +77,12 @@ class SerialLink:
     async def read32(self, address: int) -> int:
         """See :class:`hw.host.link.Link`."""
         request = protocol.READ_REQUEST.pack(address)
-        answer = self._exchange.request(Command.READ, request, protocol.READ_RESPONSE.size, _BUS_WAIT)
+        answer = self._client.request(Command.READ, request, protocol.READ_RESPONSE.size, _BUS_WAIT)
         return int(protocol.READ_RESPONSE.unpack(answer)[0])
 
     async def write32(self, address: int, value: int) -> None:
         """See :class:`hw.host.link.Link`."""
-        self._exchange.request(Command.WRITE, protocol.WRITE_REQUEST.pack(address, value), 0, _BUS_WAIT)
+        self._client.request(Command.WRITE, protocol.WRITE_REQUEST.pack(address, value), 0, _BUS_WAIT)
 
     async def send(self, frame: bytes) -> None:
         """See :class:`hw.host.link.Link`. What the accelerator does not take now, :meth:`receive` sends."""
@@ -106,7 +107,7 @@ class SerialLink:
         last = False
         while not last:
             request = protocol.RECEIVE_REQUEST.pack(protocol.MAX_BEATS, 1)
-            answer = self._exchange.request(Command.RECEIVE, request, 1 + 4 * protocol.MAX_BEATS, 1)
+            answer = self._client.request(Command.RECEIVE, request, 1 + 4 * protocol.MAX_BEATS, 1)
             last = len(answer) == 1 or bool(answer[0] & protocol.LAST)
 
     # --- streams ---------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ class SerialLink:
             part = frame[: protocol.MAX_DATA]
             flags = protocol.LAST if len(part) == len(frame) else 0
             request, size = bytes([flags]) + part, protocol.SEND_RESPONSE.size
-            answer = self._exchange.request(Command.SEND, request, size, _SEND_WAIT)
+            answer = self._client.request(Command.SEND, request, size, _SEND_WAIT)
             taken = 4 * int(protocol.SEND_RESPONSE.unpack(answer)[0])
             self._queue[0] = frame[taken:]
             if taken == len(frame):
@@ -132,9 +133,9 @@ class SerialLink:
         while True:
             self._pump()
             most = min(protocol.MAX_BEATS, beats - len(data) // 4)
-            wait = min(left, self._exchange.most_wait)
+            wait = min(left, self._client.most_wait)
             request = protocol.RECEIVE_REQUEST.pack(most, wait)
-            answer = self._exchange.request(Command.RECEIVE, request, 1 + 4 * most, wait)
+            answer = self._client.request(Command.RECEIVE, request, 1 + 4 * most, wait)
             data, last = data + answer[1:], bool(answer[0] & protocol.LAST)
             if last or len(data) == 4 * beats:
                 break
@@ -156,7 +157,7 @@ class SerialLink:
 
 
 class _Port:
-    """A :class:`~bitstreams.links.exchange.Transport` over an open ``serial.Serial`` without timeout."""
+    """A :class:`~bitstreams.links.serial_client.Transport` over an open ``serial.Serial`` without timeout."""
 
     def __init__(self, port: Any, name: str) -> None:
         self._port, self._name = port, name
@@ -233,3 +234,6 @@ def _why(path: str, baud: int, error: Exception) -> str:
         case errno.EBUSY | errno.EAGAIN:
             return f"{text}: another program is using it; end that first"
     return f"{text}: {error}"
+
+
+LINK = LinkKind("uart", path="PORT", example="/dev/ttyUSB0", open=open_serial)

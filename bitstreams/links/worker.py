@@ -21,7 +21,7 @@ class Worker(Generic[Argument, Result]):
 
     def __init__(self, work: Callable[[Argument], Result], finish: Callable[[], None]) -> None:
         self._work, self._finish = work, finish
-        self._orders: queue.SimpleQueue[tuple[Argument, Future[Result]] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Argument, Future[Result]] | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
         self._thread.start()
@@ -29,21 +29,21 @@ class Worker(Generic[Argument, Result]):
     def submit(self, argument: Argument) -> Future[Result]:
         """Queue a call; its result or exception will be in the future."""
         future: Future[Result] = Future()
-        self._orders.put((argument, future))
+        self._calls.put((argument, future))
         return future
 
     def end(self) -> None:
-        """Drop what is queued; behind the call that is going on the thread ends."""
+        """Drop what is queued; after the call that is going on the thread ends."""
         self._stopped.set()
-        self._orders.put(None)
+        self._calls.put(None)
 
     def join(self, seconds: float) -> None:
         """Wait for that."""
         self._thread.join(seconds)
 
     def _loop(self) -> None:
-        while (order := self._orders.get()) is not None:
-            argument, future = order
+        while (call := self._calls.get()) is not None:
+            argument, future = call
             if self._stopped.is_set():
                 future.cancel()
                 continue

@@ -15,6 +15,7 @@ import time
 from concurrent.futures import Future, wait
 from types import TracebackType
 
+from bitstreams.links.kind import LinkKind
 from bitstreams.links.worker import Worker, stop
 from hw.interface.registers import ADDRESS_BITS
 from hw.util.errors import LinkError
@@ -35,7 +36,10 @@ CHUNK = 1 << 16
 """Bytes per read of leftovers."""
 
 RESTART = 512
-"""ERESTARTSYS, which Linux keeps to itself: it leaks out of the driver (2020.2.2) behind a time limit."""
+"""ERESTARTSYS, which Linux keeps to itself: it leaks out of the driver (2020.2.2) after a time limit."""
+
+FIRST = "/dev/xdma0"
+"""Prefix of the first device of the driver."""
 
 _WORD = struct.Struct("<I")
 
@@ -78,7 +82,7 @@ class XdmaLink:
         return self._peek(_checked(address))
 
     async def write32(self, address: int, value: int) -> None:
-        """See :class:`hw.host.link.Link`. Behind a transfer that failed the streams are emptied first."""
+        """See :class:`hw.host.link.Link`. After a transfer that failed the streams are emptied first."""
         if self._dirty:
             self.synchronise()
         self._poke(_checked(address), value)
@@ -195,7 +199,7 @@ class XdmaLink:
         return LinkError(f"cannot {what} through {self._name}: {_advice(error)}")
 
 
-def open_xdma(prefix: str = "/dev/xdma0", *, clock_hz: float = CLOCK_HZ) -> XdmaLink:
+def open_xdma(prefix: str = FIRST, *, clock_hz: float = CLOCK_HZ) -> XdmaLink:
     """A link to the board whose devices begin with ``prefix``, its streams empty.
 
     Raises ``LinkError`` when a device is absent, in use, or not ours to open, or the board does not answer.
@@ -247,3 +251,8 @@ _ADVICE = {
 
 def _advice(error: OSError) -> str:
     return _ADVICE.get(error.errno or 0, error.strerror or str(error))
+
+
+LINK = LinkKind(
+    "xdma", path="PREFIX", example=FIRST, open=lambda prefix, baud: open_xdma(prefix), default=FIRST
+)

@@ -1,1 +1,1 @@
-"""What stands around the accelerator on a board: clock, reset, serial port, lamps, and their constraints."""
+"""What stands around the accelerator on a board: clock, reset, serial port, LEDs, and their constraints."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from bitstreams.boards import Board
 from bitstreams.boards.wiring import wiring
-from bitstreams.shell.top import LAMPS, pads
+from bitstreams.shell.top import LEDS, pads
 
 DESIGN_CLOCK = "clk"
 """The net of the design's clock in the top module."""
@@ -23,7 +23,7 @@ def vivado(board: Board) -> str:
     """XDC for Vivado: pins, input clock (others are derived), asynchronous pins, configuration supply."""
     asynchronous = [
         "set_false_path -from [get_ports {button uart_rx}]",
-        f"set_false_path -to [get_ports {{uart_tx {' '.join(LAMPS)}}}]",
+        f"set_false_path -to [get_ports {{uart_tx {' '.join(LEDS)}}}]",
     ]
     supply = [f"set_property CONFIG_VOLTAGE {board.config_voltage} [current_design]"]
     if board.family == "xc7":  # UltraScale+ has no such pin

@@ -1,4 +1,4 @@
-"""The top module of a board: clock, reset, the accelerator behind its serial port, two lamps."""
+"""The top module of a board: clock, reset, the accelerator at its serial port, two LEDs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from hw.util.errors import ConfigError
 TOP = "top"
 """Name of the module."""
 
-LAMPS = ("heartbeat", "traffic")
-"""Ports of the lamps: the clock runs; an answer is being sent."""
+LEDS = ("heartbeat", "traffic")
+"""Ports of the LEDs: the clock runs; an answer is being sent."""
 
 HOLD_MS = 50
-"""How long the traffic lamp stays lit: an answer takes well below a millisecond."""
+"""How long the traffic LED stays lit: an answer takes well below a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def pads(pins: Wiring) -> dict[str, Pin]:
         "button": pins.reset,
         "uart_rx": pins.uart_rx,
         "uart_tx": pins.uart_tx,
-        **dict(zip(LAMPS, pins.leds, strict=False)),
+        **dict(zip(LEDS, pins.leds, strict=False)),
     }
 
 
@@ -109,7 +109,7 @@ class Top(Elaboratable):  # type: ignore[misc]
             m.d.sync += hold.eq(hertz * HOLD_MS // 1000)
         with m.Elif(hold != 0):
             m.d.sync += hold.eq(hold - 1)
-        for name, pin, value in zip(LAMPS, self.pins.leds, (beat[-1], hold != 0), strict=False):
+        for name, pin, value in zip(LEDS, self.pins.leds, (beat[-1], hold != 0), strict=False):
             self._out(m, name, pin, value)
         return m
 

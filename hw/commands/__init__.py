@@ -1,7 +1,8 @@
-"""The verbs of the command line that need nothing but ``hw``, and what the verbs of all packages share.
+"""The subcommands that need nothing but ``hw``, and what the subcommands of all packages share.
 
-A verb is a function in a file of its own, in ``commands`` of the package it drives, or of one that may also
-import what else it needs: ``generate`` asks the boards, so it is in ``bitstreams``. :mod:`spec2` makes a
-command line of them, and holds the verbs that need more than one of ``pruning``, ``sim`` and
-``bitstreams``. A verb imports what it needs when it runs, so that ``spec2 --help`` is instant.
+A subcommand is a function in a file of its own, in ``commands`` of the package it drives. Of several it is
+the last in the order of the work, ``pruning``, ``sim``, ``bitstreams``: ``generate`` asks the boards, so it
+is in ``bitstreams``; ``prune`` measures with the integer model, so it is in ``sim``. Only ``commands`` may
+import a package that comes before. :mod:`spec2` makes a command line of them. A subcommand imports what it
+needs when it runs, so that ``spec2 --help`` is instant.
 """

@@ -1,4 +1,4 @@
-"""The configuration that a verb's options describe."""
+"""The configuration that a subcommand's options describe."""
 
 from __future__ import annotations
 

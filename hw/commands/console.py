@@ -1,4 +1,4 @@
-"""What verbs say: results on stdout, progress on stderr, and which package is missing."""
+"""What subcommands say: results on stdout, progress on stderr, and which package is missing."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MODEL_SUFFIX = ".npz"
 """What tells a model from the name of a network."""
 
 
-class Goal(StrEnum):
+class Target(StrEnum):
     """What ``spec2 explore`` looks for: the names of ``hw.explore.objective.Objective``."""
 
     latency = "latency"
@@ -25,7 +25,7 @@ class Goal(StrEnum):
 
 
 def chosen_space(
-    goal: Goal,
+    target: Target,
     rows: list[int] | None,
     lanes: list[int] | None,
     batch: list[int] | None,
@@ -35,11 +35,11 @@ def chosen_space(
     from hw.contract.config import MOST_LANES
     from hw.explore.space import BATCHES, Space
 
-    if goal is Goal.latency and batch:
+    if target is Target.latency and batch:
         raise ConfigError(
             "the objective latency is the time of one image: leave out --batch, or use throughput"
         )
-    most = 1 if goal is Goal.latency else max(lanes or [MOST_LANES])
+    most = 1 if target is Target.latency else max(lanes or [MOST_LANES])
     batches = batch or [images for images in BATCHES if images <= max(most, 1)]
     choices = {"rows": rows, "lanes": lanes, "batches": batches, "weight_bits": weight_bits}
     return Space(**{name: tuple(values) for name, values in choices.items() if values})
@@ -49,8 +49,8 @@ def chosen_workload(
     what: str, keep: float | None, group: int | None, weight_bits: list[int] | None
 ) -> tuple[Workload, list[int] | None]:
     """What is to be run, and the widths of weights to try (None: the usual ones)."""
-    from hw.contract import networks
     from hw.contract.artifact import load
+    from hw.contract.network import find_network
     from hw.explore.lengths import Density
     from hw.explore.workload import ModelWorkload, UniformWorkload
     from hw.util.processes import processors
@@ -58,7 +58,7 @@ def chosen_workload(
     if Path(what).suffix != MODEL_SUFFIX:
         usual = Density()
         density = Density(usual.keep if keep is None else keep, usual.group if group is None else group)
-        return UniformWorkload(networks.find(what), density), weight_bits
+        return UniformWorkload(find_network(what), density), weight_bits
     artifact = load(Path(what))
     if keep is not None or group is not None or weight_bits:
         raise ConfigError("a model has its masks and widths: leave out --keep, --group and --weight-bits")

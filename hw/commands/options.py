@@ -1,4 +1,4 @@
-"""Options and arguments that several verbs share."""
+"""Options and arguments that several subcommands share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MemoryLines = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help="Lines of the feature memory at most: early layers go in bands. 0: whole maps. [default: 0]",
+        help="Lines of the feature memory at most: early layers go in row bands. 0: whole maps. [default: 0]",
     ),
 ]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
@@ -61,7 +61,7 @@ DataDir = Annotated[
 def kept_command(arguments: Sequence[str]) -> str:
     """The command line as results keep it: ``--data-dir DIR``, since others have the data elsewhere.
 
-    arguments: the words behind ``spec2``.
+    arguments: the words after ``spec2``.
     """
     kept = list(arguments)
     for i, word in enumerate(arguments):

@@ -38,5 +38,5 @@ def schedule(
     emit(
         as_json,
         found,
-        table([h.replace("_", " ") for h in heads], [[one[h] for h in heads] for one in found]),
+        table([h.replace("_", " ") for h in heads], [[row[h] for h in heads] for row in found]),
     )

@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 from hw.compile.feature_layout import FeatureLayout
 from hw.compile.lane_layout import GroupWork, LaneLayout, lane_layouts, line_pixels
-from hw.compile.limits import check_accumulator, check_entries, check_network, check_stream
+from hw.compile.limits import check_accumulator, check_instructions, check_network, check_stream
 from hw.compile.program import LayerPlan, Program
-from hw.compile.row_bands import Entry, Rows, lay_out
+from hw.compile.row_bands import GroupRows, plan_row_bands
 from hw.compile.step_format import row_bits
 from hw.compile.step_table import StepTable, irregular_tables, step_table
 from hw.contract.artifact import Artifact
 from hw.contract.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.contract.formats import SPECTRUM
-from hw.contract.network import Conv, Layer, Network, Shape
+from hw.contract.network import Layer, Network, Shape
 from hw.contract.spectrum import TILE
 from hw.interface.stream_format import LEAST_BEATS, map_beats
 
-ENTRY_CLOCKS = 150
-"""About what an entry of the layer program takes beside its work: latencies, and a change of layer."""
+INSTRUCTION_CLOCKS = 150
+"""About what an instruction of the layer program takes beside its work: latencies, and a change of layer."""
 
 Channels = tuple[NDArray[np.integer], NDArray[np.integer]]
 """Bias and shift of every output channel of a layer."""
@@ -48,10 +48,7 @@ def compile_program(
     ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.compile.limits` raises.
     """
     check_network(artifact.network)
-    layers = [
-        (layer.name, artifact.layers[layer.name], not isinstance(layer, Conv))
-        for layer in artifact.network.layers
-    ]
+    layers = [(layer.name, artifact.layers[layer.name], layer.dot) for layer in artifact.network.layers]
     irregular = [(weights, dot) for name, weights, dot in layers if not artifact.regular(name)]
     scheduled = irregular_tables(irregular, config.rows, processes)
     tables: list[StepTable] = []
@@ -98,36 +95,41 @@ def assemble(
     check_accumulator(bits, max(weight_bits), products)
     work = [group_work(network, config, steps) for steps in tables]
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
-    layouts = lane_layouts(network, config, work)
-    layers = [
-        _rows(layer, shape, layout, config, len(steps) * config.rows * row_bits(bits))
-        for layer, shape, layout, steps, bits in zip(
-            network.layers, network.shapes, layouts, tables, weight_bits, strict=False
+    lanes = lane_layouts(network, config, work)
+    rows = [
+        _group_rows(layer, shape, layout, config, len(steps) * config.rows * row_bits(width))
+        for layer, shape, layout, steps, width in zip(
+            network.layers, network.shapes, lanes, tables, weight_bits, strict=False
         )
     ]
-    layout = lay_out(layers, _maps(network, layouts, config.line_pixels), config.batch, config.memory_lines)
-    check_entries(len(layout.entries), len(network.layers), config)
+    layouts = _feature_layouts(network, lanes, config.line_pixels)
+    row_bands = plan_row_bands(rows, layouts, config.batch, config.memory_lines)
+    check_instructions(len(row_bands.instructions), len(network.layers), config)
     channel_tables = [_channel_table(channel, config) for channel in channels]
-    first_steps = [sum(map(len, tables[:i])) for i in range(len(tables))]
-    first_entries = [sum(len(bias) for bias, _ in channel_tables[:i]) for i in range(len(tables))]
+    first_steps = _before(list(map(len, tables)))
+    first_drain_groups = _before([len(bias) for bias, _ in channel_tables])
     plans = []
-    for entry in layout.entries:
-        i = entry.layer
-        source, dest = layout.maps[i], layout.maps[i + 1]
-        plans.append(
-            _plan(
-                network.layers[i],
-                layouts[i],
-                source,
-                dest,
-                config,
-                entry,
-                tables[i],
-                weight_bits[i],
-                first_steps[i],
-                first_entries[i],
-            )
+    for instruction in row_bands.instructions:
+        i = instruction.layer
+        layer = network.layers[i]
+        tile_rows, tile_columns = _tiles(layer, network.shapes[i], config)
+        plan = LayerPlan(
+            layer=layer,
+            number=i,
+            source=row_bands.maps[i],
+            dest=row_bands.maps[i + 1],
+            lanes=lanes[i],
+            tile_rows=tile_rows,
+            tile_columns=tile_columns,
+            top_group=instruction.top,
+            group_rows=instruction.groups,
+            blocks=-(-layer.outputs // config.rows),
+            steps=tables[i],
+            weight_bits=weight_bits[i],
+            first_step=first_steps[i],
+            first_drain_group=first_drain_groups[i],
         )
+        plans.append(replace(plan, weights_stay=config.stream_weights and _replayed(plan, config)))
     program = Program(
         network=network,
         config=config,
@@ -135,7 +137,7 @@ def assemble(
         layers=tuple(plans),
         channel_bias=np.concatenate([bias for bias, _ in channel_tables]),
         channel_shift=np.concatenate([shift for _, shift in channel_tables]),
-        memory_lines=layout.lines,
+        memory_lines=row_bands.lines,
         groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
         accumulator_bits=bits,
         operations=operations,
@@ -154,80 +156,59 @@ def group_work(network: Network, config: AcceleratorConfig, steps: StepTable) ->
     return GroupWork(array, fetches, images)
 
 
-def _maps(network: Network, layouts: list[LaneLayout], line: int) -> list[FeatureLayout]:
-    """Every map, not yet in place. How it lies is up to the layer that reads it."""
+def _feature_layouts(network: Network, lanes: list[LaneLayout], line: int) -> list[FeatureLayout]:
+    """How every map lies, not yet where. That is up to the layer that reads it."""
     found = []
-    for shape, layer, layout in zip_longest(network.shapes, network.layers, layouts):
-        plan = FeatureLayout(shape, 0, -(-shape[2] // line))
-        if layout is not None and layout.sections and isinstance(layer, Conv):
-            plan = FeatureLayout(
+    for shape, layer, layout in zip_longest(network.shapes, network.layers, lanes):
+        plain = FeatureLayout(shape, 0, -(-shape[2] // line))
+        if layout is not None and layout.packed:
+            plain = FeatureLayout(
                 shape,
                 0,
-                sections=layout.rows,
-                section_pixels=line // layout.rows,
-                period=layer.stride,
+                packing=layout.rows,
+                slot_pixels=line // layout.rows,
+                interleave=layer.stride,
                 padding=layer.padding,
                 images=layout.images,
             )
-        found.append(plan)
+        found.append(plain)
     return found
 
 
-def _rows(layer: Layer, shape: Shape, layout: LaneLayout, config: AcceleratorConfig, bits: int) -> Rows:
+def _group_rows(
+    layer: Layer, shape: Shape, layout: LaneLayout, config: AcceleratorConfig, bits: int
+) -> GroupRows:
     """How ``layer``, whose steps have so many bits, goes over its map."""
-    if not isinstance(layer, Conv):
-        return Rows(layer.name, 1, shape[1], 0, 0, 1, cost=0, splits=False)
+    if layer.dot:
+        return GroupRows(layer.name, 1, shape[1], 0, 0, 1, cost=0, splits=False)
     height = layout.rows * layer.stride
     fetched = bits // config.bus_bits if config.stream_weights else 0
-    return Rows(
+    # A tile group through transform and output.
+    through = CLOCKS_PER_TILE * (shape[0] + min(config.rows, layer.out_channels))
+    return GroupRows(
         name=layer.name,
         groups=-(-layer.tiles(shape)[0] // layout.rows),
         stride=height,
         overlap=TILE - layer.stride,
         padding=layer.padding,
         made=height // layer.pool,
-        # A tile group through transform and output, and what a change of layer takes.
-        cost=CLOCKS_PER_TILE * (shape[0] + min(config.rows, layer.out_channels)) + ENTRY_CLOCKS + fetched,
+        cost=INSTRUCTION_CLOCKS + through + fetched,
     )
 
 
-def _plan(
-    layer: Layer,
-    layout: LaneLayout,
-    source: FeatureLayout,
-    dest: FeatureLayout,
-    config: AcceleratorConfig,
-    entry: Entry,
-    steps: StepTable,
-    weight_bits: int,
-    first_step: int,
-    first_entry: int,
-) -> LayerPlan:
-    if isinstance(layer, Conv):
-        (rows, columns), stride, outputs = layer.tiles(source.shape), layer.stride, layer.out_channels
-    else:
-        rows, columns, stride, outputs = config.batch, 1, 1, layer.out_features
-    plan = LayerPlan(
-        layer=layer,
-        number=entry.layer,
-        dot=not isinstance(layer, Conv),
-        source=source,
-        dest=dest,
-        lane_rows=layout.rows,
-        lane_columns=layout.columns,
-        tile_rows=rows,
-        tile_columns=columns,
-        top_group=entry.top,
-        group_rows=entry.groups,
-        stride=stride,
-        blocks=-(-outputs // config.rows),
-        steps=steps,
-        weight_bits=weight_bits,
-        first_step=first_step,
-        first_entry=first_entry,
-    )
-    once = plan.dot or plan.source.stacks(config.batch) * plan.group_rows * plan.group_columns == 1
-    return replace(plan, weights_stay=config.stream_weights and not once)
+def _tiles(layer: Layer, shape: Shape, config: AcceleratorConfig) -> tuple[int, int]:
+    """(rows, columns) of tiles; in dot mode an image is a tile, and those of a batch lie in a column."""
+    return (config.batch, 1) if layer.dot else layer.tiles(shape)
+
+
+def _replayed(plan: LayerPlan, config: AcceleratorConfig) -> bool:
+    """Whether a block has several tile groups to go over."""
+    return not plan.dot and plan.source.stacks(config.batch) * plan.group_rows * plan.group_columns > 1
+
+
+def _before(counts: list[int]) -> list[int]:
+    """Sums of ``counts`` before each."""
+    return [sum(counts[:i]) for i in range(len(counts))]
 
 
 def _channel_table(
@@ -248,7 +229,7 @@ def most_products(artifact: Artifact) -> int:
     for layer in artifact.network.layers:
         mask = artifact.layers[layer.name].mask
         per_word = mask.sum(axis=1)  # (out, 32)
-        most = per_word.max() if isinstance(layer, Conv) else per_word.sum(axis=1).max()
+        most = per_word.sum(axis=1).max() if layer.dot else per_word.max()
         products = max(products, int(most))
     return products
 

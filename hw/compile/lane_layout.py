@@ -19,20 +19,20 @@ Cost = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class LaneLayout:
-    """R lane rows of Q lanes; ``sections``: whether a line feeds all lane rows at once. R = 0: none fits.
+    """R lane rows of Q lanes; ``packed``: whether a line feeds all lane rows at once. R = 0: none fits.
 
-    ``images``: maps of so many images lie side by side in a line; in the lane rows one's tile rows follow the
+    ``images``: maps of so many images are packed into a line; in the lane rows one's tile rows follow the
     other's.
     """
 
     rows: int
     columns: int
-    sections: bool = False
+    packed: bool = False
     images: int = 1
 
     def lines(self, stride: int) -> int:
         """Lines fetched per input channel of a tile group whose tiles lie ``stride`` apart."""
-        return TILE if self.sections else (self.rows - 1) * stride + TILE
+        return TILE if self.packed else (self.rows - 1) * stride + TILE
 
     def skew(self, stride: int, made: int) -> int:
         """Clocks in which a lane row writes, of tiles ``stride`` apart in maps that give ``made`` rows before
@@ -70,14 +70,14 @@ def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWor
 
 def ranked(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> list[Ranked]:
     """Every layout, the best one first."""
-    layouts = sorted(_all(layer, shape, lanes, line, work), key=lambda one: one[0])
+    layouts = sorted(_all(layer, shape, lanes, line, work), key=lambda pair: pair[0])
     return [Ranked(layout, int(cost[0])) for cost, layout in layouts]
 
 
 @cache
 def _best(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> tuple[Cost, LaneLayout]:
     none: tuple[Cost, LaneLayout] = (np.inf, np.inf, np.inf), LaneLayout(0, 0)
-    return min(_all(layer, shape, lanes, line, work), key=lambda one: one[0], default=none)
+    return min(_all(layer, shape, lanes, line, work), key=lambda pair: pair[0], default=none)
 
 
 def _all(
@@ -89,22 +89,22 @@ def _all(
         if (q - 1) * layer.stride + TILE > line:
             break
         for r in range(1, min(lanes // q, rows) + 1):
-            layout = LaneLayout(r, q, _sections_fit(layer, columns, r, q, line))
+            layout = LaneLayout(r, q, _packed_rows_fit(layer, columns, r, q, line))
             yield _cost(layer, shape, layout, work), layout
         for images in range(2, min(work.images, lanes // (q * rows)) + 1):
             layout = LaneLayout(images * rows, q, True, images)
-            if _sections_fit(layer, columns, layout.rows, q, line) and _images_fit(layer, shape):
+            if _packed_rows_fit(layer, columns, layout.rows, q, line) and _images_fit(layer, shape):
                 yield _cost(layer, shape, layout, work), layout
 
 
-def _sections_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
-    """Whether r rows of the whole map fit side by side into a line, and a window into two tile rows."""
+def _packed_rows_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
+    """Whether r rows of the whole map fit into a line, and a window into two tile rows."""
     wide = (q - 1) * layer.stride + TILE
     return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.stride
 
 
 def _images_fit(layer: Conv, shape: Shape) -> bool:
-    """Whether no row of a map lies below the sections of its own tile rows."""
+    """Whether no row of a map lies below the slots of its own tile rows."""
     return shape[1] + layer.padding <= layer.tiles(shape)[0] * layer.stride
 
 
@@ -123,13 +123,13 @@ def _cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) -> Cos
 def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> int:
     """Smallest power of two that lets every convolution have its best layout."""
     line = TILE
-    for layer, shape, one in zip(network.layers, network.shapes, work, strict=False):
-        if isinstance(layer, Conv):
-            one = replace(one, images=1)  # images side by side take what room there is
-            best = _best(layer, shape, config.lanes, 1 << 30, one)[0]
+    for layer, shape, batch_work in zip(network.layers, network.shapes, work, strict=False):
+        if not layer.dot:
+            image_work = replace(batch_work, images=1)  # packed images take what pixels there are
+            best = _best(layer, shape, config.lanes, 1 << 30, image_work)[0]
             # Where weights stay, every block fetches anew: then lines count as well.
-            aim = best if config.stream_weights else (*best[:2], np.inf)
-            while _best(layer, shape, config.lanes, line, one)[0] > aim:
+            target = best if config.stream_weights else (*best[:2], np.inf)
+            while _best(layer, shape, config.lanes, line, image_work)[0] > target:
                 line *= 2
     return line
 
@@ -137,11 +137,11 @@ def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[Grou
 def lane_layouts(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> list[LaneLayout]:
     """The lane layout of every layer; of fully connected ones, a lane per image."""
     line, found = config.line_pixels, []
-    for layer, shape, one in zip(network.layers, network.shapes, work, strict=False):
-        if not isinstance(layer, Conv):
+    for layer, shape, group in zip(network.layers, network.shapes, work, strict=False):
+        if layer.dot:
             found.append(LaneLayout(config.batch, 1))
             continue
-        layout = lane_layout(layer, shape, config.lanes, line, one)
+        layout = lane_layout(layer, shape, config.lanes, line, group)
         if not layout.rows:
             raise ConfigError(f"line_pixels {line} is less than a tile's {TILE}")
         found.append(layout)

@@ -18,8 +18,8 @@ ACCUMULATOR_BITS = 48
 MOST_LAYERS = min(MAX_LAYERS, SHAPE.largest("layers"))
 """Layers with counters of their own, and a number that SHAPE can tell."""
 
-MOST_ENTRIES = LAYERS.largest("last") + 1
-"""Entries of the layer program that LAYERS can name."""
+MOST_INSTRUCTIONS = LAYERS.largest("last") + 1
+"""Instructions of the layer program that LAYERS can name."""
 
 
 def check_network(network: Network) -> None:
@@ -40,13 +40,13 @@ def check_accumulator(bits: int, weight_bits: int, products: int) -> None:
         )
 
 
-def check_entries(entries: int, layers: int, config: AcceleratorConfig) -> None:
-    """Raises ``ConfigError`` where layers in bands make a layer program of too many ``entries``."""
-    if entries > MOST_ENTRIES:
+def check_instructions(instructions: int, layers: int, config: AcceleratorConfig) -> None:
+    """Raises ``ConfigError`` where layers in row bands make a layer program of too many ``instructions``."""
+    if instructions > MOST_INSTRUCTIONS:
         raise ConfigError(
-            f"with {config.memory_lines} memory_lines {layers} layers in bands are {entries} entries of the "
-            f"layer program, more than the {MOST_ENTRIES} that a register can name: raise memory_lines or "
-            "line_pixels"
+            f"with {config.memory_lines} memory_lines {layers} layers in row bands are {instructions} "
+            f"instructions of the layer program, more than the {MOST_INSTRUCTIONS} that a register can name: "
+            "raise memory_lines or line_pixels"
         )
 
 

@@ -14,65 +14,84 @@ from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
 from hw.compile.weight_stream import StreamPlan, plan_stream
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Layer, Network
+from hw.contract.network import Layer, Network
 
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """One entry of the layer program: a layer, or some of its rows of tile groups
+    """One instruction of the layer program: a layer, or some of its rows of tile groups
     (:mod:`hw.compile.row_bands`).
 
-    Lane p sits at lane row p // Q, lane column p % Q. number: of the layer in the network, from 0.
-    tile_rows, tile_columns: of the whole layer. top_group, group_rows: rows of tile groups above this
-    entry, and in it. weight_bits: width of each part of a weight.
+    number: of the layer in the network, from 0. source, dest: where the maps lie that it reads and makes.
+    lanes: how the lanes lie over the tiles; lane p sits at lane row p // Q, lane column p % Q. tile_rows,
+    tile_columns: of the whole layer. top_group, group_rows: rows of tile groups above those of this
+    instruction, and in it. blocks: of N output channels. weight_bits: width of each part of a weight.
+    first_step: of the layer, in the weight memory. first_drain_group: likewise, in the table of channels.
+    weights_stay: every block goes over all tile groups before the next one, so its weights are fetched once.
     """
 
     layer: Layer
     number: int
-    dot: bool
     source: FeatureLayout
     dest: FeatureLayout
-    lane_rows: int
-    lane_columns: int
+    lanes: LaneLayout
     tile_rows: int
     tile_columns: int
     top_group: int
     group_rows: int
-    stride: int
     blocks: int
     steps: StepTable
     weight_bits: int
     first_step: int
-    first_entry: int
+    first_drain_group: int
     weights_stay: bool = False
-    """Every block goes over all tile groups before the next one: its weights are fetched once."""
 
     @property
-    def sections(self) -> int:
+    def dot(self) -> bool:
+        """Whether the array runs in dot mode."""
+        return self.layer.dot
+
+    @property
+    def stride(self) -> int:
+        """Rows and columns from a tile to the next."""
+        return self.layer.stride
+
+    @property
+    def lane_rows(self) -> int:
+        """R."""
+        return self.lanes.rows
+
+    @property
+    def lane_columns(self) -> int:
+        """Q."""
+        return self.lanes.columns
+
+    @property
+    def packing(self) -> int:
         """Lane rows that one line feeds at once; 1 where they take their rows from later lines."""
-        return self.source.sections
+        return self.source.packing
 
     @property
     def images(self) -> int:
-        """Images whose maps lie side by side, so that a tile group has all of them."""
+        """Images whose maps are packed into a line, so that a tile group has all of them."""
         return self.source.images
 
     @property
     def group_lines(self) -> int:
         """Lines from a tile group to the one below it."""
-        if self.sections > 1:
+        if self.packing > 1:
             return self.stride
         return self.group_height * self.source.lines_per_row
 
     @property
     def out_stride(self) -> int:
         """Rows and columns a tile adds to the output map."""
-        return self.stride // (self.layer.pool if isinstance(self.layer, Conv) else 1)
+        return self.layer.stride // self.layer.pool
 
     @property
     def skew(self) -> int:
-        """Clocks by which the inverse transform of a lane row starts behind that of the row above it."""
-        return self._layout.skew(self.stride, self._made)
+        """Clocks by which the inverse transform of a lane row starts after that of the row above it."""
+        return self.lanes.skew(self.stride, self._made)
 
     @property
     def rows_written(self) -> int:
@@ -82,12 +101,12 @@ class LayerPlan:
     @property
     def _made(self) -> int:
         """Rows of the output map before pooling."""
-        return self.dest.shape[1] * (self.layer.pool if isinstance(self.layer, Conv) else 1)
+        return self.dest.shape[1] * self.layer.pool
 
     @property
     def outputs(self) -> int:
         """Output channels (rows of the weight matrix)."""
-        return self.layer.out_channels if isinstance(self.layer, Conv) else self.layer.out_features
+        return self.layer.outputs
 
     @property
     def group_height(self) -> int:
@@ -106,7 +125,7 @@ class LayerPlan:
 
     @property
     def layer_groups(self) -> int:
-        """Tile groups of the whole layer, in whatever entries it is made."""
+        """Tile groups of the whole layer, in however many instructions it is made."""
         return -(-self.tile_rows // self.lane_rows) * self.group_columns
 
     def lanes_filled(self, lanes: int) -> float:
@@ -118,16 +137,12 @@ class LayerPlan:
         """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""
         if self.dot:
             return max(2, self.source.shape[1])
-        return self._layout.lines(self.stride)
+        return self.lanes.lines(self.stride)
 
     @property
     def token_interval(self) -> int:
         """Clocks between the inverse transforms of two output channels."""
-        return self._layout.token_interval(self.stride, self._made)
-
-    @property
-    def _layout(self) -> LaneLayout:
-        return LaneLayout(self.lane_rows, self.lane_columns, self.sections > 1, self.images)
+        return self.lanes.token_interval(self.stride, self._made)
 
     def free_clock(self, reuse_lead: int) -> int:
         """Clock of a pass's last token in which its Y half may be filled again.
@@ -145,8 +160,8 @@ class LayerPlan:
 class Program:
     """Everything the gateware and the cost model need.
 
-    config: with ``line_pixels`` resolved. channel_bias, channel_shift: (entries, config.drain), one entry per
-    drain group of every block of every layer. memory_lines: depth of the feature memory.
+    config: with ``line_pixels`` resolved. channel_bias, channel_shift: (drain groups, config.drain), for
+    every drain group of every block of every layer. memory_lines: depth of the feature memory.
     groups: channel groups an X half holds. accumulator_bits: width of a product sum. operations:
     dense-equivalent ones of an image, those of channels that pruning took away included.
     """
@@ -175,13 +190,13 @@ class Program:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The network's layer of every entry of the layer program."""
+        """The network's layer of every instruction of the layer program."""
         return tuple(plan.number for plan in self.layers)
 
     @property
     def signed_sources(self) -> tuple[bool, ...]:
-        """Of every entry of the layer program: whether pixels that it reads are signed, as those of a layer
-        without ReLU are. In bands the entry before it may be of any layer of its segment."""
+        """Of every instruction of the layer program: whether pixels that it reads are signed, as those of a
+        layer without ReLU are. In row bands the instruction before it may be of any layer of its segment."""
         layers = self.network.layers
         return tuple(plan.number > 0 and not layers[plan.number - 1].relu for plan in self.layers)
 

@@ -2,8 +2,8 @@
 
 From the low end: the spectrum word, two end flags, the channel group, a bank select for every row; then
 the weights, bit by bit: the lowest bit of both parts of every row, the next bit of all of them, and so on
-(*planes*). A layer of narrower weights ends with the plane of their sign. Where rows may run ahead, the next
-word follows the flags, every bank has a group of its own, then a bit that says which word it reads, and
+(*bit planes*). A layer of narrower weights ends with the plane of their sign. Where rows may run ahead, the
+next word follows the flags, every bank has a group of its own, then a bit that says which word it reads, and
 every row a bit for the end of its word.
 """
 
@@ -51,7 +51,7 @@ class StepFormat:
         return self.bits_of(self.weight_bits)
 
     @property
-    def plane_bits(self) -> int:
+    def bit_plane_width(self) -> int:
         """One bit of every part of every weight."""
         return 2 * self.rows
 
@@ -63,16 +63,16 @@ class StepFormat:
     def encode(self, table: StepTable) -> NDArray[np.uint8]:
         """(T, bits) the steps of ``table`` bit by bit, the lowest first."""
         head = [bits for value, width in self._fields(table) for bits in _bits(value, width)]
-        weights = table.weight.reshape(len(table), self.plane_bits)
-        planes = [(weights >> plane & 1).astype(np.uint8) for plane in range(self.weight_bits)]
-        return np.concatenate([np.stack(head, axis=1), *planes], axis=1)
+        weights = table.weight.reshape(len(table), self.bit_plane_width)
+        bit_planes = [(weights >> bit & 1).astype(np.uint8) for bit in range(self.weight_bits)]
+        return np.concatenate([np.stack(head, axis=1), *bit_planes], axis=1)
 
     def _fields(self, table: StepTable) -> Iterator[tuple[NDArray[np.int64], int]]:
         """Values (T,) and widths of all but the weights, from the low end."""
         yield table.word, WORD_BITS
         yield table.end_of_word.astype(np.int64), 1
         yield table.end_of_pass.astype(np.int64), 1
-        ahead = table.as_run_ahead
+        ahead, select = table.as_run_ahead, table.select
         if self.run_ahead:
             yield ahead.next_word, WORD_BITS
         for bank in range(self.addresses):
@@ -81,7 +81,7 @@ class StepFormat:
             for bank in range(BANKS):
                 yield ahead.of_next[:, bank].astype(np.int64), 1
         for row in range(self.rows):
-            yield table.select[:, row], SELECT_BITS
+            yield select[:, row], SELECT_BITS
             if self.run_ahead:
                 yield ahead.end[:, row].astype(np.int64), 1
 

@@ -9,7 +9,6 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.schedule.block_steps import BlockSteps
 from hw.compile.schedule.layer import (
     GAIN,
     fastest_blocks,
@@ -20,48 +19,59 @@ from hw.compile.schedule.layer import (
     shared_blocks,
     useful_processes,
 )
+from hw.compile.schedule.steps import Steps, joined
 from hw.contract.artifact import LayerWeights
 from hw.contract.config import BANKS
 from hw.util.processes import in_order
 
 
 @dataclass(frozen=True)
-class Ahead:
-    """What steps hold besides where rows may run ahead and every bank has an address of its own.
-
-    next_word (T,): the word after the one at hand. of_next (T, 8): the bank reads that one. end (T, N): the
-    row completes its word; the next step begins its next sum.
-    """
-
-    next_word: NDArray[np.int64]
-    of_next: NDArray[np.bool_]
-    end: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
 class StepTable:
-    """The steps of one layer, block after block, for one tile group.
+    """The steps of one layer, block after block, for one tile group, with their weights.
 
-    word (T,): spectrum word at hand. groups (T, 8): channel group per bank. select (T, N): bank per
-    row. weight (T, N, 2): weight word per row, zero where the row idles. end_of_word, end_of_pass
-    (T,): last step of a word's sums, of a block. run_ahead: None where all banks share the group and all
-    rows the word.
+    weight (T, N, 2): weight word per row, zero where the row idles. end_of_pass (T,): last step of a block.
     """
 
-    word: NDArray[np.int64]
-    groups: NDArray[np.int64]
-    select: NDArray[np.int64]
+    steps: Steps
     weight: NDArray[np.int64]
-    end_of_word: NDArray[np.bool_]
     end_of_pass: NDArray[np.bool_]
-    run_ahead: Ahead | None = None
 
     def __len__(self) -> int:
-        return len(self.word)
+        return len(self.steps)
+
+    @property
+    def word(self) -> NDArray[np.int64]:
+        """(T,): spectrum word at hand."""
+        return self.steps.word
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """(T, 8): channel group per bank."""
+        return self.steps.groups
+
+    @property
+    def select(self) -> NDArray[np.int64]:
+        """(T, N): bank per row."""
+        return np.maximum(self.steps.channel, 0) % BANKS
+
+    @property
+    def end_of_word(self) -> NDArray[np.bool_]:
+        """(T,): last step of a word's sums."""
+        return self.steps.end_of_word
+
+    @property
+    def run_ahead(self) -> Steps | None:
+        """None where all banks share the group and all rows the word."""
+        return self.steps if self.steps.ahead else None
+
+    @property
+    def as_run_ahead(self) -> Steps:
+        """The steps as an array takes them whose rows may run ahead, whether they make use of it or not."""
+        return self.steps
 
     @cached_property
     def word_lengths(self) -> NDArray[np.int64]:
-        """(W,) steps of every word that is delivered, block after block."""
+        """(W,) steps of every valid word, block after block."""
         return np.diff(np.flatnonzero(self.end_of_word), prepend=-1)
 
     @cached_property
@@ -74,14 +84,6 @@ class StepTable:
     def occupancy(self) -> float:
         """Share of multiplier slots (steps × rows) that hold a non-zero weight."""
         return float(np.any(self.weight != 0, axis=-1).mean())
-
-    @property
-    def as_run_ahead(self) -> Ahead:
-        """``run_ahead``, or what it is for steps of an array whose rows do not make use of it."""
-        if self.run_ahead:
-            return self.run_ahead
-        end = np.repeat(self.end_of_word[:, None], self.select.shape[1], axis=1)
-        return Ahead(self.word, np.zeros((len(self), BANKS), dtype=bool), end)
 
 
 def step_table(weights: LayerWeights, rows: int, *, dot: bool, regular: bool = False) -> StepTable:
@@ -106,30 +108,16 @@ def irregular_tables(
     return in_order(calls, useful_processes((weights.mask for weights, _ in layers), processes))
 
 
-def _table(weights: LayerWeights, rows: int, blocks: Sequence[BlockSteps], *, ahead: bool) -> StepTable:
+def _table(weights: LayerWeights, rows: int, blocks: Sequence[Steps], *, ahead: bool) -> StepTable:
     """``blocks`` with their weights."""
-
-    def joined(name: str) -> NDArray[np.int64]:
-        return np.concatenate([getattr(block, name) for block in blocks])
-
-    channel, word, next_word = joined("channel"), joined("word"), joined("next_word")
-    of_next = joined("of_next").astype(bool)
-    idle = channel < 0
-    channel = np.where(idle, 0, channel)
-    select = channel % BANKS
+    steps = joined(blocks, ahead=ahead)
+    idle = steps.channel < 0
+    channel = np.where(idle, 0, steps.channel)
     lengths = [len(block) for block in blocks]
     output = np.repeat(np.arange(len(blocks)) * rows, lengths)[:, None] + np.arange(rows)
-    read = np.where(np.take_along_axis(of_next, select, axis=1), next_word[:, None], word[:, None])
-    weight = weights.weight[np.minimum(output, len(weights.weight) - 1), channel, read].astype(np.int64)
+    word = np.take_along_axis(steps.bank_words, channel % BANKS, axis=1)
+    weight = weights.weight[np.minimum(output, len(weights.weight) - 1), channel, word].astype(np.int64)
     weight[idle] = 0
-    end_of_pass = np.zeros(len(word), dtype=bool)
+    end_of_pass = np.zeros(len(steps), dtype=bool)
     end_of_pass[np.cumsum(lengths) - 1] = True
-    return StepTable(
-        word=word,
-        groups=joined("groups"),
-        select=select,
-        weight=weight,
-        end_of_word=joined("end_of_word").astype(bool),
-        end_of_pass=end_of_pass,
-        run_ahead=Ahead(next_word, of_next, joined("end").astype(bool)) if ahead else None,
-    )
+    return StepTable(steps, weight, end_of_pass)

@@ -1,7 +1,7 @@
-"""When the beats of streamed weights come: burst reader and store, clock by clock, a burst at a time.
+"""When the beats of streamed weights come: burst reader and weight buffer, a burst at a time.
 
-Memory gives a beat per clock, in order. A burst is asked for when the store has room for two; a step's room
-is free again when the player has read it for the last time.
+Memory gives a beat per clock, in order. A burst is requested when the weight buffer has credit for two; a
+step gives its credit back when the replay has read it for the last time.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from hw.compile.weight_stream import KEPT_FREE, OUTSTANDING, StreamPlan
 
 Ints = NDArray[np.int64]
 
-FIRST_ASK = -2
-"""Clock of the run in which the first burst is asked for: while images are loaded."""
+FIRST_REQUEST = -2
+"""Clock of the run in which the first burst is requested: while images are loaded."""
 
 BURST_TO_BURST = 2
 """Clocks between two bursts at least."""
 
-ASK_TO_BEAT = 2
-"""Clocks from asking for a burst to its first beat, beside memory's own: the address in its register, the
+REQUEST_TO_BEAT = 2
+"""Clocks from the request of a burst to its first beat, beside memory's own: the address in its register, the
 beat in memory's."""
 
 SEEN = 3
-"""Clocks until what came, was freed or was asked for decides whether there is room."""
+"""Clocks until what came, was freed or was requested decides whether there is credit."""
 
 OWED = 2
-"""Clocks until a beat that came lets another burst be asked for, where as many are on their way as may be."""
+"""Clocks until a beat that came lets another burst be requested, where as many are on their way as may be."""
 
 NEVER = 1 << 62
 
@@ -40,21 +40,21 @@ MANY = 16
 
 
 class Bursts:
-    """The bursts of a run of ``plan`` from entry ``first`` of the layer program on. latency: memory's.
+    """The bursts of a run of ``plan`` from instruction ``first`` on. latency: memory's.
 
-    entries: of the run; steps, beats, bursts: before each of them, and in all. starts: clock of the first
-    beat of every burst asked for so far. read: clock in which the player read each step for the last time, of
-    the first ``freed`` steps.
+    instructions: of the run; steps, beats, bursts: before each of them, and in all. starts: clock of the
+    first beat of every burst requested so far. read: clock in which the replay read each step for the last
+    time, of the first ``freed`` steps.
     """
 
     def __init__(self, plan: StreamPlan, first: int, latency: int) -> None:
-        # What properties of the plan are: they are asked for a hundred thousand times.
-        self._burst, self._beat, self._reserved = plan.burst_beats, plan.beat_units, plan.beat_room
+        # What properties of the plan are: they are needed a hundred thousand times.
+        self._burst, self._beat, self._reserved = plan.burst_beats, plan.beat_units, plan.beat_credit
         self._step = plan.step_units
-        self._room_for_two = (
+        self._credit_for_two = (
             plan.depth * self._step - 2 * self._burst * self._reserved - KEPT_FREE * self._step
         )
-        self.entries = range(first, len(plan.layer_steps))
+        self.instructions = range(first, len(plan.layer_steps))
         beats = np.array(plan.layer_beats[first:])
         counts = -(-beats // self._burst)
         self.steps = _before(plan.layer_steps[first:])
@@ -65,37 +65,37 @@ class Bursts:
         before = np.repeat(self.beats[:-1], counts) + within * self._burst
         self._before = np.append(before, self.beats[-1])
         self._before_list: list[int] = self._before.tolist()
-        self._entry_beats: list[int] = self.beats[:-1].tolist()
-        self._entries: list[tuple[int, int, int]] = list(
+        self._instruction_beats: list[int] = self.beats[:-1].tolist()
+        self._instructions: list[tuple[int, int, int]] = list(
             zip(self.beats.tolist(), self.steps.tolist(), self._units.tolist(), strict=False)
         )
         self.starts: Ints = np.zeros(len(before), np.int64)
         self._starts: list[int] = []
-        self._asked = FIRST_ASK - BURST_TO_BURST  # clock of the last one
-        self._delay = ASK_TO_BEAT + latency
+        self._requested = FIRST_REQUEST - BURST_TO_BURST  # clock of the last one
+        self._delay = REQUEST_TO_BEAT + latency
         self._scalar = 0  # bursts to look at one by one
         self.read: Ints = np.zeros(self.steps[-1], np.int64)
         self.freed = 0
 
     @property
-    def asked(self) -> int:
+    def requested(self) -> int:
         """How many."""
         return len(self._starts)
 
-    def ask(self, wanted: int) -> bool:
-        """Ask for bursts up to number ``wanted``; False where it is not known when: they take room that the
-        array has yet to free."""
-        while self.asked < wanted:
-            if not self._scalar and wanted - self.asked >= MANY and self._ask_many(wanted):
+    def request(self, wanted: int) -> bool:
+        """Request bursts up to number ``wanted``; False where it is not known when: they take credit that the
+        array has yet to give back."""
+        while self.requested < wanted:
+            if not self._scalar and wanted - self.requested >= MANY and self._request_many(wanted):
                 continue
             self._scalar = max(0, (self._scalar or MANY) - 1)
-            if not self.ask_one(forced=False):
+            if not self.request_next(forced=False):
                 return False
         return True
 
-    def _ask_many(self, wanted: int) -> bool:
-        """Ask for all that keep memory busy and find room without waiting for it; False if there are none."""
-        first = self.asked
+    def _request_many(self, wanted: int) -> bool:
+        """Request all that keep memory busy and have credit without waiting; False if there are none."""
+        first = self.requested
         if not first:
             return False
         numbers = np.arange(first, wanted)
@@ -104,50 +104,50 @@ class Bursts:
         came = np.maximum(before - (OUTSTANDING - 1) * self._burst, 1)
         late = np.searchsorted(self._before, came - 1, side="right") - 1
         clocks = self.starts[late] + came - 1 - self._before[late] + OWED
-        clocks[0] = max(clocks[0], self._asked + BURST_TO_BURST)
+        clocks[0] = max(clocks[0], self._requested + BURST_TO_BURST)
         clocks -= BURST_TO_BURST * numbers
         clocks = np.maximum.accumulate(clocks) + BURST_TO_BURST * numbers
-        entry = np.searchsorted(self.beats[:-1], came - 1, side="right") - 1
-        begun = self.beats[entry], self.steps[entry], self._units[entry]
+        last = np.searchsorted(self.beats[:-1], came - 1, side="right") - 1
+        begun = self.beats[last], self.steps[last], self._units[last]
         need = self._needed(before, came - 1, begun, 0)
-        room = need <= self.freed
+        credit = need <= self.freed
         if self.freed:
-            room &= (need <= 0) | (self.read[np.clip(need, 1, self.freed) - 1] + SEEN <= clocks)
-        good = room & (clocks + self._delay <= self.starts[first:wanted])
+            credit &= (need <= 0) | (self.read[np.clip(need, 1, self.freed) - 1] + SEEN <= clocks)
+        good = credit & (clocks + self._delay <= self.starts[first:wanted])
         count = len(good) if good.all() else int(good.argmin())
         if not count:
             return False
         self._starts.extend(self.starts[first : first + count].tolist())
-        self._asked = int(clocks[count - 1])
+        self._requested = int(clocks[count - 1])
         return True
 
-    def ask_one(self, *, forced: bool) -> bool:
-        """Ask for the next burst; ``forced``: no more steps will be freed before beats come that were asked
-        for, so these make the room."""
-        number = self.asked
-        clock = self._asked + BURST_TO_BURST
+    def request_next(self, *, forced: bool) -> bool:
+        """Request the next burst; ``forced``: no more steps will be freed before beats come that were
+        requested, so these give the credit."""
+        number = self.requested
+        clock = self._requested + BURST_TO_BURST
         beats = self._before_list[number]
         few = beats - (OUTSTANDING - 1) * self._burst
         if few > 0:
             late = bisect_right(self._before_list, few - 1) - 1
             clock = max(clock, self._starts[late] + few - 1 - self._before_list[late] + OWED)
-        # The burst before is seen a clock later than another one can be asked for.
-        soon = number and clock == self._asked + BURST_TO_BURST
-        found = self._room(clock, self._before_list[number - 1] if soon else beats, forced)
+        # The burst before is seen a clock later than another one can be requested for.
+        soon = number and clock == self._requested + BURST_TO_BURST
+        found = self._credit(clock, self._before_list[number - 1] if soon else beats, forced)
         if soon and found != clock:
-            found = self._room(self._asked + SEEN, beats, forced)
+            found = self._credit(self._requested + SEEN, beats, forced)
         if found is None:
             return False
         start = found + self._delay
         if number:
             start = max(start, self._starts[-1] + beats - self._before_list[number - 1])
-        self._asked = found
+        self._requested = found
         self.starts[number] = start
         self._starts.append(start)
         return True
 
-    def _room(self, clock: int, beats: int, forced: bool) -> int | None:
-        """The first clock from ``clock`` on in which the store has room, ``beats`` having been asked for;
+    def _credit(self, clock: int, beats: int, forced: bool) -> int | None:
+        """The first clock from ``clock`` on in which there is credit, ``beats`` having been requested;
         None where that takes steps of which nobody knows when they are read."""
         hoped = False
         while True:
@@ -165,8 +165,8 @@ class Bursts:
             clock = min(read, self._next_beat(clock - SEEN) + SEEN)
 
     def _hope(self, clock: int, beats: int) -> int:
-        """A clock from ``clock`` on before which there is no room. Beats that come make room where their
-        layer's steps take less than was reserved, so the steps that must have been read become fewer."""
+        """A clock from ``clock`` on before which there is no credit. Beats that come give some back where
+        their layer's steps take less than was reserved, so fewer steps must have been read."""
 
         need = self._need(beats, self._came(clock - SEEN), at_best=True)
         last = self._when(need)
@@ -183,22 +183,22 @@ class Bursts:
     def _when(self, need: int) -> int:
         """Clock in which so many steps are seen to have been read, or all whose clocks are known."""
         need = min(need, self.freed)
-        return int(self.read[need - 1]) + SEEN if need > 0 else FIRST_ASK
+        return int(self.read[need - 1]) + SEEN if need > 0 else FIRST_REQUEST
 
-    def _need(self, asked: int, came: int, *, at_best: bool = False) -> int:
-        """Steps that must have been read for room, of ``asked`` beats so many having come. ``at_best``: at
-        least, whatever part of a step has come."""
-        entry = bisect_right(self._entry_beats, came) - 1
-        return int(self._needed(asked, came, self._entries[entry], self._step - 1 if at_best else 0))
+    def _need(self, requested: int, came: int, *, at_best: bool = False) -> int:
+        """Steps that must have been read for credit, of ``requested`` beats so many having come.
+        ``at_best``: at least, whatever part of a step has come."""
+        begun = self._instructions[bisect_right(self._instruction_beats, came) - 1]
+        return int(self._needed(requested, came, begun, self._step - 1 if at_best else 0))
 
-    def _needed(self, asked: Any, came: Any, begun: tuple[Any, Any, Any], less: int) -> Any:
-        """Steps that must have been read for room, numbers or arrays of them. begun: beats and steps before
-        the entry that came last, units of a step. less: units that a step at hand may have taken."""
+    def _needed(self, requested: Any, came: Any, begun: tuple[Any, Any, Any], less: int) -> Any:
+        """Steps that must have been read for credit, numbers or arrays of them. begun: beats and steps before
+        the instruction that came last, units of a step. less: units that a step at hand may have taken."""
         beats, steps, units = begun
         taken = (came - beats) * self._beat
         taken = taken * self._step // units - less if less else taken // units * self._step
-        used = (asked - came) * self._reserved + steps * self._step + taken
-        return -((self._room_for_two - used) // self._step)
+        used = (requested - came) * self._reserved + steps * self._step + taken
+        return -((self._credit_for_two - used) // self._step)
 
     def _came(self, clock: int) -> int:
         """Beats that have come up to and with ``clock``."""

@@ -20,8 +20,8 @@ from hw.util.errors import ConfigError
 STREAM = "spec2_weights.bin"
 """File of a design: what external memory has to hold, from the page in WEIGHTS on.
 
-Of memories side by side each has a file of its own (:func:`stream_files`), from the address of that page
-divided by their number on.
+Striped memories have a file each (:func:`stream_files`), from the address of that page divided by their
+number on.
 """
 
 QUEUED_BEATS = 4
@@ -34,14 +34,14 @@ PAGE = 4096
 """Bytes to which layers are aligned."""
 
 KEPT_FREE = 2
-"""Steps of the store that no burst may be asked for: one that is being filled, and what the count of those
-that came is behind by."""
+"""Steps of the weight buffer that are never requested: one that is being filled, and one because the count of
+steps that came is late."""
 
 LEAST_PORT_BITS = BUS_BITS[0]
 """Narrowest port to a memory."""
 
 MOST_BEATS, SHORTEST_BURST = 64, 4
-"""Longest burst, and the shortest that a store has to leave room for, in beats."""
+"""Longest burst, and the shortest that a weight buffer has to have credit for, in beats."""
 
 OUTSTANDING = 8
 """Most bursts on their way: 512 beats of a long burst, more than a memory's latency in clocks."""
@@ -51,9 +51,9 @@ OUTSTANDING = 8
 class StreamPlan:
     """The stream of one network.
 
-    bus_bits: width of the memory bus. step_units: units a step takes in the store, and in memory in the
-    widest layer. depth: steps the weight store holds. most: steps of the largest block that is replayed,
-    which has to fit. Of every entry of the layer program, in order: layer_units, units a step takes in
+    bus_bits: width of the memory bus. step_units: units a step takes in the weight buffer, and in memory in
+    the widest layer. depth: steps the weight buffer holds. most: steps of the largest block that is replayed,
+    which has to fit. Of every instruction, in order: layer_units, units a step takes in
     memory; layer_steps, its steps; layer_blocks, its blocks; numbers, the layer whose steps it takes. Of
     every block: block_steps.
     """
@@ -74,8 +74,9 @@ class StreamPlan:
         return self.bus_bits // UNIT_BITS
 
     @property
-    def beat_room(self) -> int:
-        """Units of the store that a beat may take: a step takes as many there as in the widest layer."""
+    def beat_credit(self) -> int:
+        """Units of the weight buffer that a beat may take: a step takes as many there as in the widest
+        layer."""
         return -(-self.beat_units * self.step_units // min(self.layer_units))
 
     @property
@@ -86,7 +87,7 @@ class StreamPlan:
 
     @property
     def layer_pages(self) -> tuple[int, ...]:
-        """Page in which the steps of every entry begin: entries of one layer share them."""
+        """Page in which the steps of every instruction begin: those of one layer share them."""
         pages = self._first_pages
         return tuple(pages[number] for number in self.numbers)
 
@@ -107,9 +108,9 @@ class StreamPlan:
 
     @property
     def burst_beats(self) -> int:
-        """Beats of a full burst, which no page divides: beside the largest block there is room for four."""
-        room = (self.depth - self.most - KEPT_FREE) * self.step_units // self.beat_room // 4
-        return min(MOST_BEATS, PAGE * 8 // self.bus_bits, 1 << (room.bit_length() - 1))
+        """Beats of a full burst, which no page divides: beside the largest block four of them fit."""
+        fit = (self.depth - self.most - KEPT_FREE) * self.step_units // self.beat_credit // 4
+        return min(MOST_BEATS, PAGE * 8 // self.bus_bits, 1 << (fit.bit_length() - 1))
 
 
 def plan_stream(
@@ -121,32 +122,32 @@ def plan_stream(
     depth: int,
     numbers: Sequence[int],
 ) -> StreamPlan:
-    """The stream of the entries ``layers`` of a layer program, with weights of ``widths`` bits per part, and
-    whose blocks are ``replayed`` or not.
+    """The stream of a layer program whose instructions have the steps ``layers``, with weights of ``widths``
+    bits per part, and whose blocks are ``replayed`` or not.
 
     ``depth`` 0 takes the largest block that is replayed, and half as much again or four bursts. ``bus_bits``
     is lowered to what a step of the widest layer can use; steps of narrower ones take a beat at least.
-    Raises ``ConfigError`` for a store too small.
+    Raises ``ConfigError`` for a weight buffer too small.
     """
     units = -(-step.bits // UNIT_BITS)
     beat_units = useful_bus(step.bits, bus_bits) // UNIT_BITS
     layer_units = [max(beat_units, -(-step.bits_of(width) // UNIT_BITS)) for width in widths]
     blocks = [np.diff(np.flatnonzero(table.end_of_pass), prepend=-1) for table in layers]
     most = max((int(b.max()) for b, again in zip(blocks, replayed, strict=True) if again), default=0)
-    beat_room = -(-beat_units * units // min(layer_units))
-    least = most + KEPT_FREE + max(8, -(-SHORTEST_BURST * 4 * beat_room // units))
+    beat_credit = -(-beat_units * units // min(layer_units))
+    least = most + KEPT_FREE + max(8, -(-SHORTEST_BURST * 4 * beat_credit // units))
     if depth and depth < least:
-        who = "the largest block needs, which is played again" if most else "bursts need"
+        who = "the largest block needs, which is replayed" if most else "bursts need"
         raise ConfigError(
             f"weight_steps {depth} is less than the {least} that {who}: raise it to "
-            f"{_store(least)}, or leave it 0"
+            f"{_power_of_two(least)}, or leave it 0"
         )
-    # Beside a block that is played again four of the longest bursts: with fewer, memory's latency binds.
-    ahead = most + KEPT_FREE + -(-4 * MOST_BEATS * beat_room // units)
+    # Beside a block that is replayed four of the longest bursts: with fewer, memory's latency binds.
+    ahead = most + KEPT_FREE + -(-4 * MOST_BEATS * beat_credit // units)
     return StreamPlan(
         bus_bits=beat_units * UNIT_BITS,
         step_units=units,
-        depth=depth or _store(max(least, ahead, most * 3 // 2)),
+        depth=depth or _power_of_two(max(least, ahead, most * 3 // 2)),
         most=most,
         layer_units=tuple(layer_units),
         layer_steps=tuple(map(len, layers)),
@@ -162,8 +163,8 @@ def useful_bus(step_bits: int, bus_bits: int) -> int:
     return min(bus_bits, UNIT_BITS << (units.bit_length() - 1))
 
 
-def _store(steps: int) -> int:
-    """The smallest store of at least so many steps."""
+def _power_of_two(steps: int) -> int:
+    """The smallest weight buffer of at least so many steps."""
     return 1 << (steps - 1).bit_length()
 
 
@@ -174,7 +175,7 @@ def stream_files(memories: int) -> tuple[str, ...]:
 
 
 def parts(image: bytes, plan: StreamPlan, memories: int) -> list[bytes]:
-    """What each of ``memories`` side by side holds of ``image``: its part of every beat."""
+    """What each of the striped ``memories`` holds of ``image``: its part of every beat."""
     beat = plan.bus_bits // 8
     padded = np.frombuffer(image + bytes(-len(image) % beat), np.uint8)
     return [part.tobytes() for part in padded.reshape(-1, memories, beat // memories).swapaxes(0, 1)]
@@ -183,8 +184,8 @@ def parts(image: bytes, plan: StreamPlan, memories: int) -> list[bytes]:
 def stream_image(step: StepFormat, layers: Sequence[StepTable], plan: StreamPlan) -> bytes:
     """The bytes of the stream, from its first address on. layers: the steps of every layer of the network."""
     image = bytearray(plan.bytes)
-    places = dict(zip(plan.layer_pages, plan.layer_units, strict=True))
-    for table, (page, units) in zip(layers, places.items(), strict=True):
+    units_of = dict(zip(plan.layer_pages, plan.layer_units, strict=True))
+    for table, (page, units) in zip(layers, units_of.items(), strict=True):
         bits = step.encode(table)[:, : units * UNIT_BITS]  # of narrower weights the sign repeats from there
         padded = np.zeros((len(bits), units * UNIT_BITS), np.uint8)
         padded[:, : bits.shape[1]] = bits

@@ -33,10 +33,10 @@ MOST = (1 << 63) - 1
 """Of any parameter: a file may hold numbers of thousands of digits, which no sentence should repeat."""
 
 MOST_LINE_PIXELS = TILE * MOST_LANES
-"""A line that has room for a window of every lane, side by side: no lane layout makes use of more."""
+"""A line that has room for a window of every lane: no lane layout makes use of more."""
 
 MOST_WEIGHT_STEPS = 1 << 20
-"""Steps of the largest weight store: beyond what any device has of block RAM."""
+"""Steps of the largest weight buffer: beyond what any device has of block RAM."""
 
 MOST_MEMORY_LINES = 1 << 24
 """Lines of the largest feature memory: likewise."""
@@ -74,14 +74,14 @@ class AcceleratorConfig:
     line_pixels: pixels the feature memory reads or writes per clock (a power of two), 0 to let the
         compiler choose the smallest that lets every layer use its best lane layout.
     memory_lines: lines that the feature memory has at most. Where whole maps would take more, the compiler
-        makes layers in bands of rows (:mod:`hw.compile.row_bands`), which costs clocks. 0 for as many as
+        makes layers in row bands (:mod:`hw.compile.row_bands`), which costs clocks. 0 for as many as
         whole maps need.
     stream_weights: weights come from external memory (AXI4) while the array runs, each exactly once per
         run, instead of lying in the design.
     bus_bits: width of that memory's bus (one of ``BUS_BITS``).
-    memories: external memories side by side, each giving its part of every beat (1, 2 or 4).
-    weight_steps: steps that the weight store of such a design holds (a power of two), 0 to let the
-        compiler choose: the largest block that is played again, and half as much again or four bursts.
+    memories: striped external memories, each giving its part of every beat (1, 2 or 4).
+    weight_steps: steps that the weight buffer of such a design holds (a power of two), 0 to let the
+        compiler choose: the largest block that is replayed, and half as much again or four bursts.
     """
 
     rows: int = 8

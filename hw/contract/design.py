@@ -93,7 +93,7 @@ class DesignInfo:
     digest: SHA-256 (hex) of the artifact whose weights are in its memories; also in its DIGEST register.
     ports: width in bits of every port of the top module.
     files: what belongs to the design, by name in its folder: the Verilog first, then memory images.
-    numbers: the network's layer of every entry of the layer program (:mod:`hw.contract.instructions`).
+    numbers: the network's layer of every instruction (:mod:`hw.contract.instructions`).
     estimates: figures of the compiler, plain JSON; ``cycles`` is the length of a run of a full batch.
     """
 
@@ -107,7 +107,7 @@ class DesignInfo:
     estimates: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.numbers:  # one entry a layer
+        if not self.numbers:  # one instruction a layer
             object.__setattr__(self, "numbers", tuple(range(len(self.network.layers))))
         convert({name: getattr(self, name) for name in Fields.__struct_fields__}, Fields, "the design")
         names.check_identifier("the design's top module", self.top)

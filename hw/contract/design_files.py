@@ -78,7 +78,7 @@ def read(folder: Path, files: Mapping[str, Content]) -> dict[str, bytes]:
 
 
 def _checked(folder: Path, name: str, content: Content) -> Iterator[bytes]:
-    """The file in parts. Raises ``ArtifactError`` behind the last one if they are not what they should be."""
+    """The file in parts. Raises ``ArtifactError`` after the last one if they are not what they should be."""
     path, sha, rest, plain = folder / name, hashlib.sha256(), content.bytes, True
     with _opened(folder, name) as file:
         if (size := os.fstat(file.fileno()).st_size) != content.bytes:

@@ -1,7 +1,7 @@
 """Number formats and the only places where integers are rounded or clipped.
 
 Everything the hardware computes is an integer. This module owns the rounding rules; the numpy
-model, the torch mirror and the gateware all take their constants from here. Full account with the
+model, the fake-quant layers and the gateware all take their constants from here. Full account with the
 derivation of every width: ``docs/numbers.md``.
 
 Rounding is always *half up*, ``round_shift(x, s) = floor((x + 2**(s-1)) / 2**s)``: an adder and a
@@ -93,7 +93,7 @@ ROW_FRACTION = 4
 """Fraction bits carried between the row and the column transform of the forward FFT."""
 
 COLUMN_SHIFT = 3
-"""Rounding shift behind the column transform (one more for unpacked words, which are sums of two)."""
+"""Rounding shift after the column transform (one more for unpacked words, which are sums of two)."""
 
 SPECTRUM_FRACTION = ROW_FRACTION - COLUMN_SHIFT
 """Fraction bits of a spectrum word: X = round(2**SPECTRUM_FRACTION · FFT2(pixels))."""
@@ -102,7 +102,7 @@ SPECTRUM = Format(16)
 """Each part of a spectrum word X. An unsigned 8-bit tile reaches ±32640 (8·8·255·2)."""
 
 PRODUCT_SUM = Format(18)
-"""Each part of a word behind the drain: what the inverse transform takes."""
+"""Each part of a word after the drain: what the inverse transform takes."""
 
 POST_SHIFT = 7
 """Rounding shift from the inverse transform's output to a pixel."""

@@ -1,7 +1,7 @@
-"""Layers of a network and entries of its layer program: a layer made in bands has several
-(:mod:`hw.compile.row_bands`).
+"""Layers of a network and instructions of its layer program.
 
-``numbers`` is the layer of every entry, in the order of a run.
+A layer is one instruction, or several where it is made in row bands (:mod:`hw.compile.row_bands`).
+``numbers`` is the layer of every instruction, in the order of a run.
 """
 
 from __future__ import annotations
@@ -15,30 +15,32 @@ from hw.util.errors import DataError
 def instructions_of(
     network: Network, numbers: Sequence[int], layers: tuple[int, int] | None
 ) -> tuple[int, int]:
-    """First and last entry of a run of ``layers`` (first, last), or of all.
+    """First and last instruction of a run of ``layers`` (first, last), or of all.
 
-    Raises ``DataError`` for layers that the network has not, and for part of those made in bands together.
+    Raises ``DataError`` for layers that the network has not, and for part of those made in row bands
+    together.
     """
     count = len(network.layers)
     first, last = layers or (0, count - 1)
     if not 0 <= first <= last < count:
         raise DataError(f"layers {first} to {last} are no part of the network: choose from 0 to {count - 1}")
-    entries = [i for i, number in enumerate(numbers) if first <= number <= last]
+    found = [i for i, number in enumerate(numbers) if first <= number <= last]
     for start, stop in together(numbers):
         if start < first <= stop or start <= last < stop:
             raise DataError(
-                f"layers {start} to {stop} are made in bands, in turns: a run has all of them or none"
+                f"layers {start} to {stop} are made in row bands together: a run has all of them or none"
             )
-    return entries[0], entries[-1]
+    return found[0], found[-1]
 
 
 def together(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """The first and last layer of every stretch that a run cannot divide: one layer, or several in bands."""
+    """The first and last layer of every stretch that a run cannot divide: one layer, or several made
+    in row bands."""
     stretches: list[tuple[int, int]] = []
     for start in range(max(numbers) + 1):
         if stretches and start <= stretches[-1][1]:
             continue
-        # In every band each layer follows the one before it, so the stretch ends with the last band.
+        # In every row band each layer follows the one before it, so the stretch ends with the last band.
         last = len(numbers) - 1 - list(numbers[::-1]).index(start)
         stop = max(numbers[: last + 1])
         stretches.append((start, stop))

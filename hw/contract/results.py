@@ -22,7 +22,7 @@ SIMULATION = "simulation.json"
 """Written by :func:`sim.rtl.verify.verify`."""
 
 SYNTHESIS = "synthesis.json"
-"""Written by :func:`bitstreams.synth.synthesise`."""
+"""Written by :func:`bitstreams.synthesis.yosys.synthesise`."""
 
 
 Number = Annotated[int, Meta(ge=0, le=2**63 - 1)] | Annotated[float, Meta(ge=0, le=1e18)]
@@ -37,7 +37,7 @@ class Worst(msgspec.Struct):
 
 
 class Levels(msgspec.Struct):
-    """Paths of a mapped netlist, as :class:`bitstreams.paths.Paths` has them; slices read these parts."""
+    """Paths of a mapped netlist: what is read again of :class:`bitstreams.synthesis.paths.Paths`."""
 
     levels: dict[Annotated[str, Meta(pattern=r"^\d{1,6}$")], int]
     worst: Annotated[list[Worst], Meta(min_length=1)]

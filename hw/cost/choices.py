@@ -10,7 +10,6 @@ from typing import Any
 from hw.compile.compiler import group_work
 from hw.compile.lane_layout import ranked
 from hw.compile.program import LayerPlan, Program
-from hw.contract.network import Conv
 from hw.cost.stages import LayerWork, layer_row, layer_work
 
 
@@ -21,19 +20,19 @@ def choices(program: Program) -> list[dict[str, Any]]:
     the lanes that hold a tile.
     """
     plans = {plan.number: plan for plan in program.layers}
-    # Of a layer in bands, entries of one tile group have no order to choose.
+    # Of a layer in row bands, instructions of one tile group have no order to choose.
     staying = {plan.number: plan for plan in program.layers if plan.weights_stay}
     rows = []
     for number, work in enumerate(layer_work(program, program.config.batch)):
         plan = plans[number]
         why = {
             "lanes": _lanes(program, plan),
-            "order": _order(program, staying.get(number, plan), work.entries),
+            "order": _order(program, staying.get(number, plan), work.instructions),
             "words": _words(plan),
-            "bands": _bands(program, plan, work),
+            "bands": _row_bands(program, plan, work),
         }
         row = layer_row(work) | {
-            "sections": plan.sections,
+            "sections": plan.packing,
             "images_side_by_side": plan.images,
             "rows_run_ahead": plan.steps.run_ahead is not None,
             "steps": len(plan.steps),
@@ -46,24 +45,24 @@ def choices(program: Program) -> list[dict[str, Any]]:
 
 def _lanes(program: Program, plan: LayerPlan) -> str:
     config, layer = program.config, plan.layer
-    if not isinstance(layer, Conv):
+    if layer.dot:
         return f"a lane for each of {config.batch} images"
     work = group_work(program.network, config, plan.steps)
     first, *others = ranked(layer, plan.source.shape, config.lanes, config.line_pixels, work)
     chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks"
-    place = ", its rows side by side in a line" if first.layout.sections else ""
+    packed = ", its rows side by side in a line" if first.layout.packed else ""
     if first.layout.images > 1:
         chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks an image"
-        place = f", for {first.layout.images} images side by side"
+        packed = f", for {first.layout.images} images side by side"
     if not others:
-        return f"{chosen}{place}; a line of {config.line_pixels} pixels admits no other layout"
+        return f"{chosen}{packed}; a line of {config.line_pixels} pixels admits no other layout"
     other = others[0]
-    return f"{chosen}{place}, {other.layout.rows} × {other.layout.columns} would take {other.clocks:,}"
+    return f"{chosen}{packed}, {other.layout.rows} × {other.layout.columns} would take {other.clocks:,}"
 
 
-def _order(program: Program, plan: LayerPlan, entries: int) -> str:
+def _order(program: Program, plan: LayerPlan, instructions: int) -> str:
     if plan.weights_stay:
-        fetched = "once" if entries == 1 else f"{entries} times, once a band"
+        fetched = "once" if instructions == 1 else f"{instructions} times, once a band"
         again = f", the transform made {plan.blocks} times" if plan.blocks > 1 else ""
         return f"weights stay: fetched {fetched}, not for each of {plan.layer_groups} tile groups{again}"
     if program.config.stream_weights:
@@ -77,7 +76,7 @@ def _words(plan: LayerPlan) -> str:
     return "one address for all banks: masks are regular, or others would not pay"
 
 
-def _bands(program: Program, plan: LayerPlan, work: LayerWork) -> str:
-    if work.entries == 1:
+def _row_bands(program: Program, plan: LayerPlan, work: LayerWork) -> str:
+    if work.instructions == 1:
         return ""
-    return f"{work.entries} bands, so that the maps fit {program.config.memory_lines:,} lines"
+    return f"{work.instructions} bands, so that the maps fit {program.config.memory_lines:,} lines"

@@ -3,7 +3,7 @@
 Fetch, array and output of a layer form a pipeline over tile groups and passes, with two halves of a
 buffer between each pair. The model walks the passes once and keeps, for each stage, the clock in which
 it can go on: closed-form stage times, exact hand-over. Stated tolerance against the counters of the
-RTL: 2 % (``tests/bench/test_cycles.py``).
+RTL: 2 % (``tests/sim/bench``).
 """
 
 from __future__ import annotations
@@ -74,29 +74,29 @@ def tile_groups(plan: LayerPlan, images: int) -> int:
     return 1 if plan.dot else plan.group_rows * plan.group_columns * plan.source.stacks(images)
 
 
-class Turn(NamedTuple):
-    """A pass in the order of the run. fetches: it waits for spectra of its own. frees: it is the last one
-    to read them. begins, ends: it is the first, the last pass of its block."""
+class RunPass(NamedTuple):
+    """A pass in the order of the run. work: of its stages. fetches: it waits for spectra of its own. frees:
+    it is the last one to read them. begins, ends: it is the first, the last pass of its block."""
 
-    one: Pass
+    work: Pass
     fetches: bool
     frees: bool
     begins: bool
     ends: bool
 
 
-def turns(plan: LayerPlan, config: AcceleratorConfig, images: int) -> Iterator[Turn]:
-    """The passes of a layer, in the order of :class:`hw.gateware.primitives.loop_nest.Walk`."""
+def run_passes(plan: LayerPlan, config: AcceleratorConfig, images: int) -> Iterator[RunPass]:
+    """The passes of a layer, in the order of :class:`hw.gateware.primitives.loop_nest.LoopNest`."""
     table = passes(plan, config)
     groups = tile_groups(plan, images)
     if plan.weights_stay:
-        for one in table:
+        for work in table:
             for group in range(groups):
-                yield Turn(one, True, True, group == 0, group == groups - 1)
+                yield RunPass(work, True, True, group == 0, group == groups - 1)
     else:
         for _ in range(groups):
-            for block, one in enumerate(table):
-                yield Turn(one, block == 0, block == len(table) - 1, True, True)
+            for block, work in enumerate(table):
+                yield RunPass(work, block == 0, block == len(table) - 1, True, True)
 
 
 def layer_cycles(
@@ -117,41 +117,41 @@ def layer_cycles(
     fetch, step, word_end, output = 1, 2, 0, 1
     x_free, y_free = [0, 0], [0, 0]
     x = y = steps = 0
-    for turn in turns(plan, config, images):
-        one = turn.one
-        if turn.fetches:
+    for item in run_passes(plan, config, images):
+        work = item.work
+        if item.fetches:
             last_line = max(fetch, x_free[x]) + lines
             fetch = last_line + 1
             step = max(step, last_line + t.memory + t.fill + 1)
         first_end = max(word_end, y_free[y])
-        if weights and (turn.begins or turn.ends):
-            words, clock = one.words, start + step
-            word_end = weights.play(
-                words, one.drain, clock, start + first_end, begins=turn.begins, ends=turn.ends
+        if weights and (item.begins or item.ends):
+            words, clock = work.words, start + step
+            word_end = weights.issue(
+                words, work.drain, clock, start + first_end, begins=item.begins, ends=item.ends
             )
             word_end -= start
         else:
-            word_end = max(step + one.first - 1, first_end) + one.rest
+            word_end = max(step + work.first - 1, first_end) + work.rest
         if weights:
             weights.issued = start + word_end
         step = word_end + 1
-        full = word_end + 1 + t.array + (one.drain - 1) + t.pass_full + 1
-        word_end += one.drain
+        full = word_end + 1 + t.array + (work.drain - 1) + t.pass_full + 1
+        word_end += work.drain
         begun = max(output, full)
-        output = begun + one.output + 1
-        last_token = begun + 1 + one.output - token
+        output = begun + work.output + 1
+        last_token = begun + 1 + work.output - token
         y_free[y] = last_token + free_clock + 1
         y ^= 1
-        if turn.frees:
+        if item.frees:
             x_free[x] = step
             x ^= 1
-        steps += one.steps
+        steps += work.steps
     return LayerCycles(plan.layer.name, output + t.tail + t.settle + 1, steps)
 
 
 def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> list[LayerCycles]:
     """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``), or of its ``layers`` from
-    the first to the last. Raises ``DataError`` for layers that are made in bands with others."""
+    the first to the last. Raises ``DataError`` for layers that are made in row bands with others."""
     t, config = latencies(program.config), program.config
     first, last = instructions_of(program.network, program.numbers, layers)
     clock = 1 + load_cycles(program, images, program.numbers[first])
@@ -160,10 +160,10 @@ def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = N
         weights = WeightArrival(program.stream, first, config.memories)
     found: dict[int, LayerCycles] = {}
     for plan in program.layers[first : last + 1]:
-        entry = layer_cycles(plan, config, images, t, weights, clock)
-        clock += entry.cycles
-        before = found.get(plan.number, LayerCycles(entry.name, 0, 0))
-        found[plan.number] = LayerCycles(entry.name, before.cycles + entry.cycles, before.steps + entry.steps)
+        part = layer_cycles(plan, config, images, t, weights, clock)
+        clock += part.cycles
+        before = found.get(plan.number, LayerCycles(part.name, 0, 0))
+        found[plan.number] = LayerCycles(part.name, before.cycles + part.cycles, before.steps + part.steps)
     return list(found.values())
 
 
@@ -193,7 +193,8 @@ def estimates(program: Program) -> dict[str, Any]:
         "cycles": cycles,
         "cycles_per_image": total_cycles(program, 1),
         "layers": [
-            {"name": one.name, "cycles": one.cycles, "steps": one.steps} for one in run_cycles(program, batch)
+            {"name": layer.name, "cycles": layer.cycles, "steps": layer.steps}
+            for layer in run_cycles(program, batch)
         ],
         "dsp_mac": program.config.mac_dsps,
         "dsp_total": need.dsp,

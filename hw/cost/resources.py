@@ -2,7 +2,7 @@
 
 DSP slices and memories follow from the structure. LUTs and flip-flops are sums over blocks; the
 coefficients are those yosys 0.66 reports per module (``spec2 synth``, 7 series), written as functions of
-the parameters that drive them. Stated tolerance: 20 % (``tests/bitstreams/test_estimate.py``). A
+the parameters that drive them. Stated tolerance: 20 % (``tests/bitstreams/synthesis/test_estimate.py``). A
 vendor tool packs tighter: yosys counts shift registers and both halves of a carry cell as whole LUTs.
 """
 
@@ -98,7 +98,7 @@ def _lane(program: Program) -> Resources:
     hop = BANKS * 2 * SPECTRUM.bits + 2  # X, on its way to the next group of rows
     y_depth = 2 * WORDS // drain * (1 << (rows - 1).bit_length())
     y_blocks, y_luts = memory(y_depth, 2 * PRODUCT_SUM.bits)
-    transforms, windows, turns = 2340 + 2863, 227, 326 + 294
+    transforms, windows, transposes = 2340 + 2863, 227, 326 + 294
     return Resources(
         dsp=3 * rows,
         lut=transforms
@@ -110,7 +110,7 @@ def _lane(program: Program) -> Resources:
         + drain * (7 * acc + 153)  # two parts through bias, shift, rounding and saturation
         + drain * muxed * acc * -(-(groups - 1) // 3)  # 4:1 multiplexers
         + 53 * columns
-        + turns
+        + transposes
         + BANKS * x_luts
         + drain * y_luts,
         ff=2124
@@ -138,8 +138,8 @@ def _shared(program: Program) -> Resources:
     stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
     feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
     weights = _streamed(program) if config.stream_weights else _held(program)
-    entry = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
-    table_blocks, table_luts = rom(len(program.channel_bias), entry)
+    channel_bits = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
+    table_blocks, table_luts = rom(len(program.channel_bias), channel_bits)
     if not table_blocks:  # measured: most bits of a bias are its sign
         table_luts = 6 * len(program.channel_bias)
     controllers, control_port = 1100, 290 + 22 * layers
@@ -150,7 +150,7 @@ def _shared(program: Program) -> Resources:
         + control_port
         + rotators
         + line * feature_luts
-        + config.rows * (8 * bits + 30)  # factors; multiplexers behind the weight memory
+        + config.rows * (8 * bits + 30)  # factors; multiplexers after the weight memory
         + (config.rows * 8 if ahead else 0)  # mode of the bank selected; loads and holds on their way
         + max(0, groups - 3) * waiting
         + weights.lut
@@ -175,15 +175,15 @@ def _held(program: Program) -> Resources:
 
 
 def _streamed(program: Program) -> Resources:
-    """Burst reader, step store and player. Held against synthesis at 12 rows, not yet at 64."""
+    """Burst reader, weight buffer and replay. Held against synthesis at 12 rows, not yet at 64."""
     plan = program.stream
     blocks, luts = memory(plan.depth, UNIT_BITS)
     rotator = plan.bus_bits * ((plan.beat_units - 1).bit_length() + 1) // ROTATOR_LEVELS
     sizes = len(set(plan.layer_units))
     column = plan.step_units * (UNIT_BITS * (sizes // 3 + 1) + 4)  # a LUT picks one of three units
     narrowest = min(layer.weight_bits for layer in program.layers)
-    signs = program.step_format.plane_bits * (program.weight_bits - narrowest)  # repeated beyond the width
-    queues = plan.bus_bits if program.config.memories > 1 else 0  # memories side by side
+    signs = program.step_format.bit_plane_width * (program.weight_bits - narrowest)  # sign extension
+    queues = plan.bus_bits if program.config.memories > 1 else 0  # memory striping
     return Resources(
         dsp=0,
         lut=rotator + column + signs + 600 + plan.step_units * luts + memory(QUEUED_BEATS, queues)[1],

@@ -40,7 +40,7 @@ WHAT = {
 @dataclass(frozen=True)
 class LayerWork:
     """A layer of a run. cycles: by the cost model. stages: work of its stages. lane_rows, lane_columns: R, Q.
-    weights_stay: the order of its loops. entries: bands it is made in."""
+    weights_stay: the order of its loops. instructions: row bands it is made in."""
 
     name: str
     cycles: int
@@ -48,11 +48,11 @@ class LayerWork:
     lane_rows: int
     lane_columns: int
     weights_stay: bool
-    entries: int
+    instructions: int
 
 
 def stages(plan: LayerPlan, program: Program, images: int) -> Stages:
-    """The work of one entry of the layer program."""
+    """The work of one instruction of the layer program."""
     table, groups = passes(plan, program.config), tile_groups(plan, images)
     beats = 0
     if program.config.stream_weights:
@@ -60,8 +60,8 @@ def stages(plan: LayerPlan, program: Program, images: int) -> Stages:
         beats = stream.layer_beats[stream.numbers.index(plan.number)]
     return Stages(
         fetch=groups * (len(table) if plan.weights_stay else 1) * group_lines(plan, images),
-        array=groups * sum(one.first + one.rest for one in table),
-        output=groups * sum(one.output for one in table),
+        array=groups * sum(item.first + item.rest for item in table),
+        output=groups * sum(item.output for item in table),
         weights=beats,
     )
 
@@ -70,8 +70,8 @@ def least_cycles(program: Program, images: int) -> int:
     """Clocks that no run of ``images`` images goes below: loading, then layer by layer the work of the
     busiest stage; and all weights."""
     work = [stages(plan, program, images) for plan in program.layers]
-    layers = sum(max(one.fetch, one.array, one.output) for one in work)
-    return max(load_cycles(program, images) + layers, sum(one.weights for one in work))
+    layers = sum(max(item.fetch, item.array, item.output) for item in work)
+    return max(load_cycles(program, images) + layers, sum(item.weights for item in work))
 
 
 def layer_work(program: Program, images: int) -> list[LayerWork]:
@@ -88,7 +88,7 @@ def layer_work(program: Program, images: int) -> list[LayerWork]:
                 lane_rows=plans[0].lane_rows,
                 lane_columns=plans[0].lane_columns,
                 weights_stay=any(plan.weights_stay for plan in plans),
-                entries=len(plans),
+                instructions=len(plans),
             )
         )
     return found
@@ -96,19 +96,21 @@ def layer_work(program: Program, images: int) -> list[LayerWork]:
 
 def bound_by(work: list[LayerWork]) -> dict[str, int]:
     """Stage to the clocks of the layers it bounds, most first."""
-    clocks = {stage: sum(one.cycles for one in work if one.stages.busiest == stage) for stage in WHAT}
+    clocks = {stage: sum(layer.cycles for layer in work if layer.stages.busiest == stage) for stage in WHAT}
     return dict(sorted(((k, v) for k, v in clocks.items() if v), key=lambda item: -item[1]))
 
 
-def layer_row(one: LayerWork) -> dict[str, Any]:
+def layer_row(layer: LayerWork) -> dict[str, Any]:
     """Plain data of a layer: clocks, layout, order of loops, what bounds it, how busy each stage is."""
     return {
-        "name": one.name,
-        "cycles": one.cycles,
-        "lane_rows": one.lane_rows,
-        "lane_columns": one.lane_columns,
-        "stays": "weights" if one.weights_stay else "inputs",
-        "entries": one.entries,
-        "bound_by": one.stages.busiest,
-        "busy_percent": {stage: round(100 * getattr(one.stages, stage) / one.cycles, 1) for stage in WHAT},
+        "name": layer.name,
+        "cycles": layer.cycles,
+        "lane_rows": layer.lane_rows,
+        "lane_columns": layer.lane_columns,
+        "stays": "weights" if layer.weights_stay else "inputs",
+        "entries": layer.instructions,
+        "bound_by": layer.stages.busiest,
+        "busy_percent": {
+            stage: round(100 * getattr(layer.stages, stage) / layer.cycles, 1) for stage in WHAT
+        },
     }

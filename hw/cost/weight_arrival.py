@@ -1,54 +1,55 @@
 """When streamed weights arrive: the part of the cost model that external memory plays.
 
-It follows store, player and array a block at a time. A block that is replayed lies in the store as a whole.
-One that is played once leaves it step by step, so it may be larger than the store: it arrives in pieces, each
-as soon as the array has taken enough of what came before (:mod:`hw.compile.weight_bursts`).
+It follows weight buffer, replay and array a block at a time. A block that is replayed lies in the buffer as a
+whole. One that is read once leaves it step by step, so it may be larger than the buffer: it arrives in
+pieces, each as soon as the array has taken enough of what came before (:mod:`hw.compile.weight_bursts`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from hw.compile.weight_bursts import FIRST_ASK, Bursts, Ints
+from hw.compile.weight_bursts import FIRST_REQUEST, Bursts, Ints
 from hw.compile.weight_stream import StreamPlan
 from hw.contract.latencies import rotate_latency
 
 MEMORY_LATENCY = 60
-"""Clocks from a burst's address to its first beat that the model reckons with, and the bench simulates."""
+"""Clocks from a burst's address to its first beat that the model reckons with and testbenches simulate."""
 
-SIDE_BY_SIDE = 2
-"""Clocks that a beat takes through the queues of memories side by side."""
+STRIPING = 2
+"""Clocks that a beat takes through the queues of striped memories."""
 
-STORE_TO_ARRAY = 5
-"""Clocks from a step's last beat until the array can issue it, beside the store's rotator."""
+BUFFER_TO_ARRAY = 5
+"""Clocks from a step's last beat until the array can issue it, beside the buffer's rotator."""
 
 READ_AHEAD = 2
-"""Clocks by which the player reads a step before the array can issue it."""
+"""Clocks by which the replay reads a step before the array can issue it."""
 
 BLOCK_TO_BLOCK = 2
-"""Clocks between the player's last read of a block and the first one of the next."""
+"""Clocks between the replay's last read of a block and the first one of the next."""
 
 HELD = 3
-"""Steps between the store and the array: they have been read and wait."""
+"""Steps between the weight buffer and the array: they have been read and wait."""
 
 
 class WeightArrival:
-    """Arrivals of one run of ``plan`` from entry ``first`` of the layer program on, out of so many
-    ``memories``; :meth:`play` the passes that begin or end a block, in order.
+    """Arrivals of one run of ``plan`` from instruction ``first`` on, out of so many ``memories``;
+    :meth:`issue` the passes that begin or end a block, in order.
 
     Clocks are those of the run, as :func:`hw.cost.cycles.run_cycles` counts them. issued: that of the last
-    step which the array took, in passes that are not played here as well.
+    step which the array took, in passes that are not issued here as well.
     """
 
     def __init__(self, plan: StreamPlan, first: int, memories: int) -> None:
         self.plan = plan
-        self.issued = FIRST_ASK
-        self._to_array = STORE_TO_ARRAY + rotate_latency(plan.beat_units)
-        self._bursts = Bursts(plan, first, MEMORY_LATENCY + (SIDE_BY_SIDE if memories > 1 else 0))
+        self.issued = FIRST_REQUEST
+        self._to_array = BUFFER_TO_ARRAY + rotate_latency(plan.beat_units)
+        self._bursts = Bursts(plan, first, MEMORY_LATENCY + (STRIPING if memories > 1 else 0))
         self._block = sum(plan.layer_blocks[:first])
-        self._entry = self._at = 0  # entry of the run, and step in it, with which the block at hand begins
+        # Instruction of the run, and step in it, with which the block at hand begins.
+        self._number = self._at = 0
 
-    def play(self, lengths: Ints, drain: int, step: int, gate: int, *, begins: bool, ends: bool) -> int:
+    def issue(self, lengths: Ints, drain: int, step: int, gate: int, *, begins: bool, ends: bool) -> int:
         """Clock in which the array issues the last step of a pass: the block at hand, which the first pass
         ``begins`` and the last one ``ends``.
 
@@ -68,7 +69,7 @@ class WeightArrival:
             arrival[0] = max(arrival[0], gate)
             _words(end, free, 0, arrival)
         elif begins:
-            self._play_once(lengths, last, free, end, gate, held)
+            self._issue_once(lengths, last, free, end, gate, held)
         else:
             _words(end, free, 0, np.append(gate, np.zeros(len(last) - 1, np.int64)))
             issue = np.repeat(end[:-1] - last + lengths, lengths) + np.arange(last[-1] + 1)
@@ -78,12 +79,12 @@ class WeightArrival:
             self._next_block()
         return int(end[-1])
 
-    def _play_once(self, lengths: Ints, last: Ints, free: Ints, end: Ints, gate: int, held: Ints) -> None:
+    def _issue_once(self, lengths: Ints, last: Ints, free: Ints, end: Ints, gate: int, held: Ints) -> None:
         """A block that is freed as it arrives, piece by piece; fills in ``end``."""
         steps = np.arange(last[-1] + 1)
         word = np.repeat(np.arange(len(lengths)), lengths)
         within = steps - (last - lengths)[word]  # of a step in its word, from 1
-        least = self._last_read + BLOCK_TO_BLOCK if self._bursts.freed else FIRST_ASK
+        least = self._last_read + BLOCK_TO_BLOCK if self._bursts.freed else FIRST_REQUEST
         at = ended = 0
         while at < len(steps):
             arrival, known = self._arrive(steps[at:])
@@ -106,24 +107,24 @@ class WeightArrival:
     def _arrive(self, steps: Ints) -> tuple[Ints, int]:
         """Clocks in which these steps of the block at hand can be issued, as many as are known, and how many
         those are: one at least."""
-        plan, entry, bursts = self.plan, self._entry, self._bursts
-        number, burst = bursts.entries[entry], plan.burst_beats
-        first = int(bursts.bursts[entry])
+        plan, bursts = self.plan, self._bursts
+        number, burst = bursts.instructions[self._number], plan.burst_beats
+        first = int(bursts.bursts[self._number])
         # Beats of the layer up to and with the last one of every step.
         beats = -(-(self._at + 1 + steps) * plan.layer_units[number] // plan.beat_units)
         wanted = first - int(-beats[-1] // burst)
-        if not bursts.ask(wanted):
+        if not bursts.request(wanted):
             while True:
-                came = min((bursts.asked - first) * burst, plan.layer_beats[number])
+                came = min((bursts.requested - first) * burst, plan.layer_beats[number])
                 if known := int(np.searchsorted(beats, came, side="right")):
                     break
-                bursts.ask_one(forced=True)
+                bursts.request_next(forced=True)
             beats = beats[:known]
-        which, place = np.divmod(beats - 1, burst)
-        return bursts.starts[first + which] + place + self._to_array, len(beats)
+        which, beat = np.divmod(beats - 1, burst)
+        return bursts.starts[first + which] + beat + self._to_array, len(beats)
 
     def _free(self, read: Ints) -> None:
-        """The player reads the next steps for the last time in these clocks."""
+        """The replay reads the next steps for the last time in these clocks."""
         freed = self._bursts.freed
         self._bursts.read[freed : freed + len(read)] = read
         self._bursts.freed += len(read)
@@ -135,12 +136,12 @@ class WeightArrival:
     def _next_block(self) -> None:
         self._at += self.plan.block_steps[self._block]
         self._block += 1
-        if self._at == self.plan.layer_steps[self._bursts.entries[self._entry]]:
-            self._entry, self._at = self._entry + 1, 0
+        if self._at == self.plan.layer_steps[self._bursts.instructions[self._number]]:
+            self._number, self._at = self._number + 1, 0
 
 
 def _words(end: Ints, free: Ints, before: int, arrival: Ints) -> None:
-    """Fill in when words end, behind ``end[0]``: one after another, ``free`` (and ``before`` of those before
+    """Fill in when words end, after ``end[0]``: one after another, ``free`` (and ``before`` of those before
     them) being their clocks up to and with each, and none before the ``arrival`` of its last step."""
     come = arrival - free
     come[0] = max(come[0], end[0] - before)

@@ -111,26 +111,28 @@ def _next(found: Exploration, faster: Faster | None) -> str:
             f"No array up to {MOST_LARGER} times as large is faster by more than {TOLERANCE:.0%}: the array "
             "is not what limits this design."
         )
-    one, device = faster.point, found.device
-    where = ", weights held," if not one.config.stream_weights else ","
-    name = f"The next faster design, N={one.config.rows} P={one.config.lanes}{where} would take {_ms(one)}"
-    if one.fits:
-        ours, its = score(found.chosen, Objective.dsp), score(one, Objective.dsp)
+    point, device = faster.point, found.device
+    where = ", weights held," if not point.config.stream_weights else ","
+    name = (
+        f"The next faster design, N={point.config.rows} P={point.config.lanes}{where} would take {_ms(point)}"
+    )
+    if point.fits:
+        ours, its = score(found.chosen, Objective.dsp), score(point, Objective.dsp)
         return (
             f"{name}. It fits, but does {its:.2f} operations per DSP slice and clock instead of {ours:.2f}."
         )
     if not faster.shrunk:
-        memory = set(device.over(one.needs)) <= MEMORY_HELPS
-        return f"{name}, but needs {device.excess(one.needs)}{NO_SMALLER if memory else ''}."
+        memory = set(device.over(point.needs)) <= MEMORY_HELPS
+        return f"{name}, but needs {device.excess(point.needs)}{NO_SMALLER if memory else ''}."
     return (
-        f"{name}, but needs {device.excess(one.needs)}; with as little memory as fits it takes "
+        f"{name}, but needs {device.excess(point.needs)}; with as little memory as fits it takes "
         f"{_ms(faster.shrunk)}."
     )
 
 
 def _clocks(chosen: Point, work: list[LayerWork]) -> str:
     total = chosen.cycles or 0
-    inside = sum(one.cycles for one in work)
+    inside = sum(layer.cycles for layer in work)
     parts = [f"{WHAT[stage]} {100 * clocks / total:.0f} %" for stage, clocks in bound_by(work).items()]
     return (
         f"Of {total:,} clocks, layers bound by: {', '.join(parts)}; images in and results out "

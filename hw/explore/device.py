@@ -38,9 +38,9 @@ class Device:
 
     def memories(self, bits: int) -> int:
         """Fewest memories side by side that keep pace with a bus of ``bits``."""
-        one = DRAM_EFFICIENCY * self.dram_rate / self.dram_interfaces
+        rate = DRAM_EFFICIENCY * self.dram_rate / self.dram_interfaces
         counts = [count for count in (1, 2, 4) if count <= self.dram_interfaces]
-        return next((count for count in counts if count * one >= self.bus_rate(bits)), counts[-1])
+        return next((count for count in counts if count * rate >= self.bus_rate(bits)), counts[-1])
 
     def bus_rate(self, bits: int) -> float:
         """Bytes per second of a bus of ``bits``."""

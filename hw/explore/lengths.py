@@ -6,15 +6,16 @@ counted as the compiler schedules them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.step_table import Ahead, StepTable
+from hw.compile.schedule.steps import Steps
+from hw.compile.step_table import StepTable
 from hw.contract.artifact import LayerWeights
 from hw.contract.config import BANKS
-from hw.contract.network import Conv, Layer, Shape
+from hw.contract.network import Layer, Shape
 from hw.contract.spectrum import WORDS
 from hw.util.errors import ConfigError
 
@@ -49,14 +50,11 @@ def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints
 
     Words of a block differ by a step at most, and none is empty. A fully connected layer is one word.
     """
-    if isinstance(layer, Conv):
-        words, products, outputs = WORDS, WORDS * layer.in_channels, layer.out_channels
-    else:
-        channels, index, _ = layer.word_index(shape)
-        words, products, outputs = 1, len(set(zip(channels, index, strict=True))), layer.out_features
+    words = 1 if layer.dot else WORDS
+    products = int(layer.used_parts(shape).any(axis=2).sum())
     steps = max(words, int(np.ceil(share * products)))
     block = np.diff(np.arange(words + 1) * steps // words)
-    return np.tile(block, (-(-outputs // rows), 1))
+    return np.tile(block, (-(-layer.outputs // rows), 1))
 
 
 def group_counts(weights: LayerWeights) -> Ints:
@@ -67,7 +65,7 @@ def group_counts(weights: LayerWeights) -> Ints:
 
 def exact_lengths(counts: Ints, rows: int, *, dot: bool) -> Ints:
     """(blocks, words) steps of n:m masks of these :func:`group_counts`, as
-    :func:`hw.compile.schedule.steps.shared` takes them: in each group as many as the busiest row needs."""
+    :func:`hw.compile.schedule.words.shared` takes them: in each group as many as the busiest row needs."""
     busiest = np.maximum.reduceat(counts, np.arange(0, len(counts), rows), axis=0)
     lengths: Ints = busiest.sum(axis=1)
     return lengths.sum(axis=1, keepdims=True) if dot else lengths
@@ -75,23 +73,23 @@ def exact_lengths(counts: Ints, rows: int, *, dot: bool) -> Ints:
 
 def lengths_of(table: StepTable) -> StepTable:
     """The lengths of masks that are not n:m, which have to be scheduled to know them."""
-    return _table(table.end_of_word, table.end_of_pass, table.run_ahead)
+    return _table(table.end_of_word, table.end_of_pass, ahead=table.steps.ahead)
 
 
 def lengths_table(lengths: Ints) -> StepTable:
-    """A table of ``lengths`` (blocks, words): a word of no steps is not delivered, but for the first one,
+    """A table of ``lengths`` (blocks, words): a word of no steps is not valid, but for the first one,
     which takes one step at least; the shortest word leads (:mod:`hw.compile.schedule.layer`)."""
-    delivered = lengths > 0
-    delivered[:, 0] = True
-    shortest = np.where(delivered, lengths, lengths.max() + 1).argmin(axis=1)
+    valid = lengths > 0
+    valid[:, 0] = True
+    shortest = np.where(valid, lengths, lengths.max() + 1).argmin(axis=1)
     lengths = lengths.copy()
     lengths[:, 0] = np.maximum(lengths[:, 0], 1)
-    behind = np.arange(lengths.shape[1]) != shortest[:, None]
-    lengths = np.take_along_axis(lengths, np.argsort(behind, axis=1, kind="stable"), axis=1)
+    later = np.arange(lengths.shape[1]) != shortest[:, None]
+    lengths = np.take_along_axis(lengths, np.argsort(later, axis=1, kind="stable"), axis=1)
     end_of_word, end_of_pass = np.zeros((2, int(lengths.sum())), bool)
     end_of_word[np.cumsum(lengths) - 1] = True
     end_of_pass[np.cumsum(lengths.sum(axis=1)) - 1] = True
-    return _table(end_of_word, end_of_pass, None)
+    return _table(end_of_word, end_of_pass, ahead=False)
 
 
 def longest_word(table: StepTable) -> int:
@@ -99,18 +97,13 @@ def longest_word(table: StepTable) -> int:
     return int(np.diff(np.flatnonzero(table.end_of_word), prepend=-1).max())
 
 
-def _table(
-    end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], run_ahead: Ahead | None
-) -> StepTable:
+def _table(end_of_word: NDArray[np.bool_], end_of_pass: NDArray[np.bool_], *, ahead: bool) -> StepTable:
     """A table of no rows; what it does not know takes no memory."""
-    steps = len(end_of_word)
-    nothing = np.int64(0)
-    return StepTable(
-        word=np.broadcast_to(nothing, (steps,)),
-        groups=np.broadcast_to(nothing, (steps, BANKS)),
-        select=np.zeros((steps, 0), np.int64),
-        weight=np.zeros((steps, 0, 2), np.int64),
+    count = len(end_of_word)
+    steps = Steps.in_step(
+        word=np.broadcast_to(np.int64(0), (count,)),
+        groups=np.broadcast_to(np.int64(0), (count, BANKS)),
+        channel=np.zeros((count, 0), np.int64),
         end_of_word=end_of_word,
-        end_of_pass=end_of_pass,
-        run_ahead=run_ahead,
     )
+    return StepTable(replace(steps, ahead=ahead), np.zeros((count, 0, 2), np.int64), end_of_pass)

@@ -39,16 +39,16 @@ def speed(point: Point, objective: Objective) -> float:
     return score(point, Objective.latency if objective is Objective.latency else Objective.throughput)
 
 
-def beats(one: Point, other: Point, objective: Objective) -> bool:
-    """Whether ``one`` is at least as fast as ``other`` (where that was not timed: as it can be), with no more
-    DSP slices and no narrower weights.
+def beats(point: Point, other: Point, objective: Objective) -> bool:
+    """Whether ``point`` is at least as fast as ``other`` (where that was not timed: as it can be), with no
+    more DSP slices and no narrower weights.
 
     Weights count because accuracy is not known here.
     """
     return (
-        speed(one, objective) >= speed(other, objective)
-        and one.dsp <= other.dsp
-        and one.weight_bits >= other.weight_bits
+        speed(point, objective) >= speed(other, objective)
+        and point.dsp <= other.dsp
+        and point.weight_bits >= other.weight_bits
     )
 
 

@@ -20,7 +20,7 @@ class Point:
     """A design for one network on one device.
 
     config: with ``line_pixels`` resolved. memory_lines: depth of its feature memory. weight_steps: that its
-    weight store holds, 0 without one. needs: resource name to count. operations: dense-equivalent ones of an
+    weight buffer holds, 0 without one. needs: resource name to count. operations: dense-equivalent ones of an
     image. cycles: of a run of a full batch, None where that was not counted because the design does not
     fit, or even ``least_cycles``, which it cannot go below, were too many.
     """
@@ -48,7 +48,7 @@ class Point:
 
     @property
     def images_per_second(self) -> float:
-        """Of runs of a full batch, one behind the other."""
+        """Of runs of a full batch, one after the other."""
         return self.config.batch / self.seconds
 
     @property

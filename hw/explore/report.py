@@ -47,7 +47,7 @@ def report(found: Exploration) -> dict[str, Any]:
             **chosen.to_json(),
             "use_percent": {name: round(share, 1) for name, share in device.use(chosen.needs).items()},
             "dram_bytes_per_second": dram_rate(found),
-            "layers": [layer_row(one) for one in work],
+            "layers": [layer_row(layer) for layer in work],
             "bound_by": bound_by(work),
         },
         "next": faster and faster.point.to_json(),

@@ -71,7 +71,7 @@ class Space:
 
     def designs(self, workload: Workload, device: Device, most_dsps: float) -> Iterator[Design]:
         """Every design of at most ``most_dsps`` slices whose weights can be somewhere, the smallest first.
-        Line, feature memory and weight store are as the compiler sizes them."""
+        Line, feature memory and weight buffer are as the compiler sizes them."""
         for rows, lanes in sorted(self._arrays(), key=lambda array: (array[0] * array[1], -array[0])):
             for batch in self.batches:
                 if batch > lanes or AcceleratorConfig(rows, lanes, batch).mac_dsps > most_dsps:
@@ -100,7 +100,7 @@ class Space:
 
 
 def smaller(point: Point) -> Iterator[Design]:
-    """Designs of the same array with narrower lines, or a smaller store of weights."""
+    """Designs of the same array with narrower lines, or a smaller weight buffer."""
     config, line = point.config, point.config.line_pixels
     if line > TILE:
         yield Design(replace(config, line_pixels=line // 2), point.weight_bits)
@@ -109,7 +109,7 @@ def smaller(point: Point) -> Iterator[Design]:
 
 
 def larger(point: Point) -> Iterator[Design]:
-    """Designs of the same array with wider lines, or a larger store, which may save clocks."""
+    """Designs of the same array with wider lines, or a larger weight buffer, which may save clocks."""
     config = point.config
     if config.line_pixels < MOST_LINE_PIXELS:
         yield Design(replace(config, line_pixels=2 * config.line_pixels), point.weight_bits)
@@ -117,9 +117,9 @@ def larger(point: Point) -> Iterator[Design]:
         yield Design(replace(config, weight_steps=2 * point.weight_steps), point.weight_bits)
 
 
-def in_bands(point: Point, device: Device) -> Iterator[Design]:
+def in_row_bands(point: Point, device: Device) -> Iterator[Design]:
     """The design of ``point``, which needs too much block RAM, with a feature memory of what the rest leaves:
-    whole blocks per column bank, and early layers in bands."""
+    whole blocks per column bank, and early layers in row bands."""
     banks = point.config.line_pixels
     blocks, _ = memory(point.memory_lines, PIXEL_BITS)
     left = device.budget["bram36"] - (point.needs["bram36"] - banks * blocks)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hw.explore.device import Device
 from hw.explore.objective import Objective, beats, best, front
 from hw.explore.point import Point, evaluate
-from hw.explore.space import MEMORY_HELPS, Design, Space, in_bands, larger, smaller
+from hw.explore.space import MEMORY_HELPS, Design, Space, in_row_bands, larger, smaller
 from hw.explore.workload import Workload
 from hw.util.errors import ConfigError, DoesNotFit
 
@@ -98,15 +98,15 @@ class _Search:
 
     def _hopeful(self, point: Point) -> bool:
         """Whether the front may still take this design, or one of the same array with less memory."""
-        return not any(beats(one, point, self.objective) for one in self.front)
+        return not any(beats(other, point, self.objective) for other in self.front)
 
     def shrink(self, point: Point) -> None:
         """Try what may make ``point`` fit: less memory, where it is memory that is missing."""
         if not set(self.device.over(point.needs)) <= MEMORY_HELPS or not self._hopeful(point):
             return
-        for one in [point, *self.add(smaller(point))]:
-            if not one.fits:
-                self.add(in_bands(one, self.device))
+        for held in [point, *self.add(smaller(point))]:
+            if not held.fits:
+                self.add(in_row_bands(held, self.device))
 
     def grow(self) -> None:
         """Give the best designs more memory, as long as that makes any of them better."""
@@ -114,9 +114,9 @@ class _Search:
         while before != self.front:
             before = self.front
             for point in before:
-                for one in self.add(larger(point)):
-                    if not one.fits:
-                        self.add(in_bands(one, self.device))
+                for held in self.add(larger(point)):
+                    if not held.fits:
+                        self.add(in_row_bands(held, self.device))
 
 
 def _choose(
@@ -163,7 +163,7 @@ def _closest(workload: Workload, device: Device, space: Space, search: _Search) 
             f"no array of N = {', '.join(map(str, space.rows))} fits the {device.budget['dsp']:,} DSP slices "
             f"of the {device.name} with the weights of {name} anywhere: allow fewer rows and lanes"
         )
-    point = min(points, key=lambda one: max(device.use(one.needs).values()))
+    point = min(points, key=lambda point: max(device.use(point.needs).values()))
     config = point.config
     return (
         f"no design for {name} fits the {device.name}: the closest, N={config.rows} P={config.lanes}, needs "

@@ -14,7 +14,7 @@ from hw.compile.program import Program
 from hw.compile.step_table import StepTable, irregular_tables
 from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Layer, Network
+from hw.contract.network import Layer, Network
 from hw.explore.lengths import (
     Density,
     exact_lengths,
@@ -47,10 +47,7 @@ class Workload(ABC):
     def __init__(self, network: Network, source: str, operations: int) -> None:
         self.network, self.source, self.operations = network, source, operations
         self.steps = cache(self._steps)
-        outputs = [
-            layer.out_channels if isinstance(layer, Conv) else layer.out_features for layer in network.layers
-        ]
-        zeros = [np.zeros(count, np.int64) for count in outputs]
+        zeros = [np.zeros(layer.outputs, np.int64) for layer in network.layers]
         self._channels: list[Channels] = [(zero, zero) for zero in zeros]
 
     @abstractmethod
@@ -112,7 +109,7 @@ class ModelWorkload(Workload):
         super().__init__(artifact.network, source, artifact.pruned_from.operations)
 
     def _steps(self, rows: int) -> Steps:
-        layers = [(layer.name, not isinstance(layer, Conv)) for layer in self.network.layers]
+        layers = [(layer.name, layer.dot) for layer in self.network.layers]
         irregular = [(self.artifact.layers[n], dot) for n, dot in layers if not self.artifact.regular(n)]
         scheduled = irregular_tables(irregular, rows, self.processes)
         tables = [

@@ -87,9 +87,9 @@ class Accelerator(wiring.Component):
             reader.last.eq(control.last),
             reader.base.eq(control.page << (MEMORY_ADDRESS_BITS - len(control.page))),
             reader.flush.eq(abort),
-            reader.room.eq(core.credit),
-            core.requested.eq(reader.asked),
-            core.requested_beats.eq(reader.asked_beats),
+            reader.credit.eq(core.credit),
+            core.requested.eq(reader.requested),
+            core.requested_beats.eq(reader.requested_beats),
             core.beat_valid.eq(reader.valid),
             core.beat.eq(reader.beat),
         ]

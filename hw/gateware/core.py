@@ -181,11 +181,11 @@ class Core(wiring.Component):
             weights.images.eq(self.images),
             weights.first.eq(self.first),
             weights.last.eq(self.last),
-            weights.asked.eq(self.requested),
-            weights.asked_beats.eq(self.requested_beats),
+            weights.requested.eq(self.requested),
+            weights.requested_beats.eq(self.requested_beats),
             weights.beat_valid.eq(self.beat_valid),
             weights.beat.eq(self.beat),
-            self.credit.eq(weights.room),
+            self.credit.eq(weights.credit),
         ]
 
     def _feature_memory(self, m):
@@ -236,10 +236,8 @@ class Core(wiring.Component):
         """A step to the X buffers at once, to the row weights so that both meet at the MACs."""
         issue, halves, row_weights = self.issue, self.x_halves, self.row_weights
         step = self.weights.step
+        connect(m, self.weights.ends, issue.ends)
         m.d.comb += [
-            issue.ends.valid.eq(self.weights.valid),
-            issue.ends.payload.eq(self.weights.ends),
-            self.weights.take.eq(issue.ends.ready),
             issue.half_full.eq(halves.can_begin),
             halves.begin.eq(issue.half_freed),
             halves.free.eq(issue.half_freed),
@@ -249,7 +247,7 @@ class Core(wiring.Component):
             self.events.mac_wait_x.eq(issue.wait_x),
             self.events.mac_wait_drain.eq(issue.wait_drain),
             self.events.mac_wait_y.eq(issue.wait_y),
-            self.events.mac_wait_weights.eq(issue.busy & ~self.weights.valid),
+            self.events.mac_wait_weights.eq(issue.busy & ~self.weights.ends.valid),
         ]
         dot = Signal()
         m.d.comb += dot.eq(self._dot_mode())
@@ -258,8 +256,8 @@ class Core(wiring.Component):
             words = [Mux(of_next, step.next_word, step.word) for of_next in step.of_next]
         modes = Cat(Mux(dot, Mode.DOT, Mux(_any_of(w, DUAL_REAL), Mode.DUAL, Mode.COMPLEX)) for w in words)
         head_start = self.lanes[0].x.latency - row_weights.latency
-        planes = sign_extended(m, self.program, self.layer, step.planes)
-        rows = rows_of(self.program.step_format, step, planes)
+        bit_planes = sign_extended(m, self.program, self.layer, step.bit_planes)
+        rows = rows_of(self.program.step_format, step, bit_planes)
         m.d.comb += [
             row_weights.valid.eq(delay(m, issue.issued, head_start, name="issued", reset=True)),
             row_weights.first.eq(delay(m, issue.first, head_start, name="first")),
@@ -350,7 +348,6 @@ class Core(wiring.Component):
             m.d.comb += [
                 self.memory.r_line.eq(maps.r_line),
                 self.memory.r_far_line.eq(maps.r_far_line),
-                self.memory.r_far.eq(0),
                 self.memory.r_offset.eq(maps.r_offset),
             ]
         connect(m, flipped(self.m_axis), maps.stream)

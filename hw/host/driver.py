@@ -1,4 +1,4 @@
-"""The host side: run images through an accelerator behind any :class:`hw.host.link.Link`.
+"""The host side: run images through an accelerator over any :class:`hw.host.link.Link`.
 
 A run: write BATCH, write CONTROL.start, stream the images (:mod:`hw.interface.stream_format`), collect the
 results, look at STATUS.
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from hw.contract.config import shape_word
 from hw.contract.design import DesignInfo
 from hw.contract.instructions import instructions_of
-from hw.contract.network import Dense
 from hw.host.counters import Counters, LayerCounters
 from hw.host.link import Link
 from hw.interface import registers
@@ -28,7 +27,7 @@ DEFAULT_TIMEOUT = 10_000_000
 MEMORY = "external memory answered a read of weights with an error: check where they were loaded"
 
 END_READS = 64
-"""Reads of STATUS behind the last result beat until a run must have ended; each takes some clocks."""
+"""Reads of STATUS after the last result beat until a run must have ended; each takes some clocks."""
 
 FRAMING = "the accelerator saw tlast of an image at a wrong place"
 
@@ -36,7 +35,7 @@ Layers = tuple[int, int]
 """First and last layer of a run."""
 
 OnRun = Callable[[int, Counters], None]
-"""Called behind every run: images done so far, the run's counters."""
+"""Called after every run: images done so far, the run's counters."""
 
 
 class Driver:
@@ -119,7 +118,7 @@ class Driver:
         """
         network = self.info.network
         first, last = layers or (0, len(network.layers) - 1)
-        entries = instructions_of(network, self.info.numbers, layers)
+        first_instruction, last_instruction = instructions_of(network, self.info.numbers, layers)
         images = check_images(images, network.shapes[first])
         most = self.info.config.batch
         if not 0 <= batch <= most:
@@ -128,7 +127,7 @@ class Driver:
                 "choose a smaller one or generate the accelerator with a larger batch"
             )
         size = batch or most
-        await self.link.write32(LAYERS.address(), LAYERS.pack(first=entries[0], last=entries[1]))
+        await self.link.write32(LAYERS.address(), LAYERS.pack(first=first_instruction, last=last_instruction))
         if self.info.config.stream_weights:
             await self.link.write32(WEIGHTS.address(), self.weights_page)
         parts = []
@@ -205,8 +204,8 @@ class Driver:
             return unpack_scores(frame, images, network.classes or 0)
         layer = network.layers[last]
         maps = unpack_maps(frame, images, network.shapes[last + 1], signed=not layer.relu)
-        if isinstance(layer, Dense):  # the rest of its 8×8 channels holds what was in memory before
-            maps.reshape(images, -1)[:, layer.out_features :] = 0
+        if layer.dot:  # the rest of its 8×8 channels holds what was in memory before
+            maps.reshape(images, -1)[:, layer.outputs :] = 0
         return maps
 
     async def counters(self) -> Counters:

@@ -31,7 +31,7 @@ HEADER = struct.Struct("<HBBH")
 """Session, sequence, kind (command or status), length of the payload."""
 
 CHECK = struct.Struct("<I")
-"""CRC-32 of header and payload, behind them (that of ``zlib.crc32``)."""
+"""CRC-32 of header and payload, after them (that of ``zlib.crc32``)."""
 
 OVERHEAD = HEADER.size + CHECK.size
 """Bytes of a body besides its payload."""
@@ -123,7 +123,7 @@ _COMMANDS = {
 _STATUSES = {
     Status.OK: "executed",
     Status.WRONG_SESSION: "another session is open, or none; not executed",
-    Status.WRONG_SEQUENCE: "neither the last sequence number nor the one behind it; not executed",
+    Status.WRONG_SEQUENCE: "neither the last sequence number nor the one after it; not executed",
     Status.BAD_REQUEST: "no such command, a payload of the wrong size, or a number in it out of range",
     Status.BUS_ERROR: "the accelerator refused the access (SLVERR, DECERR)",
     Status.BUS_TIMEOUT: f"the accelerator did not answer within {BUS_PATIENCE} clocks, or has not yet "

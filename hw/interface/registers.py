@@ -63,9 +63,9 @@ class Register:
     stride: int = 4
 
     def address(self, index: int = 0) -> int:
-        """Byte address of entry ``index``."""
+        """Byte address of element ``index``."""
         if not 0 <= index < self.count:
-            raise IndexError(f"{self.name} has {self.count} entries, not one at {index}")
+            raise IndexError(f"{self.name} has {self.count} elements, not one at {index}")
         return self.offset + self.stride * index
 
     def largest(self, name: str) -> int:
@@ -165,12 +165,12 @@ LAYERS = Register(
     "LAYERS",
     0x1C,
     Access.READ_WRITE,
-    "entries of the layer program in the next run (one a layer, more for layers made in bands: design.json's "
-    "numbers): images are maps for the first one, results what the last one makes; other values than "
-    "0 <= first <= last < entries and writes while busy are refused (SLVERR)",
+    "instructions of the layer program in the next run (one a layer, more for layers made in row bands: "
+    "design.json's numbers): images are maps for the first one, results what the last one makes; other "
+    "values than 0 <= first <= last < instructions and writes while busy are refused (SLVERR)",
     (
-        Field("first", 0, 8, "first entry, 0 after reset"),
-        Field("last", 8, 8, "last entry, the program's after reset"),
+        Field("first", 0, 8, "first instruction, 0 after reset"),
+        Field("last", 8, 8, "last instruction, the program's after reset"),
     ),
 )
 CYCLES = _counter("CYCLES", 0x18, "clocks the last run was busy")
@@ -205,7 +205,7 @@ COUNTERS = (
 """The counters of a whole run. Like the per-layer ones they hold the last run until the next start."""
 
 LAYER_COUNTERS = (LAYER_CYCLES, LAYER_STEPS)
-"""Counters with one entry per layer; entries beyond the network's layers do not exist (SLVERR)."""
+"""Counters with one element per layer; elements beyond the network's layers do not exist (SLVERR)."""
 
 TABLE = (
     ID, VERSION, CONTROL, STATUS, BATCH, SHAPE, CYCLES, LAYERS, DIGEST, *COUNTERS[1:], WEIGHTS,

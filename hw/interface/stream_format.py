@@ -20,7 +20,7 @@ BEAT = 4
 
 
 LEAST_BEATS = 4
-"""Of any map of a network whose images lie side by side: ports look for the next image's place meanwhile."""
+"""Of any map of a network whose images are packed into lines: ports find the next image meanwhile."""
 
 
 def row_beats(width: int) -> int:

@@ -38,23 +38,23 @@ def _own() -> Path | None:
         found = named if named.is_absolute() else Path.home() / ".cache"
     except RuntimeError:  # no HOME, and a user without a name
         return None
-    there = next(place for place in (found, *found.parents) if os.path.lexists(place))
+    there = next(path for path in (found, *found.parents) if os.path.lexists(path))
     return found if there.is_dir() and os.access(there, os.W_OK | os.X_OK) else None
 
 
 def _private() -> Path:
     """The same one for every command of a user. What others can write is not taken: programs lie in it."""
-    place = Path(tempfile.gettempdir()) / f"spec2-{os.getuid()}"
+    path = Path(tempfile.gettempdir()) / f"spec2-{os.getuid()}"
     with suppress(FileExistsError):
-        place.mkdir(mode=0o700)
-    found = place.lstat()
+        path.mkdir(mode=0o700)
+    found = path.lstat()
     if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
-        return place
+        return path
     return _of_this_process()
 
 
 @functools.cache
 def _of_this_process() -> Path:
-    place = tempfile.mkdtemp(prefix="spec2-")
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
-    return Path(place)
+    path = tempfile.mkdtemp(prefix="spec2-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)

@@ -121,8 +121,8 @@ def _floats(data: Any) -> Iterator[float]:
     if isinstance(data, float):
         yield data
     elif isinstance(data, (dict, list)):
-        for one in data.values() if isinstance(data, dict) else data:
-            yield from _floats(one)
+        for item in data.values() if isinstance(data, dict) else data:
+            yield from _floats(item)
 
 
 def said(error: BaseException) -> str:
@@ -138,9 +138,9 @@ def _kinds(kind: Any) -> dict[str, Any]:
 
 
 def _sentence(problem: msgspec.ValidationError, data: Any) -> str:
-    """msgspec's reason with the field in front and the value behind, where its path can be followed."""
-    reason, _, place = str(problem).partition(" - at `")
-    path = place.removesuffix("`").removeprefix("$").removeprefix(".")
+    """msgspec's reason with the field in front and the value after it, where its path can be followed."""
+    reason, _, where = str(problem).partition(" - at `")
+    path = where.removesuffix("`").removeprefix("$").removeprefix(".")
     reason = reason[:1].lower() + reason[1:]
     try:
         for part in re.findall(r"[^.\[\]]+|\[\d+\]", path):

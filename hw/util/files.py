@@ -52,14 +52,14 @@ def replacing(path: Path | str) -> Iterator[Path]:
     Folders on the way are made. When the block raises, nothing has changed; an ``OSError`` becomes an
     ``ArtifactError`` that names ``path``. What is no file (``/dev/stdout``) is written to as it is.
     """
-    place = Path(path).resolve()  # a link stays, the file that it leads to is replaced
-    with _place(place.parent, path):
-        if place.exists() and not place.is_file():
-            yield place
+    target = Path(path).resolve()  # a link stays, the file that it leads to is replaced
+    with _writing(target.parent, path):
+        if target.exists() and not target.is_file():
+            yield target
             return
-        with unfinished(place.parent, place.name, Path.touch) as part:
+        with unfinished(target.parent, target.name, Path.touch) as part:
             yield part
-            part.replace(place)
+            part.replace(target)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def together(folder: Path | str, stale: str) -> Iterator[Path]:
     ``folder``.
     """
     folder = Path(folder)
-    with _place(folder, folder), unfinished(folder, "", Path.mkdir) as part:
+    with _writing(folder, folder), unfinished(folder, "", Path.mkdir) as part:
         yield part
         new = {path.name for path in part.iterdir()}
         for name in new:
@@ -90,7 +90,7 @@ NO_LOCKS = -1
 @contextmanager
 def unfinished(folder: Path, name: str, make: Callable[[Path], object]) -> Iterator[Path]:
     """Make a part ``NAME.xxxxxxxx.part`` in ``folder`` (by ``Path.touch`` or ``Path.mkdir``); it is gone
-    behind the block unless it was moved.
+    after the block unless it was moved.
 
     Whoever makes one holds a lock on it. A killed process leaves its part without one, and the next that
     writes the same removes it. Numbers of processes would not tell: every container has a first one.
@@ -111,10 +111,10 @@ def unfinished(folder: Path, name: str, make: Callable[[Path], object]) -> Itera
 
 @contextmanager
 def temporary(root: Path | str | None = None) -> Iterator[Path]:
-    """Give an empty folder among temporary files (in ``root``) that no other user can read. It is gone behind
+    """Give an empty folder among temporary files (in ``root``) that no other user can read. It is gone after
     the block; one that a killed process left goes with the next."""
-    with unfinished(Path(root or tempfile.gettempdir()), "spec2", lambda place: place.mkdir(0o700)) as place:
-        yield place
+    with unfinished(Path(root or tempfile.gettempdir()), "spec2", lambda path: path.mkdir(0o700)) as folder:
+        yield folder
 
 
 def clear(folder: Path, pattern: str) -> None:
@@ -153,16 +153,16 @@ def _remove(part: Path) -> None:
 
 
 @contextmanager
-def _place(folder: Path, what: Path | str) -> Iterator[None]:
+def _writing(folder: Path, what: Path | str) -> Iterator[None]:
     """Make ``folder``, which ``what`` is to be written into; unmake it, while empty, when that fails."""
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException as error:
-        for place in made:
+        for path in made:
             with suppress(OSError):
-                place.rmdir()
+                path.rmdir()
         if isinstance(error, OSError):
             raise ArtifactError(f"cannot write {what}: {error.strerror or error}") from None
         raise

@@ -1,1 +1,1 @@
-"""What verbs do with training and its data; the verbs themselves need ``sim`` as well: :mod:`spec2`."""
+"""What subcommands do with training and its data; ``spec2 prune`` is in ``sim``, where it measures."""

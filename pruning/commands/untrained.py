@@ -52,9 +52,9 @@ def _of_network(
     layer_bits: dict[str, int] | None = None,
     seed: int = 0,
 ) -> Artifact:
-    from hw.contract import networks
+    from hw.contract.network import find_network
 
-    network = networks.find(name)
+    network = find_network(name)
     with requires("torch"), progress("projecting and quantising"):
         from pruning.patterns import fully_connected, parse
         from pruning.training.synthetic import synthetic

@@ -1,6 +1,6 @@
 """Put a network together operation by operation, as a reader of some graph meets them.
 
-Every operation joins the layer before it (:mod:`pruning.importers.joins`), waits for the layer behind it or
+Every operation joins the layer before it (:mod:`pruning.importers.joins`), waits for the layer after it or
 changes nothing (:mod:`pruning.importers.maps`), or is refused with its place and a way out.
 """
 
@@ -35,7 +35,7 @@ class Converted(NamedTuple):
 class Assembler(Joins):
     """A chain in the making, for ``batch`` inputs of ``shape`` (C, H, W).
 
-    Methods are operations, in the order of the chain; ``place`` says in errors where one stands. All raise
+    Methods are operations, in the order of the chain; ``position`` says in errors where one stands. All raise
     ``UnsupportedNetwork``. Tensors are copied, those of 16 bits as float32, in which networks are trained.
     """
 
@@ -43,7 +43,7 @@ class Assembler(Joins):
 
     def convolution(
         self,
-        place: str,
+        position: str,
         path: str,
         weight: Tensor,
         bias: Tensor | None,
@@ -57,28 +57,28 @@ class Assembler(Joins):
 
         ``padding``: of all sides, of rows and columns, or of top, left, bottom and right.
         """
-        channels, height, width = self._map(place)
+        channels, height, width = self._map(position)
         padding, before = self._with_pending(padding)
         shape = (channels, height - before[0] - before[2], width - before[1] - before[3])
         rows, columns = weight.shape[2:]
         if groups != 1:
             raise refuse(
-                place,
+                position,
                 f"a convolution in {groups} groups, and the hardware sums over all input channels",
                 "use groups=1 (a depthwise convolution becomes a full one)",
             )
         if set(stride) != {1}:
             size = "×".join(str(s) for s in stride)
             raise refuse(
-                place,
+                position,
                 f"a convolution of stride {size}, and the hardware has stride 1",
-                "use stride 1 with 2×2 max pooling behind it",
+                "use stride 1 with 2×2 max pooling after it",
             )
         if set(dilation) != {1} and (rows, columns) != (1, 1):
-            raise refuse(place, f"a dilated convolution ({dilation[0]})", "use a larger kernel, up to 7×7")
+            raise refuse(position, f"a dilated convolution ({dilation[0]})", "use a larger kernel, up to 7×7")
         if rows != columns or len(set(padding)) != 1:
             raise refuse(
-                place,
+                position,
                 f"a {rows}×{columns} kernel with padding {tuple(padding)}, and the hardware takes square "
                 "kernels with equal padding on all sides",
                 "put zeros around the kernel to make it square and odd",
@@ -88,21 +88,21 @@ class Assembler(Joins):
         self.shape = self._whole = spec.output(shape)
         self._padding = None
         module = nn.Conv2d(channels, out, rows, padding=padding[0], bias=bias is not None, device="meta")
-        self._add(place, spec, module, weight, bias)
+        self._add(position, spec, module, weight, bias)
 
-    def linear(self, place: str, path: str, weight: Tensor, bias: Tensor | None) -> None:
+    def linear(self, position: str, path: str, weight: Tensor, bias: Tensor | None) -> None:
         """``weight`` (out, features)."""
         self._nothing_padded()
         *ones, has = self.shape
         if prod(ones) != 1:
             raise refuse(
-                place,
+                position,
                 f"a fully connected layer along the last axis of a {size_of(self.shape)} map",
                 "flatten the map in front of it (nn.Flatten)",
             )
         if weight.shape[1] != has:
             raise refuse(
-                place,
+                position,
                 f"a fully connected layer of {weight.shape[1]} features gets {has}",
                 "give it weights for as many",
             )
@@ -114,7 +114,7 @@ class Assembler(Joins):
         self.shape, self._whole = (*ones, out), (out,)
         spec = Dense(self._name(path), features, out, relu=False)
         module = nn.Linear(features, out, bias=bias is not None, device="meta")
-        self._add(place, spec, module, weight, bias)
+        self._add(position, spec, module, weight, bias)
 
     # --- the end ------------------------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class Assembler(Joins):
             raise refuse(
                 f"the end of {self.name!r}",
                 f"{what} is only possible in front of a fully connected layer",
-                "end the network in front of it, or put an nn.Linear behind it",
+                "end the network in front of it, or put an nn.Linear after it",
             )
         network = Network(self.name, self.input, tuple(made.spec for made in self._made))
         with torch.device("meta"):  # neither memory nor random numbers for weights that are replaced
@@ -147,7 +147,7 @@ class Assembler(Joins):
 
     def _add(
         self,
-        place: str,
+        position: str,
         spec: Layer,
         module: nn.Conv2d | nn.Linear,
         weight: Tensor,
@@ -157,7 +157,7 @@ class Assembler(Joins):
         if bias is not None:
             if bias.shape != weight.shape[:1]:
                 raise refuse(
-                    place,
+                    position,
                     f"a bias of {size_of(tuple(bias.shape)) or 'no axis'} for {len(weight)} outputs",
                     "give it one number per output",
                 )

@@ -9,7 +9,7 @@ from math import inf
 import torch
 from torch import Tensor, nn
 
-from hw.contract.network import Conv, Layer
+from hw.contract.network import Layer
 from pruning.importers.maps import Maps, size_of
 from pruning.importers.refusals import refuse, unsupported
 from pruning.quant.batch_norm_folding import fold_
@@ -25,7 +25,7 @@ class Made:
 
     @property
     def pool(self) -> int:
-        return self.spec.pool if isinstance(self.spec, Conv) else 1
+        return self.spec.pool
 
 
 class Joins(Maps):
@@ -36,30 +36,33 @@ class Joins(Maps):
         self._made: list[Made] = []
 
     def affine(
-        self, place: str, operation: str, factor: Tensor | float = 1.0, offset: Tensor | float = 0.0
+        self, position: str, operation: str, factor: Tensor | float = 1.0, offset: Tensor | float = 0.0
     ) -> None:
         """Multiply the map by ``factor`` and add ``offset``: they become part of weights and bias.
 
         Both as they are put together with a batch of maps. A factor goes through ReLU and maximum unless
         it is negative, an offset through the maximum alone.
         """
-        made, constants = self._last, [torch.as_tensor(one, dtype=torch.double) for one in (factor, offset)]
+        made, constants = (
+            self._last,
+            [torch.as_tensor(value, dtype=torch.double) for value in (factor, offset)],
+        )
         times, plus = map(self.per_channel, constants)
         if times is None or plus is None:
             size = size_of(tuple(constants[times is not None].shape))
             raise refuse(
-                place,
+                position,
                 f"a constant of {size} that is not one number per channel of the {size_of(self.shape)} map",
                 "use one number per channel, which becomes part of weights and bias",
             )
         if bool((times == 1).all()) and bool((plus == 0).all()):
             return
         if made is None or self._averaging is not None or self._padding is not None:
-            raise unsupported(place, operation)
+            raise unsupported(position, operation)
         rising, still = bool((times >= 0).all()), bool((plus == 0).all())
         passes = (rising and still) if made.spec.relu else (rising or made.pool == 1)
         if not passes or not bool((times.isfinite() & plus.isfinite()).all()):
-            raise unsupported(place, operation)
+            raise unsupported(position, operation)
         weight = made.module.weight if made.norm is None else made.norm.weight
         bias = self._bias(made) if made.norm is None else made.norm.bias
         weight.mul_(times.to(weight).view(-1, *[1] * (weight.dim() - 1)))
@@ -67,7 +70,7 @@ class Joins(Maps):
 
     def batch_norm(
         self,
-        place: str,
+        position: str,
         *,
         weight: Tensor | None,
         bias: Tensor | None,
@@ -80,23 +83,23 @@ class Joins(Maps):
         made = self._last
         if mean is None or variance is None:
             raise refuse(
-                place,
+                position,
                 "a batch norm without running statistics has no fixed factors",
                 "train with track_running_stats=True",
             )
-        lengths = {tuple(one.shape) for one in (weight, bias, mean, variance) if one is not None}
+        lengths = {tuple(vector.shape) for vector in (weight, bias, mean, variance) if vector is not None}
         if lengths != {self.shape[:1]}:
             raise refuse(
-                place,
-                f"a batch norm of {' or '.join(sorted(size_of(one) for one in lengths))} numbers behind "
+                position,
+                f"a batch norm of {' or '.join(sorted(size_of(length) for length in lengths))} numbers after "
                 f"{self.shape[0]} channels",
                 "give it one mean, variance, factor and offset per channel",
             )
-        behind = made is not None and self._averaging is None and len(mean) == len(made.module.weight)
-        behind = behind and self._padding is None
-        if made is None or not behind or made.norm or made.spec.relu or made.pool > 1:
+        after = made is not None and self._averaging is None and len(mean) == len(made.module.weight)
+        after = after and self._padding is None
+        if made is None or not after or made.norm or made.spec.relu or made.pool > 1:
             raise refuse(
-                place,
+                position,
                 "a batch norm can only become part of the convolution or fully connected layer directly in "
                 "front of it",
                 "put it there, before ReLU and pooling, and train again",
@@ -114,40 +117,42 @@ class Joins(Maps):
             else:
                 fold_(norm, made.module.weight, self._bias(made))
 
-    def relu(self, place: str) -> None:
+    def relu(self, position: str) -> None:
         """Behind a layer, its batch norm or its pooling."""
         made = self._last
         if made is None:
-            raise refuse(place, "a ReLU in front of the first layer", "leave it to what prepares the images")
+            raise refuse(
+                position, "a ReLU in front of the first layer", "leave it to what prepares the images"
+            )
         if self._averaging is not None and not made.spec.relu:
-            raise refuse(place, "a ReLU behind average pooling", "put it in front of the pooling")
+            raise refuse(position, "a ReLU after average pooling", "put it in front of the pooling")
         made.spec = replace(made.spec, relu=True)
 
-    def leaky(self, place: str, operation: str, slope: Tensor | float) -> None:
+    def leaky(self, position: str, operation: str, slope: Tensor | float) -> None:
         """A ReLU of that slope below zero, as it is put together with a batch of maps."""
         falls = self.per_channel(torch.as_tensor(slope, dtype=torch.double))
         if falls is not None and (bool((falls == 1).all()) or (self._last and self._last.spec.relu)):
             return
         if falls is None or bool((falls != 0).any()):
-            raise unsupported(place, operation)
-        self.relu(place)
+            raise unsupported(position, operation)
+        self.relu(position)
 
-    def clip(self, place: str, operation: str, low: Tensor | float, high: Tensor | float) -> None:
+    def clip(self, position: str, operation: str, low: Tensor | float, high: Tensor | float) -> None:
         """Raise the map to ``low``, lower it to ``high``: bounds as they are put together with a batch."""
         least, most = (self.per_channel(torch.as_tensor(bound, dtype=torch.double)) for bound in (low, high))
         if least is None or most is None or not bool((most == inf).all()):
-            raise unsupported(place, operation)
+            raise unsupported(position, operation)
         made = self._last
         if made is not None and made.spec.relu and bool((least <= 0).all()):
             return
         if bool((least == 0).all()):
-            self.relu(place)
+            self.relu(position)
         elif not bool((least == -inf).all()):
-            raise unsupported(place, operation)
+            raise unsupported(position, operation)
 
     def max_pool(
         self,
-        place: str,
+        position: str,
         *,
         kernel: Sequence[int],
         stride: Sequence[int],
@@ -155,8 +160,8 @@ class Joins(Maps):
         dilation: Sequence[int],
         ceil: bool,
     ) -> None:
-        """2×2 of stride 2 behind a convolution."""
-        _, height, width = self._map(place)
+        """2×2 of stride 2 after a convolution."""
+        _, height, width = self._map(position)
         if {*kernel, *stride} == {1} and set(padding) == {0}:
             return
         self._nothing_padded()
@@ -166,7 +171,7 @@ class Joins(Maps):
             edge = ", padded" if set(padding) != {0} else ", dilated" if set(dilation) != {1} else ""
             edge += ", rounding up" if odd else ""
             raise refuse(
-                place,
+                position,
                 f"max pooling of {size} with stride {step}{edge}, and the hardware has 2×2 with stride 2",
                 "use nn.MaxPool2d(2)",
             )
@@ -174,7 +179,7 @@ class Joins(Maps):
         if made is None or made.pool > 1:
             what = "in front of the first convolution" if made is None else "of what was pooled already"
             raise refuse(
-                place, f"max pooling {what}", "every convolution can have one 2×2 pooling: put one between"
+                position, f"max pooling {what}", "every convolution can have one 2×2 pooling: put one between"
             )
         made.spec = replace(made.spec, pool=2)
         self.shape = self._whole = (self.shape[0], height // 2, width // 2)

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from hw.util.documents import said
 from hw.util.errors import UnsupportedNetwork
 from pruning.importers import onnx_guard
-from pruning.importers.onnx_nodes import attributes, place_of
+from pruning.importers.onnx_nodes import attributes, position_of
 from pruning.importers.refusals import refuse, unsupported
 
 RANDOM = {
@@ -50,10 +50,10 @@ class Constants:
     def add(self, node: onnx.NodeProto, maps: Mapping[str, tuple[int, ...]]) -> None:
         """The outputs of a node whose inputs are constants, or ``maps`` of which it takes the shape."""
         if node.op_type in RANDOM or (node.op_type == "Dropout" and self.drops(node)):
-            raise unsupported(place_of(node), node.op_type)
+            raise unsupported(position_of(node), node.op_type)
         if node.op_type in MISJUDGED:
             raise refuse(
-                place_of(node), "it computes a constant", "put its result in the file (constant folding)"
+                position_of(node), "it computes a constant", "put its result in the file (constant folding)"
             )
         black = np.zeros((), np.int8)
         known = {name: np.broadcast_to(black, maps[name]) for name in node.input if name in maps}
@@ -71,7 +71,7 @@ class Constants:
             results = ReferenceEvaluator(graph, self.opsets).run(None, known)
         except Exception as error:  # whatever numpy says of shapes that do not fit
             why = f"it cannot be computed ({said(error)})"
-            raise refuse(place_of(node), why, "simplify the model") from None
+            raise refuse(position_of(node), why, "simplify the model") from None
         return dict(zip(node.output, map(np.asarray, results), strict=True))
 
     def real(self, name: str) -> NDArray[Any]:
@@ -104,7 +104,7 @@ class Constants:
         value = self.real(node.input[index])
         if value.size != 1:
             raise refuse(
-                place_of(node), f"{node.input[index]!r} is {value.size} numbers", "one is what it takes"
+                position_of(node), f"{node.input[index]!r} is {value.size} numbers", "one is what it takes"
             )
         return float(value.item())
 
@@ -116,6 +116,6 @@ def used(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
         if needed.intersection(node.output):
             needed.update(node.input)
             for inner in (a.g for a in node.attribute if a.HasField("g")):
-                needed.update(name for one in inner.node for name in one.input)
+                needed.update(name for inside in inner.node for name in inside.input)
             found.append(node)
     return found[::-1]

@@ -22,7 +22,7 @@ from hw.util.errors import ConfigError, Spec2Error, UnsupportedNetwork
 from pruning.importers import onnx_guard
 from pruning.importers.assemble import Assembler, Converted
 from pruning.importers.onnx_constants import OF_SHAPES, Constants, used
-from pruning.importers.onnx_nodes import image, place_of
+from pruning.importers.onnx_nodes import image, position_of
 from pruning.importers.onnx_steps import Steps
 from pruning.importers.refusals import refuse, unsupported
 
@@ -90,7 +90,7 @@ class _Walk(Steps):
         for node in self.nodes:
             inputs = [n for n in node.input if n]
             if node.domain not in ("", "ai.onnx") or any(a.HasField("g") for a in node.attribute):
-                raise unsupported(place_of(node), node.op_type)
+                raise unsupported(position_of(node), node.op_type)
             if all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs):
                 self.constants.add(node, self.shapes)
             elif [n for n in inputs if n not in constants] != [self.current]:
@@ -106,9 +106,9 @@ class _Walk(Steps):
 
     def _refuse_branch(self, node: onnx.NodeProto) -> UnsupportedNetwork:
         if node.op_type in ("Add", "Sum", "Concat", "Mul", "Sub", "Div"):
-            return unsupported(place_of(node), node.op_type)
+            return unsupported(position_of(node), node.op_type)
         return refuse(
-            place_of(node),
+            position_of(node),
             "it does not take the output of the node before, and the hardware runs chains",
             "use a network without branches, like VGG16",
         )

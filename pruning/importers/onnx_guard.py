@@ -71,9 +71,9 @@ def _shapes(
     if inferred is None:
         return []
     return [
-        (one.name, [dim.dim_value for dim in one.type.tensor_type.shape.dim])
-        for one in inferred.graph.output
-        if one.type.tensor_type.HasField("shape")
+        (output.name, [dim.dim_value for dim in output.type.tensor_type.shape.dim])
+        for output in inferred.graph.output
+        if output.type.tensor_type.HasField("shape")
     ]
 
 

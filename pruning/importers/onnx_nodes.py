@@ -1,4 +1,4 @@
-"""What nodes of ONNX files say: their place, attributes, padding."""
+"""What nodes of ONNX files say: their position, attributes, padding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLOATS = {
 """Types between which a cast is a matter of rounding in what is quantised later anyway."""
 
 
-def place_of(node: onnx.NodeProto) -> str:
+def position_of(node: onnx.NodeProto) -> str:
     """The operation and the name of the node, or of its output if it has none."""
     return f"{node.op_type} node {node.name or node.output[0]!r}"
 
@@ -51,7 +51,7 @@ def pair(node: onnx.NodeProto, name: str, default: Sequence[int] | None = None) 
     value = attributes(node).get(name, default)
     if value is None or len(value) != 2:
         says = "none" if value is None else list(value)
-        raise refuse(place_of(node), f"{name} must be two numbers, not {says}", "export the model again")
+        raise refuse(position_of(node), f"{name} must be two numbers, not {says}", "export the model again")
     return list(value)
 
 
@@ -105,7 +105,7 @@ def padding_of(
             pads = list(given.get("pads", [0, 0, 0, 0]))
             if len(pads) != 4:
                 raise refuse(
-                    place_of(node), f"pads must be four numbers, not {pads}", "export the model again"
+                    position_of(node), f"pads must be four numbers, not {pads}", "export the model again"
                 )
             return pads
         case b"VALID":
@@ -117,18 +117,18 @@ def padding_of(
             less, more = [total // 2 for total in totals], [-(-total // 2) for total in totals]
             return less + more if same == b"SAME_UPPER" else more + less
         case other:
-            raise refuse(place_of(node), f"unknown auto_pad {other.decode()}", "export the model again")
+            raise refuse(position_of(node), f"unknown auto_pad {other.decode()}", "export the model again")
 
 
 def average_pool(node: onnx.NodeProto, size: Sequence[int]) -> Callable[[Tensor], Tensor]:
     """The pooling as a function, for maps of ``size``."""
-    given, place = attributes(node), place_of(node)
+    given, position = attributes(node), position_of(node)
     kernel, stride = pair(node, "kernel_shape"), pair(node, "strides", [1, 1])
     pads = padding_of(node, kernel, stride, size)
     if pads[:2] != pads[2:]:
-        raise refuse(place, "average pooling with padding that differs from side to side", "pad evenly")
+        raise refuse(position, "average pooling with padding that differs from side to side", "pad evenly")
     if set(given.get("dilations", [1])) != {1}:
-        raise refuse(place, "dilated average pooling", "leave the dilation out")
+        raise refuse(position, "dilated average pooling", "leave the dilation out")
     return partial(
         avg_pool2d,
         kernel_size=kernel,

@@ -15,7 +15,15 @@ from torch import Tensor
 from pruning.importers.assemble import Assembler
 from pruning.importers.maps import one_per_channel, size_of
 from pruning.importers.onnx_constants import Constants
-from pruning.importers.onnx_nodes import FLOATS, attributes, average_pool, padding_of, pair, path_of, place_of
+from pruning.importers.onnx_nodes import (
+    FLOATS,
+    attributes,
+    average_pool,
+    padding_of,
+    pair,
+    path_of,
+    position_of,
+)
 from pruning.importers.refusals import refuse, unsupported
 
 EITHER_WAY = {"Add", "Div", "Max", "Min", "Mul", "Sub", "Sum"}
@@ -45,11 +53,11 @@ class Steps:
         self.shapes[self.current] = (self.assembler.batch, *self.assembler.shape)
 
     def _apply(self, node: onnx.NodeProto) -> None:
-        make, place, operation = self.assembler, place_of(node), node.op_type
+        make, position, operation = self.assembler, position_of(node), node.op_type
         if node.input[0] != self.current and operation not in EITHER_WAY:
-            raise refuse(place, "a constant takes the place of the map", "swap the operands")
+            raise refuse(position, "a constant takes the place of the map", "swap the operands")
         if any(output in self.read for output in node.output[1:]):
-            raise refuse(place, "its second output is used", "leave that out")
+            raise refuse(position, "its second output is used", "leave that out")
         given = attributes(node)
         match operation:
             case "Conv" | "Gemm" | "MatMul":
@@ -59,7 +67,7 @@ class Steps:
                 if self.constants.learns(node):
                     mean = variance = None
                 make.batch_norm(
-                    place,
+                    position,
                     weight=weight,
                     bias=bias,
                     mean=mean,
@@ -70,13 +78,13 @@ class Steps:
             case "Add" | "Sum" | "Sub" | "Mul" | "Div" | "Neg":
                 self._arithmetic(node)
             case "Relu":
-                make.relu(place)
+                make.relu(position)
             case "LeakyRelu" | "PRelu" | "Elu" | "ThresholdedRelu" | "Clip" | "Max" | "Min":
                 self._activation(node, given)
             case "MaxPool":
                 kernel, stride = pair(node, "kernel_shape"), pair(node, "strides", [1, 1])
                 make.max_pool(
-                    place,
+                    position,
                     kernel=kernel,
                     stride=stride,
                     padding=padding_of(node, kernel, stride, make.shape[1:]),
@@ -84,11 +92,11 @@ class Steps:
                     ceil=bool(given.get("ceil_mode", 0)),
                 )
             case "AveragePool":
-                make.average(place, average_pool(node, make.shape[1:]))
+                make.average(position, average_pool(node, make.shape[1:]))
             case "GlobalAveragePool":
-                make.average(place, lambda x: x.mean((2, 3), keepdim=True))
+                make.average(position, lambda x: x.mean((2, 3), keepdim=True))
             case "ReduceMean" | "ReduceSum" if self._over_pixels(node, given):
-                make.global_average(place, self._moved(node).shape, sums=operation == "ReduceSum")
+                make.global_average(position, self._moved(node).shape, sums=operation == "ReduceSum")
             case "Pad":
                 self._pad(node, given)
             case (
@@ -96,7 +104,7 @@ class Steps:
                 | "Transpose"
                 | "Unsqueeze"
             ):
-                make.move(place, operation, torch.from_numpy(self._moved(node)))
+                make.move(position, operation, torch.from_numpy(self._moved(node)))
             case "Cast" if given.get("to") in FLOATS:
                 pass
             case "Dropout" if not self.constants.drops(node):
@@ -104,29 +112,29 @@ class Steps:
             case "Identity":
                 pass
             case other:
-                raise unsupported(place, other)
+                raise unsupported(position, other)
 
     # --- operations ---------------------------------------------------------------------------------
 
     def _layer(self, node: onnx.NodeProto, given: dict[str, Any]) -> None:
-        make, place, path = self.assembler, place_of(node), path_of(node, len(self.shapes))
+        make, position, path = self.assembler, position_of(node), path_of(node, len(self.shapes))
         if node.op_type == "MatMul":
-            make.linear(place, path, self._tensor(node, 1, axes=2).T, None)
+            make.linear(position, path, self._tensor(node, 1, axes=2).T, None)
             return
         if node.op_type == "Gemm":
-            make.linear(place, path, *self._gemm(node, given))
+            make.linear(position, path, *self._gemm(node, given))
             return
         weight, stride = self._tensor(node, 1, axes=4), pair(node, "strides", [1, 1])
         kernel = list(weight.shape[2:])
         if pair(node, "kernel_shape", kernel) != kernel:
             raise refuse(
-                place,
+                position,
                 f"kernel_shape says {size_of(tuple(given['kernel_shape']))}, and its weights are "
                 f"{size_of(tuple(kernel))}",
                 "export the model again",
             )
         make.convolution(
-            place,
+            position,
             path,
             weight,
             self._tensor(node, 2),
@@ -139,7 +147,7 @@ class Steps:
     def _gemm(self, node: onnx.NodeProto, given: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
         """(weight, bias) as ``nn.Linear`` has them."""
         if given.get("transA", 0):
-            raise refuse(place_of(node), "it transposes the map", "leave the transposition out")
+            raise refuse(position_of(node), "it transposes the map", "leave the transposition out")
         weight = self._tensor(node, 1, axes=2)
         weight = given.get("alpha", 1.0) * (weight if given.get("transB", 0) else weight.T)
         if len(node.input) < 3 or not node.input[2]:
@@ -148,7 +156,7 @@ class Steps:
         bias = one_per_channel(c, (self.assembler.batch, len(weight)), len(weight))
         if bias is None:
             raise refuse(
-                place_of(node),
+                position_of(node),
                 f"C of {size_of(tuple(c.shape))} is no bias of {len(weight)} outputs",
                 "give it one number per output, the same for every image",
             )
@@ -156,45 +164,49 @@ class Steps:
 
     def _arithmetic(self, node: onnx.NodeProto) -> None:
         """Of the map and constants."""
-        make, place, operation = self.assembler, place_of(node), node.op_type
+        make, position, operation = self.assembler, position_of(node), node.op_type
         values = [self._constant(name) for name in node.input if name != self.current]
         first = node.input[0] == self.current
         if operation in ("Add", "Sum"):
-            make.affine(place, operation, offset=sum(values, torch.zeros(()).double()))
+            make.affine(position, operation, offset=sum(values, torch.zeros(()).double()))
         elif operation == "Mul":
-            make.affine(place, operation, factor=values[0])
+            make.affine(position, operation, factor=values[0])
         elif operation == "Div" and first:
-            make.affine(place, operation, factor=1 / values[0])
+            make.affine(position, operation, factor=1 / values[0])
         elif operation == "Sub" and first:
-            make.affine(place, operation, offset=-values[0])
+            make.affine(position, operation, offset=-values[0])
         elif operation == "Sub":
-            make.affine(place, operation, factor=-1.0, offset=values[0])
+            make.affine(position, operation, factor=-1.0, offset=values[0])
         elif operation == "Neg":
-            make.affine(place, operation, factor=-1.0)
+            make.affine(position, operation, factor=-1.0)
         else:
-            raise unsupported(place, operation)
+            raise unsupported(position, operation)
 
     def _activation(self, node: onnx.NodeProto, given: dict[str, Any]) -> None:
         """One that may be a ReLU, or nothing, with the numbers it has."""
-        make, place, operation = self.assembler, place_of(node), node.op_type
+        make, position, operation = self.assembler, position_of(node), node.op_type
         values = [self._constant(name) if name else None for name in node.input if name != self.current]
         match operation:
             case "LeakyRelu":
-                make.leaky(place, operation, given.get("alpha", 0.01))
+                make.leaky(position, operation, given.get("alpha", 0.01))
             case "PRelu":
-                make.leaky(place, operation, values[0])
+                make.leaky(position, operation, values[0])
             case "Elu" | "ThresholdedRelu" if given.get("alpha", 1.0) == 0:
-                make.relu(place)
+                make.relu(position)
             case "Clip":
                 least = given.get("min", -inf) if not values or values[0] is None else values[0]
                 most = given.get("max", inf) if len(values) < 2 or values[1] is None else values[1]
-                make.clip(place, operation, least, most)
+                make.clip(position, operation, least, most)
             case "Max":
-                make.clip(place, operation, reduce(torch.maximum, values, torch.tensor(-inf).double()), inf)
+                make.clip(
+                    position, operation, reduce(torch.maximum, values, torch.tensor(-inf).double()), inf
+                )
             case "Min":
-                make.clip(place, operation, -inf, reduce(torch.minimum, values, torch.tensor(inf).double()))
+                make.clip(
+                    position, operation, -inf, reduce(torch.minimum, values, torch.tensor(inf).double())
+                )
             case _:
-                raise unsupported(place, operation)
+                raise unsupported(position, operation)
 
     def _pad(self, node: onnx.NodeProto, given: dict[str, Any]) -> None:
         names = [*node.input[1:], "", "", ""]
@@ -202,16 +214,16 @@ class Steps:
         amounts = [int(n) for n in (given.get("pads", ()) if pads is None else pads)]
         rank = len(self.shapes[self.current])
         over = range(rank) if axes is None else [int(axis) % rank for axis in axes]
-        before, behind = [0] * rank, [0] * rank
-        for axis, one, other in zip(over, amounts, amounts[len(amounts) // 2 :], strict=False):
-            before[axis], behind[axis] = one, other
+        before, after = [0] * rank, [0] * rank
+        for axis, low, high in zip(over, amounts, amounts[len(amounts) // 2 :], strict=False):
+            before[axis], after[axis] = low, high
         if not any(amounts):
             return
         kind = given.get("mode", b"constant")
-        if rank != 4 or any(before[:2] + behind[:2]) or kind != b"constant":
-            raise unsupported(place_of(node), "Pad")
+        if rank != 4 or any(before[:2] + after[:2]) or kind != b"constant":
+            raise unsupported(position_of(node), "Pad")
         filled = self.constants.number(node, 2, given.get("value", 0.0))
-        self.assembler.pad(place_of(node), "Pad", before[2:] + behind[2:], filled)
+        self.assembler.pad(position_of(node), "Pad", before[2:] + after[2:], filled)
 
     # --- inputs -------------------------------------------------------------------------------------
 
@@ -220,7 +232,7 @@ class Steps:
         count = prod(self.shapes[self.current])
         if count > self.constants.most:
             raise refuse(
-                place_of(node),
+                position_of(node),
                 f"it takes {count:,} values, and at most {self.constants.most:,} can be followed",
                 "export the model with a batch of 1",
             )
@@ -241,7 +253,9 @@ class Steps:
         tensor = torch.from_numpy(np.array(self.constants.real(node.input[index]), np.float32))
         if axes is not None and tensor.dim() != axes:
             raise refuse(
-                place_of(node), f"its weights have {tensor.dim()} axes, not {axes}", "make it two-dimensional"
+                position_of(node),
+                f"its weights have {tensor.dim()} axes, not {axes}",
+                "make it two-dimensional",
             )
         return tensor
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from hw.util.errors import UnsupportedNetwork
 
 
-def refuse(place: str, what: str, way_out: str) -> UnsupportedNetwork:
-    """The error for ``what`` at ``place`` (an operation and where it stands)."""
-    return UnsupportedNetwork(f"{place}: {what}; {way_out}")
+def refuse(position: str, what: str, way_out: str) -> UnsupportedNetwork:
+    """The error for ``what`` at ``position`` (an operation and where it stands)."""
+    return UnsupportedNetwork(f"{position}: {what}; {way_out}")
 
 
-def unsupported(place: str, operation: str) -> UnsupportedNetwork:
+def unsupported(position: str, operation: str) -> UnsupportedNetwork:
     """The error for an operation, as torch or ONNX call it, that no method of the assembler takes."""
     key = operation.replace("_", "").lower()
     for names, what, way_out in _REASONS:
         if key in names.split():
-            return refuse(place, what, way_out)
+            return refuse(position, what, way_out)
     return refuse(
-        place,
+        position,
         f"the hardware has no {operation}",
         "it runs chains of convolutions of stride 1, batch norms, ReLU, 2×2 max pooling and fully connected "
         "layers: replace it or leave it to the host",
@@ -56,13 +56,13 @@ _REASONS = (
     (
         "pad",
         "padding is zero, and part of a convolution",
-        "give the convolution behind it the padding",
+        "give the convolution after it the padding",
     ),
     (
         "layernorm layernormalization groupnorm groupnormalization instancenorm instancenormalization lrn "
         "localresponsenorm rmsnorm normalize",
         "only a batch norm can become part of a layer",
-        "use batch norm behind the convolution and train again",
+        "use batch norm after the convolution and train again",
     ),
     (
         "convtranspose convtranspose2d convtranspose2dinput upsample resize interpolate upsamplenearest2d "

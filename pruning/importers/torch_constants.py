@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, fx
 
 from pruning.importers.refusals import refuse, unsupported
-from pruning.importers.torch_nodes import changes_its_input, is_call, is_random, place_of, plain
+from pruning.importers.torch_nodes import changes_its_input, is_call, is_random, plain, position_of
 from pruning.importers.torch_trace import Trace
 
 SAME = {"alias", "clone", "contiguous", "detach", "lift_fresh_copy", "to"}
@@ -48,7 +48,7 @@ class Constants:
         source = self.source(of)
         if source not in self.tensors or self.changed & _sources(of):
             raise refuse(
-                place_of(node),
+                position_of(node),
                 "its weights are computed in the forward pass",
                 "make them parameters (nn.Conv2d, nn.Linear)",
             )
@@ -70,24 +70,29 @@ class Constants:
         if not isinstance(of, fx.Node):
             return torch.as_tensor(of, dtype=torch.double)
         sources = _sources(of)
-        for one in sources:
-            if is_random(one):
-                raise unsupported(place_of(one), plain(one))
-        learned = [one for one in sources if isinstance(self.tensors.get(one), torch.nn.Parameter)]
-        seen = all(plain(one) in VIEWS and not _narrows(one) for one in sources if one.op != "placeholder")
+        for source in sources:
+            if is_random(source):
+                raise unsupported(position_of(source), plain(source))
+        learned = [source for source in sources if isinstance(self.tensors.get(source), torch.nn.Parameter)]
+        seen = all(
+            plain(source) in VIEWS and not _narrows(source)
+            for source in sources
+            if source.op != "placeholder"
+        )
         strange = any(
-            one.op != "placeholder" and (not is_call(one) or plain(one) in UNKNOWN) for one in sources
+            source.op != "placeholder" and (not is_call(source) or plain(source) in UNKNOWN)
+            for source in sources
         )
         if self.changed & sources or strange or (learned and not seen):
-            raise unsupported(place_of(node), plain(node))
-        for one in learned:
-            self._take(node, one)
+            raise unsupported(position_of(node), plain(node))
+        for source in learned:
+            self._take(node, source)
         return self._run(of).to(torch.double)
 
     def _take(self, node: fx.Node, source: fx.Node) -> None:
         if source in self.used:
             raise refuse(
-                place_of(node),
+                position_of(node),
                 "another layer has the same weights, and training would not keep them the same",
                 "give it its own (copy.deepcopy)",
             )
@@ -113,8 +118,8 @@ def _sources(of: fx.Node) -> set[fx.Node]:
     """A constant and all that it is computed of."""
     found, left = set(), [of]
     while left:
-        one = left.pop()
-        if one not in found:
-            found.add(one)
-            left += [] if plain(one) in OF_SHAPES else one.all_input_nodes
+        source = left.pop()
+        if source not in found:
+            found.add(source)
+            left += [] if plain(source) in OF_SHAPES else source.all_input_nodes
     return found

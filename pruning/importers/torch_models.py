@@ -48,17 +48,19 @@ def check_kind(model: Any) -> None:
             "give the nn.Module that it was scripted or traced from",
         )
     for path, module in model.named_modules():
-        place, what = f"{path!r} ({type(module).__name__})", _quantised(module)
+        position, what = f"{path!r} ({type(module).__name__})", _quantised(module)
         if isinstance(module, torch.jit.ScriptModule):
-            raise refuse(place, "it is TorchScript", "give the nn.Module that it was scripted or traced from")
+            raise refuse(
+                position, "it is TorchScript", "give the nn.Module that it was scripted or traced from"
+            )
         if isinstance(module, SpectralConv2d | MaskedLinear):
             raise refuse(
-                place,
+                position,
                 "it is in spectral form already",
                 "convert the model first, and prune what comes out of it",
             )
         if what:
-            raise refuse(place, what, FLOAT_MODEL)
+            raise refuse(position, what, FLOAT_MODEL)
 
 
 def _quantised(module: nn.Module) -> str | None:

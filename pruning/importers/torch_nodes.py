@@ -1,4 +1,4 @@
-"""What nodes of a torch graph say: their operation, place, arguments."""
+"""What nodes of a torch graph say: their operation, position, arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def is_call(node: fx.Node) -> bool:
 
 
 def changes_its_input(node: fx.Node) -> bool:
-    """``relu_`` and the like; not ``detach_``, which torch puts behind constants."""
+    """``relu_`` and the like; not ``detach_``, which torch puts after constants."""
     return is_call(node) and node.target._schema.is_mutable and plain(node) != "detach"
 
 
@@ -29,7 +29,7 @@ def plain(node: fx.Node) -> str:
     return getattr(node.target, "__name__", str(node.target)).rstrip("_")
 
 
-def place_of(node: fx.Node) -> str:
+def position_of(node: fx.Node) -> str:
     """The operation and the innermost module it stands in."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     path, kind = stack[-1] if stack else ("", "the model")

@@ -91,8 +91,8 @@ def _inline(module: fx.GraphModule, into: fx.Graph, given: Mapping[str, Any]) ->
         elif node.op == "call_function" and name in REGIONS:
             held, *rest = node.args[REGIONS[name] :]
             inner = module.get_submodule(held.target)
-            ends = [one.name for one in inner.graph.nodes if one.op == "placeholder"]
-            values = (found[one] if isinstance(one, fx.Node) else one for one in rest)
+            ends = [node.name for node in inner.graph.nodes if node.op == "placeholder"]
+            values = (found[value] if isinstance(value, fx.Node) else value for value in rest)
             found[node] = _inline(inner, into, dict(zip(ends, values, strict=True)))[None]
         elif node.target is operator.getitem and isinstance(found.get(node.args[0]), tuple | list):
             found[node] = found[node.args[0]][node.args[1]]

@@ -15,7 +15,7 @@ from pruning.importers.assemble import Assembler, Converted
 from pruning.importers.refusals import refuse, unsupported
 from pruning.importers.torch_constants import OF_SHAPES, SAME, VIEWS, Constants
 from pruning.importers.torch_models import check_kind, other_axes
-from pruning.importers.torch_nodes import arguments, changes_its_input, padding_of, pair, place_of, plain
+from pruning.importers.torch_nodes import arguments, changes_its_input, padding_of, pair, plain, position_of
 from pruning.importers.torch_trace import Trace, images_for, trace
 
 BATCH = 2
@@ -31,8 +31,8 @@ MOVES = VIEWS - {"to"} | {"cat", "flip", "movedim", "permute", "repeat", "roll",
 def convert(model: nn.Module, input_shape: Sequence[int], name: str | None = None) -> Converted:
     """``model`` as what the hardware runs, for images of ``input_shape`` (C, H, W).
 
-    Takes any chain of: ``Conv2d`` (stride 1, one group, square kernels up to 7×7), batch norm directly behind
-    it (kept: the layer's name with ``_norm``) or behind ``Linear`` (folded), ReLU, 2×2 max pooling,
+    Takes any chain of: ``Conv2d`` (stride 1, one group, square kernels up to 7×7), batch norm directly after
+    it (kept: the layer's name with ``_norm``) or after ``Linear`` (folded), ReLU, 2×2 max pooling,
     flattening, ``Linear``, and average pooling in front of it (becomes part of its weights), however they are
     written. Constant factors and offsets become part of weights and biases. Dropout, identities and casts
     between floats are left out. Layers have the names of their modules, with underscores for dots.
@@ -89,21 +89,21 @@ class _Walk:
     def _refuse_branch(self, node: fx.Node) -> UnsupportedNetwork:
         operation = plain(node)
         if operation in ("add", "cat", "mul"):
-            return unsupported(place_of(node), operation)
+            return unsupported(position_of(node), operation)
         return refuse(
-            place_of(node),
+            position_of(node),
             "it takes a map that another layer has taken before, and the hardware runs chains",
             "use a network without branches, like VGG16",
         )
 
     def _step(self, node: fx.Node) -> None:
         """One operation on the current map."""
-        make, place, operation, given = self.assembler, place_of(node), plain(node), arguments(node)
+        make, position, operation, given = self.assembler, position_of(node), plain(node), arguments(node)
         match operation:
             case "conv2d":
                 kernel = given["weight"].meta["val"].shape[2:]
                 make.convolution(
-                    place,
+                    position,
                     *self._weights(node, given),
                     stride=pair(given["stride"]),
                     padding=padding_of(given["padding"], kernel),
@@ -111,27 +111,27 @@ class _Walk:
                     groups=given["groups"],
                 )
             case "linear":
-                make.linear(place, *self._weights(node, given))
+                make.linear(position, *self._weights(node, given))
             case "matmul" | "mm":
-                make.linear(place, *self._matrix(node, given))
+                make.linear(position, *self._matrix(node, given))
             case "batch_norm":
                 self._batch_norm(node, given)
             case "add" | "sub" | "rsub" | "mul" | "div" | "neg":
                 self._arithmetic(node, given)
             case "relu":
-                make.relu(place)
+                make.relu(position)
             case "clamp" | "clamp_min" | "clamp_max" | "hardtanh" | "maximum" | "minimum" | "max" | "min":
-                make.clip(place, operation, *self._bounds(node, given))
+                make.clip(position, operation, *self._bounds(node, given))
             case "leaky_relu":
-                make.leaky(place, operation, given["negative_slope"])
+                make.leaky(position, operation, given["negative_slope"])
             case "prelu":
                 slope = self.constants.value(node, given["weight"])
-                make.leaky(place, operation, slope.view(-1, *[1] * (len(make.shape) - 1)))
+                make.leaky(position, operation, slope.view(-1, *[1] * (len(make.shape) - 1)))
             case "threshold" if given["threshold"] == given["value"] == 0:
-                make.relu(place)
+                make.relu(position)
             case "max_pool2d":
                 make.max_pool(
-                    place,
+                    position,
                     kernel=pair(given["kernel_size"]),
                     stride=pair(given["stride"] or given["kernel_size"]),
                     padding=pair(given["padding"]),
@@ -139,23 +139,25 @@ class _Walk:
                     ceil=given["ceil_mode"],
                 )
             case "avg_pool2d" | "adaptive_avg_pool2d":
-                make.average(place, lambda x: node.target(x, *node.args[1:], **node.kwargs))
+                make.average(position, lambda x: node.target(x, *node.args[1:], **node.kwargs))
             case "mean" | "sum" if make.pixels_of(len(make.shape) + 1, given.get("dim") or ()):
-                make.global_average(place, node.meta["val"].shape, sums=operation == "sum")
+                make.global_average(position, node.meta["val"].shape, sums=operation == "sum")
             case "pad" | "constant_pad_nd":
                 self._pad(node, given)
             case "dropout" | "feature_dropout" | "alpha_dropout" | "feature_alpha_dropout":
                 if given["train"] and given["p"] > 0:
-                    raise unsupported(place, operation)
+                    raise unsupported(position, operation)
             case _ if operation in CASTS:
                 if not node.meta["val"].dtype.is_floating_point:
-                    raise unsupported(place, operation)
+                    raise unsupported(position, operation)
             case _ if operation in MOVES and node.meta["val"].dtype.is_floating_point:
                 order = make.indices()
                 args = fx.map_arg(node.args, lambda n: order)
-                make.move(place, operation, order if operation in SAME else node.target(*args, **node.kwargs))
+                make.move(
+                    position, operation, order if operation in SAME else node.target(*args, **node.kwargs)
+                )
             case other:
-                raise unsupported(place, other)
+                raise unsupported(position, other)
 
     # --- operations ---------------------------------------------------------------------------------
 
@@ -164,12 +166,12 @@ class _Walk:
         weight, bias, mean, variance = (self.constants.parameter(node, given[name]) for name in names)
         if given["training"] and mean is not None:
             raise refuse(
-                place_of(node),
+                position_of(node),
                 "it takes the statistics of the batch although the model is in eval mode",
                 "leave out training=True, and train() in the forward pass",
             )
         self.assembler.batch_norm(
-            place_of(node),
+            position_of(node),
             weight=weight,
             bias=bias,
             mean=mean,
@@ -180,36 +182,36 @@ class _Walk:
 
     def _arithmetic(self, node: fx.Node, given: dict[str, Any]) -> None:
         """Of the map and a constant."""
-        make, place, operation = self.assembler, place_of(node), plain(node)
-        one, other, alpha = given["self"], given.get("other"), given.get("alpha", 1)
+        make, position, operation = self.assembler, position_of(node), plain(node)
+        left, other, alpha = given["self"], given.get("other"), given.get("alpha", 1)
         if operation == "neg":
-            make.affine(place, operation, factor=-1.0)
+            make.affine(position, operation, factor=-1.0)
             return
-        if one in self.maps and other in self.maps:  # of the map and itself
-            raise unsupported(place, operation)
+        if left in self.maps and other in self.maps:  # of the map and itself
+            raise unsupported(position, operation)
         if operation == "rsub":
-            operation, one, other = "sub", other, one
-        first = one in self.maps
-        constant = self.constants.value(node, other if first else one)
+            operation, left, other = "sub", other, left
+        first = left in self.maps
+        constant = self.constants.value(node, other if first else left)
         if operation in ("add", "sub"):
             sign = alpha if operation == "add" else -alpha
             factor, offset = (1.0, sign * constant) if first else (float(sign), constant)
-            make.affine(place, operation, factor, offset)
+            make.affine(position, operation, factor, offset)
         elif operation == "mul":
-            make.affine(place, operation, factor=constant)
+            make.affine(position, operation, factor=constant)
         elif first and given.get("rounding_mode") is None:
-            make.affine(place, operation, factor=1 / constant)
+            make.affine(position, operation, factor=1 / constant)
         else:
-            raise unsupported(place, operation)
+            raise unsupported(position, operation)
 
     def _bounds(self, node: fx.Node, given: dict[str, Any]) -> tuple[Tensor | float, Tensor | float]:
         """(low, high) of an operation that keeps values between them."""
         operation = plain(node)
         if operation in ("maximum", "minimum", "max", "min"):
-            one, other = given["self"], given.get("other")
-            if other is None or (one in self.maps and other in self.maps):
-                raise unsupported(place_of(node), operation)
-            bound = self.constants.value(node, other if one in self.maps else one)
+            left, other = given["self"], given.get("other")
+            if other is None or (left in self.maps and other in self.maps):
+                raise unsupported(position_of(node), operation)
+            bound = self.constants.value(node, other if left in self.maps else left)
             return (bound, inf) if operation.startswith("max") else (-inf, bound)
         low, high = (given.get(f"{end}_val" if operation == "hardtanh" else end) for end in ("min", "max"))
         return (
@@ -218,13 +220,13 @@ class _Walk:
         )
 
     def _pad(self, node: fx.Node, given: dict[str, Any]) -> None:
-        amounts, place, operation = list(given["pad"]), place_of(node), plain(node)
+        amounts, position, operation = list(given["pad"]), position_of(node), plain(node)
         left, right, top, bottom, *rest = (*amounts, *[0] * 4)
         if not any(amounts):
             return
         if any(rest) or given.get("mode", "constant") != "constant":
-            raise unsupported(place, operation)
-        self.assembler.pad(place, operation, (top, left, bottom, right), given["value"] or 0)
+            raise unsupported(position, operation)
+        self.assembler.pad(position, operation, (top, left, bottom, right), given["value"] or 0)
 
     def _weights(self, node: fx.Node, given: dict[str, Any]) -> tuple[str, Tensor, Tensor | None]:
         """(path, weight, bias) of a layer."""
@@ -236,6 +238,6 @@ class _Walk:
         """The same of a map times a parameter (features, out)."""
         other = given.get("other", given.get("mat2"))
         if given["self"] not in self.maps or other in self.maps or len(other.meta["val"].shape) != 2:
-            raise unsupported(place_of(node), plain(node))
+            raise unsupported(position_of(node), plain(node))
         weight = self.constants.parameter(node, other)
         return self.constants.targets[self.constants.source(other)], weight.T, None

@@ -54,7 +54,7 @@ class MaskedLinear(nn.Module):
     def from_linear(
         cls, linear: nn.Linear, shape: Shape, *, name: str = "fc", relu: bool = True
     ) -> MaskedLinear:
-        """The same layer behind a map of ``shape``."""
+        """The same layer after a map of ``shape``."""
         layer = cls(Dense(name, linear.in_features, linear.out_features, relu), shape).to(linear.weight)
         with torch.no_grad():
             layer.weight.copy_(linear.weight)
@@ -84,4 +84,4 @@ class MaskedLinear(nn.Module):
         return out
 
     def extra_repr(self) -> str:
-        return f"{self.spec.in_features}, {self.spec.out_features}, behind {self.shape}"
+        return f"{self.spec.in_features}, {self.spec.out_features}, after {self.shape}"

@@ -12,7 +12,7 @@ NORM = "_norm"
 class Chain(nn.Module):
     """``network`` as ordinary ``nn.Conv2d`` and ``nn.Linear`` modules, named after its layers.
 
-    With ``batch_norm`` every convolution has an ``nn.BatchNorm2d`` behind it, named ``<layer>_norm``;
+    With ``batch_norm`` every convolution has an ``nn.BatchNorm2d`` after it, named ``<layer>_norm``;
     :func:`pruning.quant.batch_norm_folding.fold_batch_norms_` makes it part of the convolution.
 
     ``forward`` takes images (B, C, H, W), real, and returns class scores (B, classes), or the last
@@ -34,14 +34,14 @@ class Chain(nn.Module):
             x = module(x) if isinstance(layer, Conv) else module(x.flatten(1))
             if layer.name + NORM in self._modules:
                 x = self.get_submodule(layer.name + NORM)(x)
-            if isinstance(layer, Conv) and layer.pool > 1:
+            if layer.pool > 1:
                 x = max_pool2d(x, layer.pool)
             x = relu(x) if layer.relu else x  # commutes with the maximum, which leaves it less to do
         return x
 
 
 def norm_of(model: nn.Module, layer: Layer) -> nn.BatchNorm2d | None:
-    """The batch norm behind ``layer`` of a :class:`Chain`, if there is one."""
+    """The batch norm after ``layer`` of a :class:`Chain`, if there is one."""
     norm = model._modules.get(layer.name + NORM)
     return norm if isinstance(norm, nn.BatchNorm2d) else None
 

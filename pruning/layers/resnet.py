@@ -80,7 +80,7 @@ class Block(nn.Module):
 
 
 class Subsample(nn.Module):
-    """Every second row and column, and ``added`` channels of zeros behind the others."""
+    """Every second row and column, and ``added`` channels of zeros after the others."""
 
     def __init__(self, added: int) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ class SpectralConv2d(nn.Module):
     the mask take no part and receive no gradient.
 
     ``forward`` takes (B, in, H, W) and returns (B, out, H', W'), as ``nn.Conv2d`` but without an odd
-    last row or column that the pooling behind the layer would drop.
+    last row or column that the pooling after the layer would drop.
     """
 
     weight: nn.Parameter

@@ -1,4 +1,4 @@
-"""Ways to a constraint set, behind one interface (:class:`pruning.optimisers.base.Pruner`).
+"""Optimisers that reach a constraint set, with one interface (:class:`pruning.optimisers.base.Pruner`).
 
 ========== ====================== ==========================================================
 name       configuration          how
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from hw.contract.network import Conv, Network
+from hw.contract.network import Network
 from hw.util.errors import ConfigError
 from pruning import sets
 from pruning.layers.word_layers import to_word_layers_
@@ -63,11 +63,11 @@ def prune_(model: nn.Module, network: Network, config: Targets | None = None) ->
         raise ConfigError(f"no layer is called {sorted(unknown)[0]!r}: the network has {', '.join(names)}")
     chosen = {layer.name: sets.of(config.sparsity(layer.name)) for layer in network.layers}
     for layer in network.layers:
-        if chosen[layer.name].convolutions_only and not isinstance(layer, Conv):
+        if chosen[layer.name].convolutions_only and layer.dot:
             kind = chosen[layer.name].kind
             raise ConfigError(
                 f"layer {layer.name!r}: {kind} sparsity is for convolutions, use uniform or adaptive"
             )
-    pruned = [name for name, one in chosen.items() if one.kind != "dense"]
-    removing = any(one.removes_channels for one in chosen.values())
+    pruned = [name for name, kept in chosen.items() if kept.kind != "dense"]
+    removing = any(kept.removes_channels for kept in chosen.values())
     return config.start(to_word_layers_(model, network, names if removing else pruned))

@@ -40,11 +40,11 @@ class Admm(Splitting):
         super().__init__(layers, config)
         self.move(self.project({n: m.weight.detach() for n, m in self.pruned.items()}))
         self._u = {n: torch.zeros_like(z) for n, z in self._z.items()}
-        self._goal = {n: z - self._u[n] for n, z in self._z.items()}
+        self._pull_target = {n: z - self._u[n] for n, z in self._z.items()}
 
-    def goal(self, name: str) -> torch.Tensor:
+    def pull_target(self, name: str) -> torch.Tensor:
         """Z - U."""
-        return self._goal[name]
+        return self._pull_target[name]
 
     def advance(self) -> None:
         """Z- and U-step, then the rho schedule."""
@@ -54,7 +54,7 @@ class Admm(Splitting):
         rho = self.config.following(self.rho)
         for u in self._u.values():
             u *= self.rho / rho  # U is the multiplier divided by rho
-        self._goal = {n: z - self._u[n] for n, z in self._z.items()}
+        self._pull_target = {n: z - self._u[n] for n, z in self._z.items()}
         self.rho = rho
 
     def estimate(self) -> dict[str, torch.Tensor]:
@@ -63,7 +63,7 @@ class Admm(Splitting):
 
     def forget(self) -> None:
         super().forget()
-        self._u, self._goal = {}, {}
+        self._u, self._pull_target = {}, {}
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "u": self._u}
@@ -71,4 +71,4 @@ class Admm(Splitting):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
         self._u = dict(state["u"])
-        self._goal = {n: z - self._u[n] for n, z in self._z.items()}
+        self._pull_target = {n: z - self._u[n] for n, z in self._z.items()}

@@ -1,4 +1,4 @@
-"""What every way of pruning has in common: targets, projections, fixed masks in the end."""
+"""What all optimisers have in common: targets, projections, fixed masks in the end."""
 
 from __future__ import annotations
 

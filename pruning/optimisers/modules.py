@@ -23,7 +23,7 @@ def prune_modules_(
     optimiser, as in :func:`pruning.prune_`; its ``layers`` are paths, too.
 
     The hardware runs chains only (:func:`pruning.convert` says what is in its way): use this to study what
-    pruning costs a network. Raises ``ConfigError`` for paths that are not there and for kinds that remove
+    pruning costs a network. Raises ``ConfigError`` for paths that are not there and for patterns that remove
     channels, because who reads a channel is not known here; ``UnsupportedNetwork`` for a named layer that has
     no spectral form.
     """
@@ -49,7 +49,7 @@ def prune_modules_(
         if (chosen := sets.of(config.sparsity(path))).removes_channels:
             raise ConfigError(
                 f"layer {path!r}: {chosen.kind} sparsity removes channels, and in a model that is no chain "
-                "others may read them: use a kind that keeps them, like adaptive"
+                "others may read them: use a pattern that keeps them, like adaptive"
             )
     return config.start(layers)
 

@@ -51,7 +51,7 @@ class Proximal(Splitting):
         super().__init__(layers, config)
         self.move({name: weight.clone() for name, weight in self.estimate().items()})
 
-    def goal(self, name: str) -> torch.Tensor:
+    def pull_target(self, name: str) -> torch.Tensor:
         """Z."""
         return self._z[name]
 

@@ -25,28 +25,28 @@ class Splitting(Pruner):
         self._moved: dict[str, float] = {}
 
     @abstractmethod
-    def goal(self, name: str) -> torch.Tensor:
+    def pull_target(self, name: str) -> torch.Tensor:
         """What the penalty pulls a layer's weights to."""
 
     def penalty(self) -> torch.Tensor:
-        """rho/2 · Σ ‖W - goal‖² over the pruned layers; zero once finalised. Add it to the loss."""
+        """rho/2 · Σ ‖W - target‖² over the pruned layers; zero once finalised. Add it to the loss."""
         total = torch.zeros(())
         if not self.finalised:
             for name, layer in self.pruned.items():
-                gap = layer.weight - self.goal(name)
+                gap = layer.weight - self.pull_target(name)
                 total = total.to(gap) + (layer.metric * gap.square()).sum()
         return self.rho / 2 * total
 
     @torch.no_grad()
     def pull(self, rate: float) -> None:
-        """W ← argmin ‖W - W before‖² / (2 · rate) + rho/2 · ‖W - goal‖², the penalty's proximal step.
+        """W ← argmin ‖W - W before‖² / (2 · rate) + rho/2 · ‖W - target‖², the penalty's proximal step.
 
         Stable at any rate, and one pass over the weights.
         """
         if not self.finalised:
             share = rate * self.rho / (1 + rate * self.rho)
             for name, layer in self.pruned.items():
-                layer.weight.lerp_(self.goal(name), share)
+                layer.weight.lerp_(self.pull_target(name), share)
 
     def move(self, z: dict[str, torch.Tensor]) -> None:
         """Take over a new Z."""

@@ -16,7 +16,7 @@ from torch.nn.functional import max_pool2d
 from torch.nn.modules.batchnorm import _NormBase
 
 from hw.contract.formats import PIXEL_BITS, Format
-from hw.contract.network import Conv, Layer, Network
+from hw.contract.network import Layer, Network
 from hw.util.errors import ConfigError, DataError, UnsupportedNetwork
 from pruning.layers.word_layers import WordLayer, submodule
 
@@ -77,7 +77,7 @@ def check_complete(model: nn.Module, network: Network) -> None:
         if isinstance(module, _NormBase):
             raise ConfigError(
                 f"the model still has a batch norm, {name!r}, and an artifact has none: call "
-                "fold_batch_norms_ first (it folds those that pruning.convert, or Chain, puts behind a layer)"
+                "fold_batch_norms_ first (it folds those that pruning.convert, or Chain, puts after a layer)"
             )
     inside = tuple(f"{layer.name}." for layer in network.layers)
     for name, value in (*model.named_parameters(), *model.named_buffers()):
@@ -188,8 +188,8 @@ class _Probe:
                 "model that pruning.convert makes"
             )
         self.waiting = self.waiting[1:]
-        self.expected = _behind(layer.spec, y[:PROBE])
-        self.before = f"the output of layer {layer.spec.name!r} behind its ReLU and pooling"
+        self.expected = _after(layer.spec, y[:PROBE])
+        self.before = f"the output of layer {layer.spec.name!r} after its ReLU and pooling"
 
     def finish(self) -> None:
         """The batch is through."""
@@ -200,8 +200,8 @@ class _Probe:
         self.expected = None
 
 
-def _behind(spec: Layer, y: torch.Tensor) -> torch.Tensor:
+def _after(spec: Layer, y: torch.Tensor) -> torch.Tensor:
     """The map or vector that a layer hands on."""
-    if isinstance(spec, Conv) and spec.pool > 1:
+    if spec.pool > 1:
         y = max_pool2d(y, spec.pool)
     return y.relu() if spec.relu else y

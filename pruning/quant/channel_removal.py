@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hw.contract.artifact import PRUNED_FROM, Artifact, LayerWeights
-from hw.contract.network import Conv, Layer, Network
+from hw.contract.network import Layer, Network
 
 
 def drop_channels(artifact: Artifact) -> Artifact:
@@ -20,7 +20,7 @@ def drop_channels(artifact: Artifact) -> Artifact:
     weights = dict(artifact.layers)
     for index in reversed(range(len(layers) - 1)):
         layer, reader = layers[index], layers[index + 1]
-        if not isinstance(layer, Conv):
+        if layer.dot:
             continue
         read = weights[reader.name].mask.any(axis=(0, 2))
         read[0] |= not read.any()
@@ -29,10 +29,10 @@ def drop_channels(artifact: Artifact) -> Artifact:
         weights[reader.name] = replace(other, weight=other.weight[:, read])
         count = int(read.sum())
         layers[index] = replace(layer, out_channels=count)
-        if isinstance(reader, Conv):
-            layers[index + 1] = replace(reader, in_channels=count)
-        else:
+        if reader.dot:
             layers[index + 1] = replace(reader, in_features=reader.in_features // len(read) * count)
+        else:
+            layers[index + 1] = replace(reader, in_channels=count)
     network = Network(artifact.network.name, artifact.network.input, tuple(layers))
     if network == artifact.network:
         return artifact

@@ -27,18 +27,18 @@ def to_artifact(
 
     ``weight_bits`` of the artifact is the width of the widest layer. ``score_scale`` is the real value of
     one step of the last layer's outputs. Where a
-    kind of ``sparsity`` removes channels, the artifact's network has only those that are left.
+    pattern in ``sparsity`` removes channels, the artifact's network has only those that are left.
     Raises ``ConfigError`` when a layer is not quantised, not finalised or not finite, ``ArtifactError`` when
     a number does not fit.
     """
-    mirrors = fake_quants_of(model, network)
+    layers = fake_quants_of(model, network)
     check_complete(model, network)
-    last = mirrors[network.layers[-1].name]
-    widths = {name: mirror.format.bits for name, mirror in mirrors.items()}
+    last = layers[network.layers[-1].name]
+    widths = {name: layer.format.bits for name, layer in layers.items()}
     widest = max(widths.values())
     artifact = Artifact(
         network,
-        {name: mirror.integers() for name, mirror in mirrors.items()},
+        {name: layer.integers() for name, layer in layers.items()},
         weight_bits=widest,
         sparsity=dict(sparsity or {}),
         score_scale=float(last.out_scale[0]),

@@ -1,9 +1,9 @@
-"""The integer mirror: the rules of ``docs/numbers.md`` in torch, with straight-through gradients.
+"""Fake-quant layers: the integer rules of ``docs/numbers.md`` in torch, with straight-through gradients.
 
-A mirror wraps a word layer and computes with whole numbers held in floats: integer pixels, rounded
+A fake-quant layer wraps a word layer and computes with whole numbers held in floats: integer pixels, rounded
 spectrum, integer weights and biases, the drain's rounding and saturation, rounded and clipped
 outputs. In and out it speaks real activations (integer × scale), so it drops into the model where
-the word layer was; a ReLU behind it finds nothing left to do. It differs from the hardware only
+the word layer was; a ReLU after it finds nothing left to do. It differs from the hardware only
 inside the two transforms, which are exact here and rounded at every stage there.
 
 Gradients pass a rounding unchanged and a saturation only inside its limits (Y. Bengio et al.,
@@ -46,7 +46,7 @@ class _Requantise(torch.autograd.Function):
         if fmt is not None:
             low, high = float_limits(fmt, y.dtype)
             smallest, largest = torch.aminmax(y)
-            if smallest < low or largest > high:  # rare behind the drain: save the mask's passes
+            if smallest < low or largest > high:  # rare after the drain: save the mask's passes
                 ctx.inside = (y >= low) & (y <= high)
                 y.clamp_(low, high)
         return y
@@ -72,7 +72,7 @@ def requantise(x: torch.Tensor, shift: torch.Tensor | int, fmt: Format) -> torch
 
 
 class FakeQuant(nn.Module):
-    """What both mirrors share.
+    """What both fake-quant layers share.
 
     Parameters: ``layer``, and the scales of :mod:`pruning.quant.quantise`: ``in_scale``, the real value
     of one step of every input channel (or feature), ``scale`` (out,), that of one weight step, and
@@ -133,7 +133,7 @@ class FakeQuant(nn.Module):
 
 
 class FakeQuantConv2d(FakeQuant):
-    """Integer mirror of a :class:`SpectralConv2d`: (B, C, H, W) to (B, N, H', W')."""
+    """A :class:`SpectralConv2d` by the integer rules: (B, C, H, W) to (B, N, H', W')."""
 
     bias_unit = TILE**2 << SPECTRUM_FRACTION
 
@@ -153,7 +153,7 @@ class FakeQuantConv2d(FakeQuant):
 
 
 class FakeQuantLinear(FakeQuant):
-    """Integer mirror of a :class:`MaskedLinear`: (B, features) to (B, out).
+    """A :class:`MaskedLinear` by the integer rules: (B, features) to (B, out).
 
     With ``scores`` set it is the last layer: the drained sums leave as 18-bit class scores.
     """

@@ -1,6 +1,6 @@
-"""Choose every scale from training images and swap word layers for integer mirrors.
+"""Choose every scale from training images and swap word layers for fake-quant ones.
 
-The array has no multiplier behind it (``docs/numbers.md``, "Scales"): one step of output channel n
+The array has no multiplier after it (``docs/numbers.md``, "Scales"): one step of output channel n
 is worth s_n·2^shift[n] (a fully connected layer: ·2^7 more), and the next layer's weights absorb
 that. So layers are calibrated in order:
 
@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from hw.contract.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
-from hw.contract.network import Conv, Network
+from hw.contract.network import Network
 from hw.util.errors import ConfigError
 from pruning.layers.word_layers import WordLayer, submodule, to_word_layers_
 from pruning.quant import scales
@@ -48,15 +48,15 @@ def quantise_(
 
     ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``quantile`` of a channel's
     activations in a batch counts as its largest (1: the largest). Computes in 32-bit floats.
-    Returns the mirrors by layer name, in order. Raises ``ConfigError`` for parameters out of range, weights
-    or activations that are not finite, batch norms that are left and pruning that is not finalised;
+    Returns the fake-quant layers by name, in order. Raises ``ConfigError`` for parameters out of range,
+    weights or activations that are not finite, batch norms that are left and pruning that is not finalised;
     ``DataError`` for images that the hardware would not get; ``UnsupportedNetwork`` for a model that is not
     its network.
     """
     check_weight_bits(weight_bits)
     check_layer_bits(network, layer_bits, weight_bits)
     calibrated = calibrate_(model, network, images, quantile=quantile, input_scale=input_scale, batch=batch)
-    return calibrated.mirror_(weight_bits, layer_bits)
+    return calibrated.fake_quantise_(weight_bits, layer_bits)
 
 
 @dataclass(frozen=True)
@@ -73,27 +73,24 @@ class Calibrated:
     input_scale: float
 
     @torch.no_grad()
-    def mirror_(self, weight_bits: int, layer_bits: Mapping[str, int]) -> Mapping[str, FakeQuant]:
-        """Put mirrors of these widths in the layers' places, or in those of other mirrors; the layers stay.
+    def fake_quantise_(self, weight_bits: int, layer_bits: Mapping[str, int]) -> Mapping[str, FakeQuant]:
+        """Put fake-quant layers of these widths around the layers, in place of any before; the layers stay.
 
         Every scale depends on the widths of its layer and of those before.
         """
-        mirrors: dict[str, FakeQuant] = {}
+        found: dict[str, FakeQuant] = {}
         device = next(iter(self.ranges.values())).device
         in_scale = torch.full((self.network.input[0],), self.input_scale, device=device)
         for (name, layer), shape in zip(self.layers.items(), self.network.shapes, strict=False):
             last = name == self.network.layers[-1].name
-            if not isinstance(layer.spec, Conv):
-                in_scale = per_feature(in_scale, layer.spec.in_features, shape)
+            if layer.spec.dot:
+                in_scale = per_feature(in_scale, layer.spec.inputs, shape)
             bits = layer_bits.get(name, weight_bits)
-            mirrors[name] = _mirror(layer, in_scale, self.ranges[name], bits, last)
-            in_scale = mirrors[name].out_scale
-        for (
-            name,
-            mirror,
-        ) in mirrors.items():  # only now: where a scale is refused, the model stays what it was
-            self.model.set_submodule(name, mirror)
-        return mirrors
+            found[name] = _fake_quant(layer, in_scale, self.ranges[name], bits, last)
+            in_scale = found[name].out_scale
+        for name, wrapped in found.items():  # only now: where a scale is refused, the model stays what it was
+            self.model.set_submodule(name, wrapped)
+        return found
 
 
 @torch.no_grad()
@@ -145,16 +142,19 @@ def per_feature(in_scale: torch.Tensor, features: int, shape: tuple[int, int, in
     return in_scale if len(in_scale) == features else in_scale.repeat_interleave(shape[1] * shape[2])
 
 
-def _mirror(layer: WordLayer, in_scale: torch.Tensor, top: torch.Tensor, bits: int, last: bool) -> FakeQuant:
-    kind = FakeQuantConv2d if isinstance(layer.spec, Conv) else FakeQuantLinear
-    scale, shift = scales.choose(layer, in_scale, top, bits, kind.bias_unit, last=last)
-    if kind is FakeQuantConv2d:
+def _fake_quant(
+    layer: WordLayer, in_scale: torch.Tensor, top: torch.Tensor, bits: int, last: bool
+) -> FakeQuant:
+    conv = not layer.spec.dot
+    unit = FakeQuantConv2d.bias_unit if conv else FakeQuantLinear.bias_unit
+    scale, shift = scales.choose(layer, in_scale, top, bits, unit, last=last)
+    if conv:
         return FakeQuantConv2d(layer, in_scale, scale, shift, bits)
     return FakeQuantLinear(layer, in_scale, scale, shift, bits, scores=last)
 
 
 def fake_quants_of(model: nn.Module, network: Network) -> dict[str, FakeQuant]:
-    """The mirrors in a quantised ``model``. Raises ``ConfigError`` if it is not quantised."""
+    """The fake-quant layers of a quantised ``model``. Raises ``ConfigError`` if it is not quantised."""
     found = {}
     for layer in network.layers:
         found[layer.name] = submodule(model, layer.name)

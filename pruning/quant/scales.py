@@ -2,7 +2,7 @@
 
 A channel's weight step s_n is the finest with which its largest weight fits. It has to be coarser where
 
-* the bias, unit · bias / s_n, needs more than 32 bits (:func:`bias_steps`; the mirror rounds it);
+* the bias, unit · bias / s_n, needs more than 32 bits (:func:`bias_steps`; fake-quant rounds it);
 * the largest activation does not come down to 8 bits with a shift of 31;
 * a float32, in which all of this is computed, has no such numbers.
 
@@ -16,7 +16,6 @@ from functools import cache
 import torch
 
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, POST_SHIFT, PRODUCT_SUM, Format, activation_format
-from hw.contract.network import Conv
 from hw.util.errors import ConfigError
 from pruning.layers.word_layers import WordLayer
 
@@ -88,7 +87,7 @@ def choose(
 
 def output_limit(layer: WordLayer, last: bool) -> float:
     """The largest output, in weight steps shifted by ``shift``."""
-    conv = isinstance(layer.spec, Conv)
+    conv = not layer.spec.dot
     if last and not conv:
         return PRODUCT_SUM.limits[1] / SCORE_HEADROOM
     return activation_format(layer.spec.relu).limits[1] * (1 if conv else 2**POST_SHIFT)
@@ -103,7 +102,7 @@ def wanted(
     integer; but none larger than the layer's outputs, or the next layer's weights would pay for it, and none
     where all outputs share one (``last``), or the others' would.
     """
-    spread = in_scale.view(-1, 1, 1) if isinstance(layer.spec, Conv) else in_scale
+    spread = in_scale if layer.spec.dot else in_scale.view(-1, 1, 1)
     kept = layer.weight * layer.gate(layer.mask) * spread
     largest = kept.abs().flatten(1).amax(1)
     if not (last and bool((largest > 0).any())):

@@ -113,7 +113,7 @@ def take(gain: torch.Tensor, size: torch.Tensor, limit: int) -> torch.Tensor:
         fitting = int((total <= limit).sum())  # at least one, and a prefix: sizes are positive
         taken[order[:fitting]] = True
         limit -= int(total[fitting - 1])
-        order = order[fitting + 1 :]  # the one behind the prefix did not fit
+        order = order[fitting + 1 :]  # the one after the prefix did not fit
     return taken
 
 

@@ -11,7 +11,7 @@ from pruning.sets.base import ShareSet, budget, rank
 from pruning.sets.lines import column_mean, row_energy, row_mean
 
 ROUNDS = 10
-"""Most turns of choosing rows for columns and columns for rows; none makes it worse."""
+"""Most rounds of choosing rows for columns and columns for rows; none makes it worse."""
 
 SPLITS = 8
 """``row-column`` tries this many splits besides all rows, in steps of equal ratio."""

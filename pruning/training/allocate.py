@@ -46,8 +46,8 @@ def allocate(options: Mapping[str, Sequence[Option]], target: float, fixed: floa
                 "raise it, or take a larger array"
             )
         _, name = min(moves)
-        steps, place = hulls[name], chosen[name]
-        total += steps[place + 1].cost - steps[place].cost
+        steps, position = hulls[name], chosen[name]
+        total += steps[position + 1].cost - steps[position].cost
         chosen[name] += 1
     return {name: steps[chosen[name]] for name, steps in hulls.items()}
 

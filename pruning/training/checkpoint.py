@@ -42,10 +42,10 @@ class State(msgspec.Struct):
     spent: dict[str, float] = {}
 
 
-def load_state(path: Path, key: Mapping[str, Any], kind: Any = dict[str, Any]) -> dict[str, Any] | None:
+def load_state(path: Path, key: Mapping[str, Any], content: Any = dict[str, Any]) -> dict[str, Any] | None:
     """The state in ``path`` if it was saved with the same ``key`` (settings), else None.
 
-    Raises ``ArtifactError`` for a file that is no checkpoint, or holds no ``kind``.
+    Raises ``ArtifactError`` for a file that is no checkpoint, or holds no ``content``.
     """
     if not path.exists():
         return None
@@ -54,7 +54,7 @@ def load_state(path: Path, key: Mapping[str, Any], kind: Any = dict[str, Any]) -
         state = torch.load(path, weights_only=True)
         if state["key"] != dict(key):
             return None
-        documents.convert(state, kind, "its state")
+        documents.convert(state, content, "its state")
         found: dict[str, Any] = state
         return found
 
@@ -62,8 +62,8 @@ def load_state(path: Path, key: Mapping[str, Any], kind: Any = dict[str, Any]) -
 def _bounded(path: Path) -> None:
     """Refuse what unpacks to more than it is: torch packs nothing, but its reader would unpack it."""
     with zipfile.ZipFile(regular(path)) as archive:
-        packed = [one.filename for one in archive.infolist() if one.compress_type != zipfile.ZIP_STORED]
-        size = sum(one.file_size for one in archive.infolist())
+        packed = [member for member in archive.infolist() if member.compress_type != zipfile.ZIP_STORED]
+        size = sum(member.file_size for member in archive.infolist())
     if packed or size > path.stat().st_size:
         raise ArtifactError("it is packed, and torch packs nothing")
 

@@ -1,39 +1,6 @@
-"""Recipes: everything but the images that decides how a network is trained, pruned and quantised.
+"""Recipes that were read: their names are known and their numbers in range.
 
-A recipe is a TOML file. Those of the results in the documentation lie in ``pruning/recipes``; write your
-own by copying one. ::
-
-    network = "vgg16-cifar"         # of hw.contract.networks, or an .onnx file: its weights are the start
-    input = [3, 32, 32]             # channels, rows, columns, where such a file leaves them open
-    data = "cifar10"                # a name of pruning.data
-    sparsity = "adaptive-1:8"       # pruning.patterns.parse
-    optimiser = "admm"              # pruning.optimisers
-    block = 64                      # output channels that share a choice, where any do
-    prune_first = ["filter"]        # kinds that prune the first layer as well
-    batch = 64
-    weight_bits = 8
-    seed = 0
-
-    [layers]                        # other constraint sets for single layers
-    conv1_2 = "adaptive-4:8"
-
-    [epochs]                        # dense, pruning, finetune, mirror; [epochs.few] for small sets
-
-    [pruning]                       # of the optimiser: rho, growth, rho_max of ADMM, ...
-    rho = 0.03
-
-    [training]                      # the fields of pruning.training.settings.Training
-
-    [target]                        # densities by layer for so many clocks: pruning.training.target
-    cycles = 300_000
-
-    [layer_bits]                    # weights of single layers that take less than weight_bits
-    conv3_1 = 5
-
-    [bits]                          # or widths by layer for so many bits on average: pruning.training.widths
-    mean = 6.0
-
-Only ``network`` and ``data`` must be there. A file is looked for beside the recipe.
+What a file may say is in :mod:`pruning.training.recipe_file`.
 """
 
 from __future__ import annotations
@@ -44,13 +11,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec.structs import asdict, replace
 
-from hw.contract import networks
 from hw.contract.artifact import Sparsity
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Network
+from hw.contract.network import Network, find_network
 from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning import data, patterns
@@ -59,7 +24,8 @@ from pruning.layers.models import Chain
 from pruning.optimisers import CONFIGS, Targets
 from pruning.quant.quantise import check_layer_bits, check_weight_bits
 from pruning.training.augment import AUGMENTATIONS
-from pruning.training.settings import Bits, Epochs, Settings, Target, Training
+from pruning.training.recipe_file import Entries, RecipeFile
+from pruning.training.settings import Bits, Settings, Target
 from pruning.training.train import PRECISIONS
 from pruning.training.widths import check_bits
 
@@ -70,52 +36,6 @@ SUFFIX = ".toml"
 
 ONNX_SUFFIX = ".onnx"
 """What tells a file from the name of a network, however it is written."""
-
-FEW = 10_000
-"""Below this many training images a pass is short, and a recipe may have more of them."""
-
-
-class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[epochs]`` of a recipe: :class:`Epochs`, and those for sets of less than ``FEW`` images."""
-
-    dense: int = 8
-    pruning: int = 4
-    finetune: int = 4
-    mirror: int = 2
-    few: Epochs | None = None
-
-    def epochs(self, images: int) -> Epochs:
-        """Passes over a training set of that size."""
-        if self.few and images < FEW:
-            return self.few
-        return Epochs(self.dense, self.pruning, self.finetune, self.mirror)
-
-
-class Entries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a recipe says, but for its network; see the module."""
-
-    data: str
-    sparsity: str = "adaptive"
-    optimiser: str = "admm"
-    block: int = 8
-    prune_first: tuple[str, ...] = ()
-    batch: int = 64
-    weight_bits: int = 8
-    seed: int = 0
-    layers: dict[str, str] = {}
-    pruning: dict[str, float] = {}
-    epochs: Schedule = Schedule()
-    training: Training = Training()
-    target: Target | None = None
-    layer_bits: dict[str, int] = {}
-    bits: Bits | None = None
-
-
-class RecipeFile(Entries, frozen=True, forbid_unknown_fields=True):
-    """A recipe as it is written: the network has a name. input: of a file that leaves its sizes open."""
-
-    network: str
-    input: tuple[int, int, int] | None = None
 
 
 class Recipe(Entries, frozen=True):
@@ -161,7 +81,7 @@ class Recipe(Entries, frozen=True):
         """The constraint set of every layer.
 
         Convolutions get ``sparsity``, fully connected layers the same or, where it is for convolutions
-        only, another (:func:`pruning.patterns.fully_connected`). The first layer (but with the kinds in
+        only, another (:func:`pruning.patterns.fully_connected`). The first layer (but with the patterns in
         ``prune_first``) and a last one that gives class scores stay dense.
         """
         conv = patterns.parse(self.sparsity, self.block)
@@ -169,15 +89,15 @@ class Recipe(Entries, frozen=True):
         found: dict[str, Sparsity | None] = {}
         for index, layer in enumerate(self.network.layers):
             first = index == 0 and conv.kind not in self.prune_first
-            scores = index == len(self.network.layers) - 1 and not isinstance(layer, Conv)
-            found[layer.name] = None if first or scores else conv if isinstance(layer, Conv) else dense
+            scores = index == len(self.network.layers) - 1 and layer.dot
+            found[layer.name] = None if first or scores else dense if layer.dot else conv
         for name, scheme in self.layers.items():
             found[name] = patterns.parse(scheme, self.block)
         return self._optimiser_config(found)
 
     def _optimiser_config(self, layers: Mapping[str, Sparsity | None]) -> Targets:
         config = CONFIGS[self.optimiser]
-        known = [one.name for one in fields(config) if one.name not in ("default", "layers")]
+        known = [field.name for field in fields(config) if field.name not in ("default", "layers")]
         if strange := sorted(set(self.pruning) - set(known)):
             raise ConfigError(
                 f"{self.optimiser} has no {strange[0]!r}: [pruning] may hold {', '.join(known) or 'nothing'}"
@@ -219,7 +139,7 @@ def find(name: str, **changes: Any) -> Recipe:
         path = Path(name)
     elif not path.exists():
         with suppress(ConfigError):
-            networks.find(name)  # a family that is known not to run gets its own sentence
+            find_network(name)  # a family that is known not to run gets its own sentence
         raise ConfigError(f"there is no recipe {name!r}: choose {', '.join(names())}, or give a .toml file")
     return replace(read(path), **changes)
 
@@ -262,7 +182,7 @@ def _network(entry: str, shape: tuple[int, int, int] | None, folder: Path) -> tu
         from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx
 
         return from_onnx(folder / entry, shape)
-    network = networks.find(entry)
+    network = find_network(entry)
     if shape is not None and shape != network.input:
         size = list(network.input)
         raise ConfigError(f"{entry} takes an input of {size}, not of {list(shape)}: leave input out")

@@ -1,4 +1,4 @@
-"""Follow a recipe from nothing to ``model.npz``: the job behind ``spec2 prune``."""
+"""Follow a recipe from nothing to ``model.npz``: the job of ``spec2 prune``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PruneResult:
     """What a job made.
 
     accuracy: percent of the test set, for the ``dense`` float network, the ``pruned`` float one and
-    its integer ``mirror`` in torch. layers: words and steps of every layer. seconds: what all of it took,
+    the fake-quant one (``mirror``). layers: words and steps of every layer. seconds: what all of it took,
     over all sessions, without the dense network. first: whether this process wrote it, of several.
     """
 
@@ -62,15 +62,17 @@ def run(
                 recipe, Job(_settings(recipe, images), images, out, progress, world, recipe.start), cache
             )
         job = Job(_settings(recipe, images), images, out, progress, world, recipe.start)
-        job.write_log()  # a place that cannot be written is refused before hours of training, not after
+        job.journal.write()  # a place that cannot be written is refused before hours of training, not after
         job.train(resume, cache)
     how = "" if recipe.optimiser == "admm" else f", {recipe.optimiser}"
     artifact = job.artifact(f"{recipe.name} {recipe.sparsity}{how}")
     if world.first:
         artifact.save(out / "model.npz")
-        job.write_log()
+        job.journal.write()
     layers = summary(job.model, recipe.network)
-    return PruneResult(out / "model.npz", artifact.digest, job.accuracy, layers, job.seconds, world.first)
+    return PruneResult(
+        out / "model.npz", artifact.digest, job.journal.accuracy, layers, job.seconds, world.first
+    )
 
 
 def _settings(recipe: Recipe, images: data.ImageSet) -> Settings:
@@ -80,7 +82,7 @@ def _settings(recipe: Recipe, images: data.ImageSet) -> Settings:
 def _with_densities(recipe: Recipe, job: Job, cache: Path) -> Recipe:
     """``recipe`` with the densities that its target asks for, found on the dense network."""
     assert recipe.target is not None
-    job.write_log()
+    job.journal.write()
     job.train(True, cache, phases=1)
 
     def report(done: int, count: int, layer: str) -> None:

@@ -90,11 +90,11 @@ def scan_bits(
     with ``weight_bits`` everywhere, at least 0; the model computes as the hardware does. Labels would add
     noise: the cross entropy of a trained network falls about as often as it rises by a little rounding.
 
-    Leaves mirrors in the model, whose widths mean nothing.
+    Leaves fake-quant layers in the model, whose widths mean nothing.
     """
 
     def logarithms(layer_bits: Mapping[str, int]) -> torch.Tensor:
-        calibrated.mirror_(weight_bits, layer_bits)
+        calibrated.fake_quantise_(weight_bits, layer_bits)
         model = calibrated.model.eval()
         return torch.cat([model(to_float(x)).log_softmax(1) for x in images.split(batch)])
 

@@ -10,11 +10,10 @@ import msgspec
 
 from hw.contract.network import Network
 from pruning.optimisers import Targets
-from pruning.training.train import Phase
 
 
 class Epochs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Passes over the training set in each phase."""
+    """Passes over the training set in each phase; ``mirror`` is fake-quant."""
 
     dense: int
     pruning: int
@@ -23,7 +22,7 @@ class Epochs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The highest learning rate of each phase."""
+    """The highest learning rate of each phase; ``mirror`` is fake-quant."""
 
     dense: float = 2e-3
     pruning: float = 1e-3
@@ -35,13 +34,13 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to train, whatever the network; the defaults are those of LeNet.
 
     pruning_batch: images per step of pruning and fine-tuning, if another number than in the dense phase and
-    the mirror: a step passes over all spectral weights, seven times as many as those of 3×3 kernels, and
-    the mirror keeps more of each image.
-    mirror_images: images of an epoch of the mirror, if not all: in float32 it is slow, and has little to do.
-    optimiser, weight_decay: :func:`pruning.layers.gradient.optimiser_for`; of the mirror always Adam, without
+    fake-quant: a step passes over all spectral weights, seven times as many as those of 3×3 kernels, and
+    fake-quant keeps more of each image.
+    mirror_images: images of an epoch of fake-quant, if not all: in float32 it is slow, and has little to do.
+    optimiser, weight_decay: :func:`pruning.layers.gradient.optimiser_for`; of fake-quant always Adam, without
     decay. warmup: share of the dense phase in which the rate rises. augment: a name in
-    :data:`pruning.training.augment.AUGMENTATIONS`. batch_norm: behind every convolution until the mirror,
-    which folds it. precision: of matrix products until the mirror, whose integers need ``float32``.
+    :data:`pruning.training.augment.AUGMENTATIONS`. batch_norm: after every convolution until fake-quant,
+    which folds it. precision: of matrix products until fake-quant, whose integers need ``float32``.
     """
 
     rates: Rates = Rates()
@@ -104,14 +103,3 @@ class Settings:
         """
         found: dict[str, Any] = {**msgspec.to_builtins(self), "network": self.network.to_json()}
         return {name: value for name, value in found.items() if value or name not in ("layer_bits", "bits")}
-
-    @property
-    def phases(self) -> list[Phase]:
-        """In order, with their learning rates."""
-        e, t = self.epochs, self.training
-        return [
-            Phase("dense", e.dense, t.rates.dense, t.warmup, t.final_rate),
-            Phase(self.config.name, e.pruning, t.rates.pruning, 0.0, t.final_rate),
-            Phase("finetune", e.finetune, t.rates.finetune, 0.0, t.final_rate),
-            Phase("mirror", e.mirror, t.rates.mirror, 0.0, t.final_rate),
-        ]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hw.contract.config import BANKS
-from hw.contract.network import Conv, Network
+from hw.contract.network import Network
 from pruning.layers.linear import MaskedLinear
 from pruning.layers.spectral import SpectralConv2d
 from pruning.layers.word_layers import submodule
@@ -21,7 +21,7 @@ class LayerSummary:
 
     words: complex words a dense layer has; kept: those not pruned.
     steps, dense_steps: clocks of the array for one pass over all blocks of output channels, when each
-    group of 8 input channels is taken in turn and a step does at most one product per row. The
+    group of 8 input channels is taken one after the other and a step does at most one product per row. The
     compiler can do better for irregular (``kernel``) masks only.
     """
 
@@ -48,13 +48,19 @@ def summary(model: nn.Module, network: Network, rows: int = 8) -> list[LayerSumm
         module = submodule(model, layer.name)
         module = module.layer if isinstance(module, FakeQuant) else module
         dense = torch.ones(layer.weight_shape(shape)[:3], dtype=torch.bool)
-        if not isinstance(layer, Conv):
+        if layer.dot:
             dense = MaskedLinear(layer, shape).mask
         mask = module.mask if isinstance(module, SpectralConv2d | MaskedLinear) else dense
         table.append(
             LayerSummary(layer.name, int(dense.sum()), int(mask.sum()), steps(mask, rows), steps(dense, rows))
         )
     return table
+
+
+def kept_share(model: nn.Module, network: Network) -> float:
+    """Of all words of ``network``, 0..1."""
+    layers = summary(model, network)
+    return sum(layer.kept for layer in layers) / sum(layer.words for layer in layers)
 
 
 def steps(mask: torch.Tensor, rows: int) -> int:

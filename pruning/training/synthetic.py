@@ -1,4 +1,4 @@
-"""Networks that were never trained but are sparse like trained ones: for benches of the hardware.
+"""Networks that were never trained but are sparse like trained ones: for benchmarks of the hardware.
 
 Kernels are random and low-pass, input and output channels differ in weight, as in trained networks; the
 masks are those of the real projection, the integers those of the real quantisation. So step counts vary
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hw.contract.artifact import Artifact, Sparsity
-from hw.contract.network import Dense, Network
+from hw.contract.network import Network
 from pruning.layers.models import Chain
 from pruning.optimisers import MagnitudeConfig, prune_
 from pruning.quant.export import to_artifact
@@ -52,9 +52,7 @@ def synthetic(
     for layer in network.layers:
         _fill(model.get_submodule(layer.name), generator)
     chosen: dict[str, Sparsity | None] = {
-        layer.name: fully_connected
-        for layer in network.layers
-        if fully_connected and isinstance(layer, Dense)
+        layer.name: fully_connected for layer in network.layers if fully_connected and layer.dot
     }
     if first_dense:
         chosen[network.layers[0].name] = None

@@ -19,8 +19,8 @@ from hw.explore.workload import DensityWorkload
 from hw.util.errors import ConfigError
 from pruning import patterns, sets
 from pruning.training.allocate import Option, allocate
+from pruning.training.log import write_search_log
 from pruning.training.recipe import Recipe
-from pruning.training.search_log import write_facts
 from pruning.training.sensitivity import scan
 from pruning.training.settings import Target
 from pruning.training.train import Labelled
@@ -66,19 +66,19 @@ def find_densities(
         for name in pruned
     }
     chosen = allocate(table, target.cycles, fixed)
-    facts = {
+    measured = {
         "target": msgspec.to_builtins(target),
         "clocks_of_other_layers": fixed,
         "layers": {name: [asdict(option) for option in found] for name, found in table.items()},
         "chosen": {name: option.scheme for name, option in chosen.items()},
     }
     if out is not None:
-        write_facts(out / FILE_NAME, facts)
-    return replace(recipe, target=None, layers={**recipe.layers, **facts["chosen"]})
+        write_search_log(out / FILE_NAME, measured)
+    return replace(recipe, target=None, layers={**recipe.layers, **measured["chosen"]})
 
 
 def ladder(sparsity: Sparsity, block: int) -> dict[Fraction, str]:
-    """Schemes of that kind by share, dense first; those that the kind has not are left out."""
+    """Schemes of that pattern by share, dense first; those that the pattern has not are left out."""
     found = {LADDER[0]: "dense"}
     for share in LADDER[1:]:
         scheme = f"{sparsity.kind}-{share.numerator}:{share.denominator}"
@@ -98,6 +98,6 @@ def layer_clocks(
     for share in LADDER:
         shares = dict.fromkeys(pruned, float(share))
         program = DensityWorkload(network, shares, "a ladder of densities").program(config, 8)
-        clocks[share] = {one.name: one.cycles for one in run_cycles(program, 1)}
+        clocks[share] = {layer.name: layer.cycles for layer in run_cycles(program, 1)}
         rest = total_cycles(program, 1) - sum(clocks[share][name] for name in pruned)
     return clocks, rest

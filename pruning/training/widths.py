@@ -13,7 +13,7 @@ from hw.contract.artifact import MIN_WEIGHT_BITS
 from hw.util.errors import ConfigError
 from pruning.quant.quantise import Calibrated
 from pruning.training.allocate import Option, allocate, refill
-from pruning.training.search_log import write_facts
+from pruning.training.log import write_search_log
 from pruning.training.sensitivity import Report, scan_bits
 from pruning.training.settings import Bits
 
@@ -64,7 +64,7 @@ def find_widths(
     options = refill(table, allocate(table, target), target)
     chosen = {name: int(option.scheme) for name, option in options.items()}
     if out is not None:
-        facts = {
+        measured = {
             "bits": msgspec.to_builtins(bits),
             "weight_bits": weight_bits,
             "words": words,
@@ -72,5 +72,5 @@ def find_widths(
             "layers": {name: [asdict(option) for option in found] for name, found in table.items()},
             "chosen": chosen,
         }
-        write_facts(out / FILE_NAME, facts)
+        write_search_log(out / FILE_NAME, measured)
     return chosen

@@ -1,5 +1,5 @@
 // External memory of the bench: answers AXI4 read bursts from a file, in order, with a settable latency, a
-// settable gap behind every beat, random stalls, and an error where it is told to. Simulated with the design: it is never what the
+// settable gap after every beat, random stalls, and an error where it is told to. Simulated with the design: it is never what the
 // simulation waits for.
 module axi_memory #(
     parameter DATA = 512,
@@ -11,7 +11,7 @@ module axi_memory #(
     input clk,
     input rst,
     input [15:0] latency,  // clocks from a burst's address to its first beat
-    input [7:0] gap,       // idle clocks behind every beat
+    input [7:0] gap,       // idle clocks after every beat
     input [7:0] stall,     // of 256 clocks, how many neither take an address nor give a beat
     input apart,           // not reset with the design: it goes on to deliver what it was asked for
     input [31:0] bad,      // which beat is answered with an error, counted from 1; 0 for none
@@ -60,7 +60,7 @@ module axi_memory #(
   wire full = head[3:0] == tail[3:0] && head[4] != tail[4];
   wire held = rvalid && !rready;
   wire give = !empty && !held && rest == 0 && $signed(now - due[head[3:0]]) >= 0 && noise[7:0] >= stall;
-  wire [ADDRESS-1:0] place = first[head[3:0]] + {{ADDRESS - 8{1'b0}}, done};
+  wire [ADDRESS-1:0] position = first[head[3:0]] + {{ADDRESS - 8{1'b0}}, done};
   assign arready = !full && noise[15:8] >= stall;
 
   always @(posedge clk) begin
@@ -76,8 +76,8 @@ module axi_memory #(
     if (!held) rvalid <= give;
     if (rest != 0) rest <= rest - 1;
     if (give) begin
-      word <= place < WORDS ? memory[place] : {DATA{1'b0}};
-      rresp <= place < WORDS && given + 1 != bad ? 2'b00 : 2'b10;
+      word <= position < WORDS ? memory[position] : {DATA{1'b0}};
+      rresp <= position < WORDS && given + 1 != bad ? 2'b00 : 2'b10;
       given <= given + 1;
       rid <= id[head[3:0]];
       rlast <= done == more[head[3:0]];

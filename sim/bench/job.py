@@ -28,7 +28,7 @@ PROGRESS = "@progress "
 
 @dataclass(frozen=True)
 class Memory:
-    """External memory in the bench: clocks from a burst's address to its first beat, and idle ones behind
+    """External memory in the bench: clocks from a burst's address to its first beat, and idle ones after
     every beat."""
 
     latency: int = MEMORY_LATENCY

@@ -45,10 +45,10 @@ module burst_check #(
   localparam BYTES = DATA / 8;
   localparam SIZE = $clog2(BYTES);
   wire [31:0] first = {20'b0, addr[11:0]};
-  wire [31:0] behind = first + ({24'b0, len} + 1) * BYTES;
+  wire [31:0] beyond = first + ({24'b0, len} + 1) * BYTES;
   initial broken = 0;
   always @(posedge clk)
-    if (valid && (first % BYTES != 0 || behind > 4096 || {29'b0, size} != SIZE || burst != 1)) broken <= 1;
+    if (valid && (first % BYTES != 0 || beyond > 4096 || {29'b0, size} != SIZE || burst != 1)) broken <= 1;
 endmodule
 
 // Of a stream: whether beats of a frame have passed whose last one has not.

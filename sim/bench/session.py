@@ -59,7 +59,7 @@ async def execute(job, link):
 async def interrupt(job, link, driver):
     """Start a run of other images and end it in the midst, by an abort with odd seeds, else by a reset.
 
-    Memory goes on to deliver what it owes behind an abort, and behind the reset of every second even seed.
+    Memory goes on to deliver what it owes after an abort, and after the reset of every second even seed.
     """
     others = 255 - job.images[: job.batch]
     run = cocotb.start_soon(driver.run(others, batch=job.batch, layers=job.layers))

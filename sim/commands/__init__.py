@@ -1,1 +1,1 @@
-"""Verbs that simulate, report and compare: a file each."""
+"""Subcommands that prune and measure, simulate, report and compare: a file each."""

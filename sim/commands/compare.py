@@ -14,7 +14,7 @@ from hw.commands.options import ConfigFile, Json, MemoryLines, Stream
 
 def compare(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders with model.npz: one network, a kind of sparsity each.")
+        list[Path], typer.Argument(help="Folders with model.npz: one network, a sparsity pattern each.")
     ],
     rows: Annotated[int | None, typer.Option(help="N to predict clocks for. [default: 64]")] = None,
     lanes: Annotated[int | None, typer.Option(help="P to predict clocks for. [default: 10]")] = None,
@@ -38,7 +38,7 @@ def compare(
 
     *pruned* counts the words of the network before pruning, also those of channels that have disappeared, in
     the layers that are pruned at all. *bits* is the weight memory, with selects and addresses. The plot has a
-    curve for every kind, through its models of different density, and the dense network as a dotted line.
+    curve for every pattern, through its models of different density, and the dense network as a dotted line.
 
     **Examples**
 
@@ -48,9 +48,10 @@ def compare(
     from hw.util.files import write_json
     from hw.util.processes import processors
     from sim.report import comparison
+    from sim.report.models import read
 
     with progress("reading") as show:
-        models = comparison.read(folders, show)
+        models = read(folders, show)
     options = (config, rows, lanes, batch, stream, memory_lines)
     sized = any(option is not None for option in options)
     array = configure(*options, usual=comparison.ARRAY) if sized else None

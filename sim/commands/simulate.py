@@ -1,19 +1,69 @@
-"""What ``spec2 simulate`` does with the images that it is given."""
+"""``spec2 simulate``: images through the Verilog, every result compared."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hw.commands.console import emit, progress
+from hw.commands.options import DataDir, Design, Json, Seed
+from pruning.commands.images import images_for
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from sim.bench.job import Memory
+
+
+def simulate(
+    design: Design,
+    images: Annotated[int, typer.Option(min=1, help="How many images to compare.")] = 16,
+    data_dir: DataDir = None,
+    stalls: Annotated[bool, typer.Option("--stalls", help="Stall every port at random.")] = False,
+    random: Annotated[bool, typer.Option("--random", help="Random pixels instead of digits.")] = False,
+    by_layer: Annotated[
+        bool, typer.Option("--layers", help="One image, the map behind every layer compared on its own.")
+    ] = False,
+    latency: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Clocks that external memory takes to answer a burst."),
+    ] = None,
+    gap: Annotated[
+        int, typer.Option(min=0, max=255, help="Idle clocks of external memory behind every beat.")
+    ] = 0,
+    out: Annotated[Path | None, typer.Option(help="With --layers: also write the rows to this file.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Run images through the Verilog and compare every result with the integer model.
+
+    Verilator compiles the design first (a minute; once per design). Every value must be equal: the first
+    one that is not is reported, with exit code 1. Cycles come from the design's own counters.
+
+    **Examples**
+
+        spec2 simulate build/lenet/design
+        spec2 simulate build/lenet/design --images 64 --stalls --seed 7
+        spec2 simulate build/lenet/design --layers
+    """
+    from hw.contract.design import DesignInfo
+    from sim.report.page import verified
+
+    network = DesignInfo.load(design).network
+    pixels, labels = images_for(network, 1 if by_layer else images, data_dir, random, seed)
+    if by_layer:
+        simulate_layers(design, pixels, latency=latency, gap=gap, out=out, as_json=as_json)
+        return
+    result = simulate_design(design, pixels, labels, seed=seed, stalls=stalls, latency=latency, gap=gap)
+    clocks = (
+        f"Clocks: {result['single']['cycles']:,} for one image, {result['batch']['cycles']:,} for a batch."
+    )
+    emit(as_json, result, verified(result), clocks)
+    if result["mismatches"]:
+        raise typer.Exit(1)
 
 
 def simulate_design(

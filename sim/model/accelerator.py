@@ -23,7 +23,7 @@ CHUNK_WORDS = 1 << 18
 """Output words in flight within a layer: enough for numpy, few enough for a processor cache."""
 
 Pixels = NDArray[Any]
-"""uint8 (images, behind ReLU), int8, or int32 for class scores."""
+"""uint8 (images, after ReLU), int8, or int32 for class scores."""
 
 Planes = tuple[NDArray[np.int32], NDArray[np.int32], Pixels]
 """What a layer makes of some tiles: words X (32, 2, in, column, image), words Y, pixels."""
@@ -36,9 +36,9 @@ Progress = Callable[[int, int], None]
 class LayerTrace:
     """What passes through one layer, for comparison with the gateware.
 
-    spectra: (image, tile row, tile column, in, 32, 2) words X behind the forward transform; in dot
+    spectra: (image, tile row, tile column, in, 32, 2) words X after the forward transform; in dot
         mode the raw pixels, on a grid of 1×1.
-    drained: (image, tile row, tile column, out, 32, 2) words Y behind the drain.
+    drained: (image, tile row, tile column, out, 32, 2) words Y after the drain.
     output: (image, c, h, w) pixels; of a last fully connected layer the scores (image, classes).
     """
 

@@ -14,7 +14,7 @@ Map = NDArray[np.integer]
 
 
 def pad(maps: Map, layer: Conv) -> Map:
-    """Zero padding before, and behind as much as the last tiles reach; cut where no tile looks.
+    """Zero padding before, and after as much as the last tiles reach; cut where no tile looks.
 
     Returns (c, (rows-1)·S + 8, (columns-1)·S + 8, image) for a grid of rows × columns tiles.
     """

@@ -10,7 +10,7 @@ Planes = NDArray[np.signedinteger]
 """int32 (enough for every legal input) or int64; the dtype of the input is kept throughout."""
 
 UNPACKED = ((1, (0, 1, 3), 3), (4, (1, 0, 3), 7), (5, (1, 1, 2), 6))
-"""The packed column's pairs: word of F(u,0); place of Z[u] and Z[8-u] as (half, i, i'); word of F(u,4)."""
+"""The packed column's pairs: word of F(u,0); position of Z[u] and Z[8-u] as (half, i, i'); word of F(u,4)."""
 
 
 def forward(pixels: NDArray[np.integer]) -> Planes:

@@ -27,7 +27,7 @@ def section(found: Sequence[Row], picture: str) -> str:
     ``picture``: the plot's path, as seen from the page.
     """
     network = quote.markdown(found[0]["network"])
-    commands = [one["command"] for one in found if one.get("command")]
+    commands = [row["command"] for row in found if row.get("command")]
     parts = [
         BEGIN,
         f"## Measured: {network}",
@@ -41,14 +41,14 @@ def section(found: Sequence[Row], picture: str) -> str:
 
 
 def put(page: str, made: str) -> str:
-    """``page`` with the section ``made`` in place of the one it has, or behind all else if it has none."""
+    """``page`` with the section ``made`` in place of the one it has, or after all else if it has none."""
     if BEGIN not in page:
         return f"{page.rstrip()}\n\n{made}\n"
     before, _, rest = page.partition(BEGIN)
-    _, end, behind = rest.partition(END)
+    _, end, after = rest.partition(END)
     if not end:
-        raise ArtifactError(f"the page has {BEGIN} but no {END}: write it behind the section")
-    return before + made + behind
+        raise ArtifactError(f"the page has {BEGIN} but no {END}: write it after the section")
+    return before + made + after
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

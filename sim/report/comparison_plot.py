@@ -1,4 +1,4 @@
-"""A comparison as a picture: accuracy of the integer model against clocks, a curve per kind of sparsity."""
+"""A comparison as a picture: accuracy of the integer model against clocks, a curve per sparsity pattern."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LABEL_ROOM = [
     (radius * x, radius * y)
     for radius, y, x in product((1, 2, 3, 4, 6, 8), (0.5, -0.5, 1, -1, 0, 1.5, -1.5), (1, -1))
 ]
-"""Places for a label around its point, in steps of :data:`LABEL_STEP`, the nearest ones first."""
+"""Positions of a label around its point, in steps of :data:`LABEL_STEP`, the nearest ones first."""
 
 LABEL_STEP = 9
 """Points (1/72 inch)."""
@@ -43,7 +43,7 @@ def check(path: Path, accuracies: Sequence[float | None]) -> None:
     """Raise ``ConfigError`` unless ``path`` ends in .svg or .png and a model has an ``accuracy_integer``."""
     if path.suffix.lower() not in METADATA:
         raise ConfigError(f"a plot is an .svg or a .png file, not {path.name}: change its ending")
-    if all(one is None for one in accuracies):
+    if all(accuracy is None for accuracy in accuracies):
         raise ConfigError(
             "no model has an accuracy of the integer model, which the plot draws: 'spec2 prune' measures it, "
             "but not with --untrained"
@@ -57,20 +57,20 @@ def plot(found: Sequence[Row], path: Path) -> Path:
     line is the dense network's accuracy: that of its own integer model if it is among the rows, else in
     floating point. Raises what :func:`check` raises, ``ArtifactError`` if the place cannot be written.
     """
-    check(path, [one["accuracy_integer"] for one in found])
-    drawn = [one for one in found if one["accuracy_integer"] is not None]
+    check(path, [row["accuracy_integer"] for row in found])
+    drawn = [row for row in found if row["accuracy_integer"] is not None]
     figure = Figure(figsize=(9, 6), layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes: Axes = figure.add_subplot()
     _reference(axes, drawn)
     for number, kind in enumerate(FAMILIES):
         some = sorted(
-            (one for one in drawn if family(one["scheme"]) == kind), key=lambda one: int(one["cycles"])
+            (row for row in drawn if family(row["scheme"]) == kind), key=lambda row: int(row["cycles"])
         )
         if some:
             axes.plot(
-                [one["cycles"] for one in some],
-                [one["accuracy_integer"] for one in some],
+                [row["cycles"] for row in some],
+                [row["accuracy_integer"] for row in some],
                 marker=MARKERS[number],
                 color="black" if kind == "dense" else f"C{number % COLOURS}",
                 linewidth=1,
@@ -97,8 +97,8 @@ def plot(found: Sequence[Row], path: Path) -> Path:
 
 def _reference(axes: Axes, drawn: Sequence[Row]) -> None:
     """The dense network's accuracy as a line from side to side."""
-    own = [one["accuracy_integer"] for one in drawn if one["scheme"] == "dense"]
-    floats = [one["accuracy_dense"] for one in drawn if one["accuracy_dense"] is not None]
+    own = [row["accuracy_integer"] for row in drawn if row["scheme"] == "dense"]
+    floats = [row["accuracy_dense"] for row in drawn if row["accuracy_dense"] is not None]
     how, values = ("integer model", own) if own else ("floating point", floats)
     if values:
         axes.axhline(values[0], linestyle=":", color="black", linewidth=1, zorder=1)
@@ -119,24 +119,24 @@ def label(row: Row) -> str:
 
 def _label(axes: Axes, drawn: Sequence[Row], canvas: FigureCanvasAgg) -> None:
     """Every point gets the name and the share of its row, where it covers no other point or label."""
-    points = axes.transData.transform([(one["cycles"], one["accuracy_integer"]) for one in drawn])
+    points = axes.transData.transform([(row["cycles"], row["accuracy_integer"]) for row in drawn])
     taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in points]
     taken += [text.get_window_extent(canvas.get_renderer()) for text in axes.texts]
-    for one in drawn:
+    for row in drawn:
         text = axes.annotate(
-            mathtext(label(one)),
-            (one["cycles"], one["accuracy_integer"]),
+            mathtext(label(row)),
+            (row["cycles"], row["accuracy_integer"]),
             xytext=(0, 0),
             textcoords="offset points",
             fontsize="x-small",
             in_layout=False,
             arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": "grey", "shrinkB": 3},
         )
-        taken.append(_place(text, taken, axes.bbox, canvas))
+        taken.append(_position(text, taken, axes.bbox, canvas))
 
 
-def _place(text: Annotation, taken: Sequence[Bbox], inside: Bbox, canvas: FigureCanvasAgg) -> Bbox:
-    """Move ``text`` to the first place that is free, the last one if none is; returns where it is."""
+def _position(text: Annotation, taken: Sequence[Bbox], inside: Bbox, canvas: FigureCanvasAgg) -> Bbox:
+    """Move ``text`` to the first position that is free, the last one if none is; returns where it is."""
     box = Bbox.null()
     for x, y in LABEL_ROOM:
         text.set(

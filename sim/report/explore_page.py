@@ -32,10 +32,10 @@ def markdown(found: Row) -> list[str]:
 
 def summary(found: Row) -> str:
     """The chosen design in a line, and what limits it."""
-    one, config = found["chosen"], found["chosen"]["config"]
+    chosen, config = found["chosen"], found["chosen"]["config"]
     return (
         f"**{quote.markdown(found['board'])}**, N = {config['rows']}, P = {config['lanes']}, "
-        f"{one['weight_bits']} bits: {one['ms']:.2f} ms at {found['clock_mhz']:g} MHz, "
+        f"{chosen['weight_bits']} bits: {chosen['ms']:.2f} ms at {found['clock_mhz']:g} MHz, "
         f"{_layer_ms(found):.2f} ms of them in layers.\n\n"
         f"{_limits(found)}"
     )
@@ -57,20 +57,20 @@ def _head(found: Row) -> str:
 
 
 def _chosen(found: Row) -> list[tuple[str, Any]]:
-    one, labels = found["chosen"], found["labels"]
-    config = one["config"]
+    chosen, labels = found["chosen"], found["labels"]
+    config = chosen["config"]
     rows: list[tuple[str, Any]] = [
         ("rows N × lanes P, batch", f"{config['rows']} × {config['lanes']}, {config['batch']}"),
-        ("line, feature memory", f"{config['line_pixels']} pixels, {one['memory_lines']:,} lines"),
+        ("line, feature memory", f"{config['line_pixels']} pixels, {chosen['memory_lines']:,} lines"),
         ("weights", _weights(found)),
-        ("a run", f"{one['ms']:.3g} ms, {one['cycles']:,} clocks"),
+        ("a run", f"{chosen['ms']:.3g} ms, {chosen['cycles']:,} clocks"),
         ("of these, layers", f"{_layer_ms(found):.3g} ms"),
-        ("images per second", f"{one['images_per_second']:,.1f}"),
-        ("operations per DSP slice and clock", f"{one['op_per_dsp_cycle']:.2f}"),
+        ("images per second", f"{chosen['images_per_second']:,.1f}"),
+        ("operations per DSP slice and clock", f"{chosen['op_per_dsp_cycle']:.2f}"),
     ]
-    for name, share in one["use_percent"].items():
-        rows.append((labels[name], f"{one['needs'][name]:,g} of {found['budget'][name]:,}, {share:g} %"))
-    if rate := one["dram_bytes_per_second"]:
+    for name, share in chosen["use_percent"].items():
+        rows.append((labels[name], f"{chosen['needs'][name]:,g} of {found['budget'][name]:,}, {share:g} %"))
+    if rate := chosen["dram_bytes_per_second"]:
         have = found["dram_bytes_per_second"]
         rows.append(
             (
@@ -83,11 +83,11 @@ def _chosen(found: Row) -> list[tuple[str, Any]]:
 
 
 def _weights(found: Row) -> str:
-    one = found["chosen"]
-    if not one["config"]["stream_weights"]:
-        return f"{one['weight_bits']} bits, held in the design"
-    bus = one["config"]["bus_bits"]
-    return f"{one['weight_bits']} bits, a bus of {bus} bits, a store of {one['weight_steps']:,} steps"
+    chosen = found["chosen"]
+    if not chosen["config"]["stream_weights"]:
+        return f"{chosen['weight_bits']} bits, held in the design"
+    bus, steps = chosen["config"]["bus_bits"], chosen["weight_steps"]
+    return f"{chosen['weight_bits']} bits, a bus of {bus} bits, a weight buffer of {steps:,} steps"
 
 
 def _layer_ms(found: Row) -> float:
@@ -99,17 +99,17 @@ def _front(found: Row) -> str:
     speed = SPEED[found["objective"]]
     rows = [
         (
-            one["config"]["rows"],
-            one["config"]["lanes"],
-            one["config"]["batch"],
-            one["weight_bits"],
-            one["config"]["line_pixels"],
-            one["memory_lines"],
-            f"{one[speed]:.3f}",
-            f"{one['op_per_dsp_cycle']:.2f}",
-            *(f"{one['needs'][name]:,g}" for name in ("dsp", "bram36", "lut")),
+            design["config"]["rows"],
+            design["config"]["lanes"],
+            design["config"]["batch"],
+            design["weight_bits"],
+            design["config"]["line_pixels"],
+            design["memory_lines"],
+            f"{design[speed]:.3f}",
+            f"{design['op_per_dsp_cycle']:.2f}",
+            *(f"{design['needs'][name]:,g}" for name in ("dsp", "bram36", "lut")),
         )
-        for one in found["front"][:MOST_ROWS]
+        for design in found["front"][:MOST_ROWS]
     ]
     heads = ["N", "P", "batch", "bits", "line", "lines", speed.replace("_", " "), "op/DSP/clk"]
     title = "Designs that no other one beats in speed, DSP slices and width of weights"
@@ -123,15 +123,15 @@ def _layers(layers: list[Row]) -> str:
     stages = list(layers[0]["busy_percent"])
     rows = [
         (
-            one["name"],
-            one["cycles"],
-            f"{one['lane_rows']} × {one['lane_columns']}",
-            one["stays"],
-            one["entries"],
-            one["bound_by"],
-            *(one["busy_percent"][stage] for stage in stages),
+            layer["name"],
+            layer["cycles"],
+            f"{layer['lane_rows']} × {layer['lane_columns']}",
+            layer["stays"],
+            layer["entries"],
+            layer["bound_by"],
+            *(layer["busy_percent"][stage] for stage in stages),
         )
-        for one in layers
+        for layer in layers
     ]
     heads = ["layer", "clocks", "R × Q", "stay", "bands", "bound by", *(f"{stage} %" for stage in stages)]
     title = "The chosen design layer by layer; R × Q and what stays are the compiler's choice"

@@ -28,8 +28,8 @@ def plot(found: Row, path: Path | str) -> Path:
     axes: Axes = figure.add_subplot()
     latency = found["objective"] == "latency"
 
-    def speed(one: Row) -> float:
-        return float(one["ms"] if latency else one["images_per_second"])
+    def speed(design: Row) -> float:
+        return float(design["ms"] if latency else design["images_per_second"])
 
     _points(axes, found, speed)
     _front(axes, found, speed)
@@ -65,13 +65,13 @@ def plot(found: Row, path: Path | str) -> Path:
 
 
 def _points(axes: Axes, found: Row, speed: Callable[[Row], float]) -> None:
-    timed = [one for one in found["points"] if one["fits"] and "ms" in one]
+    timed = [design for design in found["points"] if design["fits"] and "ms" in design]
     for rows in found["space"]["rows"]:
-        some = [one for one in timed if one["config"]["rows"] == rows]
+        some = [design for design in timed if design["config"]["rows"] == rows]
         if some:
             axes.plot(
-                [one["needs"]["dsp"] for one in some],
-                [speed(one) for one in some],
+                [design["needs"]["dsp"] for design in some],
+                [speed(design) for design in some],
                 ".",
                 alpha=0.5,
                 label=f"N = {rows}",
@@ -81,15 +81,17 @@ def _points(axes: Axes, found: Row, speed: Callable[[Row], float]) -> None:
 def _front(axes: Axes, found: Row, speed: Callable[[Row], float]) -> None:
     """A line for every width of weights: the best of the designs whose weights are no narrower."""
     sign = 1 if found["objective"] == "latency" else -1
-    for bits in sorted({one["weight_bits"] for one in found["front"]}):
+    for bits in sorted({design["weight_bits"] for design in found["front"]}):
         kept: list[Row] = []
-        for one in sorted(found["front"], key=lambda one: (one["needs"]["dsp"], sign * speed(one))):
-            faster = not kept or sign * speed(one) < sign * speed(kept[-1])
-            if one["weight_bits"] >= bits and faster:
-                kept.append(one)
+        for design in sorted(
+            found["front"], key=lambda design: (design["needs"]["dsp"], sign * speed(design))
+        ):
+            faster = not kept or sign * speed(design) < sign * speed(kept[-1])
+            if design["weight_bits"] >= bits and faster:
+                kept.append(design)
         axes.plot(
-            [one["needs"]["dsp"] for one in kept],
-            [speed(one) for one in kept],
+            [design["needs"]["dsp"] for design in kept],
+            [speed(design) for design in kept],
             "-",
             linewidth=1,
             label=f"front, {bits} bits and more",

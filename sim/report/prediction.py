@@ -75,7 +75,7 @@ def predict(
     with suppress(ArtifactError):  # it can be found again
         write_json(
             inside(folder, FILE_NAME),
-            {**valid, "arrays": {name: asdict(one) for name, one in (known | {key: found}).items()}},
+            {**valid, "arrays": {name: asdict(made) for name, made in (known | {key: found}).items()}},
         )
     return found
 

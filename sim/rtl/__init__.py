@@ -1,5 +1,5 @@
 """Simulation of the generated Verilog: build a simulator, run images through it, compare every value."""
 
-from sim.rtl.run import RtlResult, SimBuild, build, load_design, patience, simulate, weight_beats
+from sim.rtl.simulation import RtlResult, SimBuild, build, load_design, patience, simulate, weight_beats
 
 __all__ = ["RtlResult", "SimBuild", "build", "load_design", "patience", "simulate", "weight_beats"]

@@ -27,7 +27,7 @@ from hw.util.errors import DataError, DigestMismatch
 from hw.util.tables import table
 from sim import model, rtl
 from sim.bench.job import Memory
-from sim.rtl.compare import MAP, SCORES, first_mismatch
+from sim.rtl.mismatch import MAP, SCORES, first_mismatch
 
 
 def measure(
@@ -48,7 +48,7 @@ def measure(
     over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
     memory, nor before its first step), ``dram_bytes``, ``mismatches`` (values of its map); layers in bands
     have ``occupancy`` and ``dram_bytes`` of all of them, ``mismatches`` None but the last, and ``bands``,
-    their number of entries. ``total``: ``cycles``, ``dsp_total``, ``op_per_dsp_cycle``, ``dram_bytes``,
+    their number of instructions. ``total``: ``cycles``, ``dsp_total``, ``op_per_dsp_cycle``, ``dram_bytes``,
     ``mismatches``.
     Raises ``DataError`` unless it is one image, ``DigestMismatch`` when the design has other weights.
     """
@@ -95,7 +95,7 @@ def _measured(
     (run,) = result.counters
     found = first_mismatch(expected.astype(np.int32), result.scores, SCORES if expected.ndim == 2 else MAP)
     plans = [plan for plan in program.layers if layers[0] <= plan.number <= layers[1]]
-    # The spectra of an entry's first tile group have to come before anything can be multiplied.
+    # The spectra of an instruction's first tile group have to come before anything can be multiplied.
     fill = sum(plan.source.shape[0] * plan.lines_per_channel for plan in plans)
     waits = max(0, run.mac_wait_x - fill) + run.mac_wait_drain + run.mac_wait_y
     return {

@@ -19,7 +19,7 @@ from hw.util import documents
 from hw.util.errors import DigestMismatch, LinkError, ToolFailed
 from sim import model, rtl
 from sim.bench.job import Memory
-from sim.rtl.compare import MAP, SCORES, first_mismatch
+from sim.rtl.mismatch import MAP, SCORES, first_mismatch
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""

@@ -24,8 +24,13 @@ from pathlib import Path
 from hw.util import processes
 from hw.util.errors import ToolFailed
 from hw.util.files import replacing
-from sim.rtl import runtime
-from sim.rtl.toolchain import Verilator, find_verilator
+from sim.rtl.verilator import (
+    Verilator,
+    find_verilator,
+    keep_runtime,
+    restore_runtime,
+    runtime_folder,
+)
 from sim.rtl.workshop import link, workshop
 
 WARNINGS = (
@@ -128,7 +133,7 @@ def build_simulator(
         if not (executable.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == key):
             stamp.unlink(missing_ok=True)
             log = build_dir / "build.log"
-            cache = runtime.cache_folder(tool.version, tool.compiler, *make, *options)
+            cache = runtime_folder(tool.version, tool.compiler, *make, *options)
             with workshop(build_dir / "objects") as objects:
                 for name, text in files.items():
                     (objects / name).write_text(text, encoding="utf-8")
@@ -136,9 +141,9 @@ def build_simulator(
                     link(name, target, objects)
                 environment, program = _plain_tool(tool, objects)
                 _run([str(program), *verilator], environment, objects, log, "w")
-                runtime.restore(cache, objects)
+                restore_runtime(cache, objects)
                 _run([*make, "-j", str(processes.processors())], environment, objects, log, "a")
-                runtime.keep(cache, objects)
+                keep_runtime(cache, objects)
                 with replacing(executable) as part:  # on another disk, perhaps
                     shutil.copy2(objects / executable.name, part)
             stamp.write_text(key)

@@ -24,7 +24,7 @@ SHARED = ("/tmp", "/var/tmp", "/dev/shm")
 def workshop(folder: Path) -> Iterator[Path]:
     """Give an empty folder to build in: ``folder`` itself if its path suits make, else a temporary one.
 
-    It is gone behind the block; ``folder`` stays after a failure, to be looked at. Raises ``ToolFailed`` when
+    It is gone after the block; ``folder`` stays after a failure, to be looked at. Raises ``ToolFailed`` when
     there is no place for it.
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -33,8 +33,8 @@ def workshop(folder: Path) -> Iterator[Path]:
         yield folder
         shutil.rmtree(folder)
         return
-    with temporary(_root(folder)) as place:
-        yield place
+    with temporary(_root(folder)) as scratch:
+        yield scratch
 
 
 def _root(folder: Path) -> str:
@@ -47,8 +47,8 @@ def _root(folder: Path) -> str:
     )
 
 
-def link(name: str, target: Path | str, place: Path) -> Path:
-    """``target`` under a path that suits make: a symbolic link in ``place``."""
-    made = place / name
+def link(name: str, target: Path | str, folder: Path) -> Path:
+    """``target`` under a path that suits make: a symbolic link in ``folder``."""
+    made = folder / name
     made.symlink_to(target)
     return made

@@ -110,10 +110,10 @@ class VirtualBoard:
 
         Those of a board that failed stay until the next one starts.
         """
-        place, held = self.build.executable.parent, None
-        files.clear(place, r"run-\w+")
+        parent, held = self.build.executable.parent, None
+        files.clear(parent, r"run-\w+")
         while held is None:
-            folder = Path(tempfile.mkdtemp(prefix="run-", dir=place))
+            folder = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
             held = files.lock(folder)
         if held != files.NO_LOCKS:
             self._locks.callback(os.close, held)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from bitstreams import build, manifest, run
+from bitstreams import build
 from bitstreams.boards import BOARDS
-from bitstreams.manifest import Manifest
+from bitstreams.plans import manifest
+from bitstreams.plans.manifest import Manifest
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.util.errors import ArtifactError, ConfigError, DoesNotFit, TimingNotMet, ToolFailed, ToolNotFound
@@ -51,8 +52,8 @@ def plan(design):
 
 CHOICES = [
     *((board, "vivado", "uart") for board in BOARDS),
-    *((board, "vivado", "pcie") for board in ("vc709", "vcu118")),
-    *((board, "openxc7", "uart") for board in ("arty_a7_100", "vc707", "kc705")),
+    *((name, "vivado", "pcie") for name, board in BOARDS.items() if board.pcie),
+    *((name, "openxc7", "uart") for name, board in BOARDS.items() if board.open_clock),
 ]
 
 
@@ -315,30 +316,6 @@ def test_without_vivado(plan, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ToolNotFound, match=r"vivado is not installed, or not on PATH: .*settings64\.sh"):
         build.build(plan, tmp_path / "out")
-
-
-def test_a_program_that_does_not_start(tmp_path):
-    with pytest.raises(ToolNotFound, match="does not start"):
-        run.execute([str(tmp_path / "absent")], tmp_path, tmp_path / "log")
-
-
-def test_an_interruption_ends_the_tool(tmp_path):
-    def interrupt(line):
-        raise KeyboardInterrupt
-
-    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    with pytest.raises(KeyboardInterrupt):
-        run.execute([sys.executable, "-c", code], tmp_path, tmp_path / "log", listen=interrupt)
-    pid = int((tmp_path / "log").read_text())
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-
-
-def test_output_is_heard_line_by_line_and_kept(tmp_path):
-    heard = []
-    code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(5)"
-    assert run.execute([sys.executable, "-uc", code], tmp_path, tmp_path / "log", listen=heard.append) == 5
-    assert heard == ["one", "two"] and (tmp_path / "log").read_text() == "one\ntwo\n"
 
 
 # --- the open tools -------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 import cocotb
 
-from tests.sim.bench.broken_off import WAYS, break_off
+from tests.sim.bench.broken_off import ENDINGS, break_off
 
 
 @cocotb.test()
 async def runs_that_are_broken_off(dut):
     """As in ``tests/sim/bench/test_endings.py``, one of each way."""
-    await break_off(dut, len(WAYS))
+    await break_off(dut, len(ENDINGS))

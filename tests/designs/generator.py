@@ -16,6 +16,7 @@ from hw.compile.program import Program
 from hw.contract.artifact import Artifact, LayerWeights, Sparsity, random_artifact
 from hw.contract.config import BANKS, BUS_BITS, AcceleratorConfig
 from hw.contract.network import Conv, Dense, Layer, Network
+from hw.contract.sparsity import NAMES
 from hw.contract.spectrum import TILE, WORDS
 from hw.cost.cycles import total_cycles
 from hw.util.errors import Spec2Error
@@ -26,11 +27,15 @@ MOST_CLOCKS = 40_000
 MOST_MACS = 64
 """Rows times lanes: what a simulator of the design costs to build."""
 
-KINDS = (
+SHAPES = (
     "dense", "unstructured", "kernel", "uniform", "adaptive", "pattern", "block", "filter", "column",
     "row-column", "combined",
 )  # fmt: skip
-"""Shapes of masks, as the kinds of ``pruning`` make them; ``darb`` differs in widths of blocks alone."""
+"""Patterns whose masks have a shape of their own: ``darb`` differs in widths of blocks alone. A seed draws
+the same design as long as these keep their order."""
+
+PATTERNS = (*SHAPES, *(name for name in NAMES if name not in (*SHAPES, "darb")))
+"""With those that nobody gave a shape yet: random words stay."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Design:
         bands = " bands" if len(self.program.layers) > len(network.layers) else ""
         ahead = " ahead" if self.program.run_ahead else ""
         beside = " beside" if any(plan.images > 1 for plan in self.program.layers) else ""
-        sections = " sections" if any(plan.sections > plan.images for plan in self.program.layers) else ""
+        sections = " sections" if any(plan.packing > plan.images for plan in self.program.layers) else ""
         size = "×".join(map(str, network.input))
         return (
             f"{size} {layers} | {kinds} | N={c.rows} P={c.lanes} batch {c.batch} line {c.line_pixels} "
@@ -186,9 +191,9 @@ def _artifact(network: Network, dice: Random) -> Artifact:
         network, seed=dice.randrange(1 << 30), kind="dense", weight_bits=widest, layer_bits=bits
     )
     layers, sparsity = {}, {}
-    common = dice.choice(KINDS)
+    common = dice.choice(PATTERNS)
     for name, w in dense.layers.items():
-        kind = common if dice.random() < 0.7 else dice.choice(KINDS)
+        kind = common if dice.random() < 0.7 else dice.choice(PATTERNS)
         keep = dice.choice((0.05, 0.125, 0.25, 0.5))
         mask = masked(kind, w.weight.shape[:3], keep, numbers)
         # Sums as wide as before, or far beyond what the drain holds.
@@ -206,15 +211,13 @@ def _artifact(network: Network, dice: Random) -> Artifact:
 
 
 def masked(kind: str, shape: tuple[int, int, int], keep: float, numbers: np.random.Generator) -> np.ndarray:
-    """A mask (out, in, words) that keeps about so much, of the shape that a kind of sparsity gives."""
+    """A mask (out, in, words) that keeps about so much, of the shape that a sparsity pattern gives."""
     out, cin, words = shape
     noise = numbers.random(shape)
     rank = noise.argsort(axis=2).argsort(axis=2)
     match kind:
         case "dense":
             return np.ones(shape, bool)
-        case "unstructured":
-            return noise < keep
         case "kernel":
             return rank < max(1, round(keep * words))
         case "uniform" | "adaptive":
@@ -243,7 +246,7 @@ def masked(kind: str, shape: tuple[int, int, int], keep: float, numbers: np.rand
             return np.broadcast_to(rows & columns, shape)
         case "combined":
             return (numbers.random((1, cin, words)) < 0.6) & (rank < max(1, round(keep * words)))
-    raise ValueError(kind)
+    return noise < keep
 
 
 def designs(count: int, seed: int) -> Iterator[Design]:

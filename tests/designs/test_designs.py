@@ -9,7 +9,7 @@ from hw.cost.cycles import run_cycles, total_cycles
 from hw.host.counters import Counters, LayerCounters
 from sim import model
 from tests.designs.__main__ import check, on_amaranth
-from tests.designs.generator import KINDS, design, masked
+from tests.designs.generator import PATTERNS, design, masked
 
 SMALL = 22
 """Seed of a design that takes few clocks."""
@@ -28,7 +28,7 @@ def test_designs_reach_every_corner_and_are_the_same_every_time():
     np.testing.assert_array_equal(again.images, some[3].images)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PATTERNS)
 def test_masks_keep_what_they_are_asked_for(kind):
     mask = masked(kind, (16, 24, 32), 0.25, np.random.default_rng(1))
     assert mask.shape == (16, 24, 32) and mask.dtype == bool

@@ -23,7 +23,7 @@ class Reading(Elaboratable):
         self.plan = plan
         self.dut = dut = block(plan)
         memory = dut.memory
-        self.inputs = [dut.start, dut.first, dut.last, dut.base, dut.flush, dut.room]
+        self.inputs = [dut.start, dut.first, dut.last, dut.base, dut.flush, dut.credit]
         self.inputs += [memory.arready, memory.rvalid, memory.rid, memory.rresp]
 
     def elaborate(self, platform):
@@ -58,9 +58,9 @@ class Reading(Elaboratable):
                 Assert(memory.arburst == 1),
             ]
         # What the registers mean, from a layer's first burst on.
-        asking = held["fsm_state"] == 2
-        assert held["fsm_state"].decoder(2) == "ASK/2"
-        with m.If(asking):
+        requesting = held["fsm_state"] == 2
+        assert held["fsm_state"].decoder(2) == "REQUEST/2"
+        with m.If(requesting):
             m.d.comb += [
                 Assert(held["address"][:whole] == 0),
                 Assert(held["last_beats"] <= self.plan.burst_beats),
@@ -71,7 +71,7 @@ class Reading(Elaboratable):
             m.d.comb += Assert(held["layer"] <= self.dut.last)
         m.d.comb += [
             Assert(memory.rready),
-            Assert(~self.dut.asked | self.dut.room),
+            Assert(~self.dut.requested | self.dut.credit),
             Assert(held["fsm_state"] < 3),
         ]
 
@@ -79,10 +79,10 @@ class Reading(Elaboratable):
         """Beats on their way since the last reset, and how many of them are of runs that were flushed."""
         dut, owed = self.dut, held["owed"]
         taken, of_before = Signal.like(owed, name="taken"), Signal.like(owed, name="of_before")
-        stale = Signal(reset_less=True)  # the address on offer was asked for before the last reset
+        stale = Signal(reset_less=True)  # the address on offer was requested before the last reset
         ours = memory.rvalid & dut.settled & (memory.rid == dut.generation)
         takes = memory.arvalid & memory.arready
-        with m.If(reset & ((memory.arvalid & ~takes) | dut.asked)):
+        with m.If(reset & ((memory.arvalid & ~takes) | dut.requested)):
             m.d.sync += stale.eq(1)
         with m.Elif(takes):
             m.d.sync += stale.eq(0)
@@ -122,8 +122,8 @@ def test_an_address_that_a_reset_withdraws_is_found(refuted, planted):
     gone = planted(
         burst_reader,
         BurstReader,
-        "asking, asked_id = Signal(reset_less=True),",
-        "asking, asked_id = Signal(),",
+        "offering = Signal(reset_less=True)",
+        "offering = Signal()",
     )
     refuted(Reading(program().stream, gone), depth=10)
 
@@ -137,8 +137,8 @@ def test_a_beat_of_an_aborted_run_is_found(refuted, planted):
     mixed = planted(
         burst_reader,
         BurstReader,
-        "self.valid.eq(ours & ~dropping & ~self.flush)",
-        "self.valid.eq(ours & ~self.flush)",
+        "self.valid.eq(delivered & ~dropping & ~self.flush)",
+        "self.valid.eq(delivered & ~self.flush)",
     )
     refuted(Reading(program().stream, mixed), depth=12)
 

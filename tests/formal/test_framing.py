@@ -25,7 +25,7 @@ class Sender(Elaboratable):
 
     def __init__(self, block=FrameSender):
         self.dut = dut = block()
-        self.inputs = [dut.start, dut.header.as_value(), dut.w_address, dut.w_data, dut.w_en, dut.ready]
+        self.inputs = [dut.start, dut.header.as_value(), dut.w_address, dut.w_data, dut.w_en, dut.o.ready]
 
     def elaborate(self, platform):
         m = Module()
@@ -36,23 +36,23 @@ class Sender(Elaboratable):
         with m.If(dut.busy):
             m.d.comb += [Assume(header == before), Assume(~dut.w_en)]
         m.d.comb += Assume(dut.header.length <= MOST)
-        offer_stays(m, dut.valid, dut.ready, dut.byte, reset=reset, name="byte")
+        offer_stays(m, dut.o.valid, dut.o.ready, dut.o.payload, reset=reset, name="byte")
 
-        # The line, seen from outside: inside a frame, behind an escape, and bytes of the body so far.
-        sent = dut.valid & dut.ready
+        # The line, seen from outside: inside a frame, after an escape, and bytes of the body so far.
+        sent = dut.o.valid & dut.o.ready
         inside, escaped = (Signal(name=name) for name in ("inside", "after_escape"))
         count = Signal(range(protocol.MAX_BODY + 1))
         whole = count == protocol.OVERHEAD + dut.header.length
-        m.d.comb += [Assert(~dut.valid | dut.busy), Assert(~inside | dut.busy)]
-        with m.If(sent & (dut.byte == FLAG)):
+        m.d.comb += [Assert(~dut.o.valid | dut.busy), Assert(~inside | dut.busy)]
+        with m.If(sent & (dut.o.payload == FLAG)):
             m.d.sync += [inside.eq(~inside), count.eq(0)]
             m.d.comb += [Assert(~escaped), Assert(~inside | whole)]
         with m.Elif(sent):
             m.d.comb += Assert(inside)
-            m.d.sync += escaped.eq(dut.byte == ESCAPE)
+            m.d.sync += escaped.eq(dut.o.payload == ESCAPE)
             with m.If(escaped):
-                m.d.comb += Assert((dut.byte == FLAG ^ FLIP) | (dut.byte == ESCAPE ^ FLIP))
-            with m.If(dut.byte != ESCAPE):
+                m.d.comb += Assert((dut.o.payload == FLAG ^ FLIP) | (dut.o.payload == ESCAPE ^ FLIP))
+            with m.If(dut.o.payload != ESCAPE):
                 m.d.sync += count.eq(count + 1)
 
         # What the registers mean.
@@ -173,7 +173,7 @@ def test_a_byte_that_changes_while_it_waits_is_found(refuted, planted):
     eager = planted(
         framing,
         FrameSender,
-        "m.If(self.ready & special & ~escaped)",
+        "m.If(self.o.ready & special & ~escaped)",
         "m.If(special & ~escaped)",
         BUFFER=SMALL,
     )

@@ -1,4 +1,4 @@
-"""Memories side by side: every memory is asked once for a burst, no beat is lost, doubled or out of turn."""
+"""Memory striping: every memory is asked once for a burst, no beat is lost, doubled or out of turn."""
 
 import pytest
 from amaranth.hdl import Assert, Assume, C, Cat, Elaboratable, Module, ResetSignal, Signal
@@ -37,11 +37,11 @@ class Striping(Elaboratable):
         m = Module()
         wide, reset = self.dut.wide, ResetSignal()
         m.submodules.dut, held = state(self.dut)
-        self._addresses(m, wide, held["asked"])
+        self._addresses(m, wide, held["addressed"])
         self._beats(m, wide, reset)
         return m
 
-    def _addresses(self, m, wide, asked):
+    def _addresses(self, m, wide, addressed):
         """Addresses stay until they are taken, through resets too."""
         address = [wide.araddr, wide.arlen, wide.arsize, wide.arburst, wide.arid]
         offer_stays(m, wide.arvalid, wide.arready, *address, reset=C(0), name="wide", promise=Assume)
@@ -53,12 +53,12 @@ class Striping(Elaboratable):
             m.d.sync += ahead.eq(ahead + (port.arvalid & port.arready) - (wide.arvalid & wide.arready))
             part = wide.araddr >> self.count.bit_length() - 1
             m.d.comb += [
-                Assert(ahead == asked[i]),
+                Assert(ahead == addressed[i]),
                 Assert(port.araddr == part),
                 Assert(port.arid == wide.arid),
             ]
-        with m.If(asked.any()):
-            m.d.comb += [Assert(wide.arvalid), Assert(~asked.all())]
+        with m.If(addressed.any()):
+            m.d.comb += [Assert(wide.arvalid), Assert(~addressed.all())]
 
     def _beats(self, m, wide, reset):
         """Since the last reset; what was asked for before comes as it likes, under another number."""
@@ -87,7 +87,7 @@ def test_bursts_and_beats(proven, count):
 
 
 def test_a_burst_that_is_asked_for_twice_is_found(refuted, planted):
-    twice = planted(memory_striping, MemoryStriping, "wide.arvalid & ~asked[i]", "wide.arvalid")
+    twice = planted(memory_striping, MemoryStriping, "wide.arvalid & ~addressed[i]", "wide.arvalid")
     refuted(Striping(2, twice), depth=8)
 
 

@@ -1,11 +1,11 @@
-"""The two registers between weight memory and array: steps leave as they came, whatever stalls."""
+"""The skid buffer between weight memory and array: steps leave as they came, whatever stalls."""
 
 import pytest
 from amaranth.hdl import Assert, Elaboratable, Module, Mux, Signal
 
 from hw.compile.step_format import StepFormat
 from hw.gateware.primitives import skid_buffer
-from hw.gateware.primitives.delay import LOADS
+from hw.gateware.primitives.delay import MAX_FANOUT
 from hw.gateware.primitives.micro_instruction import ends_of, step_layout
 from hw.gateware.primitives.skid_buffer import SkidBuffer
 from tests.formal.proof import earlier, state
@@ -16,19 +16,19 @@ FORMAT = StepFormat(rows=4, weight_bits=8, group_bits=2, run_ahead=True)
 """Wider than one part, and with ends of rows."""
 
 
-class SkidBuffer(Elaboratable):
+class Skid(Elaboratable):
     """Beside the block a queue of two steps that moves by the handshakes alone."""
 
     def __init__(self, block=SkidBuffer, step=FORMAT):
         self.dut = block(step)
-        self.inputs = [self.dut.i_valid, self.dut.i_step.as_value(), self.dut.clear, self.dut.take]
+        self.inputs = [self.dut.i.valid, self.dut.i.payload.as_value(), self.dut.clear, self.dut.ends.ready]
 
     def elaborate(self, platform):
         m = Module()
         dut, step = self.dut, self.dut.format
         m.submodules.dut, held = state(dut)
-        came = dut.i_step.as_value()
-        taken_in, taken_out = dut.i_valid & dut.i_take, dut.valid & dut.take
+        came = dut.i.payload.as_value()
+        taken_in, taken_out = dut.i.valid & dut.i.ready, dut.ends.valid & dut.ends.ready
         count, queue = Signal(2), [Signal(len(came), name=f"queue_{i}", reset_less=True) for i in range(2)]
         kept = Signal(2)
         m.d.comb += kept.eq(count - taken_out)
@@ -45,55 +45,55 @@ class SkidBuffer(Elaboratable):
 
         m.d.comb += [
             Assert(count <= 2),
-            Assert(dut.valid == (count != 0)),
-            Assert(dut.i_take == (count != 2)),
+            Assert(dut.ends.valid == (count != 0)),
+            Assert(dut.i.ready == (count != 2)),
         ]
         with m.If(count != 0):
             m.d.comb += [
-                Assert(dut.ends.as_value() == ends(queue[0])),
+                Assert(dut.ends.payload.as_value() == ends(queue[0])),
                 Assert(held["ends_held"] == ends(queue[0])),
             ]
         with m.If(count == 2):
-            m.d.comb += Assert(held["ends_spare"] == ends(queue[1]))
+            m.d.comb += Assert(held["ends_aside"] == ends(queue[1]))
 
         # All but the ends does the same a clock later.
         before = earlier(m, count, name="count_before")
         first, second = (earlier(m, queue[i], name=f"queue_{i}_before") for i in range(2))
-        flags = {"spared": earlier(m, held["spared"], name="spared_before")}
-        flags["moves"] = earlier(m, ~dut.valid | dut.take, name="moves_before")
+        flags = {"skid": earlier(m, held["skid"], name="skid_before")}
+        flags["moves"] = earlier(m, ~dut.ends.valid | dut.ends.ready, name="moves_before")
         m.d.comb += Assert(held["arrived_1"] == earlier(m, came, name="came_before"))
-        for low in range(0, len(came), LOADS):
-            part, name = slice(low, low + LOADS), f"part_{low // LOADS}"
+        for low in range(0, len(came), MAX_FANOUT):
+            part, name = slice(low, low + MAX_FANOUT), f"part_{low // MAX_FANOUT}"
             m.d.comb += [Assert(held[f"{name}_{flag}"] == wanted) for flag, wanted in flags.items()]
             with m.If(before != 0):
                 m.d.comb += Assert(held[f"{name}_held"] == first[part])
             with m.If(before == 2):
-                m.d.comb += Assert(held[f"{name}_spare"] == second[part])
-        m.d.comb += Assert(held["spared"] == (count == 2))
+                m.d.comb += Assert(held[f"{name}_aside"] == second[part])
+        m.d.comb += Assert(held["skid"] == (count == 2))
         with m.If(earlier(m, taken_out, name="took")):
             m.d.comb += Assert(dut.step.as_value() == first)
         return m
 
 
 def test_steps_leave_as_they_came(proven):
-    proven(SkidBuffer(), depth=3)
+    proven(Skid(), depth=3)
 
 
 def test_a_lost_step_is_found(refuted, planted):
-    lost = planted(skid_buffer, SkidBuffer, "m.d.sync += spared.eq(1)", "m.d.sync += spared.eq(0)")
-    refuted(SkidBuffer(lost), depth=6)
+    lost = planted(skid_buffer, SkidBuffer, "m.d.sync += skid.eq(1)", "m.d.sync += skid.eq(0)")
+    refuted(Skid(lost), depth=6)
 
 
 def test_a_doubled_step_is_found(refuted, planted):
-    doubled = planted(skid_buffer, SkidBuffer, "i_take.eq(~spared)", "i_take.eq(1)")
-    refuted(SkidBuffer(doubled), depth=6)
+    doubled = planted(skid_buffer, SkidBuffer, "i.ready.eq(~skid)", "i.ready.eq(1)")
+    refuted(Skid(doubled), depth=6)
 
 
 def test_a_part_that_goes_its_own_way_is_found(refuted, planted):
     late = planted(
         skid_buffer,
         SkidBuffer,
-        "arrived = delay(m, self.i_step.as_value(), 1,",
-        "arrived = delay(m, self.i_step.as_value(), 2,",
+        "arrived = delay(m, self.i.payload.as_value(), 1,",
+        "arrived = delay(m, self.i.payload.as_value(), 2,",
     )
-    refuted(SkidBuffer(late), depth=6)
+    refuted(Skid(late), depth=6)

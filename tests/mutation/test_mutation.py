@@ -3,11 +3,12 @@
 import ast
 import random
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.mutation import judge
-from tests.mutation.__main__ import ROOT, files, known, unit_tests
+from tests.mutation.__main__ import ROOT, files, known, sample, unit_tests
 from tests.mutation.sites import mutated, sites
 
 SOURCE = '''
@@ -89,7 +90,8 @@ def test_one_that_never_ends_is_stopped(tmp_path):
 
 
 def test_every_file_has_tests_of_its_own():
-    without = [file for file in files() if not unit_tests(file) and not file.endswith(("core.py", "lane.py"))]
+    named = {file: [Path(test).name for test in unit_tests(file)] for file in files()}
+    without = [file for file, names in named.items() if f"test_{Path(file).stem}.py" not in names]
     assert without == []
 
 
@@ -100,3 +102,10 @@ def test_what_is_called_equivalent_exists_and_has_a_reason():
         stale = [key for key in excused if key[0] == file and key not in keys]
         assert stale == [], "no such mutant: take the entry out, or bring it up to date"
     assert all(len(reason) > 20 for reason in excused.values())
+
+
+def test_a_sample_survives_a_change_elsewhere():
+    every = [one for file in files()[:8] for one in sites(ROOT, file)]
+    chosen = sample(every, 50, 1)
+    assert len({id(one) for one in chosen}) == 50 and sample(every, 50, 2) != chosen
+    assert set(map(id, sample(every[40:], 50, 1))) >= {id(one) for one in chosen if one in every[40:]}

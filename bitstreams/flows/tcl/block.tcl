@@ -82,7 +82,7 @@ proc make_pcie {diagram} {
     cell util_ds_buf refclk {CONFIG.C_BUF_TYPE IBUFDSGTE}
     to_board pcie_refclk refclk/CLK_IN_D $diagram
     cell xdma xdma
-    # The board's preset comes first: it must not undo what is set behind it.
+    # The board's preset comes first: it must not undo what is set after it.
     to_board pci_express_x8 xdma/pcie_mgt $diagram
     reset_to_board pcie_perstn ACTIVE_LOW xdma SYS_RST_N_BOARD_INTERFACE sys_rst_n
     set_property -dict [concat $settings(xdma) [list \
@@ -158,7 +158,7 @@ proc connect_registers {} {
 # --- streams: 32 bytes at the host's side, 4 at the accelerator's ---------------------------------------
 
 # The width changes in the clock of PCI Express, so that the narrow side can keep up with any accelerator.
-# tkeep marks the end of a frame that does not fill 32 bytes: going down, the words behind it are dropped
+# tkeep marks the end of a frame that does not fill 32 bytes: going down, the words after it are dropped
 # and tlast moves to the last one that counts.
 proc width_converter {name from to} {
     cell axis_dwidth_converter $name [list \

@@ -3,7 +3,7 @@
 #   vivado -mode batch -source build.tcl [-tclargs [--allow-timing-fail] [--threads N]]
 #
 # Leaves spec2.bit, a flash image and reports/. Every stage ends with a checkpoint; a run that was broken
-# off goes on behind the last one, unless a file of the plan has changed.
+# off goes on after the last one, unless a file of the plan has changed.
 
 set here [file dirname [file normalize [info script]]]
 cd $here

@@ -2,8 +2,8 @@
 # does not find what $readmemb names relative to this one.
 
 proc with_image_paths {files} {
-    set place [file normalize sources]
-    file mkdir $place
+    set folder [file normalize sources]
+    file mkdir $folder
     set map {}
     foreach image $::settings(images) {
         lappend map "\"$image\"" "\"[file normalize $image]\""
@@ -13,10 +13,10 @@ proc with_image_paths {files} {
         set file [open $name]
         set text [read $file]
         close $file
-        set file [open $place/$name w]
+        set file [open $folder/$name w]
         puts -nonewline $file [string map $map $text]
         close $file
-        lappend result $place/$name
+        lappend result $folder/$name
     }
     return $result
 }

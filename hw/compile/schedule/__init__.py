@@ -12,16 +12,16 @@ that its sum stays in one register.
 * :func:`run_ahead`: banks read a group and a word of their own, and rows need not complete a word in the same
   step; see ``docs/decisions/0006-scheduling-irregular-masks.md``.
 
-Per layer one of the ways is taken (:mod:`hw.compile.schedule.layer`), in the form that the array executes
-(:mod:`hw.compile.schedule.block_steps`). :func:`form_blocks` chooses which output channels share a block,
+Per layer one of the three is taken (:mod:`hw.compile.schedule.layer`), in the form that the array executes
+(:mod:`hw.compile.schedule.steps`). :func:`form_blocks` chooses which output channels share a block,
 :func:`schedule_report <hw.compile.schedule.report.schedule_report>` measures a model. After SPEC2,
 arXiv:1910.11103, and the exact-cover scheduling of arXiv:2310.10902, which packs
 replicas of one memory instead of banks.
 """
 
 from hw.compile.schedule.blocks import form_blocks
-from hw.compile.schedule.rows import RunAhead, run_ahead
-from hw.compile.schedule.steps import Steps, lower_bound, shared
-from hw.compile.schedule.words import pack_words, per_bank
+from hw.compile.schedule.rows import run_ahead
+from hw.compile.schedule.steps import Steps
+from hw.compile.schedule.words import lower_bound, pack_words, per_bank, shared
 
-__all__ = ["RunAhead", "Steps", "form_blocks", "lower_bound", "pack_words", "per_bank", "run_ahead", "shared"]
+__all__ = ["Steps", "form_blocks", "lower_bound", "pack_words", "per_bank", "run_ahead", "shared"]

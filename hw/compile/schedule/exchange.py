@@ -39,7 +39,7 @@ class Exchange:
         self.level = np.full((sequences, rows, none + 1), FAR, np.uint8)
         self.level[:, :, :none][todo] = 0
         self.since = np.zeros((sequences, rows), np.int64)
-        self._place = np.zeros((sequences, rows, none + 1), np.int64)
+        self._step_of = np.zeros((sequences, rows, none + 1), np.int64)
         self.reads = np.full((sequences, BANKS, capacity), none)
         self.read_word = np.full((sequences, BANKS, capacity), -1)
         self.slots = np.full((sequences, rows, capacity), none)
@@ -65,9 +65,9 @@ class Exchange:
         while len(i):
             rows = b[i], n[i]
             again = self.level[(*rows, last[i])] > 0
-            earlier = self._place[(*rows, last[i])][again]
+            earlier = self._step_of[(*rows, last[i])][again]
             self.slots[(*rows, step[i])] = last[i]
-            self._place[(*rows, last[i])] = step[i]
+            self._step_of[(*rows, last[i])] = step[i]
             i = i[again]
             right_word = self.read_word[b[i], :, earlier] == word[i, None]
             options = np.where(right_word, self.reads[b[i], :, earlier], self.none)  # (i, 8)

@@ -1,4 +1,4 @@
-"""The packer: many blocks side by side, step after step, eight reads and one product per row in each.
+"""The packer: many blocks at a time, step after step, eight reads and one product per row in each.
 
 A *sequence* is one block of N rows and the words it computes, in order. In every step the packer
 
@@ -82,7 +82,7 @@ class _Packer:
         self.ahead = int(drain is not None)  # how many words a row may be ahead
         self.groups = groups = -(-channels // BANKS)
         self.none = BANKS * groups
-        # Two empty words behind the last one: what follows exists everywhere.
+        # Two empty words after the last one: what follows exists everywhere.
         todo = np.zeros((sequences, self.words + 2, rows, groups, BANKS), dtype=bool)
         todo.reshape(*todo.shape[:3], -1)[:, : self.words, :, :channels] = masks
         self.todo = todo.swapaxes(-1, -2).reshape(*todo.shape[:3], self.none)

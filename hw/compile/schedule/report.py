@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.schedule.block_steps import BlockSteps
 from hw.compile.schedule.layer import (
     fastest_blocks,
     layer_blocks,
@@ -20,9 +19,9 @@ from hw.compile.schedule.layer import (
     shared_blocks,
     useful_processes,
 )
+from hw.compile.schedule.steps import Steps
 from hw.contract.artifact import Artifact
 from hw.contract.config import check_rows
-from hw.contract.network import Conv
 from hw.util.processes import in_order
 
 
@@ -79,16 +78,16 @@ def schedule_report(
             layer.name,
             mask,
             rows,
-            dot=not isinstance(layer, Conv),
+            dot=layer.dot,
             regular=artifact.regular(layer.name),
         )
         for layer, mask in zip(layers, masks, strict=True)
     ]
     found = []
-    for one in in_order(calls, useful_processes(masks, processes)):
-        found.append(asdict(one))
+    for schedule in in_order(calls, useful_processes(masks, processes)):
+        found.append(asdict(schedule))
         if progress:
-            progress(len(found), len(layers), one.layer)
+            progress(len(found), len(layers), schedule.layer)
     return found
 
 
@@ -110,13 +109,13 @@ def layer_schedule(
     chosen = fastest if ahead else shared
     valid = np.array(layer.valid)
     products = int(mask.sum())
-    words = [layer.delivered(block) for block in range(len(valid))]
+    words = [layer.valid_words(block) for block in range(len(valid))]
     busiest = [
         int(np.maximum(masks[:, :, own].sum(axis=1).max(axis=0), 1).sum())
         for masks, own in zip(layer.masks, words, strict=True)
     ]
 
-    def steps(blocks: Sequence[BlockSteps]) -> int:
+    def steps(blocks: Sequence[Steps]) -> int:
         return sum(map(len, blocks))
 
     def utilisation(lengths: Sequence[int]) -> float:

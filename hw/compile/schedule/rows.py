@@ -12,14 +12,15 @@ completes its word; a register per row holds its sum until the last row has comp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.compile.schedule.packer import Packed, Settings, pack
-from hw.compile.schedule.steps import shared, shared_steps
-from hw.contract.config import BANKS, drain_rows
+from hw.compile.schedule.steps import Steps, one_after_another
+from hw.compile.schedule.words import shared, shared_steps
+from hw.contract.config import drain_rows
 
 Ints = NDArray[np.int64]
 
@@ -34,27 +35,7 @@ TRIED_PRODUCTS = 1 << 18
 """Up to ``STARTS`` orders of words are tried, while they hold no more products than this together."""
 
 
-@dataclass(frozen=True)
-class RunAhead:
-    """The steps of one block.
-
-    word, groups (T, 8): what every bank reads. channel (T, N): input channel every row multiplies, or -1
-    where it idles. end (T, N): the row completes its word, with or without a product. end_of_word
-    (T,): all rows have, and the held sums move on to the drain. order (W,): the words as they are computed.
-    """
-
-    order: Ints
-    word: Ints
-    groups: Ints
-    channel: Ints
-    end: NDArray[np.bool_]
-    end_of_word: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.word)
-
-
-def run_ahead(masks: NDArray[np.bool_], *, drain: int | None = None) -> list[RunAhead]:
+def run_ahead(masks: NDArray[np.bool_], *, drain: int | None = None) -> list[Steps]:
     """Steps for ``masks`` (blocks, N, channels, words), block by block.
 
     The drain is busy with a word for ``drain`` steps, without it for those of an array of N rows. Small
@@ -77,7 +58,7 @@ def run_ahead(masks: NDArray[np.bool_], *, drain: int | None = None) -> list[Run
         if lengths[start] < np.maximum(shared_steps(mask.transpose(2, 0, 1)), drain).sum():
             out.append(_ahead(packed, block * starts + start, orders[block, start]))
         else:
-            out.append(_in_turn(mask))
+            out.append(_same_word(mask))
     return out
 
 
@@ -92,48 +73,39 @@ def word_order(counts: Ints, first: int) -> Ints:
     scale = surplus.std() or 1.0
     rank = counts.sum(axis=0).argsort(kind="stable").tolist()
     half = len(rank) // 2
-    turns = [rank[half:], rank[:half]] if first < half else [rank[:half], rank[half:]]
+    queues = [rank[half:], rank[:half]] if first < half else [rank[:half], rank[half:]]
     order = [rank[first]]
-    turns[1].remove(order[0])
+    queues[1].remove(order[0])
     total = surplus[order[0]].copy()
-    while any(turns):
-        choice = turns[0] or turns[1]
+    while any(queues):
+        choice = queues[0] or queues[1]
         apart = np.cosh(np.clip((total + surplus[choice]) / scale, -50, 50)).sum(axis=1)
         order.append(choice.pop(int(apart.argmin())))
         total += surplus[order[-1]]
-        turns.reverse()
+        queues.reverse()
     return np.array(order)
 
 
-def _ahead(packed: Packed, sequence: int, order: Ints) -> RunAhead:
+def _ahead(packed: Packed, sequence: int, order: Ints) -> Steps:
     length = packed.length[sequence]
-    return RunAhead(
-        order=order,
-        word=order[packed.word[sequence, :length]],
+    end_of_word = packed.move[sequence, :length]
+    position: Ints = np.cumsum(end_of_word) - end_of_word  # of the word at hand in the order
+    following = np.minimum(position + 1, len(order) - 1)
+    reads_next = (packed.word[sequence, :length] == following[:, None]) & (following > position)[:, None]
+    return Steps(
+        word=order[position],
         groups=packed.group[sequence, :length],
         channel=packed.channel[sequence, :length],
+        end_of_word=end_of_word,
+        next_word=order[following],
+        of_next=reads_next,
         end=packed.end[sequence, :length],
-        end_of_word=packed.move[sequence, :length],
     )
 
 
-def _in_turn(mask: NDArray[np.bool_]) -> RunAhead:
+def _same_word(mask: NDArray[np.bool_]) -> Steps:
     """All rows on the same word, one address for all banks."""
-    rows, _, words = mask.shape
-    word, groups, channel, end_of_word = [], [], [], []
-    for w in range(words):
-        steps = shared(mask[:, :, w])
-        length = max(1, len(steps))  # a word without products delivers its zero
-        word.append(np.full((length, BANKS), w))
-        groups.append(steps.groups if len(steps) else np.zeros((1, BANKS), np.int64))
-        channel.append(steps.channel if len(steps) else np.full((1, rows), -1))
-        end_of_word.append(np.arange(length) == length - 1)
-    last = np.concatenate(end_of_word)
-    return RunAhead(
-        order=np.arange(words),
-        word=np.concatenate(word),
-        groups=np.concatenate(groups),
-        channel=np.concatenate(channel),
-        end=np.repeat(last[:, None], rows, axis=1),
-        end_of_word=last,
-    )
+    words = [(w, shared(mask[:, :, w])) for w in range(mask.shape[2])]
+    steps = one_after_another(words, len(mask), dot=False)
+    following = np.minimum(steps.word + 1, mask.shape[2] - 1)
+    return replace(steps, next_word=following, ahead=True)

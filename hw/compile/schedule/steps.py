@@ -1,56 +1,95 @@
-"""Steps of one word of one block, and those with one address for all banks."""
+"""Steps of the array: what every bank reads and every row multiplies, clock by clock."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.config import BANKS
 
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps of one word of one block, in order.
+    """T steps of N rows, of one word, of a block of outputs or of a whole layer.
 
-    groups: (T, 8) channel group every bank reads. channel: (T, N) input channel every row
-    multiplies, or -1 where the row idles.
+    word (T,): the word at hand, which moves on to the drain with the step of ``end_of_word`` (T,). groups
+    (T, 8): channel group every bank reads. channel (T, N): input channel every row multiplies, or -1 where
+    it idles. A layer in dot mode has one sum per row, and one end.
+
+    Where rows run ahead (``ahead``): next_word (T,), the word after the one at hand; of_next (T, 8), whether
+    a bank reads that one; end (T, N), the row completes its word, with or without a product, and its next
+    step begins its next sum. Elsewhere all banks read the word at hand, and all rows end with it: then
+    :meth:`in_step` fills these three in.
     """
 
-    groups: NDArray[np.int64]
-    channel: NDArray[np.int64]
+    word: Ints
+    groups: Ints
+    channel: Ints
+    end_of_word: Bools
+    next_word: Ints
+    of_next: Bools
+    end: Bools
+    ahead: bool = True
+
+    @classmethod
+    def in_step(cls, word: Ints, groups: Ints, channel: Ints, end_of_word: Bools) -> Steps:
+        """All rows on the same word."""
+        end = np.broadcast_to(end_of_word[:, None], channel.shape)
+        of_next = np.broadcast_to(np.False_, groups.shape)
+        return cls(word, groups, channel, end_of_word, word, of_next, end, ahead=False)
+
+    @classmethod
+    def of_word(cls, groups: Ints, channel: Ints, word: int = 0) -> Steps:
+        """The steps of one word."""
+        steps = len(groups)
+        return cls.in_step(np.full(steps, word), groups, channel, np.arange(steps) == steps - 1)
 
     def __len__(self) -> int:
-        return len(self.groups)
+        return len(self.word)
+
+    @property
+    def bank_words(self) -> Ints:
+        """(T, 8): the word that every bank reads."""
+        return np.where(self.of_next, self.next_word[:, None], self.word[:, None])
+
+    def clocks(self, drain: int) -> int:
+        """Clocks when nothing makes a step wait but the drain, busy with a word for ``drain`` of them."""
+        lengths = np.diff(np.flatnonzero(self.end_of_word), prepend=-1)
+        return int(np.maximum(lengths, drain).sum())
 
 
-def shared(mask: NDArray[np.bool_]) -> Steps:
-    """Steps with one address for all banks, for the ``mask`` (N, channels) of one word."""
-    rows, channels = mask.shape
-    groups: list[int] = []
-    picks: list[NDArray[np.int64]] = []
-    for g in range(-(-channels // BANKS)):
-        part = mask[:, g * BANKS : (g + 1) * BANKS]
-        # Kept channels first, in channel order: column s is what step s of the group multiplies.
-        order = np.argsort(~part, axis=1, kind="stable") + g * BANKS
-        counts = part.sum(axis=1)
-        for s in range(int(counts.max(initial=0))):
-            groups.append(g)
-            picks.append(np.where(counts > s, order[:, s], -1))
-    if not groups:
-        return Steps(np.zeros((0, BANKS), np.int64), np.zeros((0, rows), np.int64))
-    return Steps(np.repeat(np.array(groups)[:, None], BANKS, axis=1), np.array(picks))
+def one_after_another(words: Sequence[tuple[int, Steps]], rows: int, *, dot: bool) -> Steps:
+    """``words``, by number, with the steps of each: all N = ``rows`` rows are on the same word.
+
+    A word without steps takes one, which delivers a zero; so does a block without words.
+    """
+    empty = Steps.of_word(np.zeros((1, BANKS), np.int64), np.full((1, rows), -1, np.int64))
+    filled = [(word, steps if len(steps) else empty) for word, steps in words] or [(0, empty)]
+    lengths = [len(steps) for _, steps in filled]
+    end_of_word = np.zeros(sum(lengths), dtype=bool)
+    end_of_word[-1 if dot else np.cumsum(lengths) - 1] = True
+    return Steps.in_step(
+        word=np.repeat([word for word, _ in filled], lengths),
+        groups=np.concatenate([steps.groups for _, steps in filled]),
+        channel=np.concatenate([steps.channel for _, steps in filled]),
+        end_of_word=end_of_word,
+    )
 
 
-def shared_steps(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(...): how many steps :func:`shared` takes for ``masks`` (..., N, channels)."""
-    starts = np.arange(0, masks.shape[-1], BANKS)
-    per_group = np.add.reduceat(masks, starts, axis=-1, dtype=np.int64)  # (..., N, groups)
-    steps: NDArray[np.int64] = per_group.max(axis=-2).sum(axis=-1)
-    return steps
+def joined(blocks: Sequence[Steps], *, ahead: bool) -> Steps:
+    """The steps of ``blocks``, one after another; ``ahead``: rows run ahead in some of them."""
 
+    def all_of(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(block, name) for block in blocks])
 
-def lower_bound(mask: NDArray[np.bool_]) -> int:
-    """Steps no schedule can go below: the busiest row of ``mask`` (N, channels)."""
-    return int(mask.sum(axis=1).max(initial=0))
+    plain = all_of("word"), all_of("groups"), all_of("channel"), all_of("end_of_word")
+    if not ahead:
+        return Steps.in_step(*plain)
+    return Steps(*plain, all_of("next_word"), all_of("of_next"), all_of("end"))

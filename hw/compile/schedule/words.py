@@ -1,4 +1,4 @@
-"""Steps with an address per bank, all rows on the same word."""
+"""Steps of words: all rows on the same one, with one address for all banks or an address per bank."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.compile.schedule.packer import Settings, pack
-from hw.compile.schedule.steps import Steps, shared, shared_steps
+from hw.compile.schedule.steps import Steps
+from hw.contract.config import BANKS
 
 SETTINGS = (
     Settings(),
@@ -21,8 +22,39 @@ SETTINGS = (
 SMALL_WORD = 64 * 64
 """Rows × channels of a small word."""
 
-SIDE_BY_SIDE = 32
+TOGETHER = 32
 """Words packed at a time: alike in length, and few enough for the processor's caches."""
+
+
+def shared(mask: NDArray[np.bool_]) -> Steps:
+    """Steps with one address for all banks, for the ``mask`` (N, channels) of one word."""
+    rows, channels = mask.shape
+    groups: list[int] = []
+    picks: list[NDArray[np.int64]] = []
+    for g in range(-(-channels // BANKS)):
+        part = mask[:, g * BANKS : (g + 1) * BANKS]
+        # Kept channels first, in channel order: column s is what step s of the group multiplies.
+        order = np.argsort(~part, axis=1, kind="stable") + g * BANKS
+        counts = part.sum(axis=1)
+        for s in range(int(counts.max(initial=0))):
+            groups.append(g)
+            picks.append(np.where(counts > s, order[:, s], -1))
+    if not groups:
+        return Steps.of_word(np.zeros((0, BANKS), np.int64), np.zeros((0, rows), np.int64))
+    return Steps.of_word(np.repeat(np.array(groups)[:, None], BANKS, axis=1), np.array(picks))
+
+
+def shared_steps(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(...): how many steps :func:`shared` takes for ``masks`` (..., N, channels)."""
+    starts = np.arange(0, masks.shape[-1], BANKS)
+    per_group = np.add.reduceat(masks, starts, axis=-1, dtype=np.int64)  # (..., N, groups)
+    steps: NDArray[np.int64] = per_group.max(axis=-2).sum(axis=-1)
+    return steps
+
+
+def lower_bound(mask: NDArray[np.bool_]) -> int:
+    """Steps no schedule can go below: the busiest row of ``mask`` (N, channels)."""
+    return int(mask.sum(axis=1).max(initial=0))
 
 
 def pack_words(masks: NDArray[np.bool_] | Sequence[NDArray[np.bool_]]) -> list[Steps]:
@@ -39,14 +71,14 @@ def pack_words(masks: NDArray[np.bool_] | Sequence[NDArray[np.bool_]]) -> list[S
     for settings in SETTINGS if small else SETTINGS[:1]:
         waste = np.flatnonzero(lengths > busiest)
         waste = waste[busiest[waste].argsort(kind="stable")]
-        for start in range(0, len(waste), SIDE_BY_SIDE):
-            some = waste[start : start + SIDE_BY_SIDE]
-            packed = pack(masks[some][:, None], settings)
-            for b, i in enumerate(some):
+        for start in range(0, len(waste), TOGETHER):
+            chosen = waste[start : start + TOGETHER]
+            packed = pack(masks[chosen][:, None], settings)
+            for b, i in enumerate(chosen):
                 length = packed.length[b]
                 if length < lengths[i]:
                     lengths[i] = length
-                    best[int(i)] = Steps(packed.group[b, :length], packed.channel[b, :length])
+                    best[int(i)] = Steps.of_word(packed.group[b, :length], packed.channel[b, :length])
     return [best[i] if i in best else shared(mask) for i, mask in enumerate(masks)]
 
 

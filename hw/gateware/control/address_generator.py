@@ -17,7 +17,7 @@ def first_line(plan: LayerPlan) -> int:
 
     The row may lie above the map. Packed rows begin with the padding, so their windows begin with a line.
     """
-    if plan.sections > 1:
+    if plan.packing > 1:
         return plan.top_group * plan.group_lines
     top = top_row(plan)
     return (top % plan.source.ring if plan.source.ring else top) * plan.source.lines_per_row
@@ -74,7 +74,7 @@ class AddressGenerator:
         self._row_back = setting("row_back", [n - ring for n, ring in zip(rows, rings, strict=True)])
         self._group_lines = setting("group_lines", groups)
         self._group_back = setting("group_back", [n - ring for n, ring in zip(groups, rings, strict=True)])
-        paddings = [0 if p.dot or p.sections > 1 else p.layer.padding for p in plans]
+        paddings = [0 if p.dot or p.packing > 1 else p.layer.padding for p in plans]
         self._first_x = setting("first_x", [-padding for padding in paddings])
         self._first_y = setting("first_y", [top_row(p) for p in plans])
         self._group_width = setting("group_width", [p.lane_columns * p.stride for p in plans])

@@ -94,7 +94,7 @@ class Fetch(wiring.Component):
         last_line = self._setting(m, "last_line", [p.lines_per_channel - 1 for p in plans])
         last_channel = self._setting(m, "last_channel", [p.source.shape[0] - 1 for p in plans])
         # Packed rows: the line after which a window goes on one packed row further, one tile row down.
-        last_packed = self._setting(m, "last_packed", [p.stride - 1 if p.sections > 1 else -1 for p in plans])
+        last_packed = self._setting(m, "last_packed", [p.stride - 1 if p.packing > 1 else -1 for p in plans])
 
         position = AddressGenerator(m, self.layer, self.program, loops, dot)
         line, channel = Signal.like(last_line), Signal(self.channel_bits)
@@ -162,7 +162,7 @@ class Fetch(wiring.Component):
         """What feature memory is asked for. Where packed rows go on one packed row further, the last lane
         row's window goes on in the first packed row, a whole tile group down."""
         plans = self.program.layers
-        widths = [p.source.section_pixels if p.sections > 1 else 0 for p in plans]
+        widths = [p.source.slot_pixels if p.packing > 1 else 0 for p in plans]
         first_packed = self._setting(m, "first_packed", [(1 << width) - 1 for width in widths])
         offset_bits = len(self.r_offset)
         m.d.comb += [

@@ -53,7 +53,7 @@ class ImagePointer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         plans, batch = self.program.layers, self.program.config.batch
-        targets = [plan.dest.image_place(image) for plan in plans for image in range(batch)]
+        targets = [plan.dest.image_position(image) for plan in plans for image in range(batch)]
         lines, slots = zip(*targets, strict=True)
 
         def setting(name, values):
@@ -63,7 +63,7 @@ class ImagePointer(wiring.Component):
         first_index = setting("first_image", [i * batch for i in range(len(plans))])
         size = setting("stack_images", [plan.images for plan in plans])
         # Lane rows of an image take so many clocks.
-        last = setting("last_image_clock", [plan.skew * plan.source.image_sections - 1 for plan in plans])
+        last = setting("last_image_clock", [plan.skew * plan.source.image_packing - 1 for plan in plans])
         numbers = range(len(targets) + max(plan.images for plan in plans))
         # Of the image at hand and of its stack's first one: the row of the table, and images from it on.
         index, stack_index = (Signal(numbers, name=name) for name in ("index", "stack_index"))

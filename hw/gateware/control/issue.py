@@ -84,7 +84,7 @@ class Issue(wiring.Component):
             loops.start.eq(self.start),
             loops.step.eq(self.ends.ready & self.ends.payload.end_of_pass),
         ]
-        first_entry = setting("first_entry", [p.first_entry for p in plans])
+        first_entry = setting("first_entry", [p.first_drain_group for p in plans])
         weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
         last_entries = setting(
             "last_entries", [-(-p.block_rows(p.blocks - 1, config.rows) // config.drain) - 1 for p in plans]

@@ -79,16 +79,16 @@ class LaneFlags(wiring.Component):
         line: 0 but for packed rows."""
         first, ahead = [], []
         for plan, row in zip(self.program.layers, _rows(self.program, lane), strict=True):
-            packed = plan.sections > 1
+            packed = plan.packing > 1
             first.append(-1 if row < 0 else 0 if packed else row * plan.stride)
-            ahead.append(row % plan.source.image_sections * plan.stride if packed and row > 0 else 0)
+            ahead.append(row % plan.source.image_packing * plan.stride if packed and row > 0 else 0)
         return self._setting(m, f"first_{lane}", first), self._setting(m, f"ahead_{lane}", ahead)
 
     def _columns(self, m):
         """Pixels of the line that lie inside the map's columns (of packed rows: of their own)."""
         plans = self.program.layers
         width = self._setting(m, "width", [p.source.shape[2] for p in plans])
-        fixed = self._setting(m, "packed_mask", [p.source.section_mask for p in plans])
-        packed = self._setting(m, "packed", [int(p.sections > 1) for p in plans])
+        fixed = self._setting(m, "packed_mask", [p.source.pixel_mask for p in plans])
+        packed = self._setting(m, "packed", [int(p.packing > 1) for p in plans])
         inside = Cat((self.x >= -i) & (self.x + i < width) for i in range(len(self.mask)))
         return Mux(packed, fixed, inside)

@@ -39,7 +39,7 @@ def group_targets(plan: LayerPlan) -> list[tuple[int, int, int]]:
     dest, found = plan.dest, []
     for group in range(1 if plan.dot else plan.group_rows):
         y = (plan.top_group + group) * plan.out_group_height
-        found.append((*dest.place(y), (y + dest.padding) % dest.period))
+        found.append((*dest.position(y), (y + dest.padding) % dest.interleave))
     return found
 
 

@@ -16,7 +16,6 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.program import Program
 from hw.contract.config import BANKS, TRANSFORM_WORDS
 from hw.contract.formats import PIXEL_BITS
-from hw.contract.network import Conv
 from hw.contract.spectrum import TILE, WORDS
 from hw.gateware.datapath.drain import Drain
 from hw.gateware.datapath.ifft import InverseFFT
@@ -214,12 +213,7 @@ class Lane(wiring.Component):
         """Y read, inverse transform, post-processing."""
         plans = self.program.layers
         relu = per_layer(m, self.layer, [int(p.layer.relu) for p in plans], name="relu")
-        pool = per_layer(
-            m,
-            self.layer,
-            [int(isinstance(p.layer, Conv) and p.layer.pool == 2) for p in plans],
-            name="pool",
-        )
+        pool = per_layer(m, self.layer, [int(p.layer.pool == 2) for p in plans], name="pool")
         # Clock 0: keep the token, then count the tile's 8 clocks.
         row = Signal.like(self.token_row, reset_less=True)
         half = Signal(reset_less=True)

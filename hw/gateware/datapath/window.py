@@ -42,11 +42,11 @@ class Window(wiring.Component):
     def _first_pixel(self, plan: LayerPlan, further: int) -> int:
         """First pixel of the window, ``further`` packed rows on."""
         row, column = divmod(self.index, plan.lane_columns)
-        if plan.images > 1 and (row + 1) % plan.source.image_sections == 0:
+        if plan.images > 1 and (row + 1) % plan.source.image_packing == 0:
             further = 0  # below the image is another one, and nothing of it is inside
         first = 0 if plan.dot else plan.stride * column
-        if plan.sections > 1:
-            first += (row + further) % plan.sections * plan.source.section_pixels
+        if plan.packing > 1:
+            first += (row + further) % plan.packing * plan.source.slot_pixels
         return first if first + TILE <= self.program.config.line_pixels else 0  # an idle lane
 
     def elaborate(self, platform):

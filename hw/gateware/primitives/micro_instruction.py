@@ -1,4 +1,4 @@
-"""A step in the gateware: all of it, and the few bits by which the controller decides when to issue it."""
+"""A step, the micro-instruction of the array, and the few bits by which the controller issues it."""
 
 from amaranth import Cat
 from amaranth.lib import data
@@ -15,19 +15,19 @@ def step_layout(step: StepFormat) -> data.StructLayout:
     row = data.StructLayout({"select": SELECT_BITS, **({"end": 1} if step.run_ahead else {})})
     rows = {
         "rows": data.ArrayLayout(row, step.rows),
-        "planes": data.ArrayLayout(step.plane_bits, step.weight_bits),
+        "bit_planes": data.ArrayLayout(step.bit_plane_width, step.weight_bits),
     }
     return data.StructLayout({"word": WORD_BITS, "end_of_word": 1, "end_of_pass": 1, **groups, **rows})
 
 
-def rows_of(step: StepFormat, bits, planes) -> Cat:
+def rows_of(step: StepFormat, bits, bit_planes) -> Cat:
     """The part of every row of a step, laid out as by :func:`hw.gateware.datapath.row_weights.weight_layout`.
 
-    bits: a view of :func:`step_layout`. planes: the planes of its weights.
+    bits: a view of :func:`step_layout`. bit_planes: those of its weights.
     """
     rows = []
     for n, row in enumerate(bits.rows):
-        re, im = (Cat(plane[2 * n + part] for plane in planes) for part in range(2))
+        re, im = (Cat(plane[2 * n + part] for plane in bit_planes) for part in range(2))
         rows.append(Cat(row.select, re, im, *([row.end] if step.run_ahead else [])))
     return Cat(*rows)
 

@@ -12,12 +12,12 @@ from hw.interface.stream_format import BEAT, row_beats
 
 def phase_bits(maps: Sequence[FeatureLayout]) -> int:
     """Bits of a row's place in its period."""
-    return ceil_log2(max(2, *(plan.period for plan in maps)))
+    return ceil_log2(max(2, *(plan.interleave for plan in maps)))
 
 
 def section_bits(maps: Sequence[FeatureLayout]) -> int:
     """Bits of a section's number."""
-    return ceil_log2(max(2, *(plan.sections for plan in maps)))
+    return ceil_log2(max(2, *(plan.packing for plan in maps)))
 
 
 class RowPointer:
@@ -45,18 +45,16 @@ class RowPointer:
 
         lines = row_lines or [plan.lines_per_row for plan in maps]
         self._row_lines = setting(
-            "lines", [1 if p.sections > 1 else n for p, n in zip(maps, lines, strict=True)]
+            "lines", [1 if p.packing > 1 else n for p, n in zip(maps, lines, strict=True)]
         )
-        self._period = setting("period", [p.period if p.sections > 1 else 0 for p in maps])
-        self._last_section = setting("last_section", [p.sections - 1 for p in maps])
-        self.first_line = setting("first_line", [p.place(0)[0] for p in maps])
-        self.first_section = setting("first_section", [p.place(0)[1] for p in maps])
-        self.first_phase = setting("first_phase", [p.padding % p.period for p in maps])
+        self._period = setting("period", [p.interleave if p.packing > 1 else 0 for p in maps])
+        self._last_section = setting("last_section", [p.packing - 1 for p in maps])
+        self.first_line = setting("first_line", [p.position(0)[0] for p in maps])
+        self.first_section = setting("first_section", [p.position(0)[1] for p in maps])
+        self.first_phase = setting("first_phase", [p.padding % p.interleave for p in maps])
         pixels = [
-            setting(
-                f"first_pixel_{s}", [s * p.section_pixels + p.padding if s < p.sections else 0 for p in maps]
-            )
-            for s in range(max(p.sections for p in maps))
+            setting(f"first_pixel_{s}", [s * p.slot_pixels + p.padding if s < p.packing else 0 for p in maps])
+            for s in range(max(p.packing for p in maps))
         ]
         self.first_pixel = Array(pixels)[self.section]
 
@@ -99,7 +97,7 @@ class MapBeats:
         last_channel = setting("last_channel", [plan.shape[0] - 1 for plan in maps])
         self._channel_lines = setting("channel_lines", [plan.channel_lines for plan in maps])
         self._base = setting("base", [plan.base for plan in maps])
-        self._base_row = setting("base_row", [plan.base + plan.place(0)[0] for plan in maps])
+        self._base_row = setting("base_row", [plan.base + plan.position(0)[0] for plan in maps])
         self._beat, self._row = Signal.like(self._last_beat), Signal.like(self._last_row)
         self._channel, self._image = Signal.like(last_channel), Signal.like(images)
         row_line, self._first_row = (Signal.like(line, name=name) for name in ("row_line", "first_row"))
@@ -170,7 +168,7 @@ class _NextImage:
         )
         if self.beside:
             map_lines = setting("map_lines", [plan.lines for plan in maps])
-            image_sections = setting("image_sections", [plan.image_sections for plan in maps])
+            image_sections = setting("image_sections", [plan.image_packing for plan in maps])
             last = self._left == 0
             m.d.sync += [
                 self._next_stack.eq(self._stack + Mux(last, map_lines, 0)),

@@ -1,11 +1,11 @@
-"""Two registers in a stream of steps, between a deep memory and the array.
+"""Skid buffer: two registers in a stream of steps, between a deep memory and the array.
 
 What leaves the memory has a clock to cross its output multiplexer, and whether the array takes a step
 decides nothing in the memory in the same clock.
 """
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.step_format import StepFormat
@@ -14,10 +14,9 @@ from hw.gateware.primitives.micro_instruction import ends_layout, ends_of, step_
 
 
 class SkidBuffer(wiring.Component):
-    """Members: ``i_valid``, ``i_step``, ``i_take`` towards the memory; ``valid``, ``ends``, ``take`` towards
-    the array, which may take a step in every clock in which ``valid`` is high, and finds all of it at
-    ``step`` in the clock after that. ``clear`` (a pulse) drops the steps that are held. Latency: 1 clock, no
-    bubbles.
+    """Members: ``i``, a stream of steps from the memory. ``ends``, a stream of what each step ends, to the
+    array, which may take one in every clock in which it is valid, and finds all of the step at ``step`` in
+    the clock after that. ``clear`` (a pulse) drops the steps that are held. Latency: 1 clock, no bubbles.
 
     A step is a thousand bits and more, and whether they move is decided late in a clock. So only the bits
     that the controller decides by, its ends, are there in time; the rest does the same a clock later, in
@@ -28,49 +27,44 @@ class SkidBuffer(wiring.Component):
         self.format = step
         super().__init__(
             {
-                "i_valid": In(1),
-                "i_step": In(step_layout(step)),
-                "i_take": Out(1),
+                "i": In(stream.Signature(step_layout(step))),
                 "clear": In(1),
-                "valid": Out(1),
-                "ends": Out(ends_layout(step)),
-                "take": In(1),
+                "ends": Out(stream.Signature(ends_layout(step))),
                 "step": Out(step_layout(step)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        spared = Signal()  # a step that came when the one before it was still held
-        moves = ~self.valid | self.take
-        ends = self._stage(m, ends_of(self.format, self.i_step), spared, moves, "ends")
-        m.d.comb += [self.i_take.eq(~spared), self.ends.as_value().eq(ends)]
+        skid = Signal()  # a step came when the one before it was still held
+        moves = ~self.ends.valid | self.ends.ready
+        ends = self._stage(m, ends_of(self.format, self.i.payload), skid, moves, "ends")
+        m.d.comb += [self.i.ready.eq(~skid), self.ends.payload.as_value().eq(ends)]
         with m.If(moves):
-            m.d.sync += [self.valid.eq(self.i_valid | spared), spared.eq(0)]
-        with m.Elif(self.i_valid):
-            m.d.sync += spared.eq(1)
+            m.d.sync += [self.ends.valid.eq(self.i.valid | skid), skid.eq(0)]
+        with m.Elif(self.i.valid):
+            m.d.sync += skid.eq(1)
         with m.If(self.clear):
-            m.d.sync += [self.valid.eq(0), spared.eq(0)]
+            m.d.sync += [self.ends.valid.eq(0), skid.eq(0)]
 
-        arrived = delay(m, self.i_step.as_value(), 1, name="arrived")
+        arrived = delay(m, self.i.payload.as_value(), 1, name="arrived")
         parts = []
         for first in range(0, len(arrived), MAX_FANOUT):
             name = f"part_{first // MAX_FANOUT}"
             flags = (
-                replicate(m, flag, name=f"{name}_{what}")
-                for what, flag in (("spared", spared), ("moves", moves))
+                replicate(m, flag, name=f"{name}_{what}") for what, flag in (("skid", skid), ("moves", moves))
             )
             parts.append(self._stage(m, arrived[first : first + MAX_FANOUT], *flags, name))
         m.d.comb += self.step.as_value().eq(Cat(*parts))
         return m
 
-    def _stage(self, m, arriving, spared, moves, name):
+    def _stage(self, m, arriving, skid, moves, name):
         """``arriving``, or what was put aside when it came, as soon as it ``moves``."""
-        spare, held = (
-            Signal(len(arriving), name=f"{name}_{which}", reset_less=True) for which in ("spare", "held")
+        aside, held = (
+            Signal(len(arriving), name=f"{name}_{which}", reset_less=True) for which in ("aside", "held")
         )
-        chosen = Mux(spared, spare, arriving)
-        m.d.sync += spare.eq(chosen)
+        chosen = Mux(skid, aside, arriving)
+        m.d.sync += aside.eq(chosen)
         with m.If(moves):
             m.d.sync += held.eq(chosen)
         return held

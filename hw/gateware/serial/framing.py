@@ -1,4 +1,4 @@
-"""Octet stuffing and CRC: bytes to frames in a buffer, and frames from a buffer to bytes.
+"""Framing by octet stuffing: bytes to frames in a buffer, and frames from a buffer to bytes.
 
 The layout of a frame is that of :mod:`hw.interface.protocol`. Either direction has a buffer of 2048 bytes,
 one RAMB18. A *pointer* into it counts from below zero, modulo its size, so that what is compared with the
@@ -6,10 +6,11 @@ length of the payload needs no adder.
 """
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.gateware.serial.crc32 import Crc32
 from hw.interface import protocol
 from hw.interface.protocol import ESCAPE, FLAG, FLIP
 
@@ -22,48 +23,7 @@ HEADER = data.StructLayout({"session": 16, "sequence": 8, "kind": 8, "length": 1
 """``protocol.HEADER``, first byte lowest."""
 
 REQUEST = BUFFER - protocol.CHECK.size
-"""Where the payload of a request begins: the pointer behind a whole body is the length of its payload."""
-
-
-POLYNOMIAL = 0xEDB88320
-"""The CRC-32 of Ethernet and zlib, x^31 in bit 0: bits come and go at the low end."""
-
-RESIDUE = 0xDEBB20E3
-"""What the register holds behind any message that ends in its CRC."""
-
-
-class Crc32(wiring.Component):
-    """CRC-32 of bytes: ``start`` begins a new one, ``valid`` takes ``byte``, one per clock.
-
-    ``value`` is the CRC of the bytes taken so far; ``match`` is high when the last four of them are the
-    CRC of those before.
-    """
-
-    start: In(1)
-    byte: In(8)
-    valid: In(1)
-    value: Out(32)
-    match: Out(1)
-
-    def elaborate(self, platform):
-        m = Module()
-        register = Signal(32, init=-1)
-        sources = Cat(register, self.byte)
-        # Every bit behind the byte is the XOR of some of the sources, given as a mask.
-        after = [1 << i for i in range(32)]
-        for i in range(8):
-            out = after[0] ^ 1 << 32 + i
-            after = [bit ^ (out if POLYNOMIAL >> n & 1 else 0) for n, bit in enumerate([*after[1:], 0])]
-        with m.If(self.start):
-            m.d.sync += register.eq(register.init)
-        with m.Elif(self.valid):
-            m.d.sync += register.eq(Cat(_parity(sources, mask) for mask in after))
-        m.d.comb += [self.value.eq(~register), self.match.eq(register == RESIDUE)]
-        return m
-
-
-def _parity(sources, mask):
-    return Cat(source for i, source in enumerate(sources) if mask >> i & 1).xor()
+"""Where the payload of a request begins: the pointer after a whole body is the length of its payload."""
 
 
 class FrameReceiver(wiring.Component):
@@ -73,7 +33,7 @@ class FrameReceiver(wiring.Component):
     -------
     byte, valid: a byte in every third clock at most.
     listen: while low, bytes are ignored; afterwards the receiver hunts for a flag.
-    frame: high two clocks behind the flag that ends a sound frame. Until ``listen`` has been low and is
+    frame: high two clocks after the flag that ends a sound frame. Until ``listen`` has been low and is
         high again, or the next byte comes, ``header`` and the buffer hold it.
     address, data: read port of the buffer, payload from address REQUEST on; latency 1.
     """
@@ -105,7 +65,7 @@ class FrameReceiver(wiring.Component):
         plain, store = Signal(8, name="plain"), Signal(name="store")
         header = self.header.as_value()
         whole = ~short & (pointer == self.header.length)
-        # Clock 0: the byte, what is special about it, and whether it counts: no way leads through here.
+        # Clock 0: the byte, what is special about it, and whether it counts: no path leads through here.
         byte = Signal(8, reset_less=True)
         valid, flag, escape = (Signal(name=name) for name in ("valid", "flag", "escape"))
         listening = Signal()
@@ -158,7 +118,7 @@ class FrameSender(wiring.Component):
     start: a pulse; ignored while ``busy``.
     header: steady while ``busy``.
     w_address, w_data, w_en: write port of the buffer, payload from address 0 on; not while ``busy``.
-    byte, valid, ready: the bytes; one is taken in a clock with ``valid`` and ``ready``.
+    o: the bytes, as a stream.
     """
 
     def __init__(self):
@@ -170,9 +130,7 @@ class FrameSender(wiring.Component):
                 "w_address": In(POINTER_BITS),
                 "w_data": In(8),
                 "w_en": In(1),
-                "byte": Out(8),
-                "valid": Out(1),
-                "ready": In(1),
+                "o": Out(stream.Signature(8)),
             }
         )
 
@@ -220,11 +178,11 @@ class FrameSender(wiring.Component):
                 with m.If(self.start):
                     m.next = "OPENING"
             with m.State("OPENING"):
-                m.d.comb += [self.byte.eq(FLAG), self.valid.eq(1)]
-                with m.If(self.ready):
+                m.d.comb += [self.o.payload.eq(FLAG), self.o.valid.eq(1)]
+                with m.If(self.o.ready):
                     m.next = "READ"
             with m.State("READ"):
-                # The buffer's byte is there in the next clock, chosen in the one behind.
+                # The buffer's byte is there in the next clock, chosen in the one after.
                 m.next = "CHOOSE"
                 with m.If(self.in_header & (pointer == protocol.HEADER.size)):
                     m.d.sync += [self.in_header.eq(0), pointer.eq(0)]
@@ -237,12 +195,12 @@ class FrameSender(wiring.Component):
                 m.next = "BODY"
             with m.State("BODY"):
                 m.d.comb += [
-                    self.byte.eq(Mux(escaped, plain ^ FLIP, Mux(special, ESCAPE, plain))),
-                    self.valid.eq(1),
+                    self.o.payload.eq(Mux(escaped, plain ^ FLIP, Mux(special, ESCAPE, plain))),
+                    self.o.valid.eq(1),
                 ]
-                with m.If(self.ready & special & ~escaped):
+                with m.If(self.o.ready & special & ~escaped):
                     m.d.sync += escaped.eq(1)
-                with m.Elif(self.ready):
+                with m.Elif(self.o.ready):
                     m.d.comb += self.crc.valid.eq(~self.in_check)
                     m.d.sync += escaped.eq(0)
                     with m.If(self.in_check):
@@ -251,6 +209,6 @@ class FrameSender(wiring.Component):
                         m.d.sync += pointer.eq(pointer + 1)
                     m.next = "READ"
             with m.State("CLOSING"):
-                m.d.comb += [self.byte.eq(FLAG), self.valid.eq(1)]
-                with m.If(self.ready):
+                m.d.comb += [self.o.payload.eq(FLAG), self.o.valid.eq(1)]
+                with m.If(self.o.ready):
                     m.next = "IDLE"

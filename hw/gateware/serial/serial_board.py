@@ -3,7 +3,7 @@
 from amaranth import ClockSignal, Instance, Module, ResetSignal
 from amaranth.hdl import Shape, ValueCastable
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect
 
 from hw.contract.design import DesignInfo
 from hw.gateware.ports.axi import AxiLite, AxiStream
@@ -66,11 +66,9 @@ class SerialBoard(wiring.Component):
             self.receiver.rx.eq(self.uart_rx),
             bridge.i_byte.eq(self.receiver.byte),
             bridge.i_valid.eq(self.receiver.valid),
-            self.transmitter.byte.eq(bridge.o_byte),
-            self.transmitter.valid.eq(bridge.o_valid),
-            bridge.o_ready.eq(self.transmitter.ready),
             self.uart_tx.eq(self.transmitter.tx),
         ]
+        connect(m, bridge.o, self.transmitter.i)
         ports = {f"{'i' if flow == Out else 'o'}_{name}": value for name, flow, value in self._wires()}
         m.submodules.accelerator = Instance(self.info.top, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
         return m

@@ -1,7 +1,7 @@
 """UART: bits on a wire to bytes, and back. 8N1, least significant bit first, the idle line is high."""
 
 from amaranth import Cat, Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
@@ -70,7 +70,7 @@ class Receiver(wiring.Component):
 
 
 class Transmitter(wiring.Component):
-    """Bytes to the line ``tx``: takes ``byte`` in a clock with ``valid`` and ``ready``.
+    """Bytes of the stream ``i`` to the line ``tx``.
 
     The next byte's start bit follows the stop bit at once if it is there in time. ``tx`` is a flip-flop
     that is high from configuration on.
@@ -78,31 +78,30 @@ class Transmitter(wiring.Component):
 
     def __init__(self, clocks_per_bit: int):
         self.clocks_per_bit = _checked(clocks_per_bit)
-        super().__init__(
-            {"tx": Out(1, init=1), "byte": In(DATA_BITS), "valid": In(1), "ready": Out(1, init=1)}
-        )
+        super().__init__({"tx": Out(1, init=1), "i": In(stream.Signature(DATA_BITS))})
 
     def elaborate(self, platform):
         m = Module()
         clocks = Signal(range(self.clocks_per_bit))
         left = Signal(range(DATA_BITS + 2))
         # What follows the bit on the line; the stop bit and the idle line come in from the left.
-        coming = Signal(DATA_BITS, init=-1)
-        # Ready is a register: it says that both counters stand at zero.
+        coming = Signal(DATA_BITS)
+        idle = Signal(init=1)  # both counters stand at zero
+        m.d.comb += self.i.ready.eq(idle)
         with m.If(clocks != 0):
-            m.d.sync += [clocks.eq(clocks - 1), self.ready.eq((left == 0) & (clocks == 1))]
+            m.d.sync += [clocks.eq(clocks - 1), idle.eq((left == 0) & (clocks == 1))]
         with m.Elif(left != 0):
             m.d.sync += [
                 clocks.eq(self.clocks_per_bit - 1),
                 left.eq(left - 1),
                 Cat(self.tx, coming).eq(Cat(coming, 1)),
             ]
-        with m.Elif(self.valid):
+        with m.Elif(self.i.valid):
             m.d.sync += [
-                self.ready.eq(0),
+                idle.eq(0),
                 clocks.eq(self.clocks_per_bit - 1),
                 left.eq(DATA_BITS + 1),
                 self.tx.eq(0),
-                coming.eq(self.byte),
+                coming.eq(self.i.payload),
             ]
         return m

@@ -1,7 +1,7 @@
-"""Burst reader: the weights of a run out of external memory, in order, as fast as the store has room.
+"""Burst reader: the weights of a run out of external memory, in order, as fast as the weight buffer has room.
 
 It lies outside the reset that an abort pulls: bursts that memory still owes are taken in and dropped. So
-they are behind a reset, which memory may have shared or not (:mod:`hw.gateware.weights.generation`).
+they are after a reset, which memory may have shared or not (:mod:`hw.gateware.weights.generation`).
 """
 
 from amaranth import Array, C, Module, Mux, Signal
@@ -17,17 +17,31 @@ from hw.interface.registers import MEMORY_ADDRESS_BITS
 class BurstReader(wiring.Component):
     """AXI4 read manager.
 
-    Members: ``start`` (a pulse) reads the steps of layers ``first`` to ``last`` from byte address
-    ``base``, a multiple of 4 KiB. A burst is asked for while ``room`` is up; ``asked`` pulses with its
-    number of beats, ``asked_beats``. ``valid`` with ``beat``: data, never stalled, so there must be
-    room for what was asked. ``flush`` (a pulse) ends a run; a start behind it waits until memory has
-    delivered all. ``error`` pulses with a beat of this run whose answer is other than OKAY. ``generation``,
-    ``settled``: those of the reads, for whoever stands between this port and memory.
+    A burst is requested in a clock in which there is credit for it; its beats come later and are never
+    stalled, so the credit has to be there for all of them. A run that starts after a ``flush`` waits until
+    memory has delivered all that it owes.
 
     ``memory``: an address that is offered stays, as it is, until it is taken, also through a reset; so do
-    those that memories side by side have taken in part. Every beat is taken in the clock in which it comes. A
-    beat counts as owed from the clock in which its burst is ``asked``, never below zero, given a memory that
-    delivers what it was asked for, each burst in order, with the identifier of its address.
+    those that striped memories have taken in part. Every beat is taken in the clock in which it comes. A
+    beat counts as owed from the clock in which its burst is ``requested``, never below zero, given a memory
+    that delivers what it was asked for, each burst in order, with the identifier of its address.
+
+    Members
+    -------
+    start: in, 1. A pulse: read the steps of layers ``first`` to ``last``.
+    first, last: in, a layer each. Constant while a run is being read.
+    base: in, MEMORY_ADDRESS_BITS. Byte address of the first layer's weights, a multiple of 4 KiB.
+    flush: in, 1. A pulse: the run ends here.
+    credit: in, 1. There is room for a whole burst.
+    requested: out, 1. A pulse: a burst is requested.
+    requested_beats: out, 0 .. ``burst_beats``. The number of its beats, with ``requested``.
+    valid: out, 1. A beat of this run; it cannot be stalled.
+    beat: out, ``bus_bits``. Its data, with ``valid``.
+    error: out, 1. A pulse: a beat of this run whose answer is other than OKAY.
+    generation: out, ID_BITS. Identifier of the reads since the last reset, for whoever stands between this
+        port and memory.
+    settled: out, 1. ``generation`` is that of now (:class:`hw.gateware.weights.generation.Generation`).
+    memory: out, an AXI4 read port.
     """
 
     def __init__(self, plan: StreamPlan):
@@ -40,9 +54,9 @@ class BurstReader(wiring.Component):
                 "last": In(layers),
                 "base": In(MEMORY_ADDRESS_BITS),
                 "flush": In(1),
-                "room": In(1),
-                "asked": Out(1),
-                "asked_beats": Out(range(plan.burst_beats + 1)),
+                "credit": In(1),
+                "requested": Out(1),
+                "requested_beats": Out(range(plan.burst_beats + 1)),
                 "valid": Out(1),
                 "beat": Out(plan.bus_bits),
                 "error": Out(1),
@@ -54,45 +68,82 @@ class BurstReader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        plan, memory = self.plan, self.memory
-        beat_bytes = plan.bus_bits // 8
-        layer = Signal.like(self.first)
-        # Bursts of a layer behind the one at hand, whether there are none, and the beats of the last one.
-        full = [(beats - 1) // plan.burst_beats for beats in plan.layer_beats]
-        rest = [(beats - 1) % plan.burst_beats + 1 for beats in plan.layer_beats]
-        left, final = Signal(range(max(full) + 1)), Signal()
-        last_beats = Signal.like(self.asked_beats)
-        address, asked_address = (
-            Signal(MEMORY_ADDRESS_BITS, name=name, reset_less=True) for name in ("address", "asked_address")
-        )
-        asked_length = Signal.like(memory.arlen, reset_less=True)
-        asking, asked_id = Signal(reset_less=True), Signal.like(memory.arid, reset_less=True)
+        memory = self.memory
         m.submodules.of_reads = of_reads = Generation()
-        ours = Signal()  # a beat that was asked for since the last reset
-        m.d.comb += ours.eq(memory.rvalid & of_reads.settled & (memory.rid == of_reads.number))
-
-        owed = Signal(range(OUTSTANDING * plan.burst_beats + 1))  # beats asked for and not yet delivered
-        # Whether there may be another burst, a clock old: bursts are two clocks apart, and beats that came
-        # since make it careful, not wrong.
-        few = Signal()
-        waiting, dropping, last_layer = (Signal(name=name) for name in ("waiting", "dropping", "last_layer"))
-        m.d.sync += [
-            owed.eq(owed + Mux(self.asked, self.asked_beats, 0) - ours),
-            few.eq(owed <= (OUTSTANDING - 1) * plan.burst_beats),
-            last_layer.eq(layer == self.last),
+        delivered = Signal()  # a beat that was requested since the last reset
+        offering = Signal(reset_less=True)  # an address, to memory
+        m.d.comb += [
+            delivered.eq(memory.rvalid & of_reads.settled & (memory.rid == of_reads.number)),
+            self.generation.eq(of_reads.number),
+            self.settled.eq(of_reads.settled),
         ]
+        owed, few = self._count_owed(m, delivered)
+        waiting, dropping = self._start_and_flush(m, owed, offering)
+        self._request_bursts(m, waiting, dropping, few, offering)
+        with m.If(offering & memory.arready):
+            m.d.sync += offering.eq(0)
+        m.d.comb += [
+            memory.arvalid.eq(offering),
+            memory.arsize.eq((self.plan.bus_bits // 8).bit_length() - 1),
+            memory.arburst.eq(1),  # incrementing
+            memory.rready.eq(1),
+            self.valid.eq(delivered & ~dropping & ~self.flush),
+            self.error.eq(self.valid & (memory.rresp != 0)),
+            self.beat.eq(memory.rdata),
+        ]
+        return m
+
+    def _count_owed(self, m, delivered):
+        """Beats requested and not yet delivered; and whether they are so few that a burst may join them, a
+        clock old: bursts are two clocks apart, and beats that came since make it careful, not wrong.
+        """
+        owed = Signal(range(OUTSTANDING * self.plan.burst_beats + 1))
+        few = Signal()
+        m.d.sync += [
+            owed.eq(owed + Mux(self.requested, self.requested_beats, 0) - delivered),
+            few.eq(owed <= (OUTSTANDING - 1) * self.plan.burst_beats),
+        ]
+        return owed, few
+
+    def _start_and_flush(self, m, owed, offering):
+        """``waiting``: a run is to begin. ``dropping``: beats that come are of one that was flushed."""
+        waiting, dropping = (Signal(name=name) for name in ("waiting", "dropping"))
         with m.If(self.flush & (owed != 0)):
             m.d.sync += dropping.eq(1)
-        with m.If((owed == 0) & ~asking):
+        with m.If((owed == 0) & ~offering):
             m.d.sync += dropping.eq(0)
         with m.If(self.start):
             m.d.sync += waiting.eq(1)
         with m.Elif(self.flush):
             m.d.sync += waiting.eq(0)
+        return waiting, dropping
 
+    def _request_bursts(self, m, waiting, dropping, few, offering):
+        """Layer by layer, burst by burst; what is requested is offered to memory from the next clock on."""
+        plan, memory = self.plan, self.memory
+        layer, last_layer = Signal.like(self.first), Signal()
+        m.d.sync += last_layer.eq(layer == self.last)
+        # Of a layer: bursts after the one at hand, whether there are none, and the beats of the last one.
+        full = [(beats - 1) // plan.burst_beats for beats in plan.layer_beats]
+        rest = [(beats - 1) % plan.burst_beats + 1 for beats in plan.layer_beats]
+        left, final = Signal(range(max(full) + 1)), Signal()
+        last_beats = Signal.like(self.requested_beats)
+        address, offered_address = (
+            Signal(MEMORY_ADDRESS_BITS, name=name, reset_less=True) for name in ("address", "offered_address")
+        )
+        offered_length, offered_id = (
+            Signal.like(port, name=name, reset_less=True)
+            for port, name in ((memory.arlen, "offered_length"), (memory.arid, "offered_id"))
+        )
+        m.d.comb += [
+            self.requested_beats.eq(Mux(final, last_beats, plan.burst_beats)),
+            memory.arid.eq(offered_id),
+            memory.araddr.eq(offered_address),
+            memory.arlen.eq(offered_length),
+        ]
         with m.FSM():
             with m.State("IDLE"):
-                with m.If(waiting & ~dropping & ~self.flush & ~asking):
+                with m.If(waiting & ~dropping & ~self.flush & ~offering):
                     m.d.sync += [waiting.eq(0), layer.eq(self.first)]
                     m.next = "LAYER"
             with m.State("LAYER"):
@@ -102,18 +153,18 @@ class BurstReader(wiring.Component):
                     last_beats.eq(Array(C(n) for n in rest)[layer]),
                     address.eq(self.base + PAGE * Array(C(n) for n in plan.layer_pages)[layer]),
                 ]
-                m.next = "ASK"
+                m.next = "REQUEST"
                 with m.If(self.flush):
                     m.next = "IDLE"
-            with m.State("ASK"):
-                with m.If(self.room & ~self.flush & ~asking & few):
-                    m.d.comb += self.asked.eq(1)
+            with m.State("REQUEST"):
+                with m.If(self.credit & ~self.flush & ~offering & few):
+                    m.d.comb += self.requested.eq(1)
                     m.d.sync += [
-                        asking.eq(1),
-                        asked_id.eq(of_reads.number),
-                        asked_address.eq(address),
-                        asked_length.eq(self.asked_beats - 1),
-                        address.eq(address + plan.burst_beats * beat_bytes),
+                        offering.eq(1),
+                        offered_id.eq(self.generation),
+                        offered_address.eq(address),
+                        offered_length.eq(self.requested_beats - 1),
+                        address.eq(address + plan.burst_beats * plan.bus_bits // 8),
                         left.eq(left - 1),
                         final.eq(left == 1),
                     ]
@@ -124,21 +175,3 @@ class BurstReader(wiring.Component):
                             m.next = "IDLE"
                 with m.If(self.flush):
                     m.next = "IDLE"
-        with m.If(asking & memory.arready):
-            m.d.sync += asking.eq(0)
-        m.d.comb += [
-            self.asked_beats.eq(Mux(final, last_beats, plan.burst_beats)),
-            self.generation.eq(of_reads.number),
-            self.settled.eq(of_reads.settled),
-            memory.arvalid.eq(asking),
-            memory.arid.eq(asked_id),
-            memory.araddr.eq(asked_address),
-            memory.arlen.eq(asked_length),
-            memory.arsize.eq(beat_bytes.bit_length() - 1),
-            memory.arburst.eq(1),  # incrementing
-            memory.rready.eq(1),
-            self.valid.eq(ours & ~dropping & ~self.flush),
-            self.error.eq(self.valid & (memory.rresp != 0)),
-            self.beat.eq(memory.rdata),
-        ]
-        return m

@@ -2,7 +2,7 @@
 
 A reset of the accelerator alone does not make memory forget what it was asked for; a reset of both does.
 Nothing here can know which it was, and nothing has to: reads carry the number of the reset they came
-behind, and an answer with another number is dropped, whether it comes or not.
+after, and an answer with another number is dropped, whether it comes or not.
 """
 
 from amaranth import Module, Signal
@@ -15,7 +15,7 @@ from hw.gateware.ports.axi import ID_BITS
 class Generation(wiring.Component):
     """Counts the resets of its clock domain, modulo 2^``ID_BITS``; however long one lasts, it is one.
 
-    Members: ``number``; ``settled``, low in the first clock behind a reset, in which ``number`` is still
+    Members: ``number``; ``settled``, low in the first clock after a reset, in which ``number`` is still
     the old one. An answer is taken for a new one again when it comes 2^``ID_BITS`` resets late.
     """
 

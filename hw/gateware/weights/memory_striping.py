@@ -1,4 +1,4 @@
-"""Memories side by side: one wide AXI4 read port out of several narrow ones.
+"""Memory striping: one wide AXI4 read port out of several narrow ones.
 
 Every memory holds its part of each beat, memory 0 the lowest bytes, at the same address; together they give
 a beat as often as each of them does.
@@ -19,7 +19,7 @@ class MemoryStriping(wiring.Component):
     to all memories, with its address divided by ``count``; the reader gets a beat when all have given their
     part, and an error that any of them answered.
     An address that is offered stays until it is taken, also through a reset, and goes to every memory once.
-    A reset empties the queues; parts that come behind it and were asked for before are dropped.
+    A reset empties the queues; parts that come after it and were requested before are dropped.
     Latency: 2 clocks for a beat.
     """
 
@@ -38,11 +38,11 @@ class MemoryStriping(wiring.Component):
         m = Module()
         wide, shift = self.wide, self.count.bit_length() - 1
         bits = len(wide.rdata) // self.count
-        asked = Signal(self.count, reset_less=True)  # memories that have taken the address at hand
+        addressed = Signal(self.count, reset_less=True)  # memories that have taken the address at hand
         taking = Cat(port.arvalid & port.arready for port in self.memories)
-        m.d.comb += wide.arready.eq((asked | taking).all())
+        m.d.comb += wide.arready.eq((addressed | taking).all())
         with m.If(wide.arvalid):
-            m.d.sync += asked.eq(Mux(wide.arready, 0, asked | taking))
+            m.d.sync += addressed.eq(Mux(wide.arready, 0, addressed | taking))
         queues = []
         for i, port in enumerate(self.memories):
             queue = fifo.SyncFIFOBuffered(width=bits + len(wide.rresp), depth=QUEUED_BEATS)
@@ -54,7 +54,7 @@ class MemoryStriping(wiring.Component):
                 port.arlen.eq(wide.arlen),
                 port.arsize.eq(wide.arsize - shift),
                 port.arburst.eq(wide.arburst),
-                port.arvalid.eq(wide.arvalid & ~asked[i]),
+                port.arvalid.eq(wide.arvalid & ~addressed[i]),
                 queue.w_data.eq(Cat(port.rdata, port.rresp)),
                 queue.w_en.eq(port.rvalid & self.settled & (port.rid == self.generation)),
                 port.rready.eq(queue.w_rdy),

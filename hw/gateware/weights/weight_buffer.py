@@ -1,4 +1,4 @@
-"""Step store: beats of the memory bus in, whole steps out; a ring that is its own width converter.
+"""Weight buffer: beats of the memory bus in, whole steps out; a ring that is its own width converter.
 
 A step takes U units of 16 bit, fewer in layers of narrower weights, and a beat brings B of them, no more
 than any step takes, beginning anywhere in a step. Unit j of step t lies in column bank j at address t mod
@@ -22,12 +22,20 @@ class WeightBuffer(wiring.Component):
 
     Memory: U column banks of depth × 16 bit, RAMB36s of 2k × 18.
 
-    Members: ``start`` (a pulse) empties the store for a run from layer ``first`` on. ``asked`` with
-    ``asked_beats``, not in two clocks in a row, reserves room, of which ``room`` promises a burst's worth;
-    ``valid`` with ``beat`` fills it. ``stored`` counts whole steps, modulo twice the depth: steps before it
-    can be read.
-    ``r_step`` asks for a step while ``r_en``, ``bits`` delivers it one clock later and keeps it;
-    ``freed`` (a pulse) gives one step's room back.
+    Members
+    -------
+    start: in, 1. A pulse: empty the buffer for a run from layer ``first`` on.
+    first: in, a layer. With ``start``.
+    credit: out, 1. There is room for a whole burst.
+    requested: in, 1. A pulse, not in two clocks in a row: room is reserved for a burst.
+    requested_beats: in, 0 .. ``burst_beats``. Its beats, with ``requested``.
+    valid: in, 1. A beat comes; it cannot be stalled.
+    beat: in, ``bus_bits``. Its data, with ``valid``.
+    stored: out, 0 .. 2 · depth - 1. Whole steps so far, modulo twice the depth: those before it can be read.
+    r_en: in, 1. Read a step.
+    r_step: in, 0 .. depth - 1. Its address, with ``r_en``.
+    bits: out, 16 · U. The step, one clock later; it stays until the next one is read.
+    freed: in, 1. A pulse: one step will not be read again.
     """
 
     def __init__(self, plan: StreamPlan):
@@ -37,9 +45,9 @@ class WeightBuffer(wiring.Component):
             {
                 "start": In(1),
                 "first": In(layers),
-                "room": Out(1),
-                "asked": In(1),
-                "asked_beats": In(range(plan.burst_beats + 1)),
+                "credit": Out(1),
+                "requested": In(1),
+                "requested_beats": In(range(plan.burst_beats + 1)),
                 "valid": In(1),
                 "beat": In(plan.bus_bits),
                 "stored": Out(range(2 * plan.depth)),
@@ -54,34 +62,34 @@ class WeightBuffer(wiring.Component):
         m = Module()
         plan = self.plan
         next_unit, next_size, step, whole = self._position(m)
-        self._room(m, whole)
+        self._count_credit(m, whole)
 
         # Clocks 0..: unit i of the beat to place (i + unit) mod B.
         units = [self.beat[i * UNIT_BITS : (i + 1) * UNIT_BITS] for i in range(plan.beat_units)]
-        turned, wait = rotate(m, units, next_unit[: ceil_log2(plan.beat_units)], left=False, name="beat")
-        # Units behind the step's end: they fill the next step's columns up to this one.
-        behind = next_unit + plan.beat_units - self._units[next_size]
-        beyond = delay(m, behind, wait, name="beyond")
+        rotated, wait = rotate(m, units, next_unit[: ceil_log2(plan.beat_units)], left=False, name="beat")
+        # Units after the step's end: they fill the next step's columns up to this one.
+        over = next_unit + plan.beat_units - self._units[next_size]
+        beyond = delay(m, over, wait, name="beyond")
         size = delay(m, next_size, wait, name="size")
         next_unit = delay(m, next_unit, wait, name="next_unit")
         step = delay(m, step, wait, name="step")
         valid = delay(m, self.valid, wait, name="valid", reset=True)
-        following = Signal.like(step)
-        m.d.comb += following.eq(step + 1)
+        next_step = Signal.like(step)
+        m.d.comb += next_step.eq(step + 1)
         out = []
         for j in range(plan.step_units):
             bank = Bank(UNIT_BITS, plan.depth)
             m.submodules[f"column_{j}"] = bank.shared()
             # Last clock but one: a unit is of this step, or of the next one, or of no use to this column.
-            here = delay(m, next_unit <= j, 1, name=f"here_{j}")
-            there = Mux(next_unit <= j, j < next_unit + plan.beat_units, j < beyond)
-            enable = valid & delay(m, there, 1, name=f"there_{j}")
+            of_this = delay(m, next_unit <= j, 1, name=f"of_this_{j}")
+            of_use = Mux(next_unit <= j, j < next_unit + plan.beat_units, j < beyond)
+            enable = valid & delay(m, of_use, 1, name=f"of_use_{j}")
             if j % (MAX_FANOUT // UNIT_BITS) == 0:
-                size_here = replicate(m, size, name=f"size_{j}")
+                size_near = replicate(m, size, name=f"size_{j}")
             # Last clock: a register in front of the memory.
-            address = Mux(here, step, following)
-            wrapped = Array(turned[(j + units) % plan.beat_units] for units in self._sizes)[size_here]
-            unit_bits = Mux(here, turned[j % plan.beat_units], wrapped)
+            address = Mux(of_this, step, next_step)
+            wrapped = Array(rotated[(j + units) % plan.beat_units] for units in self._sizes)[size_near]
+            unit_bits = Mux(of_this, rotated[j % plan.beat_units], wrapped)
             m.d.comb += [
                 bank.w_en.eq(delay(m, enable, 1, name=f"w_en_{j}", reset=True)),
                 bank.w_addr.eq(delay(m, address, 1, name=f"w_addr_{j}")),
@@ -116,26 +124,26 @@ class WeightBuffer(wiring.Component):
             )
         )
         whole, ends = Signal(), Signal()
-        behind = Signal(range(2 * plan.step_units))
-        following = Signal.like(layer)
+        unit_after = Signal(range(2 * plan.step_units))  # the beat at hand
+        next_layer = Signal.like(layer)
         m.d.comb += [
-            behind.eq(unit + plan.beat_units),
-            whole.eq(self.valid & (behind >= self._units[size])),
+            unit_after.eq(unit + plan.beat_units),
+            whole.eq(self.valid & (unit_after >= self._units[size])),
             ends.eq(self.valid & final),
-            following.eq(layer + 1),
+            next_layer.eq(layer + 1),
             next_unit.eq(unit),
             next_size.eq(size),
         ]
         m.d.sync += [unit.eq(next_unit), size.eq(next_size)]
         with m.If(self.valid):
-            m.d.comb += next_unit.eq(behind)
+            m.d.comb += next_unit.eq(unit_after)
             m.d.sync += [left.eq(left - 1), final.eq(left == 2)]
         with m.If(whole):
-            m.d.comb += next_unit.eq(behind - self._units[size])
+            m.d.comb += next_unit.eq(unit_after - self._units[size])
             m.d.sync += step.eq(step + 1)
         with m.If(ends):
-            m.d.comb += [next_unit.eq(0), next_size.eq(sizes[following])]
-            m.d.sync += [layer.eq(following), left.eq(beats[following]), final.eq(single[following])]
+            m.d.comb += [next_unit.eq(0), next_size.eq(sizes[next_layer])]
+            m.d.sync += [layer.eq(next_layer), left.eq(beats[next_layer]), final.eq(single[next_layer])]
         stored = delay(m, whole, self.write_latency - 1, name="stored", reset=True)
         with m.If(stored):
             m.d.sync += self.stored.eq(self.stored + 1)
@@ -149,30 +157,30 @@ class WeightBuffer(wiring.Component):
             ]
         return next_unit, next_size, step, whole
 
-    def _room(self, m, whole):
+    def _count_credit(self, m, whole):
         """Units neither reserved nor in use.
 
-        A beat that is asked for reserves what it may take; when it comes it gives that back, and the step
+        A beat that is requested reserves what it may take; when it comes it gives that back, and the step
         that it completes takes a step's room. The step that is being filled is not counted, and what is
         counted is two clocks old: ``KEPT_FREE``.
         """
         plan = self.plan
         all_units = plan.depth * plan.step_units
         free = Signal(range(all_units + 1), init=all_units)
-        came = Mux(self.valid, plan.beat_room, 0) - Mux(whole, plan.step_units, 0)
+        came = Mux(self.valid, plan.beat_credit, 0) - Mux(whole, plan.step_units, 0)
         came = delay(m, came, 1, name="came", reset=True)
         freed = Mux(delay(m, self.freed, 1, name="freed", reset=True), plan.step_units, 0)
-        asked = delay(m, self.asked, 1, name="asked", reset=True)
-        beats = delay(m, self.asked_beats, 1, name="asked_beats")
+        requested = delay(m, self.requested, 1, name="requested", reset=True)
+        beats = delay(m, self.requested_beats, 1, name="requested_beats")
         # Shifted and added: synthesis would take a DSP slice for the product.
         product = sum(
-            (beats << i for i in range(plan.beat_room.bit_length()) if plan.beat_room >> i & 1), C(0)
+            (beats << i for i in range(plan.beat_credit.bit_length()) if plan.beat_credit >> i & 1), C(0)
         )
-        taken = Mux(asked, product, 0)
+        reserved = Mux(requested, product, 0)
         m.d.sync += [
-            free.eq(free + freed + came - taken),
-            # Two bursts: one that was asked for two clocks ago is not yet in the sum.
-            self.room.eq(free >= 2 * plan.burst_beats * plan.beat_room + KEPT_FREE * plan.step_units),
+            free.eq(free + freed + came - reserved),
+            # Two bursts: one that was requested two clocks ago is not yet in the sum.
+            self.credit.eq(free >= 2 * plan.burst_beats * plan.beat_credit + KEPT_FREE * plan.step_units),
         ]
         with m.If(self.start):
             m.d.sync += free.eq(all_units)

@@ -2,13 +2,13 @@
 
 A memory word is one step: spectrum word, end flags, channel group, and per row a bank select and a weight;
 more where rows run ahead (:mod:`hw.compile.step_format`). Depth = steps of the network; it should become
-RAMB36s (a ROM: written by the bitstream). ``take`` may come in any clock in which ``valid`` is high.
+RAMB36s (a ROM: written by the bitstream).
 """
 
 import numpy as np
 from amaranth import Module, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
 from hw.compile.program import Program
@@ -24,10 +24,10 @@ def step_bits(program: Program) -> NDArray[np.uint8]:
 
 
 class WeightMemory(wiring.Component):
-    """Members: ``rewind`` (a pulse) points at the first step of layer ``layer``; then ``valid`` and ``ends``
-    until ``take``, and all of the ``step`` in the clock after it. Behind a layer's last step its first one
-    follows by itself.
-    Latency: 3 clocks from ``rewind`` to ``valid``.
+    """Members: ``rewind`` (a pulse) points at the first step of layer ``layer``; then ``ends``, a stream of
+    what each step ends, and all of the ``step`` in the clock after that in which its ends were taken. After a
+    layer's last step its first one follows by itself.
+    Latency: 3 clocks from ``rewind`` to ``ends.valid``.
     """
 
     def __init__(self, program: Program):
@@ -37,9 +37,7 @@ class WeightMemory(wiring.Component):
             {
                 "layer": In(range(len(program.layers))),
                 "rewind": In(1),
-                "valid": Out(1),
-                "ends": Out(ends_layout(program.step_format)),
-                "take": In(1),
+                "ends": Out(stream.Signature(ends_layout(program.step_format))),
                 "step": Out(self.layout),
             }
         )
@@ -52,20 +50,18 @@ class WeightMemory(wiring.Component):
         last = per_layer(
             m, self.layer, [p.first_step + len(p.steps) - 1 for p in program.layers], name="last"
         )
-        m.submodules.slack = slack = SkidBuffer(program.step_format)
+        m.submodules.skid = skid = SkidBuffer(program.step_format)
         address, read = Signal(range(program.steps)), Signal()
-        advance = ~read | slack.i_take
+        advance = ~read | skid.i.ready
         m.d.comb += [
             port.addr.eq(address),
             port.en.eq(advance),
-            slack.i_valid.eq(read),
-            slack.i_step.as_value().eq(port.data),
-            slack.clear.eq(self.rewind),
-            self.valid.eq(slack.valid),
-            self.ends.eq(slack.ends),
-            self.step.eq(slack.step),
-            slack.take.eq(self.take),
+            skid.i.valid.eq(read),
+            skid.i.payload.as_value().eq(port.data),
+            skid.clear.eq(self.rewind),
+            self.step.eq(skid.step),
         ]
+        connect(m, skid.ends, flipped(self.ends))
         with m.If(self.rewind):
             m.d.sync += [address.eq(first), read.eq(0)]
         with m.Elif(advance):

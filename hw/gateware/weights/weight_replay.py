@@ -1,8 +1,8 @@
-"""Weight player: steps out of the store in the order the array wants them, replayed where weights stay."""
+"""Weight replay: steps in the order in which the array wants them, again where weights stay."""
 
 from amaranth import Array, C, Module, Mux, Signal
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.compile.program import Program
 from hw.contract.latencies import SETTLE
@@ -14,17 +14,27 @@ from hw.gateware.weights.weight_buffer import WeightBuffer
 
 
 class WeightReplay(wiring.Component):
-    """The weight memory of a design whose weights come from outside: the ``valid``, ``ends``, ``take`` and
-    ``step`` of :class:`hw.gateware.weights.weight_memory.WeightMemory`, which holds them itself.
+    """The weight memory of a design whose weights come from outside: it has the ``ends`` and the ``step`` of
+    :class:`hw.gateware.weights.weight_memory.WeightMemory`, which holds them itself. It runs ahead of the
+    array through all layers, as far as steps are stored.
 
-    Members: ``start`` (a pulse) begins a run of ``images`` images through layers ``first`` to ``last``;
-    ``room``, ``asked``, ``asked_beats``, ``beat_valid``, ``beat``: the burst reader's.
-    Runs ahead of the array through all layers, as far as steps are stored.
+    Members
+    -------
+    start: in, 1. A pulse: begin a run of ``images`` images through layers ``first`` to ``last``.
+    images: in, 0 .. ``batch``. Images of the run, constant in it.
+    first, last: in, a layer each. Constant in a run.
+    credit: out, 1. There is room for a whole burst.
+    requested: in, 1. A pulse: the burst reader requests a burst.
+    requested_beats: in, 0 .. ``burst_beats``. Its beats, with ``requested``.
+    beat_valid: in, 1. A beat comes; it cannot be stalled.
+    beat: in, ``bus_bits``. Its data, with ``beat_valid``.
+    ends: out, a stream of ``ends_layout``: what the next step ends.
+    step: out, ``step_layout``. All of a step, in the clock after that in which ``ends`` was taken.
     """
 
     def __init__(self, program: Program):
         self.program, self.plan = program, program.stream
-        self.store = WeightBuffer(self.plan)
+        self.buffer = WeightBuffer(self.plan)
         layers = range(len(program.layers))
         super().__init__(
             {
@@ -32,94 +42,70 @@ class WeightReplay(wiring.Component):
                 "images": In(range(program.config.batch + 1)),
                 "first": In(layers),
                 "last": In(layers),
-                "room": Out(1),
-                "asked": In(1),
-                "asked_beats": In(range(self.plan.burst_beats + 1)),
+                "credit": Out(1),
+                "requested": In(1),
+                "requested_beats": In(range(self.plan.burst_beats + 1)),
                 "beat_valid": In(1),
                 "beat": In(self.plan.bus_bits),
-                "valid": Out(1),
-                "ends": Out(ends_layout(program.step_format)),
-                "take": In(1),
+                "ends": Out(stream.Signature(ends_layout(program.step_format))),
                 "step": Out(step_layout(program.step_format)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        plans, plan = self.program.layers, self.plan
-        m.submodules.store = store = self.store
-        m.submodules.walk = walk = LoopNest(self.program)
-        m.submodules.slack = slack = SkidBuffer(self.program.step_format)
-        stored = Signal()  # the store delivers a step
-        m.d.comb += [
-            store.start.eq(self.start),
-            store.first.eq(self.first),
-            store.asked.eq(self.asked),
-            store.asked_beats.eq(self.asked_beats),
-            store.valid.eq(self.beat_valid),
-            store.beat.eq(self.beat),
-            self.room.eq(store.room),
-            slack.i_valid.eq(stored),
-            slack.i_step.as_value().eq(store.bits),
-            slack.clear.eq(self.start),
-            slack.take.eq(self.take),
-            self.valid.eq(slack.valid),
-            self.ends.eq(slack.ends),
-            self.step.eq(slack.step),
-        ]
-        layer = Signal.like(self.first)
-        weights_stay = per_layer(m, layer, [int(p.weights_stay) for p in plans], name="weights_stay")
-        first_blocks = [sum(p.blocks for p in plans[:i]) for i in range(len(plans))]
-        m.d.comb += [walk.layer.eq(layer), walk.images.eq(self.images)]
+        plans = self.program.layers
+        m.submodules.buffer = buffer = self.buffer
+        m.submodules.loop_nest = nest = LoopNest(self.program)
+        m.submodules.skid = skid = SkidBuffer(self.program.step_format)
+        delivered = Signal()  # the buffer delivers a step
+        self._connect(m, skid, delivered)
 
-        # Where in a block the player is: steps behind the one at hand, and whether there are none.
-        place = data.StructLayout({"left": range(max(plan.block_steps)), "last": 1})
-        at = Signal(place)
-        # The first step of the block at hand; of number ``block`` and of the block behind, a clock later.
-        block = Signal(range(len(plan.block_steps) + 1))
-        again, here, behind = (Signal(place, name=name) for name in ("again", "here", "behind"))
-        firsts = Array(place.const({"left": n - 1, "last": n == 1}) for n in (*plan.block_steps, 1))
-        m.d.sync += [here.eq(firsts[block]), behind.eq(firsts[block + 1])]
-        address, block_address = Signal.like(store.stored), Signal.like(store.stored)
+        layer, block = Signal.like(self.first), Signal(range(len(self.plan.block_steps) + 1))
+        weights_stay = per_layer(m, layer, [int(p.weights_stay) for p in plans], name="weights_stay")
+        m.d.comb += [nest.layer.eq(layer), nest.images.eq(self.images)]
+        position, block_start = Signal(self._position), Signal(self._position)  # block_start: of this block
+        first_start, next_start = self._block_starts(m, block)
+        address, block_address = Signal.like(buffer.stored), Signal.like(buffer.stored)
+        next_address = Signal.like(address)
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
 
-        # Comparisons are made a clock ahead, for the step at hand and the one behind it. What was played
-        # before is there.
-        following = Signal.like(address)
-        moved, jumped, none_here, none_next = Signal(), Signal(), Signal(), Signal()
-        m.d.sync += [none_here.eq(address == store.stored), none_next.eq(following == store.stored)]
+        stepped, rewound = Signal(), Signal()  # the last clock's read went on by one, or back
         playing = Signal()
-        there = jumped | ~Mux(moved, none_next, none_here)
-        replay = weights_stay & ~walk.stack_wraps
-        advance = ~stored | slack.i_take
-        ready = playing & (wait == 0) & there
-        read = advance & ready
-        m.d.sync += [moved.eq(read), jumped.eq(read & at.last & replay)]
+        replay = weights_stay & ~nest.stack_wraps  # this block again
+        advance = ~delivered | skid.i.ready
+        readable = playing & (wait == 0) & self._is_stored(m, address, next_address, stepped, rewound)
+        read = advance & readable
+        m.d.sync += [stepped.eq(read), rewound.eq(read & position.last & replay)]
         m.d.comb += [
-            following.eq(address + 1),
-            store.r_step.eq(address),
-            store.r_en.eq(advance),
-            store.freed.eq(read & ~replay),
-            walk.step.eq(read & at.last),
+            next_address.eq(address + 1),
+            buffer.r_step.eq(address),
+            buffer.r_en.eq(advance),
+            buffer.freed.eq(read & ~replay),
+            nest.step.eq(read & position.last),
         ]
 
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)
         with m.If(entering & (wait == 1)):
-            m.d.comb += walk.start.eq(1)
-            m.d.sync += [entering.eq(0), again.eq(here), at.eq(here)]
+            m.d.comb += nest.start.eq(1)
+            m.d.sync += [entering.eq(0), block_start.eq(first_start), position.eq(first_start)]
         with m.If(advance):
-            m.d.sync += stored.eq(ready)
+            m.d.sync += delivered.eq(readable)
         with m.If(read):
-            m.d.sync += [address.eq(following), at.left.eq(at.left - 1), at.last.eq(at.left == 1)]
-            with m.If(at.last):
+            m.d.sync += [
+                address.eq(next_address),
+                position.left.eq(position.left - 1),
+                position.last.eq(position.left == 1),
+            ]
+            with m.If(position.last):
                 with m.If(replay):
-                    m.d.sync += [address.eq(block_address), at.eq(again)]
+                    m.d.sync += [address.eq(block_address), position.eq(block_start)]
                 with m.Else():
-                    m.d.sync += [block_address.eq(following), block.eq(block + 1), wait.eq(1)]
-                    m.d.sync += [again.eq(behind), at.eq(behind)]
-                with m.If(walk.ends):
+                    m.d.sync += [block_address.eq(next_address), block.eq(block + 1), wait.eq(1)]
+                    m.d.sync += [block_start.eq(next_start), position.eq(next_start)]
+                with m.If(nest.ends):
                     m.d.sync += [layer.eq(layer + 1), wait.eq(SETTLE), playing.eq(layer != self.last)]
                     m.d.sync += entering.eq(1)
         with m.If(self.start):
@@ -127,10 +113,62 @@ class WeightReplay(wiring.Component):
                 playing.eq(1),
                 entering.eq(1),
                 wait.eq(SETTLE),
-                stored.eq(0),
+                delivered.eq(0),
                 address.eq(0),
                 block_address.eq(0),
                 layer.eq(self.first),
-                block.eq(Array(C(n) for n in first_blocks)[self.first]),
+                block.eq(self._first_block(self.first)),
             ]
         return m
+
+    def _connect(self, m, skid, delivered):
+        """Beats to the buffer, its steps through the skid buffer to the array."""
+        buffer = self.buffer
+        m.d.comb += [
+            buffer.start.eq(self.start),
+            buffer.first.eq(self.first),
+            buffer.requested.eq(self.requested),
+            buffer.requested_beats.eq(self.requested_beats),
+            buffer.valid.eq(self.beat_valid),
+            buffer.beat.eq(self.beat),
+            self.credit.eq(buffer.credit),
+            skid.i.valid.eq(delivered),
+            skid.i.payload.as_value().eq(buffer.bits),
+            skid.clear.eq(self.start),
+            self.step.eq(skid.step),
+        ]
+        connect(m, skid.ends, flipped(self.ends))
+
+    @property
+    def _position(self):
+        """Where in a block a step is: how many come after it, and whether there are none."""
+        return data.StructLayout({"left": range(max(self.plan.block_steps)), "last": 1})
+
+    def _block_starts(self, m, block):
+        """The positions of the first step of number ``block`` and of the block after it, a clock later."""
+        first_start, next_start = (
+            Signal(self._position, name=name) for name in ("first_start", "next_start")
+        )
+        starts = Array(
+            self._position.const({"left": n - 1, "last": n == 1}) for n in (*self.plan.block_steps, 1)
+        )
+        m.d.sync += [first_start.eq(starts[block]), next_start.eq(starts[block + 1])]
+        return first_start, next_start
+
+    def _is_stored(self, m, address, next_address, stepped, rewound):
+        """Whether the step at ``address`` lies in the buffer.
+
+        Comparisons are made a clock ahead, for the address of then and the one after it; an address that was
+        ``rewound`` has been read before.
+        """
+        none_here, none_next = Signal(), Signal()
+        m.d.sync += [
+            none_here.eq(address == self.buffer.stored),
+            none_next.eq(next_address == self.buffer.stored),
+        ]
+        return rewound | ~Mux(stepped, none_next, none_here)
+
+    def _first_block(self, layer):
+        """The number of the first block of ``layer``, among the blocks of all layers."""
+        blocks = [plan.blocks for plan in self.program.layers]
+        return Array(C(sum(blocks[:i])) for i in range(len(blocks)))[layer]

@@ -4,7 +4,7 @@
 #
 # Knows the commands and options of Vivado that the plans use, and no others: a command or an option that is
 # not here fails. FAKES sets what Vivado would answer; every call becomes a record of RECORD: words with
-# \x1f between them, \x1e behind the last. Vivado's interpreter is Tcl 8.5, so what 8.6 added is taken away.
+# \x1f between them, \x1e after the last. Vivado's interpreter is Tcl 8.5, so what 8.6 added is taken away.
 
 set recorder_folder [file dirname [file normalize [info script]]]
 

@@ -102,6 +102,6 @@ def test_an_interrupt_inside_a_command_is_said(monkeypatch, run):
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bitstreams.doctor.examine", interrupt)
+    monkeypatch.setattr("bitstreams.tools.doctor.examine", interrupt)
     result = run("doctor")
     assert result.code == 130 and result.err == "spec2: interrupted\n"

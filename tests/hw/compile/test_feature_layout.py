@@ -11,24 +11,27 @@ from hw.contract.network import Conv
 
 @settings(deadline=None, max_examples=200)
 @given(data=st.data())
-def test_rows_of_a_batch_have_places_of_their_own(data):
-    images = data.draw(st.integers(1, 5), "side by side")
-    sections = images * data.draw(st.integers(1, 3), "sections of an image")
-    period, padding = data.draw(st.sampled_from([4, 6, 8]), "period"), data.draw(st.integers(0, 2), "padding")
-    most = sections // images * period - padding if images > 1 else 40
+def test_rows_of_a_batch_have_positions_of_their_own(data):
+    images = data.draw(st.integers(1, 5), "images")
+    packing = images * data.draw(st.integers(1, 3), "slots of an image")
+    interleave, padding = (
+        data.draw(st.sampled_from([4, 6, 8]), "interleave"),
+        data.draw(st.integers(0, 2), "padding"),
+    )
+    most = packing // images * interleave - padding if images > 1 else 40
     shape = (data.draw(st.integers(1, 3)), data.draw(st.integers(1, most), "height"), 5)
-    plan = FeatureLayout(shape, 7, 1, sections, 8, period, padding, images=images)
+    plan = FeatureLayout(shape, 7, 1, packing, 8, interleave, padding, images=images)
     batch = data.draw(st.integers(1, 9), "batch")
-    places = set()
+    positions = set()
     for image in range(batch):
-        first_line, first_section = plan.image_place(image)
+        first_line, first_slot = plan.image_position(image)
         for channel in range(shape[0]):
             for y in range(shape[1]):
-                line, section = plan.place(y)
+                line, slot = plan.position(y)
                 line += first_line + channel * plan.channel_lines
-                assert 0 <= line < plan.batch_lines(batch) and first_section + section < sections
-                places.add((line, first_section + section))
-    assert len(places) == batch * shape[0] * shape[1]
+                assert 0 <= line < plan.batch_lines(batch) and first_slot + slot < packing
+                positions.add((line, first_slot + slot))
+    assert len(positions) == batch * shape[0] * shape[1]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_rows_of_a_batch_have_places_of_their_own(data):
         (4, 1, 8, 5, 4),  # two groups of four lanes do as well as of five, with fewer lines to write
         (8, 1, 8, 10, 2),  # four tiles
         (4, 1, 1, 10, 1),
-        (6, 1, 8, 10, 1),  # its last row lies in the next tile row's sections
+        (6, 1, 8, 10, 1),  # its last row lies in the next tile row's packing
         (16, 1, 8, 10, 1),  # nine tiles leave room for no second image
     ],
 )
@@ -48,7 +51,7 @@ def test_images_lie_side_by_side_where_a_batch_gains(height, padding, batch, lan
     assert layout.images == images and layout.rows * layout.columns <= lanes
     if images > 1:
         tiles = layer.tiles((512, height, height))
-        assert (layout.rows, layout.columns) == (images * tiles[0], tiles[1]) and layout.sections
+        assert (layout.rows, layout.columns) == (images * tiles[0], tiles[1]) and layout.packed
 
 
 def test_an_odd_batch_leaves_images_apart_where_outputs_bind():

@@ -68,8 +68,8 @@ def test_the_largest_array_is_what_the_registers_can_tell():
     with pytest.raises(ValueError, match="rows has 8 bits"):
         SHAPE.pack(rows=MOST_ROWS + config.drain)
     with pytest.raises(ValueError, match="last has 8 bits"):
-        LAYERS.pack(last=limits.MOST_ENTRIES)
-    assert LAYERS.pack(last=limits.MOST_ENTRIES - 1)
+        LAYERS.pack(last=limits.MOST_INSTRUCTIONS)
+    assert LAYERS.pack(last=limits.MOST_INSTRUCTIONS - 1)
 
 
 def test_no_lane_layout_makes_use_of_a_wider_line():
@@ -120,7 +120,11 @@ def test_as_many_bands_as_the_registers_can_name():
     )
     tall = Network("tall", (1, 1200, 8), layers)
     assert len(compile_program(random_artifact(tall), replace(SMALL, memory_lines=2500)).layers) <= 256
-    refused(tall, replace(SMALL, memory_lines=2000), "3 layers in bands are 299 entries .* more than the 256")
+    refused(
+        tall,
+        replace(SMALL, memory_lines=2000),
+        "3 layers in row bands are 299 instructions .* more than the 256",
+    )
 
 
 def test_every_memory_has_a_port_of_32_bits():

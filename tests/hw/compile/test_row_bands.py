@@ -1,4 +1,4 @@
-"""Layers in bands: every row is made once, is there when it is read, and all of it fits."""
+"""Layers in row bands: every row is made once, is there when it is read, and all of it fits."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hw.compile.compiler import compile_program
 from hw.compile.feature_layout import FeatureLayout
-from hw.compile.row_bands import Rows, lay_out
+from hw.compile.row_bands import GroupRows, plan_row_bands
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.instructions import instructions_of, together
@@ -34,13 +34,13 @@ def compiled(limit, lanes=3, batch=1, line=16, network=NETWORK, **options):
 
 
 def run(program):
-    """Go through the entries as the hardware does, on a memory that knows which row a line holds."""
+    """Go through the instructions as the hardware does, on a memory that knows which row a line holds."""
     batch = program.config.batch
     memory = np.full((program.memory_lines, 3), -1)  # map, image and channel, row of every line
     first = program.layers[0].source
 
     def lines(number, plan, image, channel, y):
-        line, _ = plan.place(y)
+        line, _ = plan.position(y)
         start = plan.base + image * plan.lines + channel * plan.channel_lines + line
         return slice(start, start + plan.lines_per_row), (number, image * plan.shape[0] + channel, y)
 
@@ -120,31 +120,31 @@ def test_bands_save_memory():
 
 
 def test_steps_of_a_layer_exist_once():
-    """Entries of a layer share their steps, in the weight memory and in the stream."""
+    """Instructions of a layer share their steps, in the weight memory and in the stream."""
     whole, banded = compiled(0), compiled(LEAST)
     assert banded.steps == whole.steps and len(banded.step_tables) == 4
     streams = [compiled(limit, stream_weights=True, bus_bits=64).stream for limit in (0, LEAST)]
     assert streams[0].bytes == streams[1].bytes
-    assert sum(streams[1].layer_beats) > sum(streams[0].layer_beats)  # each entry fetches them
+    assert sum(streams[1].layer_beats) > sum(streams[0].layer_beats)  # each instruction fetches them
 
 
-def test_counters_are_counted_a_layer_and_not_an_entry():
-    """Two counters of 32 bits a layer, however many entries it is made in."""
+def test_counters_are_counted_a_layer_and_not_an_instruction():
+    """Two counters of 32 bits a layer, however many instructions it is made in."""
     whole, banded = compiled(0), compiled(LEAST)
     assert len(banded.layers) > len(whole.layers)
     assert resources(banded).ff == resources(whole).ff
 
 
-def test_the_cheapest_way_that_fits_is_taken():
+def test_the_cheapest_plan_that_fits_is_taken():
     """Two large maps: two bands for each of them, not more, in two segments."""
     maps = [FeatureLayout((1, rows, 8), 0) for rows in (10, 100, 10, 100, 10)]
-    rows = [Rows(str(i), 10, 10, 2, 1, 10, cost=1) for i in range(4)]
-    layout = lay_out(rows, maps, 1, 90)
-    assert [entry.layer for entry in layout.entries] == [0, 1, 0, 1, 2, 3, 2, 3]
+    rows = [GroupRows(str(i), 10, 10, 2, 1, 10, cost=1) for i in range(4)]
+    layout = plan_row_bands(rows, maps, 1, 90)
+    assert [item.layer for item in layout.instructions] == [0, 1, 0, 1, 2, 3, 2, 3]
     assert layout.lines <= 90
-    never = [Rows(str(i), 10, 10, 2, 1, 10, 1, splits=i != 2) for i in range(4)]
+    never = [GroupRows(str(i), 10, 10, 2, 1, 10, 1, splits=i != 2) for i in range(4)]
     with pytest.raises(ConfigError, match="layer '2'"):
-        lay_out(never, maps, 1, 90)
+        plan_row_bands(never, maps, 1, 90)
 
 
 def test_runs_take_layers_in_bands_together():
@@ -157,7 +157,7 @@ def test_runs_take_layers_in_bands_together():
     assert instructions_of(network, numbers, (0, 1)) == (0, 3)
     assert instructions_of(network, numbers, (2, 2)) == (4, 4)
     for layers in ((0, 0), (1, 2)):
-        with pytest.raises(DataError, match="made in bands"):
+        with pytest.raises(DataError, match="made in row bands"):
             instructions_of(network, numbers, layers)
     with pytest.raises(DataError, match="no part of the network"):
         instructions_of(network, numbers, (0, count))

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hw.contract import artifact as module
-from hw.contract.artifact import Artifact, LayerWeights, Sparsity, load, random_artifact
+from hw.contract.artifact import Artifact, LayerWeights, Sparsity, content, load, random_artifact
 from hw.contract.network import Conv, Dense, Network, lenet, tiny
 from hw.util.errors import ArtifactError, DigestMismatch, Spec2Error
 
@@ -57,7 +56,7 @@ def rewrite(source: Path, target: Path, *, sign: bool = False, **changes: object
             del where[key]
     if sign:
         header.pop("digest", None)
-        header["digest"] = module._digest(header, arrays)
+        header["digest"] = content.digest(header, arrays)
     blob = np.frombuffer(json.dumps(header).encode(), np.uint8)
     np.savez(target, header=blob, **arrays)
     return target

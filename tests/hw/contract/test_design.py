@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bitstreams import build
-from bitstreams.synth import synthesise
+from bitstreams.synthesis.yosys import synthesise
 from hw.contract import design_files, results
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import FILE_NAME, DesignInfo
 from hw.contract.design_files import Content
 from hw.contract.network import tiny
 from hw.util.errors import ArtifactError, DigestMismatch, Spec2Error
-from sim.report.data import design_of
+from sim.report.design_figures import design_of
 from sim.rtl import load_design
 from sim.virtual.build import build_board
 from tests.bitstreams.vivado_design import design as described

@@ -66,6 +66,21 @@ def test_dense_takes_a_vector_laid_out_as_8x8_channels():
     assert Dense("fc", 70, 65).output((2, 8, 8)) == (2, 8, 8)
 
 
+def test_layers_answer_the_same_questions():
+    conv, dense = Conv("conv", 3, 4, 5, padding=2, pool=2), Dense("fc", 30, 7)
+    asked = "inputs", "outputs", "kernel", "padding", "pool", "stride", "dot"
+    assert [getattr(conv, name) for name in asked] == [3, 4, 5, 2, 2, 4, False]
+    assert [getattr(dense, name) for name in asked] == [30, 7, 1, 0, 1, 1, True]
+
+
+def test_weights_lie_where_an_input_feature_is():
+    """A row of five pixels takes two words and the real part of a third."""
+    assert Conv("conv", 2, 9, 3).used_parts((2, 9, 9)).sum() == 2 * 64
+    used = Dense("fc", 2 * 3 * 5, 4).used_parts((2, 3, 5))
+    assert used.shape == (2, 32, 2) and used.sum() == 30
+    assert used[1, 8].tolist() == [True, True] and used[1, 10].tolist() == [True, False]
+
+
 def test_operations_count_the_spatial_convolution():
     assert Conv("conv", 3, 4, 3, padding=1, pool=2).operations((3, 9, 9)) == 2 * 81 * 9 * 12
     assert Dense("fc", 30, 4).operations((2, 3, 5)) == 240

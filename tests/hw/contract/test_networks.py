@@ -2,19 +2,19 @@
 
 import pytest
 
-from hw.contract.networks import MISSING, NETWORKS, find
+from hw.contract.network import MISSING, NETWORKS, find_network
 from hw.util.errors import ConfigError, UnsupportedNetwork
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_name_is_that_of_its_network(name):
-    assert find(name).name == find(name.upper()).name == name
+    assert find_network(name).name == find_network(name.upper()).name == name
 
 
 @pytest.mark.parametrize("name", ["resnet18", "ResNet-50"])
 def test_a_residual_network_is_refused_with_what_is_missing(name):
     with pytest.raises(UnsupportedNetwork) as caught:
-        find(name)
+        find_network(name)
     message = str(caught.value)
     assert message.startswith(f"{name} needs strides of 2") and "addition of an earlier map" in message
     assert "vgg16" in message and "\n" not in message
@@ -26,4 +26,4 @@ def test_no_known_network_is_called_missing():
 
 def test_an_unknown_name_gets_the_known_ones():
     with pytest.raises(ConfigError, match="there is no network 'vgg': choose from lenet, tiny, vgg16"):
-        find("vgg")
+        find_network("vgg")

@@ -45,7 +45,7 @@ def test_rows_hold_what_the_program_has(options):
     assert rows[-1]["why"]["lanes"] == "a lane for each of 1 images"
 
 
-def test_the_order_of_a_layer_in_bands_is_that_of_all_its_entries():
+def test_the_order_of_a_layer_in_row_bands_is_that_of_all_its_instructions():
     """Its last entry has one tile group, in which weights cannot stay; the others have several."""
     layers = Conv("a", 1, 8, 3, padding=1), Conv("b", 8, 2, 3, padding=1)
     artifact = random_artifact(Network("narrow", (1, 40, 6), layers), seed=7, kind="adaptive")

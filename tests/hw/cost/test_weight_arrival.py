@@ -58,7 +58,7 @@ def played(plan, lengths, passes):
         for number in range(passes):
             begins, ends = number == 0, number == passes - 1
             clock = arrival.issued + 1
-            arrival.issued = arrival.play(np.array(lengths), 1, clock, clock, begins=begins, ends=ends)
+            arrival.issued = arrival.issue(np.array(lengths), 1, clock, clock, begins=begins, ends=ends)
             found.append(arrival.issued)
     return found
 

@@ -1,4 +1,4 @@
-"""Both ends of the bridge for its tests: a scripted accelerator, in Python and on AXI with stalls."""
+"""Both ends of the bridge for its tests: a scripted accelerator, in Python and on AXI with stalls; a host."""
 
 import random
 from collections import deque
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from amaranth.sim import Simulator
 
 from hw.gateware.serial.bridge import Bridge
-from hw.interface.protocol import Command, Frame
+from hw.interface import protocol
+from hw.interface.protocol import FLAG, Command, Frame
 from sim.model.bridge import BusError, BusTimeout
 
 PAUSE = None
@@ -235,3 +236,65 @@ def conversation(seed: int, frames: int, wait: int) -> Iterator[bytes]:
         elif step == 1 and not foreign:
             sequence = used
         yield bytes(wire)
+
+
+class Host:
+    """Feeds bytes to the bridge and collects responses, with pauses on both."""
+
+    def __init__(self, ctx, dut: Bridge, dice: random.Random, stall: int) -> None:
+        self.ctx, self.dut, self.dice, self.stall = ctx, dut, dice, stall
+
+    async def feed(self, byte: int) -> None:
+        """One byte; nothing may come back in the meantime."""
+        self.ctx.set(self.dut.i_byte, byte)
+        self.ctx.set(self.dut.i_valid, 1)
+        await self.ctx.tick()
+        self.ctx.set(self.dut.i_valid, 0)
+        for _ in range(max(2, self.dice.randrange(self.stall + 1))):
+            assert not self.ctx.get(self.dut.o.valid)
+            await self.ctx.tick()
+
+    async def response(self, size: int, clocks: int = 20_000) -> bytes:
+        """``size`` bytes, and the clocks until the bridge listens again; noise comes in the meantime."""
+        dut, out = self.dut, bytearray()
+        for _ in range(clocks):
+            self.ctx.set(dut.o.ready, self.dice.randrange(self.stall + 1) == 0)
+            self.ctx.set(dut.i_byte, self.dice.choice((FLAG, self.dice.randrange(256))))
+            self.ctx.set(dut.i_valid, self.dice.random() < 0.5 and len(out) < size - 1)
+            _, _, taken, byte = await self.ctx.tick().sample(dut.o.valid & dut.o.ready, dut.o.payload)
+            if taken:
+                out.append(byte)
+            if len(out) == size:
+                break
+        self.ctx.set(dut.i_valid, 0)
+        self.ctx.set(dut.o.ready, 0)
+        await self.ctx.tick().repeat(3)
+        return bytes(out)
+
+
+def run(dut: Bridge, testbench, ports: ScriptedPorts | None = None) -> None:
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    if ports:
+        ports.add_to(simulator)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+async def ask(ctx, dut: Bridge, request: Frame, clocks: int = 100_000) -> Frame:
+    """One exchange at full speed."""
+    host = Host(ctx, dut, random.Random(1), 0)
+    for byte in request.encode():
+        ctx.set(dut.i_byte, byte)
+        ctx.set(dut.i_valid, 1)
+        await ctx.tick()
+        ctx.set(dut.i_valid, 0)
+        await ctx.tick().repeat(2)
+    ctx.set(dut.o.ready, 1)
+    deframer = protocol.Deframer()
+    for _ in range(clocks):
+        _, _, taken, byte = await ctx.tick().sample(dut.o.valid, dut.o.payload)
+        if taken and (frame := deframer.feed(byte)):
+            await host.ctx.tick().repeat(3)
+            return frame
+    raise TimeoutError("no response")

@@ -25,7 +25,7 @@ CASES = {
                 Conv("a", 3, 11, 3, padding=1, pool=2, relu=False),
                 Conv("b", 11, 9, 3),
                 Conv("c", 9, 5, 5, padding=2, relu=False),
-                Dense("d", 5 * 6 * 5, 6, relu=False),
+                Dense("d", 5 * 6 * 5, 11, relu=False),
             ),
         ),
         {"rows": 4, "lanes": 5, "batch": 3, "line_pixels": 16},
@@ -69,7 +69,7 @@ CASES = {
                 Conv("c", 2, 3, 3, padding=1),
             ),
         ),
-        {"rows": 4, "lanes": 2, "batch": 1, "memory_lines": 300},
+        {"rows": 4, "lanes": 2, "batch": 1, "memory_lines": 280},
     ),
     "tall": (
         Network("tall", (9, 9, 8), (Conv("a", 9, 31, 3, padding=1, pool=2), Conv("b", 31, 15, 3, padding=1))),
@@ -128,9 +128,9 @@ def random_maps(plan, images, signed, rng):
 
 def position_of(plan, image, channel, y):
     """The first pixel of a map's row in feature memory, as (line, pixel in the line)."""
-    line, slot = plan.place(y)
-    image_line, image_slot = plan.image_place(image)
-    pixel = (slot + image_slot) * plan.section_pixels + plan.padding if plan.sections > 1 else 0
+    line, slot = plan.position(y)
+    image_line, image_slot = plan.image_position(image)
+    pixel = (slot + image_slot) * plan.slot_pixels + plan.padding if plan.packing > 1 else 0
     return plan.base + image_line + channel * plan.channel_lines + line, pixel
 
 

@@ -5,6 +5,10 @@ import pytest
 
 from hw.contract.artifact import random_artifact
 from hw.contract.network import Conv, Dense, Network
+from hw.host.driver import MEMORY
+from hw.interface.registers import BATCH, CONTROL, STATUS
+from hw.interface.stream_format import pack_image
+from hw.util.errors import LinkError
 from sim import model
 from tests.hw.gateware.whole import Bench, compiled, predicted
 
@@ -64,3 +68,43 @@ def test_results_and_clocks(name):
         assert [layer.cycles for layer in counters.layers] == layers
     assert abs(counters.cycles - total) <= max(8, 0.02 * total)
     assert counters.weight_beats == (sum(program.stream.layer_beats) if program.config.stream_weights else 0)
+
+
+def test_a_run_is_busy_from_its_start_to_its_end_and_takes_no_writes():
+    artifact, program = made("maps")
+    images = pictures(artifact.network, 1)
+
+    async def status(link):
+        return STATUS.unpack(await link.read32(STATUS.address()))
+
+    async def test(link, driver):
+        before = await status(link)
+        await link.write32(CONTROL.address(), CONTROL.pack(start=1))
+        waiting = await status(link)
+        for register, value in ((CONTROL, CONTROL.pack(start=1)), (BATCH, 1)):
+            with pytest.raises(LinkError, match="answered 2"):
+                await link.write32(register.address(), value)
+        await link.send(pack_image(images[0]))
+        seen = [await status(link)]
+        while seen[-1]["busy"]:
+            seen.append(await status(link))
+        return before, waiting, seen
+
+    before, waiting, seen = Bench(program).run(test)
+    assert not before["busy"] and not before["done"]
+    assert waiting["busy"] and not waiting["done"]
+    assert [one["done"] for one in seen] == [0] * (len(seen) - 1) + [1]
+
+
+def test_an_error_of_memory_ends_the_run_and_the_next_one_is_right():
+    artifact, program = made("streamed")
+    images = pictures(artifact.network, 2)
+
+    async def test(link, driver):
+        with pytest.raises(LinkError) as error:
+            await driver.run(images)
+        return str(error.value), await driver.run(images)
+
+    message, found = Bench(program, bad=frozenset({70})).run(test)
+    assert message == MEMORY
+    np.testing.assert_array_equal(found, model.run(artifact, images))

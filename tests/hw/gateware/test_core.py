@@ -1,8 +1,9 @@
-"""The core at the limits of its numbers: what saturates in the drain and in the pixels, both ways."""
+"""The core: what saturates in the drain and in the pixels, both ways, and runs of a part of the layers."""
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from hw.contract.artifact import LayerWeights, random_artifact
 from hw.contract.network import Conv, Dense, Network
@@ -49,3 +50,24 @@ def test_sums_and_pixels_saturate_as_in_the_model():
         return await driver.run(images)
 
     np.testing.assert_array_equal(Bench(program).run(test), model.run(artifact, images))
+
+
+@pytest.mark.parametrize("layers", [(0, 0), (1, 1), (1, 2), (2, 2)])
+def test_a_run_of_some_layers_takes_and_gives_their_maps(layers):
+    artifact = random_artifact(NETWORK, seed=6)
+    program = compiled(artifact, rows=4, lanes=2, batch=2, line_pixels=8)
+    images = np.random.default_rng(1).integers(0, 256, (2, 2, 4, 5), dtype=np.uint8)
+    outputs = [layer.output for layer in model.trace(artifact, images).values()]
+    first, last = layers
+    given = images if first == 0 else outputs[first - 1].astype(np.uint8)
+
+    async def test(link, driver):
+        found = await driver.run(given, layers=layers)
+        return found, await driver.counters()
+
+    found, counters = Bench(program).run(test)
+    wanted = model.run(artifact, images) if last == 2 else outputs[last]
+    np.testing.assert_array_equal(found, wanted)
+    ran = [first <= n <= last for n in range(3)]
+    assert [layer.cycles > 0 for layer in counters.layers] == ran
+    assert [layer.steps > 0 for layer in counters.layers] == ran

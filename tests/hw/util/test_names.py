@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.contract.network import Conv, Dense, Network, tiny
-from hw.contract.networks import NETWORKS
+from hw.contract.network import NETWORKS, Conv, Dense, Network, tiny
 from hw.util import names
 from hw.util.errors import ArtifactError, UnsupportedNetwork
 

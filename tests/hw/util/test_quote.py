@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bitstreams.synth import LAUNCH
+from bitstreams.synthesis.yosys import LAUNCH
 from hw.util import quote
 from hw.util.errors import ConfigError
 

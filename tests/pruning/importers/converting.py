@@ -1,4 +1,4 @@
-"""Random models that are chains, for the tests of both ways in."""
+"""Random models that are chains, for the tests of both importers."""
 
 import torch
 from hypothesis import strategies as st
@@ -27,8 +27,8 @@ def chains(draw, largest=17, averages=(1, 2, 7)) -> Chained:
         channels, height, width = out, height + 2 * padding - kernel + 1, width + 2 * padding - kernel + 1
         if draw(st.booleans()):
             modules.append(nn.BatchNorm2d(channels, affine=draw(st.booleans())))
-        behind = draw(st.permutations([nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.Identity()]))
-        for module in behind[: draw(st.integers(0, 4))]:
+        after = draw(st.permutations([nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.Identity()]))
+        for module in after[: draw(st.integers(0, 4))]:
             if isinstance(module, nn.MaxPool2d):
                 if min(height, width) < 2:
                     continue

@@ -232,7 +232,7 @@ def one(module):
 
 
 REFUSED = {
-    "stride": (one(conv(stride=2)), "conv2d in '0.1' (Conv2d)", "stride 2×2", "2×2 max pooling behind it"),
+    "stride": (one(conv(stride=2)), "conv2d in '0.1' (Conv2d)", "stride 2×2", "2×2 max pooling after it"),
     "kernel": (one(conv(kernel_size=11, padding=5)), "layer '0_1'", "kernel 11×11", "split it"),
     "groups": (one(conv(groups=4)), "'0.1'", "4 groups", "groups=1"),
     "dilation": (one(conv(dilation=2)), "'0.1'", "dilated convolution (2)", "up to 7×7"),
@@ -261,7 +261,7 @@ REFUSED = {
     "average": (
         nn.Sequential(conv(), nn.AvgPool2d(2), conv()),
         "conv2d in '2'",
-        "behind average",
+        "after average",
         "max pooling",
     ),
     "large average": (
@@ -271,7 +271,7 @@ REFUSED = {
         "at most 8×8",
     ),
     "average last": (one(nn.AdaptiveAvgPool2d(1)), "the end of 'sequential'", "average pooling", "nn.Linear"),
-    "average, relu": (nn.Sequential(conv(), nn.AvgPool2d(7), nn.ReLU()), "'2'", "behind average pooling"),
+    "average, relu": (nn.Sequential(conv(), nn.AvgPool2d(7), nn.ReLU()), "'2'", "after average pooling"),
     "flat at the end": (nn.Sequential(conv(), nn.Flatten()), "the end of", "flattening", "end the network"),
     "all flat": (
         of(lambda m, x: m.a(x).flatten(), conv()),
@@ -300,13 +300,13 @@ REFUSED = {
     "transposed convolution": (one(nn.ConvTranspose2d(4, 4, 2)), "'0.1' (ConvTranspose2d)", "never grow"),
     "3d": (one(nn.MaxPool3d(1)), "'0.1' (MaxPool3d)", "the hardware has no", "leave it to the host"),
     "local norm": (one(nn.LocalResponseNorm(2)), "'0.1' (LocalResponseNorm)"),
-    "norm behind relu": (
+    "norm after relu": (
         nn.Sequential(conv(), nn.ReLU(), nn.BatchNorm2d(4)),
         "'2'",
         "directly in front",
         "ReLU",
     ),
-    "norm behind pooling": (nn.Sequential(conv(), nn.MaxPool2d(2), nn.BatchNorm2d(4)), "'2'", "pooling"),
+    "norm after pooling": (nn.Sequential(conv(), nn.MaxPool2d(2), nn.BatchNorm2d(4)), "'2'", "pooling"),
     "norm first": (nn.Sequential(nn.BatchNorm2d(4), conv()), "batch_norm in '0'", "directly in front"),
     "second norm": (nn.Sequential(conv(), nn.BatchNorm2d(4), nn.BatchNorm2d(4)), "'2'", "directly in front"),
     "no statistics": (one(nn.BatchNorm2d(4, track_running_stats=False)), "'0.1'", "running statistics"),
@@ -368,7 +368,7 @@ def test_a_shape_that_is_none_is_refused(shape):
 
 
 def test_modules_of_any_name_become_names_of_layers():
-    """Identifiers of Python may be of letters that no tool behind them takes, and of any length."""
+    """Identifiers of Python may be of letters that no tool after them takes, and of any length."""
 
     class Сеть(nn.Sequential):
         pass

@@ -123,10 +123,10 @@ EQUAL = {
     "negative": lambda m, x: -m.conv(x),
     "parameters": lambda m, x: m.conv(x) * m.scale.view(1, -1, 1, 1) + m.shift[None, :, None, None],
     "buffer": lambda m, x: m.conv(x) + 2 * m.offsets,
-    "behind a norm": lambda m, x: (m.norm(m.conv(x)) + m.offsets) * -0.5,
-    "behind a maximum": lambda m, x: F.max_pool2d(m.conv(x), 2) * 0.5 + m.offsets,
-    "behind ReLU": lambda m, x: m.conv(x).relu() * 2,
-    "behind ReLU, flat": lambda m, x: m.head(m.conv(x).relu().flatten(1) * 2),
+    "after a norm": lambda m, x: (m.norm(m.conv(x)) + m.offsets) * -0.5,
+    "after a maximum": lambda m, x: F.max_pool2d(m.conv(x), 2) * 0.5 + m.offsets,
+    "after ReLU": lambda m, x: m.conv(x).relu() * 2,
+    "after ReLU, flat": lambda m, x: m.head(m.conv(x).relu().flatten(1) * 2),
     "scores": lambda m, x: m.head(m.conv(x).flatten(1)) / 4 - 1,
     "matrix": lambda m, x: m.conv(x).flatten(1) @ m.matrix + torch.tensor([1.0, 2.0, 3.0]),
     "in place": in_place,
@@ -214,7 +214,7 @@ REFUSED = {
     "padding for a norm": (lambda m, x: m.norm(F.pad(m.conv(x), (1, 1, 1, 1))), "directly in front"),
     "padding for a maximum": (lambda m, x: F.max_pool2d(F.pad(m.conv(x), (1, 1)), 2), "pad in"),
     "padding for an offset": (lambda m, x: m.same(F.pad(m.conv(x), (1, 1, 1, 1)) + 1), "add in"),
-    "padding at the end": (lambda m, x: F.pad(m.conv(x), (1, 1, 1, 1)), "pad in", "convolution behind it"),
+    "padding at the end": (lambda m, x: F.pad(m.conv(x), (1, 1, 1, 1)), "pad in", "convolution after it"),
     "swapped": (lambda m, x: m.conv(x).permute(0, 1, 3, 2), "permute in", "leave the transposition out"),
     "turned": (lambda m, x: m.conv(x).flip(3), "has no flip"),
     "cut": (lambda m, x: m.conv(x)[:, :, 1:], "has no slice"),
@@ -237,9 +237,9 @@ REFUSED = {
     ),
     "by image": (lambda m, x: m.conv(x) + torch.arange(2.0).view(2, 1, 1, 1), "2×1×1×1", "one number per"),
     "larger": (lambda m, x: m.conv(x) + torch.zeros(2, 2, 6, 7, 7), "one number per"),
-    "offset behind ReLU": (lambda m, x: m.conv(x).relu() + 1, "add in", "in front of ReLU"),
-    "negative behind ReLU": (lambda m, x: -m.conv(x).relu(), "neg in", "no arithmetic"),
-    "negative behind a maximum": (lambda m, x: -F.max_pool2d(m.conv(x), 2), "neg in"),
+    "offset after ReLU": (lambda m, x: m.conv(x).relu() + 1, "add in", "in front of ReLU"),
+    "negative after ReLU": (lambda m, x: -m.conv(x).relu(), "neg in", "no arithmetic"),
+    "negative after a maximum": (lambda m, x: -F.max_pool2d(m.conv(x), 2), "neg in"),
     "offset of averages": (lambda m, x: m.narrow(m.conv(x).mean((2, 3)) + 1), "add in"),
     "shared factor": (
         lambda m, x: m.same(m.conv(x) * m.scale.view(6, 1, 1)) * m.scale.view(6, 1, 1),
@@ -344,7 +344,7 @@ HARMLESS = {
 
 
 def scaled(x, module):
-    """Doubled and halved: behind a layer and what follows it, but for averages that wait."""
+    """Doubled and halved: after a layer and what follows it, but for averages that wait."""
     return x if isinstance(module, nn.AdaptiveAvgPool2d | nn.Flatten) else 2 * x / 2
 
 

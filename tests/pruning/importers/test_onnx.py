@@ -15,6 +15,7 @@ from hw.util import names
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning import convert, data, from_onnx
 from pruning.training import recipe
+from pruning.training.recipe_file import Schedule
 from pruning.training.run import run as follow
 from tests.pruning.importers.converting import assert_same, chains, stirred
 from tests.pruning.importers.onnx_graphs import CONV, WEIGHTS, array, export, save
@@ -425,9 +426,7 @@ def test_a_job_starts_from_the_weights_of_the_file(tmp_path, monkeypatch, epochs
         torch.manual_seed(seed)
         model = Small().eval()
         network, start = convert(model, Small.shape)
-        made = replace(
-            recipe.find("lenet"), network=network, start=start, epochs=recipe.Schedule(epochs, 1, 1, 1)
-        )
+        made = replace(recipe.find("lenet"), network=network, start=start, epochs=Schedule(epochs, 1, 1, 1))
         found = follow(made, out=tmp_path / str(seed), cache=tmp_path)
         if epochs == 0:
             labels = model(torch.from_numpy(few.test_images) / 255).argmax(1).numpy()

@@ -103,7 +103,7 @@ EQUAL = {
         [("Mul", "channel c", "m", {}), ("Div", "m seven", "y", {})],
         lambda x: conv(x) * C["channel"] / 7,
     ),
-    "behind ReLU": ([("Relu", "c", "r", {}), ("Mul", "r half", "y", {})], lambda x: conv(x).relu() / 2),
+    "after ReLU": ([("Relu", "c", "r", {}), ("Mul", "r half", "y", {})], lambda x: conv(x).relu() / 2),
     "several summands": ([("Sum", "half c channel", "y", {})], lambda x: conv(x) + 0.5 + C["channel"]),
     "vector of scores": ([*FLAT, ("Add", "m three", "y", {})], lambda x: flat(x) + C["three"]),
     "C of rows": ([FLAT[0], ("Gemm", "f wf same3", "y", {})], lambda x: flat(x) + C["three"]),
@@ -184,7 +184,7 @@ REFUSED = {
     "joined": ([("Concat", "c w4", "y", {"axis": 0})], "cannot be computed"),
     "mirrored": ([("Pad", "c pads", "p", {"mode": "reflect"}), ("Conv", "p w4", "y", {})], "padding is zero"),
     "filled": ([("Pad", "c pads half", "p", {}), ("Conv", "p w4", "y", {})], "padding is zero"),
-    "padding at the end": ([("Pad", "c pads", "y", {})], "Pad node", "convolution behind it"),
+    "padding at the end": ([("Pad", "c pads", "y", {})], "Pad node", "convolution after it"),
     "inverse": ([("Div", "half c", "y", {})], "Div node", "no arithmetic"),
     "no number": ([("Div", "c zero", "y", {})], "Div node", "no arithmetic"),
     "by pixel": ([("Add", "c three3", "y", {})], "one number per channel of the 4×7×7 map"),
@@ -341,7 +341,7 @@ HARMLESS = {
     "clip": [("Clip", "{}", {})],
     "dropout": [("Dropout", "{}", {})],
 }
-"""Nodes that change nothing, one behind the other."""
+"""Nodes that change nothing, one after the other."""
 RELUS = [
     ("Relu", "{}", {}),
     ("Max", "noise_zero {}", {}),
@@ -352,7 +352,7 @@ RELUS = [
 
 
 def noisy(model, draw):
-    """``model`` with harmless nodes behind others, other ReLUs, and unused nodes."""
+    """``model`` with harmless nodes after others, other ReLUs, and unused nodes."""
     graph = model.graph
     maps, nodes = {graph.input[0].name}, []
     scalars = {name: np.array(value, np.float32) for name, value in SCALARS.items()}
@@ -373,11 +373,11 @@ def noisy(model, draw):
         if node.op_type == "Relu":
             operation, inputs, attributes = draw(st.sampled_from(RELUS))
             node = helper.make_node(operation, inputs.format(node.input[0]).split(), [result], **attributes)
-        behind = [one for several in chosen for one in several]
-        names = [f"noise_{number}_{k}" for k in range(len(behind))] + [result]
+        after = [one for several in chosen for one in several]
+        names = [f"noise_{number}_{k}" for k in range(len(after))] + [result]
         node.output[0] = names[0]
         nodes.append(node)
-        for k, (operation, inputs, attributes) in enumerate(behind):
+        for k, (operation, inputs, attributes) in enumerate(after):
             ends = inputs.format(names[k]).split(), [names[k + 1]]
             nodes.append(helper.make_node(operation, *ends, **attributes))
         if draw(st.booleans()):

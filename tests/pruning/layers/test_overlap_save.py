@@ -29,7 +29,7 @@ def test_gradients_by_finite_differences(monkeypatch, cache, kernel, pool):
     assert torch.autograd.gradcheck(forward, (x, layer.weight, layer.bias))
 
 
-def test_it_is_the_operator_of_the_integer_mirror():
+def test_it_is_the_operator_of_fake_quant():
     """Which takes its way word by word, with roundings in between."""
     layer, x = layer_and_map(2)
     words = layer.products(layer.spectrum(x), layer.weight)

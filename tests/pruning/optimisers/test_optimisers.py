@@ -1,4 +1,4 @@
-"""Every optimiser behind the one interface, on quadratic problems whose optimum brute force finds."""
+"""Every optimiser after the one interface, on quadratic problems whose optimum brute force finds."""
 
 from itertools import combinations
 

@@ -76,8 +76,8 @@ def test_images_of_any_float_are_the_same_images(dtype, tiny_batch):
     ones = []
     for images in (tiny_batch, tiny_batch.to(dtype).double().mul(255).round().div(255).to(dtype)):
         made = copy.deepcopy(model)
-        mirrors = quantise_(made, tiny(), images)
-        ones.append([(m.integers().shift.tolist(), m.scale.tolist()) for m in mirrors.values()])
+        fake_quants = quantise_(made, tiny(), images)
+        ones.append([(m.integers().shift.tolist(), m.scale.tolist()) for m in fake_quants.values()])
     assert ones[0] == ones[1]
 
 
@@ -127,7 +127,7 @@ class Other(Chain):
         ("image", "gives to layer 'conv1' is not the images"),
         ("norm", "gives to layer 'conv2' is not the output of layer 'conv1'"),
         ("dropout", "gives to layer 'conv2' is not the output of layer 'conv1'"),
-        ("tanh", "gives to layer 'fc1' is not the output of layer 'conv2' behind its ReLU and pooling"),
+        ("tanh", "gives to layer 'fc1' is not the output of layer 'conv2' after its ReLU and pooling"),
         ("order", "gives to layer 'fc1' is not the output of layer 'conv2'"),
         ("skip", "does not use its layer 'fc2'"),
     ],
@@ -171,8 +171,8 @@ def test_pruning_that_has_no_masks_yet_is_not_exported(tiny_batch):
     continued.load_state_dict(unfinished)
     assert all(layer.awaits_finalise for layer in continued.pruned.values())
     quantise_(model, tiny(), tiny_batch)
-    mirror = model.get_submodule("conv2")
-    mirror.layer.awaits_finalise = True
+    fake_quant = model.get_submodule("conv2")
+    fake_quant.layer.awaits_finalise = True
     with pytest.raises(ConfigError, match="pruning of layer 'conv2' has begun"):
         to_artifact(model, tiny())
 

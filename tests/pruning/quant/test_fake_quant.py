@@ -1,4 +1,4 @@
-"""The torch mirror against the numpy rules and against the integer model."""
+"""Fake-quant layers against the numpy rules and against the integer model."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -68,7 +68,7 @@ def quantised(
 
 
 @pytest.mark.parametrize("weight_bits", [8, 12, 16])
-def test_mirror_is_close_to_the_float_network(tiny_batch, weight_bits):
+def test_fake_quant_is_close_to_the_float_network(tiny_batch, weight_bits):
     model = Chain(tiny())
     prune_(model, tiny(), AdmmConfig()).finalise()
     with torch.no_grad():
@@ -83,14 +83,14 @@ WIDTHS = {"conv1": 7, "conv2": 3, "fc1": 5}
 
 
 @pytest.mark.parametrize(("weight_bits", "layer_bits"), [(8, {}), (12, {}), (8, WIDTHS), (8, {"fc2": 2})])
-def test_integer_model_agrees_with_the_mirror(tiny_batch, weight_bits, layer_bits):
-    """The exported integers mean what the mirror computes: only transform rounding may differ."""
+def test_integer_model_agrees_with_fake_quant(tiny_batch, weight_bits, layer_bits):
+    """The exported integers mean what fake-quant computes: only transform rounding may differ."""
     model = quantised(tiny(), tiny_batch, weight_bits, layer_bits)
     artifact = to_artifact(model, tiny())
     with torch.no_grad():
-        mirrored = model(tiny_batch).numpy()
+        fake_quantised = model(tiny_batch).numpy()
     scores = integer_model.run(artifact, (tiny_batch * 255).round().byte().numpy()) * artifact.score_scale
-    assert np.abs(scores - mirrored).max() < 0.02 * mirrored.std()
+    assert np.abs(scores - fake_quantised).max() < 0.02 * fake_quantised.std()
 
 
 @pytest.mark.parametrize("relu", [True, False])
@@ -100,10 +100,10 @@ def test_a_feature_map_agrees_within_one_step(tiny_batch, relu):
     model = quantised(network, tiny_batch)
     artifact = to_artifact(model, network)
     with torch.no_grad():
-        mirrored = model(tiny_batch).numpy() / artifact.score_scale
-    np.testing.assert_allclose(mirrored, np.round(mirrored), atol=1e-3)
+        fake_quantised = model(tiny_batch).numpy() / artifact.score_scale
+    np.testing.assert_allclose(fake_quantised, np.round(fake_quantised), atol=1e-3)
     pixels = integer_model.run(artifact, (tiny_batch * 255).round().byte().numpy())
-    difference = np.abs(pixels - mirrored)
+    difference = np.abs(pixels - fake_quantised)
     assert difference.max() <= 1.001 and difference.mean() < 0.05
     assert pixels.max() == (255 if relu else 127) or pixels.max() >= 128 - 64 * (not relu)
 
@@ -120,20 +120,20 @@ def test_gradients_are_near_the_float_ones(tiny_batch):
 
     exact = gradients()
     quantise_(model, tiny(), tiny_batch)
-    for name, mirrored in gradients().items():
-        cosine = torch.nn.functional.cosine_similarity(mirrored.flatten(), exact[name].flatten(), dim=0)
+    for name, fake_quantised in gradients().items():
+        cosine = torch.nn.functional.cosine_similarity(fake_quantised.flatten(), exact[name].flatten(), dim=0)
         assert float(cosine) > 0.9, name
 
 
 def test_scales_use_the_integers_they_have(tiny_batch):
     model = quantised(tiny(), tiny_batch)
-    mirrors = fake_quants_of(model, tiny())
-    for name, mirror in mirrors.items():
-        largest = mirror.integers().weight
+    fake_quants = fake_quants_of(model, tiny())
+    for name, fake_quant in fake_quants.items():
+        largest = fake_quant.integers().weight
         top = np.abs(largest.astype(int)).max(axis=(1, 2, 3))
         assert top.max() == 127 and (name == "fc2" or (top == 127).all())
     seen = {}
-    mirrors["conv1"].register_forward_hook(lambda m, x, y: seen.update(y=y / m.out_scale.view(-1, 1, 1)))
+    fake_quants["conv1"].register_forward_hook(lambda m, x, y: seen.update(y=y / m.out_scale.view(-1, 1, 1)))
     model(tiny_batch)
     tops = seen["y"].amax((0, 2, 3))
     assert ((tops >= 127) & (tops <= 255.01)).all()
@@ -143,8 +143,8 @@ def test_every_layer_uses_the_integers_of_its_own_width(tiny_batch, tmp_path):
     """And the file says which: the widest layer's, and those of the others."""
     model = quantised(tiny(), tiny_batch, 8, WIDTHS)
     tops = [
-        np.abs(mirror.integers().weight.astype(int)).max()
-        for mirror in fake_quants_of(model, tiny()).values()
+        np.abs(fake_quant.integers().weight.astype(int)).max()
+        for fake_quant in fake_quants_of(model, tiny()).values()
     ]
     assert tops == [63, 3, 15, 127]
     to_artifact(model, tiny()).save(tmp_path / "model.npz")
@@ -155,14 +155,14 @@ def test_every_layer_uses_the_integers_of_its_own_width(tiny_batch, tmp_path):
     assert exported.weight_bits == 6 and exported.layer_bits == {"conv2": 3, "fc1": 5}
 
 
-def test_new_mirrors_are_those_of_a_fresh_model(tiny_batch):
+def test_new_fake_quant_layers_are_those_of_a_fresh_model(tiny_batch):
     """Calibrated once, with other widths each time; nothing of the widths before is left."""
     models = [Chain(tiny()) for _ in range(2)]
     models[1].load_state_dict(models[0].state_dict())
     calibrated = calibrate_(models[0], tiny(), tiny_batch)
     for widths in (WIDTHS, {"conv2": 2}, {}):
-        calibrated.mirror_(8, widths)
-    calibrated.mirror_(10, WIDTHS)
+        calibrated.fake_quantise_(8, widths)
+    calibrated.fake_quantise_(10, WIDTHS)
     quantise_(models[1], tiny(), tiny_batch, weight_bits=10, layer_bits=WIDTHS)
     one, other = (to_artifact(model, tiny()) for model in models)
     assert one.digest == other.digest

@@ -39,11 +39,11 @@ def test_a_bias_much_larger_than_its_weights_stays_what_it_is():
         model.conv.bias.fill_(0.5)
         expected = model(real(pixels))
         quantise_(model, network, real(pixels))
-        mirrored = model(real(pixels))
+        fake_quantised = model(real(pixels))
     artifact = to_artifact(model, network)
     values = torch.from_numpy(integer_model.run(artifact, pixels) * artifact.score_scale)
     assert 2**30 < artifact.layers["conv"].bias[0] <= 2**31 - 1
-    for found in (mirrored, values):
+    for found in (fake_quantised, values):
         assert float((found - expected).abs().max()) < 0.5 / 128
 
 
@@ -75,16 +75,16 @@ def test_integers_are_within_the_stated_bound_of_floats(hidden, scores, bits, se
         exact.load_state_dict(model.state_dict())
         before = exact.conv(real(PIXELS).double())
         expected = before.relu(), exact(real(PIXELS).double())
-        mirrors = quantise_(model, SMALL, real(PIXELS), weight_bits=bits)
-        mirrored = model(real(PIXELS)).double()
+        fake_quants = quantise_(model, SMALL, real(PIXELS), weight_bits=bits)
+        fake_quantised = model(real(PIXELS)).double()
     artifact = to_artifact(model, SMALL)
     assert all(np.abs(w.bias.astype(np.int64)).max() <= 2**31 - 1 for w in artifact.layers.values())
     found = [torch.from_numpy(x.astype(np.float64)) for x in integer_model.maps(artifact, PIXELS)]
-    found[0] *= mirrors["conv"].out_scale.double().view(-1, 1, 1)
+    found[0] *= fake_quants["conv"].out_scale.double().view(-1, 1, 1)
     found[1] *= artifact.score_scale
     error, bound = (found[0] - expected[0]).abs().amax((0, 2, 3)), map_bound(exact.conv, before, bits)
     assert (error <= bound).all(), (error, bound)
-    folded = exact.fc.weight.abs().view(3, 4, 64) * mirrors["conv"].out_scale.double().view(-1, 1)
+    folded = exact.fc.weight.abs().view(3, 4, 64) * fake_quants["conv"].out_scale.double().view(-1, 1)
     limit = formats.Format(bits).limits[1]
     step = max(
         float(folded.max()) / limit,  # of a weight
@@ -93,7 +93,7 @@ def test_integers_are_within_the_stated_bound_of_floats(hidden, scores, bits, se
     )
     through = (exact.fc.weight.abs().view(3, 4, 64).sum(2) @ bound).max()
     bound = 1.01 * (float(through) + step * (256 * 255 / 2 + 2))
-    for values in (found[1], mirrored):
+    for values in (found[1], fake_quantised):
         assert float((values - expected[1]).abs().max()) <= bound
 
 
@@ -191,18 +191,18 @@ def test_a_rescaled_channel_is_the_same_channel(factor, tiny_batch):
 # --- after training ----------------------------------------------------------------------------------
 
 
-def mirrored_tiny(images: torch.Tensor) -> tuple[Chain, dict[str, FakeQuant]]:
+def fake_quantised_tiny(images: torch.Tensor) -> tuple[Chain, dict[str, FakeQuant]]:
     model = Chain(tiny())
     return model, dict(quantise_(model, tiny(), images))
 
 
 def test_a_bias_that_training_moves_beyond_its_field_stays_at_the_limit(tiny_batch):
-    """In the mirror, in its gradient and in the artifact alike."""
-    model, mirrors = mirrored_tiny(tiny_batch)
-    bias = mirrors["conv2"].layer.bias
+    """In fake-quant, in its gradient and in the artifact alike."""
+    model, fake_quants = fake_quantised_tiny(tiny_batch)
+    bias = fake_quants["conv2"].layer.bias
     with torch.no_grad():
         bias[0], bias[1] = 1e9, -1e9
-    steps = mirrors["conv2"].integer_bias()
+    steps = fake_quants["conv2"].integer_bias()
     assert steps[0] == LARGEST_BIAS and steps[1] == -(2.0**31)
     (gradient,) = torch.autograd.grad(steps.sum(), bias)
     assert gradient[0] == gradient[1] == 0 and (gradient[2:] > 0).all()
@@ -213,9 +213,9 @@ def test_a_bias_that_training_moves_beyond_its_field_stays_at_the_limit(tiny_bat
 @pytest.mark.parametrize("member", ["weight", "bias"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_numbers_that_are_none_become_no_artifact(tiny_batch, member, value):
-    model, mirrors = mirrored_tiny(tiny_batch)
+    model, fake_quants = fake_quantised_tiny(tiny_batch)
     with torch.no_grad():
-        getattr(mirrors["fc1"].layer, member).view(-1)[3] = value
+        getattr(fake_quants["fc1"].layer, member).view(-1)[3] = value
     with pytest.raises(ConfigError, match=f"layer 'fc1': its {member} holds NaN or infinity"):
         to_artifact(model, tiny())
     broken = Chain(tiny())
@@ -242,10 +242,10 @@ def test_scales_that_no_float_has_are_refused(tiny_batch):
 
 
 def test_a_shift_that_training_never_moves_is_checked_all_the_same(tiny_batch):
-    model, mirrors = mirrored_tiny(tiny_batch)
-    mirrors["conv1"].shift[0] = 256  # as a byte: 0
+    model, fake_quants = fake_quantised_tiny(tiny_batch)
+    fake_quants["conv1"].shift[0] = 256  # as a byte: 0
     with pytest.raises(ArtifactError, match=r"conv1.shift reaches from \d+ to 256, its 8 bits hold 0 to 255"):
         to_artifact(model, tiny())
-    mirrors["conv1"].shift[0] = 32
+    fake_quants["conv1"].shift[0] = 32
     with pytest.raises(ArtifactError, match=r"conv1.shift is \d+..32"):
         to_artifact(model, tiny())

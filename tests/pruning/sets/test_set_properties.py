@@ -1,4 +1,4 @@
-"""Every kind of constraint set: feasible, idempotent, of the right share, optimal or at least good.
+"""Every constraint set: feasible, idempotent, of the right share, optimal or at least good.
 
 Hypothesis draws the same examples every time (``derandomize``) and prints the one that fails.
 """
@@ -367,12 +367,12 @@ STORED = {
 @every_set
 def test_stored_parameters_describe_the_set(kind):
     stored = STORED.get(kind, Sparsity(kind, 1, 4))
-    assert sets.of(stored) == ALL[kind] and kind in sets.KINDS
+    assert sets.of(stored) == ALL[kind] and kind in sets.SETS
     assert "1/4" in ALL[kind].describe() or " of " in ALL[kind].describe()
 
 
-def test_every_kind_is_tested_here():
-    assert set(sets.KINDS) == {*ALL, "dense"}
+def test_every_pattern_is_tested_here():
+    assert set(sets.SETS) == {*ALL, "dense"}
 
 
 @pytest.mark.parametrize(

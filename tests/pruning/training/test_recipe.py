@@ -11,7 +11,7 @@ from hw.util.errors import ArtifactError, ConfigError
 from pruning import data
 from pruning.training import recipe
 from pruning.training.augment import warp
-from pruning.training.recipe import Schedule
+from pruning.training.recipe_file import Schedule
 from pruning.training.run import run as follow
 from pruning.training.settings import Training
 from pruning.training.train import Phase, generator_for, train_epoch
@@ -37,8 +37,8 @@ def train(monkeypatch, few_digits, tmp_path):
 
     def run(name: str = "net", **options):
         places = {"out": tmp_path / name, "cache": tmp_path / f"{name}-cache"}
-        ways = {key: options.pop(key) for key in ("resume", "progress") if key in options}
-        return follow(recipe.find("lenet", **{"epochs": EPOCHS, **options}), **places, **ways)
+        rest = {key: options.pop(key) for key in ("resume", "progress") if key in options}
+        return follow(recipe.find("lenet", **{"epochs": EPOCHS, **options}), **places, **rest)
 
     return run
 
@@ -122,7 +122,7 @@ def test_killed_at_random_batches_it_ends_as_if_it_had_not_been(train, tmp_path,
     assert logs[0] == logs[1]
 
 
-def test_a_mirror_may_see_a_part_of_the_images_in_every_epoch(train, monkeypatch):
+def test_fake_quant_may_see_a_part_of_the_images_in_every_epoch(train, monkeypatch):
     counts = []
     step = train_epoch
 

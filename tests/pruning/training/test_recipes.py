@@ -5,6 +5,7 @@ import pytest
 from hw.contract.artifact import Sparsity
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.training import recipe
+from pruning.training.phases import phases_of
 from pruning.training.settings import Bits, Epochs
 
 
@@ -15,7 +16,7 @@ def test_the_projects_recipes_are_whole(name):
     last = found.network.layers[-1].name
     assert found.name == found.network.name == name
     assert settings.config.sparsity(last).kind == "dense"
-    assert [phase.epochs > 0 for phase in settings.phases] == [True] * 4
+    assert [phase.epochs > 0 for phase in phases_of(settings)] == [True] * 4
     first = found.network.layers[0].name
     assert settings.config.sparsity(first).kind == "dense"
     halved = recipe.find(name, sparsity="filter").targets()
@@ -60,7 +61,7 @@ def test_layers_densities_and_training_are_the_files(tmp_path):
     assert targets.sparsity("conv2") == Sparsity("kernel", 16, 32)
     assert targets.sparsity("fc1") == Sparsity("adaptive", 1.5, 8, 16)
     assert targets.sparsity("fc2") == Sparsity("adaptive", 1, 8, 16)
-    rates = [phase.lr for phase in found.settings(1).phases]
+    rates = [phase.lr for phase in phases_of(found.settings(1))]
     assert rates == [2e-3, 1e-3, 0.5, 3e-4] and found.target.cycles == 1000
     assert found.settings(1).layer_bits == {"conv2": 5} and found.settings(1).bits is None
 
@@ -85,7 +86,7 @@ def test_widths_are_found_as_the_file_says_or_the_command_line(tmp_path):
         ("[epochs]\ndense = 1.5", "epochs.dense: expected int, got float: 1.5"),
         ("[layers]\nconv9 = 'dense'", r"has no layer 'conv9': \[layers\] may name conv1, conv2, fc1, fc2"),
         ("sparsity = 'magic'", "unknown sparsity 'magic'"),
-        (f"sparsity = 'uniform-1:{'9' * 5000}'", "must be KIND or KIND-a:b with 0 < a <= b"),
+        (f"sparsity = 'uniform-1:{'9' * 5000}'", "must be PATTERN or PATTERN-a:b with 0 < a <= b"),
         ("[training]\naugment = 'blur'", "unknown augmentation 'blur': choose none, warp"),
         ("[training]\nprecision = 'fp8'", "unknown precision 'fp8'"),
         ("weight_bits = 1", "weight_bits must be 2 to 16, not 1"),

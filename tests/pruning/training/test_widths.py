@@ -15,7 +15,7 @@ from pruning import Chain, MagnitudeConfig, data, prune_, quantise_, to_artifact
 from pruning.quant.quantise import calibrate_
 from pruning.training import recipe
 from pruning.training.job import Job
-from pruning.training.recipe import Schedule
+from pruning.training.recipe_file import Schedule
 from pruning.training.run import run as follow
 from pruning.training.sensitivity import Scanning, scan_bits
 from pruning.training.settings import Bits
@@ -61,7 +61,7 @@ def test_a_scan_narrows_one_layer_at_a_time(pixels, tiny_batch):
             assert loss == pytest.approx(float(divergence), rel=1e-2, abs=1e-7)
         assert found[name][1] < found[name][2]
     assert len({losses[-1] for losses in found.values()}) == len(NAMES), "no layer is measured twice"
-    calibrated.mirror_(WEIGHT_BITS, {})
+    calibrated.fake_quantise_(WEIGHT_BITS, {})
     with torch.no_grad():
         assert torch.equal(calibrated.model(tiny_batch).double().softmax(1), whole)
 
@@ -154,7 +154,7 @@ def test_a_job_finds_widths_and_its_model_has_them(train, tmp_path):
     spent = sum(made.bits_of(name) * count for name, count in kept.items())
     assert spent <= 5 * sum(kept.values())
     for name, weights in made.layers.items():
-        # The mirror has trained on after the largest weight had been given the largest integer.
+        # Fake-quant has trained on after the largest weight had been given the largest integer.
         half = 2 ** (made.bits_of(name) - 2)
         assert half <= np.abs(weights.weight.astype(int)).max() < 2 * half + 1
     scans = [event for event in events if isinstance(event, Scanning)]
@@ -163,7 +163,7 @@ def test_a_job_finds_widths_and_its_model_has_them(train, tmp_path):
     assert done == sorted(done)
 
 
-def test_a_job_killed_in_the_scan_and_in_the_mirror_ends_as_if_it_had_not_been(train, tmp_path, monkeypatch):
+def test_a_job_killed_in_the_scan_and_in_fake_quant_ends_as_if_it_had_not_been(train, tmp_path, monkeypatch):
     """A checkpoint after every batch. Widths are found again after the scan was cut off, never later."""
     expected = train("whole", bits=BITS)
     measured = (tmp_path / "whole" / FILE_NAME).read_text()
@@ -173,8 +173,8 @@ def test_a_job_killed_in_the_scan_and_in_the_mirror_ends_as_if_it_had_not_been(t
         heard = []
 
         def progress(event):
-            mirror = isinstance(event, Scanning) if kind == "scan" else getattr(event, "phase", "") == kind
-            heard.extend([event] if mirror else [])
+            counts = isinstance(event, Scanning) if kind == "scan" else getattr(event, "phase", "") == kind
+            heard.extend([event] if counts else [])
             if len(heard) == moment:
                 raise Killed
 
@@ -200,7 +200,7 @@ def test_given_widths_are_the_models_and_do_not_stick_to_the_dense_network(train
     assert found.layer_bits != widths
 
 
-def test_the_integer_model_of_a_job_computes_what_its_mirror_does(tmp_path):
+def test_the_integer_model_of_a_job_computes_what_its_fake_quant_does(tmp_path):
     """Only the rounding inside the transforms may differ, in layers of any width."""
     whole = data.load("mnist")
     parts = (whole.train_images, whole.train_labels, whole.test_images, whole.test_labels)
@@ -210,9 +210,9 @@ def test_the_integer_model_of_a_job_computes_what_its_mirror_does(tmp_path):
     made = job.artifact("lenet")
     assert made.layer_bits
     with torch.no_grad():
-        mirrored = job.model.eval()(torch.from_numpy(images.test_images) / 255).numpy()
+        fake_quantised = job.model.eval()(torch.from_numpy(images.test_images) / 255).numpy()
     scores = integer_model.run(made, images.test_images) * made.score_scale
-    assert np.abs(scores - mirrored).max() < 0.05 * mirrored.std()
+    assert np.abs(scores - fake_quantised).max() < 0.05 * fake_quantised.std()
 
 
 def test_checkpoints_from_before_widths_by_layer_stay_valid():
@@ -230,7 +230,7 @@ def test_the_dense_network_is_the_same_whatever_the_widths(tmp_path):
     images = data.ImageSet(pixels, label, pixels, label, "none")
     plain = recipe.find("lenet").settings(50_000)
     jobs = [Job(made, images, tmp_path) for made in (plain, replace(plain, bits=BITS))]
-    (own, dense), (other, same) = (job._keys() for job in jobs)
+    (own, dense), (other, same) = (job.keys() for job in jobs)
     assert dense == same and own != other and own["network"] == lenet().to_json()
 
 
@@ -250,7 +250,7 @@ def test_fewer_bits_are_further_from_the_float_network(tiny_batch):
         exact = model(tiny_batch)
     errors = []
     for bits in (12, 8, 5, 3):
-        calibrated.mirror_(bits, {})
+        calibrated.fake_quantise_(bits, {})
         with torch.no_grad():
             errors.append(float((model(tiny_batch) - exact).square().mean()))
     assert errors == sorted(errors)

@@ -52,7 +52,7 @@ NETWORKS = {
             Conv("d", 9, 5, 3, padding=1, relu=False),
         ),
     ),
-    # Two segments in bands: in front of each, and behind its first layer, the other sign than its last
+    # Two segments in bands: in front of each, and after its first layer, the other sign than its last
     # layer makes.
     "signs": Network(
         "signs",

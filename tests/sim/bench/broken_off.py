@@ -18,7 +18,7 @@ from sim.bench.job import VARIABLE, Job
 from sim.bench.link import SimLink
 from sim.bench.session import PAGE
 
-WAYS = ("abort", "reset", "reset apart", "error")
+ENDINGS = ("abort", "reset", "reset apart", "error")
 """How a run ends early; the last two need external memory: a reset without it, and its error."""
 
 
@@ -70,10 +70,10 @@ async def break_off(dut, rounds):
     batch = job.info.config.batch
     await driver.run(job.images[:batch])
     whole = await driver.counters()
-    ways = WAYS if whole.weight_beats else WAYS[:2]
+    endings = ENDINGS if whole.weight_beats else ENDINGS[:2]
     for number in range(rounds):
-        way = ways[number % len(ways)]
-        if way == "error":
+        ending = endings[number % len(endings)]
+        if ending == "error":
             dut.memory_bad.value = numbers.randint(1, whole.weight_beats)
             try:
                 await driver.run(255 - job.images[:batch])
@@ -90,14 +90,14 @@ async def break_off(dut, rounds):
             else:
                 await ClockCycles(dut.clk, numbers.randint(20, max(21, int(1.3 * whole.cycles))))
             run.cancel()
-            if way == "abort":
+            if ending == "abort":
                 await _abort(link, watch)
             else:
-                await link.reset(numbers.choice([1, 2, 4]), memory=way == "reset")
+                await link.reset(numbers.choice([1, 2, 4]), memory=ending == "reset")
         await driver.connect()
         first = numbers.randrange(len(job.images) - batch + 1)
         found = await driver.run(job.images[first : first + batch])
-        assert np.array_equal(found, scores[first : first + batch]), (number, way)
+        assert np.array_equal(found, scores[first : first + batch]), (number, ending)
         link.check(job.info)
 
 

@@ -119,12 +119,12 @@ def test_layers_in_bands(accelerator, line, limit, options):
         assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
     stalled = rtl.simulate(folder, pictures, stalls=True, seed=5, reset_midway=True)
     np.testing.assert_array_equal(stalled.scores, expected)
-    # Part of the network: all layers in bands, or those behind them.
-    behind = max(number for number in program.numbers if program.numbers.count(number) > 1) + 1
+    # Part of the network: all layers in bands, or those after them.
+    after = max(number for number in program.numbers if program.numbers.count(number) > 1) + 1
     maps = [layer.output for layer in model.trace(artifact, pictures).values()]
-    given = maps[behind - 1].astype(np.uint8)
-    np.testing.assert_array_equal(rtl.simulate(folder, given, layers=(behind, 3)).scores, expected)
-    with pytest.raises(Spec2Error, match="made in bands"):
+    given = maps[after - 1].astype(np.uint8)
+    np.testing.assert_array_equal(rtl.simulate(folder, given, layers=(after, 3)).scores, expected)
+    with pytest.raises(Spec2Error, match="made in row bands"):
         rtl.simulate(folder, pictures, layers=(0, 0))
 
 

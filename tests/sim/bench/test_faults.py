@@ -15,7 +15,7 @@ from hw.gateware.datapath import post, tile_input
 from hw.gateware.primitives.micro_instruction import step_layout
 from hw.generate import generate
 from sim import model, rtl
-from sim.rtl.compare import SCORES, first_mismatch
+from sim.rtl.mismatch import SCORES, first_mismatch
 from tests.design_folder import seal
 from tests.sim.bench.accelerators import NETWORKS, images
 
@@ -43,11 +43,11 @@ def design(accelerator):
 def flip(folder, program, field, step):
     """Flip one bit of a field of one step in the weight memory: of ``planes`` the sign of row 0's weight.
 
-    A lower bit of a weight may be rounded away behind the inverse transform, and rightly goes unseen.
+    A lower bit of a weight may be rounded away after the inverse transform, and rightly goes unseen.
     """
     offset = step_layout(program.step_format)[field].offset
     if field == "planes":
-        offset += (program.weight_bits - 1) * program.step_format.plane_bits
+        offset += (program.weight_bits - 1) * program.step_format.bit_plane_width
     path = folder / STEPS
     lines = path.read_text().split("\n")
     first = next(i for i, line in enumerate(lines) if set(line) <= {"0", "1"} and line)
@@ -82,7 +82,7 @@ def regenerate(tmp_path):
 
 @pytest.mark.slow
 def test_a_wrong_rounding_constant_is_caught(tmp_path, monkeypatch):
-    """Floor instead of half up behind the inverse transform."""
+    """Floor instead of half up after the inverse transform."""
     monkeypatch.setattr(post, "round_shift", lambda x, shift: x >> shift)
     assert mismatch(*regenerate(tmp_path)) is not None
 

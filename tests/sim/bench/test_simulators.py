@@ -18,7 +18,7 @@ from hw.contract.artifact import load
 from hw.interface.registers import MAGIC, STATUS
 from hw.interface.stream_format import map_beats, pack_image, pack_scores
 from sim import model
-from sim.rtl.toolchain import find_verilator
+from sim.rtl.verilator import find_verilator
 from tests.hw.gateware.conftest import RUN_YOSYS
 from tests.sim.bench.accelerators import images, save_accelerator
 

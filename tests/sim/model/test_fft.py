@@ -1,5 +1,5 @@
 """The forward and inverse transforms: against np.fft, against the widths of docs/numbers.md, and among
-themselves. The linear maps behind the integer code are read off with impulses of 2**30 in int64, where
+themselves. The linear maps of the integer code are read off with impulses of 2**30 in int64, where
 rounding is negligible; their row sums then give the true worst case, which random data never finds.
 """
 

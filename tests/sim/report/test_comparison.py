@@ -13,7 +13,7 @@ from hw.contract.network import lenet, tiny
 from hw.cost.cycles import estimates
 from hw.util.errors import ArtifactError, ConfigError, DigestMismatch
 from pruning.quant.channel_removal import drop_channels
-from sim.report import comparison, prediction
+from sim.report import comparison, models, prediction
 from sim.report.data import ACCURACY_NAME, TRAINING_NAME, assemble, scheme
 from sim.rtl.verify import verify
 
@@ -21,7 +21,7 @@ SMALL = AcceleratorConfig(rows=8, lanes=2, batch=2)
 
 
 def rows(*folders, array=None):
-    return comparison.rows(comparison.read(folders), array)
+    return comparison.rows(models.read(folders), array)
 
 
 def model(folder, network=None, **options):
@@ -178,12 +178,13 @@ def test_rows_go_from_the_freest_kind_to_the_most_regular_and_from_dense_to_spar
 
 
 def test_every_kind_of_the_pruning_library_has_its_place():
-    from pruning.patterns import KINDS, quarter
+    from hw.contract.sparsity import NAMES
+    from pruning.patterns import quarter
 
     artifact = random_artifact(tiny(), kind="dense")
-    named = {kind: scheme(replace(artifact, sparsity={"conv1": quarter(kind)})) for kind in KINDS}
-    assert {kind: comparison.family(name) for kind, name in named.items()} == {kind: kind for kind in KINDS}
-    assert sorted(comparison.FAMILIES) == sorted([*KINDS, "dense"])
+    named = {kind: scheme(replace(artifact, sparsity={"conv1": quarter(kind)})) for kind in NAMES}
+    assert {kind: comparison.family(name) for kind, name in named.items()} == {kind: kind for kind in NAMES}
+    assert sorted(comparison.FAMILIES) == sorted([*NAMES, "dense"])
     assert (named["uniform"], named["adaptive"], named["darb"]) == ("2:8", "adaptive-2:8", "darb")
 
 
@@ -226,10 +227,10 @@ def test_a_design_of_other_weights_is_refused(fake_design):
 
 def test_designs_of_different_arrays_are_not_compared(fake_design, tiny_images, monkeypatch):
     verify(fake_design.design, fake_design.artifact, tiny_images)
-    (one,) = comparison.read([fake_design.folder])
-    counted = comparison._counted(one)
+    (one,) = models.read([fake_design.folder])
+    counted = comparison.counted(one)
     sizes = iter([counted, replace(counted, config=SMALL)])
-    monkeypatch.setattr(comparison, "_counted", lambda model: next(sizes))
+    monkeypatch.setattr(comparison, "counted", lambda model: next(sizes))
     with pytest.raises(ConfigError, match=r"N=8 P=2 batch 2 and N=8 P=4 batch 4.*--rows 64 --lanes 10"):
         comparison.rows([one, one])
 
@@ -239,7 +240,7 @@ def test_progress_names_kind_and_layer_and_grows(tmp_path):
         model(tmp_path / name, seed=seed)
     told = []
     comparison.rows(
-        comparison.read([tmp_path / "a", tmp_path / "b"]), SMALL, progress=lambda *what: told.append(what)
+        models.read([tmp_path / "a", tmp_path / "b"]), SMALL, progress=lambda *what: told.append(what)
     )
     assert [what for _, _, what in told[:4]] == [
         f"adaptive-2:8, {n}" for n in ("conv1", "conv2", "fc1", "fc2")

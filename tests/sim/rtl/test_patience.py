@@ -41,4 +41,4 @@ def test_a_simulation_gets_it(monkeypatch, tmp_path):
     made = rtl.SimBuild(tmp_path, info(stream_weights=True), None)
     made.info.ports.update({"m_axi_rdata": 64, "m_axi_araddr": 40, "s_axil_rdata": 32})
     (tmp_path / "spec2_weights.bin").write_bytes(bytes(8 * 77 + 1))
-    assert rtl._beats(made) == 78
+    assert rtl.weight_beats(made) == 78

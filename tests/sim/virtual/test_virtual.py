@@ -17,7 +17,7 @@ from bitstreams.links.serial import open_serial
 from hw.host import virtual_port
 from hw.util.errors import ConfigError, LinkError, ToolFailed
 from sim.rtl import verilate
-from sim.rtl.toolchain import find_verilator
+from sim.rtl.verilator import find_verilator
 from sim.virtual import board as board_module
 from sim.virtual.board import VirtualBoard, run_board
 from sim.virtual.build import VirtualBuild, build_serial
@@ -120,7 +120,7 @@ def flipped(data: bytes) -> bytes:
 
 
 def harmless(count: int, seed: int) -> bytes:
-    """``count`` random bytes without the special ones, behind one of each kind."""
+    """``count`` random bytes without the special ones, after one of each kind."""
     data = np.random.default_rng(seed).integers(0, 256, count + 256, dtype=np.uint8).tobytes()
     return (bytes(range(256)) + data).translate(None, SPECIAL)[:count]
 

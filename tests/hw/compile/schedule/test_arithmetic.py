@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.compile.schedule import RunAhead, Steps, pack_words, run_ahead, shared
+from hw.compile.schedule import Steps, pack_words, run_ahead, shared
 from hw.compile.schedule.rows import word_order
 from hw.compile.step_table import StepTable, step_table
 from hw.contract.artifact import LayerWeights
@@ -48,7 +48,7 @@ def execute_word(steps: Steps, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return total
 
 
-def execute_block(steps: RunAhead, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def execute_block(steps: Steps, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Rows that run ahead: sums (rows, words), each from the register that holds it when its word moves on.
 
     A row's first product after an end replaces its sum; an end copies the sum to the row's held sum. Nothing
@@ -57,20 +57,20 @@ def execute_block(steps: RunAhead, x: np.ndarray, weight: np.ndarray) -> np.ndar
     rows, _, words = weight.shape
     total, held = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
     out = np.zeros((rows, words), np.int64)
-    moved = 0
+    moved = []
     for t in range(len(steps)):
         for row in range(rows):
             c = steps.channel[t, row]
             if c >= 0:
                 bank = c % BANKS
-                word = steps.word[t, bank]
+                word = steps.bank_words[t, bank]
                 total[row] += x[steps.groups[t, bank] * BANKS + bank, word] * weight[row, c, word]
             if steps.end[t, row]:
                 held[row], total[row] = total[row], 0
         if steps.end_of_word[t]:
-            out[:, steps.order[moved]] = held
-            moved += 1
-    assert moved == words
+            out[:, steps.word[t]] = held
+            moved.append(int(steps.word[t]))
+    assert sorted(moved) == list(range(words))
     return out
 
 
@@ -148,7 +148,7 @@ def test_several_blocks_and_a_large_one():
         assert (execute_block(steps, x, weight) == expected).all()
         # The drain never makes a step wait, and the rows really are on two words at a time.
         assert np.diff(np.flatnonzero(steps.end_of_word)).min() >= 16 // drain_rows(16)
-        assert any(len(set(word)) == 2 for word in steps.word)
+        assert any(len(set(words)) == 2 for words in steps.bank_words)
 
 
 def test_n_of_8_masks_keep_all_rows_on_one_word():

@@ -6,7 +6,7 @@ import pytest
 from hw.compile.compiler import compile_program
 from hw.compile.schedule import run_ahead
 from hw.compile.schedule.report import layer_schedule, schedule_report
-from hw.compile.schedule.steps import shared_steps
+from hw.compile.schedule.words import shared_steps
 from hw.compile.step_table import step_table
 from hw.contract.artifact import LayerWeights, random_artifact
 from hw.contract.config import AcceleratorConfig, drain_rows

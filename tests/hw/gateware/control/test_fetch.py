@@ -63,7 +63,7 @@ def rows_read(plan):
 
 def tiles_of(plan, maps, images):
     """Per pass and input channel: {lane: (8, 8) pixels} of lanes with a tile."""
-    rows_of_image = plan.source.image_sections if plan.images > 1 else plan.lane_rows
+    rows_of_image = plan.source.image_packing if plan.images > 1 else plan.lane_rows
     padded = model.pad(maps.transpose(1, 2, 3, 0), plan.layer)
     windows = [model.windows(padded, plan.layer, row) for row in range(plan.tile_rows)]
     for _, group_row, column, stack in passes(plan, images, blocks=False, dot_images=True):
@@ -151,7 +151,7 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
     )
 
     tiles, channels = list(tiles_of(plan, maps, images)), plan.source.shape[0]
-    skews = [row * plan.stride if plan.sections == 1 else 0 for row in range(plan.lane_rows)]
+    skews = [row * plan.stride if plan.packing == 1 else 0 for row in range(plan.lane_rows)]
     for lane in range(compiled.config.lanes):
         starts = [clock for clock, sample in enumerate(log) if sample["starts"] >> lane & 1]
         if lane >= plan.lane_rows * plan.lane_columns:

@@ -27,7 +27,7 @@ def test_every_image_of_every_token(simulate, name, instruction, missing):
     compiled, rng = program(name), np.random.default_rng(instruction)
     plan, dut = compiled.layers[instruction], ImagePointer(compiled)
     images = max(1, compiled.config.batch - missing)
-    clocks = plan.skew * plan.source.image_sections  # of an image, where there are several
+    clocks = plan.skew * plan.source.image_packing  # of an image, where there are several
     seen = set()
 
     async def bench(ctx):
@@ -55,7 +55,7 @@ def test_every_image_of_every_token(simulate, name, instruction, missing):
                     assert ctx.get(dut.begins) == (begins == 0), clock
                     assert ctx.get(dut.missing) == (image >= images)
                     seen.add(image)
-                    due = plan.dest.image_place(image) if image < images else None
+                    due = plan.dest.image_position(image) if image < images else None
                 await ctx.tick()
             if last:  # the controller waits between passes
                 for port in (dut.running, dut.end_token, dut.end_pass):

@@ -26,7 +26,7 @@ def steps_of(compiled, plan, images):
                 bool(table.end_of_word[t]),
                 last,
                 rows,
-                plan.first_entry + block * per_block,
+                plan.first_drain_group + block * per_block,
                 used - 1,
                 frees and last,
             )

@@ -15,7 +15,7 @@ def starts_of(plan, lanes, stack, line):
     if plan.dot:
         return {stack} & set(range(lanes))
     used = range(plan.lane_rows * plan.lane_columns)
-    skew = 0 if plan.sections > 1 else plan.stride
+    skew = 0 if plan.packing > 1 else plan.stride
     return {lane for lane in used if line == lane // plan.lane_columns * skew}
 
 
@@ -23,16 +23,16 @@ def rows_of(plan, lanes, y):
     """Per lane: the row of the map that it finds in the line."""
     for lane in range(lanes):
         row = lane // plan.lane_columns
-        packed = plan.sections > 1 and row < plan.lane_rows
-        yield y + (row % plan.source.image_sections * plan.stride if packed else 0)
+        packed = plan.packing > 1 and row < plan.lane_rows
+        yield y + (row % plan.source.image_packing * plan.stride if packed else 0)
 
 
 def columns_of(plan, x, line_pixels):
     """Pixels of the line inside the map's columns."""
     width, source = plan.source.shape[2], plan.source
-    if plan.sections == 1:
+    if plan.packing == 1:
         return {i for i in range(line_pixels) if 0 <= x + i < width}
-    firsts = [s * source.section_pixels + source.padding for s in range(source.sections)]
+    firsts = [s * source.slot_pixels + source.padding for s in range(source.packing)]
     return {i for first in firsts for i in range(first, first + width)}
 
 

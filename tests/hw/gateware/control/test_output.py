@@ -47,7 +47,7 @@ def tile_of(plan, work, lane, images):
     row, q = divmod(lane, plan.lane_columns)
     if plan.dot:
         return (lane, 0, 0) if lane < images else None
-    per_image = plan.source.image_sections if plan.images > 1 else plan.lane_rows
+    per_image = plan.source.image_packing if plan.images > 1 else plan.lane_rows
     image = stack * plan.images + row // per_image
     y = ((plan.top_group + group_row) * per_image + row % per_image) * plan.out_stride
     x = (column * plan.lane_columns + q) * plan.out_stride
@@ -172,18 +172,19 @@ def test_every_row_is_written_where_its_map_lies(simulate, name, streamed, instr
 
     # Tokens follow each other without gaps; a pass is begun a clock before its first one.
     order = passes(plan, images)
-    clock, begun, freed, halves = 0, [], [], []
+    clock, begun, freed, halves, busy = 0, [], [], [], []
     for number, (block, *_) in enumerate(order):
         begun.append(clock)
         tokens = plan.block_rows(block, compiled.config.rows)
         freed.append(clock + 1 + (tokens - 1) * plan.token_interval + plan.free_clock(REUSE_LEAD))
         for row in range(tokens):
             halves.append((clock + 2 + row * plan.token_interval, row, number % 2))
+        busy += range(clock + 1, clock + 1 + tokens * plan.token_interval)
         clock += 1 + tokens * plan.token_interval
     assert [n for n, sample in enumerate(log) if sample["pass_begun"]] == begun
     assert [n for n, sample in enumerate(log) if sample["pass_freed"]] == freed
     assert [n for n, sample in enumerate(log) if sample["done"]] == [clock - 1]
-    assert sum(sample["busy"] for sample in log) == clock - len(order)
+    assert [n for n, sample in enumerate(log) if sample["busy"]] == busy
     assert [
         (n, sample["row"], sample["half"]) for n, sample in enumerate(log) if sample["starts"] & 1
     ] == halves
@@ -193,8 +194,11 @@ def test_every_row_is_written_where_its_map_lies(simulate, name, streamed, instr
         assert starts == ([n + row * plan.skew for n, _, _ in halves] if used else [])
 
 
-@pytest.mark.parametrize("images", [1, 2])
-@pytest.mark.parametrize(("name", "instruction"), [("beside", 0), ("packed", 1), ("plain", 0)])
+@pytest.mark.parametrize(
+    ("name", "instruction", "images"),
+    [(name, at, n) for name, at in (("beside", 0), ("packed", 1), ("plain", 0)) for n in (1, 2)]
+    + [("beside", 0, 3)],
+)
 def test_a_smaller_batch_and_halves_that_fill_late(simulate, name, instruction, images):
     compiled, rng = program(name), np.random.default_rng(images)
     plan = compiled.layers[instruction]

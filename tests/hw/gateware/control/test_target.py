@@ -83,11 +83,11 @@ def test_first_row_of_every_token(simulate, name, streamed, instruction):
                 else:
                     y = (plan.top_group + group_row) * plan.out_group_height
                     # The controller adds the lines of the image.
-                    first = position_of(plan.dest, 0, channel, 0)[0] - plan.dest.place(0)[0]
+                    first = position_of(plan.dest, 0, channel, 0)[0] - plan.dest.position(0)[0]
                     line, slot, phase = group_targets(plan)[group_row]
                     first, x, left = first + line, column * plan.lane_columns * plan.out_stride, height - y
                     assert (ctx.get(target.slot), ctx.get(target.phase)) == (slot, phase)
-                    assert (line, slot) == plan.dest.place(y)
+                    assert (line, slot) == plan.dest.position(y)
                 assert (ctx.get(target.line), ctx.get(target.x), ctx.get(target.rows)) == (first, x, left)
                 ctx.set(dut.missing, 1)
                 assert ctx.get(target.rows) == 0

@@ -23,7 +23,7 @@ def put(ctx, dut, plan, row, pixels):
 def send(ctx, dut, plan, group, left):
     """Announce the token of channel 1 of a row of tile groups, of which ``left`` rows are in the map."""
     line, slot, phase = group_targets(plan)[group]
-    first = position_of(plan.dest, 0, 1, 0)[0] - plan.dest.place(0)[0]
+    first = position_of(plan.dest, 0, 1, 0)[0] - plan.dest.position(0)[0]
     for name, value in {"line": first + line, "slot": slot, "phase": phase, "x": 0, "rows": left}.items():
         ctx.set(dut.target[name], value)
     ctx.set(dut.token, 1)

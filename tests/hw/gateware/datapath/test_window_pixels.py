@@ -15,11 +15,11 @@ def first_pixel(compiled, plan, lane, beyond):
         return None
     if plan.dot:
         return 0
-    if plan.sections == 1:
+    if plan.packing == 1:
         return column * plan.stride
-    below_in_other_image = plan.images > 1 and (row + 1) % plan.source.image_sections == 0
-    slot = row if below_in_other_image else (row + beyond) % plan.sections
-    return slot * plan.source.section_pixels + column * plan.stride
+    below_in_other_image = plan.images > 1 and (row + 1) % plan.source.image_packing == 0
+    slot = row if below_in_other_image else (row + beyond) % plan.packing
+    return slot * plan.source.slot_pixels + column * plan.stride
 
 
 @pytest.mark.parametrize("name", list(CASES))

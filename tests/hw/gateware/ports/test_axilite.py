@@ -185,6 +185,19 @@ def test_layers_stay_in_order_and_inside_the_network(seed: int) -> None:
     simulate(scenario, seed)
 
 
+@pytest.mark.parametrize(
+    ("register", "sound"), [(BATCH, 3), (registers.LAYERS, (LAYERS - 1) << 8), (registers.WEIGHTS, 3)]
+)
+def test_every_bit_above_a_register_is_looked_at(register, sound: int) -> None:
+    async def scenario(ctx, dut, manager) -> None:
+        assert await manager.write(register.address(), sound) == Response.OKAY
+        for bit in range(max(field.low + field.width for field in register.fields), 32):
+            assert await manager.write(register.address(), sound | 1 << bit) == Response.SLVERR, bit
+        assert (await manager.read(register.address()))[0] == sound
+
+    simulate(scenario, 0)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_batch_keeps_to_its_range_and_respects_strobes(seed: int) -> None:
     async def scenario(ctx, dut, manager) -> None:
@@ -291,6 +304,42 @@ def test_answers_stay_until_they_are_taken() -> None:
             await ctx.tick()
 
     simulate(scenario, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_addresses_and_words_may_run_ahead_of_each_other(seed: int) -> None:
+    """Both channels go on at their own pace: every word meets its address, every write gets its answer."""
+    dice, answers = random.Random(seed), []
+    writes = [
+        (dice.choice((registers.WEIGHTS, BATCH)).address(), dice.choice((3, 1 << 30))) for _ in range(40)
+    ]
+    dut = AxiLiteRegisters(CONFIG, LAYERS, DIGEST)
+    bus = dut.bus
+
+    def channel(name: str, values: list[dict[str, int]], seed: int):
+        async def testbench(ctx) -> None:
+            manager = Manager(ctx, dut, seed)
+            for value in values:
+                for port, number in value.items():
+                    ctx.set(getattr(bus, port), number)
+                await manager.handshake(name)
+                await manager.pause()
+
+        return testbench
+
+    async def take(ctx) -> None:
+        manager = Manager(ctx, dut, seed)
+        for _ in writes:
+            answers.extend(await manager.response("b", bus.bresp))
+            await manager.pause()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(channel("aw", [{"awaddr": address} for address, _ in writes], seed + 10))
+    simulator.add_testbench(channel("w", [{"wdata": value, "wstrb": 15} for _, value in writes], seed + 20))
+    simulator.add_testbench(take)
+    simulator.run()
+    assert answers == [Response.OKAY if value == 3 else Response.SLVERR for _, value in writes]
 
 
 def built(layers: int) -> AxiLiteRegisters:

@@ -12,10 +12,10 @@ from hw.interface.stream_format import BEAT, row_beats
 from tests.hw.gateware.programs import CASES, position_of, program
 
 MORE = [
-    FeatureLayout((2, 20, 5), 7, sections=3, section_pixels=10, period=4, padding=2),
+    FeatureLayout((2, 20, 5), 7, packing=3, slot_pixels=10, interleave=4, padding=2),
     FeatureLayout((1, 9, 30), 90, lines_per_row=2),
-    FeatureLayout((3, 3, 2), 3, sections=4, section_pixels=8, period=6, padding=1, images=4),
-    FeatureLayout((2, 5, 6), 40, sections=4, section_pixels=8, period=4, padding=1, images=2),
+    FeatureLayout((3, 3, 2), 3, packing=4, slot_pixels=8, interleave=6, padding=1, images=4),
+    FeatureLayout((2, 5, 6), 40, packing=4, slot_pixels=8, interleave=4, padding=1, images=2),
 ]
 
 
@@ -142,7 +142,7 @@ def test_rows_follow_each_other_at_the_distance_asked_for(simulate, apart):
             for y in range(plan.shape[1]):
                 line, pixel = position_of(plan, 0, 0, y)
                 line -= plan.base
-                if apart and plan.sections == 1:
+                if apart and plan.packing == 1:
                     line = y * apart[layer]
                 assert (ctx.get(dut.line), ctx.get(dut.first_pixel)) == (line, pixel)
                 await ctx.tick()

@@ -29,18 +29,18 @@ def test_steps_pass_in_order(simulate, format, supply, demand):
         given, taken = 0, False
         while len(found) < len(values):
             offer = given < len(values) and dice.random() < supply
-            room = ctx.get(dut.i_take)
-            ctx.set(dut.i_valid, int(offer))
-            ctx.set(dut.i_step.as_value(), values[given] if offer else dice.getrandbits(20))
-            valid = ctx.get(dut.valid)
+            accepted = ctx.get(dut.i.ready)
+            ctx.set(dut.i.valid, int(offer))
+            ctx.set(dut.i.payload.as_value(), values[given] if offer else dice.getrandbits(20))
+            valid = ctx.get(dut.ends.valid)
             if taken:
                 found.append(ctx.get(dut.step.as_value()))
             taken = bool(valid and dice.random() < demand)
-            ctx.set(dut.take, int(taken))
+            ctx.set(dut.ends.ready, int(taken))
             if valid:
-                assert ctx.get(dut.ends.as_value()) == ends_of[len(found)]
+                assert ctx.get(dut.ends.payload.as_value()) == ends_of[len(found)]
             await ctx.tick()
-            given += offer and room
+            given += offer and accepted
             clocks += 1
             assert clocks < 2000
 
@@ -54,24 +54,24 @@ def test_clear_drops_what_is_held(simulate, held):
     dut = SkidBuffer(FORMATS["narrow"])
 
     async def bench(ctx):
-        ctx.set(dut.i_valid, 1)
+        ctx.set(dut.i.valid, 1)
         for value in range(held):
-            assert ctx.get(dut.i_take)
-            ctx.set(dut.i_step.as_value(), value)
+            assert ctx.get(dut.i.ready)
+            ctx.set(dut.i.payload.as_value(), value)
             await ctx.tick()
-        assert (ctx.get(dut.valid), ctx.get(dut.i_take)) == (1, held == 1)
-        ctx.set(dut.i_valid, 0)
+        assert (ctx.get(dut.ends.valid), ctx.get(dut.i.ready)) == (1, held == 1)
+        ctx.set(dut.i.valid, 0)
         ctx.set(dut.clear, 1)
         await ctx.tick()
         ctx.set(dut.clear, 0)
-        assert (ctx.get(dut.valid), ctx.get(dut.i_take)) == (0, 1)
-        ctx.set(dut.i_valid, 1)
-        ctx.set(dut.i_step.as_value(), 77)
+        assert (ctx.get(dut.ends.valid), ctx.get(dut.i.ready)) == (0, 1)
+        ctx.set(dut.i.valid, 1)
+        ctx.set(dut.i.payload.as_value(), 77)
         await ctx.tick()
-        ctx.set(dut.i_valid, 0)
-        ctx.set(dut.take, 1)
-        assert ctx.get(dut.valid)
+        ctx.set(dut.i.valid, 0)
+        ctx.set(dut.ends.ready, 1)
+        assert ctx.get(dut.ends.valid)
         await ctx.tick()
-        assert (ctx.get(dut.valid), ctx.get(dut.step.as_value())) == (0, 77)
+        assert (ctx.get(dut.ends.valid), ctx.get(dut.step.as_value())) == (0, 77)
 
     simulate(dut, bench)

@@ -90,11 +90,11 @@ def transmitted(simulate, clocks_per_bit: int, data: bytes, pauses: list[int]) -
     async def testbench(ctx):
         for byte, pause in zip(data, pauses, strict=True):
             await ctx.tick().repeat(pause) if pause else None
-            ctx.set(dut.byte, byte)
-            ctx.set(dut.valid, 1)
-            await ctx.tick().until(dut.ready)
-            ctx.set(dut.valid, 0)
-            ctx.set(dut.byte, ~byte & 0xFF)
+            ctx.set(dut.i.payload, byte)
+            ctx.set(dut.i.valid, 1)
+            await ctx.tick().until(dut.i.ready)
+            ctx.set(dut.i.valid, 0)
+            ctx.set(dut.i.payload, ~byte & 0xFF)
         await ctx.tick().repeat(30 * clocks_per_bit)
 
     simulator = Simulator(dut)
@@ -128,11 +128,11 @@ def test_the_line_idles_high_before_in_and_after_reset(simulate) -> None:
 
     async def testbench(ctx):
         seen.append(ctx.get(dut.tx))
-        ctx.set(dut.byte, 0)
-        ctx.set(dut.valid, 1)
+        ctx.set(dut.i.payload, 0)
+        ctx.set(dut.i.valid, 1)
         await ctx.tick().repeat(7)
         assert ctx.get(dut.tx) == 0
-        ctx.set(dut.valid, 0)
+        ctx.set(dut.i.valid, 0)
         ctx.set(reset, 1)
         for clock in range(60):
             await ctx.tick()

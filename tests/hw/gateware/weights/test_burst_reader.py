@@ -76,7 +76,7 @@ def test_reads_the_layers_asked_for_and_drops_what_a_flush_leaves(simulate, seed
 
         async def clock():
             nonlocal now
-            ctx.set(dut.room, int(rng.random() < 0.5))
+            ctx.set(dut.credit, int(rng.random() < 0.5))
             memory.clock(ctx, dut.memory, now)
             if ctx.get(dut.valid):
                 got[-1].append(ctx.get(dut.beat))
@@ -121,7 +121,7 @@ def test_a_reset_at_any_time_with_or_without_memory(simulate, seed):
 
         async def clock():
             nonlocal now, late
-            ctx.set(reader.room, int(rng.random() < 0.8))
+            ctx.set(reader.credit, int(rng.random() < 0.8))
             memory.clock(ctx, reader.memory, now)
             if ctx.get(reader.valid):
                 got.append(ctx.get(reader.beat))
@@ -168,7 +168,7 @@ def test_an_error_is_told(simulate):
 
     async def bench(ctx):
         ctx.set(dut.base, BASE)
-        ctx.set(dut.room, 1)
+        ctx.set(dut.credit, 1)
         ctx.set(dut.start, 1)
         for now in range(100):
             memory.clock(ctx, dut.memory, now)
@@ -226,12 +226,12 @@ def test_asks_for_every_beat_once_in_bursts_as_long_as_they_may_be(simulate, bea
         ctx.set(dut.last, len(beats) - 1)
         ctx.set(dut.start, 1)
         while quiet < 200:
-            room, ready, give = (
+            credit, ready, give = (
                 int(rng.random() < 0.7),
                 int(rng.random() < 0.7),
                 int(queue and rng.random() < 0.9),
             )
-            ctx.set(dut.room, room)
+            ctx.set(dut.credit, credit)
             ctx.set(port.arready, ready)
             ctx.set(port.rvalid, give)
             data = int(rng.integers(1 << 30))
@@ -243,9 +243,9 @@ def test_asks_for_every_beat_once_in_bursts_as_long_as_they_may_be(simulate, bea
                 1,
             )
             assert ctx.get(dut.valid) == give and (not give or ctx.get(dut.beat) == data)
-            if ctx.get(dut.asked):
-                assert room
-                told.append(ctx.get(dut.asked_beats))
+            if ctx.get(dut.requested):
+                assert credit
+                told.append(ctx.get(dut.requested_beats))
             valid, request = ctx.get(port.arvalid), (ctx.get(port.araddr), ctx.get(port.arlen) + 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
@@ -265,7 +265,7 @@ def test_no_more_bursts_are_on_their_way_than_memory_may_owe(simulate):
     dut, taken = BurstReader(plan), []
 
     async def bench(ctx):
-        ctx.set(dut.room, 1)
+        ctx.set(dut.credit, 1)
         ctx.set(dut.start, 1)
         ctx.set(dut.memory.arready, 1)
 
@@ -289,19 +289,19 @@ def test_no_more_bursts_are_on_their_way_than_memory_may_owe(simulate):
     simulate(dut, bench)
 
 
-def test_a_run_behind_a_flush_waits_until_memory_owes_nothing(simulate):
-    """A start in any clock of the flush and behind it: nothing of the old run is taken for the new one's."""
+def test_a_run_after_a_flush_waits_until_memory_owes_nothing(simulate):
+    """A start in any clock of the flush and after it: nothing of the old run is taken for the new one's."""
     plan = plan_of((2 * LONG, LONG))
     for owed in (0, 3, 2 * LONG):
-        for behind in (0, 1, 2, 7):
+        for clocks_after in (0, 1, 2, 7):
             dut, seen = BurstReader(plan), []
 
-            async def bench(ctx, dut=dut, owed=owed, behind=behind, seen=seen):
+            async def bench(ctx, dut=dut, owed=owed, clocks_after=clocks_after, seen=seen):
                 port = dut.memory
                 ctx.set(dut.last, 1)
 
                 async def clock(**values):
-                    for name in ("start", "flush", "room"):
+                    for name in ("start", "flush", "credit"):
                         ctx.set(getattr(dut, name), values.get(name, 0))
                     ctx.set(port.rvalid, values.get("give", 0))
                     ctx.set(port.rid, ctx.get(dut.generation))
@@ -311,30 +311,31 @@ def test_a_run_behind_a_flush_waits_until_memory_owes_nothing(simulate):
 
                 await clock(start=1)
                 for _ in range(20):
-                    await clock(room=1)
-                assert sum(one[0] for one in seen) == 2 + 1  # two of layer 0, one of layer 1 ends the run
+                    await clock(credit=1)
+                # Two of layer 0, one of layer 1 ends the run.
+                assert sum(sample[0] for sample in seen) == 2 + 1
                 beats = 3 * LONG
                 for _ in range(beats - owed):
                     await clock(give=1)
-                assert sum(one[2] for one in seen) == beats - owed
+                assert sum(sample[2] for sample in seen) == beats - owed
                 seen.clear()
                 ctx.set(dut.first, 1)
                 await clock(flush=1)
-                for _ in range(behind):
-                    await clock(room=1)
+                for _ in range(clocks_after):
+                    await clock(credit=1)
                 await clock(start=1)
                 for _ in range(owed):
-                    await clock(room=1)
-                    await clock(room=1, give=1)
-                assert not any(one[2] for one in seen), "a beat of the run before"
-                assert not owed or not any(one[0] for one in seen), "asked while memory owes"
+                    await clock(credit=1)
+                    await clock(credit=1, give=1)
+                assert not any(sample[2] for sample in seen), "a beat of the run before"
+                assert not owed or not any(sample[0] for sample in seen), "requested while memory owes"
                 for _ in range(12):
-                    await clock(room=1)
-                asked = [one[1] for one in seen if one[0]]
+                    await clock(credit=1)
+                asked = [sample[1] for sample in seen if sample[0]]
                 assert asked == [PAGE * plan.layer_pages[1]]
                 seen.clear()
                 for _ in range(LONG):
                     await clock(give=1)
-                assert sum(one[2] for one in seen) == LONG
+                assert sum(sample[2] for sample in seen) == LONG
 
             simulate(dut, bench)

@@ -1,4 +1,4 @@
-"""Memories side by side, each at its own pace: the beats of one wide memory, in order."""
+"""Striped memories, each at its own pace: the beats of one wide memory, in order."""
 
 import numpy as np
 import pytest
@@ -77,8 +77,8 @@ def test_beats_come_together_in_order(simulate, count, paces):
                 bad.append(ctx.get(dut.wide.rresp))
             taken = [ctx.get(part.port.rvalid) and ctx.get(part.port.rready) for part in parts]
             await ctx.tick()
-            for part, one in zip(parts, taken, strict=True):
-                part.ticked(ctx, one)
+            for part, took in zip(parts, taken, strict=True):
+                part.ticked(ctx, took)
             clocks += 1
             assert clocks < 20_000, "a memory waits for ever"
 
@@ -145,7 +145,7 @@ def test_a_reset_at_any_time_leaves_no_part_of_a_beat(simulate, seed):
 
         ctx.set(dut.reader.base, burst_reader.BASE)
         ctx.set(dut.reader.last, 2)
-        ctx.set(dut.reader.room, 1)
+        ctx.set(dut.reader.credit, 1)
         for cut in [*rng.integers(2, 60, 20), None]:
             got.clear()
             ctx.set(dut.reader.start, 1)

@@ -13,18 +13,18 @@ from hw.gateware.weights.sign_extension import sign_extended
 from tests.hw.gateware.streamed import program
 
 
-class Wide(wiring.Component):
-    """The planes of a step, widened for the layer."""
+class Extended(wiring.Component):
+    """The bit planes of a step, sign-extended for the layer."""
 
     def __init__(self, compiled):
         self.compiled = compiled
         step = compiled.step_format
-        planes = data.ArrayLayout(step.plane_bits, step.weight_bits)
-        super().__init__({"layer": In(2), "planes": In(planes), "wide": Out(planes.size)})
+        planes = data.ArrayLayout(step.bit_plane_width, step.weight_bits)
+        super().__init__({"layer": In(2), "bit_planes": In(planes), "wide": Out(planes.size)})
 
     def elaborate(self, platform):
         m = Module()
-        planes = [self.planes[i] for i in range(self.compiled.step_format.weight_bits)]
+        planes = [self.bit_planes[i] for i in range(self.compiled.step_format.weight_bits)]
         m.d.comb += self.wide.eq(Cat(sign_extended(m, self.compiled, self.layer, planes)))
         return m
 
@@ -35,7 +35,7 @@ class Wide(wiring.Component):
 def test_the_sign_repeats_beyond_a_layers_width(simulate, rows, layer_bits):
     compiled = program(rows=rows, layer_bits=layer_bits)
     step, rng = compiled.step_format, np.random.default_rng(rows)
-    dut = Wide(compiled)
+    dut = Extended(compiled)
 
     async def bench(ctx):
         for layer, plan in enumerate(compiled.layers):
@@ -43,17 +43,17 @@ def test_the_sign_repeats_beyond_a_layers_width(simulate, rows, layer_bits):
             ctx.set(dut.layer, layer)
             await ctx.tick().repeat(3)
             for _ in range(3):
-                weights = rng.integers(-(1 << width - 1), 1 << width - 1, step.plane_bits)
+                weights = rng.integers(-(1 << width - 1), 1 << width - 1, step.bit_plane_width)
                 planes = [sum(int(w >> i & 1) << n for n, w in enumerate(weights)) for i in range(width)]
                 noise = [
-                    int.from_bytes(rng.bytes(step.plane_bits // 8 + 1), "little")
+                    int.from_bytes(rng.bytes(step.bit_plane_width // 8 + 1), "little")
                     for _ in range(width, step.weight_bits)
                 ]
-                mask = (1 << step.plane_bits) - 1
-                ctx.set(dut.planes, planes + [one & mask for one in noise])
+                mask = (1 << step.bit_plane_width) - 1
+                ctx.set(dut.bit_planes, planes + [plane & mask for plane in noise])
                 found = ctx.get(dut.wide)
                 for n, wanted in enumerate(weights):
-                    bits = [found >> i * step.plane_bits + n & 1 for i in range(step.weight_bits)]
+                    bits = [found >> i * step.bit_plane_width + n & 1 for i in range(step.weight_bits)]
                     value = sum(bit << i for i, bit in enumerate(bits)) - (bits[-1] << step.weight_bits)
                     assert value == wanted
 

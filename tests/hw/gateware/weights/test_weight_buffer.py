@@ -1,4 +1,4 @@
-"""The step store: steps come out as they went in, are counted when they can be read, and have room."""
+"""The weight buffer: steps come out as they went in, are counted when they can be read, and have room."""
 
 import numpy as np
 import pytest
@@ -12,41 +12,47 @@ from tests.hw.gateware.streamed import NARROW, WIDE, layer_beats, program, step_
     "array",
     [{"bus_bits": 64}, {"bus_bits": 128, "rows": 12}, {"bus_bits": 32, "layer_bits": NARROW}, WIDE],
 )
-def test_a_greedy_reader_fills_the_store_and_no_more(simulate, array, latency):
-    """Each time nothing is left to ask for, one step is freed: so room ends anywhere."""
+def test_a_greedy_reader_fills_the_buffer_and_no_more(simulate, array, latency):
+    """Each time nothing is left to ask for, one step is freed: so credit ends anywhere."""
     compiled = program(**array, depth=128)
     dut, plan = WeightBuffer(compiled.stream), compiled.stream
     beats = [beat for layer in layer_beats(compiled) for beat in layer]
     ends = np.cumsum(plan.layer_beats)
     begun, whole = steps_of_beats(plan)
-    in_use = []
+    in_use, waits = [], set()
 
     async def bench(ctx):
         asked = given = freed = idle = clock = 0
+        freed_at = None  # the clock of a free that has not made room yet
         due = []  # the clock from which every beat may come
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
         while given < len(beats):
             burst = 0
-            if ctx.get(dut.room) and clock % 2 == 0 and asked < len(beats):
+            if ctx.get(dut.credit) and clock % 2 == 0 and asked < len(beats):
                 burst = min(plan.burst_beats, int(ends[np.searchsorted(ends, asked, "right")]) - asked)
             due += burst * [clock + latency]
             comes = given < asked and due[given] <= clock
+            if freed_at is not None and ctx.get(dut.credit):
+                waits.add(clock - freed_at)
+                freed_at = None
             free = idle > 12 and freed < whole[given]  # 12: more than a count is late by
-            ctx.set(dut.asked, int(burst > 0))
-            ctx.set(dut.asked_beats, burst)
+            ctx.set(dut.requested, int(burst > 0))
+            ctx.set(dut.requested_beats, burst)
             ctx.set(dut.valid, int(comes))
             ctx.set(dut.beat, beats[given])
             ctx.set(dut.freed, int(free))
+            freed_at = clock if free else freed_at
             await ctx.tick()
             asked, given, freed, clock = asked + burst, given + comes, freed + free, clock + 1
             idle = 0 if free or burst or given < asked else idle + 1
             in_use.append(begun[given] - freed)
-            assert clock < 100 * len(beats), "the store promises no room"
+            assert clock < 100 * len(beats), "the buffer gives no credit"
 
     simulate(dut, bench)
     assert plan.depth - 5 < max(in_use) <= plan.depth
+    assert waits == {3}, "clocks from a free to the room that it makes"
 
 
 @pytest.mark.parametrize("first", [0, 1, 2])

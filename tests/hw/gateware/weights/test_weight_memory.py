@@ -44,10 +44,10 @@ def test_image_decodes_to_the_step_table(kind):
                 assert [step.rows[row].end for row in range(4)] == ahead.end[t].tolist()
             for row in range(4):
                 assert step.rows[row].select == plan.steps.select[t, row]
-                parts = [int(step.planes[7] >> 2 * row + part & 1) * -128 for part in range(2)]
+                parts = [int(step.bit_planes[7] >> 2 * row + part & 1) * -128 for part in range(2)]
                 for plane in range(7):
                     for part in range(2):
-                        parts[part] += int(step.planes[plane] >> 2 * row + part & 1) << plane
+                        parts[part] += int(step.bit_planes[plane] >> 2 * row + part & 1) << plane
                 assert parts == plan.steps.weight[t, row].tolist()
 
 
@@ -67,10 +67,10 @@ def test_streams_and_rewinds(simulate, pace):
             seen[layer].clear()
             plan = compiled.layers[layer]
             while len(seen[layer]) < 2 * len(plan.steps) + 5:  # two tile groups and the start of a third
-                take = rng.random() < pace
-                ctx.set(dut.take, int(take and ctx.get(dut.valid)))
-                taken = take and ctx.get(dut.valid)
-                ends = ctx.get(dut.ends.as_value())
+                ready = rng.random() < pace
+                taken = ready and ctx.get(dut.ends.valid)
+                ctx.set(dut.ends.ready, int(taken))
+                ends = ctx.get(dut.ends.payload.as_value())
                 await ctx.tick()
                 if taken:
                     seen[layer].append(ctx.get(dut.step.as_value()))
@@ -79,9 +79,9 @@ def test_streams_and_rewinds(simulate, pace):
                     assert ends == sum(
                         bit << i for i, bit in enumerate([step.end_of_word, step.end_of_pass, *rows])
                     )
-            ctx.set(dut.take, 0)
+            ctx.set(dut.ends.ready, 0)
 
     simulate(dut, bench)
     for layer, plan in enumerate(compiled.layers):
-        once = image[plan.first_step : plan.first_step + len(plan.steps)]
-        assert seen[layer] == once + once + once[:5]
+        played = image[plan.first_step : plan.first_step + len(plan.steps)]
+        assert seen[layer] == played + played + played[:5]

@@ -1,13 +1,19 @@
-"""The weight player with its store: every step in the order of the walk, whatever the pace of either side."""
+"""Weight replay with its buffer: every step in the order of the loops, whatever the pace of either side."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Dense, Network
 from hw.gateware.weights.weight_replay import WeightReplay
 from tests.hw.gateware.streamed import NARROW, WIDE, layer_beats, program, step_values
 
 
-def played(compiled, first, last, images):
+def replayed(compiled, first, last, images):
     """The steps a run takes, each with its width: a block over all its tile groups, or the layer once."""
     values = []
     for plan, steps in zip(
@@ -37,7 +43,7 @@ def played(compiled, first, last, images):
         (WIDE | {"layer_bits": {"a": 3, "c": 6}}, 20, 0.9, 0.4),
     ],
 )
-def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, latency, supply, demand):
+def test_steps_come_in_order_and_the_buffer_never_overflows(simulate, array, latency, supply, demand):
     compiled, rng = program(**array, depth=128), np.random.default_rng(7)
     dut, plan = WeightReplay(compiled), compiled.stream
     assert compiled.layers[0].weights_stay and not compiled.layers[2].weights_stay
@@ -47,7 +53,7 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, late
     async def bench(ctx):
         for first, last, images in runs:
             beats = [beat for layer in layer_beats(compiled)[first : last + 1] for beat in layer]
-            wanted = len(played(compiled, first, last, images))
+            wanted = len(replayed(compiled, first, last, images))
             asked, given, due = 0, 0, []  # due: the clock from which every beat may come
             ctx.set(dut.first, first)
             ctx.set(dut.last, last)
@@ -58,41 +64,134 @@ def test_steps_come_in_order_and_the_store_never_overflows(simulate, array, late
             taken, clocks = [], 0
             while len(taken) < wanted:
                 # The reader asks in every second clock at most, and never across layers.
-                room = ctx.get(dut.room) and clocks % 2 == 0
-                burst = (
-                    min(plan.burst_beats, next_layer_end(compiled, first, last, asked) - asked) if room else 0
-                )
-                ctx.set(dut.asked, int(burst > 0))
-                ctx.set(dut.asked_beats, burst)
+                credit = ctx.get(dut.credit) and clocks % 2 == 0
+                most = next_layer_end(compiled, first, last, asked) - asked
+                burst = min(plan.burst_beats, most) if credit else 0
+                ctx.set(dut.requested, int(burst > 0))
+                ctx.set(dut.requested_beats, burst)
                 offer = given < asked and due[given] <= clocks and rng.random() < supply
                 due += burst * [clocks + latency]
                 ctx.set(dut.beat_valid, int(offer))
                 if offer:
                     ctx.set(dut.beat, beats[given])
-                # The array takes steps in runs, and in between waits long enough for the store to fill.
-                take = ctx.get(dut.valid) and (rng.random() < demand if clocks // 300 % 2 else False)
-                ctx.set(dut.take, int(take))
-                ends = ctx.get(dut.ends)
+                # The array takes steps in runs, and in between waits long enough for the buffer to fill.
+                ready = ctx.get(dut.ends.valid) and (rng.random() < demand if clocks // 300 % 2 else False)
+                ctx.set(dut.ends.ready, int(ready))
+                ends = ctx.get(dut.ends.payload)
                 await ctx.tick()
-                if take:
+                if ready:
                     taken.append(ctx.get(dut.step.as_value()))
                     step = ctx.get(dut.step)
                     assert (ends.end_of_word, ends.end_of_pass) == (step.end_of_word, step.end_of_pass)
                 asked, given, clocks = asked + burst, given + offer, clocks + 1
-                assert clocks < 60 * wanted + 1000, "the player is stuck"
-            ctx.set(dut.take, 0)
+                assert clocks < 60 * wanted + 1000, "the replay is stuck"
+            ctx.set(dut.ends.ready, 0)
             ctx.set(dut.beat_valid, 0)
-            ctx.set(dut.asked, 0)
+            ctx.set(dut.requested, 0)
             for _ in range(20):
                 await ctx.tick()
-                assert not ctx.get(dut.valid), "a step behind the last one"
+                assert not ctx.get(dut.ends.valid), "a step after the last one"
             found.append(taken)
 
     simulate(dut, bench)
     for run, taken in zip(runs, found, strict=True):
-        wanted = played(compiled, *run)
+        wanted = replayed(compiled, *run)
         # Beyond a narrow layer's width lies what other layers left.
         assert [(bits, step & ~(-1 << bits)) for (bits, _), step in zip(wanted, taken, strict=True)] == wanted
+
+
+async def one_run(ctx, dut, layers, images, beats, count, most, late=0):
+    """Feed beats one by one and take steps from clock ``late`` on; stop after ``count`` steps or ``most``
+    clocks."""
+    first, last = layers
+    for name, value in (("first", first), ("last", last), ("images", images), ("start", 1)):
+        ctx.set(getattr(dut, name), value)
+    ctx.set(dut.beat_valid, 0)
+    await ctx.tick()
+    ctx.set(dut.start, 0)
+    taken, given, promised = [], 0, 0
+    for clock in range(most):
+        request = int(promised == given and bool(ctx.get(dut.credit)) and given < len(beats))
+        ctx.set(dut.requested, request)
+        ctx.set(dut.requested_beats, request)
+        comes = promised > given
+        ctx.set(dut.beat_valid, int(comes))
+        ctx.set(dut.beat, beats[given] if comes else 0)
+        promised, given = promised + request, given + comes
+        ready = ctx.get(dut.ends.valid) and clock >= late and clock % 3 > 0
+        ctx.set(dut.ends.ready, int(ready))
+        await ctx.tick()
+        if ready:
+            taken.append(ctx.get(dut.step.as_value()))
+        if len(taken) == count:
+            break
+    ctx.set(dut.ends.ready, 0)
+    ctx.set(dut.beat_valid, 0)
+    ctx.set(dut.requested, 0)
+    return taken
+
+
+@pytest.mark.parametrize("clocks", [40, 41, 90])
+def test_a_start_in_the_middle_of_a_run_begins_a_new_one(simulate, clocks):
+    """Nothing that was replayed, buffered or on its way before it is seen again."""
+    compiled = program(64, depth=128)
+    dut = WeightReplay(compiled)
+    beats = [[beat for layer in layer_beats(compiled)[first:] for beat in layer] for first in (0, 1)]
+    wanted = [replayed(compiled, first, 2, 1) for first in (0, 1)]
+    found = []
+
+    async def bench(ctx):
+        found.append(await one_run(ctx, dut, (0, 2), 1, beats[0], len(wanted[0]), clocks))
+        await ctx.tick().repeat(dut.buffer.write_latency)  # counts that are under way are the buffer's
+        most = 20 * len(wanted[1]) + 1000
+        found.append(await one_run(ctx, dut, (1, 2), 1, beats[1], len(wanted[1]), most))
+
+    simulate(dut, bench)
+    assert 0 < len(found[0]) < len(wanted[0])
+    for taken, steps in zip(found, wanted, strict=True):
+        assert taken == [step for _, step in steps[: len(taken)]]
+    assert len(found[1]) == len(wanted[1])
+
+
+def pruned_away():
+    """Two layers, of the second one's blocks the first has no weights: a block of one step, replayed."""
+    artifact = random_artifact(
+        Network("pruned", (2, 14, 14), (Conv("a", 2, 4, 3), Conv("b", 4, 8, 3, relu=False))),
+        seed=3,
+        kind="adaptive",
+    )
+    weights = artifact.layers["b"]
+    kept = np.where(np.arange(8)[:, None, None, None] < 4, 0, weights.weight)
+    layers = artifact.layers | {"b": replace(weights, weight=kept.astype(weights.weight.dtype))}
+    return replace(artifact, layers=layers)
+
+
+def few_inputs():
+    """Blocks of one step that are replayed once."""
+    network = Network(
+        "few", (2, 3, 3), (Conv("a", 2, 4, 3), Conv("b", 4, 4, 1), Dense("c", 4, 9, relu=False))
+    )
+    return random_artifact(network, seed=3, kind="adaptive")
+
+
+@pytest.mark.parametrize("late", [0, 400])
+@pytest.mark.parametrize("artifact", [pruned_away, few_inputs])
+def test_a_block_of_one_step_that_is_there_when_its_layer_begins(simulate, artifact, late):
+    compiled = compile_program(artifact(), AcceleratorConfig(4, 2, 2, stream_weights=True, bus_bits=64))
+    last = len(compiled.layers) - 1
+    assert compiled.stream.block_steps[last] == 1
+    dut, found = WeightReplay(compiled), []
+    beats = [beat for layer in layer_beats(compiled) for beat in layer]
+    wanted = [step for _, step in replayed(compiled, 0, last, 2)]
+
+    async def bench(ctx):
+        for _ in range(2):
+            found.append(await one_run(ctx, dut, (0, last), 2, beats, len(wanted), 3000, late))
+            await ctx.tick().repeat(20)
+            assert not ctx.get(dut.ends.valid)
+
+    simulate(dut, bench)
+    assert found == [wanted, wanted]
 
 
 def next_layer_end(compiled, first, last, asked):

@@ -1,0 +1,1 @@
+"""Images through an accelerator behind a link."""

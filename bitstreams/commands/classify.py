@@ -1,0 +1,111 @@
+"""``spec2 classify``: on a board, or on a virtual one that it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hw.commands.console import emit, progress, scalars
+from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Json, LinkName
+from hw.host import virtual_port
+from hw.util import quote
+from hw.util.tables import table
+from pruning.commands.images import images_for
+from sim.commands.board import VIRTUAL_PORT
+from sim.commands.integer_model import first_difference
+
+
+def classify(
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            default_factory=list,
+            show_default="MNIST test digits",
+            help="Pictures, .npz or .npy files, or folders of them.",
+        ),
+    ],
+    design: Annotated[Path, typer.Option(help="The design that the board runs.")] = Path(
+        "build/lenet/design"
+    ),
+    link: LinkName = "virtual",
+    baud: Baud = None,
+    count: Annotated[
+        int | None, typer.Option("--first", min=1, help="Only the first so many images.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=0, help="Images per run, 0 for as many as the design takes.")] = 0,
+    scores: Annotated[bool, typer.Option("--logits", help="Print all scores of every image.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Compare every score with the integer model; exit code 1 if one differs."
+        ),
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Classify images on a board, real or virtual: labels, latency, throughput.
+
+    Pictures must have the size of the network's input. A .npz file holds them as 'image', with 'label'
+    the answers are checked. *virtual* takes a running 'spec2 board' of the design, else it starts one.
+
+    **Examples**
+
+        spec2 classify --first 100 --verify
+        spec2 classify photo.png --logits --link uart:/dev/ttyUSB0
+    """
+    from bitstreams.classify import images as reader
+    from bitstreams.classify.classification import classify as run
+    from bitstreams.links.running import run as drive
+    from hw.contract.design import DesignInfo
+
+    info = DesignInfo.load(design)
+    if images:
+        found = reader.read(images, info.network.input)
+    else:
+        digits, labels = images_for(info.network, count or 16, data_dir, False, 0)
+        found = reader.batch("digit", digits, labels, info.network.input)
+    found = found.first(count)
+    with _board_link(link, baud, design) as opened, progress("classifying") as show:
+        result = drive(run(opened, info, found, size=batch, progress=show))
+    data = result.to_json(scores=scores)
+    rows = [(one["image"], one["label"], *map(str, one.get("scores", []))) for one in data["images"]]
+    heads = ["image", "label", *(map(str, range(info.network.classes or 0)) if scores else [])]
+    checked = first_difference(design, result.batch.images, result.scores) if verify else None
+    if verify:
+        data["mismatch"] = checked
+    figures = {k: v for k, v in data.items() if k != "images" and v is not None}
+    equal = f"All scores of {len(rows)} images equal the integer model's."
+    verdict = [quote.markdown(checked or equal)] if verify else []
+    emit(as_json, data, table(heads, rows), table(["figure", "value"], scalars(figures)), *verdict)
+    if checked:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
+    """The link to a board; a virtual one that does not run yet is started, and ends with the link."""
+    from bitstreams.links.opening import VIRTUAL, Address, open_link
+    from bitstreams.links.serial import open_serial
+
+    address = Address.parse(link)
+    if address.kind != VIRTUAL:
+        with open_link(address, baud or DEFAULT_BAUD) as opened:
+            yield opened
+        return
+    from sim.virtual.board import CLOCK_HZ, VirtualBoard
+    from sim.virtual.build import build_board
+
+    with progress("building the virtual board"):
+        built = build_board(design)
+    running = design / VIRTUAL_PORT
+    rate = CLOCK_HZ // built.clocks_per_bit
+    if virtual_port.alive(running):
+        with open_serial(str(running), rate, clock_hz=CLOCK_HZ) as opened:
+            yield opened
+    else:
+        with VirtualBoard(built) as board, open_serial(board.path, rate, clock_hz=CLOCK_HZ) as opened:
+            yield opened

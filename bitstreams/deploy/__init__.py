@@ -1,0 +1,1 @@
+"""A bitstream into a board, and the check that it runs there."""

@@ -1,0 +1,169 @@
+"""Logic levels and fan-outs of a mapped netlist: what decides whether a design reaches its clock.
+
+Levels are LUTs between two registers; carry chains and the wide multiplexers behind LUTs (MUXF7, MUXF8) add
+none. Wires, which a device's delays mostly consist of, are not known before routing: few levels and few
+loads are what a netlist can promise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from graphlib import TopologicalSorter
+from typing import Any
+
+from hw.util.errors import ToolFailed
+
+LEVELS = {
+    **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
+    **dict.fromkeys(("MUXF7", "MUXF8", "MUXF9", "CARRY4", "CARRY8", "INV"), 0),
+}
+"""Levels of every cell that holds no state; all others begin and end paths."""
+
+ADDRESSED = ("RAM32M", "RAM64M", "RAM32X1", "RAM64X1", "RAM128X1", "RAM256X1", "SRL16E", "SRLC32E")
+"""LUTs that store: paths end at them and begin with one level, that of reading them."""
+
+CLOCK_PORTS = ("C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK")
+
+MOST_LEVELS, MOST_LOADS = 4, 600
+"""What designs keep to: levels of a path, and loads of a net that is no clock. Held by
+``tests/bitstreams/synthesis/test_paths.py`` and ``test_estimate.py``."""
+
+SHOWN = 10
+"""Paths and nets that a report names."""
+
+Bit = int | str
+Cell = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Path:
+    """Logic between two registers. cells: types in between."""
+
+    levels: int
+    start: str
+    end: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Paths:
+    """levels: number of register inputs by the levels of the longest path to them. worst: longest paths, of
+    different registers. fanout: nets with most loads, but clocks and constants."""
+
+    levels: Mapping[int, int]
+    worst: tuple[Path, ...]
+    fanout: tuple[tuple[str, int], ...]
+
+    @property
+    def longest(self) -> int:
+        """Levels of the longest path."""
+        return max(self.levels, default=0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def paths(netlist: Mapping[str, Any], top: str) -> Paths:
+    """The paths of ``netlist``, Yosys' JSON of a flattened, mapped design.
+
+    Raises ``ToolFailed`` where cells without state form a loop, or there is no ``top``.
+    """
+    if top not in netlist["modules"]:
+        raise ToolFailed(f"the netlist has no module {top!r}: run 'spec2 synth' again")
+    module = netlist["modules"][top]
+    cells: dict[str, Cell] = {n: c for n, c in module["cells"].items() if c["type"] != "$scopeinfo"}
+    names = _names(module["netnames"])
+    driver = {bit: name for name, cell in cells.items() for bit in _bits(cell, "output")}
+    before = {
+        name: [driver[bit] for bit in _bits(cell, "input") if bit in driver]
+        for name, cell in cells.items()
+        if cell["type"] in LEVELS
+    }
+    levels = {
+        name: int(cell["type"].startswith(ADDRESSED)) for name, cell in cells.items() if name not in before
+    }
+    via: dict[str, str] = {}
+    try:
+        for name in TopologicalSorter(before).static_order():
+            if name not in before:  # a register
+                continue
+            longest = max(before[name], key=levels.__getitem__, default=None)
+            levels[name] = LEVELS[cells[name]["type"]] + (levels[longest] if longest else 0)
+            if longest:
+                via[name] = longest
+    except ValueError as error:  # graphlib.CycleError
+        raise ToolFailed(f"the netlist has a loop without a register: {error}") from None
+    ends = [
+        (levels[driver[bit]], driver[bit], name)
+        for name, cell in cells.items()
+        if cell["type"] not in LEVELS
+        for bit in _bits(cell, "input")
+        if bit in driver
+    ]
+    worst: dict[str, Path] = {}
+    for count, last, end in sorted(ends, key=lambda end: -end[0]):
+        name = _register(cells[end], end, names)
+        stem = name.split("[")[0]
+        if stem not in worst:
+            worst[stem] = _path(count, last, name, cells, via, names)
+        if len(worst) == SHOWN:
+            break
+    return Paths(
+        levels=dict(sorted(Counter(count for count, _, _ in ends).items())),
+        worst=tuple(worst.values()),
+        fanout=_fanout(cells, names),
+    )
+
+
+def _bits(cell: Cell, direction: str) -> Iterator[Bit]:
+    for port, bits in cell["connections"].items():
+        if cell["port_directions"].get(port) == direction:
+            yield from bits
+
+
+def _names(netnames: Mapping[str, Any]) -> dict[Bit, str]:
+    """A name for every bit: that of the signal highest up, not one that yosys made up if it can be."""
+    found: dict[Bit, str] = {}
+    for name, net in sorted(netnames.items(), key=lambda item: ("$" in item[0], item[0].count("."), item[0])):
+        for i, bit in enumerate(net["bits"]):
+            found.setdefault(bit, f"{name}[{i}]" if len(net["bits"]) > 1 else name)
+    return found
+
+
+def _register(cell: Cell, name: str, names: Mapping[Bit, str]) -> str:
+    """A register by what it drives."""
+    return next((names[bit] for bit in _bits(cell, "output") if bit in names), name)
+
+
+def _path(
+    count: int,
+    last: str,
+    end: str,
+    cells: Mapping[str, Cell],
+    via: Mapping[str, str],
+    names: Mapping[Bit, str],
+) -> Path:
+    passed = [last]
+    while passed[-1] in via:
+        passed.append(via[passed[-1]])
+    start = passed[-1]
+    inner = [cells[name]["type"] for name in reversed(passed) if cells[name]["type"] in LEVELS]
+    return Path(count, _register(cells[start], start, names), end, tuple(inner))
+
+
+def _fanout(cells: Mapping[str, Cell], names: Mapping[Bit, str]) -> tuple[tuple[str, int], ...]:
+    """The nets with most loads, one of every signal."""
+    loads: Counter[Bit] = Counter()
+    for cell in cells.values():
+        for port, bits in cell["connections"].items():
+            if cell["port_directions"].get(port) == "input" and port not in CLOCK_PORTS:
+                loads.update(bit for bit in bits if not isinstance(bit, str))
+    most: dict[str, int] = {}
+    for bit, count in loads.most_common():
+        most.setdefault(names.get(bit, str(bit)).split("[")[0], count)
+        if len(most) == SHOWN:
+            break
+    return tuple(most.items())

@@ -1,0 +1,128 @@
+"""The networks known by name, and what is missing for those people ask for most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hw.contract.network.chain import Network
+from hw.contract.network.layers import Conv, Dense, Layer
+from hw.util.errors import ConfigError, UnsupportedNetwork
+
+
+def lenet() -> Network:
+    """The paper's LeNet (Caffe's variant): 2,293,000 multiply-adds per 28×28 digit."""
+    return Network(
+        "lenet",
+        (1, 28, 28),
+        (
+            Conv("conv1", 1, 20, 5, pool=2),
+            Conv("conv2", 20, 50, 5, pool=2),
+            Dense("fc1", 800, 500),
+            Dense("fc2", 500, 10, relu=False),
+        ),
+    )
+
+
+VGG16_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+"""Output channels of VGG16's convolutions, by stage."""
+
+
+def vgg16() -> Network:
+    """The 13 convolutions of VGG16 at 224 × 224 (Simonyan and Zisserman, arXiv:1409.1556, configuration D).
+
+    Its classifier, 124 million weights that are used once, stays on the host.
+    """
+    return Network("vgg16", (3, 224, 224), _vgg16_convolutions())
+
+
+def vgg16_cifar() -> Network:
+    """VGG16 for the 32 × 32 images of CIFAR-10: the same convolutions, and one fully connected layer."""
+    classifier = Dense("fc", VGG16_WIDTHS[-1][-1], 10, relu=False)
+    return Network("vgg16-cifar", (3, 32, 32), (*_vgg16_convolutions(), classifier))
+
+
+def vgg16_cifar_half() -> Network:
+    """:func:`vgg16_cifar` with half of the channels: trains in a third of the time."""
+    classifier = Dense("fc", VGG16_WIDTHS[-1][-1] // 2, 10, relu=False)
+    return Network("vgg16-cifar-half", (3, 32, 32), (*_vgg16_convolutions(2), classifier))
+
+
+def _vgg16_convolutions(narrower: int = 1) -> tuple[Layer, ...]:
+    layers: list[Layer] = []
+    channels = 3
+    for stage, widths in enumerate(VGG16_WIDTHS, 1):
+        for number, width in enumerate(widths, 1):
+            pool = 2 if number == len(widths) else 1
+            width //= narrower
+            layers.append(Conv(f"conv{stage}_{number}", channels, width, 3, padding=1, pool=pool))
+            channels = width
+    return tuple(layers)
+
+
+def cifar_small() -> Network:
+    """Five convolutions for the 32 × 32 images of CIFAR-10, small enough to simulate whole in seconds."""
+    return Network(
+        "cifar-small",
+        (3, 32, 32),
+        (
+            Conv("conv1", 3, 16, 3, padding=1),
+            Conv("conv2", 16, 16, 3, padding=1, pool=2),
+            Conv("conv3", 16, 32, 3, padding=1),
+            Conv("conv4", 32, 32, 3, padding=1, pool=2),
+            Conv("conv5", 32, 64, 3, padding=1, pool=2),
+            Dense("fc", 64 * 4 * 4, 10, relu=False),
+        ),
+    )
+
+
+def tiny() -> Network:
+    """A network of a few thousand cycles that touches every mode: for tests and examples."""
+    return Network(
+        "tiny",
+        (2, 9, 11),
+        (
+            Conv("conv1", 2, 9, 3, padding=1, pool=2),
+            Conv("conv2", 9, 10, 3, padding=1, relu=False),
+            Dense("fc1", 10 * 4 * 5, 70),
+            Dense("fc2", 70, 5, relu=False),
+        ),
+    )
+
+
+NETWORKS: dict[str, Callable[[], Network]] = {
+    "lenet": lenet,
+    "tiny": tiny,
+    "vgg16": vgg16,
+    "vgg16-cifar": vgg16_cifar,
+    "vgg16-cifar-half": vgg16_cifar_half,
+    "cifar-small": cifar_small,
+}
+
+MISSING = {
+    "alexnet": "kernels of 11×11, strides of 4 and overlapping 3×3 pooling",
+    "densenet": "concatenation of maps and 3×3 pooling",
+    "googlenet": "branches, concatenation of maps and 3×3 pooling",
+    "inception": "branches, concatenation of maps and 3×3 pooling",
+    "mobilenet": "depthwise convolutions and strides of 2",
+    "resnet": "strides of 2, 3×3 pooling and the addition of an earlier map (residual)",
+    "squeezenet": "branches, concatenation of maps and 3×3 pooling",
+}
+"""Families of networks, and what they need that the hardware lacks. Kernels of 1×1 it has."""
+
+
+def find_network(name: str) -> Network:
+    """The network of that name (upper or lower case).
+
+    Raises ``UnsupportedNetwork`` with what is missing for a family that is known not to run, ``ConfigError``
+    for any other name.
+    """
+    known = ", ".join(NETWORKS)
+    if make := NETWORKS.get(name.lower()):
+        return make()
+    for family, missing in MISSING.items():
+        if name.lower().startswith(family):
+            raise UnsupportedNetwork(
+                f"{name} needs {missing}, which the hardware has not: it runs chains of convolutions of "
+                f"stride 1 with 2×2 pooling and of fully connected layers, like {known}"
+            )
+    raise ConfigError(f"there is no network {name!r}: choose from {known}")

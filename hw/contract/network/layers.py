@@ -1,0 +1,211 @@
+"""The layers that the accelerator executes: what each computes, its shapes, and what it refuses.
+
+Both kinds answer the same questions, so that only code which computes a layer has to ask which one it is:
+
+=============== ============================ ===================================================
+property        ``Conv``                     ``Dense``
+=============== ============================ ===================================================
+``inputs``      input channels               input features
+``outputs``     output channels              output features
+``kernel``      side of the kernel           1
+``padding``     rows and columns of zeros    0
+``pool``        1, or 2 for 2×2 maxima       1
+``stride``      rows a tile adds             1
+``dot``         False                        True: the array runs in dot mode (one sum per output)
+=============== ============================ ===================================================
+
+``dot`` tells type checkers which of the two a ``Layer`` is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.contract.spectrum import TILE, WORDS
+from hw.util import documents, names
+from hw.util.errors import UnsupportedNetwork
+
+Shape = tuple[int, int, int]
+"""(channels, height, width)."""
+
+MAX_KERNEL = 7
+
+MOST = 1 << 20
+"""Channels, features, rows and columns of anything. What a design holds ends far below; this keeps a number
+in a file from becoming hours or gigabytes before anyone looks at it."""
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution, stride 1, zero padding, with optional ReLU and then 2×2 max pooling."""
+
+    dot: ClassVar[Literal[False]] = False
+
+    name: str
+    in_channels: int
+    out_channels: int
+    kernel: int
+    padding: int = 0
+    relu: bool = True
+    pool: int = 1
+
+    def __post_init__(self) -> None:
+        names.check("layer", self.name)
+        documents.check_fields(self, f"layer {self.name!r}", UnsupportedNetwork)
+        if not 1 <= self.kernel <= MAX_KERNEL:
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: kernel {self.kernel}×{self.kernel} is not supported, an 8×8 "
+                f"tile takes kernels of 1×1 to {MAX_KERNEL}×{MAX_KERNEL}: split it into smaller ones"
+            )
+        if self.pool not in (1, 2):
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: pooling {self.pool}×{self.pool} is not supported, only none "
+                "(1) or 2×2 max pooling (2)"
+            )
+        if not 0 <= self.padding < self.kernel:
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: padding {self.padding} must be 0..{self.kernel - 1} for a "
+                f"{self.kernel}×{self.kernel} kernel"
+            )
+        if self.in_channels < 1 or self.out_channels < 1:
+            raise UnsupportedNetwork(f"layer {self.name!r}: channel counts must be at least 1")
+        if max(self.in_channels, self.out_channels) > MOST:
+            raise UnsupportedNetwork(f"layer {self.name!r}: channel counts must be at most {MOST:,}")
+
+    @property
+    def inputs(self) -> int:
+        """Input channels."""
+        return self.in_channels
+
+    @property
+    def outputs(self) -> int:
+        """Output channels."""
+        return self.out_channels
+
+    @property
+    def stride(self) -> int:
+        """S: output rows and columns one tile contributes (before pooling).
+
+        8 - k + 1 of the 64 outputs of a circular 8×8 convolution are free of wrap-around; with
+        pooling S is rounded down to even, so that no 2×2 pooling window straddles two tiles.
+        """
+        s = TILE - self.kernel + 1
+        return s - s % self.pool
+
+    def conv_size(self, size: int) -> int:
+        """Output rows (or columns) before pooling, for ``size`` input rows."""
+        return size + 2 * self.padding - self.kernel + 1
+
+    def output(self, shape: Shape) -> Shape:
+        """Output shape for an input ``shape``."""
+        c, h, w = shape
+        if c != self.in_channels:
+            raise UnsupportedNetwork(f"layer {self.name!r} takes {self.in_channels} channels but gets {c}")
+        oh, ow = self.conv_size(h) // self.pool, self.conv_size(w) // self.pool
+        if oh < 1 or ow < 1:
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: a {h}×{w} input leaves no output pixel; pad it or drop the layer"
+            )
+        return self.out_channels, oh, ow
+
+    def tiles(self, shape: Shape) -> tuple[int, int]:
+        """(rows, columns) of the tile grid: just enough S×S tiles to cover the kept outputs."""
+        _, oh, ow = self.output(shape)
+        return -(-oh * self.pool // self.stride), -(-ow * self.pool // self.stride)
+
+    def weight_shape(self, shape: Shape) -> tuple[int, int, int, int]:
+        """(out, in, 32, 2): integer weight words in the artifact."""
+        return self.out_channels, self.in_channels, WORDS, 2
+
+    def used_parts(self, shape: Shape) -> NDArray[np.bool_]:
+        """(in, 32, 2): parts of words that can hold a weight: all of them."""
+        return np.ones((self.in_channels, WORDS, 2), dtype=bool)
+
+    def operations(self, shape: Shape) -> int:
+        """Dense-equivalent operations (2 per multiply-add of the spatial convolution)."""
+        _, h, w = shape
+        macs = self.conv_size(h) * self.conv_size(w) * self.kernel**2
+        return 2 * macs * self.in_channels * self.out_channels
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A fully connected layer, with optional ReLU.
+
+    After a map of at most 8×8 pixels it takes the flattened map (channel, row, column). After
+    another ``Dense`` of F outputs it takes them laid out as ceil(F / 64) channels of 8×8 pixels,
+    output i being pixel (i % 64 // 8, i % 8) of channel i // 64.
+    """
+
+    dot: ClassVar[Literal[True]] = True
+    kernel: ClassVar[int] = 1
+    padding: ClassVar[int] = 0
+    pool: ClassVar[int] = 1
+    stride: ClassVar[int] = 1
+
+    name: str
+    in_features: int
+    out_features: int
+    relu: bool = True
+
+    def __post_init__(self) -> None:
+        names.check("layer", self.name)
+        documents.check_fields(self, f"layer {self.name!r}", UnsupportedNetwork)
+        if self.in_features < 1 or self.out_features < 1:
+            raise UnsupportedNetwork(f"layer {self.name!r}: feature counts must be at least 1")
+        if max(self.in_features, self.out_features) > MOST:
+            raise UnsupportedNetwork(f"layer {self.name!r}: feature counts must be at most {MOST:,}")
+
+    @property
+    def inputs(self) -> int:
+        """Input features."""
+        return self.in_features
+
+    @property
+    def outputs(self) -> int:
+        """Output features."""
+        return self.out_features
+
+    def output(self, shape: Shape) -> Shape:
+        """Output shape: the vector of ``out_features`` laid out as 8×8 channels."""
+        c, h, w = shape
+        if h > TILE or w > TILE:
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: a fully connected layer takes maps of at most "
+                f"{TILE}×{TILE} pixels, not {h}×{w}: pool further first"
+            )
+        per_vector = -(-self.in_features // TILE**2)
+        vector = (h, w) == (TILE, TILE) and c == per_vector
+        if self.in_features != c * h * w and not vector:
+            raise UnsupportedNetwork(
+                f"layer {self.name!r} takes {self.in_features} features but gets a {c}×{h}×{w} map"
+            )
+        return -(-self.out_features // TILE**2), TILE, TILE
+
+    def weight_shape(self, shape: Shape) -> tuple[int, int, int, int]:
+        """(out, channels, 32, 2): integer weight words in the artifact."""
+        return self.out_features, shape[0], WORDS, 2
+
+    def used_parts(self, shape: Shape) -> NDArray[np.bool_]:
+        """(channels, 32, 2): parts of words that can hold a weight: those with an input feature."""
+        used = np.zeros((shape[0], WORDS, 2), dtype=bool)
+        used[self.word_index(shape)] = True
+        return used
+
+    def operations(self, shape: Shape) -> int:
+        """Dense-equivalent operations (2 per multiply-add)."""
+        return 2 * self.in_features * self.out_features
+
+    def word_index(self, shape: Shape) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """(channel, word, part) of every input feature, for an input ``shape``."""
+        _, h, w = shape
+        channel, pixel = np.divmod(np.arange(self.in_features), h * w)
+        y, x = np.divmod(pixel, w)
+        return channel, 4 * y + x // 2, x % 2
+
+
+Layer = Conv | Dense

@@ -1,0 +1,175 @@
+"""What a request does: one access at the control port, or beats of a stream. States of the bridge's machine.
+
+The bridge loads the request's bytes before these states, and stores what they leave in ``word`` after them.
+"""
+
+from amaranth import C, Cat, Mux, Signal
+from amaranth.utils import ceil_log2
+
+from hw.gateware.serial.framing import POINTER_BITS
+from hw.interface import protocol
+from hw.interface.protocol import Command, Status
+from hw.interface.registers import ADDRESS_BITS
+
+WAIT_BITS = 16
+"""Width of the time that RECEIVE waits, in its unit."""
+
+
+class Exchange:
+    """A request and its response: the registers that all states share, and the moves that several make.
+
+    Parameters: ``header`` of the request; ``unit_bits``: log2 of the unit of waiting, in clocks.
+
+    Signals
+    -------
+    status, length: of the response, the bytes in its buffer.
+    bytes: bytes of the request enter at the top; those of the response leave at the bottom of ``word``, its
+        upper four.
+    left: bytes to load or store.
+    beats: of the stream, so far. limit: how many are asked for. final: this one is the last of them.
+    last: SEND: the frame ends with this request. RECEIVE: the last beat had ``tlast``.
+    stop: no beat of results follows this one.
+    pulling: a beat of results is wanted. A register: what follows from it lies far behind it.
+    timer: counts clocks down to zero, and stays there.
+    """
+
+    def __init__(self, m, header, unit_bits: int):
+        self.header, self.unit_bits = header, unit_bits
+        self.status, self.length = Signal(Status), Signal(POINTER_BITS)
+        self.bytes = Signal(48)
+        self.word = self.bytes[16:]
+        self.left = Signal(range(7))
+        self.beats, self.limit, self.last = Signal(9), Signal(9), Signal()
+        self.final, self.stop, self.pulling = Signal(), Signal(), Signal()
+        self.timer = Signal(WAIT_BITS + max(unit_bits, 1))
+        m.d.comb += self.final.eq((self.beats + 1)[:9] == self.limit)
+        with m.If(self.timer != 0):
+            m.d.sync += self.timer.eq(self.timer - 1)
+
+    def is_command(self, command):
+        """Whether the request is this ``command``."""
+        return self.header.kind == command
+
+    def bad_request(self, m):
+        """Go and answer that it is none."""
+        m.d.sync += [self.status.eq(Status.BAD_REQUEST), self.length.eq(0)]
+        m.next = "ANSWER"
+
+    def store_word(self, m, value, size):
+        """Go and store the lowest ``size`` bytes of ``value``."""
+        m.d.sync += [self.word.eq(value), self.left.eq(size)]
+        m.next = "STORE"
+
+    def pull(self, m):
+        """Go and take a beat of results."""
+        m.d.sync += self.pulling.eq(1)
+        m.next = "PULL"
+
+
+class RegisterAccess:
+    """READ and WRITE at the control port ``bus``. ``pending`` from a request to its answer, however late."""
+
+    def __init__(self, m, exchange: Exchange, bus):
+        self.exchange, self.bus = exchange, bus
+        self.pending, self.answered = Signal(), Signal()
+        m.d.comb += [
+            bus.wstrb.eq(0b1111),
+            bus.rready.eq(1),
+            bus.bready.eq(1),
+            self.answered.eq(self.pending & (bus.rvalid | bus.bvalid)),
+        ]
+        for valid, ready in (
+            (bus.arvalid, bus.arready),
+            (bus.awvalid, bus.awready),
+            (bus.wvalid, bus.wready),
+        ):
+            with m.If(ready):
+                m.d.sync += valid.eq(0)
+        with m.If(self.answered):
+            m.d.sync += self.pending.eq(0)
+
+    def states(self, m, patience: int):
+        """On the bus, unless an access before this one is still there; ``patience``: clocks to its answer."""
+        exchange, bus = self.exchange, self.bus
+        read = exchange.is_command(Command.READ)
+        address = Mux(read, exchange.bytes[32:], exchange.bytes[:16])
+        with m.State("ACCESS"):
+            m.d.sync += exchange.timer.eq(patience)
+            with m.If(address >> ADDRESS_BITS):
+                exchange.bad_request(m)
+            with m.Elif(self.pending):
+                m.d.sync += exchange.status.eq(Status.BUS_TIMEOUT)
+                m.next = "ANSWER"
+            with m.Else():
+                m.d.sync += [
+                    self.pending.eq(1),
+                    bus.araddr.eq(address),
+                    bus.awaddr.eq(address),
+                    bus.wdata.eq(exchange.word),
+                    bus.arvalid.eq(read),
+                    bus.awvalid.eq(~read),
+                    bus.wvalid.eq(~read),
+                ]
+                m.next = "WAIT"
+        with m.State("WAIT"):
+            with m.If(self.answered):
+                with m.If(Mux(read, bus.rresp.as_value(), bus.bresp.as_value())[1]):
+                    m.d.sync += exchange.status.eq(Status.BUS_ERROR)
+                    m.next = "ANSWER"
+                with m.Elif(read):
+                    exchange.store_word(m, bus.rdata, 4)
+                with m.Else():
+                    m.next = "ANSWER"
+            with m.Elif(exchange.timer == 0):
+                m.d.sync += exchange.status.eq(Status.BUS_TIMEOUT)
+                m.next = "ANSWER"
+
+
+def send_states(m, exchange: Exchange, images):
+    """SEND: offer the loaded beat to the stream ``images``, then load the next one."""
+    with m.State("SEND"):
+        m.d.comb += [
+            images.tvalid.eq(1),
+            images.tdata.eq(exchange.word),
+            images.tlast.eq(exchange.last & exchange.final),
+        ]
+        with m.If(images.tready):
+            m.d.sync += [exchange.beats.eq(exchange.beats + 1), exchange.left.eq(4)]
+            m.next = "LOAD"
+            with m.If(exchange.final):
+                m.next = "SENT"
+        with m.Elif(exchange.timer == 0):
+            m.next = "SENT"
+    with m.State("SENT"):
+        exchange.store_word(m, exchange.beats, 2)
+
+
+def receive_states(m, exchange: Exchange, results):
+    """RECEIVE: take a beat of the stream ``results``, store it, and so on; the flags are stored when the last
+    one is known."""
+    most = exchange.bytes[16:32]
+    with m.State("RECEIVE"):
+        wait = Cat(C(0, exchange.unit_bits), exchange.bytes[32:])
+        m.d.sync += [exchange.limit.eq(most), exchange.last.eq(0), exchange.timer.eq(wait)]
+        exchange.pull(m)
+        with m.If(~in_range(most)):
+            m.d.sync += exchange.pulling.eq(0)
+            exchange.bad_request(m)
+    m.d.comb += results.tready.eq(exchange.pulling)
+    with m.State("PULL"):
+        with m.If(results.tvalid | (exchange.timer == 0)):
+            m.d.sync += exchange.pulling.eq(0)
+        with m.If(results.tvalid):
+            m.d.sync += [
+                exchange.beats.eq(exchange.beats + 1),
+                exchange.last.eq(results.tlast),
+                exchange.stop.eq(results.tlast | exchange.final),
+            ]
+            exchange.store_word(m, results.tdata, 4)
+        with m.Elif(exchange.timer == 0):
+            m.next = "FLAGS"
+
+
+def in_range(beats):
+    """Whether a frame may carry so many beats. MAX_BEATS is a power of two."""
+    return ((beats - 1)[: len(beats)] >> ceil_log2(protocol.MAX_BEATS)) == 0

@@ -1,0 +1,79 @@
+"""Options of ``spec2 prune``, and how those are read that typer does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hw.util.documents import shown
+from hw.util.errors import ConfigError
+
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, or a .toml file "
+        "of your own. With --untrained a .toml file or any network: vgg16, too."
+    ),
+]
+Scheme = Annotated[
+    str | None,
+    typer.Option(help="Which words may stay: PATTERN, or PATTERN-a:b for a of b. [default: adaptive]"),
+]
+Optimiser = Annotated[
+    str | None,
+    typer.Option(help="admm, proximal, reweighted, or magnitude for one shot. [default: admm]"),
+]
+Out = Annotated[Path | None, typer.Option(help="Folder for the results. [default: build/RECIPE]")]
+WeightBits = Annotated[
+    int | None,
+    typer.Option(min=2, max=16, help="Bits of each part of a weight, of all layers or at most. [default: 8]"),
+]
+LayerBits = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LAYER=BITS", help="Fewer bits for one layer, as in conv2=5. May be repeated."),
+]
+MeanBits = Annotated[
+    float | None,
+    typer.Option(
+        help="Find each layer's bits by what it loses per bit saved, so many on average over the words "
+        "that stay; 3 to --weight-bits."
+    ),
+]
+Block = Annotated[
+    int | None,
+    typer.Option(min=4, help="Output channels that share a step count: N. [default: 8; VGG16: 64]"),
+]
+TargetCycles = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Find each layer's density by what it loses per clock saved, for so many clocks per image.",
+    ),
+]
+TargetLanes = Annotated[
+    int | None, typer.Option(help="P of the array of --target-cycles; its N is --block. [default: 10]")
+]
+RecipeSeed = Annotated[int | None, typer.Option(help="Seed of everything random. [default: 0]")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of torch. [default: one per core]")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Do not resume an interrupted run.")]
+Untrained = Annotated[
+    bool,
+    typer.Option("--untrained", help="Random low-pass kernels, pruned by one projection: for benchmarks."),
+]
+
+
+def parse_widths(options: Sequence[str]) -> dict[str, int]:
+    """Bits of weights by layer, from ``LAYER=BITS``; the last one of a layer counts.
+
+    Raises ``ConfigError`` for anything else.
+    """
+    found = {}
+    for option in options:
+        name, _, bits = option.partition("=")
+        if not (name and bits.isdecimal() and len(bits) <= 4):  # Python reads no thousands of digits
+            raise ConfigError(f"--layer-bits takes LAYER=BITS, as in conv2=5, not {shown(option)}")
+        found[name] = int(bits)
+    return found

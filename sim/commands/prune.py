@@ -1,0 +1,115 @@
+"""``spec2 prune``: in ``sim``, because it measures what was trained with the integer model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from hw.commands.options import DataDir, Json
+from hw.contract.sparsity import sentence
+from hw.util.errors import ConfigError
+from pruning.commands import options
+from pruning.commands.train import train
+from pruning.commands.untrained import prune_untrained
+from sim.commands.integer_model import measure
+from sim.commands.report import print_report
+
+
+def prune(
+    recipe: options.RecipeName = "lenet",
+    sparsity: options.Scheme = None,
+    optimiser: options.Optimiser = None,
+    data_dir: DataDir = None,
+    out: options.Out = None,
+    weight_bits: options.WeightBits = None,
+    layer_bits: options.LayerBits = None,
+    mean_bits: options.MeanBits = None,
+    block: options.Block = None,
+    target_cycles: options.TargetCycles = None,
+    lanes: options.TargetLanes = None,
+    seed: options.RecipeSeed = None,
+    threads: options.Threads = None,
+    fresh: options.Fresh = False,
+    untrained: options.Untrained = False,
+    as_json: Json = False,
+    *,
+    context: typer.Context,
+) -> None:
+    """Train and prune a network to a quarter of its spectral words, and quantise it.
+
+    Writes OUT/model.npz, the integers the hardware sees, and measures its accuracy with the integer model.
+    A run that was interrupted goes on where it was, to the batch; the dense network is trained once for all.
+    Which words stay, where it is a quarter: PATTERNS. Channels that go disappear from the network.
+    Weights of single layers may have fewer bits than the array takes: given, or found with --mean-bits after
+    fine-tuning, when each layer is narrowed alone and the loss measured (OUT/bits.json says what was).
+
+    **Examples**
+
+        spec2 prune
+        spec2 prune lenet --sparsity kernel --data-dir ~/mnist --out build/kernel
+        spec2 prune vgg16-cifar --sparsity adaptive-1:8 --data-dir ~/cifar
+        spec2 prune vgg16-cifar --target-cycles 150000 --data-dir ~/cifar
+        spec2 prune lenet --mean-bits 5.5
+        spec2 prune lenet --layer-bits conv2=6 --layer-bits fc1=4
+        spec2 prune vgg16 --untrained --block 64
+    """
+    folder = out or Path("build") / Path(recipe).stem
+    changes = {
+        "sparsity": sparsity,
+        "optimiser": optimiser,
+        "weight_bits": weight_bits,
+        "layer_bits": options.parse_widths(layer_bits) if layer_bits else None,
+        "block": block,
+        "seed": seed,
+    }
+    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    _check_together(untrained, target_cycles, lanes, mean_bits)
+    result: dict[str, Any] = {"model": str(folder / "model.npz")}
+    if untrained:
+        prune_untrained(recipe, folder, **given)
+    else:
+        result["accuracy"] = prune_and_measure(
+            recipe,
+            folder,
+            target_cycles=target_cycles,
+            lanes=lanes,
+            mean_bits=mean_bits,
+            data_dir=data_dir,
+            threads=threads,
+            resume=not fresh,
+            command=context.obj,
+            **given,
+        )
+    print_report(folder, None, as_json, result)
+
+
+prune.__doc__ = (prune.__doc__ or "").replace("PATTERNS", sentence())
+
+
+def prune_and_measure(
+    recipe: str, out: Path, *, data_dir: Path | None, command: str | None = None, **options: Any
+) -> dict[str, float]:
+    """Train as :func:`pruning.commands.train.train` does, then measure; returns accuracies in percent."""
+    result, data = train(recipe, out, data_dir=data_dir, **options)
+    return measure(
+        out,
+        data.test_images,
+        data.test_labels,
+        accuracy=result.accuracy,
+        seconds=result.seconds,
+        command=command,
+    )
+
+
+def _check_together(
+    untrained: bool, target_cycles: int | None, lanes: int | None, mean_bits: float | None
+) -> None:
+    """Raise ``ConfigError`` for options that exclude one another."""
+    if lanes is not None and target_cycles is None:
+        raise ConfigError("--lanes says for which array --target-cycles is: give both")
+    if untrained and target_cycles is not None:
+        raise ConfigError("--target-cycles needs a trained network: leave --untrained out")
+    if untrained and mean_bits is not None:
+        raise ConfigError("--mean-bits needs a trained network: leave --untrained out, or give --layer-bits")

@@ -1,0 +1,105 @@
+"""Boards: data that hang together, pins that agree with the device, platforms that elaborate."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from amaranth_boards.test.blinky import Blinky
+
+from bitstreams import boards
+from bitstreams.boards import budget
+from bitstreams.boards.board import Flash
+from bitstreams.boards.wiring import wiring
+from hw.interface.protocol import clocks_per_bit
+from hw.util.errors import ConfigError
+
+FOLDER = Path(boards.__file__).parent
+TCL = FOLDER.parent / "flows" / "tcl"
+
+ALL = pytest.mark.parametrize("board", boards.BOARDS.values(), ids=lambda board: board.name)
+
+
+def test_finds_boards_whatever_the_case_and_names_the_known_ones():
+    assert boards.find("VCU118").part == "xcvu9p-flga2104-2L-e"
+    with pytest.raises(ConfigError, match=r"vc700.*vc707, vc709, vcu118"):
+        boards.find("vc700")
+
+
+def test_every_file_of_the_folder_that_has_pins_is_a_board_of_its_name():
+    files = {path.stem for path in FOLDER.glob("*.py") if "Platform" in path.read_text()}
+    assert set(boards.BOARDS) == files - {"board", "wiring"}
+
+
+@ALL
+def test_board_data_are_plausible(board):
+    assert set(board.budget) == set(budget.RESOURCES)
+    assert board.ff == 2 * board.lut  # both families have two flip-flops per LUT
+    assert board.dsp > 200 and board.bram36 > 100 and board.source
+    assert (board.uram > 0) == (board.family == "xcup")
+    assert board.dram % (1 << 28) == 0
+    assert board.pins and board.transports == (("uart", "pcie") if board.pcie else ("uart",))
+    assert json.loads(json.dumps(board.to_json()))["name"] == board.name
+
+
+@ALL
+def test_the_default_bit_rate_can_be_made_of_the_default_clocks(board):
+    assert board.baud <= board.max_baud
+    for clock in filter(None, (board.clock, board.open_clock)):
+        assert clocks_per_bit(clock, board.baud) > 10
+
+
+@ALL
+def test_the_part_is_that_of_the_platform(board):
+    platform = board.platform()
+    assert board.part.replace("-", "").startswith(f"{platform.device}{platform.package}")
+    assert board.die == platform.device and board.package == platform.package
+    assert f"-{platform.speed}" in board.part and str(board.speed) == platform.speed[0]
+
+
+@ALL
+def test_pins_are_distinct_and_fit_the_supply_of_their_bank(board):
+    pins = wiring(board)
+    used = [*pins.clock, pins.reset, pins.uart_rx, pins.uart_tx, *pins.leds]
+    assert len({pin.site for pin in used}) == len(used)
+    assert {pin.iostandard for pin in pins.clock} <= {"LVDS", "DIFF_SSTL12", "LVCMOS33"}
+    high = {"LVCMOS33", "LVCMOS25"}
+    if board.die in ("xc7vx485t", "xc7vx690t", "xcvu9p"):  # high-performance banks alone
+        assert not high & {pin.iostandard for pin in used}
+    assert len(pins.leds) == 2
+
+
+@ALL
+def test_the_scripts_of_vivado_know_flash_and_memory(board):
+    assert re.search(rf"{board.flash.interface[:3]}\w*[x*]", (TCL / "build.tcl").read_text())
+    assert board.flash.mbytes >= 16 and board.flash.images[0].endswith(".mcs")
+    if board.pcie:
+        assert (TCL / f"dram_{board.pcie.dram}.tcl").exists()
+        assert board.pcie.dram_interfaces and board.pcie.dram_clock
+
+
+def test_a_flash_that_no_script_can_write_is_refused():
+    with pytest.raises(ConfigError, match=r"flash 'paper tape' has the interface 'punched'.*SPIx1, SPIx2"):
+        Flash("paper tape", "punched", 1)
+
+
+def test_corrections_to_the_upstream_platforms():
+    """KC705: the fixed clock, not the programmable one; bank 15 has 2.5 V (UG810). Arty: grade -1."""
+    pins = wiring(boards.find("kc705"))
+    assert [pin.site for pin in pins.clock] == ["AD12", "AD11"] and pins.clock_hz == 200_000_000
+    assert pins.uart_tx.iostandard == pins.uart_rx.iostandard == "LVCMOS25"
+    led = boards.find("kc705").platform().lookup("led", 5)
+    assert led.attrs["IOSTANDARD"] == "LVCMOS25"
+    assert boards.find("arty_a7_100").part == "xc7a100tcsg324-1"
+    assert wiring(boards.find("arty_a7_100")).reset.inverted
+    assert not wiring(boards.find("vc707")).reset.inverted
+
+
+@ALL
+def test_every_platform_elaborates(board, monkeypatch):
+    """A blinking light on every LED, with no tool on the path."""
+    monkeypatch.setenv("PATH", "")
+    plan = board.platform().build(Blinky(), do_build=False)
+    constraints = plan.files["top.xdc"]
+    for pin in wiring(board).leds:
+        assert pin.site in constraints

@@ -1,0 +1,45 @@
+"""What limits a design's clock, of the blocks that a wide design has once: levels of LUTs, loads of a net."""
+
+import pytest
+
+from bitstreams.synthesis.paths import MOST_LEVELS, MOST_LOADS
+from bitstreams.synthesis.yosys import synthesise
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import cifar_small
+from hw.emit import emit
+from hw.gateware.datapath.feature_memory import FeatureMemory
+from hw.gateware.ports.axilite import AxiLiteRegisters
+from hw.gateware.serial.bridge import Bridge
+from hw.gateware.weights.burst_reader import BurstReader
+from hw.gateware.weights.weight_replay import WeightReplay
+from hw.generate import generate
+from tests.bitstreams.synthesis.test_yosys import design
+from tests.hw.gateware.streamed import NARROW, WIDE, program
+
+BLOCKS = {
+    "weights": lambda: WeightReplay(program(**WIDE)),
+    "narrow weights": lambda: WeightReplay(program(**WIDE, layer_bits=NARROW)),
+    "reader": lambda: BurstReader(program(**WIDE).stream),
+    "feature memory": lambda: FeatureMemory(64, 4096),
+    "control port": lambda: AxiLiteRegisters(AcceleratorConfig(64, 10, 1), 13, bytes(32).hex(), entries=16),
+    "bridge": Bridge,
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_no_block_has_long_paths_or_wide_nets(tmp_path, name):
+    """Steps of 1071 bits, beats of 1024, lines of 64 pixels: a register for them all would drive as many."""
+    holds(synthesise(design(tmp_path, emit(BLOCKS[name](), "spec2").text), paths=True).paths)
+
+
+@pytest.mark.slow
+def test_no_net_drives_all_of_many_lanes(tmp_path):
+    """Each of ten lanes has registers of its own for what steers its window, and for its reset."""
+    generate(random_artifact(cifar_small(), seed=1), AcceleratorConfig(4, 10, 1), tmp_path / "design")
+    holds(synthesise(tmp_path / "design", paths=True).paths)
+
+
+def holds(found):
+    assert 0 < found.longest <= MOST_LEVELS, found.worst[0]
+    assert found.fanout[0][1] <= MOST_LOADS, found.fanout[0]

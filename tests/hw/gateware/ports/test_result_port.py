@@ -1,0 +1,104 @@
+"""Result ports: layouts, framing, back pressure."""
+
+import numpy as np
+import pytest
+from amaranth.hdl import ResetInserter, Signal
+
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Dense, Network
+from hw.gateware.ports.result_port import MapPort, ScorePort
+from hw.interface.stream_format import unpack_maps, unpack_scores
+
+MAP = Network("map", (2, 9, 10), (Conv("a", 2, 3, 3, padding=1),))  # 9 × 10: rows end within a beat
+SCORES = Network("scores", (1, 4, 4), (Dense("a", 16, 3, relu=False),))
+BATCH = 3
+
+
+def program(network):
+    return compile_program(random_artifact(network, kind="dense"), AcceleratorConfig(4, 3, BATCH, 8))
+
+
+def collect(ctx, dut, beats, rng):
+    """Accept a beat or not; note it."""
+    ready = int(rng.random() < 0.5)
+    ctx.set(dut.stream.tready, ready)
+    if ready and ctx.get(dut.stream.tvalid):
+        beats.append((ctx.get(dut.stream.tdata), ctx.get(dut.stream.tlast), ctx.get(dut.done)))
+
+
+def test_scores_leave_class_by_class_with_one_last(simulate):
+    rng = np.random.default_rng(3)
+    dut, beats = ScorePort(program(SCORES), 26), []
+    scores = rng.integers(-(2**17), 2**17, (2, 3))  # two images of at most three
+
+    async def bench(ctx):
+        ctx.set(dut.images, 2)
+        for _ in range(2):  # two runs
+            for value in scores.T.reshape(-1):
+                ctx.set(dut.valid, 1)
+                ctx.set(dut.score, int(value))
+                collect(ctx, dut, beats, rng)
+                await ctx.tick()
+            ctx.set(dut.valid, 0)
+            for _ in range(60):
+                collect(ctx, dut, beats, rng)
+                await ctx.tick()
+
+    simulate(dut, bench)
+    assert len(beats) == 12
+    assert [last for _, last, _ in beats] == [done for _, _, done in beats] == 2 * ([0] * 5 + [1])
+    data = np.array([beat for beat, _, _ in beats[6:]], dtype="<u4").tobytes()
+    np.testing.assert_array_equal(unpack_scores(data, 2, 3), scores)
+
+
+def test_map_port_reads_the_map_under_back_pressure(simulate):
+    rng, compiled = np.random.default_rng(4), program(MAP)
+    latency = 5
+    dut, dest, beats = MapPort(compiled, latency), compiled.layers[0].dest, []
+    memory = rng.integers(0, 256, (compiled.memory_lines + 2) * 8, dtype=np.uint8)
+
+    async def bench(ctx):
+        ctx.set(dut.images, 2)
+        await ctx.tick()
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        asked = [0] * latency
+        for _ in range(1500):
+            asked.append(ctx.get(dut.r_line) * 8 + ctx.get(dut.r_offset))
+            ctx.set(dut.pixels, memory[asked[-1 - latency] :][:8].tolist())
+            collect(ctx, dut, beats, rng)
+            await ctx.tick()
+
+    simulate(dut, bench)
+    assert [last for _, last, _ in beats].index(1) == len(beats) - 1
+    data = np.array([beat for beat, _, _ in beats], dtype="<u4").tobytes()
+    lines = memory.reshape(-1, 8)[dest.base : dest.base + 2 * dest.lines]
+    expected = lines.reshape(2, 3, 9, dest.lines_per_row * 8)[..., :10]
+    np.testing.assert_array_equal(unpack_maps(data, 2, (3, 9, 10), signed=False), expected)
+
+
+@pytest.mark.parametrize("clocks", [3, 9, 20])
+def test_no_beat_of_before_a_reset_comes_after_it(simulate, clocks):
+    """However short the reset is: reads that are on their way through memory are forgotten, too."""
+    dut, reset = MapPort(program(MAP), 5), Signal()
+
+    async def bench(ctx):
+        ctx.set(dut.images, 1)
+        ctx.set(dut.stream.tready, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        for _ in range(clocks):
+            await ctx.tick()
+        ctx.set(reset, 1)
+        await ctx.tick()
+        ctx.set(reset, 0)
+        for _ in range(20):
+            assert not ctx.get(dut.stream.tvalid)
+            await ctx.tick()
+
+    simulate(ResetInserter(reset)(dut), bench)
