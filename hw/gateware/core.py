@@ -236,10 +236,8 @@ class Core(wiring.Component):
         """A step to the X buffers at once, to the row weights so that both meet at the MACs."""
         issue, halves, row_weights = self.issue, self.x_halves, self.row_weights
         step = self.weights.step
+        connect(m, self.weights.ends, issue.ends)
         m.d.comb += [
-            issue.valid.eq(self.weights.ends.valid),
-            issue.ends.eq(self.weights.ends.payload),
-            self.weights.ends.ready.eq(issue.ready),
             issue.half_full.eq(halves.can_begin),
             halves.begin.eq(issue.half_freed),
             halves.free.eq(issue.half_freed),

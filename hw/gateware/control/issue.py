@@ -5,7 +5,7 @@ A step waits for its X half to be filled, an end of word also for the drain to b
 """
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
@@ -24,14 +24,13 @@ class Issue(wiring.Component):
     layer       in   ⌈log2 L⌉   instruction of the layer program, constant while ``busy``
     images      in   batch      images of the run
     busy        out  1          until the last step was issued
-    valid       in   1          the weight memory offers a step,
-    ends        in   ends       which ends so much (:func:`ends_layout`);
-    ready       out  1          it enters the array
+    ends        in   stream     what the step that the weight memory offers ends (:func:`ends_layout`);
+                                transferred, the step enters the array
     half_full   in   1          the next X half holds a tile group
     half_freed  out  1          a pulse with the last step that reads it
     pass_free   in   1          a Y half can be filled
     pass_taken  out  1          a pulse: one is begun
-    issued      out  1          one clock after ``valid`` and ``ready``, beside the step itself; with
+    issued      out  1          one clock after the transfer, beside the step itself; with
     first       out  1 or rows  whether it is the first of a sum (where rows run ahead, a bit per row),
     x_half      out  1          the X half to read,
     y_half      out  1          the Y half to fill,
@@ -53,9 +52,7 @@ class Issue(wiring.Component):
                 "layer": In(range(len(program.layers))),
                 "images": In(range(config.batch + 1)),
                 "busy": Out(1),
-                "valid": In(1),
-                "ends": In(ends_layout(program.step_format)),
-                "ready": Out(1),
+                "ends": In(stream.Signature(ends_layout(program.step_format))),
                 "half_full": In(1),
                 "half_freed": Out(1),
                 "pass_free": In(1),
@@ -85,7 +82,7 @@ class Issue(wiring.Component):
             loops.layer.eq(self.layer),
             loops.images.eq(self.images),
             loops.start.eq(self.start),
-            loops.step.eq(self.ready & self.ends.end_of_pass),
+            loops.step.eq(self.ends.ready & self.ends.payload.end_of_pass),
         ]
         first_entry = setting("first_entry", [p.first_drain_group for p in plans])
         weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
@@ -102,16 +99,16 @@ class Issue(wiring.Component):
         with m.If(loops.last_block):
             m.d.comb += entries.eq(last_entries)
 
-        end = self.ends.end_of_word
-        row_ends = self.ends.rows if self.program.run_ahead else end
-        offered = self.busy & self.valid
+        end = self.ends.payload.end_of_word
+        row_ends = self.ends.payload.rows if self.program.run_ahead else end
+        offered = self.busy & self.ends.valid
         m.d.comb += [
             self.wait_x.eq(offered & ~self.half_full),
             self.wait_drain.eq(offered & self.half_full & end & draining),
             self.wait_y.eq(offered & self.half_full & end & ~draining & ~open_pass & ~self.pass_free),
-            self.ready.eq(offered & ~self.wait_x & ~self.wait_drain & ~self.wait_y),
+            self.ends.ready.eq(offered & ~self.wait_x & ~self.wait_drain & ~self.wait_y),
             self.half_freed.eq(loops.step & loops.block_wraps),
-            self.pass_taken.eq(self.ready & end & ~open_pass),
+            self.pass_taken.eq(self.ends.ready & end & ~open_pass),
         ]
         with m.If(draining):
             m.d.sync += [drain_clocks.eq(drain_clocks - 1), draining.eq(drain_clocks != 1)]
@@ -124,7 +121,7 @@ class Issue(wiring.Component):
                 first.eq(~0),
                 open_pass.eq(0),
             ]
-        with m.If(self.ready):
+        with m.If(self.ends.ready):
             m.d.sync += first.eq(row_ends)
             with m.If(end):
                 m.d.sync += [drain_clocks.eq(entries), draining.eq(entries != 0), open_pass.eq(1)]
@@ -141,7 +138,7 @@ class Issue(wiring.Component):
                 m.d.sync += self.busy.eq(0)
 
         # What the step needs on its way, one clock later.
-        m.d.sync += self.issued.eq(self.ready)
+        m.d.sync += self.issued.eq(self.ends.ready)
         beside = Cat(self.first, self.x_half, self.y_half, self.entry, self.entries)
         m.d.comb += beside.eq(delay(m, Cat(first, x_half, y_half, entry, entries), 1, name="beside"))
         return m

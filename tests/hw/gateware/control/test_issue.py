@@ -62,12 +62,12 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
         while todo:
             end, last, rows, entry_of, entries, frees = todo[0]
             valid, full, free_y = (rng.random() < pace for _ in range(3))
-            ctx.set(dut.valid, int(valid))
-            ctx.set(dut.ends.end_of_word, int(end))
-            ctx.set(dut.ends.end_of_pass, int(last))
+            ctx.set(dut.ends.valid, int(valid))
+            ctx.set(dut.ends.payload.end_of_word, int(end))
+            ctx.set(dut.ends.payload.end_of_pass, int(last))
             bits = sum(int(bit) << i for i, bit in enumerate(rows)) if rows else int(end)
             if rows:
-                ctx.set(dut.ends.rows, bits)
+                ctx.set(dut.ends.payload.rows, bits)
             ctx.set(dut.half_full, int(full))
             ctx.set(dut.pass_free, int(free_y))
             wait_x = valid and not full
@@ -76,7 +76,7 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
             take = valid and not (wait_x or wait_drain or wait_y)
             wanted = (take, wait_x, wait_drain, wait_y, take and frees, take and end and not opened, True)
             ports = (
-                dut.ready,
+                dut.ends.ready,
                 dut.wait_x,
                 dut.wait_drain,
                 dut.wait_y,
@@ -101,9 +101,9 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
                     opened, y_half = False, 1 - y_half
                 if frees:
                     x_half = 1 - x_half
-        ctx.set(dut.valid, 1)
-        assert (ctx.get(dut.busy), ctx.get(dut.ready)) == (0, 0) and issued[-1]
-        ctx.set(dut.valid, 0)
+        ctx.set(dut.ends.valid, 1)
+        assert (ctx.get(dut.busy), ctx.get(dut.ends.ready)) == (0, 0) and issued[-1]
+        ctx.set(dut.ends.valid, 0)
 
     async def bench(ctx):
         for instruction, plan in enumerate(compiled.layers):
