@@ -43,7 +43,9 @@ TESTS = {
     "accelerator": ("accelerator", "axilite"),
     "arith": ("arith", "fft", "post"),
     "axi": ("axi", "axilite", "burst_reader", "ports"),
+    "commands": ("commands", "bridge"),
     "core": (),
+    "crc32": ("crc32", "framing"),
     "delay": ("delay", "loop_nest", "mac", "feature_memory"),
     "generation": ("generation", "burst_reader"),
     "image_port": ("ports",),
@@ -55,7 +57,7 @@ TESTS = {
     "shared": ("shared", "emit"),
     "window": ("window_places", "window"),
 }
-OUTSIDE = ("axilite", "bridge", "framing", "uart", "serial_board", "shared")
+OUTSIDE = ("axilite", "bridge", "commands", "crc32", "framing", "uart", "serial_board", "shared")
 """Files of which a whole accelerator has nothing, or nothing that its results show."""
 
 WHOLE_TESTS = "tests/hw/gateware/test_accelerator.py"

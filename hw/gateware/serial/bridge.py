@@ -61,7 +61,8 @@ class Bridge(wiring.Component):
         m = Module()
         m.submodules.receiver = self.receiver = receiver = FrameReceiver()
         m.submodules.sender = self.sender = sender = FrameSender()
-        # What a repeated request is answered from: these, and the exchange's and the response buffer.
+        # A repeated request has the numbers of the last one, and is answered from the response buffer with
+        # ``status`` and ``length`` of the exchange.
         self.opened = Signal()
         self.session = Signal(16)
         self.sequence = Signal(8)
