@@ -43,7 +43,6 @@ TESTS = {
     "accelerator": ("accelerator", "axilite"),
     "arith": ("arith", "fft", "post"),
     "axi": ("axi", "axilite", "burst_reader", "ports"),
-    "commands": ("commands", "bridge"),
     "core": (),
     "crc32": ("crc32", "framing"),
     "delay": ("delay", "loop_nest", "mac", "feature_memory"),
@@ -54,10 +53,11 @@ TESTS = {
     "mac": ("mac", "array"),
     "micro_instruction": ("weight_memory", "issue"),
     "result_port": ("ports",),
+    "requests": ("requests", "bridge"),
     "shared": ("shared", "emit"),
     "window": ("window_places", "window"),
 }
-OUTSIDE = ("axilite", "bridge", "commands", "crc32", "framing", "uart", "serial_board", "shared")
+OUTSIDE = ("axilite", "bridge", "crc32", "framing", "requests", "uart", "serial_board", "shared")
 """Files of which a whole accelerator has nothing, or nothing that its results show."""
 
 WHOLE_TESTS = "tests/hw/gateware/test_accelerator.py"

@@ -17,8 +17,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.gateware.ports.axi import AxiLite, AxiStream
-from hw.gateware.serial.commands import Exchange, RegisterAccess, in_range, receive_states, send_states
 from hw.gateware.serial.framing import POINTER_BITS, REQUEST, FrameReceiver, FrameSender
+from hw.gateware.serial.requests import Exchange, RegisterAccess, in_range, receive_states, send_states
 from hw.interface import protocol
 from hw.interface.protocol import BUS_PATIENCE, SEND_PATIENCE, WAIT_UNIT, Command, Status
 from hw.interface.registers import ADDRESS_BITS
