@@ -42,16 +42,18 @@ TESTS = {
     "accelerator": ("accelerator", "axilite"),
     "arith": ("arith", "fft", "post"),
     "axi": ("axi", "axilite", "burst_reader"),
+    "crc32": ("crc32", "framing"),
     "delay": ("delay", "loop_nest", "mac", "feature_memory"),
     "generation": ("generation", "burst_reader"),
     "lane": ("lane", "latencies"),
     "loop_nest": ("loop_nest", "issue"),
     "mac": ("mac", "array"),
     "micro_instruction": ("micro_instruction", "weight_memory", "issue"),
+    "requests": ("requests", "bridge"),
     "shared": ("shared", "emit"),
-    "window": ("window_places", "window"),
+    "window": ("window_pixels", "window"),
 }
-OUTSIDE = ("axilite", "bridge", "framing", "uart", "serial_board", "shared")
+OUTSIDE = ("axilite", "bridge", "crc32", "framing", "requests", "uart", "serial_board", "shared")
 """Files of which a whole accelerator has nothing, or nothing that its results show."""
 
 WHOLE_TESTS = "tests/hw/gateware/test_accelerator.py"

@@ -17,8 +17,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.gateware.ports.axi import AxiLite, AxiStream
-from hw.gateware.serial.commands import Exchange, RegisterAccess, in_range, receive_states, send_states
 from hw.gateware.serial.framing import POINTER_BITS, REQUEST, FrameReceiver, FrameSender
+from hw.gateware.serial.requests import Exchange, RegisterAccess, in_range, receive_states, send_states
 from hw.interface import protocol
 from hw.interface.protocol import BUS_PATIENCE, SEND_PATIENCE, WAIT_UNIT, Command, Status
 from hw.interface.registers import ADDRESS_BITS
@@ -61,7 +61,8 @@ class Bridge(wiring.Component):
         m = Module()
         m.submodules.receiver = self.receiver = receiver = FrameReceiver()
         m.submodules.sender = self.sender = sender = FrameSender()
-        # What a repeated request is answered from: these, and the exchange's and the response buffer.
+        # A repeated request has the numbers of the last one, and is answered from the response buffer with
+        # ``status`` and ``length`` of the exchange.
         self.opened = Signal()
         self.session = Signal(16)
         self.sequence = Signal(8)
