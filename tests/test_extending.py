@@ -96,7 +96,7 @@ def test_a_sparsity_pattern_is_a_row_and_a_set(copy):
     row, text = examples("A sparsity pattern")
     table = copy.folder / "hw" / "contract" / "sparsity.py"
     before = table.read_text()
-    after = before.replace("PATTERNS = (\n", f"PATTERNS = (\n    {row.strip()}\n")
+    after = before.replace("PATTERNS = (\n", f"PATTERNS = (\n    {row.strip()},\n")
     assert after != before
     table.write_text(after)
     (copy.folder / "pruning" / "sets" / "first.py").write_text(text)

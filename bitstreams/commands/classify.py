@@ -72,7 +72,7 @@ def classify(
     with _board_link(link, baud, design) as opened, progress("classifying") as show:
         result = drive(run(opened, info, found, size=batch, progress=show))
     data = result.to_json(scores=scores)
-    rows = [(one["image"], one["label"], *map(str, one.get("scores", []))) for one in data["images"]]
+    rows = [(item["image"], item["label"], *map(str, item.get("scores", []))) for item in data["images"]]
     heads = ["image", "label", *(map(str, range(info.network.classes or 0)) if scores else [])]
     checked = first_difference(design, result.batch.images, result.scores) if verify else None
     if verify:

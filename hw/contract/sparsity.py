@@ -116,10 +116,10 @@ def markdown() -> str:
     """The table of ``docs/sparsity.md``."""
     rows = []
     for name in COMPARED:
-        one = BY_NAME[name]
-        steps = "regular" if one.regular else "scheduled"
-        paper = f"arXiv:{one.paper}" if one.paper else ""
-        rows.append((name, one.stays, steps, one.fully_connected or name, paper))
+        item = BY_NAME[name]
+        steps = "regular" if item.regular else "scheduled"
+        paper = f"arXiv:{item.paper}" if item.paper else ""
+        rows.append((name, item.stays, steps, item.fully_connected or name, paper))
     return table(("pattern", "a quarter is", "steps", "in fully connected layers", "after"), rows)
 
 

@@ -129,8 +129,8 @@ class Core(wiring.Component):
             m.submodules[f"window_{i}"] = Shared(window, window.first_pixels)
         m.submodules.readout = self.readout = Readout(p, self.lanes[0])
         m.submodules.output = self.output = OutputController(p, self.lanes[0].reuse_lead)
-        m.submodules.x_halves = self.x_halves = PingPong()
-        m.submodules.y_halves = self.y_halves = PingPong()
+        m.submodules.x_ping_pong = self.x_ping_pong = PingPong()
+        m.submodules.y_ping_pong = self.y_ping_pong = PingPong()
         m.submodules.sequencer = self.sequencer = Sequencer(p, self._tail())
 
         self._sequence(m)
@@ -204,15 +204,15 @@ class Core(wiring.Component):
             m.d.comb += memory.w_mask[BEAT:].eq(0)
 
     def _fetch(self, m):
-        fetch, halves = self.fetch, self.x_halves
+        fetch, ping_pong = self.fetch, self.x_ping_pong
         m.d.comb += [
             self.memory.r_line.eq(fetch.r_line),
             self.memory.r_far_line.eq(fetch.r_far_line),
             self.memory.r_far.eq(fetch.r_far),
             self.memory.r_offset.eq(fetch.r_offset),
-            fetch.half_free.eq(halves.can_take),
-            halves.take.eq(fetch.half_taken),
-            halves.fill.eq(
+            fetch.half_free.eq(ping_pong.can_reserve),
+            ping_pong.reserve.eq(fetch.half_taken),
+            ping_pong.fill.eq(
                 delay(m, fetch.half_filled, self.lanes[0].fill_latency, name="filled", reset=True)
             ),
             self.events.fetch_busy.eq(fetch.busy),
@@ -234,15 +234,15 @@ class Core(wiring.Component):
 
     def _array(self, m):
         """A step to the X buffers at once, to the row weights so that both meet at the MACs."""
-        issue, halves, row_weights = self.issue, self.x_halves, self.row_weights
+        issue, ping_pong, row_weights = self.issue, self.x_ping_pong, self.row_weights
         step = self.weights.step
         connect(m, self.weights.ends, issue.ends)
         m.d.comb += [
-            issue.half_full.eq(halves.can_begin),
-            halves.begin.eq(issue.half_freed),
-            halves.free.eq(issue.half_freed),
-            issue.pass_free.eq(self.y_halves.can_take),
-            self.y_halves.take.eq(issue.pass_taken),
+            issue.half_full.eq(ping_pong.can_begin),
+            ping_pong.begin.eq(issue.half_freed),
+            ping_pong.free.eq(issue.half_freed),
+            issue.pass_free.eq(self.y_ping_pong.can_reserve),
+            self.y_ping_pong.reserve.eq(issue.pass_taken),
             self.events.mac_steps.eq(issue.issued),
             self.events.mac_wait_x.eq(issue.wait_x),
             self.events.mac_wait_drain.eq(issue.wait_drain),
@@ -293,7 +293,7 @@ class Core(wiring.Component):
             readout.half.eq(issue.y_half),
             readout.entry.eq(issue.entry),
             readout.entries.eq(issue.entries),
-            self.y_halves.fill.eq(readout.pass_full),
+            self.y_ping_pong.fill.eq(readout.pass_full),
         ]
         for lane in self.lanes:
             m.d.comb += [
@@ -308,13 +308,13 @@ class Core(wiring.Component):
             ]
 
     def _output(self, m):
-        output, halves, writer = self.output, self.y_halves, self.writer
+        output, ping_pong, writer = self.output, self.y_ping_pong, self.writer
         # The writer learns a token's target one clock before its first row can arrive.
         wait = self.lanes[0].output_latency - 2
         m.d.comb += [
-            output.pass_full.eq(halves.can_begin),
-            halves.begin.eq(output.pass_begun),
-            halves.free.eq(output.pass_freed),
+            output.pass_full.eq(ping_pong.can_begin),
+            ping_pong.begin.eq(output.pass_begun),
+            ping_pong.free.eq(output.pass_freed),
             self.events.out_busy.eq(output.busy),
             writer.layer.eq(self.layer),
             writer.token.eq(delay(m, output.token, wait, name="token", reset=True)),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hw.contract.network import Layer
 from pruning.importers.maps import Maps, size_of
 from pruning.importers.refusals import refuse, unsupported
-from pruning.quant.batch_norm_folding import fold_
+from pruning.quant.batch_norm_folding import fold_batch_norm_
 
 
 @dataclass
@@ -115,7 +115,7 @@ class Joins(Maps):
             if isinstance(made.module, nn.Conv2d):
                 made.norm = norm
             else:
-                fold_(norm, made.module.weight, self._bias(made))
+                fold_batch_norm_(norm, made.module.weight, self._bias(made))
 
     def relu(self, position: str) -> None:
         """Behind a layer, its batch norm or its pooling."""

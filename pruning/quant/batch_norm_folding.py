@@ -23,12 +23,12 @@ def fold_batch_norms_(model: nn.Module, network: Network) -> None:
         norm = norm_of(model, layer)
         if norm is None:
             continue
-        fold_(norm, layers[layer.name].weight, layers[layer.name].bias)
+        fold_batch_norm_(norm, layers[layer.name].weight, layers[layer.name].bias)
         delattr(model, layer.name + NORM)
 
 
 @torch.no_grad()
-def fold_(norm: nn.BatchNorm2d, weight: Tensor, bias: Tensor) -> None:
+def fold_batch_norm_(norm: nn.BatchNorm2d, weight: Tensor, bias: Tensor) -> None:
     """Make ``norm`` part of the ``weight`` (out, ...) and ``bias`` (out,) in front of it, in place."""
     factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     weight *= factor.view(-1, *[1] * (weight.dim() - 1))

@@ -120,5 +120,5 @@ def take(gain: torch.Tensor, size: torch.Tensor, limit: int) -> torch.Tensor:
 def rank(x: torch.Tensor, dim: int) -> torch.Tensor:
     """Rank of every element along ``dim``: 0 for the largest, ties in order of position."""
     order = x.argsort(dim=dim, descending=True, stable=True)
-    places = torch.arange(x.shape[dim], device=x.device).view(-1, *[1] * (x.dim() - 1 - dim % x.dim()))
-    return torch.empty_like(order).scatter_(dim, order, places.expand_as(order))
+    positions = torch.arange(x.shape[dim], device=x.device).view(-1, *[1] * (x.dim() - 1 - dim % x.dim()))
+    return torch.empty_like(order).scatter_(dim, order, positions.expand_as(order))

@@ -148,9 +148,11 @@ class ConvEngine:
     def stitch(self, rows: list[Pixels]) -> Pixels:
         """Tiles side by side: the map (out, h, w, image) from the pixels of every tile row."""
         side, _, out, columns, images = rows[0].shape
-        bands = [tiles.transpose(2, 0, 3, 1, 4).reshape(out, side, columns * side, images) for tiles in rows]
+        row_bands = [
+            tiles.transpose(2, 0, 3, 1, 4).reshape(out, side, columns * side, images) for tiles in rows
+        ]
         _, h, w = self.output
-        return np.concatenate(bands, axis=1)[:, :h, :w]
+        return np.concatenate(row_bands, axis=1)[:, :h, :w]
 
 
 class DenseEngine:

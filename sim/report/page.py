@@ -37,8 +37,8 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def _has(report: dict[str, Any], key: str) -> bool:
-    places = (report, report["accuracy"], report.get("resources", {}))
-    return any(key in place for place in places)
+    holders = (report, report["accuracy"], report.get("resources", {}))
+    return any(key in holder for holder in holders)
 
 
 def _head(report: dict[str, Any]) -> str:

@@ -83,9 +83,9 @@ def measure(
 
 
 def _row(program: Program, index: int, result: rtl.RtlResult) -> dict[str, Any]:
-    bands = program.numbers.count(index)
+    row_bands = program.numbers.count(index)
     row = {"name": result.counters[0].layers[index].name, "cycles_rtl": 0, "cycles_model": 0}
-    return row if bands == 1 else row | {"bands": bands}
+    return row if row_bands == 1 else row | {"bands": row_bands}
 
 
 def _measured(

@@ -137,8 +137,8 @@ def test_a_beat_of_an_aborted_run_is_found(refuted, planted):
     mixed = planted(
         burst_reader,
         BurstReader,
-        "self.valid.eq(delivered & ~dropping & ~self.flush)",
-        "self.valid.eq(delivered & ~self.flush)",
+        "self.valid.eq(received & ~dropping & ~self.flush)",
+        "self.valid.eq(received & ~self.flush)",
     )
     refuted(Reading(program().stream, mixed), depth=12)
 

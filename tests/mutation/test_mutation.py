@@ -66,7 +66,7 @@ def test_every_mutant_of_the_gateware_is_a_program():
 
 
 @pytest.mark.parametrize(
-    ("before", "verdict"), [("taken + self.take", judge.KILLED), ("next_full != 0", judge.KILLED)]
+    ("before", "verdict"), [("reserved + self.reserve", judge.KILLED), ("next_full != 0", judge.KILLED)]
 )
 def test_a_mutant_is_found_and_gone(tmp_path, before, verdict):
     file = "hw/gateware/primitives/ping_pong.py"

@@ -139,6 +139,6 @@ class Issue(wiring.Component):
 
         # What the step needs on its way, one clock later.
         m.d.sync += self.issued.eq(self.ends.ready)
-        beside = Cat(self.first, self.x_half, self.y_half, self.entry, self.entries)
-        m.d.comb += beside.eq(delay(m, Cat(first, x_half, y_half, entry, entries), 1, name="beside"))
+        with_step = Cat(self.first, self.x_half, self.y_half, self.entry, self.entries)
+        m.d.comb += with_step.eq(delay(m, Cat(first, x_half, y_half, entry, entries), 1, name="with_step"))
         return m

@@ -14,7 +14,7 @@ from hw.contract.spectrum import WORDS
 from hw.gateware.control.drain_control import DrainControl
 from hw.gateware.datapath.lane import Lane
 from hw.gateware.primitives.delay import delay
-from hw.gateware.primitives.ping_pong import HALVES
+from hw.gateware.primitives.ping_pong import BUFFERS
 
 
 class Readout(wiring.Component):
@@ -63,7 +63,7 @@ class Readout(wiring.Component):
                 "y_half": Out(1),
                 "y_group": Out(shapes["group"]),
                 "y_word": Out(5),
-                "word_valid": Out(data.ArrayLayout(WORDS, HALVES)),
+                "word_valid": Out(data.ArrayLayout(WORDS, BUFFERS)),
                 "pass_full": Out(1),
             }
         )
@@ -112,6 +112,6 @@ class Readout(wiring.Component):
         fresh = Signal(init=1)
         with m.If(written):
             m.d.sync += fresh.eq(ended)
-            for h in range(HALVES):
+            for h in range(BUFFERS):
                 with m.If(half == h):
                     m.d.sync += self.word_valid[h].eq(Mux(fresh, 0, self.word_valid[h]) | (1 << word))

@@ -27,7 +27,7 @@ def rows_of(step: StepFormat, bits, bit_planes) -> Cat:
     """
     rows = []
     for n, row in enumerate(bits.rows):
-        re, im = (Cat(plane[2 * n + part] for plane in bit_planes) for part in range(2))
+        re, im = (Cat(bit_plane[2 * n + part] for bit_plane in bit_planes) for part in range(2))
         rows.append(Cat(row.select, re, im, *([row.end] if step.run_ahead else [])))
     return Cat(*rows)
 

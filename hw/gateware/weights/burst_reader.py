@@ -70,14 +70,14 @@ class BurstReader(wiring.Component):
         m = Module()
         memory = self.memory
         m.submodules.of_reads = of_reads = Generation()
-        delivered = Signal()  # a beat that was requested since the last reset
+        received = Signal()  # a beat that was requested since the last reset
         offering = Signal(reset_less=True)  # an address, to memory
         m.d.comb += [
-            delivered.eq(memory.rvalid & of_reads.settled & (memory.rid == of_reads.number)),
+            received.eq(memory.rvalid & of_reads.settled & (memory.rid == of_reads.number)),
             self.generation.eq(of_reads.number),
             self.settled.eq(of_reads.settled),
         ]
-        owed, few = self._count_owed(m, delivered)
+        owed, few = self._count_owed(m, received)
         waiting, dropping = self._start_and_flush(m, owed, offering)
         self._request_bursts(m, waiting, dropping, few, offering)
         with m.If(offering & memory.arready):
@@ -87,20 +87,20 @@ class BurstReader(wiring.Component):
             memory.arsize.eq((self.plan.bus_bits // 8).bit_length() - 1),
             memory.arburst.eq(1),  # incrementing
             memory.rready.eq(1),
-            self.valid.eq(delivered & ~dropping & ~self.flush),
+            self.valid.eq(received & ~dropping & ~self.flush),
             self.error.eq(self.valid & (memory.rresp != 0)),
             self.beat.eq(memory.rdata),
         ]
         return m
 
-    def _count_owed(self, m, delivered):
-        """Beats requested and not yet delivered; and whether they are so few that a burst may join them, a
+    def _count_owed(self, m, received):
+        """Beats requested and not yet received; and whether they are so few that a burst may join them, a
         clock old: bursts are two clocks apart, and beats that came since make it careful, not wrong.
         """
         owed = Signal(range(OUTSTANDING * self.plan.burst_beats + 1))
         few = Signal()
         m.d.sync += [
-            owed.eq(owed + Mux(self.requested, self.requested_beats, 0) - delivered),
+            owed.eq(owed + Mux(self.requested, self.requested_beats, 0) - received),
             few.eq(owed <= (OUTSTANDING - 1) * self.plan.burst_beats),
         ]
         return owed, few

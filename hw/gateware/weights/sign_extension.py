@@ -9,7 +9,7 @@ from hw.gateware.primitives.delay import MAX_FANOUT, per_layer, replicate
 
 
 def sign_extended(m: Module, program: Program, layer: Signal, bit_planes: Sequence[Value]) -> list[Value]:
-    """The ``bit_planes`` of a step of ``layer`` (:mod:`hw.compile.step_format`), lowest first, with the plane
+    """The ``bit_planes`` of a step of ``layer`` (:mod:`hw.compile.step_format`), lowest first, with that
     of its signs repeated in all planes beyond its width.
 
     What memory delivers in those belongs to other layers. Combinational; ``layer`` has to stand for two
@@ -22,12 +22,12 @@ def sign_extended(m: Module, program: Program, layer: Signal, bit_planes: Sequen
     for width in sorted(set(widths))[:-1]:
         narrow = per_layer(m, layer, [int(w == width) for w in widths], name=f"narrow_{width}")
         sign = bit_planes[width - 1]
-        for plane in range(width, program.weight_bits):
-            extended[plane] = Cat(
+        for bit_plane in range(width, program.weight_bits):
+            extended[bit_plane] = Cat(
                 Mux(
-                    replicate(m, narrow, name=f"narrow_{width}_{plane}_{first}"),
+                    replicate(m, narrow, name=f"narrow_{width}_{bit_plane}_{first}"),
                     sign[first : first + MAX_FANOUT],
-                    extended[plane][first : first + MAX_FANOUT],
+                    extended[bit_plane][first : first + MAX_FANOUT],
                 )
                 for first in range(0, len(sign), MAX_FANOUT)
             )

@@ -58,8 +58,8 @@ class WeightReplay(wiring.Component):
         m.submodules.buffer = buffer = self.buffer
         m.submodules.loop_nest = nest = LoopNest(self.program)
         m.submodules.skid = skid = SkidBuffer(self.program.step_format)
-        delivered = Signal()  # the buffer delivers a step
-        self._connect(m, skid, delivered)
+        offered = Signal()  # the buffer delivers a step
+        self._connect(m, skid, offered)
 
         layer = Signal.like(self.first)
         block = Signal(range(len(self.plan.block_steps) + 1))
@@ -78,7 +78,7 @@ class WeightReplay(wiring.Component):
         rewound = Signal()  # it went back to the start of the block
         playing = Signal()
         replay = weights_stay & ~nest.stack_wraps  # this block again
-        advance = ~delivered | skid.i.ready
+        advance = ~offered | skid.i.ready
         readable = playing & (wait == 0) & self._is_stored(m, address, next_address, stepped, rewound)
         read = advance & readable
         m.d.sync += [stepped.eq(read), rewound.eq(read & position.last & replay)]
@@ -96,7 +96,7 @@ class WeightReplay(wiring.Component):
             m.d.comb += nest.start.eq(1)
             m.d.sync += [entering.eq(0), block_start.eq(first_start), position.eq(first_start)]
         with m.If(advance):
-            m.d.sync += delivered.eq(readable)
+            m.d.sync += offered.eq(readable)
         with m.If(read):
             m.d.sync += [
                 address.eq(next_address),
@@ -117,7 +117,7 @@ class WeightReplay(wiring.Component):
                 playing.eq(1),
                 entering.eq(1),
                 wait.eq(SETTLE),
-                delivered.eq(0),
+                offered.eq(0),
                 address.eq(0),
                 block_address.eq(0),
                 layer.eq(self.first),
@@ -125,7 +125,7 @@ class WeightReplay(wiring.Component):
             ]
         return m
 
-    def _connect(self, m, skid, delivered):
+    def _connect(self, m, skid, offered):
         """Beats to the buffer, its steps through the skid buffer to the array."""
         buffer = self.buffer
         m.d.comb += [
@@ -136,7 +136,7 @@ class WeightReplay(wiring.Component):
             buffer.valid.eq(self.beat_valid),
             buffer.beat.eq(self.beat),
             self.credit.eq(buffer.credit),
-            skid.i.valid.eq(delivered),
+            skid.i.valid.eq(offered),
             skid.i.payload.as_value().eq(buffer.bits),
             skid.clear.eq(self.start),
             self.step.eq(skid.step),
