@@ -21,11 +21,14 @@ from hw.cost.choices import choices
 from hw.cost.cycles import estimates
 from hw.host.counters import Counters, LayerCounters
 from sim import model, rtl
+from sim.rtl import verilate
 from tests.design_folder import save_design
 
 hypothesis.settings.register_profile("shared machine", deadline=None)  # which may be busy at any moment
 hypothesis.settings.load_profile("shared machine")
 
+
+verilate.OPTIMISATION = "-O0"  # most simulators of tests are built for some thousand clocks
 
 ROOM = 1 << 30
 """Bytes that a run may need in the folder of temporary files; a third of it was seen."""
