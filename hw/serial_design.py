@@ -22,9 +22,9 @@ def emit_serial(info: DesignInfo, clocks_per_bit: int) -> str:
             "choose a lower bit rate"
         )
     from hw.emit import emit
-    from hw.gateware.serial.serial_board import SerialBoard, check_ports
+    from hw.gateware.serial.serial_top import SerialTop, check_ports
 
     check_ports(info)
-    verilog = emit(SerialBoard(info, clocks_per_bit), TOP)
+    verilog = emit(SerialTop(info, clocks_per_bit), TOP)
     assert not verilog.images, "the buffers start empty"
     return verilog.text

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import spec2
 from bitstreams.deploy.programming import SYNC
 from bitstreams.links import opening
 from bitstreams.links.serial import SerialLink, open_serial
@@ -46,7 +45,7 @@ def wire(tmp_path, monkeypatch):
         link.open()
         yield link
 
-    monkeypatch.setattr(spec2, "_board_link", connect)
+    monkeypatch.setattr("bitstreams.commands.classify._board_link", connect)
     monkeypatch.setattr(opening, "open_link", connect)
     accelerator.design = folder
     return accelerator

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hw.commands.exploration import Goal
+from hw.commands.exploration import Target
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
@@ -23,7 +23,7 @@ def model(tmp_path):
 
 
 def test_the_goals_are_the_objectives():
-    assert [goal.value for goal in Goal] == [objective.value for objective in Objective]
+    assert [target.value for target in Target] == [objective.value for objective in Objective]
 
 
 def test_explores_a_network_and_writes_three_files(run, tmp_path):

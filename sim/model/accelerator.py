@@ -14,7 +14,7 @@ from hw.contract.formats import PIXEL_BITS, Format
 from hw.contract.network import Conv, Dense, Network, Shape
 from hw.contract.spectrum import TILE, WORDS
 from hw.util.errors import DataError
-from sim.model import drain, fetch, fft, ifft, mac, post
+from sim.model import accumulator_drain, fetch, fft, ifft, mac, post
 
 BLOCK_BYTES = 1 << 28
 """Images go through the layers in blocks whose largest feature map takes at most this much memory."""
@@ -140,8 +140,8 @@ class ConvEngine:
         for row in range(self.grid[0]):
             x = fft.words(fetch.windows(padded, self.layer, row))
             sums = mac.spectral_sums(self.matrices, x)
-            drain.add_bias(sums, self.weights.bias)
-            y = drain.drain(sums, self.weights.shift[:, None, None])
+            accumulator_drain.add_bias(sums, self.weights.bias)
+            y = accumulator_drain.drain(sums, self.weights.shift[:, None, None])
             pixels = post.requantise(ifft.tile(y, self.layer.stride), self.layer.relu)
             yield x, y, post.pool(pixels, self.layer.pool)
 
@@ -169,7 +169,7 @@ class DenseEngine:
         x = fetch.dot_words(maps)
         y = np.zeros((WORDS, 2, self.layer.out_features, 1, maps.shape[3]), dtype=np.int32)
         sums = mac.dot_sums(self.matrix, x) + self.weights.bias[:, None]
-        y[0, 0, :, 0] = drain.drain(sums, self.weights.shift[:, None])
+        y[0, 0, :, 0] = accumulator_drain.drain(sums, self.weights.shift[:, None])
         # All 64 outputs of the inverse transform equal word 0 when the other words are zero.
         pixels = y[0, 0, :, 0] if self.last else post.requantise(y[0, 0, :, 0], self.layer.relu)
         yield x[:, :, :, None].astype(np.int32), y, pixels

@@ -110,15 +110,15 @@ def design(folder: Path) -> None:
 
 def report(folder: Path) -> None:
     """As ``spec2 report`` and ``spec2 compare``."""
-    from sim.report import comparison
+    from sim.report import comparison, models
     from sim.report.data import assemble
     from sim.report.page import markdown
 
     markdown(assemble(folder))
-    found = comparison.Model.load(folder)
-    one = comparison._counted(found)
-    if one is not None:
-        comparison.markdown([comparison._row(found, one, comparison.VERILOG)])
+    found = models.Model.load(folder)
+    figures = models.counted(found)
+    if figures is not None:
+        comparison.markdown([comparison._row(found, figures, comparison.VERILOG)])
 
 
 def change_design(content: bytes, rng: Random) -> bytes:

@@ -53,7 +53,7 @@ TESTS = {
     "shared": ("shared", "emit"),
     "window": ("window_pixels", "window"),
 }
-OUTSIDE = ("axilite", "bridge", "crc32", "framing", "requests", "uart", "serial_board", "shared")
+OUTSIDE = ("axilite", "bridge", "crc32", "framing", "requests", "uart", "serial_top", "shared")
 """Files of which a whole accelerator has nothing, or nothing that its results show."""
 
 WHOLE_TESTS = "tests/hw/gateware/test_accelerator.py"

@@ -17,7 +17,7 @@ from hw.compile.program import Program
 from hw.contract.config import BANKS, TRANSFORM_WORDS
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.spectrum import TILE, WORDS
-from hw.gateware.datapath.drain import Drain
+from hw.gateware.datapath.accumulator_drain import Drain
 from hw.gateware.datapath.ifft import InverseFFT
 from hw.gateware.datapath.mac import MacLane, factors_layout
 from hw.gateware.datapath.post import RAW_BITS, Post

@@ -41,12 +41,12 @@ def design(accelerator):
 
 
 def flip(folder, program, field, step):
-    """Flip one bit of a field of one step in the weight memory: of ``planes`` the sign of row 0's weight.
+    """Flip one bit of a field of one step in the weight memory: of ``bit_planes`` the sign of row 0's weight.
 
     A lower bit of a weight may be rounded away after the inverse transform, and rightly goes unseen.
     """
     offset = step_layout(program.step_format)[field].offset
-    if field == "planes":
+    if field == "bit_planes":
         offset += (program.weight_bits - 1) * program.step_format.bit_plane_width
     path = folder / STEPS
     lines = path.read_text().split("\n")
@@ -62,7 +62,7 @@ def test_without_a_fault_nothing_is_caught(design):
     assert mismatch(*design) is None
 
 
-@pytest.mark.parametrize("field", ["planes", "rows", "groups", "word"])
+@pytest.mark.parametrize("field", ["bit_planes", "rows", "groups", "word"])
 def test_a_flipped_bit_of_a_step_is_caught(design, field):
     """A weight bit, a bank address bit and a spectrum word bit of the second convolution."""
     folder, artifact = design

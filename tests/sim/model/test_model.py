@@ -10,7 +10,7 @@ from hw.contract.artifact import Artifact, LayerWeights, random_artifact
 from hw.contract.network import Conv, Dense, Network, lenet, tiny
 from hw.contract.spectrum import DUAL_REAL, WORDS
 from hw.util.errors import DataError
-from sim.model import accelerator, drain, fetch, forward, inverse, mac, post, run, trace
+from sim.model import accelerator, accumulator_drain, fetch, forward, inverse, mac, post, run, trace
 
 SEED = 2
 
@@ -35,14 +35,18 @@ def one_conv(shape, **options) -> Artifact:
 def test_drain_in_float64_equals_the_integer_rule(values, shift):
     sums = np.array(values, dtype=np.int64)
     expected = formats.drain(sums, np.array(shift))
-    np.testing.assert_array_equal(drain.drain(sums.astype(np.float64), np.array(shift, np.uint8)), expected)
+    np.testing.assert_array_equal(
+        accumulator_drain.drain(sums.astype(np.float64), np.array(shift, np.uint8)), expected
+    )
 
 
 @pytest.mark.parametrize("shift", [1, 5, 31])
 def test_drain_rounds_half_up_on_both_sides_of_zero(shift):
     half = 1 << (shift - 1)
     sums = np.array([-3 * half, -half - 1, -half, half - 1, half, 3 * half], dtype=float)
-    np.testing.assert_array_equal(drain.drain(sums, np.array(shift, np.uint8)), [-1, -1, 0, 0, 1, 2])
+    np.testing.assert_array_equal(
+        accumulator_drain.drain(sums, np.array(shift, np.uint8)), [-1, -1, 0, 0, 1, 2]
+    )
 
 
 def test_products_are_complex_or_part_by_part():

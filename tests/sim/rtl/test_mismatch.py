@@ -18,7 +18,7 @@ def test_the_first_place_and_the_count_are_reported():
     actual[1, 0, 2, 3], actual[1, 2, 0, 0] = 255, 7
     found = first_mismatch(expected, actual, MAP, layer="conv2")
     assert found is not None
-    assert found.place == (("image", 1), ("channel", 0), ("row", 2), ("column", 3))
+    assert found.position == (("image", 1), ("channel", 0), ("row", 2), ("column", 3))
     assert (found.expected, found.actual, found.lsb, found.count, found.worst) == (0, 255, 255, 2, 255)
     assert str(found) == (
         "conv2: image 1, channel 0, row 2, column 3: expected 0, got 255 (+255 LSB); "

@@ -11,7 +11,7 @@ from hw.contract.artifact import LayerWeights
 from hw.contract.config import BANKS, drain_rows
 from hw.contract.formats import SPECTRUM, drain
 from hw.contract.spectrum import DUAL_REAL, WORDS
-from hw.gateware.datapath.drain import Drain
+from hw.gateware.datapath.accumulator_drain import Drain
 from hw.gateware.datapath.mac import MacLane
 from hw.gateware.datapath.row_weights import Mode, RowWeights
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, Format, drain
-from hw.gateware.datapath.drain import Drain
+from hw.gateware.datapath.accumulator_drain import Drain
 
 WIDTH = 4
 """Rows per clock of the narrower drain."""

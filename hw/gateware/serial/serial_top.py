@@ -17,7 +17,7 @@ PORTS = {"axil": "s_axil", "images": "s_axis", "results": "m_axis"}
 
 
 def check_ports(info: DesignInfo) -> None:
-    """Raises ``ConfigError`` when the ports of the accelerator are not those that SerialBoard connects."""
+    """Raises ``ConfigError`` when the ports of the accelerator are not those that SerialTop connects."""
     if info.config.stream_weights:
         raise ConfigError(
             "the design reads its weights from external memory, which a serial port cannot stand in for: "
@@ -36,7 +36,7 @@ def check_ports(info: DesignInfo) -> None:
         )
 
 
-class SerialBoard(wiring.Component):
+class SerialTop(wiring.Component):
     """The accelerator of ``info``, whose ports have been checked, with a serial port; one clock domain.
 
     Members: ``uart_rx`` (any phase, synchronised here); ``uart_tx``, high while idle and in reset.
