@@ -50,7 +50,7 @@ check: $(STAMP) ## lint, formatting, types
 	$(BIN)/mypy
 
 .PHONY: test
-test: check ## check, then every test that is not slow
+test: check ## check, then every test but slow ones and proofs
 	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1 -m "not slow and not formal"
 
 # Every input follows from SEED; a fault names the input that shows it, and how to read it again.
