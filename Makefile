@@ -50,8 +50,8 @@ check: $(STAMP) ## lint, formatting, types
 	$(BIN)/mypy
 
 .PHONY: test
-test: check ## check, then every test but slow ones and proofs
-	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1 -m "not slow and not formal"
+test: check ## check, then every test that is not slow
+	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1 -m "not slow"
 
 # Every input follows from SEED; a fault names the input that shows it, and how to read it again.
 SEED ?= 1

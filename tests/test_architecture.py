@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -250,3 +251,18 @@ def test_every_module_says_what_it_is(path):
 def test_tests_have_no_packages():
     """An ``__init__.py`` below tests would shadow the package of that name."""
     assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+PATH = re.compile(r"(?<![\w./-])(?:hw|pruning|sim|bitstreams|tests)/[\w/]+\.(?:py|v|tcl|toml)\b")
+TEXTS = [
+    *(path for top in (*PACKAGES, "tests") for path in sorted((ROOT / top).rglob("*.py"))),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile")),
+]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_that_is_named_exists(path):
+    """In code, docstrings and pages: what moves takes its mentions along."""
+    named = set(PATH.findall(path.read_text(encoding="utf-8")))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []

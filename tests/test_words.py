@@ -36,7 +36,7 @@ def word(text: str) -> str:
 
 PROGRAM = ("hw/compile", "hw/contract", "hw/cost", "hw/explore", "hw/gateware", "sim/rtl")
 WEIGHTS = ("hw/compile", "hw/cost", "hw/gateware/control", "hw/gateware/core.py", "hw/gateware/weights")
-BUILDS = ("bitstreams/build.py", "bitstreams/commands", "bitstreams/flows", "bitstreams/outcome.py")
+BUILDS = ("bitstreams/build.py", "bitstreams/commands", "bitstreams/flows", "bitstreams/plans")
 VALUES = ("argument", "variable", "attribute")
 
 TERMS = {
@@ -188,6 +188,11 @@ def found(term: Term) -> dict[str, list[str]]:
 @pytest.mark.parametrize("term", TERMS)
 def test_no_name_has_a_word_that_the_field_says_otherwise(term):
     assert not found(TERMS[term]), f"the field says {TERMS[term].instead}"
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_term_is_looked_for_where_there_is_something(term):
+    assert [place for place in TERMS[term].where if not (ROOT / place).exists()] == []
 
 
 def test_what_is_allowed_exists():

@@ -59,7 +59,8 @@ NO_SPACE = os.strerror(errno.ENOSPC)
 
 OPTIMISATION = "-O1"
 """Of what runs in every clock. -O2 and -O3 take twice as long to build and are hardly faster; -O0 takes 0.6
-of the time, and half again as long to run: for tests, which run for some thousand clocks."""
+of the time for the tiny design, and half again as long to run: for tests, which run for some thousand
+clocks."""
 
 
 @dataclass(frozen=True)
