@@ -17,6 +17,10 @@ Cost = tuple[float, float, float]
 """Clocks of a layer, tile groups, lines fetched per channel beyond a window's."""
 
 
+ANY_LINE = 1 << 30
+"""Pixels of a line that every layout fits into."""
+
+
 @dataclass(frozen=True)
 class LaneLayout:
     """R lane rows of Q lanes; ``packed``: whether a line feeds all lane rows at once. R = 0: none fits.
@@ -55,7 +59,7 @@ class Ranked:
 @dataclass(frozen=True)
 class GroupWork:
     """What a tile group takes in any layout. array: clocks of the array for all blocks of outputs. fetches:
-    how often its input is fetched, once or for every block. images: of a full batch."""
+    how often its input is fetched, once or for every set of blocks. images: of a full batch."""
 
     array: int
     fetches: int
@@ -65,7 +69,7 @@ class GroupWork:
 def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> LaneLayout:
     """The layout that needs fewest clocks, for one line of ``line`` pixels; of those the one with fewest
     tile groups, then fewest lines fetched per channel."""
-    return _best(layer, shape, lanes, line, work)[1]
+    return best_layout(layer, shape, lanes, line, work)[1]
 
 
 def ranked(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> list[Ranked]:
@@ -75,10 +79,13 @@ def ranked(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) ->
 
 
 @cache
-def _best(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> tuple[Cost, LaneLayout]:
-    """Who tries designs asks for one number of lanes after the other: what fewer can do is known then."""
+def best_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> tuple[Cost, LaneLayout]:
+    """The best layout, with what it costs an image; one of no rows where none fits.
+
+    Who tries designs asks for one number of lanes after the other: what fewer can do is known then.
+    """
     none: tuple[Cost, LaneLayout] = (np.inf, np.inf, np.inf), LaneLayout(0, 0)
-    fewer = _best(layer, shape, lanes - 1, line, work) if lanes > 1 else none
+    fewer = best_layout(layer, shape, lanes - 1, line, work) if lanes > 1 else none
     return min(fewer, *_of(layer, shape, lanes, line, work), none, key=_order)
 
 
@@ -139,10 +146,10 @@ def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[Grou
     for layer, shape, batch_work in zip(network.layers, network.shapes, work, strict=False):
         if not layer.dot:
             image_work = replace(batch_work, images=1)  # packed images take what pixels there are
-            best = _best(layer, shape, config.lanes, 1 << 30, image_work)[0]
-            # Where weights stay, every block fetches anew: then lines count as well.
+            best = best_layout(layer, shape, config.lanes, ANY_LINE, image_work)[0]
+            # Where weights stay, every set of blocks fetches anew: then lines count as well.
             target = best if config.stream_weights else (*best[:2], np.inf)
-            while _best(layer, shape, config.lanes, line, image_work)[0] > target:
+            while best_layout(layer, shape, config.lanes, line, image_work)[0] > target:
                 line *= 2
     return line
 

@@ -63,6 +63,8 @@ def test_first_row_of_every_token(simulate, name, streamed, instruction):
     compiled = program(name, streamed)
     plan, dut, images = compiled.layers[instruction], Alone(compiled), compiled.config.batch
     height = 1 if plan.dot else plan.dest.shape[1]
+    # The loop nest counts to the last of these rows: one that the table lacks would be the next layer's.
+    assert len(group_targets(plan)) == 1 + max(group_row for _, group_row, *_ in passes(plan, images))
 
     async def bench(ctx):
         ctx.set(dut.layer, instruction)
@@ -80,6 +82,7 @@ def test_first_row_of_every_token(simulate, name, streamed, instruction):
                 if plan.dot:
                     first, x = position_of(plan.dest, 0, channel // 64, channel // 8 % 8)[0], channel % 8
                     left = images
+                    assert (ctx.get(target.slot), ctx.get(target.phase)) == (0, 0)
                 else:
                     y = (plan.top_group + group_row) * plan.out_group_height
                     # The controller adds the lines of the image.
