@@ -19,7 +19,7 @@ from hw.compile.step_table import StepTable
 from hw.compile.weight_stream import StepUnits, layer_units, power_of_two
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Network, Shape
-from hw.interface.stream_format import LEAST_BEATS, map_beats
+from hw.host_interface.stream_format import LEAST_BEATS, map_beats
 
 MOST_SET_STEPS = 4096
 """Steps of a set of several blocks, where the compiler sizes the weight buffer: as many as a block of 2 of 8

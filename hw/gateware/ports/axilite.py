@@ -1,4 +1,4 @@
-"""The control port: AXI4-Lite registers built from the table in :mod:`hw.interface.registers`.
+"""The control port: AXI4-Lite registers built from the table in :mod:`hw.host_interface.registers`.
 
 One transaction at a time and direction; address and data of a write may arrive in any order.
 
@@ -14,8 +14,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.contract.config import shape_word
 from hw.gateware.ports.axi import AxiLite, Response
-from hw.interface import registers
-from hw.interface.registers import Access
+from hw.host_interface import registers
+from hw.host_interface.registers import Access
 
 
 def fields_layout(register):

@@ -7,8 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.gateware.control.address_generator import AddressGenerator
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.delay import per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 from tests.hw.gateware.programs import CASES, passes, position_of, program
 
 

@@ -5,9 +5,9 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.control.target import TargetPointer, group_targets, target_layout
 from hw.gateware.primitives.delay import per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 from tests.hw.gateware.programs import CASES, passes, position_of, program
 
 
