@@ -14,7 +14,9 @@ from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
 from hw.compile.weight_stream import StreamPlan, plan_stream
 from hw.contract.config import AcceleratorConfig
+from hw.contract.formats import MAX_DRAIN_SHIFT, SPECTRUM
 from hw.contract.network import Layer, Network
+from hw.contract.spectrum import WORDS
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class LayerPlan:
     instruction, and in it. blocks: of N output channels. weight_bits: width of each part of a weight.
     first_step: of the layer, in the weight memory. first_drain_group: likewise, in the table of channels.
     weights_stay: every block goes over all tile groups before the next one, so its weights are fetched once.
+    word_shift: by how many bits each of the 32 words is cut, where spectra are narrow.
     """
 
     layer: Layer
@@ -45,6 +48,7 @@ class LayerPlan:
     first_step: int
     first_drain_group: int
     weights_stay: bool = False
+    word_shift: tuple[int, ...] = (0,) * WORDS
 
     @property
     def dot(self) -> bool:
@@ -161,7 +165,9 @@ class Program:
     """Everything the gateware and the cost model need.
 
     config: with ``line_pixels`` resolved. channel_bias, channel_shift: (drain groups, config.drain), for
-    every drain group of every block of every layer. memory_lines: depth of the feature memory.
+    every drain group of every block of every layer. spectrum_bits: width of each part of a word in the X
+    buffers and the array. drain_lift: by how many bits the drain lifts all sums, so that it never has to
+    shift to the left; ``channel_shift`` has it in it. memory_lines: depth of the feature memory.
     groups: channel groups an X half holds. accumulator_bits: width of a product sum. operations:
     dense-equivalent ones of an image, those of channels that pruning took away included.
     """
@@ -176,6 +182,28 @@ class Program:
     groups: int
     accumulator_bits: int
     operations: int
+    spectrum_bits: int = SPECTRUM.bits
+    drain_lift: int = 0
+
+    @property
+    def narrow(self) -> bool:
+        """Whether words are cut to less than 16 bits."""
+        return self.spectrum_bits < SPECTRUM.bits
+
+    @property
+    def word_shifts(self) -> tuple[tuple[int, ...], ...]:
+        """The different tables of word shifts, 32 each; fully connected layers have zeros."""
+        return tuple(dict.fromkeys(plan.word_shift for plan in self.layers))
+
+    @property
+    def transform_shifts(self) -> tuple[tuple[int, ...], ...]:
+        """Those of convolutions, by which words are cut behind the forward transform; one table at least."""
+        return tuple(dict.fromkeys(p.word_shift for p in self.layers if not p.dot)) or ((0,) * WORDS,)
+
+    @property
+    def shift_bits(self) -> int:
+        """Width of a shift on its way to the drain."""
+        return max(MAX_DRAIN_SHIFT, int(self.channel_shift.max())).bit_length()
 
     @property
     def weight_bits(self) -> int:

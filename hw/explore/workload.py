@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw.compile.compiler import Channels, assemble, most_products
 from hw.compile.program import Program
 from hw.compile.step_table import StepTable, irregular_tables
 from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
+from hw.contract.formats import SPECTRUM
 from hw.contract.network import Layer, Network
 from hw.explore.lengths import (
     Density,
@@ -41,8 +43,12 @@ class Steps(NamedTuple):
 class Workload(ABC):
     """A network whose steps are known for every N.
 
-    source: where they come from, in words. operations: of one image, before pruning.
+    source: where they come from, in words. operations: of one image, before pruning. spectrum_bits,
+    word_shifts: of its spectra, and by how much each layer's words are cut.
     """
+
+    spectrum_bits: int = SPECTRUM.bits
+    word_shifts: Sequence[NDArray[np.uint8]] | None = None
 
     def __init__(self, network: Network, source: str, operations: int) -> None:
         self.network, self.source, self.operations = network, source, operations
@@ -70,6 +76,8 @@ class Workload(ABC):
             weight_bits=[self.layer_bits(layer, weight_bits) for layer in self.network.layers],
             products=steps.products,
             operations=self.operations,
+            spectrum_bits=self.spectrum_bits,
+            word_shifts=self.word_shifts,
         )
 
 
@@ -107,6 +115,9 @@ class ModelWorkload(Workload):
         self._counts = cache(lambda name: group_counts(artifact.layers[name]))
         source = f"exact: the masks of model {artifact.digest[:16]}"
         super().__init__(artifact.network, source, artifact.pruned_from.operations)
+        layers = [artifact.layers[layer.name] for layer in artifact.network.layers]
+        self.spectrum_bits, self.word_shifts = artifact.spectrum_bits, [one.word_shift for one in layers]
+        self._channels = [(one.bias, one.shift) for one in layers]
 
     def _steps(self, rows: int) -> Steps:
         layers = [(layer.name, layer.dot) for layer in self.network.layers]

@@ -295,6 +295,8 @@ class Core(wiring.Component):
             readout.entries.eq(issue.entries),
             self.y_ping_pong.fill.eq(readout.pass_full),
         ]
+        if self.program.narrow:
+            m.d.comb += readout.layer.eq(self.layer)
         for lane in self.lanes:
             m.d.comb += [
                 lane.group.eq(readout.group),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hw.contract.artifact import random_artifact
+from hw.contract.formats import Format
 from hw.contract.network import Conv, Dense, Network
 from hw.host.driver import MEMORY
 from hw.interface.registers import BATCH, CONTROL, STATUS
@@ -36,11 +37,13 @@ CASES = {
         {"a": 5, "c": 3},
     ),
 }
+NARROW = {"maps": 8, "streamed": 9, "beside": 13, "scores": 11}
+"""Widths of narrow spectra: of batches, rows that run ahead, weights that are streamed and narrow, too."""
 
 
-def made(name):
+def made(name, spectrum_bits=16):
     network, kind, options, bits = CASES[name]
-    artifact = random_artifact(network, seed=3, kind=kind, layer_bits=bits)
+    artifact = random_artifact(network, seed=3, kind=kind, layer_bits=bits, spectrum_bits=spectrum_bits)
     return artifact, compiled(artifact, **options)
 
 
@@ -51,9 +54,9 @@ def pictures(network, count, seed=0):
     return out
 
 
-@pytest.mark.parametrize("name", list(CASES))
-def test_results_and_clocks(name):
-    artifact, program = made(name)
+@pytest.mark.parametrize(("name", "bits"), [(name, 16) for name in CASES] + list(NARROW.items()))
+def test_results_and_clocks(name, bits):
+    artifact, program = made(name, bits)
     batch = program.config.batch
     images = pictures(artifact.network, batch)
 
@@ -68,6 +71,19 @@ def test_results_and_clocks(name):
         assert [layer.cycles for layer in counters.layers] == layers
     assert abs(counters.cycles - total) <= max(8, 0.02 * total)
     assert counters.weight_beats == (sum(program.stream.layer_beats) if program.config.stream_weights else 0)
+
+
+def test_narrow_designs_saturate_and_shift_to_the_left():
+    """What the runs above compare is not idle: words at their limits, sums that are shifted the other way."""
+    for name, bits in NARROW.items():
+        artifact, program = made(name, bits)
+        assert program.spectrum_bits == bits
+        first = next(iter(artifact.layers))
+        x = model.trace(artifact, pictures(artifact.network, 2))[first].spectra
+        low, high = Format(bits).limits
+        assert x.min() >= low and x.max() <= high
+        assert bits > 11 or ((x == low) | (x == high)).mean() > 0.01
+    assert made("maps", 8)[1].drain_lift > 0 and made("beside", 13)[1].run_ahead
 
 
 def test_a_run_is_busy_from_its_start_to_its_end_and_takes_no_writes():
