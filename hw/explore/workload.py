@@ -16,7 +16,9 @@ from hw.compile.step_table import StepTable, irregular_tables
 from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.formats import SPECTRUM
+from hw.contract.narrow import check_spectrum_bits, most_shift, no_shift
 from hw.contract.network import Layer, Network
+from hw.contract.spectrum import WORDS
 from hw.explore.lengths import (
     Density,
     exact_lengths,
@@ -26,6 +28,7 @@ from hw.explore.lengths import (
     longest_word,
     uniform_lengths,
 )
+from hw.util.errors import ConfigError
 
 
 class Steps(NamedTuple):
@@ -97,13 +100,23 @@ class DensityWorkload(Workload):
 
 
 class UniformWorkload(DensityWorkload):
-    """``density`` in every layer but the first, which is dense."""
+    """``density`` in every layer but the first, which is dense.
 
-    def __init__(self, network: Network, density: Density) -> None:
-        self.density = density
+    Narrow spectra of ``spectrum_bits`` are cut by shifts of every size. Raises ``ConfigError`` for a width
+    that the network cannot have.
+    """
+
+    def __init__(self, network: Network, density: Density, spectrum_bits: int = SPECTRUM.bits) -> None:
+        check_spectrum_bits(spectrum_bits, network, ConfigError)
+        self.density, self.spectrum_bits = density, spectrum_bits
         kept = f"{density.keep:g} of {density.group} words"
         source = f"uniform: {kept} stay, all words equally long, the first layer dense"
         super().__init__(network, {layer.name: density.share for layer in network.layers[1:]}, source)
+        most = most_shift(spectrum_bits)
+        every = (np.arange(WORDS) % (most + 1)).astype(np.uint8)
+        self.word_shifts = [no_shift() if layer.dot else every for layer in network.layers]
+        shifts = [np.full(layer.outputs, most) for layer in network.layers]  # none goes to the left
+        self._channels = [(bias, shift) for (bias, _), shift in zip(self._channels, shifts, strict=True)]
 
 
 class ModelWorkload(Workload):
