@@ -238,8 +238,10 @@ def test_prune_hands_widths_to_the_recipe(run, monkeypatch, tmp_path):
 
     monkeypatch.setattr(job, "run", train)
     given = ("--layer-bits", "conv2=5", "--layer-bits", "fc1=3", "--weight-bits", "6")
+    given += ("--spectrum-bits", "11")
     assert run("prune", *given).code == run("prune", "--mean-bits", "4.5").code == 0
     assert seen[0].layer_bits == {"conv2": 5, "fc1": 3} and seen[0].weight_bits == 6
+    assert seen[0].spectrum_bits == 11
     assert seen[0].bits is None and seen[1].bits.mean == 4.5 and seen[1].layer_bits == {}
 
 

@@ -118,6 +118,8 @@ MISTAKES = {
     "lanes": (["lenet", "--board", "vc709", "--lanes", "0"], "1..64, not 0"),
     "batch": (["lenet", "--board", "vc709", "--batch", "2"], "use throughput"),
     "width": (["lenet", "--board", "vc709", "--weight-bits", "20"], "2..16, not 20"),
+    "spectra": (["lenet", "--board", "vc709", "--spectrum-bits", "8"], "9 or more, not 8: the fully"),
+    "model and spectra": (["MODEL", "--board", "vc709", "--spectrum-bits", "11"], "and --spectrum-bits"),
     "keep": (["lenet", "--board", "vc709", "--keep", "9"], "not 9"),
     "model and keep": (["MODEL", "--board", "vc709", "--keep", "2"], "leave out --keep"),
     "memories": (["lenet", "--board", "vc709", "--memories", "3"], "2 memory interfaces, not 3"),

@@ -37,6 +37,10 @@ def explore(
         list[int] | None,
         typer.Option(help="Widths of weights to try without a model; repeat it. [default: 8, 12, 16]"),
     ] = None,
+    spectrum_bits: Annotated[
+        int | None,
+        typer.Option(help="Without a model: width of a transformed tile's words, 8 to 16. [default: 16]"),
+    ] = None,
     memories: Annotated[
         int | None, typer.Option(min=1, help="Memory interfaces that weights come from. [default: all]")
     ] = None,
@@ -67,7 +71,7 @@ def explore(
     from sim.report import explore_page
 
     device = device_of(board, clock_mhz, memories)
-    workload, widths = chosen_workload(what, keep, group, weight_bits)
+    workload, widths = chosen_workload(what, keep, group, weight_bits, spectrum_bits)
     space = chosen_space(target, rows, lanes, batch, widths)
     if max_ms is not None and max_ms <= 0:
         raise ConfigError(f"--max-ms must be positive, not {max_ms:g}")

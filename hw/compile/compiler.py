@@ -24,6 +24,7 @@ from hw.compile.step_table import StepTable, irregular_tables, step_table
 from hw.contract.artifact import Artifact
 from hw.contract.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.contract.formats import SPECTRUM
+from hw.contract.narrow import no_shift
 from hw.contract.network import Layer, Network, Shape
 from hw.contract.spectrum import TILE
 
@@ -69,6 +70,8 @@ def compile_program(
         weight_bits=[artifact.bits_of(layer.name) for layer in artifact.network.layers],
         products=most_products(artifact),
         operations=artifact.pruned_from.operations,
+        spectrum_bits=artifact.spectrum_bits,
+        word_shifts=[weights.word_shift for _, weights, _ in layers],
     )
 
 
@@ -82,16 +85,19 @@ def assemble(
     weight_bits: Sequence[int],
     products: int,
     operations: int,
+    spectrum_bits: int = SPECTRUM.bits,
+    word_shifts: Sequence[NDArray[np.integer]] | None = None,
 ) -> Program:
     """The program of ``network`` whose layers take the steps of ``tables`` (made for ``config.rows``), with
-    the bias and shift of every output channel, weights of ``weight_bits`` per layer, and sums of at most
-    ``products``. Needs no weights.
+    the bias and shift of every output channel, weights of ``weight_bits`` per layer, sums of at most
+    ``products``, and spectra of ``spectrum_bits``, cut by the ``word_shifts`` of every layer. Needs no
+    weights.
 
     Raises ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.compile.limits`
     raises.
     """
     check_network(network)
-    bits = accumulator_bits(products, max(weight_bits))
+    bits = accumulator_bits(products, max(weight_bits), spectrum_bits)
     check_accumulator(bits, max(weight_bits), products)
     groups = max(-(-shape[0] // BANKS) for shape in network.shapes[:-1])
     step = step_format(config.rows, max(weight_bits), groups, tables)
@@ -110,6 +116,8 @@ def assemble(
     layouts = _feature_layouts(network, lanes, config.line_pixels)
     row_bands = plan_row_bands(rows, layouts, config.batch, config.memory_lines)
     check_instructions(len(row_bands.instructions), len(network.layers), config)
+    cuts = [no_shift() for _ in network.layers] if word_shifts is None else word_shifts
+    lift = drain_lift(channels, cuts)
     channel_tables = [_channel_table(channel, config) for channel in channels]
     first_steps = _before(list(map(len, tables)))
     first_drain_groups = _before([len(bias) for bias, _ in channel_tables])
@@ -134,6 +142,7 @@ def assemble(
             first_step=first_steps[i],
             first_drain_group=first_drain_groups[i],
             blocks_per_transform=-(-layer.outputs // config.rows),
+            word_shift=tuple(cuts[i].tolist()),
         )
         if config.stream_weights and _replayed(plan, config):
             blocks = plan.blocks // work[i].fetches
@@ -145,11 +154,13 @@ def assemble(
         digest=digest,
         layers=tuple(plans),
         channel_bias=np.concatenate([bias for bias, _ in channel_tables]),
-        channel_shift=np.concatenate([shift for _, shift in channel_tables]),
+        channel_shift=np.concatenate([shift for _, shift in channel_tables]) + lift,
         memory_lines=row_bands.lines,
         groups=groups,
         accumulator_bits=bits,
         operations=operations,
+        spectrum_bits=spectrum_bits,
+        drain_lift=lift,
     )
     if config.stream_weights:
         check_stream(program.stream, config)
@@ -234,6 +245,12 @@ def most_products(artifact: Artifact) -> int:
     return products
 
 
-def accumulator_bits(products: int, weight_bits: int) -> int:
+def accumulator_bits(products: int, weight_bits: int, spectrum_bits: int = SPECTRUM.bits) -> int:
     """Bits of the widest sum k1..k3 of so many products: pre-added X times weight sum."""
-    return (SPECTRUM.bits + 1) + (weight_bits + 1) + int(np.ceil(np.log2(products)))
+    return (spectrum_bits + 1) + (weight_bits + 1) + int(np.ceil(np.log2(products)))
+
+
+def drain_lift(channels: Sequence[Channels], word_shifts: Sequence[NDArray[np.integer]]) -> int:
+    """By how much a word is cut more than its sums are shifted, at most: 0 but for weights of few bits."""
+    most = [int(cut.max()) - int(shift.min()) for (_, shift), cut in zip(channels, word_shifts, strict=True)]
+    return max(0, *most)

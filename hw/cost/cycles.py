@@ -155,7 +155,7 @@ def layer_cycles(
 def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> list[LayerCycles]:
     """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``), or of its ``layers`` from
     the first to the last. Raises ``DataError`` for layers that are made in row bands with others."""
-    t, config = latencies(program.config), program.config
+    t, config = latencies(program.config, program.narrow), program.config
     first, last = instructions_of(program.network, program.numbers, layers)
     clock = 1 + load_cycles(program, images, program.numbers[first])
     weights = None
@@ -206,4 +206,5 @@ def estimates(program: Program) -> dict[str, Any]:
         "bram36": need.bram36,
         "op_per_dsp_cycle": program.operations * batch / (need.dsp * cycles),
         "weight_bits": program.stored_bits,
+        **({"spectrum_bits": program.spectrum_bits} if program.narrow else {}),
     }

@@ -87,15 +87,16 @@ def resources(program: Program) -> Resources:
 
 def _lane(program: Program) -> Resources:
     """One lane: transforms, N array rows, drain, buffers, post-processing."""
-    rows, acc = program.config.rows, program.accumulator_bits
+    rows, acc, x_bits = program.config.rows, program.accumulator_bits, program.spectrum_bits
+    cut = _rounding(program)
     columns = max(plan.stride for plan in program.layers)
     depth = 2 * 8 * (1 << max(1, (program.groups - 1).bit_length()))
-    x_blocks, x_luts = memory(depth, 4 * 2 * SPECTRUM.bits)
+    x_blocks, x_luts = memory(depth, 4 * 2 * x_bits)
     drain = program.config.drain
     groups = rows // drain
     index = max(1, (groups - 1).bit_length())
     muxed = 2 if program.run_ahead else 3  # held re and im, or the three sums
-    hop = BANKS * 2 * SPECTRUM.bits + 2  # X, on its way to the next group of rows
+    hop = BANKS * 2 * x_bits + 2  # X, on its way to the next group of rows
     y_depth = 2 * WORDS // drain * (1 << (rows - 1).bit_length())
     y_blocks, y_luts = memory(y_depth, 2 * PRODUCT_SUM.bits)
     transforms, windows, transposes = 2340 + 2863, 227, 326 + 294
@@ -103,7 +104,8 @@ def _lane(program: Program) -> Resources:
         dsp=3 * rows,
         lut=transforms
         + windows
-        + 96 * rows  # 8:1 select
+        + cut.lut
+        + 6 * x_bits * rows  # 8:1 select
         + 2
         * acc
         * (rows if program.run_ahead else drain)  # re and im, of a row that holds them or in the drain
@@ -115,15 +117,32 @@ def _lane(program: Program) -> Resources:
         + drain * y_luts,
         ff=2124
         + 2580
+        + cut.ff
         + 100
         + (5 + 2 * acc if program.run_ahead else 3) * rows
         + hop * (groups - 1)
         + drain * ((10 if program.run_ahead else 13) * acc + 60 + muxed * index)
-        + (BANKS * 8 * SPECTRUM.bits if x_luts else 0)  # the read registers of memories in LUTs
+        + (BANKS * 8 * x_bits if x_luts else 0)  # the read registers of memories in LUTs
         + 59 * columns
         + 431
         + 313,
         bram36=BANKS * x_blocks + drain * y_blocks,
+    )
+
+
+def _rounding(program: Program) -> Resources:
+    """Of a lane with narrow spectra: 8 parts of words through shift, rounding and saturation."""
+    if not program.narrow:
+        return Resources(0, 0, 0, 0)
+    tables = program.transform_shifts
+    least, most = min(map(min, tables)), max(map(max, tables))
+    width, levels = SPECTRUM.bits + 1 - least, (most - least).bit_length()
+    shifter = width * -(-levels // 2)  # a 4:1 multiplexer a LUT
+    return Resources(
+        dsp=0,
+        lut=8 * (shifter + width + program.spectrum_bits + 4),
+        ff=8 * (2 * width + program.spectrum_bits + levels + 4),
+        bram36=0,
     )
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw.compile.compiler import Channels, assemble, most_products
 from hw.compile.program import Program
 from hw.compile.step_table import StepTable, irregular_tables
 from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
+from hw.contract.formats import SPECTRUM
+from hw.contract.narrow import check_spectrum_bits, most_shift, no_shift
 from hw.contract.network import Layer, Network
+from hw.contract.spectrum import WORDS
 from hw.explore.lengths import (
     Density,
     exact_lengths,
@@ -24,6 +28,7 @@ from hw.explore.lengths import (
     longest_word,
     uniform_lengths,
 )
+from hw.util.errors import ConfigError
 
 
 class Steps(NamedTuple):
@@ -41,8 +46,12 @@ class Steps(NamedTuple):
 class Workload(ABC):
     """A network whose steps are known for every N.
 
-    source: where they come from, in words. operations: of one image, before pruning.
+    source: where they come from, in words. operations: of one image, before pruning. spectrum_bits,
+    word_shifts: of its spectra, and by how much each layer's words are cut.
     """
+
+    spectrum_bits: int = SPECTRUM.bits
+    word_shifts: Sequence[NDArray[np.uint8]] | None = None
 
     def __init__(self, network: Network, source: str, operations: int) -> None:
         self.network, self.source, self.operations = network, source, operations
@@ -70,6 +79,8 @@ class Workload(ABC):
             weight_bits=[self.layer_bits(layer, weight_bits) for layer in self.network.layers],
             products=steps.products,
             operations=self.operations,
+            spectrum_bits=self.spectrum_bits,
+            word_shifts=self.word_shifts,
         )
 
 
@@ -89,13 +100,23 @@ class DensityWorkload(Workload):
 
 
 class UniformWorkload(DensityWorkload):
-    """``density`` in every layer but the first, which is dense."""
+    """``density`` in every layer but the first, which is dense.
 
-    def __init__(self, network: Network, density: Density) -> None:
-        self.density = density
+    Narrow spectra of ``spectrum_bits`` are cut by shifts of every size. Raises ``ConfigError`` for a width
+    that the network cannot have.
+    """
+
+    def __init__(self, network: Network, density: Density, spectrum_bits: int = SPECTRUM.bits) -> None:
+        check_spectrum_bits(spectrum_bits, network, ConfigError)
+        self.density, self.spectrum_bits = density, spectrum_bits
         kept = f"{density.keep:g} of {density.group} words"
         source = f"uniform: {kept} stay, all words equally long, the first layer dense"
         super().__init__(network, {layer.name: density.share for layer in network.layers[1:]}, source)
+        most = most_shift(spectrum_bits)
+        every = (np.arange(WORDS) % (most + 1)).astype(np.uint8)
+        self.word_shifts = [no_shift() if layer.dot else every for layer in network.layers]
+        shifts = [np.full(layer.outputs, most) for layer in network.layers]  # none goes to the left
+        self._channels = [(bias, shift) for (bias, _), shift in zip(self._channels, shifts, strict=True)]
 
 
 class ModelWorkload(Workload):
@@ -107,6 +128,9 @@ class ModelWorkload(Workload):
         self._counts = cache(lambda name: group_counts(artifact.layers[name]))
         source = f"exact: the masks of model {artifact.digest[:16]}"
         super().__init__(artifact.network, source, artifact.pruned_from.operations)
+        layers = [artifact.layers[layer.name] for layer in artifact.network.layers]
+        self.spectrum_bits, self.word_shifts = artifact.spectrum_bits, [one.word_shift for one in layers]
+        self._channels = [(one.bias, one.shift) for one in layers]
 
     def _steps(self, rows: int) -> Steps:
         layers = [(layer.name, layer.dot) for layer in self.network.layers]

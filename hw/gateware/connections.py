@@ -132,6 +132,8 @@ def _readout(m, core):
         readout.entries.eq(issue.entries),
         core.y_ping_pong.fill.eq(readout.pass_full),
     ]
+    if core.program.narrow:
+        m.d.comb += readout.layer.eq(core.layer)
     for lane in core.lanes:
         m.d.comb += [
             lane.group.eq(readout.group),

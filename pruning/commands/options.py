@@ -31,6 +31,16 @@ WeightBits = Annotated[
     int | None,
     typer.Option(min=2, max=16, help="Bits of each part of a weight, of all layers or at most. [default: 8]"),
 ]
+SpectrumBits = Annotated[
+    int | None,
+    typer.Option(
+        min=8,
+        max=16,
+        help="Bits of each part of a transformed pixel tile. Fewer take less block RAM and narrower "
+        "multipliers; each of the 32 words of a layer is shifted as the training images ask for, and "
+        "fake-quant trains through it. 9 or more before fully connected layers. [default: 16]",
+    ),
+]
 LayerBits = Annotated[
     list[str] | None,
     typer.Option(metavar="LAYER=BITS", help="Fewer bits for one layer, as in conv2=5. May be repeated."),

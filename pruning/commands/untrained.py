@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw.commands.console import progress, requires
+from hw.contract.formats import SPECTRUM
 from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def prune_untrained(
     block: int | None = None,
     weight_bits: int | None = None,
     layer_bits: dict[str, int] | None = None,
+    spectrum_bits: int | None = None,
     seed: int | None = None,
     optimiser: str | None = None,
 ) -> None:
@@ -30,7 +32,13 @@ def prune_untrained(
     """
     if optimiser is not None:
         raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
-    options = {"sparsity": sparsity, "block": block, "weight_bits": weight_bits, "seed": seed}
+    options = {
+        "sparsity": sparsity,
+        "block": block,
+        "weight_bits": weight_bits,
+        "spectrum_bits": spectrum_bits,
+        "seed": seed,
+    }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if layer_bits:
         given["layer_bits"] = layer_bits
@@ -50,6 +58,7 @@ def _of_network(
     block: int = 8,
     weight_bits: int = 8,
     layer_bits: dict[str, int] | None = None,
+    spectrum_bits: int = SPECTRUM.bits,
     seed: int = 0,
 ) -> Artifact:
     from hw.contract.network import find_network
@@ -66,6 +75,7 @@ def _of_network(
             seed=seed,
             weight_bits=weight_bits,
             layer_bits=layer_bits or {},
+            spectrum_bits=spectrum_bits,
         )
 
 
@@ -88,5 +98,6 @@ def _of_recipe(recipe: Recipe) -> Artifact:
             seed=recipe.seed,
             weight_bits=recipe.weight_bits,
             layer_bits=recipe.layer_bits,
+            spectrum_bits=recipe.spectrum_bits,
             layers=sets,
         )

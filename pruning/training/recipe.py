@@ -15,6 +15,7 @@ from msgspec.structs import asdict, replace
 
 from hw.contract.artifact import Sparsity
 from hw.contract.config import AcceleratorConfig
+from hw.contract.narrow import check_spectrum_bits
 from hw.contract.network import Network, find_network
 from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
@@ -51,6 +52,7 @@ class Recipe(Entries, frozen=True):
     def __post_init__(self) -> None:
         check_weight_bits(self.weight_bits)
         check_layer_bits(self.network, self.layer_bits, self.weight_bits)
+        check_spectrum_bits(self.spectrum_bits, self.network, ConfigError)
         if self.bits is not None:
             check_bits(self.bits, self.weight_bits)
             if self.layer_bits:
@@ -116,6 +118,7 @@ class Recipe(Entries, frozen=True):
             self.training,
             self.layer_bits,
             self.bits,
+            self.spectrum_bits,
         )
 
 

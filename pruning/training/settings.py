@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from hw.contract.formats import SPECTRUM
 from hw.contract.network import Network
 from pruning.optimisers import Targets
 
@@ -83,7 +84,7 @@ class Settings:
     """Everything but the images (and weights to start from) that decides a job's result.
 
     ``layer_bits``: widths of layers that take less than ``weight_bits``, where ``bits`` does not ask for
-    them to be found.
+    them to be found. ``spectrum_bits``: of each part of a spectrum word.
     """
 
     network: Network
@@ -95,11 +96,15 @@ class Settings:
     training: Training = field(default_factory=Training)
     layer_bits: Mapping[str, int] = field(default_factory=dict)
     bits: Bits | None = None
+    spectrum_bits: int = SPECTRUM.bits
 
     def key(self) -> dict[str, Any]:
         """All of it as plain data: what a checkpoint must agree in.
 
-        Widths by layer only where there are any: checkpoints from before there were stay valid.
+        Widths by layer and of narrow spectra only where there are any: checkpoints from before there were
+        stay valid.
         """
         found: dict[str, Any] = {**msgspec.to_builtins(self), "network": self.network.to_json()}
+        if self.spectrum_bits == SPECTRUM.bits:
+            del found["spectrum_bits"]
         return {name: value for name, value in found.items() if value or name not in ("layer_bits", "bits")}

@@ -61,6 +61,21 @@ def model(folder: Path) -> None:
     artifact.save(folder / "model.npz")
 
 
+def narrow_model(folder: Path) -> None:
+    from hw.contract.artifact import random_artifact
+
+    random_artifact(_network(), seed=1, spectrum_bits=10).save(folder / "narrow.npz")
+
+
+def read_narrow_model(folder: Path) -> None:
+    """As far as the program, which takes the shifts of words."""
+    from hw.compile.compiler import compile_program
+    from hw.contract.artifact import load
+    from hw.contract.config import AcceleratorConfig
+
+    compile_program(load(folder / "narrow.npz"), AcceleratorConfig(rows=4, lanes=2, batch=2))
+
+
 def design(folder: Path) -> None:
     """Model, design, and results of it, with Verilog that nobody reads."""
     from hw.compile.compiler import compile_program
@@ -660,6 +675,7 @@ def read_frames(folder: Path) -> None:
 
 READERS = [
     Reader("model.npz", design, mutate.artifact, report),
+    Reader("narrow.npz", narrow_model, mutate.artifact, read_narrow_model, 0.5),
     Reader("design/design.json", design, change_design, read_design, 0.7),
     Reader("config.json", make_config, mutate.document, read_config),
     Reader("design/simulation.json", design, mutate.document, report, 0.3),

@@ -37,11 +37,12 @@ class Drain(wiring.Component):
     for a clock, and the multiplexers are the last thing before the bias.
 
     Parameters: ``rows`` N, a multiple of ``drain`` D; ``acc_bits`` of k1, k2, k3, which wrap: re and im
-    must fit; ``run_ahead``.
+    must fit; ``run_ahead``; ``lift``: bits by which a sum with its bias is lifted before it is shifted, and
+    ``shift_bits`` of a shift, both for narrow spectra.
     Latency, no back pressure: the ``sums`` (or ``held``) of rows D·``group`` to D·``group`` + D - 1 are taken
     ``lead`` clocks after ``group`` and leave at ``o_words`` ``latency`` clocks after it; their ``bias`` (zero
-    for a word without one) and ``shift`` (0 to 31) are due ``table_latency`` clocks after it. Equal to
-    :func:`hw.contract.formats.drain`.
+    for a word without one) and ``shift`` (with ``lift`` in it) are due ``table_latency`` clocks after it.
+    Equal to :func:`hw.contract.formats.drain`.
 
     Cost (Yosys 0.68, 34-bit sums), per column: 459 LUT, 505 FF, and a multiplexer of the groups: 102 LUT up
     to 4 of them, 306 for 8. No DSP slice.
@@ -50,8 +51,17 @@ class Drain(wiring.Component):
     table_latency = 4
     latency = 9
 
-    def __init__(self, rows: int, acc_bits: int, drain: int, run_ahead: bool = False):
+    def __init__(
+        self,
+        rows: int,
+        acc_bits: int,
+        drain: int,
+        run_ahead: bool = False,
+        lift: int = 0,
+        shift_bits: int = SHIFT_BITS,
+    ):
         self.rows, self.acc_bits, self.drain, self.run_ahead = rows, acc_bits, drain, run_ahead
+        self.lift = lift
         self.lead = 3 if run_ahead else 2
         held = {"held": In(words_layout(acc_bits, rows))}
         super().__init__(
@@ -59,7 +69,7 @@ class Drain(wiring.Component):
                 **(held if run_ahead else {"sums": In(data.ArrayLayout(sums_layout(acc_bits), rows))}),
                 "group": In(range(max(2, rows // drain))),
                 "bias": In(data.ArrayLayout(signed(BIAS.bits), drain)),
-                "shift": In(data.ArrayLayout(unsigned(SHIFT_BITS), drain)),
+                "shift": In(data.ArrayLayout(unsigned(shift_bits), drain)),
                 "o_words": Out(words_layout(PRODUCT_SUM.bits, drain)),
             }
         )
@@ -79,7 +89,8 @@ class Drain(wiring.Component):
                 coarse = Cat(C(0, FINE_BITS), shift[FINE_BITS:])
                 fine = replicate(m, shift[:FINE_BITS], name=f"{part}_{i}_fine_shift")
                 # Clocks 5 and 6: a zero below the value becomes the guard bit, the last one shifted out.
-                value = register(m, f"{part}_{i}_coarse", Cat(C(0, 1), value).as_signed() >> coarse)
+                lifted = Cat(C(0, 1 + self.lift), value).as_signed()
+                value = register(m, f"{part}_{i}_coarse", lifted >> coarse)
                 value = register(m, f"{part}_{i}_fine", value >> fine)
                 # Clocks 7 and 8.
                 value = register(m, f"{part}_{i}_rounded", round_shift(value, 1), len(value) - 1)

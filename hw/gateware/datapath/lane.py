@@ -54,7 +54,7 @@ class Lane(wiring.Component):
     holds       in   rows           or is complete
     group       in   groups         as :class:`Drain` wants them: the rows to read out,
     bias        in   drain × 32     signed: their biases
-    shift       in   drain × 5      and shifts
+    shift       in   drain × shifts and shifts
     y_en        in   1              one clock before the drain's output: write it to the Y buffer,
     y_half      in   1              to this half,
     y_group     in   groups         these rows,
@@ -75,10 +75,16 @@ class Lane(wiring.Component):
         config = program.config
         rows, bits = config.rows, program.weight_bits
         channels = max(2, *(p.source.shape[0] for p in program.layers))
-        self.x = XBuffer(program.groups, program.run_ahead)
-        self.tiles = TileInput(channels, self.x.group_bits)
-        self.mac = MacLane(rows, bits, program.accumulator_bits, config.drain, program.run_ahead)
-        self.drain = Drain(rows, program.accumulator_bits, config.drain, program.run_ahead)
+        acc, drain, ahead, width = (
+            program.accumulator_bits,
+            config.drain,
+            program.run_ahead,
+            program.spectrum_bits,
+        )
+        self.x = XBuffer(program.groups, ahead, width)
+        self.tiles = TileInput(channels, self.x.group_bits, width, program.transform_shifts)
+        self.mac = MacLane(rows, bits, acc, drain, ahead, width)
+        self.drain = Drain(rows, acc, drain, ahead, program.drain_lift, program.shift_bits)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
         self.post = Post(max(p.stride for p in program.layers))
@@ -98,7 +104,7 @@ class Lane(wiring.Component):
                 **({"loads": In(rows), "holds": In(rows)} if program.run_ahead else {"first": In(1)}),
                 "group": In(range(max(2, rows // config.drain))),
                 "bias": In(data.ArrayLayout(signed(32), config.drain)),
-                "shift": In(data.ArrayLayout(unsigned(5), config.drain)),
+                "shift": In(data.ArrayLayout(unsigned(program.shift_bits), config.drain)),
                 "y_en": In(1),
                 "y_half": In(1),
                 "y_group": In(range(max(2, rows // config.drain))),
@@ -121,7 +127,7 @@ class Lane(wiring.Component):
         A step reads X two clocks after that at the earliest: the counter of full halves and the
         issue register lie between.
         """
-        return Window.latency + self.tiles.fft.latency + self.x.write_latency - 2
+        return Window.latency + self.tiles.latency + self.x.write_latency - 2
 
     @property
     def array_latency(self) -> int:
@@ -181,6 +187,10 @@ class Lane(wiring.Component):
             self.x.w_words.eq(tiles.w_words),
             self.x.w_swap.eq(tiles.w_swap),
         ]
+        if self.program.narrow:
+            tables = self.program.transform_shifts
+            chosen = [0 if p.dot else tables.index(p.word_shift) for p in self.program.layers]
+            m.d.comb += tiles.table.eq(per_layer(m, self.layer, chosen, name="table"))
 
     def _array(self, m):
         """X read, products, drain, Y write."""

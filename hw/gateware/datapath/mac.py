@@ -47,7 +47,8 @@ class MacRow(wiring.Component):
 
     A row that runs ahead has a register after its sums: ``held`` is re and im of the last word it completed.
 
-    Parameters: ``weight_bits`` 2 to 16; ``acc_bits`` of each sum, at most 48 (the P register); ``run_ahead``.
+    Parameters: ``weight_bits`` 2 to 16; ``acc_bits`` of each sum, at most 48 (the P register); ``run_ahead``;
+    ``x_bits`` of a part of a spectrum word.
     Latency, no back pressure: ``x`` and ``factors`` belong together, ``select`` comes one clock before
     them, ``load`` ``load_delay`` and ``hold`` ``hold_delay`` clocks after them; ``sums`` (or ``held``, for a
     step with ``hold``) follow ``x`` by ``latency`` clocks.
@@ -59,13 +60,13 @@ class MacRow(wiring.Component):
     load_delay = 2
     hold_delay = 3
 
-    def __init__(self, weight_bits: int, acc_bits: int, run_ahead: bool = False):
-        self.acc_bits, self.run_ahead = acc_bits, run_ahead
+    def __init__(self, weight_bits: int, acc_bits: int, run_ahead: bool = False, x_bits: int = SPECTRUM.bits):
+        self.acc_bits, self.run_ahead, self.x_bits = acc_bits, run_ahead, x_bits
         self.latency = 5 if run_ahead else 4
         held = {"hold": In(1), "held": Out(complex_layout(acc_bits))}
         super().__init__(
             {
-                "x": In(words_layout(SPECTRUM.bits, BANKS)),
+                "x": In(words_layout(x_bits, BANKS)),
                 "select": In(SELECT_BITS),
                 "factors": In(factors_layout(weight_bits)),
                 "load": In(1),
@@ -78,7 +79,7 @@ class MacRow(wiring.Component):
         # The row's own copy of its select: a bit drives 32 multiplexers here, not 32 in every lane.
         select = Signal(SELECT_BITS, reset_less=True)
         m.d.sync += select.eq(self.select)
-        word = Signal(words_layout(SPECTRUM.bits, 1)[0].shape)
+        word = Signal(words_layout(self.x_bits, 1)[0].shape)
         words = [self.x[bank].as_value() for bank in range(BANKS)]
         for bit in select:
             words = [Mux(bit, odd, even) for even, odd in zip(words[::2], words[1::2], strict=True)]
@@ -127,23 +128,31 @@ class MacLane(wiring.Component):
     place of ``first``, and ``held`` in place of ``sums`` (see :class:`MacRow`, also for their clocks).
 
     Parameters: ``rows`` N; ``weight_bits`` 2 to 16; ``acc_bits`` at most 48; ``group``: rows of a group, a
-    divisor of N; ``run_ahead``.
+    divisor of N; ``run_ahead``; ``x_bits`` of a part of a spectrum word.
     Latency, no back pressure: ``x``, ``first`` and the ``factors`` of group 0 belong together, ``selects``
     come one clock before them; selects and factors of group j are due j clocks later than group 0's. The
     ``sums`` of group j hold a step ``latency`` + j clocks after its ``x``, until the next step.
     Cost beside the rows (Yosys 0.68): 257 FF per hop.
     """
 
-    def __init__(self, rows: int, weight_bits: int, acc_bits: int, group: int, run_ahead: bool = False):
-        self.rows = [MacRow(weight_bits, acc_bits, run_ahead) for _ in range(rows)]
+    def __init__(
+        self,
+        rows: int,
+        weight_bits: int,
+        acc_bits: int,
+        group: int,
+        run_ahead: bool = False,
+        x_bits: int = SPECTRUM.bits,
+    ):
+        self.rows = [MacRow(weight_bits, acc_bits, run_ahead, x_bits) for _ in range(rows)]
         self.latency = self.rows[0].latency
         self.group, self.run_ahead = group, run_ahead
-        self._key = (weight_bits, acc_bits, run_ahead)
+        self._key = (weight_bits, acc_bits, run_ahead, x_bits)
         per_row = {"loads": In(rows), "holds": In(rows), "held": Out(words_layout(acc_bits, rows))}
         in_step = {"first": In(1), "sums": Out(data.ArrayLayout(sums_layout(acc_bits), rows))}
         super().__init__(
             {
-                "x": In(words_layout(SPECTRUM.bits, BANKS)),
+                "x": In(words_layout(x_bits, BANKS)),
                 "selects": In(data.ArrayLayout(unsigned(SELECT_BITS), rows)),
                 "factors": In(data.ArrayLayout(factors_layout(weight_bits), rows)),
                 **(per_row if run_ahead else in_step),

@@ -97,7 +97,7 @@ CASES = {
 
 
 @cache
-def program(name, streamed=False, kind="adaptive"):
+def program(name, streamed=False, kind="adaptive", spectrum_bits=16):
     """The compiled program of a case; ``streamed``: weights come from memory, and stay where that pays."""
     found = compiled(name, streamed, kind)
     return in_sets(found, 2) if name == "sets" and streamed else found
@@ -115,7 +115,8 @@ def compiled(name, streamed, kind):
     network, options = CASES[name]
     memory = {"stream_weights": True, "bus_bits": 64} if streamed else {}
     config = AcceleratorConfig(**options, **memory)
-    return compile_program(random_artifact(network, seed=1, kind=kind), config)
+    artifact = random_artifact(network, seed=1, kind=kind, spectrum_bits=spectrum_bits)
+    return compile_program(artifact, config)
 
 
 def passes(plan, images, *, blocks=True, dot_images=False):

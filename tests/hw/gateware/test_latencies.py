@@ -14,13 +14,14 @@ from hw.gateware.datapath.lane import Lane
 from hw.gateware.datapath.post import RAW_BITS
 
 
-@pytest.mark.parametrize("line", [8, 16, 32, 64])
-def test_cost_model_has_the_latencies_of_the_gateware(line):
-    program = compile_program(random_artifact(tiny()), AcceleratorConfig(8, 2, 1, line_pixels=line))
+@pytest.mark.parametrize(("line", "bits"), [(8, 16), (16, 16), (32, 16), (64, 16), (16, 11)])
+def test_cost_model_has_the_latencies_of_the_gateware(line, bits):
+    artifact = random_artifact(tiny(), spectrum_bits=bits)
+    program = compile_program(artifact, AcceleratorConfig(8, 2, 1, line_pixels=line))
     memory, lane, writer = FeatureMemory(line, 16), Lane(program), Writer(program, RAW_BITS)
     for block in (memory, lane, writer):
         Fragment.get(block, None)  # Amaranth warns of blocks that are never elaborated
-    model = latencies(program.config)
+    model = latencies(program.config, program.narrow)
     assert model.memory == memory.latency
     assert model.fill == lane.fill_latency
     assert model.array == lane.array_latency

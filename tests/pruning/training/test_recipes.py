@@ -29,6 +29,14 @@ def test_small_sets_have_more_epochs():
     assert lenet.settings(60_000).epochs == Epochs(8, 4, 4, 2)
 
 
+def test_narrow_spectra_are_part_of_what_a_checkpoint_must_agree_in(tmp_path):
+    """And those of 16 bits are not mentioned: jobs from before there were others go on."""
+    found = recipe.find(write(tmp_path, "spectrum_bits = 11"))
+    assert found.settings(4000).spectrum_bits == found.settings(4000).key()["spectrum_bits"] == 11
+    wide = recipe.find("lenet").settings(4000)
+    assert wide.spectrum_bits == 16 and "spectrum_bits" not in wide.key()
+
+
 def write(tmp_path, text):
     path = tmp_path / "own.toml"
     path.write_text('network = "lenet"\ndata = "mnist"\n' + text)
@@ -90,6 +98,11 @@ def test_widths_are_found_as_the_file_says_or_the_command_line(tmp_path):
         ("[training]\naugment = 'blur'", "unknown augmentation 'blur': choose none, warp"),
         ("[training]\nprecision = 'fp8'", "unknown precision 'fp8'"),
         ("weight_bits = 1", "weight_bits must be 2 to 16, not 1"),
+        ("spectrum_bits = 17", "spectrum_bits must be 8 to 16, not 17"),
+        (
+            "spectrum_bits = 8",
+            "spectrum_bits must be 9 or more, not 8: the fully connected layer 'fc1' takes",
+        ),
         (
             "[layer_bits]\nconv9 = 5",
             "layer_bits names 'conv9', but network 'lenet' has no such layer: "

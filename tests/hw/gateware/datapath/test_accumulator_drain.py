@@ -47,10 +47,10 @@ def sums_of(value, acc_bits, rng):
     return [dict(zip(("k1", "k2", "k3"), row, strict=True)) for row in wrapped.tolist()]
 
 
-def run(simulate, loads, rows, acc_bits, width=WIDTH):
+def run(simulate, loads, rows, acc_bits, width=WIDTH, lift=0):
     """Words (N, 2) of every load. Its sums are there in the one clock in which each group is read;
     all else is garbage."""
-    dut, groups = Drain(rows, acc_bits, width), rows // width
+    dut, groups = Drain(rows, acc_bits, width, lift=lift, shift_bits=6), rows // width
     rng = np.random.default_rng(99)
     start = np.cumsum([0, *(groups + idle for *_, idle in loads)]).tolist()
     served_at = {s + j: (load, j) for s, load in zip(start, loads, strict=False) for j in range(groups)}
@@ -69,7 +69,7 @@ def run(simulate, loads, rows, acc_bits, width=WIDTH):
                 (_, bias, shift, _), j = served_at[now - dut.table_latency]
                 here = slice(width * j, width * (j + 1))
                 ctx.set(dut.bias, bias[here].tolist())
-                ctx.set(dut.shift, shift[here].tolist())
+                ctx.set(dut.shift, (shift[here] + lift).tolist())
             if now - dut.latency in served_at:
                 found.append([(ctx.get(word.re), ctx.get(word.im)) for word in dut.o_words])
             await ctx.tick()
@@ -92,6 +92,14 @@ def expected(loads):
 def test_random_sums(simulate, rows, acc_bits, width):
     loads = list(random_loads(rows, 120, rows, acc_bits))
     np.testing.assert_array_equal(run(simulate, loads, rows, acc_bits, width), expected(loads))
+
+
+@pytest.mark.parametrize("lift", [1, 6])
+def test_sums_are_lifted_before_they_are_shifted(simulate, lift):
+    """Shifts down to -lift, to the left, as narrow spectra of narrow weights need them."""
+    loads = [(v, bias, shift - lift, idle) for v, bias, shift, idle in random_loads(lift, 100, 8, 30)]
+    assert min(shift.min() for _, _, shift, _ in loads) == -lift
+    np.testing.assert_array_equal(run(simulate, loads, 8, 30, lift=lift), expected(loads))
 
 
 @pytest.mark.parametrize("acc_bits", [30, 48])
