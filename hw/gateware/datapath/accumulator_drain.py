@@ -5,7 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PRODUCT_SUM
-from hw.gateware.datapath.mac import sums_layout
+from hw.contract.packed_products import PackedProducts
+from hw.gateware.datapath.mac import held_layout, sums_layout
+from hw.gateware.datapath.packed_row import added_fields
 from hw.gateware.primitives.arith import register, round_shift, saturate
 from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.layouts import words_layout
@@ -36,8 +38,11 @@ class Drain(wiring.Component):
     Rows that run ahead hold re and im themselves. Then ``held`` replaces ``sums``, the number waits
     for a clock, and the multiplexers are the last thing before the bias.
 
+    Of ``packed`` products clock 3 adds the fields of the two sums, clock 4 the bias, and the wraps, which a row
+    knows a clock later than its sums, join in a clock of their own.
+
     Parameters: ``rows`` N, a multiple of ``drain`` D; ``acc_bits`` of k1, k2, k3, which wrap: re and im
-    must fit; ``run_ahead``.
+    must fit; ``run_ahead``; ``packed``: what the rows are (:class:`hw.gateware.datapath.mac.MacLane`).
     Latency, no back pressure: the ``sums`` (or ``held``) of rows D·``group`` to D·``group`` + D - 1 are taken
     ``lead`` clocks after ``group`` and leave at ``o_words`` ``latency`` clocks after it; their ``bias`` (zero
     for a word without one) and ``shift`` (0 to 31) are due ``table_latency`` clocks after it. Equal to
@@ -48,15 +53,23 @@ class Drain(wiring.Component):
     """
 
     table_latency = 4
-    latency = 9
 
-    def __init__(self, rows: int, acc_bits: int, drain: int, run_ahead: bool = False):
+    def __init__(
+        self,
+        rows: int,
+        acc_bits: int,
+        drain: int,
+        run_ahead: bool = False,
+        packed: PackedProducts | None = None,
+    ):
         self.rows, self.acc_bits, self.drain, self.run_ahead = rows, acc_bits, drain, run_ahead
+        self.packed = packed
         self.lead = 3 if run_ahead else 2
-        held = {"held": In(words_layout(acc_bits, rows))}
+        self.latency = 10 if packed else 9
+        layout = held_layout(acc_bits, packed) if run_ahead else sums_layout(acc_bits, packed)
         super().__init__(
             {
-                **(held if run_ahead else {"sums": In(data.ArrayLayout(sums_layout(acc_bits), rows))}),
+                "held" if run_ahead else "sums": In(data.ArrayLayout(layout, rows)),
                 "group": In(range(max(2, rows // drain))),
                 "bias": In(data.ArrayLayout(signed(BIAS.bits), drain)),
                 "shift": In(data.ArrayLayout(unsigned(SHIFT_BITS), drain)),
@@ -68,13 +81,8 @@ class Drain(wiring.Component):
         m = Module()
         group = delay(m, self.group, self.lead - 1, name="group")
         for i in range(self.drain):
-            re, im = self._held(m, group, i) if self.run_ahead else self._joined(m, group, i)
-            # Clock 4.
-            parts = {
-                "re": register(m, f"re_{i}_biased", re + self.bias[i]),
-                "im": register(m, f"im_{i}_biased", im),
-            }
-            for part, value in parts.items():
+            re, im = self._packed(m, group, i) if self.packed else self._biased(m, group, i)
+            for part, value in (("re", re), ("im", im)):
                 shift = replicate(m, self.shift[i], name=f"{part}_{i}_shift")
                 coarse = Cat(C(0, FINE_BITS), shift[FINE_BITS:])
                 fine = replicate(m, shift[:FINE_BITS], name=f"{part}_{i}_fine_shift")
@@ -86,6 +94,41 @@ class Drain(wiring.Component):
                 value = register(m, f"{part}_{i}_out", saturate(value, PRODUCT_SUM), PRODUCT_SUM.bits)
                 m.d.comb += self.o_words[i][part].eq(value)
         return m
+
+    def _biased(self, m, group, column):
+        """re and im of row ``column`` of the group, in clock 4 with their bias."""
+        re, im = self._held(m, group, column) if self.run_ahead else self._joined(m, group, column)
+        return (
+            register(m, f"re_{column}_biased", re + self.bias[column]),
+            register(m, f"im_{column}_biased", im),
+        )
+
+    def _packed(self, m, group, column):
+        """As :meth:`_biased`, in clock 5, of packed products.
+
+        Sums are read in clock 2 and added in clock 3, or held and read in clock 3; wraps a clock after them.
+        """
+        later = delay(m, group, 1, name=f"group_{column}_later")
+        rows = self.held if self.run_ahead else self.sums
+        if self.run_ahead:
+            low, high = (self._of_group(m, group, rows, column, part) for part in ("low", "high"))
+            wraps = self._of_group(m, later, rows, column, "wraps")
+        else:
+            fields = added_fields(
+                self.packed, *(self._of_group(m, group, rows, column, part) for part in "ab")
+            )
+            low = register(m, f"low_{column}", Cat(fields[0], C(0, 1)).as_signed())
+            high = register(m, f"high_{column}", fields[1])
+            wraps = register(m, f"wraps_{column}_waiting", self._of_group(m, later, rows, column, "wraps"))
+        if self.run_ahead:
+            low = Cat(low, C(0, 1)).as_signed()
+        biased = register(m, f"low_{column}_biased", low + self.bias[column])
+        high = register(m, f"high_{column}_waiting", high)
+        offset = self.packed.offset
+        above = register(m, f"re_{column}_above", (biased >> offset) + wraps)
+        below = register(m, f"re_{column}_below", biased[:offset])
+        im = register(m, f"im_{column}", high - wraps, self.packed.im_bits)
+        return Cat(below, above).as_signed(), im
 
     def _joined(self, m, group, column):
         """re and im of row ``column`` of the group. Clocks 1 and 2: the sums. Clock 3: their sums."""

@@ -147,7 +147,9 @@ def test_every_packed_weight_fits_its_port(weight_bits, spectrum_bits):
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ConfigError, match="8 bits and spectra of 16 take a port of 30 bits, more than the 27"):
+    with pytest.raises(
+        ConfigError, match="8 bits and spectra of 16 take a port of 30 bits, more than the 27"
+    ):
         PackedProducts(8, 16, LongestSums(64))
     with pytest.raises(ConfigError, match="sum of 257 products .* takes 49 bits, more than the 48"):
         PackedProducts(8, 13, LongestSums(257))
