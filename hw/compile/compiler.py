@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from hw.compile.feature_layout import FeatureLayout
 from hw.compile.lane_layout import GroupWork, LaneLayout, lane_layouts, line_pixels
-from hw.compile.limits import check_accumulator, check_instructions, check_network, check_stream
+from hw.compile.limits import check_instructions, check_network, check_stream, check_sums, check_symmetric
 from hw.compile.program import LayerPlan, Program
 from hw.compile.row_bands import GroupRows, plan_row_bands
 from hw.compile.step_format import row_bits
 from hw.compile.step_table import StepTable, irregular_tables, step_table
 from hw.contract.artifact import Artifact
 from hw.contract.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
-from hw.contract.formats import SPECTRUM
 from hw.contract.network import Layer, Network, Shape
+from hw.contract.packed_products import LongestSums
 from hw.contract.spectrum import TILE
 from hw.interface.stream_format import LEAST_BEATS, map_beats
 
@@ -48,6 +48,8 @@ def compile_program(
     ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.compile.limits` raises.
     """
     check_network(artifact.network)
+    if config.products == "packed":
+        check_symmetric(artifact)
     layers = [(layer.name, artifact.layers[layer.name], layer.dot) for layer in artifact.network.layers]
     irregular = [(weights, dot) for name, weights, dot in layers if not artifact.regular(name)]
     scheduled = irregular_tables(irregular, config.rows, processes)
@@ -67,7 +69,7 @@ def compile_program(
         channels,
         digest=artifact.digest,
         weight_bits=[artifact.bits_of(layer.name) for layer in artifact.network.layers],
-        products=most_products(artifact),
+        longest=longest_sums(artifact),
         operations=artifact.pruned_from.operations,
     )
 
@@ -80,19 +82,17 @@ def assemble(
     *,
     digest: str,
     weight_bits: Sequence[int],
-    products: int,
+    longest: LongestSums,
     operations: int,
 ) -> Program:
     """The program of ``network`` whose layers take the steps of ``tables`` (made for ``config.rows``), with
     the bias and shift of every output channel, weights of ``weight_bits`` per layer, and sums of at most
-    ``products``. Needs no weights.
+    ``longest`` products. Needs no weights.
 
     Raises ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.compile.limits`
     raises.
     """
     check_network(network)
-    bits = accumulator_bits(products, max(weight_bits))
-    check_accumulator(bits, max(weight_bits), products)
     work = [group_work(network, config, steps) for steps in tables]
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
     lanes = lane_layouts(network, config, work)
@@ -139,9 +139,10 @@ def assemble(
         channel_shift=np.concatenate([shift for _, shift in channel_tables]),
         memory_lines=row_bands.lines,
         groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
-        accumulator_bits=bits,
+        longest=longest,
         operations=operations,
     )
+    check_sums(program)
     if config.stream_weights:
         check_stream(program.stream, config)
     return program
@@ -223,17 +224,13 @@ def _channel_table(
     return bias.reshape(-1, config.drain), shift.reshape(-1, config.drain)
 
 
-def most_products(artifact: Artifact) -> int:
-    """Products in the longest sum of a row."""
-    products = 1
+def longest_sums(artifact: Artifact) -> LongestSums:
+    """Products in the longest sums of a row."""
+    word, dot = 1, 0
     for layer in artifact.network.layers:
-        mask = artifact.layers[layer.name].mask
-        per_word = mask.sum(axis=1)  # (out, 32)
-        most = per_word.sum(axis=1).max() if layer.dot else per_word.max()
-        products = max(products, int(most))
-    return products
-
-
-def accumulator_bits(products: int, weight_bits: int) -> int:
-    """Bits of the widest sum k1..k3 of so many products: pre-added X times weight sum."""
-    return (SPECTRUM.bits + 1) + (weight_bits + 1) + int(np.ceil(np.log2(products)))
+        per_word = artifact.layers[layer.name].mask.sum(axis=1)  # (out, 32)
+        if layer.dot:
+            dot = max(dot, int(per_word.sum(axis=1).max()))
+        else:
+            word = max(word, int(per_word.max()))
+    return LongestSums(word, dot)

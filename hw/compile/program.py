@@ -14,7 +14,9 @@ from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
 from hw.compile.weight_stream import StreamPlan, plan_stream
 from hw.contract.config import AcceleratorConfig
+from hw.contract.formats import SPECTRUM
 from hw.contract.network import Layer, Network
+from hw.contract.packed_products import LongestSums, PackedProducts
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Program:
 
     config: with ``line_pixels`` resolved. channel_bias, channel_shift: (drain groups, config.drain), for
     every drain group of every block of every layer. memory_lines: depth of the feature memory.
-    groups: channel groups an X half holds. accumulator_bits: width of a product sum. operations:
+    groups: channel groups an X half holds. longest: most products of a sum. operations:
     dense-equivalent ones of an image, those of channels that pruning took away included.
     """
 
@@ -174,13 +176,33 @@ class Program:
     channel_shift: NDArray[np.int64]
     memory_lines: int
     groups: int
-    accumulator_bits: int
+    longest: LongestSums
     operations: int
 
     @property
     def weight_bits(self) -> int:
         """Width of each part of a weight in the array: that of the widest layer."""
         return max(plan.weight_bits for plan in self.layers)
+
+    @property
+    def spectrum_bits(self) -> int:
+        """Width of each part of a spectrum word X, as the X buffer stores it."""
+        return SPECTRUM.bits
+
+    @property
+    def packed(self) -> PackedProducts | None:
+        """What rows of two DSP slices are made for; None for rows of three."""
+        if self.config.products != "packed":
+            return None
+        return PackedProducts(self.weight_bits, self.spectrum_bits, self.longest)
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Width of the widest sum: of k1, k2 and k3, which are products of a sum of two parts of X and of two
+        parts of a weight, or of the real part of packed products."""
+        if packed := self.packed:
+            return packed.re_bits
+        return (self.spectrum_bits + 1) + (self.weight_bits + 1) + (self.longest.most - 1).bit_length()
 
     @property
     def step_format(self) -> StepFormat:

@@ -1,7 +1,7 @@
-"""Two DSP slices per complex product: the fields of a packed weight, and the widths that a slice has room for.
+"""Two DSP slices per complex product: fields of a packed weight, and the widths that a slice has room for.
 
-Both parts of a weight c + jd lie on the wide port of a multiplier, ``offset`` bits apart, a part of a spectrum
-word a + jb on its narrow port::
+Both parts of a weight c + jd lie on the wide port of a multiplier, ``offset`` bits apart, a part of a
+spectrum word a + jb on its narrow port::
 
     P_A += (c + 2^offset · d) · a        P_B += (-d + 2^offset · c) · b
 

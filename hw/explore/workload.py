@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw.compile.compiler import Channels, assemble, most_products
+from hw.compile.compiler import Channels, assemble, longest_sums
 from hw.compile.program import Program
 from hw.compile.step_table import StepTable, irregular_tables
 from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Layer, Network
+from hw.contract.packed_products import LongestSums
 from hw.explore.lengths import (
     Density,
     exact_lengths,
@@ -27,10 +28,10 @@ from hw.explore.lengths import (
 
 
 class Steps(NamedTuple):
-    """Tables of every layer for one N; products: most that a row sums up."""
+    """Tables of every layer for one N; longest: most products that a row sums up."""
 
     tables: tuple[StepTable, ...]
-    products: int
+    longest: LongestSums
 
     @property
     def total(self) -> int:
@@ -68,7 +69,7 @@ class Workload(ABC):
             self._channels,
             digest="",
             weight_bits=[self.layer_bits(layer, weight_bits) for layer in self.network.layers],
-            products=steps.products,
+            longest=steps.longest,
             operations=self.operations,
         )
 
@@ -85,7 +86,10 @@ class DensityWorkload(Workload):
             lengths_table(uniform_lengths(layer, shape, rows, self.shares.get(layer.name, 1.0)))
             for layer, shape in zip(self.network.layers, self.network.shapes, strict=False)
         ]
-        return Steps(tuple(tables), max(map(longest_word, tables)))
+        lengths = {dot: 0 for dot in (False, True)}
+        for layer, steps in zip(self.network.layers, tables, strict=True):
+            lengths[layer.dot] = max(lengths[layer.dot], longest_word(steps))
+        return Steps(tuple(tables), LongestSums(lengths[False], lengths[True]))
 
 
 class UniformWorkload(DensityWorkload):
@@ -103,7 +107,7 @@ class ModelWorkload(Workload):
 
     def __init__(self, artifact: Artifact, processes: int = 1) -> None:
         self.artifact, self.processes = artifact, processes
-        self._products = most_products(artifact)
+        self._longest = longest_sums(artifact)
         self._counts = cache(lambda name: group_counts(artifact.layers[name]))
         source = f"exact: the masks of model {artifact.digest[:16]}"
         super().__init__(artifact.network, source, artifact.pruned_from.operations)
@@ -118,7 +122,7 @@ class ModelWorkload(Workload):
             else lengths_of(next(scheduled))
             for name, dot in layers
         ]
-        return Steps(tuple(tables), self._products)
+        return Steps(tuple(tables), self._longest)
 
     def layer_bits(self, layer: Layer, weight_bits: int) -> int:
         return min(weight_bits, self.artifact.bits_of(layer.name))

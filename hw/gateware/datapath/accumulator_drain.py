@@ -38,8 +38,8 @@ class Drain(wiring.Component):
     Rows that run ahead hold re and im themselves. Then ``held`` replaces ``sums``, the number waits
     for a clock, and the multiplexers are the last thing before the bias.
 
-    Of ``packed`` products clock 3 adds the fields of the two sums, clock 4 the bias, and the wraps, which a row
-    knows a clock later than its sums, join in a clock of their own.
+    Of ``packed`` products clock 3 adds the fields of the two sums, clock 4 the bias, and the wraps, which a
+    row knows a clock later than its sums, join in a clock of their own.
 
     Parameters: ``rows`` N, a multiple of ``drain`` D; ``acc_bits`` of k1, k2, k3, which wrap: re and im
     must fit; ``run_ahead``; ``packed``: what the rows are (:class:`hw.gateware.datapath.mac.MacLane`).

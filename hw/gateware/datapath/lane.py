@@ -77,8 +77,9 @@ class Lane(wiring.Component):
         channels = max(2, *(p.source.shape[0] for p in program.layers))
         self.x = XBuffer(program.groups, program.run_ahead)
         self.tiles = TileInput(channels, self.x.group_bits)
-        self.mac = MacLane(rows, bits, program.accumulator_bits, config.drain, program.run_ahead)
-        self.drain = Drain(rows, program.accumulator_bits, config.drain, program.run_ahead)
+        acc_bits, packed, ahead = program.accumulator_bits, program.packed, program.run_ahead
+        self.mac = MacLane(rows, bits, acc_bits, config.drain, ahead, program.spectrum_bits, packed)
+        self.drain = Drain(rows, acc_bits, config.drain, ahead, packed)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
         self.post = Post(max(p.stride for p in program.layers))
@@ -94,7 +95,7 @@ class Lane(wiring.Component):
                 "x_groups": In(data.ArrayLayout(unsigned(program.step_format.group_bits), BANKS)),
                 "x_words": In(self.x.signature.members["r_words"].shape),
                 "selects": In(data.ArrayLayout(unsigned(3), rows)),
-                "factors": In(data.ArrayLayout(factors_layout(bits), rows)),
+                "factors": In(data.ArrayLayout(factors_layout(bits, packed), rows)),
                 **({"loads": In(rows), "holds": In(rows)} if program.run_ahead else {"first": In(1)}),
                 "group": In(range(max(2, rows // config.drain))),
                 "bias": In(data.ArrayLayout(signed(32), config.drain)),
@@ -179,7 +180,8 @@ class Lane(wiring.Component):
             self.x.w_group.eq(tiles.w_group),
             self.x.w_t.eq(tiles.w_t),
             self.x.w_words.eq(tiles.w_words),
-            self.x.w_swap.eq(tiles.w_swap),
+            # Packed products of dual-real words take their parts as they are.
+            self.x.w_swap.eq(0 if self.program.packed else tiles.w_swap),
         ]
 
     def _array(self, m):

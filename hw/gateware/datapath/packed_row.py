@@ -1,8 +1,8 @@
 """The packed row: a complex multiply-accumulator in two DSP slices instead of three.
 
-Both parts of a weight lie on the wide port of a slice (:mod:`hw.contract.packed_products`): the low fields of the
-two sums add up to re, the high ones to im. Whether a product is complex, dual-real or of dot mode is a matter of
-the factors alone (:class:`hw.gateware.datapath.row_weights.RowWeights`).
+Both parts of a weight lie on the wide port of a slice (:mod:`hw.contract.packed_products`): the low fields of
+the two sums add up to re, the high ones to im. Whether a product is complex, dual-real or of dot mode is a
+matter of the factors alone (:class:`hw.gateware.datapath.row_weights.RowWeights`).
 """
 
 from amaranth import C, Cat, Module, Mux, Signal, signed, unsigned

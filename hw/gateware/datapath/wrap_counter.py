@@ -1,8 +1,9 @@
 """Counter of the wraps of low fields: what a packed row needs to read its sums exactly.
 
-Of a sum P = L + 2^s·H the counter wants floor(L / 2^s). Its parity is that of bit s of P, less that of H: so a
+Of a sum P = L + 2^s·H the counter wants floor(L / 2^s). Its parity is that of bit s of P, less that of H: a
 wrap shows where bit s turns and the product that was added to H is even, or stays and it is odd. Whether the
-field wrapped up or down is the sign of the product that was added to L, which is at most 2^s: one wrap a clock.
+field wrapped up or down is the sign of the product that was added to L. That is at most 2^s: one wrap a
+clock. Where it is zero there is none, and the sign is not looked at.
 """
 
 from amaranth import Cat, Module, Mux, Signal, signed
@@ -14,7 +15,7 @@ ACCUMULATORS = 2
 
 
 class WrapCounter(wiring.Component):
-    """One counter for both accumulators of a packed row; see :class:`hw.gateware.datapath.packed_row.PackedRow`.
+    """One counter for both accumulators of a :class:`hw.gateware.datapath.packed_row.PackedRow`.
 
     ======== ==== ==== ========================================================================
     port     flow bits meaning

@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_refused():
         ConfigError, match="8 bits and spectra of 16 take a port of 30 bits, more than the 27"
     ):
         PackedProducts(8, 16, LongestSums(64))
-    with pytest.raises(ConfigError, match="sum of 257 products .* takes 49 bits, more than the 48"):
+    with pytest.raises(ConfigError, match=r"sum of 257 products .* takes 49 bits, more than the 48"):
         PackedProducts(8, 13, LongestSums(257))
     assert PackedProducts(8, 13, LongestSums(256, 100_000)).sum_bits == SUM_BITS
     assert (LongestSums(7, 9).most, LongestSums(7).most) == (9, 7)
