@@ -16,6 +16,7 @@ def configure(
     batch: int | None = None,
     stream: bool | None = None,
     memory_lines: int | None = None,
+    products: str | None = None,
     *,
     usual: AcceleratorConfig | None = None,
 ) -> AcceleratorConfig:
@@ -30,6 +31,7 @@ def configure(
         "batch": batch,
         "stream_weights": stream,
         "memory_lines": memory_lines,
+        "products": products,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     base = load_config(path) if path else asdict(usual or AcceleratorConfig())

@@ -40,6 +40,13 @@ MemoryLines = Annotated[
         help="Lines of the feature memory at most: early layers go in row bands. 0: whole maps. [default: 0]",
     ),
 ]
+Products = Annotated[
+    str | None,
+    typer.Option(
+        help="DSP slices of a complex product: three, or packed into two, for narrow weights and spectra. "
+        "[default: three]"
+    ),
+]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
 LinkName = Annotated[
     str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")

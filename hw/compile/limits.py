@@ -43,13 +43,19 @@ def check_sums(program: Program) -> None:
 
 def check_symmetric(artifact: Artifact) -> None:
     """Raises ``ConfigError`` for a weight that packed products have no room for: the lowest of its width."""
-    lowest = -(1 << artifact.weight_bits - 1)
-    for name, layer in artifact.layers.items():
-        if layer.weight.size and layer.weight.min() <= lowest:
-            raise ConfigError(
-                f"layer {name!r} has a weight of {lowest}, and packed products take {lowest + 1} to "
-                f"{-lowest - 1} of {artifact.weight_bits} bits: requantise it, or set products = three"
-            )
+    if names := lowest_weights(artifact):
+        bits = max(map(artifact.bits_of, artifact.layers))
+        top = (1 << bits - 1) - 1
+        raise ConfigError(
+            f"layer {names[0]!r} has a weight of {-top - 1}, and packed products take {-top} to {top} of "
+            f"{bits} bits: requantise it, or set products = three"
+        )
+
+
+def lowest_weights(artifact: Artifact) -> list[str]:
+    """Layers with a weight that is the lowest of the widest layer's width: it has no positive counterpart."""
+    lowest = -(1 << max(map(artifact.bits_of, artifact.layers)) - 1)
+    return [name for name, layer in artifact.layers.items() if layer.weight.min(initial=0) <= lowest]
 
 
 def check_instructions(instructions: int, layers: int, config: AcceleratorConfig) -> None:

@@ -10,12 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from hw.compile.compiler import Channels, assemble, longest_sums
+from hw.compile.limits import lowest_weights
 from hw.compile.program import Program
 from hw.compile.step_table import StepTable, irregular_tables
 from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
+from hw.contract.formats import SPECTRUM
 from hw.contract.network import Layer, Network
-from hw.contract.packed_products import LongestSums
+from hw.contract.packed_products import LongestSums, port_bits
 from hw.explore.lengths import (
     Density,
     exact_lengths,
@@ -58,6 +60,16 @@ class Workload(ABC):
     def layer_bits(self, layer: Layer, weight_bits: int) -> int:
         """Width of the weights of ``layer`` on an array that takes ``weight_bits``."""
         return weight_bits
+
+    @property
+    def spectrum_bits(self) -> int:
+        """Width of each part of a spectrum word."""
+        return SPECTRUM.bits
+
+    def packs(self, weight_bits: int, wide_port: int) -> bool:
+        """Whether two DSP slices with a multiplier port of ``wide_port`` bits make a complex product."""
+        widest = max(self.layer_bits(layer, weight_bits) for layer in self.network.layers)
+        return port_bits(widest, self.spectrum_bits) <= wide_port
 
     def program(self, config: AcceleratorConfig, weight_bits: int) -> Program:
         """The program without weights. Raises ``ConfigError`` where ``config`` is too small."""
@@ -123,6 +135,9 @@ class ModelWorkload(Workload):
             for name, dot in layers
         ]
         return Steps(tuple(tables), self._longest)
+
+    def packs(self, weight_bits: int, wide_port: int) -> bool:
+        return super().packs(weight_bits, wide_port) and not lowest_weights(self.artifact)
 
     def layer_bits(self, layer: Layer, weight_bits: int) -> int:
         return min(weight_bits, self.artifact.bits_of(layer.name))

@@ -82,11 +82,13 @@ class Drain(wiring.Component):
         group = delay(m, self.group, self.lead - 1, name="group")
         for i in range(self.drain):
             re, im = self._packed(m, group, i) if self.packed else self._biased(m, group, i)
+            due = delay(m, self.shift[i], int(bool(self.packed)), name=f"shift_{i}")
             for part, value in (("re", re), ("im", im)):
-                shift = replicate(m, self.shift[i], name=f"{part}_{i}_shift")
+                shift = replicate(m, due, name=f"{part}_{i}_shift")
                 coarse = Cat(C(0, FINE_BITS), shift[FINE_BITS:])
                 fine = replicate(m, shift[:FINE_BITS], name=f"{part}_{i}_fine_shift")
                 # Clocks 5 and 6: a zero below the value becomes the guard bit, the last one shifted out.
+                # (From here on a clock later for packed products.)
                 value = register(m, f"{part}_{i}_coarse", Cat(C(0, 1), value).as_signed() >> coarse)
                 value = register(m, f"{part}_{i}_fine", value >> fine)
                 # Clocks 7 and 8.
@@ -108,23 +110,18 @@ class Drain(wiring.Component):
 
         Sums are read in clock 2 and added in clock 3, or held and read in clock 3; wraps a clock after them.
         """
+        rows, offset = self.held if self.run_ahead else self.sums, self.packed.offset
         later = delay(m, group, 1, name=f"group_{column}_later")
-        rows = self.held if self.run_ahead else self.sums
-        if self.run_ahead:
-            low, high = (self._of_group(m, group, rows, column, part) for part in ("low", "high"))
-            wraps = self._of_group(m, later, rows, column, "wraps")
-        else:
-            fields = added_fields(
-                self.packed, *(self._of_group(m, group, rows, column, part) for part in "ab")
-            )
-            low = register(m, f"low_{column}", Cat(fields[0], C(0, 1)).as_signed())
-            high = register(m, f"high_{column}", fields[1])
-            wraps = register(m, f"wraps_{column}_waiting", self._of_group(m, later, rows, column, "wraps"))
-        if self.run_ahead:
-            low = Cat(low, C(0, 1)).as_signed()
+        parts = ("low", "high") if self.run_ahead else ("a", "b")
+        low, high = (self._of_group(m, group, rows, column, part) for part in parts)
+        wraps = self._of_group(m, later, rows, column, "wraps")
+        if not self.run_ahead:
+            low, high = added_fields(self.packed, low, high)
+            low, high = register(m, f"low_{column}", low), register(m, f"high_{column}", high)
+            wraps = register(m, f"wraps_{column}_waiting", wraps)
+        low = Cat(low[: offset + 1], C(0, 1)).as_signed()  # of unsigned fields
         biased = register(m, f"low_{column}_biased", low + self.bias[column])
         high = register(m, f"high_{column}_waiting", high)
-        offset = self.packed.offset
         above = register(m, f"re_{column}_above", (biased >> offset) + wraps)
         below = register(m, f"re_{column}_below", biased[:offset])
         im = register(m, f"im_{column}", high - wraps, self.packed.im_bits)

@@ -35,6 +35,18 @@ CASES = {
         {"rows": 4, "lanes": 2, "batch": 2, "stream_weights": True, "bus_bits": 64, "memories": 2},
         {"a": 5, "c": 3},
     ),
+    "packed": (
+        SCORES,
+        "adaptive",
+        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 8, "products": "packed"},
+        {"a": 6, "b": 5, "c": 6},
+    ),
+    "packed_ahead": (
+        BESIDE,
+        "kernel",
+        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 16, "products": "packed"},
+        {"a": 6, "b": 6},
+    ),
 }
 
 
