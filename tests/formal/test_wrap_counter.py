@@ -1,4 +1,4 @@
-"""The counter of packed rows: right for all products up to a field's size, for all lengths of sums."""
+"""The counter of packed sums: right for all products up to a field's size, for all lengths of sums."""
 
 import pytest
 from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, Signal, signed, unsigned

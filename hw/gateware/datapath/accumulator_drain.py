@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PRODUCT_SUM
 from hw.contract.packed_products import PackedProducts
 from hw.gateware.datapath.mac import held_layout, sums_layout
-from hw.gateware.datapath.packed_row import added_fields
+from hw.gateware.datapath.packed_mac import added_fields
 from hw.gateware.primitives.arith import register, round_shift, saturate
 from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.layouts import words_layout

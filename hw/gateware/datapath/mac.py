@@ -17,8 +17,8 @@ from hw.compile.step_format import SELECT_BITS
 from hw.contract.config import BANKS
 from hw.contract.formats import SPECTRUM
 from hw.contract.packed_products import PackedProducts
-from hw.gateware.datapath.packed_row import (
-    PackedRow,
+from hw.gateware.datapath.packed_mac import (
+    PackedMacRow,
     packed_factors_layout,
     packed_held_layout,
     packed_sums_layout,
@@ -147,7 +147,7 @@ class MacLane(wiring.Component):
 
     Parameters: ``rows`` N; ``weight_bits`` 2 to 16; ``acc_bits`` at most 48; ``group``: rows of a group, a
     divisor of N; ``run_ahead``; ``spectrum_bits`` of a part of X; ``packed``: rows of two DSP slices
-    (:class:`hw.gateware.datapath.packed_row.PackedRow`) for the same widths, None for three.
+    (:class:`hw.gateware.datapath.packed_mac.PackedMacRow`) for the same widths, None for three.
     Latency, no back pressure: ``x``, ``first`` and the ``factors`` of group 0 belong together, ``selects``
     come one clock before them; selects and factors of group j are due j clocks later than group 0's. The
     ``sums`` of group j hold a step ``latency`` + j clocks after its ``x``, until the next step.
@@ -180,10 +180,10 @@ class MacLane(wiring.Component):
             }
         )
 
-    def _made_row(self) -> MacRow | PackedRow:
+    def _made_row(self) -> MacRow | PackedMacRow:
         weight_bits, acc_bits, run_ahead, spectrum_bits, packed = self._key
         if packed:
-            return PackedRow(packed, run_ahead)
+            return PackedMacRow(packed, run_ahead)
         return MacRow(weight_bits, acc_bits, run_ahead, spectrum_bits)
 
     def elaborate(self, platform):

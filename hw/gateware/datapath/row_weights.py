@@ -58,7 +58,7 @@ class RowWeights(wiring.Component):
     and instead of ``o_first`` there are ``loads`` and ``holds``, a bit per row, for :class:`MacLane`.
 
     Parameters: ``rows`` N; ``weight_bits`` 2 to 16; ``group``: rows that work in the same clock;
-    ``run_ahead``; ``packed``: factors for :class:`hw.gateware.datapath.packed_row.PackedRow`, of symmetric
+    ``run_ahead``; ``packed``: factors for :class:`hw.gateware.datapath.packed_mac.PackedMacRow`, of symmetric
     weights (no -2^(bits - 1)).
     Latency, no back pressure: ``o_first`` and the ``factors`` of the first group follow a step by
     ``latency`` clocks, and ``selects`` by one clock less, as :class:`MacLane` wants them; those of group j

@@ -1,4 +1,4 @@
-"""Counter of the wraps of low fields: what a packed row needs to read its sums exactly.
+"""Counter of the wraps of low fields: what reads packed sums exactly.
 
 Of a sum P = L + 2^s·H the counter wants floor(L / 2^s). Its parity is that of bit s of P, less that of H: a
 wrap shows where bit s turns and the product that was added to H is even, or stays and it is odd. Whether the
@@ -15,7 +15,7 @@ ACCUMULATORS = 2
 
 
 class WrapCounter(wiring.Component):
-    """One counter for both accumulators of a :class:`hw.gateware.datapath.packed_row.PackedRow`.
+    """One counter for both accumulators of a :class:`hw.gateware.datapath.packed_mac.PackedMacRow`.
 
     ======== ==== ==== ========================================================================
     port     flow bits meaning

