@@ -150,7 +150,7 @@ def mapped(dut, folder, script):
 
 @pytest.mark.slow
 def test_cost_of_a_row(synthesise):
-    """The figures of docs/decisions/0019 (``-s`` prints them): a third of the slices less, and no more LUTs."""
+    """The figures of docs/decisions/0019 (``-s`` prints them): a slice less, and no more LUTs."""
     packed = PackedProducts(8, 11, LongestSums(512))
     found = {}
     for name, row in (("three", MacRow(8, 35)), ("packed", PackedMacRow(packed))):
