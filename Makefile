@@ -156,7 +156,7 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: bench-lenet bench-vgg16 bench-1in8 bench-narrow bench-vc709 bench-synth bench-training ## every performance figure of docs/results.md
+bench: bench-lenet bench-vgg16 bench-1in8 bench-narrow bench-vc709 bench-synth bench-packed bench-training ## every performance figure of docs/results.md
 
 VGG16 := $(BUILD)/bench/vgg16/model.npz
 .PHONY: bench-vgg16
@@ -213,6 +213,11 @@ verify-vgg16-cifar: $(STAMP) ## RTL = integer model: the whole VGG16 of CIFAR-10
 	$(SPEC2) generate $(BUILD)/verify/vgg16-cifar/model.npz --rows 64 --lanes 4 --batch 2 --stream-weights
 	$(SPEC2) simulate $(BUILD)/verify/vgg16-cifar/design --images 5 --stalls --seed 1
 	$(SPEC2) report $(BUILD)/verify/vgg16-cifar
+
+.PHONY: bench-packed
+bench-packed: $(STAMP) ## cells of a row and of an array of 16 rows: three DSP slices per complex product, and two
+	$(BIN)/python -m pytest -q -s -m slow -k "packed and cost" tests/hw/gateware/datapath/test_packed_mac.py \
+	  tests/hw/gateware/datapath/test_array.py
 
 .PHONY: bench-training
 bench-training: $(STAMP) ## images per second of training VGG16, with Conv2d and with spectral layers

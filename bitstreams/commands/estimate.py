@@ -18,6 +18,7 @@ def estimate(
     memory_lines: options.MemoryLines = None,
     bus_bits: options.BusBits = None,
     memories: options.Memories = None,
+    products: options.Products = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     as_json: options.Json = False,
@@ -37,7 +38,7 @@ def estimate(
     from hw.util.processes import processors
 
     artifact = load(model)
-    array = configure(config, rows, lanes, batch, stream, memory_lines, bus_bits, memories)
+    array = configure(config, rows, lanes, batch, stream, memory_lines, bus_bits, memories, products)
     with progress("scheduling") as show:
         program = compile_program(
             artifact, array, processes=processors(), progress=lambda layer: show(None, None, layer)

@@ -41,6 +41,13 @@ def explore(
         int | None,
         typer.Option(help="Without a model: width of a transformed tile's words, 8 to 16. [default: 16]"),
     ] = None,
+    products: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="DSP slices of a complex product to try: three, packed; repeat it. "
+            "[default: both, where the board's slices are wide enough]"
+        ),
+    ] = None,
     memories: Annotated[
         int | None, typer.Option(min=1, help="Memory interfaces that weights come from. [default: all]")
     ] = None,
@@ -72,7 +79,7 @@ def explore(
 
     device = device_of(board, clock_mhz, memories)
     workload, widths = chosen_workload(what, keep, group, weight_bits, spectrum_bits)
-    space = chosen_space(target, rows, lanes, batch, widths)
+    space = chosen_space(target, rows, lanes, batch, widths, products)
     if max_ms is not None and max_ms <= 0:
         raise ConfigError(f"--max-ms must be positive, not {max_ms:g}")
     with progress("exploring") as show:

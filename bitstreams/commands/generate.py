@@ -29,6 +29,7 @@ def generate(
     memory_lines: options.MemoryLines = None,
     bus_bits: options.BusBits = None,
     memories: options.Memories = None,
+    products: options.Products = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
@@ -50,7 +51,7 @@ def generate(
     folder = out or model.parent / "design"
     info = write_design(
         load(model),
-        configure(config, rows, lanes, batch, stream, memory_lines, bus_bits, memories),
+        configure(config, rows, lanes, batch, stream, memory_lines, bus_bits, memories, products),
         folder,
         board,
     )

@@ -18,6 +18,7 @@ def configure(
     memory_lines: int | None = None,
     bus_bits: int | None = None,
     memories: int | None = None,
+    products: str | None = None,
     *,
     usual: AcceleratorConfig | None = None,
 ) -> AcceleratorConfig:
@@ -34,6 +35,7 @@ def configure(
         "memory_lines": memory_lines,
         "bus_bits": bus_bits,
         "memories": memories,
+        "products": products,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     base = load_config(path) if path else asdict(usual or AcceleratorConfig())

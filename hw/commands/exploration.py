@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hw.util.errors import ConfigError
 
@@ -30,6 +30,7 @@ def chosen_space(
     lanes: list[int] | None,
     batch: list[int] | None,
     weight_bits: list[int] | None,
+    products: list[str] | None = None,
 ) -> Space:
     """What is to be swept: the usual values where none are given."""
     from hw.contract.config import MOST_LANES
@@ -41,7 +42,13 @@ def chosen_space(
         )
     most = 1 if target is Target.latency else max(lanes or [MOST_LANES])
     batches = batch or [images for images in BATCHES if images <= max(most, 1)]
-    choices = {"rows": rows, "lanes": lanes, "batches": batches, "weight_bits": weight_bits}
+    choices: dict[str, list[Any] | None] = {
+        "rows": rows,
+        "lanes": lanes,
+        "batches": batches,
+        "weight_bits": weight_bits,
+        "products": products,
+    }
     return Space(**{name: tuple(values) for name, values in choices.items() if values})
 
 

@@ -47,6 +47,13 @@ BusBits = Annotated[
 Memories = Annotated[
     int | None, typer.Option(help="Memories that streamed weights are striped over: 1, 2 or 4. [default: 1]")
 ]
+Products = Annotated[
+    str | None,
+    typer.Option(
+        help="DSP slices of a complex product: three, or packed into two, for narrow weights and spectra. "
+        "[default: three]"
+    ),
+]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
 LinkName = Annotated[
     str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")

@@ -16,6 +16,7 @@ from hw.compile.weight_stream import StreamPlan, plan_stream
 from hw.contract.config import AcceleratorConfig
 from hw.contract.formats import MAX_DRAIN_SHIFT, SPECTRUM
 from hw.contract.network import Layer, Network
+from hw.contract.packed_products import LongestSums, PackedProducts
 from hw.contract.spectrum import WORDS
 
 
@@ -176,7 +177,7 @@ class Program:
     every drain group of every block of every layer. spectrum_bits: width of each part of a word in the X
     buffers and the array. drain_lift: by how many bits the drain lifts all sums, so that it never has to
     shift to the left; ``channel_shift`` has it in it. memory_lines: depth of the feature memory.
-    groups: channel groups an X half holds. accumulator_bits: width of a product sum. operations:
+    groups: channel groups an X half holds. longest: most products of a sum. operations:
     dense-equivalent ones of an image, those of channels that pruning took away included.
     """
 
@@ -188,7 +189,7 @@ class Program:
     channel_shift: NDArray[np.int64]
     memory_lines: int
     groups: int
-    accumulator_bits: int
+    longest: LongestSums
     operations: int
     spectrum_bits: int = SPECTRUM.bits
     drain_lift: int = 0
@@ -217,6 +218,21 @@ class Program:
     def weight_bits(self) -> int:
         """Width of each part of a weight in the array: that of the widest layer."""
         return max(plan.weight_bits for plan in self.layers)
+
+    @property
+    def packed(self) -> PackedProducts | None:
+        """What rows of two DSP slices are made for; None for rows of three."""
+        if self.config.products != "packed":
+            return None
+        return PackedProducts(self.weight_bits, self.spectrum_bits, self.longest)
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Width of the widest sum: of k1, k2 and k3, which are products of a sum of two parts of X and of two
+        parts of a weight, or of the real part of packed products."""
+        if packed := self.packed:
+            return packed.re_bits
+        return (self.spectrum_bits + 1) + (self.weight_bits + 1) + (self.longest.most - 1).bit_length()
 
     @property
     def step_format(self) -> StepFormat:

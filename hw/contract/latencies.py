@@ -46,11 +46,12 @@ class Latencies:
 def latencies(config: AcceleratorConfig, narrow: bool = False) -> Latencies:
     """The latencies of an accelerator of ``config`` (``line_pixels`` resolved), spectra ``narrow`` or not."""
     rotate = rotate_latency(config.line_pixels)
+    wraps = config.products == "packed"  # join the sums in the drain, in a clock of their own
     return Latencies(
         memory=2 + rotate,
         fill=25 + NARROW_CLOCKS * narrow,
         array=5,
-        pass_full=6,
-        reuse_lead=6,
+        pass_full=6 + wraps,
+        reuse_lead=6 + wraps,
         tail=1 + 32 + 1 + (rotate + 2),  # start register, lane, writer, feature memory
     )

@@ -192,6 +192,7 @@ def estimates(program: Program) -> dict[str, Any]:
     batch = program.config.batch
     cycles = total_cycles(program, batch)
     need = resources(program)
+    packed = program.packed
     return {
         "cycles": cycles,
         "cycles_per_image": total_cycles(program, 1),
@@ -201,6 +202,7 @@ def estimates(program: Program) -> dict[str, Any]:
         ],
         "dsp_mac": program.config.mac_dsps,
         "dsp_total": need.dsp,
+        **({"wide_port": packed.port_bits} if packed else {}),  # bits, of a slice that is large enough
         "lut": need.lut,
         "ff": need.ff,
         "bram36": need.bram36,

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.compiler import Channels, assemble, most_products
+from hw.compile.compiler import Channels, assemble, longest_sums
+from hw.compile.limits import lowest_weights
 from hw.compile.program import Program
 from hw.compile.step_table import StepTable, irregular_tables
 from hw.contract.artifact import Artifact
@@ -18,6 +19,7 @@ from hw.contract.config import AcceleratorConfig
 from hw.contract.formats import SPECTRUM
 from hw.contract.narrow import check_spectrum_bits, most_shift, no_shift
 from hw.contract.network import Layer, Network
+from hw.contract.packed_products import LongestSums, port_bits
 from hw.contract.spectrum import WORDS
 from hw.explore.lengths import (
     Density,
@@ -32,10 +34,10 @@ from hw.util.errors import ConfigError
 
 
 class Steps(NamedTuple):
-    """Tables of every layer for one N; products: most that a row sums up."""
+    """Tables of every layer for one N; longest: most products that a row sums up."""
 
     tables: tuple[StepTable, ...]
-    products: int
+    longest: LongestSums
 
     @property
     def total(self) -> int:
@@ -67,6 +69,11 @@ class Workload(ABC):
         """Width of the weights of ``layer`` on an array that takes ``weight_bits``."""
         return weight_bits
 
+    def packs(self, weight_bits: int, wide_port: int) -> bool:
+        """Whether two DSP slices with a multiplier port of ``wide_port`` bits make a complex product."""
+        widest = max(self.layer_bits(layer, weight_bits) for layer in self.network.layers)
+        return port_bits(widest, self.spectrum_bits) <= wide_port
+
     def program(self, config: AcceleratorConfig, weight_bits: int) -> Program:
         """The program without weights. Raises ``ConfigError`` where ``config`` is too small."""
         steps = self.steps(config.rows)
@@ -77,7 +84,7 @@ class Workload(ABC):
             self._channels,
             digest="",
             weight_bits=[self.layer_bits(layer, weight_bits) for layer in self.network.layers],
-            products=steps.products,
+            longest=steps.longest,
             operations=self.operations,
             spectrum_bits=self.spectrum_bits,
             word_shifts=self.word_shifts,
@@ -96,7 +103,10 @@ class DensityWorkload(Workload):
             lengths_table(uniform_lengths(layer, shape, rows, self.shares.get(layer.name, 1.0)))
             for layer, shape in zip(self.network.layers, self.network.shapes, strict=False)
         ]
-        return Steps(tuple(tables), max(map(longest_word, tables)))
+        lengths = {dot: 0 for dot in (False, True)}
+        for layer, steps in zip(self.network.layers, tables, strict=True):
+            lengths[layer.dot] = max(lengths[layer.dot], longest_word(steps))
+        return Steps(tuple(tables), LongestSums(lengths[False], lengths[True]))
 
 
 class UniformWorkload(DensityWorkload):
@@ -124,7 +134,7 @@ class ModelWorkload(Workload):
 
     def __init__(self, artifact: Artifact, processes: int = 1) -> None:
         self.artifact, self.processes = artifact, processes
-        self._products = most_products(artifact)
+        self._longest = longest_sums(artifact)
         self._counts = cache(lambda name: group_counts(artifact.layers[name]))
         source = f"exact: the masks of model {artifact.digest[:16]}"
         super().__init__(artifact.network, source, artifact.pruned_from.operations)
@@ -142,7 +152,10 @@ class ModelWorkload(Workload):
             else lengths_of(next(scheduled))
             for name, dot in layers
         ]
-        return Steps(tuple(tables), self._products)
+        return Steps(tuple(tables), self._longest)
+
+    def packs(self, weight_bits: int, wide_port: int) -> bool:
+        return super().packs(weight_bits, wide_port) and not lowest_weights(self.artifact)
 
     def layer_bits(self, layer: Layer, weight_bits: int) -> int:
         return min(weight_bits, self.artifact.bits_of(layer.name))

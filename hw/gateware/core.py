@@ -114,7 +114,7 @@ class Core(wiring.Component):
         m.submodules.weights = self.weights = WeightReplay(p) if streamed else WeightMemory(p)
         m.submodules.issue = self.issue = Issue(p)
         m.submodules.row_weights = self.row_weights = RowWeights(
-            p.config.rows, p.weight_bits, p.config.drain, p.run_ahead
+            p.config.rows, p.weight_bits, p.config.drain, p.run_ahead, p.packed
         )
         m.submodules.writer = self.writer = Writer(p, RAW_BITS)
         self.lanes = [Lane(p) for _ in range(p.config.lanes)]

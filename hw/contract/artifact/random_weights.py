@@ -78,5 +78,5 @@ def _word_shift(rng: np.random.Generator, bits: int) -> NDArray[np.uint8]:
     """(32,) shifts about as large as words of random pixels need, which reach 2**12: some too small."""
     most = narrow.most_shift(bits)
     shift = np.clip(13 - bits + rng.integers(-2, 3, WORDS), 0, most)
-    shift[0] = max(0, most - rng.integers(2))
+    shift[0] = max(0, most - int(rng.integers(2)))
     return shift.astype(np.uint8)

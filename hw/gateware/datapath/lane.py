@@ -75,16 +75,12 @@ class Lane(wiring.Component):
         config = program.config
         rows, bits = config.rows, program.weight_bits
         channels = max(2, *(p.source.shape[0] for p in program.layers))
-        acc, drain, ahead, width = (
-            program.accumulator_bits,
-            config.drain,
-            program.run_ahead,
-            program.spectrum_bits,
-        )
-        self.x = XBuffer(program.groups, ahead, width)
-        self.tiles = TileInput(channels, self.x.group_bits, width, program.transform_shifts)
-        self.mac = MacLane(rows, bits, acc, drain, ahead, width)
-        self.drain = Drain(rows, acc, drain, ahead, program.drain_lift, program.shift_bits)
+        acc_bits, packed, ahead = program.accumulator_bits, program.packed, program.run_ahead
+        x_bits, drain = program.spectrum_bits, config.drain
+        self.x = XBuffer(program.groups, ahead, x_bits)
+        self.tiles = TileInput(channels, self.x.group_bits, x_bits, program.transform_shifts)
+        self.mac = MacLane(rows, bits, acc_bits, drain, ahead, x_bits, packed)
+        self.drain = Drain(rows, acc_bits, drain, ahead, packed, program.drain_lift, program.shift_bits)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
         self.post = Post(max(p.stride for p in program.layers))
@@ -100,7 +96,7 @@ class Lane(wiring.Component):
                 "x_groups": In(data.ArrayLayout(unsigned(program.step_format.group_bits), BANKS)),
                 "x_words": In(self.x.signature.members["r_words"].shape),
                 "selects": In(data.ArrayLayout(unsigned(3), rows)),
-                "factors": In(data.ArrayLayout(factors_layout(bits), rows)),
+                "factors": In(data.ArrayLayout(factors_layout(bits, packed), rows)),
                 **({"loads": In(rows), "holds": In(rows)} if program.run_ahead else {"first": In(1)}),
                 "group": In(range(max(2, rows // config.drain))),
                 "bias": In(data.ArrayLayout(signed(32), config.drain)),
@@ -185,7 +181,8 @@ class Lane(wiring.Component):
             self.x.w_group.eq(tiles.w_group),
             self.x.w_t.eq(tiles.w_t),
             self.x.w_words.eq(tiles.w_words),
-            self.x.w_swap.eq(tiles.w_swap),
+            # Packed products of dual-real words take their parts as they are.
+            self.x.w_swap.eq(0 if self.program.packed else tiles.w_swap),
         ]
         if self.program.narrow:
             tables = self.program.transform_shifts

@@ -182,6 +182,22 @@ def test_memory_that_is_too_slow_is_what_bounds_the_layers():
         assert layer.stages.array == 4 * (64 * 32 * 256 // 8)  # the first layer is dense
 
 
+def test_packed_products_are_chosen_where_slices_are_wide_enough():
+    """Of the same array they take two thirds of the slices; of the same slices they are a larger array."""
+    space = Space(rows=(8,), lanes=tuple(range(1, 13)), weight_bits=(6,))
+    few = replace(DEVICE, budget={**DEVICE.budget, "dsp": 100})
+    narrow, wide = (explore(LENET, replace(few, wide_port=port), space) for port in (25, 27))
+    assert {p.config.products for p in narrow.points} == {"three"}
+    assert {p.config.products for p in wide.points} == {"three", "packed"}
+    chosen = wide.chosen.config
+    assert chosen.products == "packed" and chosen.macs > narrow.chosen.config.macs
+    assert wide.chosen.seconds < narrow.chosen.seconds
+    assert wide.chosen.dsp == 2 * chosen.macs <= 100
+    assert report(wide)["chosen"]["config"]["products"] == "packed"
+    only = explore(LENET, replace(few, wide_port=27), replace(space, products=("three",)))
+    assert only.chosen == narrow.chosen
+
+
 def test_stages_name_the_one_with_most_work():
     assert Stages(1, 2, 3, 0).busiest == "output" and Stages(5, 5, 0, 0).busiest == "array"
 
@@ -225,6 +241,7 @@ def test_too_slow_and_too_large_are_refused_with_the_closest():
         ({"lanes": (65,)}, r"lanes must be 1\.\.64, not 65"),
         ({"batches": (9,), "lanes": (8,)}, r"batch must be 1\.\.8"),
         ({"weight_bits": (17,)}, r"weight bits must be 2\.\.16, not 17"),
+        ({"products": ("two",)}, "products must be three or packed, not 'two'"),
     ],
 )
 def test_refuses_spaces_that_hold_no_accelerator(choice, message):

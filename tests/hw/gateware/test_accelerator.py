@@ -45,6 +45,18 @@ CASES = {
         {"rows": 4, "lanes": 2, "batch": 1, "stream_weights": True, "bus_bits": 64, "weight_steps": 256},
         {},
     ),
+    "packed": (
+        SCORES,
+        "adaptive",
+        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 8, "products": "packed"},
+        {"a": 6, "b": 5, "c": 6},
+    ),
+    "packed_ahead": (
+        BESIDE,
+        "kernel",
+        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 16, "products": "packed"},
+        {"a": 6, "b": 6},
+    ),
 }
 NARROW = {"maps": 8, "streamed": 9, "beside": 13, "scores": 11}
 """Widths of narrow spectra: of batches, rows that run ahead, weights that are streamed and narrow, too."""
