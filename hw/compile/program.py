@@ -228,11 +228,10 @@ class Program:
 
     @property
     def accumulator_bits(self) -> int:
-        """Width of the widest sum: of k1, k2 and k3, which are products of a sum of two parts of X and of two
-        parts of a weight, or of the real part of packed products."""
+        """Width of the widest sum: of k1, k2 and k3, or of the real part of packed products."""
         if packed := self.packed:
             return packed.re_bits
-        return (self.spectrum_bits + 1) + (self.weight_bits + 1) + (self.longest.most - 1).bit_length()
+        return accumulator_bits(self.longest.most, self.weight_bits, self.spectrum_bits)
 
     @property
     def step_format(self) -> StepFormat:
@@ -290,3 +289,8 @@ class Program:
     def run_ahead(self) -> bool:
         """Whether rows run ahead, or banks have addresses of their own, in any layer."""
         return self.step_format.run_ahead
+
+
+def accumulator_bits(products: int, weight_bits: int, spectrum_bits: int) -> int:
+    """Width of k1, k2 and k3 of so many products, each of a sum of two parts of X and one of two of a weight."""
+    return (spectrum_bits + 1) + (weight_bits + 1) + (products - 1).bit_length()
