@@ -93,5 +93,7 @@ def test_an_abort_resets_modules_that_are_emitted_once_as_well():
     assert len(resets) == 2
     for reset in resets:
         sources = rf"connect \\A \\rst \[0\]\n +connect \\B \\(\w+) \[0\]\n +connect \\Y {re.escape(reset)}\n"
-        register = re.search(sources, core)[1]
+        found = re.search(sources, core)
+        assert found, "no second source of a lane's reset"
+        register = found[1]
         assert re.search(rf"connect \\D \\abort \[0\]\n.*\n +connect \\Q \\{register}\n", core)
