@@ -51,14 +51,15 @@ class AxiLiteRegisters(wiring.Component):
         self.layers = layers
         self.entries = entries or layers
         self.digest = digest
+        first, last = registers.LAYERS.fields
         members = {
             "bus": In(AxiLite(registers.ADDRESS_BITS)),
             "start": Out(1),
             "abort": Out(1),
             "batch": Out(registers.BATCH.fields[0].width, init=1),
-            "first": Out(registers.LAYERS.fields[0].width),
+            "first": Out(first.width),
             "page": Out(registers.WEIGHTS.fields[0].width),
-            "last": Out(registers.LAYERS.fields[1].width, init=self.entries - 1),
+            "last": Out(last.width, init=self.entries - 1),
             "status": In(fields_layout(registers.STATUS)),
         }
         for counter in registers.COUNTERS:
