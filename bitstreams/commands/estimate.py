@@ -16,6 +16,8 @@ def estimate(
     batch: options.Batch = None,
     stream: options.Stream = None,
     memory_lines: options.MemoryLines = None,
+    bus_bits: options.BusBits = None,
+    memories: options.Memories = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     as_json: options.Json = False,
@@ -34,7 +36,8 @@ def estimate(
     from hw.cost.cycles import estimates
     from hw.util.processes import processors
 
-    artifact, array = load(model), configure(config, rows, lanes, batch, stream, memory_lines)
+    artifact = load(model)
+    array = configure(config, rows, lanes, batch, stream, memory_lines, bus_bits, memories)
     with progress("scheduling") as show:
         program = compile_program(
             artifact, array, processes=processors(), progress=lambda layer: show(None, None, layer)

@@ -27,6 +27,8 @@ def generate(
     batch: options.Batch = None,
     stream: options.Stream = None,
     memory_lines: options.MemoryLines = None,
+    bus_bits: options.BusBits = None,
+    memories: options.Memories = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
@@ -47,7 +49,10 @@ def generate(
 
     folder = out or model.parent / "design"
     info = write_design(
-        load(model), configure(config, rows, lanes, batch, stream, memory_lines), folder, board
+        load(model),
+        configure(config, rows, lanes, batch, stream, memory_lines, bus_bits, memories),
+        folder,
+        board,
     )
     text = table(["estimate", "value"], scalars(info["estimates"]))
     emit(

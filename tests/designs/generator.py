@@ -69,10 +69,12 @@ class Design:
         beside = " beside" if any(plan.images > 1 for plan in self.program.layers) else ""
         sections = " sections" if any(plan.packing > plan.images for plan in self.program.layers) else ""
         cut = f" X{self.artifact.spectrum_bits}" if self.artifact.narrow else ""
+        sets = any(p.weights_stay and p.blocks_per_transform > 1 for p in self.program.layers)
+        several = " sets" if sets else ""
         size = "×".join(map(str, network.input))
         return (
             f"{size} {layers} | {kinds} | N={c.rows} P={c.lanes} batch {c.batch} line {c.line_pixels} "
-            f"{held}{bands}{sections}{beside}{ahead}{cut}"
+            f"{held}{bands}{sections}{beside}{ahead}{several}{cut}"
         )
 
 

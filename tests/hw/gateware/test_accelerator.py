@@ -7,8 +7,8 @@ from hw.contract.artifact import random_artifact
 from hw.contract.formats import Format
 from hw.contract.network import Conv, Dense, Network
 from hw.host.driver import MEMORY
-from hw.interface.registers import BATCH, CONTROL, STATUS
-from hw.interface.stream_format import pack_image
+from hw.host_interface.registers import BATCH, CONTROL, STATUS
+from hw.host_interface.stream_format import pack_image
 from hw.util.errors import LinkError
 from sim import model
 from tests.hw.gateware.whole import Bench, compiled, predicted
@@ -26,6 +26,9 @@ MAPS = Network("maps", (3, 4, 11), (Conv("a", 3, 5, 3, padding=1), Conv("b", 5, 
 BESIDE = Network(
     "beside", (2, 4, 4), (Conv("a", 2, 9, 3, padding=1), Conv("b", 9, 4, 3, padding=1, relu=False))
 )
+SETS = Network(
+    "sets", (2, 8, 12), (Conv("a", 2, 16, 3, padding=1), Conv("b", 16, 14, 3, padding=1, relu=False))
+)
 CASES = {
     "scores": (SCORES, "adaptive", {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 8}, {}),
     "maps": (MAPS, "adaptive", {"rows": 4, "lanes": 3, "batch": 1, "line_pixels": 16}, {}),
@@ -36,6 +39,12 @@ CASES = {
         {"rows": 4, "lanes": 2, "batch": 2, "stream_weights": True, "bus_bits": 64, "memories": 2},
         {"a": 5, "c": 3},
     ),
+    "sets": (
+        SETS,
+        "thin",
+        {"rows": 4, "lanes": 2, "batch": 1, "stream_weights": True, "bus_bits": 64, "weight_steps": 256},
+        {},
+    ),
 }
 NARROW = {"maps": 8, "streamed": 9, "beside": 13, "scores": 11}
 """Widths of narrow spectra: of batches, rows that run ahead, weights that are streamed and narrow, too."""
@@ -43,7 +52,8 @@ NARROW = {"maps": 8, "streamed": 9, "beside": 13, "scores": 11}
 
 def made(name, spectrum_bits=16):
     network, kind, options, bits = CASES[name]
-    artifact = random_artifact(network, seed=3, kind=kind, layer_bits=bits, spectrum_bits=spectrum_bits)
+    thin = {"kind": "adaptive", "density": 0.125} if kind == "thin" else {"kind": kind}
+    artifact = random_artifact(network, seed=3, layer_bits=bits, spectrum_bits=spectrum_bits, **thin)
     return artifact, compiled(artifact, **options)
 
 
@@ -84,6 +94,12 @@ def test_narrow_designs_saturate_and_shift_to_the_left():
         assert x.min() >= low and x.max() <= high
         assert bits > 11 or ((x == low) | (x == high)).mean() > 0.01
     assert made("maps", 8)[1].drain_lift > 0 and made("beside", 13)[1].run_ahead
+
+
+def test_a_layer_of_few_weights_makes_several_blocks_of_a_transform():
+    *_, program = made("sets")
+    assert [(plan.blocks, plan.blocks_per_transform) for plan in program.layers] == [(4, 1), (4, 2)]
+    assert all(plan.weights_stay for plan in program.layers)
 
 
 def test_a_run_is_busy_from_its_start_to_its_end_and_takes_no_writes():
