@@ -117,7 +117,7 @@ def assemble(
     layouts = _feature_layouts(network, lanes, config.line_pixels)
     row_bands = plan_row_bands(rows, layouts, config.batch, config.memory_lines)
     check_instructions(len(row_bands.instructions), len(network.layers), config)
-    cuts = [no_shift() for _ in network.layers] if word_shifts is None else word_shifts
+    cuts: Sequence[NDArray[np.integer]] = word_shifts or [no_shift() for _ in network.layers]
     lift = drain_lift(channels, cuts)
     channel_tables = [_channel_table(channel, config) for channel in channels]
     first_steps = _before(list(map(len, tables)))

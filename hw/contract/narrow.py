@@ -45,7 +45,7 @@ def least_shift(reach: NDArray[np.floating], bits: int) -> NDArray[np.uint8]:
 
 def check_spectrum_bits(bits: object, network: Network, error: type[Spec2Error]) -> None:
     """Raise ``error`` for a width that spectra of ``network`` cannot have."""
-    if type(bits) is not int:
+    if isinstance(bits, bool) or not isinstance(bits, int):
         raise error(f"spectrum_bits must be a whole number of bits, not {documents.shown(bits)}")
     if not MIN_SPECTRUM_BITS <= bits <= SPECTRUM.bits:
         raise error(

@@ -14,6 +14,7 @@ from torch import nn
 
 from hw.contract import narrow
 from hw.contract.formats import SPECTRUM_FRACTION
+from pruning.layers.spectral import SpectralConv2d
 from pruning.layers.word_layers import WordLayer
 from pruning.quant.calibration import evaluating
 
@@ -30,7 +31,7 @@ def spectrum_ranges(
     first = next(iter(layers.values())).weight
 
     def watch(name: str) -> Callable[..., None]:
-        def hook(layer: WordLayer, inputs: tuple[torch.Tensor, ...]) -> None:
+        def hook(layer: SpectralConv2d, inputs: tuple[torch.Tensor, ...]) -> None:
             size = layer.spectrum(inputs[0]).abs().amax(1).T
             ranges[name] = torch.maximum(ranges[name], size) if name in ranges else size
 
