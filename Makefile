@@ -156,7 +156,7 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: bench-lenet bench-vgg16 bench-narrow bench-vc709 bench-synth bench-packed bench-training ## every performance figure of docs/results.md
+bench: bench-lenet bench-vgg16 bench-1in8 bench-narrow bench-vc709 bench-synth bench-packed bench-training ## every performance figure of docs/results.md
 
 VGG16 := $(BUILD)/bench/vgg16/model.npz
 .PHONY: bench-vgg16
@@ -172,6 +172,14 @@ bench-narrow: $(STAMP) ## VGG16 with 6-bit weights in conv5: what narrower weigh
 	  --out $(NARROW)
 	$(SPEC2) generate $(NARROW)/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
 	$(SPEC2) simulate $(NARROW)/design --layers --random --out $(BUILD)/bench/vgg16-narrow.json
+
+# Half the weights: two blocks of outputs share a forward transform.
+EIGHTH := $(BUILD)/bench/vgg16-1in8
+.PHONY: bench-1in8
+bench-1in8: $(STAMP) ## VGG16 pruned to 1 of 8, N=64 P=10, 128 bytes of weights per clock: every layer on the Verilog
+	$(SPEC2) prune vgg16 --untrained --block 64 --sparsity adaptive-1:8 --out $(EIGHTH)
+	$(SPEC2) generate $(EIGHTH)/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights --bus-bits 1024 --memories 2
+	$(SPEC2) simulate $(EIGHTH)/design --layers --random --out $(BUILD)/bench/vgg16-1in8.json
 
 # The design that explore chooses for a VC709.
 VC709 := $(BUILD)/bench/vc709

@@ -16,6 +16,8 @@ def estimate(
     batch: options.Batch = None,
     stream: options.Stream = None,
     memory_lines: options.MemoryLines = None,
+    bus_bits: options.BusBits = None,
+    memories: options.Memories = None,
     products: options.Products = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
@@ -35,7 +37,8 @@ def estimate(
     from hw.cost.cycles import estimates
     from hw.util.processes import processors
 
-    artifact, array = load(model), configure(config, rows, lanes, batch, stream, memory_lines, products)
+    artifact = load(model)
+    array = configure(config, rows, lanes, batch, stream, memory_lines, bus_bits, memories, products)
     with progress("scheduling") as show:
         program = compile_program(
             artifact, array, processes=processors(), progress=lambda layer: show(None, None, layer)

@@ -27,6 +27,8 @@ def generate(
     batch: options.Batch = None,
     stream: options.Stream = None,
     memory_lines: options.MemoryLines = None,
+    bus_bits: options.BusBits = None,
+    memories: options.Memories = None,
     products: options.Products = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
@@ -48,7 +50,10 @@ def generate(
 
     folder = out or model.parent / "design"
     info = write_design(
-        load(model), configure(config, rows, lanes, batch, stream, memory_lines, products), folder, board
+        load(model),
+        configure(config, rows, lanes, batch, stream, memory_lines, bus_bits, memories, products),
+        folder,
+        board,
     )
     text = table(["estimate", "value"], scalars(info["estimates"]))
     emit(

@@ -40,6 +40,13 @@ MemoryLines = Annotated[
         help="Lines of the feature memory at most: early layers go in row bands. 0: whole maps. [default: 0]",
     ),
 ]
+BusBits = Annotated[
+    int | None,
+    typer.Option(help="Bits of streamed weights per clock, from all memories: 32 to 1024. [default: 512]"),
+]
+Memories = Annotated[
+    int | None, typer.Option(help="Memories that streamed weights are striped over: 1, 2 or 4. [default: 1]")
+]
 Products = Annotated[
     str | None,
     typer.Option(

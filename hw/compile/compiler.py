@@ -13,19 +13,19 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.compile.block_sets import layer_work, set_sizes
 from hw.compile.feature_layout import FeatureLayout
-from hw.compile.lane_layout import GroupWork, LaneLayout, lane_layouts, line_pixels
+from hw.compile.lane_layout import ANY_LINE, LaneLayout, lane_layouts, line_pixels
 from hw.compile.limits import check_instructions, check_network, check_stream, check_sums, check_symmetric
 from hw.compile.program import LayerPlan, Program
 from hw.compile.row_bands import GroupRows, plan_row_bands
-from hw.compile.step_format import row_bits
+from hw.compile.step_format import row_bits, step_format
 from hw.compile.step_table import StepTable, irregular_tables, step_table
 from hw.contract.artifact import Artifact
 from hw.contract.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.contract.network import Layer, Network, Shape
 from hw.contract.packed_products import LongestSums
 from hw.contract.spectrum import TILE
-from hw.interface.stream_format import LEAST_BEATS, map_beats
 
 INSTRUCTION_CLOCKS = 150
 """About what an instruction of the layer program takes beside its work: latencies, and a change of layer."""
@@ -93,8 +93,13 @@ def assemble(
     raises.
     """
     check_network(network)
-    work = [group_work(network, config, steps) for steps in tables]
-    config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
+    groups = max(-(-shape[0] // BANKS) for shape in network.shapes[:-1])
+    step = step_format(config.rows, max(weight_bits), groups, tables)
+    sets = set_sizes(config, step, tables, weight_bits)
+    work = layer_work(network, config, tables, weight_bits, sets, config.line_pixels or ANY_LINE)
+    if not config.line_pixels:
+        config = replace(config, line_pixels=line_pixels(network, config, work))
+        work = layer_work(network, config, tables, weight_bits, sets, config.line_pixels)
     lanes = lane_layouts(network, config, work)
     rows = [
         _group_rows(layer, shape, layout, config, len(steps) * config.rows * row_bits(width))
@@ -128,8 +133,12 @@ def assemble(
             weight_bits=weight_bits[i],
             first_step=first_steps[i],
             first_drain_group=first_drain_groups[i],
+            blocks_per_transform=-(-layer.outputs // config.rows),
         )
-        plans.append(replace(plan, weights_stay=config.stream_weights and _replayed(plan, config)))
+        if config.stream_weights and _replayed(plan, config):
+            blocks = plan.blocks // work[i].fetches
+            plan = replace(plan, weights_stay=True, blocks_per_transform=blocks)
+        plans.append(plan)
     program = Program(
         network=network,
         config=config,
@@ -138,7 +147,7 @@ def assemble(
         channel_bias=np.concatenate([bias for bias, _ in channel_tables]),
         channel_shift=np.concatenate([shift for _, shift in channel_tables]),
         memory_lines=row_bands.lines,
-        groups=max(-(-shape[0] // BANKS) for shape in network.shapes[:-1]),
+        groups=groups,
         longest=longest,
         operations=operations,
     )
@@ -146,15 +155,6 @@ def assemble(
     if config.stream_weights:
         check_stream(program.stream, config)
     return program
-
-
-def group_work(network: Network, config: AcceleratorConfig, steps: StepTable) -> GroupWork:
-    """What a tile group of a layer of these steps takes. A word takes its steps, or as long as its drain."""
-    maps = network.shapes if network.classes is None else network.shapes[:-1]
-    images = config.batch if min(map(map_beats, maps)) >= LEAST_BEATS else 1
-    array = int(np.maximum(steps.word_lengths, config.rows // config.drain).sum())
-    fetches = int(steps.end_of_pass.sum()) if config.stream_weights else 1
-    return GroupWork(array, fetches, images)
 
 
 def _feature_layouts(network: Network, lanes: list[LaneLayout], line: int) -> list[FeatureLayout]:

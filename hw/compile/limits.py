@@ -12,7 +12,7 @@ from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Network
 from hw.contract.packed_products import SUM_BITS
-from hw.interface.registers import LAYERS, MAX_LAYERS, MEMORY_ADDRESS_BITS, SHAPE
+from hw.host_interface.registers import LAYERS, MAX_LAYERS, MEMORY_ADDRESS_BITS, SHAPE
 from hw.util.errors import ConfigError, UnsupportedNetwork
 
 MOST_LAYERS = min(MAX_LAYERS, SHAPE.largest("layers"))

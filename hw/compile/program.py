@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hw.compile.feature_layout import FeatureLayout
 from hw.compile.lane_layout import LaneLayout
-from hw.compile.step_format import StepFormat
+from hw.compile.step_format import StepFormat, step_format
 from hw.compile.step_table import StepTable
 from hw.compile.weight_stream import StreamPlan, plan_stream
 from hw.contract.config import AcceleratorConfig
@@ -29,7 +29,9 @@ class LayerPlan:
     tile_columns: of the whole layer. top_group, group_rows: rows of tile groups above those of this
     instruction, and in it. blocks: of N output channels. weight_bits: width of each part of a weight.
     first_step: of the layer, in the weight memory. first_drain_group: likewise, in the table of channels.
-    weights_stay: every block goes over all tile groups before the next one, so its weights are fetched once.
+    blocks_per_transform: blocks that meet the spectra of a tile group before the next group is fetched, a
+    divisor of blocks: a *set*. weights_stay: every set goes over all tile groups before the next one, so its
+    weights are fetched once, and lie in the weight buffer meanwhile.
     """
 
     layer: Layer
@@ -46,6 +48,7 @@ class LayerPlan:
     weight_bits: int
     first_step: int
     first_drain_group: int
+    blocks_per_transform: int
     weights_stay: bool = False
 
     @property
@@ -146,6 +149,11 @@ class LayerPlan:
         """Clocks between the inverse transforms of two output channels."""
         return self.lanes.token_interval(self.stride, self._made)
 
+    @property
+    def sets(self) -> int:
+        """Sets of blocks, which is how often a tile group is fetched and transformed."""
+        return self.blocks // self.blocks_per_transform
+
     def free_clock(self, reuse_lead: int) -> int:
         """Clock of a pass's last token in which its Y half may be filled again.
 
@@ -207,8 +215,8 @@ class Program:
     @property
     def step_format(self) -> StepFormat:
         """A step in bits."""
-        group_bits = max(1, (self.groups - 1).bit_length())
-        return StepFormat(self.config.rows, self.weight_bits, group_bits, self.run_ahead)
+        tables = (plan.steps for plan in self.layers)
+        return step_format(self.config.rows, self.weight_bits, self.groups, tables)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -225,7 +233,7 @@ class Program:
     @cached_property
     def stream(self) -> StreamPlan:
         """Where the steps lie in external memory (``config.stream_weights``)."""
-        replayed = [plan.weights_stay for plan in self.layers]
+        replayed = [plan.blocks_per_transform if plan.weights_stay else 0 for plan in self.layers]
         config = self.config
         tables = [plan.steps for plan in self.layers]
         return plan_stream(
@@ -258,5 +266,5 @@ class Program:
 
     @property
     def run_ahead(self) -> bool:
-        """Whether rows run ahead, or banks have addresses of their own, in any layer: one array does both."""
-        return any(plan.steps.run_ahead is not None for plan in self.layers)
+        """Whether rows run ahead, or banks have addresses of their own, in any layer."""
+        return self.step_format.run_ahead

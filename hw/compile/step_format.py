@@ -9,7 +9,7 @@ every row a bit for the end of its word.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,3 +89,10 @@ class StepFormat:
 def _bits(value: NDArray[np.int64], width: int) -> Iterator[NDArray[np.uint8]]:
     for i in range(width):
         yield (value >> i & 1).astype(np.uint8)
+
+
+def step_format(rows: int, weight_bits: int, groups: int, tables: Iterable[StepTable]) -> StepFormat:
+    """Of an array of ``rows`` with weights of at most ``weight_bits`` a part, an X half of ``groups`` channel
+    groups, and layers of the steps ``tables``: where any of them runs ahead, one array does both."""
+    ahead = any(table.run_ahead is not None for table in tables)
+    return StepFormat(rows, weight_bits, max(1, (groups - 1).bit_length()), ahead)

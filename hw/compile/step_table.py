@@ -75,6 +75,11 @@ class StepTable:
         return np.diff(np.flatnonzero(self.end_of_word), prepend=-1)
 
     @cached_property
+    def block_lengths(self) -> NDArray[np.int64]:
+        """(blocks,) steps of every block."""
+        return np.diff(np.flatnonzero(self.end_of_pass), prepend=-1)
+
+    @cached_property
     def first_words(self) -> NDArray[np.int64]:
         """(blocks,) which of ``word_lengths`` is the first one of every block."""
         words = np.flatnonzero(self.end_of_word)

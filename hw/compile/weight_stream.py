@@ -48,12 +48,45 @@ OUTSTANDING = 8
 
 
 @dataclass(frozen=True)
+class StepUnits:
+    """Units of a step: ``step`` in the weight buffer, and in memory in the widest layer; ``narrowest`` in
+    memory in the narrowest one. beat: of a beat, no more than the widest step can use."""
+
+    step: int
+    narrowest: int
+    beat: int
+
+    @classmethod
+    def of(cls, step: StepFormat, widths: Sequence[int], bus_bits: int) -> StepUnits:
+        """Of layers with weights of ``widths`` bits per part, on a bus of ``bus_bits``."""
+        beat = useful_bus(step.bits, bus_bits) // UNIT_BITS
+        return cls(-(-step.bits // UNIT_BITS), layer_units(step, min(widths), beat), beat)
+
+    @property
+    def beat_credit(self) -> int:
+        """Units of the weight buffer that a beat may take: a step takes as many there as in the widest
+        layer."""
+        return -(-self.beat * self.step // self.narrowest)
+
+    @property
+    def least_beside(self) -> int:
+        """Steps that a weight buffer holds beside the largest set at least: bursts on their way."""
+        return KEPT_FREE + max(8, -(-SHORTEST_BURST * 4 * self.beat_credit // self.step))
+
+
+def layer_units(step: StepFormat, width: int, beat_units: int) -> int:
+    """Units that a step takes in memory in a layer with weights of ``width`` bits per part: a beat at
+    least."""
+    return max(beat_units, -(-step.bits_of(width) // UNIT_BITS))
+
+
+@dataclass(frozen=True)
 class StreamPlan:
     """The stream of one network.
 
     bus_bits: width of the memory bus. step_units: units a step takes in the weight buffer, and in memory in
-    the widest layer. depth: steps the weight buffer holds. most: steps of the largest block that is replayed,
-    which has to fit. Of every instruction, in order: layer_units, units a step takes in
+    the widest layer. depth: steps the weight buffer holds. most: steps of the largest set of blocks that is
+    replayed, which has to fit. Of every instruction, in order: layer_units, units a step takes in
     memory; layer_steps, its steps; layer_blocks, its blocks; numbers, the layer whose steps it takes. Of
     every block: block_steps.
     """
@@ -75,9 +108,8 @@ class StreamPlan:
 
     @property
     def beat_credit(self) -> int:
-        """Units of the weight buffer that a beat may take: a step takes as many there as in the widest
-        layer."""
-        return -(-self.beat_units * self.step_units // min(self.layer_units))
+        """Units of the weight buffer that a beat may take."""
+        return StepUnits(self.step_units, min(self.layer_units), self.beat_units).beat_credit
 
     @property
     def layer_beats(self) -> tuple[int, ...]:
@@ -108,7 +140,7 @@ class StreamPlan:
 
     @property
     def burst_beats(self) -> int:
-        """Beats of a full burst, which no page divides: beside the largest block four of them fit."""
+        """Beats of a full burst, which no page divides: beside the largest set four of them fit."""
         fit = (self.depth - self.most - KEPT_FREE) * self.step_units // self.beat_credit // 4
         return min(MOST_BEATS, PAGE * 8 // self.bus_bits, 1 << (fit.bit_length() - 1))
 
@@ -117,39 +149,37 @@ def plan_stream(
     step: StepFormat,
     layers: Sequence[StepTable],
     widths: Sequence[int],
-    replayed: Sequence[bool],
+    replayed: Sequence[int],
     bus_bits: int,
     depth: int,
     numbers: Sequence[int],
 ) -> StreamPlan:
     """The stream of a layer program whose instructions have the steps ``layers``, with weights of ``widths``
-    bits per part, and whose blocks are ``replayed`` or not.
+    bits per part, and whose sets of so many blocks are ``replayed`` (0: none is).
 
-    ``depth`` 0 takes the largest block that is replayed, and half as much again or four bursts. ``bus_bits``
+    ``depth`` 0 takes the largest set that is replayed, and half as much again or four bursts. ``bus_bits``
     is lowered to what a step of the widest layer can use; steps of narrower ones take a beat at least.
     Raises ``ConfigError`` for a weight buffer too small.
     """
-    units = -(-step.bits // UNIT_BITS)
-    beat_units = useful_bus(step.bits, bus_bits) // UNIT_BITS
-    layer_units = [max(beat_units, -(-step.bits_of(width) // UNIT_BITS)) for width in widths]
-    blocks = [np.diff(np.flatnonzero(table.end_of_pass), prepend=-1) for table in layers]
-    most = max((int(b.max()) for b, again in zip(blocks, replayed, strict=True) if again), default=0)
-    beat_credit = -(-beat_units * units // min(layer_units))
-    least = most + KEPT_FREE + max(8, -(-SHORTEST_BURST * 4 * beat_credit // units))
+    units = StepUnits.of(step, widths, bus_bits)
+    blocks = [table.block_lengths for table in layers]
+    sets = [b.reshape(-1, size).sum(axis=1) for b, size in zip(blocks, replayed, strict=True) if size]
+    most = max((int(steps.max()) for steps in sets), default=0)
+    least = most + units.least_beside
     if depth and depth < least:
         who = "the largest block needs, which is replayed" if most else "bursts need"
         raise ConfigError(
             f"weight_steps {depth} is less than the {least} that {who}: raise it to "
-            f"{_power_of_two(least)}, or leave it 0"
+            f"{power_of_two(least)}, or leave it 0"
         )
-    # Beside a block that is replayed four of the longest bursts: with fewer, memory's latency binds.
-    ahead = most + KEPT_FREE + -(-4 * MOST_BEATS * beat_credit // units)
+    # Beside a set that is replayed four of the longest bursts: with fewer, memory's latency binds.
+    ahead = most + KEPT_FREE + -(-4 * MOST_BEATS * units.beat_credit // units.step)
     return StreamPlan(
-        bus_bits=beat_units * UNIT_BITS,
-        step_units=units,
-        depth=depth or _power_of_two(max(least, ahead, most * 3 // 2)),
+        bus_bits=units.beat * UNIT_BITS,
+        step_units=units.step,
+        depth=depth or power_of_two(max(least, ahead, most * 3 // 2)),
         most=most,
-        layer_units=tuple(layer_units),
+        layer_units=tuple(layer_units(step, width, units.beat) for width in widths),
         layer_steps=tuple(map(len, layers)),
         layer_blocks=tuple(map(len, blocks)),
         numbers=tuple(numbers),
@@ -163,7 +193,7 @@ def useful_bus(step_bits: int, bus_bits: int) -> int:
     return min(bus_bits, UNIT_BITS << (units.bit_length() - 1))
 
 
-def _power_of_two(steps: int) -> int:
+def power_of_two(steps: int) -> int:
     """The smallest weight buffer of at least so many steps."""
     return 1 << (steps - 1).bit_length()
 

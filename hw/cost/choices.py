@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hw.compile.compiler import group_work
+from hw.compile.block_sets import group_work
 from hw.compile.lane_layout import ranked
 from hw.compile.program import LayerPlan, Program
 from hw.cost.stages import LayerWork, layer_row, layer_work
@@ -21,13 +21,13 @@ def choices(program: Program) -> list[dict[str, Any]]:
     """
     plans = {plan.number: plan for plan in program.layers}
     # Of a layer in row bands, instructions of one tile group have no order to choose.
-    staying = {plan.number: plan for plan in program.layers if plan.weights_stay}
+    staying = plans | {plan.number: plan for plan in program.layers if plan.weights_stay}
     rows = []
     for number, work in enumerate(layer_work(program, program.config.batch)):
         plan = plans[number]
         why = {
-            "lanes": _lanes(program, plan),
-            "order": _order(program, staying.get(number, plan), work.instructions),
+            "lanes": _lanes(program, staying[number]),
+            "order": _order(program, staying[number], work.instructions),
             "words": _words(plan),
             "bands": _row_bands(program, plan, work),
         }
@@ -47,7 +47,7 @@ def _lanes(program: Program, plan: LayerPlan) -> str:
     config, layer = program.config, plan.layer
     if layer.dot:
         return f"a lane for each of {config.batch} images"
-    work = group_work(program.network, config, plan.steps)
+    work = group_work(program.network, config, plan.steps, plan.sets)
     first, *others = ranked(layer, plan.source.shape, config.lanes, config.line_pixels, work)
     chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks"
     packed = ", its rows side by side in a line" if first.layout.packed else ""
@@ -63,7 +63,10 @@ def _lanes(program: Program, plan: LayerPlan) -> str:
 def _order(program: Program, plan: LayerPlan, instructions: int) -> str:
     if plan.weights_stay:
         fetched = "once" if instructions == 1 else f"{instructions} times, once a band"
-        again = f", the transform made {plan.blocks} times" if plan.blocks > 1 else ""
+        sets, size = plan.sets, plan.blocks_per_transform
+        again = f", the transform made {sets} times" if sets > 1 else ""
+        if size > 1:
+            again += f", for {size} blocks of outputs at a time"
         return f"weights stay: fetched {fetched}, not for each of {plan.layer_groups} tile groups{again}"
     if program.config.stream_weights:
         return "inputs stay: there is one tile group, so weights are fetched once in either order"

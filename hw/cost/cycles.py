@@ -21,7 +21,7 @@ from hw.contract.instructions import instructions_of
 from hw.contract.latencies import Latencies, latencies
 from hw.cost.resources import resources
 from hw.cost.weight_arrival import WeightArrival
-from hw.interface.stream_format import map_beats
+from hw.host_interface.stream_format import map_beats
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,12 @@ def tile_groups(plan: LayerPlan, images: int) -> int:
 
 
 class RunPass(NamedTuple):
-    """A pass in the order of the run. work: of its stages. fetches: it waits for spectra of its own. frees:
-    it is the last one to read them. begins, ends: it is the first, the last pass of its block."""
+    """A pass in the order of the run. work: of its stages. block: its number in the layer. fetches: it waits
+    for spectra of its own. frees: it is the last one to read them. begins, ends: it is the first, the last
+    pass of its block."""
 
     work: Pass
+    block: int
     fetches: bool
     frees: bool
     begins: bool
@@ -86,17 +88,15 @@ class RunPass(NamedTuple):
 
 
 def run_passes(plan: LayerPlan, config: AcceleratorConfig, images: int) -> Iterator[RunPass]:
-    """The passes of a layer, in the order of :class:`hw.gateware.primitives.loop_nest.LoopNest`."""
-    table = passes(plan, config)
+    """The passes of a layer, in the order of :class:`hw.gateware.control.loop_nest.LoopNest`."""
+    table, size = passes(plan, config), plan.blocks_per_transform
     groups = tile_groups(plan, images)
-    if plan.weights_stay:
-        for work in table:
-            for group in range(groups):
-                yield RunPass(work, True, True, group == 0, group == groups - 1)
-    else:
-        for _ in range(groups):
-            for block, work in enumerate(table):
-                yield RunPass(work, block == 0, block == len(table) - 1, True, True)
+    for first in range(0, len(table), size):
+        for group in range(groups):
+            begins, ends = (True, True) if not plan.weights_stay else (group == 0, group == groups - 1)
+            for block in range(first, first + size):
+                work = table[block]
+                yield RunPass(work, block, block == first, block == first + size - 1, begins, ends)
 
 
 def layer_cycles(
@@ -126,8 +126,9 @@ def layer_cycles(
         first_end = max(word_end, y_free[y])
         if weights and (item.begins or item.ends):
             words, clock = work.words, start + step
+            gate = start + first_end
             word_end = weights.issue(
-                words, work.drain, clock, start + first_end, begins=item.begins, ends=item.ends
+                item.block, words, work.drain, clock, gate, begins=item.begins, ends=item.ends
             )
             word_end -= start
         else:
@@ -146,6 +147,8 @@ def layer_cycles(
             x_free[x] = step
             x ^= 1
         steps += work.steps
+    if weights:
+        weights.next_instruction()
     return LayerCycles(plan.layer.name, output + t.tail + t.settle + 1, steps)
 
 

@@ -40,7 +40,7 @@ WHAT = {
 @dataclass(frozen=True)
 class LayerWork:
     """A layer of a run. cycles: by the cost model. stages: work of its stages. lane_rows, lane_columns: R, Q.
-    weights_stay: the order of its loops. instructions: row bands it is made in."""
+    weights_stay, blocks_per_transform: the order of its loops. instructions: row bands it is made in."""
 
     name: str
     cycles: int
@@ -48,6 +48,7 @@ class LayerWork:
     lane_rows: int
     lane_columns: int
     weights_stay: bool
+    blocks_per_transform: int
     instructions: int
 
 
@@ -59,7 +60,7 @@ def stages(plan: LayerPlan, program: Program, images: int) -> Stages:
         stream = program.stream
         beats = stream.layer_beats[stream.numbers.index(plan.number)]
     return Stages(
-        fetch=groups * (len(table) if plan.weights_stay else 1) * group_lines(plan, images),
+        fetch=groups * plan.sets * group_lines(plan, images),
         array=groups * sum(item.first + item.rest for item in table),
         output=groups * sum(item.output for item in table),
         weights=beats,
@@ -88,6 +89,7 @@ def layer_work(program: Program, images: int) -> list[LayerWork]:
                 lane_rows=plans[0].lane_rows,
                 lane_columns=plans[0].lane_columns,
                 weights_stay=any(plan.weights_stay for plan in plans),
+                blocks_per_transform=min(plan.blocks_per_transform for plan in plans),
                 instructions=len(plans),
             )
         )
@@ -108,6 +110,7 @@ def layer_row(layer: LayerWork) -> dict[str, Any]:
         "lane_rows": layer.lane_rows,
         "lane_columns": layer.lane_columns,
         "stays": "weights" if layer.weights_stay else "inputs",
+        "blocks_per_transform": layer.blocks_per_transform,
         "entries": layer.instructions,
         "bound_by": layer.stages.busiest,
         "busy_percent": {

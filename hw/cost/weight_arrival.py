@@ -1,8 +1,9 @@
 """When streamed weights arrive: the part of the cost model that external memory plays.
 
-It follows weight buffer, replay and array a block at a time. A block that is replayed lies in the buffer as a
-whole. One that is read once leaves it step by step, so it may be larger than the buffer: it arrives in
-pieces, each as soon as the array has taken enough of what came before (:mod:`hw.compile.weight_bursts`).
+It follows weight buffer, replay and array a block at a time. A set of blocks that is replayed lies in the
+buffer as a whole. A block that is read once leaves it step by step, so it may be larger than the buffer: it
+arrives in pieces, each as soon as the array has taken enough of what came before
+(:mod:`hw.compile.weight_bursts`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ BUFFER_TO_ARRAY = 5
 READ_AHEAD = 2
 """Clocks by which the replay reads a step before the array can issue it."""
 
-BLOCK_TO_BLOCK = 2
+BLOCK_TO_BLOCK = 1
 """Clocks between the replay's last read of a block and the first one of the next."""
 
 HELD = 3
@@ -45,17 +46,22 @@ class WeightArrival:
         self.issued = FIRST_REQUEST
         self._to_array = BUFFER_TO_ARRAY + rotate_latency(plan.beat_units)
         self._bursts = Bursts(plan, first, MEMORY_LATENCY + (STRIPING if memories > 1 else 0))
-        self._block = sum(plan.layer_blocks[:first])
-        # Instruction of the run, and step in it, with which the block at hand begins.
-        self._number = self._at = 0
+        # Of every instruction of the run, steps before each of its blocks.
+        steps = np.split(np.array(plan.block_steps), np.cumsum(plan.layer_blocks)[:-1])
+        self._before = [np.cumsum(blocks) - blocks for blocks in steps[first:]]
+        self._number = 0  # the instruction of the run
+        self._at = 0  # and the step in it with which the block at hand begins
 
-    def issue(self, lengths: Ints, drain: int, step: int, gate: int, *, begins: bool, ends: bool) -> int:
-        """Clock in which the array issues the last step of a pass: the block at hand, which the first pass
-        ``begins`` and the last one ``ends``.
+    def issue(
+        self, block: int, lengths: Ints, drain: int, step: int, gate: int, *, begins: bool, ends: bool
+    ) -> int:
+        """Clock in which the array issues the last step of a pass: of ``block`` of the instruction at hand,
+        which the first pass ``begins`` and the last one ``ends``.
 
         lengths: steps of its words. drain: clocks to drain one of them. step: the first clock in which the
         array could issue a step, gate: one that completes the first word.
         """
+        self._at = int(self._before[self._number][block])
         last = np.cumsum(lengths) - 1
         free = np.cumsum(np.maximum(lengths, drain))  # clocks to a word's end when nothing is waited for
         free += lengths[0] - free[0]
@@ -75,9 +81,11 @@ class WeightArrival:
             issue = np.repeat(end[:-1] - last + lengths, lengths) + np.arange(last[-1] + 1)
             issue[last] = end[1:]
             self._free(np.append(held, issue)[:-HELD] + 1)
-        if ends:
-            self._next_block()
         return int(end[-1])
+
+    def next_instruction(self) -> None:
+        """All passes of the instruction at hand are issued."""
+        self._number += 1
 
     def _issue_once(self, lengths: Ints, last: Ints, free: Ints, end: Ints, gate: int, held: Ints) -> None:
         """A block that is freed as it arrives, piece by piece; fills in ``end``."""
@@ -132,12 +140,6 @@ class WeightArrival:
     @property
     def _last_read(self) -> int:
         return int(self._bursts.read[self._bursts.freed - 1])
-
-    def _next_block(self) -> None:
-        self._at += self.plan.block_steps[self._block]
-        self._block += 1
-        if self._at == self.plan.layer_steps[self._bursts.instructions[self._number]]:
-            self._number, self._at = self._number + 1, 0
 
 
 def _words(end: Ints, free: Ints, before: int, arrival: Ints) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires
-from hw.commands.options import ConfigFile, Json, MemoryLines, Stream
+from hw.commands.options import BusBits, ConfigFile, Json, Memories, MemoryLines, Stream
 
 
 def compare(
@@ -21,6 +21,8 @@ def compare(
     batch: Annotated[int | None, typer.Option(help="Most images per run. [default: 1]")] = None,
     stream: Stream = None,
     memory_lines: MemoryLines = None,
+    bus_bits: BusBits = None,
+    memories: Memories = None,
     config: ConfigFile = None,
     out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
     picture: Annotated[
@@ -52,7 +54,7 @@ def compare(
 
     with progress("reading") as show:
         models = read(folders, show)
-    options = (config, rows, lanes, batch, stream, memory_lines)
+    options = (config, rows, lanes, batch, stream, memory_lines, bus_bits, memories)
     sized = any(option is not None for option in options)
     array = configure(*options, usual=comparison.ARRAY) if sized else None
     if picture:

@@ -67,10 +67,12 @@ class Design:
         ahead = " ahead" if self.program.run_ahead else ""
         beside = " beside" if any(plan.images > 1 for plan in self.program.layers) else ""
         sections = " sections" if any(plan.packing > plan.images for plan in self.program.layers) else ""
+        sets = any(p.weights_stay and p.blocks_per_transform > 1 for p in self.program.layers)
+        several = " sets" if sets else ""
         size = "×".join(map(str, network.input))
         return (
             f"{size} {layers} | {kinds} | N={c.rows} P={c.lanes} batch {c.batch} line {c.line_pixels} "
-            f"{held}{bands}{sections}{beside}{ahead}"
+            f"{held}{bands}{sections}{beside}{ahead}{several}"
         )
 
 

@@ -9,8 +9,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.delay import delay, per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 from hw.gateware.primitives.micro_instruction import ends_layout
 
 
@@ -85,12 +85,14 @@ class Issue(wiring.Component):
             loops.step.eq(self.ends.ready & self.ends.payload.end_of_pass),
         ]
         first_entry = setting("first_entry", [p.first_drain_group for p in plans])
-        weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
         last_entries = setting(
             "last_entries", [-(-p.block_rows(p.blocks - 1, config.rows) // config.drain) - 1 for p in plans]
         )
 
-        entry = Signal.like(self.entry)
+        # Of the block at hand, of the first one of its set, of the one after it.
+        entry, set_start, following = (
+            Signal.like(self.entry, name=name) for name in ("entry", "set_start", "following")
+        )
         x_half, y_half, open_pass = Signal(), Signal(), Signal()
         first = Signal.like(self.first)
         drain_clocks, draining = Signal(range(per_block + 1)), Signal()  # draining: drain_clocks is not 0
@@ -99,6 +101,7 @@ class Issue(wiring.Component):
         with m.If(loops.last_block):
             m.d.comb += entries.eq(last_entries)
 
+        m.d.comb += following.eq(entry + per_block)
         end = self.ends.payload.end_of_word
         row_ends = self.ends.payload.rows if self.program.run_ahead else end
         offered = self.busy & self.ends.valid
@@ -115,7 +118,7 @@ class Issue(wiring.Component):
         with m.If(self.start):
             m.d.sync += [
                 self.busy.eq(1),
-                entry.eq(first_entry),
+                *(number.eq(first_entry) for number in (entry, set_start)),
                 x_half.eq(0),
                 y_half.eq(0),
                 first.eq(~0),
@@ -129,11 +132,10 @@ class Issue(wiring.Component):
             m.d.sync += [open_pass.eq(0), y_half.eq(~y_half)]
             with m.If(loops.block_wraps):
                 m.d.sync += x_half.eq(~x_half)
-            # The next block, or this one over again, or the first.
-            with m.If(Mux(weights_stay, loops.stack_wraps, ~loops.block_wraps)):
-                m.d.sync += entry.eq(entry + per_block)
-            with m.Elif(~weights_stay):
-                m.d.sync += entry.eq(first_entry)
+            # The next block, or the set over again.
+            m.d.sync += entry.eq(Mux(loops.block_wraps & ~loops.stack_wraps, set_start, following))
+            with m.If(loops.stack_wraps):
+                m.d.sync += set_start.eq(following)
             with m.If(loops.ends):
                 m.d.sync += self.busy.eq(0)
 

@@ -8,8 +8,8 @@ from amaranth.utils import ceil_log2
 
 from hw.compile.program import LayerPlan, Program
 from hw.contract.spectrum import TILE
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.delay import per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 from hw.gateware.primitives.row_pointer import phase_bits, slot_bits
 
 
@@ -64,10 +64,8 @@ class TargetPointer:
 
         self.target = target = Signal(target_layout(program))
         self._output = Signal(range(max(2, *(p.outputs + config.rows for p in plans))), name="output")
-        # The first line of the first channel of the block, and of this channel, in the first image.
-        self._block_line, self._line = (
-            Signal.like(target.line, name=name) for name in ("block_line", "line")
-        )
+        # The first line of the first channel of the set of blocks, and of this channel, in the first image.
+        self._set_line, self._line = (Signal.like(target.line, name=name) for name in ("set_line", "line"))
         self._x, self._rows = Signal.like(target.x, name="x"), Signal.like(target.rows, name="rows")
         with m.If(dot):
             m.d.comb += [target.line.eq(self._base + self._output[3:]), target.x.eq(self._output[:3])]
@@ -85,11 +83,12 @@ class TargetPointer:
         def setting(name: str, values: Sequence[int]) -> Signal:
             return per_layer(m, layer, values, name=name)
 
-        self._weights_stay = setting("weights_stay", [int(p.weights_stay) for p in plans])
         # Rows of the map from this instruction's first one on.
         self._height = setting("height", [p.dest.shape[1] - p.top_group * p.out_group_height for p in plans])
         self._channel_lines = setting("channel_lines", [p.dest.channel_lines for p in plans])
-        self._block_lines = setting("block_lines", [block * p.dest.channel_lines for p in plans])
+        lines = [p.blocks_per_transform * block * p.dest.channel_lines for p in plans]
+        lines = [n if p.sets > 1 else 0 for n, p in zip(lines, plans, strict=True)]
+        self._set_lines = setting("set_lines", lines)
         self._base = setting("base", [p.dest.base for p in plans])
         self._group_height = setting("group_height", [p.out_group_height for p in plans])
         self._group_width = setting("group_width", [p.lane_columns * p.out_stride for p in plans])
@@ -110,7 +109,7 @@ class TargetPointer:
         m.d.sync += [
             self._output.eq(0),
             self._x.eq(0),
-            *(line.eq(self._base) for line in (self._line, self._block_line)),
+            *(line.eq(self._base) for line in (self._line, self._set_line)),
             self._rows.eq(Mux(self._dot, images, self._height)),
         ]
 
@@ -119,17 +118,17 @@ class TargetPointer:
         m.d.sync += [self._output.eq(self._output + 1), self._line.eq(self._line + self._channel_lines)]
 
     def next_group(self, m: Module) -> None:
-        """Go to another tile group: its rows of the same channels, or of the next block's."""
+        """Go to another tile group: its rows of the same channels, or of the next set's."""
         loops = self._loops
         m.d.sync += [
             self._output.eq(0),
             self._x.eq(self._x + self._group_width),
-            self._line.eq(self._block_line),
+            self._line.eq(self._set_line),
         ]
         with m.If(loops.column_wraps):
             m.d.sync += [self._x.eq(0), self._rows.eq(self._rows - self._group_height)]
         with m.If(loops.row_wraps):
             m.d.sync += self._rows.eq(self._height)
-        with m.If(loops.stack_wraps & self._weights_stay):
-            block = self._block_line + self._block_lines
-            m.d.sync += [line.eq(block) for line in (self._line, self._block_line)]
+        with m.If(loops.stack_wraps):
+            following = self._set_line + self._set_lines
+            m.d.sync += [line.eq(following) for line in (self._line, self._set_line)]

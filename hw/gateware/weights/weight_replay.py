@@ -1,4 +1,8 @@
-"""Weight replay: steps in the order in which the array wants them, again where weights stay."""
+"""Weight replay: steps in the order in which the array wants them.
+
+Where weights stay, a set of blocks lies in the weight buffer as a whole and is read for one tile group after
+another.
+"""
 
 from amaranth import Array, C, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
@@ -6,8 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.compile.program import Program
 from hw.contract.latencies import SETTLE
-from hw.gateware.primitives.delay import per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.micro_instruction import ends_layout, step_layout
 from hw.gateware.primitives.skid_buffer import SkidBuffer
 from hw.gateware.weights.weight_buffer import WeightBuffer
@@ -54,7 +57,6 @@ class WeightReplay(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        plans = self.program.layers
         m.submodules.buffer = buffer = self.buffer
         m.submodules.loop_nest = nest = LoopNest(self.program)
         m.submodules.skid = skid = SkidBuffer(self.program.step_format)
@@ -63,30 +65,29 @@ class WeightReplay(wiring.Component):
 
         layer = Signal.like(self.first)
         block = Signal(range(len(self.plan.block_steps) + 1))
-        weights_stay = per_layer(m, layer, [int(p.weights_stay) for p in plans], name="weights_stay")
         m.d.comb += [nest.layer.eq(layer), nest.images.eq(self.images)]
         position = Signal(self._position)
-        block_start = Signal(self._position)  # that of the block's first step
         first_start, next_start = self._block_starts(m, block)
         address = Signal.like(buffer.stored)
-        block_address = Signal.like(buffer.stored)
         next_address = Signal.like(address)
+        # Where the set begins: its first block, that one's first step, and where this lies.
+        set_block, set_start, set_address = Signal.like(block), Signal.like(position), Signal.like(address)
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
 
         stepped = Signal()  # the last clock's read went on by one
-        rewound = Signal()  # it went back to the start of the block
+        rewound = Signal()  # it went back to the start of the set
         playing = Signal()
-        replay = weights_stay & ~nest.stack_wraps  # this block again
+        again = nest.block_wraps & ~nest.stack_wraps  # after this block the set begins again
         advance = ~offered | skid.i.ready
         readable = playing & (wait == 0) & self._is_stored(m, address, next_address, stepped, rewound)
         read = advance & readable
-        m.d.sync += [stepped.eq(read), rewound.eq(read & position.last & replay)]
+        m.d.sync += [stepped.eq(read), rewound.eq(read & position.last & again)]
         m.d.comb += [
             next_address.eq(address + 1),
             buffer.r_step.eq(address),
             buffer.r_en.eq(advance),
-            buffer.freed.eq(read & ~replay),
+            buffer.freed.eq(read & nest.last_group),
             nest.step.eq(read & position.last),
         ]
 
@@ -94,7 +95,7 @@ class WeightReplay(wiring.Component):
             m.d.sync += wait.eq(wait - 1)
         with m.If(entering & (wait == 1)):
             m.d.comb += nest.start.eq(1)
-            m.d.sync += [entering.eq(0), block_start.eq(first_start), position.eq(first_start)]
+            m.d.sync += [entering.eq(0), *(start.eq(first_start) for start in (position, set_start))]
         with m.If(advance):
             m.d.sync += offered.eq(readable)
         with m.If(read):
@@ -104,11 +105,14 @@ class WeightReplay(wiring.Component):
                 position.last.eq(position.left == 1),
             ]
             with m.If(position.last):
-                with m.If(replay):
-                    m.d.sync += [address.eq(block_address), position.eq(block_start)]
-                with m.Else():
-                    m.d.sync += [block_address.eq(next_address), block.eq(block + 1), wait.eq(1)]
-                    m.d.sync += [block_start.eq(next_start), position.eq(next_start)]
+                # A block's start is known a clock after its number: in time, unless it is one step long.
+                m.d.sync += [block.eq(block + 1), position.eq(next_start), wait.eq(next_start.last)]
+                with m.If(again):
+                    m.d.sync += [block.eq(set_block), position.eq(set_start), wait.eq(set_start.last)]
+                    m.d.sync += address.eq(set_address)
+                with m.If(nest.stack_wraps):
+                    m.d.sync += [set_block.eq(block + 1), set_start.eq(next_start)]
+                    m.d.sync += set_address.eq(next_address)
                 with m.If(nest.ends):
                     m.d.sync += [layer.eq(layer + 1), wait.eq(SETTLE), playing.eq(layer != self.last)]
                     m.d.sync += entering.eq(1)
@@ -118,10 +122,9 @@ class WeightReplay(wiring.Component):
                 entering.eq(1),
                 wait.eq(SETTLE),
                 offered.eq(0),
-                address.eq(0),
-                block_address.eq(0),
+                *(start.eq(0) for start in (address, set_address)),
                 layer.eq(self.first),
-                block.eq(self._first_block(self.first)),
+                *(number.eq(self._first_block(self.first)) for number in (block, set_block)),
             ]
         return m
 

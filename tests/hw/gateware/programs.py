@@ -7,6 +7,7 @@ several drain groups, the last one short. "three": images side by side of three 
 of several lines.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -79,6 +80,15 @@ CASES = {
         Network("three", (2, 16, 6), (Conv("a", 2, 3, 3, padding=1), Conv("b", 3, 2, 3, padding=1))),
         {"rows": 4, "lanes": 6, "batch": 2, "line_pixels": 64},
     ),
+    # Weights that stay do so in sets of two blocks, the last one short.
+    "sets": (
+        Network(
+            "sets",
+            (9, 12, 14),
+            (Conv("a", 9, 14, 3, padding=1, pool=2), Conv("b", 14, 16, 3, padding=1, relu=False)),
+        ),
+        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 16},
+    ),
     "wide": (
         Network("wide", (2, 9, 21), (Conv("a", 2, 3, 3, padding=1), Conv("b", 3, 2, 5, relu=False))),
         {"rows": 4, "lanes": 3, "batch": 2, "line_pixels": 8},
@@ -89,6 +99,19 @@ CASES = {
 @cache
 def program(name, streamed=False, kind="adaptive"):
     """The compiled program of a case; ``streamed``: weights come from memory, and stay where that pays."""
+    found = compiled(name, streamed, kind)
+    return in_sets(found, 2) if name == "sets" and streamed else found
+
+
+def in_sets(found, size):
+    """The program with sets of ``size`` blocks wherever weights stay."""
+    plans = [replace(p, blocks_per_transform=size) if p.weights_stay else p for p in found.layers]
+    assert all(plan.blocks % plan.blocks_per_transform == 0 for plan in plans)
+    return replace(found, layers=tuple(plans))
+
+
+def compiled(name, streamed, kind):
+    """The program as it is compiled."""
     network, options = CASES[name]
     memory = {"stream_weights": True, "bus_bits": 64} if streamed else {}
     config = AcceleratorConfig(**options, **memory)
@@ -99,15 +122,14 @@ def passes(plan, images, *, blocks=True, dot_images=False):
     """Per pass of a layer, in order: block, group row, group column, stack of images."""
     rows, columns = (1, 1) if plan.dot else (plan.group_rows, plan.group_columns)
     stacks = 1 if plan.dot and not dot_images else -(-images // plan.images)
-    inner = 1 if plan.weights_stay or not blocks else plan.blocks
-    outer = plan.blocks if plan.weights_stay else 1
+    size = plan.blocks_per_transform
     return [
         (o + i, row, column, stack)
-        for o in range(outer)
+        for o in range(0, plan.blocks, size)
         for stack in range(stacks)
         for row in range(rows)
         for column in range(columns)
-        for i in range(inner)
+        for i in range(size if blocks else 1)
     ]
 
 

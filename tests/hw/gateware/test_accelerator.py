@@ -6,8 +6,8 @@ import pytest
 from hw.contract.artifact import random_artifact
 from hw.contract.network import Conv, Dense, Network
 from hw.host.driver import MEMORY
-from hw.interface.registers import BATCH, CONTROL, STATUS
-from hw.interface.stream_format import pack_image
+from hw.host_interface.registers import BATCH, CONTROL, STATUS
+from hw.host_interface.stream_format import pack_image
 from hw.util.errors import LinkError
 from sim import model
 from tests.hw.gateware.whole import Bench, compiled, predicted
@@ -25,6 +25,9 @@ MAPS = Network("maps", (3, 4, 11), (Conv("a", 3, 5, 3, padding=1), Conv("b", 5, 
 BESIDE = Network(
     "beside", (2, 4, 4), (Conv("a", 2, 9, 3, padding=1), Conv("b", 9, 4, 3, padding=1, relu=False))
 )
+SETS = Network(
+    "sets", (2, 8, 12), (Conv("a", 2, 16, 3, padding=1), Conv("b", 16, 14, 3, padding=1, relu=False))
+)
 CASES = {
     "scores": (SCORES, "adaptive", {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 8}, {}),
     "maps": (MAPS, "adaptive", {"rows": 4, "lanes": 3, "batch": 1, "line_pixels": 16}, {}),
@@ -34,6 +37,12 @@ CASES = {
         "adaptive",
         {"rows": 4, "lanes": 2, "batch": 2, "stream_weights": True, "bus_bits": 64, "memories": 2},
         {"a": 5, "c": 3},
+    ),
+    "sets": (
+        SETS,
+        "thin",
+        {"rows": 4, "lanes": 2, "batch": 1, "stream_weights": True, "bus_bits": 64, "weight_steps": 256},
+        {},
     ),
     "packed": (
         SCORES,
@@ -52,7 +61,8 @@ CASES = {
 
 def made(name):
     network, kind, options, bits = CASES[name]
-    artifact = random_artifact(network, seed=3, kind=kind, layer_bits=bits)
+    thin = {"kind": "adaptive", "density": 0.125} if kind == "thin" else {"kind": kind}
+    artifact = random_artifact(network, seed=3, layer_bits=bits, **thin)
     return artifact, compiled(artifact, **options)
 
 
@@ -80,6 +90,12 @@ def test_results_and_clocks(name):
         assert [layer.cycles for layer in counters.layers] == layers
     assert abs(counters.cycles - total) <= max(8, 0.02 * total)
     assert counters.weight_beats == (sum(program.stream.layer_beats) if program.config.stream_weights else 0)
+
+
+def test_a_layer_of_few_weights_makes_several_blocks_of_a_transform():
+    *_, program = made("sets")
+    assert [(plan.blocks, plan.blocks_per_transform) for plan in program.layers] == [(4, 1), (4, 2)]
+    assert all(plan.weights_stay for plan in program.layers)
 
 
 def test_a_run_is_busy_from_its_start_to_its_end_and_takes_no_writes():

@@ -15,7 +15,8 @@ def tokens_of(plan, images, rows):
     stacks = -(-images // plan.images)
     for number, (block, *_, stack) in enumerate(order):
         after = order[number + 1] if number + 1 < len(order) else None
-        row_wraps = after is None or after[3] != stack or (plan.weights_stay and after[0] != block)
+        size = plan.blocks_per_transform
+        row_wraps = after is None or after[3] != stack or after[0] // size != block // size
         for token in range(plan.block_rows(block, rows)):
             last = token == plan.block_rows(block, rows) - 1
             yield stack, last, row_wraps, row_wraps and stack == stacks - 1

@@ -15,10 +15,9 @@ def steps_of(compiled, plan, images):
     blocks = np.split(np.arange(len(table)), ends[:-1])
     order = passes(plan, images)
     per_block = config.rows // config.drain
-    for number, (block, *group) in enumerate(order):
+    for block, *_ in order:
         used = -(-plan.block_rows(block, config.rows) // config.drain)
-        after = order[number + 1] if number + 1 < len(order) else None
-        frees = after is None or plan.weights_stay or list(after[1:]) != group
+        frees = (block + 1) % plan.blocks_per_transform == 0
         for t in blocks[block]:
             rows = table.run_ahead.end[t].tolist() if compiled.run_ahead else None
             last = t == blocks[block][-1]

@@ -14,17 +14,23 @@ from tests.hw.gateware.streamed import NARROW, WIDE, layer_beats, program, step_
 
 
 def replayed(compiled, first, last, images):
-    """The steps a run takes, each with its width: a block over all its tile groups, or the layer once."""
+    """The steps a run takes, each with its width: a set of blocks for all tile groups, or the layer once."""
     values = []
     for plan, steps in zip(
         compiled.layers[first : last + 1], step_values(compiled)[first : last + 1], strict=True
     ):
-        ends = np.flatnonzero(plan.steps.end_of_pass) + 1
+        ends = np.cumsum(plan.steps.block_lengths)[plan.blocks_per_transform - 1 :: plan.blocks_per_transform]
         groups = plan.group_rows * plan.group_columns * images if plan.weights_stay else 1
         for block in np.split(np.arange(len(steps)), ends[:-1]):
             width = compiled.step_format.bits_of(plan.weight_bits)
             values += groups * [(width, steps[i]) for i in block]
     return values
+
+
+def in_sets(compiled):
+    """With all blocks of a layer in a set, wherever weights stay."""
+    plans = [replace(p, blocks_per_transform=p.blocks) if p.weights_stay else p for p in compiled.layers]
+    return replace(compiled, layers=tuple(plans))
 
 
 @pytest.mark.parametrize(
@@ -41,12 +47,21 @@ def replayed(compiled, first, last, images):
         ({"bus_bits": 64, "layer_bits": {"a": 2}}, 60, 1.0, 0.3),
         (WIDE | {"layer_bits": NARROW}, 60, 1.0, 1.0),
         (WIDE | {"layer_bits": {"a": 3, "c": 6}}, 20, 0.9, 0.4),
+        ({"bus_bits": 64, "sets": True}, 60, 0.9, 0.9),
+        ({"bus_bits": 32, "sets": True}, 1, 1.0, 1.0),
     ],
 )
 def test_steps_come_in_order_and_the_buffer_never_overflows(simulate, array, latency, supply, demand):
-    compiled, rng = program(**array, depth=128), np.random.default_rng(7)
+    array = {"depth": 128} | array
+    sets = array.pop("sets", False)
+    if sets:
+        array["depth"] = 512
+    compiled, rng = program(**array), np.random.default_rng(7)
+    if sets:
+        compiled = in_sets(compiled)
     dut, plan = WeightReplay(compiled), compiled.stream
     assert compiled.layers[0].weights_stay and not compiled.layers[2].weights_stay
+    assert [plan.sets for plan in compiled.layers[:2]] == ([1, 1] if sets else [3, 2])
     runs = [(0, 2, 2), (1, 1, 1), (0, 0, 1), (2, 2, 2)]
     found = []
 
@@ -175,9 +190,12 @@ def few_inputs():
 
 
 @pytest.mark.parametrize("late", [0, 400])
-@pytest.mark.parametrize("artifact", [pruned_away, few_inputs])
-def test_a_block_of_one_step_that_is_there_when_its_layer_begins(simulate, artifact, late):
+@pytest.mark.parametrize(
+    ("artifact", "sets"), [(pruned_away, False), (pruned_away, True), (few_inputs, False)]
+)
+def test_a_block_of_one_step_that_is_there_when_its_layer_begins(simulate, artifact, sets, late):
     compiled = compile_program(artifact(), AcceleratorConfig(4, 2, 2, stream_weights=True, bus_bits=64))
+    compiled = in_sets(compiled) if sets else compiled
     last = len(compiled.layers) - 1
     assert compiled.stream.block_steps[last] == 1
     dut, found = WeightReplay(compiled), []

@@ -2,11 +2,11 @@
 
 A *pass* is one block of output channels of one tile group. From the innermost loop outwards::
 
-    activations stay    block · group column · group row · stack
-    weights stay        group column · group row · stack · block
+    block of the set · group column · group row · stack · set
 
-A *stack* is an image, or as many as share the lines of their maps (batch packing). The block is counted by
-the first counter or by the last one, as the layer's plan says.
+A *set* is the blocks that meet a tile group's spectra before the next group is fetched
+(``LayerPlan.blocks_per_transform``): all blocks of a layer where activations stay. A *stack* is an image, or
+as many as share the lines of their maps (batch packing).
 """
 
 from amaranth import Array, C, Module, Signal
@@ -18,7 +18,7 @@ from hw.gateware.primitives.delay import per_layer
 
 
 class LoopNest(wiring.Component):
-    """Parameters: ``program``; ``blocks``: whether blocks inside a tile group are passes of their own
+    """Parameters: ``program``; ``blocks``: whether the blocks of a set are passes of their own
     (not for the fetch, which serves all of them at once); ``dot_images``: whether a fully connected
     layer takes a pass per image (only its fetch does).
 
@@ -30,7 +30,8 @@ class LoopNest(wiring.Component):
     group_row: out, 0 .. group rows - 1. Of the pass at hand, as all that follows.
     stack: out, 0 .. ``batch``. The number of the stack.
     last_block: out, 1. It is one of the last block of output channels.
-    block_wraps: out, 1. The next step takes the block back to its start.
+    last_group: out, 1. It is one of the last tile group.
+    block_wraps: out, 1. The next step takes the block back to the first one of its set.
     column_wraps: out, 1. So the group column, and the block with it.
     row_wraps: out, 1. So the group row, with both.
     stack_wraps: out, 1. So the stack, with all three.
@@ -48,6 +49,7 @@ class LoopNest(wiring.Component):
                 "group_row": Out(range(max(2, *(p.group_rows for p in program.layers)))),
                 "stack": Out(range(program.config.batch + 1)),
                 "last_block": Out(1),
+                "last_group": Out(1),
                 "block_wraps": Out(1),
                 "column_wraps": Out(1),
                 "row_wraps": Out(1),
@@ -66,11 +68,11 @@ class LoopNest(wiring.Component):
         rows = last("row", [1 if p.dot else p.group_rows for p in plans])
         stacks = self._last_stack(m)
         lasts = [
-            last("inner", [1 if p.weights_stay or not self.blocks else p.blocks for p in plans]),
+            last("inner", [p.blocks_per_transform if self.blocks else 1 for p in plans]),
             last("column", [1 if p.dot else p.group_columns for p in plans]),
             rows,
             stacks,
-            last("outer", [p.blocks if p.weights_stay else 1 for p in plans]),
+            last("outer", [p.sets for p in plans]),
         ]
         # Counters run down and a flag says that one has arrived: wraps takes one LUT, however long the loops.
         left = [Signal.like(count, name=f"left_{i}") for i, count in enumerate(lasts)]
@@ -78,6 +80,7 @@ class LoopNest(wiring.Component):
         inner, column, row, stack, outer = over
         m.d.comb += [
             self.last_block.eq(inner & outer),
+            self.last_group.eq(column & row & stack),
             self.block_wraps.eq(inner),
             self.column_wraps.eq(inner & column),
             self.row_wraps.eq(inner & column & row),

@@ -1,4 +1,4 @@
-"""The loop nest against nested loops in Python, for both orders."""
+"""The loop nest against nested loops in Python, for sets of one block, of some, and of all."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Dense, Network
-from hw.gateware.primitives.loop_nest import LoopNest
+from hw.gateware.control.loop_nest import LoopNest
 
 NETWORKS = {
     "apart": Network(
@@ -26,18 +26,22 @@ NETWORKS = {
 BATCH = 5
 
 
-def program(network, weights_stay):
+def program(network, sets):
+    """Of convolutions with an even number of blocks there are as many ``sets``, where they can be had."""
     compiled = compile_program(random_artifact(NETWORKS[network]), AcceleratorConfig(4, 5, BATCH, 16))
-    layers = [replace(plan, weights_stay=weights_stay and not plan.dot) for plan in compiled.layers]
+    layers = []
+    for plan in compiled.layers:
+        size = max(1, plan.blocks // (1 if plan.dot else sets))
+        layers.append(replace(plan, blocks_per_transform=size if plan.blocks % size == 0 else 1))
     return replace(compiled, layers=tuple(layers))
 
 
 def expected(plan, images, blocks, dot_images):
-    """Per pass: group row, stack, last block, and how many loops wrap after it."""
+    """Per pass: group row, stack, last block, last group, and how many loops wrap after it."""
     rows, columns = (1, 1) if plan.dot else (plan.group_rows, plan.group_columns)
     stacks = 1 if plan.dot and not dot_images else -(-images // plan.images)
-    inner = 1 if plan.weights_stay or not blocks else plan.blocks
-    outer = plan.blocks if plan.weights_stay else 1
+    inner = plan.blocks_per_transform if blocks else 1
+    outer = plan.blocks // plan.blocks_per_transform
     for o in range(outer):
         for stack in range(stacks):
             for row in range(rows):
@@ -46,14 +50,14 @@ def expected(plan, images, blocks, dot_images):
                         loops = (i, inner), (column, columns), (row, rows), (stack, stacks), (o, outer)
                         ends = [number == count - 1 for number, count in loops]
                         wraps = next((k for k, end in enumerate(ends) if not end), len(ends))
-                        yield row, stack, ends[0] and ends[4], wraps
+                        yield row, stack, ends[0] and ends[4], all(ends[1:4]), wraps
 
 
 @pytest.mark.parametrize(("network", "images"), [("apart", 2), ("beside", 2), ("beside", 5)])
-@pytest.mark.parametrize("weights_stay", [False, True])
+@pytest.mark.parametrize("sets", [1, 2, 100])
 @pytest.mark.parametrize(("blocks", "dot_images"), [(True, False), (False, True)])
-def test_all_passes_are_made_in_order_twice(simulate, network, images, weights_stay, blocks, dot_images):
-    compiled = program(network, weights_stay)
+def test_all_passes_are_made_in_order_twice(simulate, network, images, sets, blocks, dot_images):
+    compiled = program(network, sets)
     assert [plan.images for plan in compiled.layers] == ([2, 2, 1] if network == "beside" else [1, 1, 1])
     dut = LoopNest(compiled, blocks=blocks, dot_images=dot_images)
     found = []
@@ -73,9 +77,8 @@ def test_all_passes_are_made_in_order_twice(simulate, network, images, weights_s
                     for flag in (dut.block_wraps, dut.column_wraps, dut.row_wraps, dut.stack_wraps, dut.ends)
                 ]
                 assert flags == sorted(flags, reverse=True), "a loop wraps with all inside it"
-                found.append(
-                    (ctx.get(dut.group_row), ctx.get(dut.stack), ctx.get(dut.last_block), sum(flags))
-                )
+                state = [ctx.get(n) for n in (dut.group_row, dut.stack, dut.last_block, dut.last_group)]
+                found.append((*state, sum(flags)))
                 ctx.set(dut.step, 1)
                 await ctx.tick()
                 ctx.set(dut.step, 0)
@@ -86,4 +89,4 @@ def test_all_passes_are_made_in_order_twice(simulate, network, images, weights_s
         passed for plan in compiled.layers for passed in 2 * list(expected(plan, images, blocks, dot_images))
     ]
     assert found == wanted
-    assert len({passed[3] for passed in wanted}) >= (4 if network == "apart" else 2)
+    assert len({passed[-1] for passed in wanted}) >= (4 if network == "apart" else 2)
