@@ -8,7 +8,7 @@ import pytest
 
 from hw.compile import limits
 from hw.compile.compiler import compile_program
-from hw.contract.artifact import random_artifact
+from hw.contract.artifact import LayerWeights, random_artifact
 from hw.contract.config import MOST_LANES, MOST_LINE_PIXELS, MOST_ROWS, AcceleratorConfig, shape_word
 from hw.contract.network import Conv, Dense, Network
 from hw.explore.device import Device
@@ -115,7 +115,7 @@ def test_sums_as_wide_as_a_slice():
 
 def test_packed_products_take_narrow_symmetric_weights():
     packed = replace(SMALL, products="packed")
-    network = Network("two", (3, 8, 8), (Conv("c", 3, 4, 3, padding=1), Dense("d", 144, 4, relu=False)))
+    network = Network("two", (3, 8, 8), (Conv("c", 3, 4, 3, padding=1), Dense("d", 256, 4, relu=False)))
     refused(
         network, packed, "of 8 bits and spectra of 16 take a port of 30 bits, more than the 27 of a DSP48E2"
     )
@@ -126,8 +126,11 @@ def test_packed_products_take_narrow_symmetric_weights():
     masks = [artifact.layers[name].mask for name in "cd"]
     assert made.longest == (masks[0].sum(axis=1).max(), masks[1].sum(axis=(1, 2)).max())
     assert program.accumulator_bits == made.re_bits > made.im_bits
-    weight = artifact.layers["c"].weight
+    layer = artifact.layers["c"]
+    weight = layer.weight.copy()
     weight[tuple(np.argwhere(weight)[0])] = -32
+    layers = {**artifact.layers, "c": LayerWeights(weight, layer.bias, layer.shift)}
+    artifact = replace(artifact, layers=layers)
     compile_program(artifact, SMALL)
     with pytest.raises(
         ConfigError, match="layer 'c' has a weight of -32, and packed products take -31 to 31"
