@@ -13,7 +13,7 @@ from hw.util.errors import ConfigError
 XRAY_FAMILIES = {"a": "artix7", "k": "kintex7", "v": "virtex7", "s": "spartan7", "z": "zynq7"}
 """Folder of Project X-Ray's database for the letter after ``xc7``."""
 
-SLICES = {"xc7": "DSP48E1", "xcup": "DSP48E2"}
+DSP_TYPES = {"xc7": "DSP48E1", "xcup": "DSP48E2"}
 """The DSP slice of a device family, as :data:`hw.contract.packed_products.WIDE_PORTS` names it."""
 
 _PART = re.compile(r"(?P<die>xc[a-z0-9]+?[tp])-?(?P<package>[a-z]{3,4}\d+)-(?P<speed>\d)")
@@ -131,7 +131,7 @@ class Board:
     @property
     def wide_port(self) -> int:
         """Bits of the wide port of a multiplier."""
-        return WIDE_PORTS[SLICES[self.family]]
+        return WIDE_PORTS[DSP_TYPES[self.family]]
 
     @property
     def transports(self) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def fit(board: str, figures: dict[str, Any]) -> dict[str, float]:
     from bitstreams.boards import budget, find
 
     chosen, needs = find(board), budget.needs(figures)
-    budget.check_slice(chosen, figures)
+    budget.check_multiplier_port(chosen, figures)
     budget.check(chosen, needs)
     return {name: round(share, 1) for name, share in budget.use(chosen, needs).items()}
 

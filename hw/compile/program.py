@@ -292,5 +292,5 @@ class Program:
 
 
 def accumulator_bits(products: int, weight_bits: int, spectrum_bits: int) -> int:
-    """Width of k1, k2 and k3 of so many products, each of a sum of two parts of X and one of two of a weight."""
+    """Width of k1, k2 and k3 of so many products: of two parts of X added up, and of two of a weight."""
     return (spectrum_bits + 1) + (weight_bits + 1) + (products - 1).bit_length()

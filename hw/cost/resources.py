@@ -16,6 +16,7 @@ from hw.compile.weight_stream import QUEUED_BEATS, UNIT_BITS
 from hw.contract.config import BANKS
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.contract.latencies import ROTATOR_LEVELS
+from hw.contract.packed_products import PackedProducts
 from hw.contract.spectrum import WORDS
 
 RAMB36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
@@ -88,7 +89,8 @@ def resources(program: Program) -> Resources:
 def _lane(program: Program) -> Resources:
     """One lane: transforms, N array rows, drain, buffers, post-processing."""
     rows, x_bits, cut = program.config.rows, program.spectrum_bits, _rounding(program)
-    array = _packed_array(program) if program.packed else _array(program)
+    packed = program.packed
+    array = _packed_array(program, packed) if packed else _array(program)
     columns = max(plan.stride for plan in program.layers)
     depth = 2 * 8 * (1 << max(1, (program.groups - 1).bit_length()))
     x_blocks, x_luts = memory(depth, 4 * 2 * x_bits)
@@ -157,10 +159,9 @@ def _array(program: Program) -> Resources:
     )
 
 
-def _packed_array(program: Program) -> Resources:
+def _packed_array(program: Program, packed: PackedProducts) -> Resources:
     """The rows of a lane, two DSP slices each, and its drain."""
-    rows, drain, packed = program.config.rows, program.config.drain, program.packed
-    assert packed
+    rows, drain = program.config.rows, program.config.drain
     groups, ahead = rows // drain, program.run_ahead
     index = max(1, (groups - 1).bit_length())
     added = packed.offset + 1 + packed.im_bits  # the fields of both sums

@@ -139,8 +139,11 @@ class ModelWorkload(Workload):
         source = f"exact: the masks of model {artifact.digest[:16]}"
         super().__init__(artifact.network, source, artifact.pruned_from.operations)
         layers = [artifact.layers[layer.name] for layer in artifact.network.layers]
-        self.spectrum_bits, self.word_shifts = artifact.spectrum_bits, [one.word_shift for one in layers]
-        self._channels = [(one.bias, one.shift) for one in layers]
+        self.spectrum_bits, self.word_shifts = (
+            artifact.spectrum_bits,
+            [weights.word_shift for weights in layers],
+        )
+        self._channels = [(weights.bias, weights.shift) for weights in layers]
 
     def _steps(self, rows: int) -> Steps:
         layers = [(layer.name, layer.dot) for layer in self.network.layers]

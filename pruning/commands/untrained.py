@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw.commands.console import progress, requires
-from hw.contract.formats import SPECTRUM
 from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def _of_network(
     block: int = 8,
     weight_bits: int = 8,
     layer_bits: dict[str, int] | None = None,
-    spectrum_bits: int = SPECTRUM.bits,
+    spectrum_bits: int = 16,
     seed: int = 0,
 ) -> Artifact:
     from hw.contract.network import find_network

@@ -139,8 +139,8 @@ def _read_arrays(
     counts: dict[str, int] = {}
     for layer, shape in zip(network.layers, network.shapes, strict=False):
         size = layer.weight_shape(shape)
-        places = {"weight": math.prod(size), "bias": size[0], "shift": size[0], "word_shift": WORDS}
-        counts |= {f"{layer.name}.{kind}": places[kind] for kind in kinds}
+        sizes = {"weight": math.prod(size), "bias": size[0], "shift": size[0], "word_shift": WORDS}
+        counts |= {f"{layer.name}.{kind}": sizes[kind] for kind in kinds}
     if strange := [name for name in file.names if name not in counts and name != HEADER]:
         raise DigestMismatch(
             f"{path}: {documents.shown(strange[0])} belongs to no layer; the file was damaged or edited"

@@ -4,6 +4,8 @@ The channel table has one entry per D rows of every block: D biases (32 bit) and
 bits wide, as deep as the network has output channels / D: a few RAMB36 or LUTRAM.
 """
 
+from itertools import chain
+
 from amaranth import Array, C, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -130,9 +132,9 @@ class DrainControl(wiring.Component):
         chosen = [tables.index(plan.word_shift) for plan in self.program.layers]
         table = per_layer(m, self.layer, chosen, name="table")
         most = max(map(max, tables))
-        cuts = Array(C(cut, range(most + 1)) for one in tables for cut in one)
-        place = delay(m, Cat(self.o_word, table), 1, name="cut_place")
-        cut = delay(m, cuts[place], 2, name="cut")
+        cuts = Array(C(cut, range(most + 1)) for cut in chain(*tables))
+        index = delay(m, Cat(self.o_word, table), 1, name="cut_index")
+        cut = delay(m, cuts[index], 2, name="cut")
         less = Signal.like(self.shift, name="less", reset_less=True)
         for i in range(self.program.config.drain):
             m.d.sync += less[i].eq(shift[i] - cut)

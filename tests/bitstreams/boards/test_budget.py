@@ -37,11 +37,11 @@ def test_a_misspelt_resource_is_not_a_fit():
 
 
 def test_packed_products_need_wide_slices():
-    budget.check_slice(VC709, {"wide_port": 25})
-    budget.check_slice(VC709, {})
-    budget.check_slice(boards.find("vcu118"), {"wide_port": 27})
+    budget.check_multiplier_port(VC709, {"wide_port": 25})
+    budget.check_multiplier_port(VC709, {})
+    budget.check_multiplier_port(boards.find("vcu118"), {"wide_port": 27})
     with pytest.raises(DoesNotFit, match="port of 26 bits, the DSP48E1 of the vc709 has 25: take narrower"):
-        budget.check_slice(VC709, {"wide_port": 26})
+        budget.check_multiplier_port(VC709, {"wide_port": 26})
 
 
 def test_use_is_in_percent_and_infinite_without_any():

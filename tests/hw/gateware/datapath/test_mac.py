@@ -114,10 +114,10 @@ def test_sums_in_every_clock(simulate, mode, weight_bits):
 @pytest.mark.parametrize("x_bits", [8, 11])
 def test_narrow_words_in_sums_no_wider_than_they_need(simulate, x_bits):
     """Steps of one sum, with every number at a limit among them: nothing may wrap."""
-    steps = list(random_steps(seed=x_bits, count=100, weight_bits=8, spectrum_bits=x_bits))
+    steps = list(random_steps(seed=x_bits, count=100, weight_bits=8, x_bits=x_bits))
     longest = max(map(len, "".join("f" if s[1] else "." for s in steps if s[0]).split("f"))) + 1
     acc_bits = accumulator_bits(longest, 8, x_bits)
-    found = run(simulate, steps, Mode.COMPLEX, 8, acc_bits, spectrum_bits=x_bits)
+    found = run(simulate, steps, Mode.COMPLEX, 8, acc_bits, x_bits=x_bits)
     np.testing.assert_array_equal(found, expected(steps, Mode.COMPLEX))
 
 
