@@ -139,7 +139,7 @@ WIDE := TRAINED=$(BUILD)/vgg16-cifar SPARSITY_RECIPE=vgg16-cifar SPARSITY_ROWS="
 .PHONY: results-vgg16-cifar
 results-vgg16-cifar: $(STAMP) ## accuracy and cycles of VGG16 on CIFAR-10, 75 and 87.5 % pruned (hours; needs DATA)
 	@$(MAKE) --no-print-directory train-sparsity $(WIDE)
-	$(SPEC2) compare $(BUILD)/vgg16-cifar/*/ --rows 64 --lanes 10 --batch 1 --out docs/results/vgg16-cifar.json
+	$(SPEC2) compare $(BUILD)/vgg16-cifar/*/ --rows 64 --lanes 10 --batch 1 --stream-weights --out docs/results/vgg16-cifar.json
 
 # The table of docs/results.md; DATA names the folder of the full MNIST.
 RESULTS := $(foreach pattern,$(VERIFY_PATTERNS),$(BUILD)/results/$(pattern))
@@ -218,6 +218,17 @@ verify-vgg16-cifar: $(STAMP) ## RTL = integer model: the whole VGG16 of CIFAR-10
 bench-packed: $(STAMP) ## cells of a row and of an array of 16 rows: three DSP slices per complex product, and two
 	$(BIN)/python -m pytest -q -s -m slow -k "packed and cost" tests/hw/gateware/datapath/test_packed_mac.py \
 	  tests/hw/gateware/datapath/test_array.py
+
+# Both simulators of one design run in turns: ratios hold where seconds do not. BEFORE is any commit.
+BEFORE ?= HEAD~1
+SPEED := $(BUILD)/bench/simulation
+.PHONY: bench-simulation
+bench-simulation: $(STAMP) ## BEFORE=HEAD~1: how fast LeNet (N=16 P=8) is simulated, as a ratio to another commit
+	git worktree add --detach --force $(SPEED)/before $(BEFORE)
+	$(SPEC2) prune lenet --untrained --out $(SPEED)
+	$(SPEC2) generate $(SPEED)/model.npz --rows 16 --lanes 8 --batch 4
+	$(BIN)/python -m sim.rtl.benchmark $(SPEED)/design --before $(SPEED)/before
+	git worktree remove --force $(SPEED)/before
 
 .PHONY: bench-training
 bench-training: $(STAMP) ## images per second of training VGG16, with Conv2d and with spectral layers

@@ -62,6 +62,8 @@ class Figures(Struct):
     uram: Count = 0
     weight_bits: Count = 0
     op_per_dsp_cycle: Amount = 0
+    op_per_lut_cycle: Amount = 0
+    op_per_bram36_cycle: Amount | None = None
     layers: list[LayerFigures] = []
 
 

@@ -9,7 +9,7 @@ RTL: 2 % (``tests/sim/bench``).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from hw.compile.program import LayerPlan, Program
 from hw.contract.config import AcceleratorConfig
 from hw.contract.instructions import instructions_of
 from hw.contract.latencies import Latencies, latencies
+from hw.cost.efficiency import per_cycle
 from hw.cost.resources import resources
 from hw.cost.weight_arrival import WeightArrival
 from hw.host_interface.stream_format import map_beats
@@ -206,7 +207,8 @@ def estimates(program: Program) -> dict[str, Any]:
         "lut": need.lut,
         "ff": need.ff,
         "bram36": need.bram36,
-        "op_per_dsp_cycle": program.operations * batch / (need.dsp * cycles),
+        **per_cycle(program.operations * batch, cycles, asdict(need)),
+        "convolutions_only": program.network.classes is None,
         "weight_bits": program.stored_bits,
         **({"spectrum_bits": program.spectrum_bits} if program.narrow else {}),
     }

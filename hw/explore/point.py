@@ -9,6 +9,7 @@ from typing import Any
 from hw.compile.program import Program
 from hw.contract.config import AcceleratorConfig
 from hw.cost.cycles import total_cycles
+from hw.cost.efficiency import per_cycle
 from hw.cost.resources import resources
 from hw.cost.stages import least_cycles
 from hw.explore.device import Device
@@ -58,12 +59,14 @@ class Point:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        timed = {
-            "cycles": self.cycles,
-            "ms": 1e3 * self.seconds,
-            "images_per_second": self.images_per_second,
-            "op_per_dsp_cycle": self.efficiency,
-        }
+        timed: dict[str, Any] = {}
+        if self.cycles:
+            timed = {
+                "cycles": self.cycles,
+                "ms": 1e3 * self.seconds,
+                "images_per_second": self.images_per_second,
+                **per_cycle(self.operations * self.config.batch, self.cycles, self.needs),
+            }
         return {
             "config": asdict(self.config),
             "weight_bits": self.weight_bits,
@@ -71,7 +74,7 @@ class Point:
             "weight_steps": self.weight_steps,
             "needs": self.needs,
             "fits": self.fits,
-            **(timed if self.cycles else {}),
+            **timed,
         }
 
 

@@ -26,6 +26,7 @@ def report(found: Exploration) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "network": workload.network.name,
+        "convolutions_only": workload.network.classes is None,
         "steps": workload.source,
         "board": device.name,
         "clock_mhz": device.clock_hz / 1e6,

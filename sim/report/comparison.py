@@ -16,6 +16,8 @@ from msgspec import Meta
 
 from hw.contract.config import AcceleratorConfig
 from hw.contract.sparsity import COMPARED
+from hw.cost.efficiency import HEADS as EFFICIENCY
+from hw.cost.efficiency import per_cycle, rounded
 from hw.util import documents
 from hw.util.errors import ArtifactError
 from hw.util.tables import table
@@ -41,7 +43,7 @@ HEADS = {
     "accuracy_integer": "integer %",
     "cycles": "clocks",
     "cycles_batch": "clocks/batch",
-    "op_per_dsp_cycle": "op/DSP/clk",
+    **EFFICIENCY,
     "storage_bits": "bits",
     "seconds": "training, s",
 }
@@ -70,6 +72,10 @@ class _Row(msgspec.Struct):
     command: str | None = None
     cycles_batch: float | None = None
     op_per_dsp_cycle: float | None = None
+    op_per_lut_cycle: float | None = None
+    op_per_bram36_cycle: float | None = None
+    bram36: float | None = None
+    stream_weights: bool | None = None
 
 
 def rows(
@@ -115,8 +121,9 @@ def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
 
     share_pruned, accuracy_*, seconds, command: as in :class:`~sim.report.models.Model`. cycles: of a run of
     one image, cycles_batch of a full one where that has more. storage_bits: the weight memory, with selects,
-    addresses and flags, in whole bytes. op_per_dsp_cycle: operations of the network before pruning. rows,
-    lanes, batch: the array. clocks_from: :data:`VERILOG` or :data:`MODEL`.
+    addresses and flags, in whole bytes. op_per_dsp_cycle and the others of :mod:`hw.cost.efficiency`:
+    operations of the network before pruning. bram36: RAMB36 blocks of the design. stream_weights: weights
+    come from external memory. rows, lanes, batch: the array. clocks_from: :data:`VERILOG` or :data:`MODEL`.
     """
     config = figures.config
     operations = model.network.operations * config.batch
@@ -132,7 +139,9 @@ def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
         "seconds": model.seconds,
         "command": model.command,
         "cycles_batch": figures.cycles_batch if config.batch > 1 else None,
-        "op_per_dsp_cycle": round(operations / (figures.dsp * figures.cycles_batch), 4),
+        **rounded(per_cycle(operations, figures.cycles_batch, figures.needs)),
+        "bram36": figures.needs.get("bram36"),
+        "stream_weights": config.stream_weights,
         "rows": config.rows,
         "lanes": config.lanes,
         "batch": config.batch,
@@ -160,10 +169,18 @@ def markdown(found: Sequence[Row]) -> str:
 
 
 def clocks_of(found: Sequence[Row]) -> str:
-    """One sentence: of which array the clocks are, and where they come from."""
+    """Of which array the clocks are, where they come from, and where weights lie, if the rows say so."""
     row = found[0]
     by = "counted by the Verilog" if row["clocks_from"] == VERILOG else f"predicted by {MODEL}"
-    return f"Clocks of N = {row['rows']}, P = {row['lanes']}, batch {row['batch']}, {by}."
+    text = f"Clocks of N = {row['rows']}, P = {row['lanes']}, batch {row['batch']}, {by}."
+    if row.get("stream_weights"):
+        return f"{text} Weights come from external memory."
+    blocks = [its for one in found if (its := one.get("bram36")) is not None]
+    if not blocks:
+        return text
+    least, most = (f"{count:,g}" for count in (min(blocks), max(blocks)))
+    span = most if least == most else f"{least} to {most}"
+    return f"{text} Weights are held in the design, which takes {span} RAMB36 blocks (`spec2 boards`)."
 
 
 def _cell(key: str, value: Any) -> Any:

@@ -16,9 +16,10 @@ import msgspec
 
 from hw.contract.artifact import Artifact, load
 from hw.contract.network import Layer, Network, Shape
+from hw.cost.efficiency import per_cycle, rounded
 from hw.util import documents, files
 from hw.util.errors import ArtifactError
-from sim.report.design_figures import cycles, design_of, occupancy, resources
+from sim.report.design_figures import counts, cycles, design_of, occupancy, resources
 from sim.rtl.verify import Verification
 
 ACCURACY_NAME = "accuracy.json"
@@ -41,6 +42,7 @@ def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, 
         "network": artifact.network.name,
         "digest": artifact.digest,
         "operations": artifact.pruned_from.operations,
+        "convolutions_only": artifact.network.classes is None,
         "accuracy": accuracy(folder, artifact),
         "storage": storage(artifact),
         "sparsity": sparsity(artifact),
@@ -158,7 +160,7 @@ def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
     result = Verification.load(folder)
     if result is None:
         return report
-    dsps, run = report["resources"]["dsp_total"], result.batch
+    run = result.batch
     work = artifact.pruned_from.operations * info.config.batch
     return report | {
         "verified": {
@@ -169,6 +171,6 @@ def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
             "correct": result.correct,
         },
         "cycles": cycles(result, info),
-        "op_per_dsp_cycle": round(work / (dsps * run.cycles), 4),
+        **rounded(per_cycle(work, run.cycles, counts(report["resources"]))),
         "occupancy": occupancy(info, result),
     }

@@ -2,7 +2,8 @@
 
 Figures
     *op_per_dsp_cycle*: dense-equivalent operations (two per multiply-add of the network before pruning, as
-    spatial convolutions) of a full batch, over every DSP slice of the design times the clocks of that run.
+    spatial convolutions) of a full batch, over every DSP slice of the design times the clocks of that run;
+    *op_per_lut_cycle* and *op_per_bram36_cycle*: the same over LUTs and RAMB36 blocks.
     *occupancy*: ``steps`` is the share of a run's clocks in which the array executed a step,
     ``multipliers`` the share of row slots in these steps that hold a non-zero weight, ``lanes`` the
     share of lanes that hold a tile.
@@ -52,6 +53,12 @@ def resources(folder: Path, info: DesignInfo) -> dict[str, Any]:
         found["dsp_total"] = measured["dsp"]
         found["synthesis"] = {name: measured[name] for name in COUNTED}
     return found
+
+
+def counts(found: dict[str, Any]) -> dict[str, float]:
+    """Of :func:`resources`, as synthesised where that has been done, else as estimated."""
+    synthesis: dict[str, float] = found.get("synthesis") or {}
+    return {**found["estimate"], **synthesis, "dsp": found["dsp_total"]}
 
 
 def cycles(result: Verification, info: DesignInfo) -> dict[str, Any]:

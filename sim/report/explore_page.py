@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from hw.contract.packed_products import SLICES
+from hw.cost.efficiency import CONVOLUTIONS_ONLY, HEADS
 from hw.util import quote
 from hw.util.tables import table
 
@@ -16,6 +17,9 @@ MOST_ROWS = 20
 
 SPEED = {"latency": "ms", "throughput": "images_per_second", "dsp": "images_per_second"}
 """How fast the designs of the front are, by objective."""
+
+DIGITS = {"op_per_dsp_cycle": 2, "op_per_lut_cycle": 3, "op_per_bram36_cycle": 2}
+"""After the point, of what a design does per clock and resource."""
 
 Row = dict[str, Any]
 
@@ -48,8 +52,9 @@ def _limits(found: Row) -> str:
 
 def _head(found: Row) -> str:
     counts, space = found["counts"], found["space"]
+    only = f" ({CONVOLUTIONS_ONLY})" if found.get("convolutions_only") else ""
     return (
-        f"# {quote.markdown(found['network'])} on the {quote.markdown(found['board'])} "
+        f"# {quote.markdown(found['network'])}{only} on the {quote.markdown(found['board'])} "
         f"at {found['clock_mhz']:g} MHz\n\n"
         f"Steps: {quote.markdown(found['steps'])}. Of {counts['compiled']:,} designs with "
         f"N = {', '.join(map(str, space['rows']))} and P = {min(space['lanes'])} to {max(space['lanes'])}, "
@@ -69,6 +74,8 @@ def _chosen(found: Row) -> list[tuple[str, Any]]:
         ("of these, layers", f"{_layer_ms(found):.3g} ms"),
         ("images per second", f"{chosen['images_per_second']:,.1f}"),
         ("operations per DSP slice and clock", f"{chosen['op_per_dsp_cycle']:.2f}"),
+        ("operations per LUT and clock", _cell(chosen, "op_per_lut_cycle")),
+        ("operations per RAMB36 block and clock", _cell(chosen, "op_per_bram36_cycle")),
     ]
     for name, share in chosen["use_percent"].items():
         rows.append((labels[name], f"{chosen['needs'][name]:,g} of {found['budget'][name]:,}, {share:g} %"))
@@ -108,16 +115,22 @@ def _front(found: Row) -> str:
             design["config"]["line_pixels"],
             design["memory_lines"],
             f"{design[speed]:.3f}",
-            f"{design['op_per_dsp_cycle']:.2f}",
+            *(_cell(design, name) for name in HEADS),
             *(f"{design['needs'][name]:,g}" for name in ("dsp", "bram36", "lut")),
         )
         for design in found["front"][:MOST_ROWS]
     ]
-    heads = ["N", "P", "batch", "bits", "line", "lines", speed.replace("_", " "), "op/DSP/clk"]
+    heads = ["N", "P", "batch", "bits", "line", "lines", speed.replace("_", " "), *HEADS.values()]
     title = "Designs that no other one beats in speed, DSP slices and width of weights"
     more = len(found["front"]) - len(rows)
     rest = f" ({more} slower ones are in explore.json)" if more > 0 else ""
     return f"{title}{rest}:\n\n{table([*heads, 'DSP', 'RAMB36', 'LUT'], rows)}"
+
+
+def _cell(design: Row, name: str) -> str:
+    """One of the measures of :mod:`hw.cost.efficiency`; files of before have only the first."""
+    value = design.get(name)
+    return "" if value is None else f"{value:.{DIGITS[name]}f}"
 
 
 def _layers(layers: list[Row]) -> str:

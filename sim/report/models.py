@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Network
 from hw.util.errors import ConfigError
 from sim.report.data import accuracy, scheme, sparsity, training
-from sim.report.design_figures import design_of, resources
+from sim.report.design_figures import counts, design_of, resources
 from sim.report.prediction_cache import predict
 from sim.rtl.verify import Verification
 
@@ -62,13 +62,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Figures:
-    """Clocks of a run of one image and of a full one on ``config``; dsp: slices of the design;
-    weight_bits: of its weight memory."""
+    """Clocks of a run of one image and of a full one on ``config``; needs: resources of the design, by the
+    names of :data:`~sim.report.design_figures.COUNTED`; weight_bits: of its weight memory."""
 
     config: AcceleratorConfig
     cycles: int
     cycles_batch: int
-    dsp: int
+    needs: Mapping[str, float]
     weight_bits: int
 
 
@@ -118,8 +118,8 @@ def counted(model: Model) -> Figures | None:
     info, result = design_of(model.digest, model.design), Verification.load(model.design)
     if result is None:
         return None
-    dsp = resources(model.design, info)["dsp_total"]
-    return Figures(info.config, result.single.cycles, result.batch.cycles, dsp, info.figure("weight_bits"))
+    needs = counts(resources(model.design, info))
+    return Figures(info.config, result.single.cycles, result.batch.cycles, needs, info.figure("weight_bits"))
 
 
 def check_arrays(figures: Sequence[Figures]) -> None:
@@ -147,5 +147,5 @@ def predicted(
                 progress(done, len(models), f"{model.scheme}, {layer}")
 
         made = predict(model.folder, model.digest, array, tell, processes)
-        found.append(Figures(array, made.cycles, made.cycles_batch, made.dsp, made.weight_bits))
+        found.append(Figures(array, made.cycles, made.cycles_batch, made.needs, made.weight_bits))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hw.cost.efficiency import CONVOLUTIONS_ONLY, sentence
 from hw.util import quote
 from hw.util.tables import table
 
@@ -109,10 +110,11 @@ def _cycles(report: dict[str, Any]) -> str:
     rows = [
         (name, layer["per_image"], layer["batch"], layer["steps"]) for name, layer in cycles["layers"].items()
     ]
+    only = f" ({CONVOLUTIONS_ONLY})" if report["convolutions_only"] else ""
     rows.append(("whole run", cycles["per_image"], cycles["batch"], None))
     return (
         table(["clocks, counted by the hardware", "one image", f"batch of {batch}", "steps"], rows)
-        + f"\n\n**{report['op_per_dsp_cycle']:.2f} dense-equivalent operations per DSP slice and clock.** "
+        + f"\n\n**{sentence(report, 'dense-equivalent operations')}{only}.** "
         f"The array executes a step in {100 * occupancy['steps']:.1f} % of the clocks; in these steps "
         f"{100 * occupancy['multipliers']:.1f} % of the row slots hold a non-zero weight and "
         f"{100 * occupancy['lanes']:.1f} % of the lanes a tile (batch of {batch})."

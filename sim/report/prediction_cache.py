@@ -34,17 +34,25 @@ FILE_NAME = "predicted.json"
 
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Blocks = Annotated[float, msgspec.Meta(ge=0, le=2**53)]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """cycles: of a run of one image. cycles_batch: of a full one. dsp: slices of the design. weight_bits: of
-    the weight memory (or stream), with selects, addresses and flags."""
+    """cycles: of a run of one image. cycles_batch: of a full one. dsp, lut, bram36: of the design.
+    weight_bits: of the weight memory (or stream), with selects, addresses and flags."""
 
     cycles: Positive
     cycles_batch: Positive
     dsp: Positive
+    lut: Count
+    bram36: Blocks
     weight_bits: Count
+
+    @property
+    def needs(self) -> dict[str, float]:
+        """Resource name to count."""
+        return {"dsp": self.dsp, "lut": self.lut, "bram36": self.bram36}
 
 
 def predict(
@@ -66,10 +74,13 @@ def predict(
         return known[key]
     artifact = load(folder / "model.npz")
     program = compile_program(artifact, config, processes=processes, progress=progress)
+    need = resources(program)
     found = Prediction(
         cycles=total_cycles(program, 1),
         cycles_batch=total_cycles(program, config.batch),
-        dsp=resources(program).dsp,
+        dsp=need.dsp,
+        lut=need.lut,
+        bram36=need.bram36,
         weight_bits=program.stored_bits,
     )
     with suppress(ArtifactError):  # it can be found again

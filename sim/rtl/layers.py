@@ -9,6 +9,7 @@ network, in which layers follow each other as they do on a board.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hw.compile.program import Program
 from hw.contract.artifact import Artifact
 from hw.contract.design import DesignInfo
 from hw.contract.instructions import together
+from hw.cost import efficiency
 from hw.cost.cycles import run_cycles
 from hw.cost.resources import resources
 from hw.host.counters import Counters
@@ -48,8 +50,9 @@ def measure(
     over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
     memory, nor before its first step), ``dram_bytes``, ``mismatches`` (values of its map); layers in bands
     have ``occupancy`` and ``dram_bytes`` of all of them, ``mismatches`` None but the last, and ``bands``,
-    their number of instructions. ``total``: ``cycles``, ``dsp_total``, ``op_per_dsp_cycle``, ``dram_bytes``,
-    ``mismatches``.
+    their number of instructions. ``total``: ``cycles``, ``dsp_total``, ``lut`` and ``bram36`` (estimates),
+    what :func:`hw.cost.efficiency.per_cycle` makes of them, ``dram_bytes``, ``mismatches``.
+    ``convolutions_only``: the network has no classifier.
     Raises ``DataError`` unless it is one image, ``DigestMismatch`` when the design has other weights.
     """
     info = DesignInfo.load(design)
@@ -77,6 +80,7 @@ def measure(
         row |= {"cycles_rtl": counted.cycles, "cycles_model": predicted.cycles}
     return {
         "network": info.network.name,
+        "convolutions_only": info.network.classes is None,
         "layers": rows,
         "total": _total(program, rows, run, whole, expected),
     }
@@ -113,13 +117,15 @@ def _dram_bytes(program: Program, run: Counters) -> int:
 def _total(
     program: Program, rows: list[dict[str, Any]], run: Counters, whole: rtl.RtlResult, expected: NDArray[Any]
 ) -> dict[str, Any]:
-    cycles, dsp = sum(row["cycles_rtl"] for row in rows), resources(program).dsp
+    cycles, needs = sum(row["cycles_rtl"] for row in rows), asdict(resources(program))
     wrong = int((whole.scores != expected).sum()) + sum(row["mismatches"] or 0 for row in rows)
     return {
         "cycles": cycles,
         "cycles_with_transfer": run.cycles,
-        "dsp_total": dsp,
-        "op_per_dsp_cycle": round(program.operations / (cycles * dsp), 4),
+        "dsp_total": needs["dsp"],
+        "lut": needs["lut"],
+        "bram36": needs["bram36"],
+        **efficiency.rounded(efficiency.per_cycle(program.operations, cycles, needs)),
         "operations": program.operations,
         "dram_bytes": _dram_bytes(program, run),
         "mismatches": wrong,
@@ -139,9 +145,13 @@ def markdown(found: dict[str, Any]) -> tuple[str, ...]:
     total = found["total"]
     rows = [[row[key] for key in heads] for row in found["layers"]]
     sums = [sum(row[key] for row in found["layers"]) for key in ("cycles_rtl", "cycles_model")]
+    only = f", {efficiency.CONVOLUTIONS_ONLY}," if found.get("convolutions_only") else ""
+    takes = [f"{total['dsp_total']:,} DSP slices"]
+    if "lut" in total:
+        takes += [f"{total['lut']:,} LUTs", f"{total['bram36']:,g} RAMB36 blocks (estimates)"]
     rows.append(["all", *sums, None, total["dram_bytes"], total["mismatches"]])
     return (
         table(heads.values(), rows),
-        f"{total['operations']:,} dense-equivalent operations in {total['cycles']:,} clocks on "
-        f"{total['dsp_total']:,} DSP slices: **{total['op_per_dsp_cycle']:.2f} per DSP slice and clock**.",
+        f"{total['operations']:,} dense-equivalent operations{only} in {total['cycles']:,} clocks on "
+        f"{', '.join(takes)}: **{efficiency.sentence(total)}**.",
     )

@@ -11,6 +11,7 @@ from hw.contract.artifact import Sparsity, random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import lenet, tiny
 from hw.cost.cycles import estimates
+from hw.cost.efficiency import COUNTS
 from hw.util.errors import ArtifactError, ConfigError, DigestMismatch
 from pruning.quant.channel_removal import drop_channels
 from sim.report import comparison, models, prediction
@@ -44,7 +45,7 @@ def test_a_row_holds_what_the_stages_measured(fake_design, tiny_images):
     assert (row["accuracy_dense"], row["accuracy_float"], row["accuracy_integer"]) == (99.0, 98.75, 98.5)
     assert (row["cycles"], row["cycles_batch"]) == (4600, 16_600)  # of the fixture's counters
     report = assemble(fake_design.folder)
-    assert row["op_per_dsp_cycle"] == report["op_per_dsp_cycle"]
+    needs = {**fake_design.info.estimates, "dsp": fake_design.info.estimates["dsp_total"]}
     assert row["storage_bits"] == 8 * report["storage"]["step_bytes"]
     assert row["storage_bits"] >= fake_design.info.estimates["weight_bits"]
     words = [(s["words"], s["kept"]) for s in report["sparsity"].values()]
@@ -53,7 +54,12 @@ def test_a_row_holds_what_the_stages_measured(fake_design, tiny_images):
     assert (row["seconds"], row["command"]) == (None, None)  # nobody wrote them
     table = comparison.markdown([row])
     assert "98.75" in table and "16,600" in table and "adaptive-2:8" in table and "training" not in table
-    assert comparison.clocks_of([row]) == "Clocks of N = 8, P = 4, batch 4, counted by the Verilog."
+    for name, kind in COUNTS.items():
+        assert row[name] == report[name] == round(tiny().operations * 4 / (16_600 * needs[kind]), 4)
+    assert comparison.clocks_of([row]) == (
+        "Clocks of N = 8, P = 4, batch 4, counted by the Verilog. Weights are held in the design, which "
+        f"takes {needs['bram36']:g} RAMB36 blocks (`spec2 boards`)."
+    )
 
 
 def test_without_a_simulated_design_the_cost_model_predicts(tmp_path):
@@ -62,10 +68,13 @@ def test_without_a_simulated_design_the_cost_model_predicts(tmp_path):
     program = compile_program(artifact, SMALL)
     expected = estimates(program)
     assert (row["cycles"], row["cycles_batch"]) == (expected["cycles_per_image"], expected["cycles"])
-    assert row["op_per_dsp_cycle"] == round(expected["op_per_dsp_cycle"], 4)
+    assert all(row[name] == round(expected[name], 4) for name in COUNTS)
+    assert row["bram36"] == expected["bram36"]
     assert 0 <= row["storage_bits"] - expected["weight_bits"] < 8 and row["storage_bits"] % 8 == 0
     assert (row["seconds"], row["command"]) == (12.6, "spec2 prune tiny")
-    assert comparison.clocks_of([row]).endswith("batch 2, predicted by scheduler and cost model.")
+    assert "batch 2, predicted by scheduler and cost model. Weights are held" in comparison.clocks_of([row])
+    (streamed,) = rows(tmp_path, array=replace(SMALL, stream_weights=True))
+    assert comparison.clocks_of([streamed]).endswith("Weights come from external memory.")
     (usual,) = rows(tmp_path)
     assert (usual["rows"], usual["lanes"], usual["batch"], usual["cycles_batch"]) == (64, 10, 1, None)
     assert usual["cycles"] != row["cycles"]

@@ -86,6 +86,10 @@ def test_figures_of_a_simulated_design(simulated):
     dsps = report["resources"]["dsp_total"]
     assert dsps >= 96
     assert report["op_per_dsp_cycle"] == pytest.approx(tiny().operations * 4 / (dsps * 16_600), abs=1e-4)
+    luts = simulated.info.estimates["lut"]
+    assert report["op_per_lut_cycle"] == pytest.approx(tiny().operations * 4 / (luts * 16_600), abs=1e-4)
+    assert report["convolutions_only"] is False and "convolutions only" not in markdown(report)
+    assert "(convolutions only)" in markdown(report | {"convolutions_only": True})
     assert report["occupancy"]["steps"] == pytest.approx(800 / 16_600, abs=1e-4)
     assert report["verified"]["mismatches"] == 0 and report["verified"]["stalls"] is True
     assert report["storage"]["step_bytes"] == -(-simulated.info.estimates["weight_bits"] // 8)
@@ -115,12 +119,15 @@ def test_a_design_of_before_is_refused(simulated, tiny_images):
 
 def test_synthesised_dsps_replace_the_estimate(simulated):
     counted = {"dsp": 120, "bram36": 3.5, "uram": 0, "lut": 1000, "ff": 2000}
-    before = assemble(simulated.folder)["op_per_dsp_cycle"]
+    before, figures = assemble(simulated.folder)["op_per_dsp_cycle"], simulated.info.estimates
     results.save(simulated.design, results.SYNTHESIS, counted)
     report = assemble(simulated.folder)
     assert report["resources"]["dsp_total"] == 120 and report["resources"]["synthesis"] == counted
     estimated = simulated.info.estimates["dsp_total"]
     assert report["op_per_dsp_cycle"] == pytest.approx(before * estimated / 120, abs=2e-4)
+    work = before * estimated  # operations a clock
+    assert report["op_per_lut_cycle"] == pytest.approx(work / 1000, abs=1e-3), figures["lut"]
+    assert report["op_per_bram36_cycle"] == pytest.approx(work / 3.5, abs=1e-2)
 
 
 def test_a_design_of_another_model_is_refused(simulated):

@@ -30,6 +30,10 @@ def test_the_page_holds_the_figures(data):
     page = "\n\n".join(markdown(data))
     chosen = data["chosen"]
     assert f"{chosen['cycles']:,} clocks" in page and f"{chosen['op_per_dsp_cycle']:.2f}" in page
+    assert f"per LUT and clock | {chosen['op_per_lut_cycle']:.3f} |" in page
+    assert f"per RAMB36 block and clock | {chosen['op_per_bram36_cycle']:.2f} |" in page
+    assert "| op/DSP/clk | op/LUT/clk | op/BRAM36/clk |" in page and "convolutions only" not in page
+    assert "(convolutions only)" in markdown(data | {"convolutions_only": True})[0]
     assert all(sentence in page for sentence in data["limits"])
     for name, share in chosen["use_percent"].items():
         assert f"{LABELS[name]} | {chosen['needs'][name]:,g} of {DEVICE.budget[name]:,}, {share:g} %" in page
