@@ -353,9 +353,10 @@ def test_a_full_disk_is_a_sentence_and_the_design_before_stays(run, model, tmp_p
         assert {path: files()[path] for path in before} == before
 
 
+@pytest.mark.slow
 @pytest.mark.verilator
 def test_generate_simulate_and_report_for_real(run, model, tmp_path):
-    """The whole chain on the tiny network, on Verilator."""
+    """The whole chain on the tiny network, on Verilator: as the tutorial has it, which ``make test`` runs."""
     assert run("generate", model, "--rows", "4", "--lanes", "2", "--batch", "2").code == 0
     result = run("simulate", tmp_path / "design", "--images", "3", "--stalls", "--json")
     data = json.loads(result.out)

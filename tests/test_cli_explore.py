@@ -79,6 +79,10 @@ def test_options_override_the_file(run, model, tmp_path):
         ([], AcceleratorConfig(16, 2, 2, stream_weights=True)),
         (["--rows", "4", "--batch", "1"], AcceleratorConfig(4, 2, 1, stream_weights=True)),
         (["--hold-weights"], AcceleratorConfig(16, 2, 2)),
+        (
+            ["--bus-bits", "128", "--memories", "2"],
+            AcceleratorConfig(16, 2, 2, stream_weights=True, bus_bits=128, memories=2),
+        ),
     ]:
         expected = json.loads(json.dumps(estimates(compile_program(artifact, config))))
         assert figures("--config", path, *options) == expected

@@ -17,6 +17,8 @@ def estimate(
     batch: options.Batch = None,
     stream: options.Stream = None,
     memory_lines: options.MemoryLines = None,
+    bus_bits: options.BusBits = None,
+    memories: options.Memories = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     as_json: options.Json = False,
@@ -36,7 +38,9 @@ def estimate(
     from hw.cost.cycles import estimates
     from hw.util.processes import processors
 
-    array = configure(config, rows, lanes, batch, stream, memory_lines, usual=usual_array(model))
+    array = configure(
+        config, rows, lanes, batch, stream, memory_lines, bus_bits, memories, usual=usual_array(model)
+    )
     artifact = load(located(model, MODEL))
     with progress("scheduling") as show:
         program = compile_program(

@@ -28,6 +28,8 @@ def generate(
     batch: options.Batch = None,
     stream: options.Stream = None,
     memory_lines: options.MemoryLines = None,
+    bus_bits: options.BusBits = None,
+    memories: options.Memories = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
@@ -48,7 +50,9 @@ def generate(
     """
     from hw.contract.artifact import load
 
-    array = configure(config, rows, lanes, batch, stream, memory_lines, usual=usual_array(model))
+    array = configure(
+        config, rows, lanes, batch, stream, memory_lines, bus_bits, memories, usual=usual_array(model)
+    )
     path = located(model, MODEL)
     folder = out or path.parent / DESIGN
     info = write_design(load(path), array, folder, board)

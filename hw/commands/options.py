@@ -40,6 +40,13 @@ MemoryLines = Annotated[
         help="Lines of the feature memory at most: early layers go in row bands. 0: whole maps. [default: 0]",
     ),
 ]
+BusBits = Annotated[
+    int | None,
+    typer.Option(help="Bits of streamed weights per clock, from all memories: 32 to 1024. [default: 512]"),
+]
+Memories = Annotated[
+    int | None, typer.Option(help="Memories that streamed weights are striped over: 1, 2 or 4. [default: 1]")
+]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
 LinkName = Annotated[
     str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
