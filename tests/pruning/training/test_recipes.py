@@ -125,7 +125,7 @@ def test_what_a_file_may_not_say_is_one_sentence(tmp_path, text, message):
 
 
 def test_names_that_are_no_recipes():
-    with pytest.raises(ConfigError, match=r"no recipe 'magic': choose cifar-small, lenet"):
+    with pytest.raises(ConfigError, match=r"no recipe 'magic': choose cifar-small, cifar-small-long, lenet"):
         recipe.find("magic")
     with pytest.raises(ConfigError, match=r"cannot read the recipe nowhere\.toml: No such file"):
         recipe.find("nowhere.toml")
