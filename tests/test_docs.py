@@ -20,7 +20,7 @@ from bitstreams import boards
 from bitstreams.boards import data_sheet
 from bitstreams.synthesis import extrapolation
 from hw.contract import sparsity
-from hw.interface import registers
+from hw.host_interface import registers
 from sim.report import comparison, comparison_page, comparison_plot, explore_page
 from sim.rtl import layers
 
@@ -194,7 +194,7 @@ def test_links_between_pages_lead_somewhere(page):
 def test_the_register_page_holds_the_current_table():
     page = (ROOT / "docs" / "registers.md").read_text()
     assert registers.markdown() in page, (
-        "hw/interface/registers.py has changed: put the output of markdown() into the page"
+        "hw/host_interface/registers.py has changed: put the output of markdown() into the page"
     )
 
 

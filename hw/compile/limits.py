@@ -9,7 +9,7 @@ from __future__ import annotations
 from hw.compile.weight_stream import LEAST_PORT_BITS, StreamPlan
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Network
-from hw.interface.registers import LAYERS, MAX_LAYERS, MEMORY_ADDRESS_BITS, SHAPE
+from hw.host_interface.registers import LAYERS, MAX_LAYERS, MEMORY_ADDRESS_BITS, SHAPE
 from hw.util.errors import ConfigError, UnsupportedNetwork
 
 ACCUMULATOR_BITS = 48

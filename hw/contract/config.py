@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.contract.spectrum import TILE
-from hw.interface.registers import SHAPE
+from hw.host_interface.registers import SHAPE
 from hw.util import documents
 from hw.util.errors import ConfigError
 from hw.util.files import write_json

@@ -21,7 +21,7 @@ from hw.contract.instructions import instructions_of
 from hw.contract.latencies import Latencies, latencies
 from hw.cost.resources import resources
 from hw.cost.weight_arrival import WeightArrival
-from hw.interface.stream_format import map_beats
+from hw.host_interface.stream_format import map_beats
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class RunPass(NamedTuple):
 
 
 def run_passes(plan: LayerPlan, config: AcceleratorConfig, images: int) -> Iterator[RunPass]:
-    """The passes of a layer, in the order of :class:`hw.gateware.primitives.loop_nest.LoopNest`."""
+    """The passes of a layer, in the order of :class:`hw.gateware.control.loop_nest.LoopNest`."""
     table, size = passes(plan, config), plan.blocks_per_transform
     groups = tile_groups(plan, images)
     for first in range(0, len(table), size):

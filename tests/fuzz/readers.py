@@ -174,7 +174,7 @@ def make_predicted(folder: Path) -> None:
 
 
 def read_predicted(folder: Path) -> None:
-    from sim.report.prediction import _read
+    from sim.report.prediction_cache import _read
 
     for one in _read(folder / "predicted.json", VALID).values():
         1 / (one.dsp * one.cycles_batch * one.cycles)
@@ -609,7 +609,7 @@ def read_reports(folder: Path) -> None:
 
 
 def make_frames(folder: Path) -> None:
-    from hw.interface.protocol import Frame, Status
+    from hw.host_interface.protocol import Frame, Status
 
     answers = ((1, bytes(4)), (2, b""), (3, bytes(9)))
     frames = [Frame(5, number, Status.OK, payload) for number, payload in answers]
@@ -618,7 +618,7 @@ def make_frames(folder: Path) -> None:
 
 def change_frames(content: bytes, rng: Random) -> bytes:
     """Bytes of the wire, or frames with any content and a right checksum."""
-    from hw.interface.protocol import Frame
+    from hw.host_interface.protocol import Frame
 
     if rng.random() < 0.4:
         return mutate.octets(content, rng)
@@ -631,7 +631,7 @@ def change_frames(content: bytes, rng: Random) -> bytes:
 
 def read_frames(folder: Path) -> None:
     from bitstreams.links.serial_client import SerialClient
-    from hw.interface.protocol import Command
+    from hw.host_interface.protocol import Command
 
     class Wire:
         """Says what is in the file, and then nothing."""

@@ -14,7 +14,7 @@ from hw.explore.lengths import Density
 from hw.explore.space import Space
 from hw.explore.sweep import explore
 from hw.explore.workload import UniformWorkload
-from hw.interface.registers import LAYERS, SHAPE
+from hw.host_interface.registers import LAYERS, SHAPE
 from hw.util.errors import ConfigError, DoesNotFit, UnsupportedNetwork
 
 SMALL = AcceleratorConfig(4, 1, 1)

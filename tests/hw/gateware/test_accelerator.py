@@ -6,8 +6,8 @@ import pytest
 from hw.contract.artifact import random_artifact
 from hw.contract.network import Conv, Dense, Network
 from hw.host.driver import MEMORY
-from hw.interface.registers import BATCH, CONTROL, STATUS
-from hw.interface.stream_format import pack_image
+from hw.host_interface.registers import BATCH, CONTROL, STATUS
+from hw.host_interface.stream_format import pack_image
 from hw.util.errors import LinkError
 from sim import model
 from tests.hw.gateware.whole import Bench, compiled, predicted

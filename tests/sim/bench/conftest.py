@@ -23,8 +23,8 @@ from hw.contract.design import DesignInfo
 from hw.contract.network import Dense, Network
 from hw.gateware.ports.axi import AxiLite, AxiStream, flat_ports
 from hw.gateware.ports.axilite import AxiLiteRegisters
-from hw.interface import registers
-from hw.interface.stream_format import map_beats, pack_image
+from hw.host_interface import registers
+from hw.host_interface.stream_format import map_beats, pack_image
 from sim.rtl.verilate import locked
 from tests import design_folder
 from tests.sim.bench.accelerators import save_accelerator

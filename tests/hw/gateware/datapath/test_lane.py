@@ -149,9 +149,9 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry):
         tokens.append((clock, row, half))
 
     told = [fill(schedule, lane, 4 + half * TILE * ROWS, tiles[half], half) for half in range(2)]
-    clock = told[0]
+    clock = 0
     for half in range(2):
-        clock = max(clock + 4, told[half] + 2)
+        clock = max(clock + 4, told[half] + 2)  # at the earliest
         for word in reversed(range(WORDS)):
             last = step(schedule, dut, clock, word, half, half)
             clock += GROUPS
