@@ -30,7 +30,7 @@ def estimate(
     **Examples**
 
         spec2 estimate build/lenet/model.npz
-        spec2 estimate zoo:lenet-1:8
+        spec2 estimate zoo:lenet-2:8
         spec2 estimate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --json
     """
     from hw.compile.compiler import compile_program
