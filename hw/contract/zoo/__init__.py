@@ -99,7 +99,7 @@ def file_name(name: str) -> str:
 
 def cards() -> list[ModelCard]:
     """Of all models, by name."""
-    found = [
+    found: list[ModelCard] = [
         documents.decode(documents.read(path), ModelCard, f"the zoo's {path.name}")
         for path in FOLDER.glob("*.json")
     ]
@@ -158,4 +158,4 @@ def random_images(network_input: tuple[int, int, int], count: int) -> NDArray[np
 def sha_of(array: NDArray[Any]) -> str:
     """SHA-256 (hex) of pixels, or of scores as 32-bit integers, little-endian."""
     kind = "|u1" if array.dtype == np.uint8 else "<i4"
-    return hashlib.sha256(np.ascontiguousarray(array.astype(kind))).hexdigest()
+    return hashlib.sha256(array.astype(kind).tobytes()).hexdigest()
