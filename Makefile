@@ -12,6 +12,8 @@ STAMP := $(VENV)/.installed
 SPEC2 := $(BIN)/spec2
 BUILD := build
 DATA_OPTION := $(if $(DATA),--data-dir $(DATA))
+# Extra arguments for training that takes hours: --threads 1, --device cuda.
+TRAIN_OPTIONS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -123,7 +125,7 @@ train-sparsity: $(STAMP) ## train every row of docs/sparsity.md (hours; needs DA
 	@for row in $(SPARSITY_ROWS); do \
 	  model=$(TRAINED)/$$row; \
 	  test -f $$model/accuracy.json || \
-	  $(SPEC2) prune $(SPARSITY_RECIPE) --sparsity $$row $(DATA_OPTION) --out $$model; \
+	  $(SPEC2) prune $(SPARSITY_RECIPE) --sparsity $$row $(DATA_OPTION) $(TRAIN_OPTIONS) --out $$model; \
 	done
 
 # The table and the picture of docs/sparsity.md. MODELS: folders of trained models of one network.
@@ -140,6 +142,29 @@ WIDE := TRAINED=$(BUILD)/vgg16-cifar SPARSITY_RECIPE=vgg16-cifar SPARSITY_ROWS="
 results-vgg16-cifar: $(STAMP) ## accuracy and cycles of VGG16 on CIFAR-10, 75 and 87.5 % pruned (hours; needs DATA)
 	@$(MAKE) --no-print-directory train-sparsity $(WIDE)
 	$(SPEC2) compare $(BUILD)/vgg16-cifar/*/ --rows 64 --lanes 10 --batch 1 --stream-weights --out docs/results/vgg16-cifar.json
+
+# The same network trained for as long as its accuracy rises: dense once, then both densities.
+LONG := TRAINED=$(BUILD)/vgg16-cifar-long SPARSITY_RECIPE=vgg16-cifar-long SPARSITY_ROWS="adaptive-2:8 adaptive-1:8"
+.PHONY: train-vgg16
+train-vgg16: $(STAMP) ## VGG16 on CIFAR-10 at its best, 75 and 87.5 % pruned (half a day, or a GPU: TRAIN_OPTIONS='--device cuda'; needs DATA)
+	@$(MAKE) --no-print-directory train-sparsity $(LONG)
+
+# The models of hw/contract/zoo: recipe, what it is called there, and the array that it is usually generated for.
+ZOO := $(BUILD)/zoo-training
+ZOO_MODELS := lenet/lenet/--rows=8/--lanes=4/--batch=4 \
+  cifar-small-long/cifar-small/--rows=8/--lanes=4/--batch=1 \
+  vgg16-cifar-half-long/vgg16-cifar-half/--rows=32/--lanes=4/--batch=1/--stream-weights
+ZOO_DENSITIES := 2:8 1:8
+.PHONY: train-zoo
+train-zoo: $(STAMP) ## train the models that come with spec2 and put them in their place (hours; needs DATA)
+	@test -n "$(DATA)" || { echo "name the folder of MNIST and CIFAR-10: make train-zoo DATA=..." >&2; exit 1; }
+	@for model in $(ZOO_MODELS); do for density in $(ZOO_DENSITIES); do \
+	  IFS=/ read -r recipe name array <<< "$$model"; \
+	  out=$(ZOO)/$$recipe-$${density/:/of}; \
+	  test -f $$out/training.json || \
+	  $(SPEC2) prune $$recipe --sparsity adaptive-$$density $(DATA_OPTION) $(TRAIN_OPTIONS) --out $$out; \
+	  $(BIN)/python -m sim.commands.zoo_card $$out $$name-$$density $(DATA_OPTION) $${array//\// }; \
+	done; done
 
 # The table of docs/results.md; DATA names the folder of the full MNIST.
 RESULTS := $(foreach pattern,$(VERIFY_PATTERNS),$(BUILD)/results/$(pattern))

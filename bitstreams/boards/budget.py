@@ -47,8 +47,8 @@ def check_multiplier_port(board: Board, figures: Mapping[str, Any]) -> None:
     if (bits := figures.get("wide_port", 0)) > board.wide_port:
         raise DoesNotFit(
             f"the design's packed products take a multiplier port of {bits} bits, the "
-            f"{DSP_TYPES[board.family]} of the {board.name} has {board.wide_port}: take narrower weights or spectra, products = three, "
-            "or a board with wider slices"
+            f"{DSP_TYPES[board.family]} of the {board.name} has {board.wide_port}: take narrower weights or "
+            "spectra, products = three, or a board with wider slices"
         )
 
 

@@ -10,13 +10,16 @@ import typer
 from bitstreams.commands.boards import device_of
 from hw.commands.console import emit, progress, requires
 from hw.commands.exploration import MODEL_SUFFIX, Target, chosen_space, chosen_workload
+from hw.commands.models import MODEL, located
 from hw.commands.options import Json
 from hw.util import quote
 from hw.util.errors import ConfigError
 
 
 def explore(
-    what: Annotated[str, typer.Argument(help="A network's name, or a model: its masks are used exactly.")],
+    what: Annotated[
+        str, typer.Argument(help="A network's name, or a model or zoo:NAME: its masks are used exactly.")
+    ],
     board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
     target: Annotated[Target, typer.Option("--objective", help="What to look for.")] = Target.latency,
     clock_mhz: Annotated[float | None, typer.Option(help="Clock. [default: the board's goal]")] = None,
@@ -78,6 +81,7 @@ def explore(
     from sim.report import explore_page
 
     device = device_of(board, clock_mhz, memories)
+    what = str(located(what, MODEL))
     workload, widths = chosen_workload(what, keep, group, weight_bits, spectrum_bits)
     space = chosen_space(target, rows, lanes, batch, widths, products)
     if max_ms is not None and max_ms <= 0:

@@ -14,8 +14,8 @@ DEFAULT_BAUD = 921_600
 """Bit rate of the boards' UARTs unless they were built for another one."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Model = Annotated[Path, typer.Argument(help="The artifact, model.npz.")]
-Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote.")]
+Model = Annotated[Path, typer.Argument(help="The artifact, model.npz, or zoo:NAME ('spec2 zoo').")]
+Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote, also for zoo:NAME.")]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(

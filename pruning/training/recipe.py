@@ -63,6 +63,10 @@ class Recipe(Entries, frozen=True):
             raise ConfigError(f"batch must be at least 1, not {self.batch}")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be 0 to 2^32 - 1, not {self.seed}")
+        if not 0 <= self.training.label_smoothing < 1:
+            raise ConfigError(
+                f"label_smoothing must be at least 0 and below 1, not {self.training.label_smoothing}"
+            )
         for what, value, known in (
             ("data set", self.data, data.LOADERS),
             ("optimiser", self.optimiser, CONFIGS),

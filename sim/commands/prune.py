@@ -32,6 +32,7 @@ def prune(
     lanes: options.TargetLanes = None,
     seed: options.RecipeSeed = None,
     threads: options.Threads = None,
+    device: options.Device = "cpu",
     fresh: options.Fresh = False,
     untrained: options.Untrained = False,
     as_json: Json = False,
@@ -52,6 +53,7 @@ def prune(
         spec2 prune
         spec2 prune lenet --sparsity kernel --data-dir ~/mnist --out build/kernel
         spec2 prune vgg16-cifar --sparsity adaptive-1:8 --data-dir ~/cifar
+        spec2 prune vgg16-cifar-long --data-dir ~/cifar --device cuda
         spec2 prune vgg16-cifar --target-cycles 150000 --data-dir ~/cifar
         spec2 prune lenet --mean-bits 5.5
         spec2 prune lenet --layer-bits conv2=6 --layer-bits fc1=4
@@ -82,6 +84,7 @@ def prune(
             mean_bits=mean_bits,
             data_dir=data_dir,
             threads=threads,
+            device=device,
             resume=not fresh,
             command=context.obj,
             **given,

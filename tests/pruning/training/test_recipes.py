@@ -14,7 +14,7 @@ def test_the_projects_recipes_are_whole(name):
     found = recipe.find(name)
     settings = found.settings(50_000)
     last = found.network.layers[-1].name
-    assert found.name == found.network.name == name
+    assert found.name == name and found.network.name == name.removesuffix("-long")
     assert settings.config.sparsity(last).kind == "dense"
     assert [phase.epochs > 0 for phase in phases_of(settings)] == [True] * 4
     first = found.network.layers[0].name
@@ -138,7 +138,7 @@ def test_what_a_file_may_not_say_is_one_sentence(tmp_path, text, message):
 
 
 def test_names_that_are_no_recipes():
-    with pytest.raises(ConfigError, match=r"no recipe 'magic': choose cifar-small, lenet"):
+    with pytest.raises(ConfigError, match=r"no recipe 'magic': choose cifar-small, cifar-small-long, lenet"):
         recipe.find("magic")
     with pytest.raises(ConfigError, match=r"cannot read the recipe nowhere\.toml: No such file"):
         recipe.find("nowhere.toml")
@@ -150,3 +150,13 @@ def test_a_file_is_one_however_its_name_is_written(tmp_path):
     path = tmp_path / "OWN.TOML"
     path.write_text('network = "lenet"\ndata = "mnist"\ninput = [1, 28, 28]\n')
     assert recipe.find(str(path)).network.name == "lenet"
+
+
+@pytest.mark.parametrize("name", [name for name in recipe.names() if name.endswith("-long")])
+def test_a_long_recipe_is_the_short_one_for_longer(name):
+    """The field's schedule: a rise of the rate, then a cosine, over several times the epochs."""
+    long, short = recipe.find(name), recipe.find(name.removesuffix("-long"))
+    assert long.network == short.network and long.targets() == short.targets()
+    assert long.training.rates == short.training.rates and long.training.batch_norm
+    assert 0 < long.training.warmup < short.training.warmup and long.training.optimiser == "sgd"
+    assert long.epochs.dense >= 4 * short.epochs.dense and long.epochs.finetune > 2 * short.epochs.finetune

@@ -10,12 +10,13 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import Sparsity, random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import lenet, tiny
+from hw.contract.results import ACCURACY_NAME, TRAINING_NAME
 from hw.cost.cycles import estimates
 from hw.cost.efficiency import COUNTS
 from hw.util.errors import ArtifactError, ConfigError, DigestMismatch
 from pruning.quant.channel_removal import drop_channels
 from sim.report import comparison, models, prediction
-from sim.report.data import ACCURACY_NAME, TRAINING_NAME, assemble, scheme
+from sim.report.data import assemble, scheme
 from sim.rtl.verify import verify
 
 SMALL = AcceleratorConfig(rows=8, lanes=2, batch=2)
