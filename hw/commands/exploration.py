@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hw.util.errors import ConfigError
 
@@ -42,7 +42,7 @@ def chosen_space(
         )
     most = 1 if target is Target.latency else max(lanes or [MOST_LANES])
     batches = batch or [images for images in BATCHES if images <= max(most, 1)]
-    choices = {
+    choices: dict[str, Any] = {
         "rows": rows,
         "lanes": lanes,
         "batches": batches,
