@@ -240,7 +240,7 @@ verify-vgg16-cifar: $(STAMP) ## RTL = integer model: the whole VGG16 of CIFAR-10
 	$(SPEC2) report $(BUILD)/verify/vgg16-cifar
 
 .PHONY: bench-packed
-bench-packed: $(STAMP) ## cells of a row and of an array of 16 rows: three DSP slices per complex product, and two
+bench-packed: $(STAMP) ## cells of a row and of an array of 8 rows: three DSP slices per complex product, and two
 	$(BIN)/python -m pytest -q -s -m slow -k "packed and cost" tests/hw/gateware/datapath/test_packed_mac.py \
 	  tests/hw/gateware/datapath/test_array.py
 

@@ -172,8 +172,7 @@ def _packed_array(program: Program, packed: PackedProducts) -> Resources:
         lut=(6 * packed.spectrum_bits + 9 + packed.wrap_bits) * rows  # 8:1 select; the counter
         + added * (rows if ahead else drain)
         # Bias, wraps, and two parts through shift, rounding and saturation.
-        + drain
-        * (BIAS.bits + packed.wrap_bits + packed.im_bits + 3 * (packed.re_bits + packed.im_bits) + 153)
+        + drain * (BIAS.bits + packed.wrap_bits + packed.im_bits + 3 * (packed.re_bits + packed.im_bits) + 76)
         + drain * muxed * -(-(groups - 1) // 3),  # 4:1 multiplexers
         ff=(21 + packed.wrap_bits) * rows
         + (3 + added + packed.wrap_bits) * rows * ahead
