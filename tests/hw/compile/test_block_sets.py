@@ -20,7 +20,7 @@ BOARD = AcceleratorConfig(64, 10, 1, stream_weights=True, bus_bits=1024, memorie
 def in_sets_of(size, monkeypatch):
     """Every layer takes sets of ``size`` blocks, or of the largest divisor below that."""
 
-    def choose(self, layer, shape, table, work, line, width):
+    def choose(self, layer, shape, table, work, layout, width):
         blocks = len(table.block_lengths)
         return max(n for n in range(1, size + 1) if blocks % n == 0)
 

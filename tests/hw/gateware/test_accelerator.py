@@ -59,7 +59,7 @@ CASES = {
     ),
 }
 NARROW = {"maps": 8, "streamed": 9, "beside": 13, "scores": 11, "packed": 11, "packed_ahead": 9}
-"""Widths of narrow spectra: of batches, rows that run ahead, weights that are streamed and narrow, packed products, too."""
+"""Widths of narrow spectra: of batches, rows that run ahead, streamed and narrow weights, packed products."""
 
 
 def made(name, spectrum_bits=16):
