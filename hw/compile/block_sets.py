@@ -56,8 +56,8 @@ class SetSizes:
                 break
             one_set = replace(work, fetches=blocks // size)
             each, groups, _ = layout_cost(layer, shape, layout, one_set)
-            room = max(0, self.depth - most) * beats
-            clocks = _clocks(each * work.images, groups * work.images, blocks // size, most * beats, room)
+            beside = max(0, self.depth - most) * beats
+            clocks = _clocks(each * work.images, groups * work.images, blocks // size, most * beats, beside)
             if clocks <= GAIN * least:
                 chosen, least = size, clocks
         return chosen
@@ -75,11 +75,11 @@ def set_sizes(
     return SetSizes(config, step, units, steps, power_of_two(steps * 3 // 2))
 
 
-def _clocks(playing: float, groups: float, sets: int, arriving: float, room: float) -> float:
+def _clocks(playing: float, groups: float, sets: int, arriving: float, beside: float) -> float:
     """Clocks of a batch of so many tile ``groups`` that would play for ``playing`` clocks if all weights were
-    there: in ``sets`` sets of ``arriving`` beats each, ``room`` beats of which fit beside the set at hand."""
+    there: in ``sets`` sets of ``arriving`` beats each, ``beside`` of which fit beside the set at hand."""
     last = playing / sets / groups
-    ahead = min(arriving, room, playing / sets - last)
+    ahead = min(arriving, beside, playing / sets - last)
     return playing + sets * max(0.0, arriving - ahead - last)
 
 
