@@ -35,7 +35,6 @@ class SetSizes:
     """What decides the sets of a network's layers. step: in bits; units: in memory and weight buffer. steps:
     that a set of several blocks may have. depth: of the weight buffer, as far as it is known."""
 
-    config: AcceleratorConfig
     step: StepFormat
     units: StepUnits
     steps: int
@@ -53,7 +52,7 @@ class SetSizes:
         for size in (n for n in range(1, blocks + 1) if blocks % n == 0):
             most = int(block_steps.reshape(-1, size).sum(axis=1).max())
             if size > 1 and most > self.steps:
-                break
+                continue
             one_set = replace(work, fetches=blocks // size)
             each, groups, _ = layout_cost(layer, shape, layout, one_set)
             beside = max(0, self.depth - most) * beats
@@ -69,10 +68,10 @@ def set_sizes(
     """Of layers with the steps ``tables`` and weights of ``widths`` bits a part."""
     units = StepUnits.of(step, widths, config.bus_bits)
     if config.weight_steps:
-        return SetSizes(config, step, units, config.weight_steps - units.least_beside, config.weight_steps)
+        return SetSizes(step, units, config.weight_steps - units.least_beside, config.weight_steps)
     largest = max(int(table.block_lengths.max()) for table in tables)
     steps = max(largest, DEPTH * 2 // 3)  # a buffer is half as large again as what is replayed
-    return SetSizes(config, step, units, steps, power_of_two(steps * 3 // 2))
+    return SetSizes(step, units, steps, power_of_two(steps * 3 // 2))
 
 
 def _clocks(playing: float, groups: float, sets: int, arriving: float, beside: float) -> float:
