@@ -91,7 +91,8 @@ def expected_all(images, relu):
 
 def test_no_register_is_wider_than_its_pixels(widths):
     """A pixel of either kind fits nine bits."""
-    found, dut = widths(Post()), Post()
+    dut = Post()
+    found = widths(dut)
     for i in range(dut.columns):
         assert (found[f"clipped_{i}"], found[f"pair_{i}"]) == (9, 9)
 
