@@ -1,8 +1,8 @@
 """How fast the Verilog is simulated: this tree and another one, in turns, on the same design.
 
 ``python -m sim.rtl.benchmark DESIGN --before TREE`` runs the same images through both simulators, each built
-by its own tree, and prints clocks per second of processor time and their ratio. On a busy machine seconds mean
-little; ratios of runs that take turns hold.
+by its own tree, and prints clocks per second of processor time and their ratio. Seconds mean little on a busy
+machine; ratios of runs that take turns hold.
 """
 
 from __future__ import annotations
