@@ -12,6 +12,8 @@ STAMP := $(VENV)/.installed
 SPEC2 := $(BIN)/spec2
 BUILD := build
 DATA_OPTION := $(if $(DATA),--data-dir $(DATA))
+# Extra arguments for training that takes hours: --threads 1, --device cuda.
+TRAIN_OPTIONS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -123,7 +125,7 @@ train-sparsity: $(STAMP) ## train every row of docs/sparsity.md (hours; needs DA
 	@for row in $(SPARSITY_ROWS); do \
 	  model=$(TRAINED)/$$row; \
 	  test -f $$model/accuracy.json || \
-	  $(SPEC2) prune $(SPARSITY_RECIPE) --sparsity $$row $(DATA_OPTION) --out $$model; \
+	  $(SPEC2) prune $(SPARSITY_RECIPE) --sparsity $$row $(DATA_OPTION) $(TRAIN_OPTIONS) --out $$model; \
 	done
 
 # The table and the picture of docs/sparsity.md. MODELS: folders of trained models of one network.
@@ -141,6 +143,29 @@ results-vgg16-cifar: $(STAMP) ## accuracy and cycles of VGG16 on CIFAR-10, 75 an
 	@$(MAKE) --no-print-directory train-sparsity $(WIDE)
 	$(SPEC2) compare $(BUILD)/vgg16-cifar/*/ --rows 64 --lanes 10 --batch 1 --stream-weights --out docs/results/vgg16-cifar.json
 
+# The same network trained for as long as its accuracy rises: dense once, then both densities.
+LONG := TRAINED=$(BUILD)/vgg16-cifar-long SPARSITY_RECIPE=vgg16-cifar-long SPARSITY_ROWS="adaptive-2:8 adaptive-1:8"
+.PHONY: train-vgg16
+train-vgg16: $(STAMP) ## VGG16 on CIFAR-10 at its best, 75 and 87.5 % pruned (half a day, or a GPU: TRAIN_OPTIONS='--device cuda'; needs DATA)
+	@$(MAKE) --no-print-directory train-sparsity $(LONG)
+
+# The models of hw/contract/zoo: recipe, what it is called there, and the array that it is usually generated for.
+ZOO := $(BUILD)/zoo-training
+ZOO_MODELS := lenet/lenet/--rows=8/--lanes=4/--batch=4 \
+  cifar-small-long/cifar-small/--rows=8/--lanes=4/--batch=1 \
+  vgg16-cifar-half-long/vgg16-cifar-half/--rows=32/--lanes=4/--batch=1/--stream-weights
+ZOO_DENSITIES := 2:8 1:8
+.PHONY: train-zoo
+train-zoo: $(STAMP) ## train the models that come with spec2 and put them in their place (hours; needs DATA)
+	@test -n "$(DATA)" || { echo "name the folder of MNIST and CIFAR-10: make train-zoo DATA=..." >&2; exit 1; }
+	@for model in $(ZOO_MODELS); do for density in $(ZOO_DENSITIES); do \
+	  IFS=/ read -r recipe name array <<< "$$model"; \
+	  out=$(ZOO)/$$recipe-$${density/:/of}; \
+	  test -f $$out/training.json || \
+	  $(SPEC2) prune $$recipe --sparsity adaptive-$$density $(DATA_OPTION) $(TRAIN_OPTIONS) --out $$out; \
+	  $(BIN)/python -m sim.commands.zoo_card $$out $$name-$$density $(DATA_OPTION) $${array//\// }; \
+	done; done
+
 # The table of docs/results.md; DATA names the folder of the full MNIST.
 RESULTS := $(foreach pattern,$(VERIFY_PATTERNS),$(BUILD)/results/$(pattern))
 .PHONY: results
@@ -156,7 +181,7 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: bench-lenet bench-vgg16 bench-1in8 bench-narrow bench-vc709 bench-synth bench-training ## every performance figure of docs/results.md
+bench: bench-lenet bench-vgg16 bench-1in8 bench-narrow bench-vc709 bench-synth bench-packed bench-training ## every performance figure of docs/results.md
 
 VGG16 := $(BUILD)/bench/vgg16/model.npz
 .PHONY: bench-vgg16
@@ -213,6 +238,11 @@ verify-vgg16-cifar: $(STAMP) ## RTL = integer model: the whole VGG16 of CIFAR-10
 	$(SPEC2) generate $(BUILD)/verify/vgg16-cifar/model.npz --rows 64 --lanes 4 --batch 2 --stream-weights
 	$(SPEC2) simulate $(BUILD)/verify/vgg16-cifar/design --images 5 --stalls --seed 1
 	$(SPEC2) report $(BUILD)/verify/vgg16-cifar
+
+.PHONY: bench-packed
+bench-packed: $(STAMP) ## cells of a row and of an array of 8 rows: three DSP slices per complex product, and two
+	$(BIN)/python -m pytest -q -s -m slow -k "packed and cost" tests/hw/gateware/datapath/test_packed_mac.py \
+	  tests/hw/gateware/datapath/test_array.py
 
 # Both simulators of one design run in turns: ratios hold where seconds do not. BEFORE is any commit.
 BEFORE ?= HEAD~1

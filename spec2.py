@@ -32,6 +32,7 @@ from bitstreams.commands.synth import synth
 from hw.commands.options import kept_command
 from hw.commands.schedule import schedule
 from hw.commands.terminal import Ended, ending_in_order, print_anything
+from hw.commands.zoo import zoo
 from hw.util import caches, quote
 from hw.util.errors import Spec2Error
 from sim.commands.board import board
@@ -66,6 +67,7 @@ SUBCOMMANDS = (
     report,
     compare,
     demo,
+    zoo,
     boards,
     doctor,
 )

@@ -52,6 +52,7 @@ def plan(
             "without --stream-weights"
         )
     if info.estimates:
+        budget.check_multiplier_port(board, info.estimates)
         budget.check(board, budget.needs(info.estimates))
     if toolchain not in TOOLCHAINS:
         raise ConfigError(f"there is no toolchain {toolchain!r}: known are {', '.join(TOOLCHAINS)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hw.contract.design import DesignInfo
-from hw.interface.protocol import MIN_CLOCKS_PER_BIT
+from hw.host_interface.protocol import MIN_CLOCKS_PER_BIT
 from hw.util.errors import ConfigError
 
 TOP = "spec2_serial"
@@ -13,7 +13,7 @@ def emit_serial(info: DesignInfo, clocks_per_bit: int) -> str:
     """Verilog of module ``spec2_serial``, which instantiates ``info.top``; the same bytes every time.
 
     Ports: ``clk``, ``rst`` (synchronous, may stay low), ``uart_rx``, ``uart_tx``; one bit each.
-    :func:`hw.interface.protocol.clocks_per_bit` computes the clocks per bit of a board. Raises
+    :func:`hw.host_interface.protocol.clocks_per_bit` computes the clocks per bit of a board. Raises
     ``ConfigError`` for too few of them, and for an accelerator whose ports this version cannot connect.
     """
     if clocks_per_bit < MIN_CLOCKS_PER_BIT:

@@ -42,7 +42,7 @@ def stepper(network: Network, images: torch.Tensor, precision: str, layers: str)
 
     def step() -> None:
         nonlocal taken
-        with cast(precision):
+        with cast(precision, images.device):
             scores = model(images)
         model.zero_grad(set_to_none=True)
         F.cross_entropy(scores.flatten(1).float(), labels).backward()

@@ -1,9 +1,9 @@
 """Float truth: the same network in real arithmetic, with exact FFTs.
 
 The integer weights are taken as exact numbers. Nothing is rounded in or between the transforms; the
-two saturations (18-bit words, 8-bit pixels) stay, being part of the function the network was trained
-for. With ``rounded=True`` a layer's pixels are rounded as the hardware does, so that one layer's error
-can be looked at alone. ``tests/sim/test_reference.py`` bounds the integer model against this.
+saturations (18-bit words, 8-bit pixels, narrow spectra) stay, being part of the function that the network
+was trained for. With ``rounded=True`` a layer's pixels are rounded as the hardware does, so that one layer's
+error can be looked at alone. ``tests/sim/test_reference.py`` bounds the integer model against this.
 
 All arrays are float64, feature maps (image, channel, y, x).
 """
@@ -15,7 +15,15 @@ import pyfftw.interfaces.numpy_fft as fftw
 from numpy.typing import NDArray
 
 from hw.contract.artifact import Artifact, LayerWeights
-from hw.contract.formats import POST_SHIFT, PRODUCT_SUM, SPECTRUM_FRACTION, activation_format
+from hw.contract.formats import (
+    POST_SHIFT,
+    PRODUCT_SUM,
+    SPECTRUM,
+    SPECTRUM_FRACTION,
+    Format,
+    activation_format,
+)
+from hw.contract.narrow import no_shift
 from hw.contract.network import Conv, Dense
 from hw.contract.spectrum import DUAL_REAL, TILE, pack, unpack
 
@@ -55,12 +63,19 @@ def products(spectra: Array, weight: NDArray[Any]) -> Array:
 
 
 def conv(
-    maps: Array, layer: Conv, weight: NDArray[Any], bias: NDArray[Any], shift: NDArray[Any]
+    maps: Array,
+    layer: Conv,
+    weight: NDArray[Any],
+    bias: NDArray[Any],
+    shift: NDArray[Any],
+    spectrum_bits: int = SPECTRUM.bits,
+    word_shift: NDArray[np.uint8] | None = None,
 ) -> tuple[Array, Array]:
     """One convolution, up to and without post-processing.
 
     Parameters: ``maps`` (n, in, h, w); ``weight`` (out, in, 32, 2), ``bias`` and ``shift`` (out,) in the
-    units of the artifact, not necessarily integers.
+    units of the artifact, not necessarily integers; ``word_shift`` (32,) of spectra of ``spectrum_bits``
+    says where words saturate and what a unit of the bias is.
     Returns drained words (n, tile row, tile column, out, 32, 2), saturated, and the outputs of the
     inverse transform in pixels, stitched and cut: (n, out, h', w') before pooling.
     """
@@ -75,8 +90,12 @@ def conv(
         ],
         axis=1,
     )  # (n, row, column, in, 8, 8)
-    sums = products(forward(tiles), weight)
-    sums[..., 0, 0] += bias
+    spectra, cut = forward(tiles), 2.0 ** (no_shift() if word_shift is None else word_shift)
+    if spectrum_bits < SPECTRUM.bits:
+        low, high = Format(spectrum_bits).limits
+        spectra = np.clip(spectra, low * cut[:, None], high * cut[:, None])
+    sums = products(spectra, weight)
+    sums[..., 0, 0] += bias * cut[0]
     drained = np.clip(sums / 2.0 ** shift.astype(float)[:, None, None], *PRODUCT_SUM.limits)
     pixels = inverse(drained)[..., :s, :s] / 2.0**POST_SHIFT
     stitched = pixels.transpose(0, 3, 1, 4, 2, 5).reshape(n, layer.out_channels, rows * s, columns * s)
@@ -110,7 +129,8 @@ def run(artifact: Artifact, images: NDArray[Any], *, rounded: bool = False) -> A
     for layer, shape in zip(network.layers, network.shapes, strict=False):
         weights = artifact.layers[layer.name]
         if isinstance(layer, Conv):
-            _, outputs = conv(maps, layer, weights.weight, weights.bias, weights.shift)
+            numbers = weights.weight, weights.bias, weights.shift
+            _, outputs = conv(maps, layer, *numbers, artifact.spectrum_bits, weights.word_shift)
             maps = post(outputs, layer.relu, layer.pool, rounded=rounded)
             continue
         scores = dense(maps, layer, weights)

@@ -238,8 +238,10 @@ def test_prune_hands_widths_to_the_recipe(run, monkeypatch, tmp_path):
 
     monkeypatch.setattr(job, "run", train)
     given = ("--layer-bits", "conv2=5", "--layer-bits", "fc1=3", "--weight-bits", "6")
+    given += ("--spectrum-bits", "11")
     assert run("prune", *given).code == run("prune", "--mean-bits", "4.5").code == 0
     assert seen[0].layer_bits == {"conv2": 5, "fc1": 3} and seen[0].weight_bits == 6
+    assert seen[0].spectrum_bits == 11
     assert seen[0].bits is None and seen[1].bits.mean == 4.5 and seen[1].layer_bits == {}
 
 
@@ -353,9 +355,10 @@ def test_a_full_disk_is_a_sentence_and_the_design_before_stays(run, model, tmp_p
         assert {path: files()[path] for path in before} == before
 
 
+@pytest.mark.slow
 @pytest.mark.verilator
 def test_generate_simulate_and_report_for_real(run, model, tmp_path):
-    """The whole chain on the tiny network, on Verilator."""
+    """The whole chain on the tiny network, on Verilator: as the tutorial has it, which ``make test`` runs."""
     assert run("generate", model, "--rows", "4", "--lanes", "2", "--batch", "2").code == 0
     result = run("simulate", tmp_path / "design", "--images", "3", "--stalls", "--json")
     data = json.loads(result.out)

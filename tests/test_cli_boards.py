@@ -17,7 +17,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
 from hw.host.driver import Driver
-from hw.interface.registers import DIGEST
+from hw.host_interface.registers import DIGEST
 from sim.commands.board import VIRTUAL_PORT
 from sim.virtual import board as board_module
 from tests.bitstreams import serial_wire

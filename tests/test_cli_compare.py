@@ -8,8 +8,8 @@ import pytest
 from hw.contract.artifact import Sparsity, random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import lenet, tiny
+from hw.contract.results import ACCURACY_NAME
 from sim.report import comparison, models
-from sim.report.data import ACCURACY_NAME
 from sim.rtl.verify import verify
 
 SMALL = ("--rows", "8", "--lanes", "2", "--batch", "2")

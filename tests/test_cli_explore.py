@@ -79,6 +79,10 @@ def test_options_override_the_file(run, model, tmp_path):
         ([], AcceleratorConfig(16, 2, 2, stream_weights=True)),
         (["--rows", "4", "--batch", "1"], AcceleratorConfig(4, 2, 1, stream_weights=True)),
         (["--hold-weights"], AcceleratorConfig(16, 2, 2)),
+        (
+            ["--bus-bits", "128", "--memories", "2"],
+            AcceleratorConfig(16, 2, 2, stream_weights=True, bus_bits=128, memories=2),
+        ),
     ]:
         expected = json.loads(json.dumps(estimates(compile_program(artifact, config))))
         assert figures("--config", path, *options) == expected
@@ -114,6 +118,8 @@ MISTAKES = {
     "lanes": (["lenet", "--board", "vc709", "--lanes", "0"], "1..64, not 0"),
     "batch": (["lenet", "--board", "vc709", "--batch", "2"], "use throughput"),
     "width": (["lenet", "--board", "vc709", "--weight-bits", "20"], "2..16, not 20"),
+    "spectra": (["lenet", "--board", "vc709", "--spectrum-bits", "8"], "9 or more, not 8: the fully"),
+    "model and spectra": (["MODEL", "--board", "vc709", "--spectrum-bits", "11"], "and --spectrum-bits"),
     "keep": (["lenet", "--board", "vc709", "--keep", "9"], "not 9"),
     "model and keep": (["MODEL", "--board", "vc709", "--keep", "2"], "leave out --keep"),
     "memories": (["lenet", "--board", "vc709", "--memories", "3"], "2 memory interfaces, not 3"),

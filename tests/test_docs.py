@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import typer
 
@@ -19,7 +20,7 @@ from bitstreams import boards
 from bitstreams.boards import data_sheet
 from bitstreams.synthesis import extrapolation
 from hw.contract import sparsity
-from hw.interface import registers
+from hw.host_interface import registers
 from sim.report import comparison, comparison_page, comparison_plot, explore_page
 from sim.rtl import layers
 
@@ -123,9 +124,20 @@ def test_the_readme_begins_with_two_commands():
     assert typed == ["make demo", "make test"]
 
 
+def save_digits(folder: Path, every: int) -> Path:
+    """A folder of MNIST as ``DATA`` names it: one in ``every`` of the digits that come with a package."""
+    digits = pytest.importorskip("pruning.data").load("mnist")
+    for name in ("train", "test"):
+        images, labels = (getattr(digits, f"{name}_{what}")[::every] for what in ("images", "labels"))
+        np.savez(folder / f"mnist_{name}.npz", image=images[:, 0], label=labels)
+    return folder
+
+
 @pytest.mark.verilator
-def test_the_first_commands_of_the_readme_run(tmp_path):
-    """``make demo`` without the installation, which this test already runs in; then what comes after it."""
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_first_commands_of_the_readme_run(tmp_path, every):
+    """``make demo`` without the installation, which this test already runs in; then what comes after it. Slow
+    as a reader has it; else with a folder of fewer digits, for training takes longest."""
     stamp = tmp_path / ".installed"
     stamp.touch()  # newer than pyproject.toml: nothing is to be installed
     python = Path(sys.executable)
@@ -134,7 +146,7 @@ def test_the_first_commands_of_the_readme_run(tmp_path):
         "STAMP": stamp,
         "SPEC2": f"{python} {ROOT / 'spec2.py'}",
         "BUILD": tmp_path / "build",
-        "DATA": "",
+        "DATA": save_digits(tmp_path, every) if every > 1 else "",
     }
     command = ["make", "-C", ROOT, "demo", *(f"{name}={value}" for name, value in chosen.items())]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True)
@@ -182,7 +194,7 @@ def test_links_between_pages_lead_somewhere(page):
 def test_the_register_page_holds_the_current_table():
     page = (ROOT / "docs" / "registers.md").read_text()
     assert registers.markdown() in page, (
-        "hw/interface/registers.py has changed: put the output of markdown() into the page"
+        "hw/host_interface/registers.py has changed: put the output of markdown() into the page"
     )
 
 
@@ -291,14 +303,24 @@ EXPLORED = re.findall(
 )
 
 
-@pytest.mark.parametrize(("arguments", "said"), EXPLORED, ids=[command for command, _ in EXPLORED])
+ONE_MEMORY = "--memories 1"
+"""Of explorations that are quoted twice, for all memories and for one, the latter are slow."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(*quoted, id=quoted[0], marks=[pytest.mark.slow] * (ONE_MEMORY in quoted[0]))
+        for quoted in EXPLORED
+    ],
+)
 def test_the_exploring_page_quotes_what_its_commands_say(run, tmp_path, arguments, said):
     data = json.loads(run("explore", *arguments.split(), "--out", tmp_path, "--json").out)
     assert said.split() == explore_page.summary(data).split()
 
 
 def test_the_exploring_page_shows_both_large_boards():
-    assert len(EXPLORED) == 4
+    assert len(EXPLORED) == 4 and sum(ONE_MEMORY in command for command, _ in EXPLORED) == 2
 
 
 def test_makefile_targets_in_documents_exist():

@@ -35,7 +35,14 @@ def word(text: str) -> str:
 
 
 PROGRAM = ("hw/compile", "hw/contract", "hw/cost", "hw/explore", "hw/gateware", "sim/rtl")
-WEIGHTS = ("hw/compile", "hw/cost", "hw/gateware/control", "hw/gateware/core.py", "hw/gateware/weights")
+WEIGHTS = (
+    "hw/compile",
+    "hw/cost",
+    "hw/gateware/connections.py",
+    "hw/gateware/control",
+    "hw/gateware/core.py",
+    "hw/gateware/weights",
+)
 BUILDS = ("bitstreams/build.py", "bitstreams/commands", "bitstreams/flows", "bitstreams/plans")
 VALUES = ("argument", "variable", "attribute")
 

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from hw.contract.packed_products import WIDE_PORTS
 from hw.util.errors import ConfigError
 
 XRAY_FAMILIES = {"a": "artix7", "k": "kintex7", "v": "virtex7", "s": "spartan7", "z": "zynq7"}
 """Folder of Project X-Ray's database for the letter after ``xc7``."""
+
+DSP_TYPES = {"xc7": "DSP48E1", "xcup": "DSP48E2"}
+"""The DSP slice of a device family, as :data:`hw.contract.packed_products.WIDE_PORTS` names it."""
 
 _PART = re.compile(r"(?P<die>xc[a-z0-9]+?[tp])-?(?P<package>[a-z]{3,4}\d+)-(?P<speed>\d)")
 
@@ -123,6 +127,11 @@ class Board:
     def budget(self) -> dict[str, int]:
         """Resource name to available count."""
         return {name: getattr(self, name) for name in RESOURCES}
+
+    @property
+    def wide_port(self) -> int:
+        """Bits of the wide port of a multiplier."""
+        return WIDE_PORTS[DSP_TYPES[self.family]]
 
     @property
     def transports(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bitstreams.boards.board import RESOURCES, Board
+from bitstreams.boards.board import DSP_TYPES, RESOURCES, Board
 from hw.util.errors import ConfigError, DoesNotFit
 
 REMEDIES = {
@@ -39,6 +39,17 @@ def check(board: Board, resources: Mapping[str, float]) -> None:
         )
         remedies = dict.fromkeys(REMEDIES[name] for name in over)
         raise DoesNotFit(f"the design needs {needs} on the {board.name}: {'; '.join(remedies)}")
+
+
+def check_multiplier_port(board: Board, figures: Mapping[str, Any]) -> None:
+    """Raise ``DoesNotFit`` where packed products of a design with these estimates take a wider multiplier
+    than the board's slices have."""
+    if (bits := figures.get("wide_port", 0)) > board.wide_port:
+        raise DoesNotFit(
+            f"the design's packed products take a multiplier port of {bits} bits, the "
+            f"{DSP_TYPES[board.family]} of the {board.name} has {board.wide_port}: take narrower weights or "
+            "spectra, products = three, or a board with wider slices"
+        )
 
 
 def use(board: Board, resources: Mapping[str, float]) -> dict[str, float]:

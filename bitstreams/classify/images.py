@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.network import Shape
-from hw.interface.stream_format import check_images
+from hw.host_interface.stream_format import check_images
 from hw.util import archives, pictures
 from hw.util.documents import shown
 from hw.util.errors import DataError

@@ -34,6 +34,7 @@ def fit(board: str, figures: dict[str, Any]) -> dict[str, float]:
     from bitstreams.boards import budget, find
 
     chosen, needs = find(board), budget.needs(figures)
+    budget.check_multiplier_port(chosen, figures)
     budget.check(chosen, needs)
     return {name: round(share, 1) for name, share in budget.use(chosen, needs).items()}
 
@@ -58,4 +59,5 @@ def device_of(name: str, clock_mhz: float | None, memories: int | None) -> Devic
         labels=RESOURCES,
         dram_rate=used * board.dram_bytes_per_second,
         dram_interfaces=used,
+        wide_port=board.wide_port,
     )

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hw.commands.console import emit, progress, requires, scalars
+from hw.commands.models import DESIGN, located
 from hw.commands.options import Baud, Design, Json
 from hw.util import quote
 from hw.util.tables import table
@@ -57,6 +58,7 @@ def build(
     """
     from bitstreams import build as builder
 
+    design = located(design, DESIGN)
     with requires("amaranth"):
         plan = builder.plan(
             design, board, toolchain=toolchain.value, transport=transport.value, mhz=mhz, baud=baud

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hw.commands.console import emit, progress, scalars
+from hw.commands.models import DESIGN, located
 from hw.commands.options import DEFAULT_BAUD, Baud, DataDir, Json, LinkName
 from hw.host import virtual_port
 from hw.util import quote
@@ -28,7 +29,7 @@ def classify(
             help="Pictures, .npz or .npy files, or folders of them.",
         ),
     ],
-    design: Annotated[Path, typer.Option(help="The design that the board runs.")] = Path(
+    design: Annotated[Path, typer.Option(help="The design that the board runs, also for zoo:NAME.")] = Path(
         "build/lenet/design"
     ),
     link: LinkName = "virtual",
@@ -62,6 +63,7 @@ def classify(
     from bitstreams.links.running import run as drive
     from hw.contract.design import DesignInfo
 
+    design = located(design, DESIGN)
     info = DesignInfo.load(design)
     if images:
         found = reader.read(images, info.network.input)

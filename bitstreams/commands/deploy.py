@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hw.commands.console import emit, progress, scalars
+from hw.commands.models import DESIGN, located
 from hw.commands.options import Baud, Json, LinkName
 from hw.util.errors import ArtifactError
 from hw.util.tables import table
@@ -66,7 +67,8 @@ def deploy(
     made = _manifest(folder, needed=board is None)
     name = board or made["board"]
     rate = baud or made.get("baud") or find(name).baud
-    address, info = Address.parse(link).real(), DesignInfo.load(design or folder.parent / "design")
+    described = located(design, DESIGN) if design else folder.parent / DESIGN
+    address, info = Address.parse(link).real(), DesignInfo.load(described)
     with ExitStack() as stack, progress("deploying") as show:
         done = run(
             deployment.deploy(

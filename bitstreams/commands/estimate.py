@@ -6,6 +6,7 @@ from bitstreams.commands.boards import fit
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, scalars
+from hw.commands.models import MODEL, located, usual_array
 from hw.util.tables import table
 
 
@@ -16,6 +17,9 @@ def estimate(
     batch: options.Batch = None,
     stream: options.Stream = None,
     memory_lines: options.MemoryLines = None,
+    bus_bits: options.BusBits = None,
+    memories: options.Memories = None,
+    products: options.Products = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     as_json: options.Json = False,
@@ -27,6 +31,7 @@ def estimate(
     **Examples**
 
         spec2 estimate build/lenet/model.npz
+        spec2 estimate zoo:lenet-2:8
         spec2 estimate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --json
     """
     from hw.compile.compiler import compile_program
@@ -34,7 +39,19 @@ def estimate(
     from hw.cost.cycles import estimates
     from hw.util.processes import processors
 
-    artifact, array = load(model), configure(config, rows, lanes, batch, stream, memory_lines)
+    array = configure(
+        config,
+        rows,
+        lanes,
+        batch,
+        stream,
+        memory_lines,
+        bus_bits,
+        memories,
+        products,
+        usual=usual_array(model),
+    )
+    artifact = load(located(model, MODEL))
     with progress("scheduling") as show:
         program = compile_program(
             artifact, array, processes=processors(), progress=lambda layer: show(None, None, layer)

@@ -10,13 +10,16 @@ import typer
 from bitstreams.commands.boards import device_of
 from hw.commands.console import emit, progress, requires
 from hw.commands.exploration import MODEL_SUFFIX, Target, chosen_space, chosen_workload
+from hw.commands.models import MODEL, located
 from hw.commands.options import Json
 from hw.util import quote
 from hw.util.errors import ConfigError
 
 
 def explore(
-    what: Annotated[str, typer.Argument(help="A network's name, or a model: its masks are used exactly.")],
+    what: Annotated[
+        str, typer.Argument(help="A network's name, or a model or zoo:NAME: its masks are used exactly.")
+    ],
     board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
     target: Annotated[Target, typer.Option("--objective", help="What to look for.")] = Target.latency,
     clock_mhz: Annotated[float | None, typer.Option(help="Clock. [default: the board's goal]")] = None,
@@ -36,6 +39,17 @@ def explore(
     weight_bits: Annotated[
         list[int] | None,
         typer.Option(help="Widths of weights to try without a model; repeat it. [default: 8, 12, 16]"),
+    ] = None,
+    spectrum_bits: Annotated[
+        int | None,
+        typer.Option(help="Without a model: width of a transformed tile's words, 8 to 16. [default: 16]"),
+    ] = None,
+    products: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="DSP slices of a complex product to try: three, packed; repeat it. "
+            "[default: both, where the board's slices are wide enough]"
+        ),
     ] = None,
     memories: Annotated[
         int | None, typer.Option(min=1, help="Memory interfaces that weights come from. [default: all]")
@@ -67,8 +81,9 @@ def explore(
     from sim.report import explore_page
 
     device = device_of(board, clock_mhz, memories)
-    workload, widths = chosen_workload(what, keep, group, weight_bits)
-    space = chosen_space(target, rows, lanes, batch, widths)
+    what = str(located(what, MODEL))
+    workload, widths = chosen_workload(what, keep, group, weight_bits, spectrum_bits)
+    space = chosen_space(target, rows, lanes, batch, widths, products)
     if max_ms is not None and max_ms <= 0:
         raise ConfigError(f"--max-ms must be positive, not {max_ms:g}")
     with progress("exploring") as show:

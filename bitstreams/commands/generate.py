@@ -11,6 +11,7 @@ from bitstreams.commands.boards import fit
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
+from hw.commands.models import DESIGN, MODEL, located, usual_array
 from hw.util import quote
 from hw.util.tables import table
 
@@ -27,6 +28,9 @@ def generate(
     batch: options.Batch = None,
     stream: options.Stream = None,
     memory_lines: options.MemoryLines = None,
+    bus_bits: options.BusBits = None,
+    memories: options.Memories = None,
+    products: options.Products = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
@@ -35,20 +39,33 @@ def generate(
     """Write the accelerator for a model: spec2.v, its memory images, design.json.
 
     With --board a design that needs more than the board has is refused before anything is written.
+    A model of the zoo has an array that it is usually generated for (spec2 zoo); options override.
 
     **Examples**
 
         spec2 generate build/lenet/model.npz
+        spec2 generate zoo:lenet-2:8
         spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
         spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
         spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
     """
     from hw.contract.artifact import load
 
-    folder = out or model.parent / "design"
-    info = write_design(
-        load(model), configure(config, rows, lanes, batch, stream, memory_lines), folder, board
+    array = configure(
+        config,
+        rows,
+        lanes,
+        batch,
+        stream,
+        memory_lines,
+        bus_bits,
+        memories,
+        products,
+        usual=usual_array(model),
     )
+    path = located(model, MODEL)
+    folder = out or path.parent / DESIGN
+    info = write_design(load(path), array, folder, board)
     text = table(["estimate", "value"], scalars(info["estimates"]))
     emit(
         as_json, {"design": str(folder), **info}, f"Wrote the design to {quote.markdown(str(folder))}.", text

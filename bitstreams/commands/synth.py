@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hw.commands.console import emit, progress
+from hw.commands.models import DESIGN, located
 from hw.commands.options import Design, Json
 from hw.util.tables import table
 
@@ -42,6 +43,7 @@ def synth(
     from bitstreams.synthesis.yosys import synthesise
     from hw.contract.design import DesignInfo
 
+    design = located(design, DESIGN)
     with progress("synthesising") as show:
         result = synthesise(
             design, family=family.value, paths=paths, progress=lambda what: show(None, None, what)

@@ -17,8 +17,8 @@ from typing import Any
 from bitstreams.links.kind import LinkKind
 from bitstreams.links.serial_client import CLOCK_HZ, SerialClient, Transport
 from hw.host import virtual_port
-from hw.interface import protocol
-from hw.interface.protocol import Command
+from hw.host_interface import protocol
+from hw.host_interface.protocol import Command
 from hw.util.errors import LinkError, ToolNotFound
 
 _SEND_WAIT = protocol.SEND_PATIENCE // protocol.WAIT_UNIT

@@ -1,4 +1,4 @@
-"""The host's side of :mod:`hw.interface.protocol`: requests that are executed exactly once, over a lossy
+"""The host's side of :mod:`hw.host_interface.protocol`: requests that are executed exactly once, over a lossy
 wire."""
 
 from __future__ import annotations
@@ -6,8 +6,8 @@ from __future__ import annotations
 import secrets
 from typing import Protocol
 
-from hw.interface import protocol
-from hw.interface.protocol import Command, Deframer, Frame, Status
+from hw.host_interface import protocol
+from hw.host_interface.protocol import Command, Deframer, Frame, Status
 from hw.util.errors import LinkError
 
 ATTEMPTS = 6

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from bitstreams.links.kind import LinkKind
 from bitstreams.links.worker import Worker, stop
-from hw.interface.registers import ADDRESS_BITS
+from hw.host_interface.registers import ADDRESS_BITS
 from hw.util.errors import LinkError
 
 CLOCK_HZ = 10e6

@@ -13,7 +13,7 @@ from bitstreams.boards.wiring import Pin, Wiring, wiring
 from bitstreams.shell.clocks import Clocks, Limits, Setting, limits, solve
 from bitstreams.shell.reset import ResetBridge
 from hw.contract.design import DesignInfo
-from hw.interface.protocol import clocks_per_bit
+from hw.host_interface.protocol import clocks_per_bit
 from hw.serial_design import TOP as SERIAL
 from hw.serial_design import emit_serial
 from hw.util.errors import ConfigError

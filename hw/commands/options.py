@@ -14,8 +14,8 @@ DEFAULT_BAUD = 921_600
 """Bit rate of the boards' UARTs unless they were built for another one."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Model = Annotated[Path, typer.Argument(help="The artifact, model.npz.")]
-Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote.")]
+Model = Annotated[Path, typer.Argument(help="The artifact, model.npz, or zoo:NAME ('spec2 zoo').")]
+Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote, also for zoo:NAME.")]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
@@ -38,6 +38,20 @@ MemoryLines = Annotated[
     typer.Option(
         min=0,
         help="Lines of the feature memory at most: early layers go in row bands. 0: whole maps. [default: 0]",
+    ),
+]
+BusBits = Annotated[
+    int | None,
+    typer.Option(help="Bits of streamed weights per clock, from all memories: 32 to 1024. [default: 512]"),
+]
+Memories = Annotated[
+    int | None, typer.Option(help="Memories that streamed weights are striped over: 1, 2 or 4. [default: 1]")
+]
+Products = Annotated[
+    str | None,
+    typer.Option(
+        help="DSP slices of a complex product: three, or packed into two, for narrow weights and spectra. "
+        "[default: three]"
     ),
 ]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hw.commands.console import emit, progress
+from hw.commands.models import MODEL, located
 from hw.commands.options import Json, Model
 from hw.util.tables import table
 
@@ -32,7 +33,7 @@ def schedule(
     from hw.util.processes import processors
 
     with progress("scheduling") as show:
-        found = schedule_report(load(model), rows, processes=processors(), progress=show)
+        found = schedule_report(load(located(model, MODEL)), rows, processes=processors(), progress=show)
     heads = ["layer", "shared", "per_bank", "run_ahead", "bound"]
     heads += ["executes", "clocks", "utilisation"]
     emit(

@@ -19,11 +19,11 @@ from hw.compile.step_table import StepTable
 from hw.compile.weight_stream import StepUnits, layer_units, power_of_two
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Network, Shape
-from hw.interface.stream_format import LEAST_BEATS, map_beats
+from hw.host_interface.stream_format import LEAST_BEATS, map_beats
 
-MOST_SET_STEPS = 4096
-"""Steps of a set of several blocks, where the compiler sizes the weight buffer: as many as a block of 2 of 8
-weights from 512 channels has."""
+DEPTH = 8192
+"""Steps of the weight buffer up to which several blocks may ask for one, where the compiler sizes it: what a
+block of 2 of 8 weights from 512 channels takes."""
 
 GAIN = 0.98
 """A larger set has to leave at most this share of a layer's clocks: it takes room that others could use."""
@@ -86,7 +86,7 @@ def set_sizes(
     if config.weight_steps:
         return SetSizes(config, step, units, config.weight_steps - units.least_beside, config.weight_steps)
     largest = max(int(table.block_lengths.max()) for table in tables)
-    steps = max(largest, MOST_SET_STEPS)
+    steps = max(largest, DEPTH * 2 // 3)  # a buffer is half as large again as what is replayed
     return SetSizes(config, step, units, steps, power_of_two(steps * 3 // 2))
 
 

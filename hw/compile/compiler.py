@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hw.compile.block_sets import layer_work, set_sizes
 from hw.compile.feature_layout import FeatureLayout
 from hw.compile.lane_layout import ANY_LINE, LaneLayout, lane_layouts, line_pixels
-from hw.compile.limits import check_accumulator, check_instructions, check_network, check_stream
+from hw.compile.limits import check_instructions, check_network, check_stream, check_sums, check_symmetric
 from hw.compile.program import LayerPlan, Program
 from hw.compile.row_bands import GroupRows, plan_row_bands
 from hw.compile.step_format import row_bits, step_format
@@ -24,7 +24,9 @@ from hw.compile.step_table import StepTable, irregular_tables, step_table
 from hw.contract.artifact import Artifact
 from hw.contract.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
 from hw.contract.formats import SPECTRUM
+from hw.contract.narrow import no_shift
 from hw.contract.network import Layer, Network, Shape
+from hw.contract.packed_products import LongestSums
 from hw.contract.spectrum import TILE
 
 INSTRUCTION_CLOCKS = 150
@@ -48,6 +50,8 @@ def compile_program(
     ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.compile.limits` raises.
     """
     check_network(artifact.network)
+    if config.products == "packed":
+        check_symmetric(artifact)
     layers = [(layer.name, artifact.layers[layer.name], layer.dot) for layer in artifact.network.layers]
     irregular = [(weights, dot) for name, weights, dot in layers if not artifact.regular(name)]
     scheduled = irregular_tables(irregular, config.rows, processes)
@@ -67,8 +71,10 @@ def compile_program(
         channels,
         digest=artifact.digest,
         weight_bits=[artifact.bits_of(layer.name) for layer in artifact.network.layers],
-        products=most_products(artifact),
+        longest=longest_sums(artifact),
         operations=artifact.pruned_from.operations,
+        spectrum_bits=artifact.spectrum_bits,
+        word_shifts=[weights.word_shift for _, weights, _ in layers],
     )
 
 
@@ -80,19 +86,20 @@ def assemble(
     *,
     digest: str,
     weight_bits: Sequence[int],
-    products: int,
+    longest: LongestSums,
     operations: int,
+    spectrum_bits: int = SPECTRUM.bits,
+    word_shifts: Sequence[NDArray[np.integer]] | None = None,
 ) -> Program:
     """The program of ``network`` whose layers take the steps of ``tables`` (made for ``config.rows``), with
-    the bias and shift of every output channel, weights of ``weight_bits`` per layer, and sums of at most
-    ``products``. Needs no weights.
+    the bias and shift of every output channel, weights of ``weight_bits`` per layer, sums of at most
+    ``longest`` products, and spectra of ``spectrum_bits``, cut by the ``word_shifts`` of every layer. Needs
+    no weights.
 
     Raises ``ConfigError`` when ``line_pixels`` is too small for a layer, and what :mod:`hw.compile.limits`
     raises.
     """
     check_network(network)
-    bits = accumulator_bits(products, max(weight_bits))
-    check_accumulator(bits, max(weight_bits), products)
     groups = max(-(-shape[0] // BANKS) for shape in network.shapes[:-1])
     step = step_format(config.rows, max(weight_bits), groups, tables)
     sets = set_sizes(config, step, tables, weight_bits)
@@ -110,6 +117,8 @@ def assemble(
     layouts = _feature_layouts(network, lanes, config.line_pixels)
     row_bands = plan_row_bands(rows, layouts, config.batch, config.memory_lines)
     check_instructions(len(row_bands.instructions), len(network.layers), config)
+    cuts: Sequence[NDArray[np.integer]] = word_shifts or [no_shift() for _ in network.layers]
+    lift = drain_lift(channels, cuts)
     channel_tables = [_channel_table(channel, config) for channel in channels]
     first_steps = _before(list(map(len, tables)))
     first_drain_groups = _before([len(bias) for bias, _ in channel_tables])
@@ -134,6 +143,7 @@ def assemble(
             first_step=first_steps[i],
             first_drain_group=first_drain_groups[i],
             blocks_per_transform=-(-layer.outputs // config.rows),
+            word_shift=tuple(cuts[i].tolist()),
         )
         if config.stream_weights and _replayed(plan, config):
             blocks = plan.blocks // work[i].fetches
@@ -145,12 +155,15 @@ def assemble(
         digest=digest,
         layers=tuple(plans),
         channel_bias=np.concatenate([bias for bias, _ in channel_tables]),
-        channel_shift=np.concatenate([shift for _, shift in channel_tables]),
+        channel_shift=np.concatenate([shift for _, shift in channel_tables]) + lift,
         memory_lines=row_bands.lines,
         groups=groups,
-        accumulator_bits=bits,
+        longest=longest,
         operations=operations,
+        spectrum_bits=spectrum_bits,
+        drain_lift=lift,
     )
+    check_sums(program)
     if config.stream_weights:
         check_stream(program.stream, config)
     return program
@@ -223,17 +236,19 @@ def _channel_table(
     return bias.reshape(-1, config.drain), shift.reshape(-1, config.drain)
 
 
-def most_products(artifact: Artifact) -> int:
-    """Products in the longest sum of a row."""
-    products = 1
+def longest_sums(artifact: Artifact) -> LongestSums:
+    """Products in the longest sums of a row."""
+    word, dot = 1, 0
     for layer in artifact.network.layers:
-        mask = artifact.layers[layer.name].mask
-        per_word = mask.sum(axis=1)  # (out, 32)
-        most = per_word.sum(axis=1).max() if layer.dot else per_word.max()
-        products = max(products, int(most))
-    return products
+        per_word = artifact.layers[layer.name].mask.sum(axis=1)  # (out, 32)
+        if layer.dot:
+            dot = max(dot, int(per_word.sum(axis=1).max()))
+        else:
+            word = max(word, int(per_word.max()))
+    return LongestSums(word, dot)
 
 
-def accumulator_bits(products: int, weight_bits: int) -> int:
-    """Bits of the widest sum k1..k3 of so many products: pre-added X times weight sum."""
-    return (SPECTRUM.bits + 1) + (weight_bits + 1) + int(np.ceil(np.log2(products)))
+def drain_lift(channels: Sequence[Channels], word_shifts: Sequence[NDArray[np.integer]]) -> int:
+    """By how much a word is cut more than its sums are shifted, at most: 0 but for weights of few bits."""
+    most = [int(cut.max()) - int(shift.min()) for (_, shift), cut in zip(channels, word_shifts, strict=True)]
+    return max(0, *most)

@@ -74,32 +74,47 @@ def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWor
 
 def ranked(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> list[Ranked]:
     """Every layout, the best one first."""
-    layouts = sorted(_all(layer, shape, lanes, line, work), key=lambda pair: pair[0])
-    return [Ranked(layout, int(cost[0])) for cost, layout in layouts]
+    every = (pair for count in range(1, lanes + 1) for pair in _of(layer, shape, count, line, work))
+    return [Ranked(layout, int(cost[0])) for cost, layout in sorted(every, key=_order)]
 
 
 @cache
 def best_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> tuple[Cost, LaneLayout]:
-    """The best layout, with what it costs an image; one of no rows where none fits."""
+    """The best layout, with what it costs an image; one of no rows where none fits.
+
+    Who tries designs asks for one number of lanes after the other: what fewer can do is known then.
+    """
     none: tuple[Cost, LaneLayout] = (np.inf, np.inf, np.inf), LaneLayout(0, 0)
-    return min(_all(layer, shape, lanes, line, work), key=lambda pair: pair[0], default=none)
+    fewer = best_layout(layer, shape, lanes - 1, line, work) if lanes > 1 else none
+    return min(fewer, *_of(layer, shape, lanes, line, work), none, key=_order)
 
 
-def _all(
+def _order(pair: tuple[Cost, LaneLayout]) -> tuple[Cost, int, int, int]:
+    """By cost; of equal ones that of fewest columns, then of fewest images, then of fewest rows."""
+    cost, layout = pair
+    return cost, layout.columns, layout.images, layout.rows
+
+
+def _of(
     layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork
 ) -> Iterator[tuple[Cost, LaneLayout]]:
-    """Every layout with its cost."""
+    """Every layout that uses exactly ``lanes``, with its cost."""
     rows, columns = layer.tiles(shape)
     for q in range(1, min(lanes, columns) + 1):
         if (q - 1) * layer.stride + TILE > line:
             break
-        for r in range(1, min(lanes // q, rows) + 1):
+        r, rest = divmod(lanes, q)
+        if rest:
+            continue
+        if r <= rows:
             layout = LaneLayout(r, q, _packed_rows_fit(layer, columns, r, q, line))
             yield _cost(layer, shape, layout, work), layout
-        for images in range(2, min(work.images, lanes // (q * rows)) + 1):
-            layout = LaneLayout(images * rows, q, True, images)
-            if _packed_rows_fit(layer, columns, layout.rows, q, line) and _images_fit(layer, shape):
-                yield _cost(layer, shape, layout, work), layout
+        images, rest = divmod(r, rows)
+        if rest or not 2 <= images <= work.images:
+            continue
+        if _packed_rows_fit(layer, columns, r, q, line) and _images_fit(layer, shape):
+            layout = LaneLayout(r, q, True, images)
+            yield _cost(layer, shape, layout, work), layout
 
 
 def _packed_rows_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:

@@ -6,14 +6,14 @@ single parameters.
 
 from __future__ import annotations
 
+from hw.compile.program import Program
 from hw.compile.weight_stream import LEAST_PORT_BITS, StreamPlan
+from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Network
-from hw.interface.registers import LAYERS, MAX_LAYERS, MEMORY_ADDRESS_BITS, SHAPE
+from hw.contract.packed_products import SUM_BITS
+from hw.host_interface.registers import LAYERS, MAX_LAYERS, MEMORY_ADDRESS_BITS, SHAPE
 from hw.util.errors import ConfigError, UnsupportedNetwork
-
-ACCUMULATOR_BITS = 48
-"""The P register of a DSP48E1 (UG479) and of every slice after it."""
 
 MOST_LAYERS = min(MAX_LAYERS, SHAPE.largest("layers"))
 """Layers with counters of their own, and a number that SHAPE can tell."""
@@ -31,13 +31,31 @@ def check_network(network: Network) -> None:
         )
 
 
-def check_accumulator(bits: int, weight_bits: int, products: int) -> None:
-    """Raises ``ConfigError`` where sums of so many ``products`` need more ``bits`` than a slice has."""
-    if bits > ACCUMULATOR_BITS:
+def check_sums(program: Program) -> None:
+    """Raises ``ConfigError`` where sums of ``program`` need more bits than a slice has, or packed weights."""
+    bits = program.accumulator_bits
+    if program.packed is None and bits > SUM_BITS:
         raise ConfigError(
-            f"a sum of {products:,} products with weights of {weight_bits} bits takes {bits} bits, more than "
-            f"the {ACCUMULATOR_BITS} of a DSP slice: take narrower weights, or prune harder"
+            f"a sum of {program.longest.most:,} products with weights of {program.weight_bits} bits takes "
+            f"{bits} bits, more than the {SUM_BITS} of a DSP slice: take narrower weights, or prune harder"
         )
+
+
+def check_symmetric(artifact: Artifact) -> None:
+    """Raises ``ConfigError`` for a weight that packed products have no room for: the lowest of its width."""
+    if names := lowest_weights(artifact):
+        bits = max(map(artifact.bits_of, artifact.layers))
+        top = (1 << bits - 1) - 1
+        raise ConfigError(
+            f"layer {names[0]!r} has a weight of {-top - 1}, and packed products take {-top} to {top} of "
+            f"{bits} bits: requantise it, or set products = three"
+        )
+
+
+def lowest_weights(artifact: Artifact) -> list[str]:
+    """Layers with a weight that is the lowest of the widest layer's width: it has no positive counterpart."""
+    lowest = -(1 << max(map(artifact.bits_of, artifact.layers)) - 1)
+    return [name for name, layer in artifact.layers.items() if layer.weight.min(initial=0) <= lowest]
 
 
 def check_instructions(instructions: int, layers: int, config: AcceleratorConfig) -> None:

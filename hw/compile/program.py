@@ -14,7 +14,10 @@ from hw.compile.step_format import StepFormat, step_format
 from hw.compile.step_table import StepTable
 from hw.compile.weight_stream import StreamPlan, plan_stream
 from hw.contract.config import AcceleratorConfig
+from hw.contract.formats import MAX_DRAIN_SHIFT, SPECTRUM
 from hw.contract.network import Layer, Network
+from hw.contract.packed_products import LongestSums, PackedProducts
+from hw.contract.spectrum import WORDS
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class LayerPlan:
     blocks_per_transform: blocks that meet the spectra of a tile group before the next group is fetched, a
     divisor of blocks: a *set*. weights_stay: every set goes over all tile groups before the next one, so its
     weights are fetched once, and lie in the weight buffer meanwhile.
+    word_shift: by how many bits each of the 32 words is cut, where spectra are narrow.
     """
 
     layer: Layer
@@ -48,6 +52,7 @@ class LayerPlan:
     first_drain_group: int
     blocks_per_transform: int
     weights_stay: bool = False
+    word_shift: tuple[int, ...] = (0,) * WORDS
 
     @property
     def dot(self) -> bool:
@@ -169,8 +174,10 @@ class Program:
     """Everything the gateware and the cost model need.
 
     config: with ``line_pixels`` resolved. channel_bias, channel_shift: (drain groups, config.drain), for
-    every drain group of every block of every layer. memory_lines: depth of the feature memory.
-    groups: channel groups an X half holds. accumulator_bits: width of a product sum. operations:
+    every drain group of every block of every layer. spectrum_bits: width of each part of a word in the X
+    buffers and the array. drain_lift: by how many bits the drain lifts all sums, so that it never has to
+    shift to the left; ``channel_shift`` has it in it. memory_lines: depth of the feature memory.
+    groups: channel groups an X half holds. longest: most products of a sum. operations:
     dense-equivalent ones of an image, those of channels that pruning took away included.
     """
 
@@ -182,13 +189,49 @@ class Program:
     channel_shift: NDArray[np.int64]
     memory_lines: int
     groups: int
-    accumulator_bits: int
+    longest: LongestSums
     operations: int
+    spectrum_bits: int = SPECTRUM.bits
+    drain_lift: int = 0
+
+    @property
+    def narrow(self) -> bool:
+        """Whether words are cut to less than 16 bits."""
+        return self.spectrum_bits < SPECTRUM.bits
+
+    @property
+    def word_shifts(self) -> tuple[tuple[int, ...], ...]:
+        """The different tables of word shifts, 32 each; fully connected layers have zeros."""
+        return tuple(dict.fromkeys(plan.word_shift for plan in self.layers))
+
+    @property
+    def transform_shifts(self) -> tuple[tuple[int, ...], ...]:
+        """Those of convolutions, by which words are cut behind the forward transform; one table at least."""
+        return tuple(dict.fromkeys(p.word_shift for p in self.layers if not p.dot)) or ((0,) * WORDS,)
+
+    @property
+    def shift_bits(self) -> int:
+        """Width of a shift on its way to the drain."""
+        return max(MAX_DRAIN_SHIFT, int(self.channel_shift.max())).bit_length()
 
     @property
     def weight_bits(self) -> int:
         """Width of each part of a weight in the array: that of the widest layer."""
         return max(plan.weight_bits for plan in self.layers)
+
+    @property
+    def packed(self) -> PackedProducts | None:
+        """What rows of two DSP slices are made for; None for rows of three."""
+        if self.config.products != "packed":
+            return None
+        return PackedProducts(self.weight_bits, self.spectrum_bits, self.longest)
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Width of the widest sum: of k1, k2 and k3, or of the real part of packed products."""
+        if packed := self.packed:
+            return packed.re_bits
+        return accumulator_bits(self.longest.most, self.weight_bits, self.spectrum_bits)
 
     @property
     def step_format(self) -> StepFormat:
@@ -246,3 +289,8 @@ class Program:
     def run_ahead(self) -> bool:
         """Whether rows run ahead, or banks have addresses of their own, in any layer."""
         return self.step_format.run_ahead
+
+
+def accumulator_bits(products: int, weight_bits: int, spectrum_bits: int) -> int:
+    """Width of k1, k2 and k3 of so many products: of two parts of X added up, and of two of a weight."""
+    return (spectrum_bits + 1) + (weight_bits + 1) + (products - 1).bit_length()

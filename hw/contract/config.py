@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from hw.contract.packed_products import PRODUCTS, SLICES
 from hw.contract.spectrum import TILE
-from hw.interface.registers import SHAPE
+from hw.host_interface.registers import SHAPE
 from hw.util import documents
 from hw.util.errors import ConfigError
 from hw.util.files import write_json
@@ -90,6 +91,8 @@ class AcceleratorConfig:
     memories: striped external memories, each giving its part of every beat (1, 2 or 4).
     weight_steps: steps that the weight buffer of such a design holds (a power of two), 0 to let the
         compiler choose: the largest block that is replayed, and half as much again or four bursts.
+    products: how rows make complex products: in ``three`` DSP slices, or ``packed`` into two, for weights and
+        spectra that are narrow enough (:mod:`hw.contract.packed_products`).
     """
 
     rows: int = 8
@@ -101,12 +104,17 @@ class AcceleratorConfig:
     bus_bits: int = BUS_BITS_UNLESS_CHOSEN
     memories: int = 1
     weight_steps: int = 0
+    products: str = PRODUCTS[0]
 
     def __post_init__(self) -> None:
         documents.check_fields(self, "the configuration", ConfigError)
         for name, value in vars(self).items():
-            if value > MOST:
+            if isinstance(value, int) and value > MOST:
                 raise ConfigError(f"{name} must be far less than {documents.shown(value)}")
+        if self.products not in PRODUCTS:
+            raise ConfigError(
+                f"products must be {' or '.join(PRODUCTS)}, not {documents.shown(self.products)}"
+            )
         check_rows(self.rows)
         if not 1 <= self.lanes <= MOST_LANES:
             raise ConfigError(f"lanes must be 1..{MOST_LANES}, not {self.lanes}")
@@ -153,8 +161,8 @@ class AcceleratorConfig:
 
     @property
     def mac_dsps(self) -> int:
-        """DSP slices of the array: three per complex MAC."""
-        return 3 * self.macs
+        """DSP slices of the array: three per complex MAC, or two."""
+        return SLICES[self.products] * self.macs
 
 
 def shape_word(config: AcceleratorConfig, layers: int) -> int:
@@ -163,7 +171,7 @@ def shape_word(config: AcceleratorConfig, layers: int) -> int:
 
 
 KINDS: dict[str, type] = {field.name: type(field.default) for field in fields(AcceleratorConfig)}
-"""Parameters, and whether they are numbers or switches."""
+"""Parameters, and whether they are numbers, switches or words."""
 
 
 def load_config(path: Path | str) -> dict[str, Any]:

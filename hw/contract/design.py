@@ -58,6 +58,7 @@ class Figures(Struct):
     lut: Count = 0
     ff: Count = 0
     bram36: Amount = 0
+    wide_port: Count = 0
     uram: Count = 0
     weight_bits: Count = 0
     op_per_dsp_cycle: Amount = 0

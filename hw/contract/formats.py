@@ -99,7 +99,11 @@ SPECTRUM_FRACTION = ROW_FRACTION - COLUMN_SHIFT
 """Fraction bits of a spectrum word: X = round(2**SPECTRUM_FRACTION · FFT2(pixels))."""
 
 SPECTRUM = Format(16)
-"""Each part of a spectrum word X. An unsigned 8-bit tile reaches ±32640 (8·8·255·2)."""
+"""Each part of a spectrum word X. An unsigned 8-bit tile reaches ±32640 (8·8·255·2). Narrow spectra keep
+fewer bits of it: :mod:`hw.contract.narrow`."""
+
+MIN_SPECTRUM_BITS = 8
+"""Width of the narrowest spectra."""
 
 PRODUCT_SUM = Format(18)
 """Each part of a word after the drain: what the inverse transform takes."""
@@ -122,10 +126,12 @@ def activation_format(relu: bool) -> Format:
 def drain(acc: NDArray[np.int64], shift: NDArray[np.integer]) -> NDArray[np.int64]:
     """Accumulator (bias already added) to PRODUCT_SUM: per-channel rounding shift, then saturation.
 
-    ``acc`` and ``shift`` broadcast against each other.
+    ``acc`` and ``shift`` broadcast against each other. A shift below zero, which narrow spectra may ask for,
+    is one to the left.
     """
     s = shift.astype(np.int64)
     half = np.where(s > 0, np.int64(1) << np.maximum(s - 1, 0), 0)
     low, high = PRODUCT_SUM.limits
-    words: NDArray[np.int64] = np.clip((acc + half) >> s, low, high)
+    shifted = ((acc << np.maximum(-s, 0)) + half) >> np.maximum(s, 0)
+    words: NDArray[np.int64] = np.clip(shifted, low, high)
     return words

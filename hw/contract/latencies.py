@@ -11,6 +11,9 @@ from hw.contract.config import AcceleratorConfig
 ROTATOR_LEVELS = 2
 """Rotator levels (2:1 multiplexers) of the feature memory between two registers: one LUT6."""
 
+NARROW_CLOCKS = 3
+"""Clocks that words take to be cut, where spectra are narrow."""
+
 SETTLE = 3
 """Clocks between a change of layer and its start: per-layer constants are registered."""
 
@@ -40,14 +43,15 @@ class Latencies:
     settle: int = SETTLE
 
 
-def latencies(config: AcceleratorConfig) -> Latencies:
-    """The latencies of an accelerator of ``config`` (``line_pixels`` resolved)."""
+def latencies(config: AcceleratorConfig, narrow: bool = False) -> Latencies:
+    """The latencies of an accelerator of ``config`` (``line_pixels`` resolved), spectra ``narrow`` or not."""
     rotate = rotate_latency(config.line_pixels)
+    wraps = config.products == "packed"  # join the sums in the drain, in a clock of their own
     return Latencies(
         memory=2 + rotate,
-        fill=25,
+        fill=25 + NARROW_CLOCKS * narrow,
         array=5,
-        pass_full=6,
-        reuse_lead=6,
+        pass_full=6 + wraps,
+        reuse_lead=6 + wraps,
         tail=1 + 32 + 1 + (rotate + 2),  # start register, lane, writer, feature memory
     )

@@ -24,6 +24,11 @@ SIMULATION = "simulation.json"
 SYNTHESIS = "synthesis.json"
 """Written by :func:`bitstreams.synthesis.yosys.synthesise`."""
 
+ACCURACY_NAME = "accuracy.json"
+"""Beside ``model.npz``: accuracies in percent and the artifact they belong to."""
+
+TRAINING_NAME = "training.json"
+"""Beside ``model.npz``: what pruning it took, the command, and the artifact they belong to."""
 
 Number = Annotated[int, Meta(ge=0, le=2**63 - 1)] | Annotated[float, Meta(ge=0, le=1e18)]
 """How much of something: what is read here is divided by, multiplied and printed."""

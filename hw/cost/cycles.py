@@ -22,7 +22,7 @@ from hw.contract.latencies import Latencies, latencies
 from hw.cost.efficiency import per_cycle
 from hw.cost.resources import resources
 from hw.cost.weight_arrival import WeightArrival
-from hw.interface.stream_format import map_beats
+from hw.host_interface.stream_format import map_beats
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class RunPass(NamedTuple):
 
 
 def run_passes(plan: LayerPlan, config: AcceleratorConfig, images: int) -> Iterator[RunPass]:
-    """The passes of a layer, in the order of :class:`hw.gateware.primitives.loop_nest.LoopNest`."""
+    """The passes of a layer, in the order of :class:`hw.gateware.control.loop_nest.LoopNest`."""
     table, size = passes(plan, config), plan.blocks_per_transform
     groups = tile_groups(plan, images)
     for first in range(0, len(table), size):
@@ -156,7 +156,7 @@ def layer_cycles(
 def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> list[LayerCycles]:
     """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``), or of its ``layers`` from
     the first to the last. Raises ``DataError`` for layers that are made in row bands with others."""
-    t, config = latencies(program.config), program.config
+    t, config = latencies(program.config, program.narrow), program.config
     first, last = instructions_of(program.network, program.numbers, layers)
     clock = 1 + load_cycles(program, images, program.numbers[first])
     weights = None
@@ -193,6 +193,7 @@ def estimates(program: Program) -> dict[str, Any]:
     batch = program.config.batch
     cycles = total_cycles(program, batch)
     need = resources(program)
+    packed = program.packed
     return {
         "cycles": cycles,
         "cycles_per_image": total_cycles(program, 1),
@@ -202,10 +203,12 @@ def estimates(program: Program) -> dict[str, Any]:
         ],
         "dsp_mac": program.config.mac_dsps,
         "dsp_total": need.dsp,
+        **({"wide_port": packed.port_bits} if packed else {}),  # bits, of a slice that is large enough
         "lut": need.lut,
         "ff": need.ff,
         "bram36": need.bram36,
         **per_cycle(program.operations * batch, cycles, asdict(need)),
         "convolutions_only": program.network.classes is None,
         "weight_bits": program.stored_bits,
+        **({"spectrum_bits": program.spectrum_bits} if program.narrow else {}),
     }

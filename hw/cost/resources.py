@@ -16,6 +16,7 @@ from hw.compile.weight_stream import QUEUED_BEATS, UNIT_BITS
 from hw.contract.config import BANKS
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.contract.latencies import ROTATOR_LEVELS
+from hw.contract.packed_products import PackedProducts
 from hw.contract.spectrum import WORDS
 
 RAMB36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
@@ -87,43 +88,97 @@ def resources(program: Program) -> Resources:
 
 def _lane(program: Program) -> Resources:
     """One lane: transforms, N array rows, drain, buffers, post-processing."""
-    rows, acc = program.config.rows, program.accumulator_bits
+    rows, x_bits, cut = program.config.rows, program.spectrum_bits, _rounding(program)
+    packed = program.packed
+    array = _packed_array(program, packed) if packed else _array(program)
     columns = max(plan.stride for plan in program.layers)
     depth = 2 * 8 * (1 << max(1, (program.groups - 1).bit_length()))
-    x_blocks, x_luts = memory(depth, 4 * 2 * SPECTRUM.bits)
+    x_blocks, x_luts = memory(depth, 4 * 2 * x_bits)
     drain = program.config.drain
-    groups = rows // drain
-    index = max(1, (groups - 1).bit_length())
-    muxed = 2 if program.run_ahead else 3  # held re and im, or the three sums
-    hop = BANKS * 2 * SPECTRUM.bits + 2  # X, on its way to the next group of rows
     y_depth = 2 * WORDS // drain * (1 << (rows - 1).bit_length())
     y_blocks, y_luts = memory(y_depth, 2 * PRODUCT_SUM.bits)
     transforms, windows, transposes = 2340 + 2863, 227, 326 + 294
     return Resources(
-        dsp=3 * rows,
+        dsp=array.dsp,
         lut=transforms
         + windows
-        + 96 * rows  # 8:1 select
-        + 2
-        * acc
-        * (rows if program.run_ahead else drain)  # re and im, of a row that holds them or in the drain
-        + drain * (7 * acc + 153)  # two parts through bias, shift, rounding and saturation
-        + drain * muxed * acc * -(-(groups - 1) // 3)  # 4:1 multiplexers
+        + cut.lut
+        + array.lut
         + 53 * columns
         + transposes
         + BANKS * x_luts
         + drain * y_luts,
         ff=2124
         + 2580
+        + cut.ff
         + 100
-        + (5 + 2 * acc if program.run_ahead else 3) * rows
-        + hop * (groups - 1)
-        + drain * ((10 if program.run_ahead else 13) * acc + 60 + muxed * index)
-        + (BANKS * 8 * SPECTRUM.bits if x_luts else 0)  # the read registers of memories in LUTs
+        + array.ff
+        + (BANKS * 8 * x_bits if x_luts else 0)  # the read registers of memories in LUTs
         + 59 * columns
         + 431
         + 313,
         bram36=BANKS * x_blocks + drain * y_blocks,
+    )
+
+
+def _rounding(program: Program) -> Resources:
+    """Of a lane with narrow spectra: 8 parts of words through shift, rounding and saturation."""
+    if not program.narrow:
+        return Resources(0, 0, 0, 0)
+    tables = program.transform_shifts
+    least, most = min(map(min, tables)), max(map(max, tables))
+    width, levels = SPECTRUM.bits + 1 - least, (most - least).bit_length()
+    shifter = width * -(-levels // 2)  # a 4:1 multiplexer a LUT
+    return Resources(
+        dsp=0,
+        lut=8 * (shifter + width + program.spectrum_bits + 4),
+        ff=8 * (2 * width + program.spectrum_bits + levels + 4),
+        bram36=0,
+    )
+
+
+def _array(program: Program) -> Resources:
+    """The rows of a lane, three DSP slices each, and its drain."""
+    rows, drain, acc = program.config.rows, program.config.drain, program.accumulator_bits
+    groups = rows // drain
+    index = max(1, (groups - 1).bit_length())
+    muxed = 2 if program.run_ahead else 3  # held re and im, or the three sums
+    hop = BANKS * 2 * program.spectrum_bits + 2  # X, on its way to the next group of rows
+    return Resources(
+        dsp=3 * rows,
+        lut=6 * program.spectrum_bits * rows  # 8:1 select
+        + 2
+        * acc
+        * (rows if program.run_ahead else drain)  # re and im, of a row that holds them or in the drain
+        + drain * (7 * acc + 153)  # two parts through bias, shift, rounding and saturation
+        + drain * muxed * acc * -(-(groups - 1) // 3),  # 4:1 multiplexers
+        ff=(5 + 2 * acc if program.run_ahead else 3) * rows
+        + hop * (groups - 1)
+        + drain * ((10 if program.run_ahead else 13) * acc + 60 + muxed * index),
+        bram36=0,
+    )
+
+
+def _packed_array(program: Program, packed: PackedProducts) -> Resources:
+    """The rows of a lane, two DSP slices each, and its drain."""
+    rows, drain = program.config.rows, program.config.drain
+    groups, ahead = rows // drain, program.run_ahead
+    index = max(1, (groups - 1).bit_length())
+    added = packed.offset + 1 + packed.im_bits  # the fields of both sums
+    muxed = (added if ahead else 2 * packed.sum_bits) + packed.wrap_bits
+    hop = BANKS * 2 * packed.spectrum_bits + 2
+    return Resources(
+        dsp=2 * rows,
+        lut=(6 * packed.spectrum_bits + 9 + packed.wrap_bits) * rows  # 8:1 select; the counter
+        + added * (rows if ahead else drain)
+        # Bias, wraps, and two parts through shift, rounding and saturation.
+        + drain * (BIAS.bits + packed.wrap_bits + packed.im_bits + 3 * (packed.re_bits + packed.im_bits) + 76)
+        + drain * muxed * -(-(groups - 1) // 3),  # 4:1 multiplexers
+        ff=(21 + packed.wrap_bits) * rows
+        + (3 + added + packed.wrap_bits) * rows * ahead
+        + hop * (groups - 1)
+        + drain * (muxed + added + 5 * (packed.re_bits + packed.im_bits) + 100 + 3 * index),
+        bram36=0,
     )
 
 

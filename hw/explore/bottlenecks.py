@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from hw.contract.config import AcceleratorConfig
 from hw.cost.stages import WHAT, LayerWork, bound_by
 from hw.explore.objective import Objective, score
 from hw.explore.point import Point, evaluate
@@ -36,11 +37,13 @@ def next_faster(found: Exploration) -> Faster | None:
     """The design of fewest DSP slices, no fewer than the chosen one's, that is faster by more than
     ``TOLERANCE``; None without any."""
     chosen, space = found.chosen, found.space
-    same = replace(space, weight_bits=(chosen.weight_bits,), batches=(chosen.config.batch,))
+    config = chosen.config
+    same = replace(
+        space, weight_bits=(chosen.weight_bits,), batches=(config.batch,), products=(config.products,)
+    )
     wanted = (1 + TOLERANCE) * found.chosen.images_per_second
     for design in same.designs(found.workload, found.device, MOST_LARGER * chosen.dsp):
-        config = design.config
-        if config.mac_dsps < chosen.dsp:
+        if design.config.mac_dsps < chosen.dsp:
             continue
         point = _timed(found, design, wanted)
         if point.cycles and point.images_per_second >= wanted:
@@ -61,9 +64,9 @@ def _timed(found: Exploration, design: Design, wanted: float) -> Point:
 def _shrunk(points: Iterable[Point], large: Point) -> Point | None:
     """The fastest design that fits, of those that differ from ``large`` in their memories alone."""
 
-    def kind(point: Point) -> tuple[int | bool, ...]:
-        config = point.config
-        return config.rows, config.lanes, config.batch, config.stream_weights, point.weight_bits
+    def kind(point: Point) -> tuple[AcceleratorConfig, int]:
+        memories = replace(point.config, line_pixels=0, memory_lines=0, weight_steps=0)
+        return memories, point.weight_bits
 
     same = [point for point in points if point.fits and point.cycles and kind(point) == kind(large)]
     return min(same, key=lambda point: point.seconds, default=None)

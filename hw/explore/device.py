@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hw.contract.config import BUS_BITS
+from hw.contract.packed_products import WIDE_PORTS
 from hw.util.errors import ConfigError
 
 DRAM_EFFICIENCY = 0.9
@@ -17,7 +18,7 @@ assumption: no board was measured."""
 class Device:
     """name: of the board. clock_hz: of the design. budget: resource name to count. labels: resource name
     to its plural for people. dram_rate: peak bytes per second of external memory, of ``dram_interfaces`` side
-    by side."""
+    by side. wide_port: bits of the wide port of a multiplier."""
 
     name: str
     clock_hz: float
@@ -25,6 +26,7 @@ class Device:
     labels: Mapping[str, str]
     dram_rate: float
     dram_interfaces: int = 1
+    wide_port: int = WIDE_PORTS["DSP48E1"]
 
     def __post_init__(self) -> None:
         if not self.clock_hz > 0:

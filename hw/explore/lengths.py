@@ -65,7 +65,8 @@ def group_counts(weights: LayerWeights) -> Ints:
 
 def exact_lengths(counts: Ints, rows: int, *, dot: bool) -> Ints:
     """(blocks, words) steps of n:m masks of these :func:`group_counts`, as
-    :func:`hw.compile.schedule.words.shared` takes them: in each group as many as the busiest row needs."""
+    :func:`hw.compile.schedule.bank_schedule.shared` takes them: in each group as many as the busiest row
+    needs."""
     busiest = np.maximum.reduceat(counts, np.arange(0, len(counts), rows), axis=0)
     lengths: Ints = busiest.sum(axis=1)
     return lengths.sum(axis=1, keepdims=True) if dot else lengths

@@ -6,6 +6,7 @@ minimises clocks, so there is nothing to sweep.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from hw.compile.weight_stream import LEAST_PORT_BITS, useful_bus
 from hw.contract.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
 from hw.contract.config import MOST_LANES, MOST_LINE_PIXELS, MOST_WEIGHT_STEPS, AcceleratorConfig
 from hw.contract.formats import PIXEL_BITS
+from hw.contract.packed_products import PRODUCTS
 from hw.contract.spectrum import TILE
 from hw.cost.resources import memory
 from hw.explore.device import Device
@@ -48,7 +50,8 @@ class Design:
 
 @dataclass(frozen=True)
 class Space:
-    """rows: N. lanes: P. batches: images per run. weight_bits: of each part of a weight.
+    """rows: N. lanes: P. batches: images per run. weight_bits: of each part of a weight. products: how rows
+    make them; packed ones where weights and spectra are narrow enough for the device's slices.
 
     Raises ``ConfigError`` for values that no accelerator has, and where nothing is left to choose from.
     """
@@ -57,6 +60,7 @@ class Space:
     lanes: Sequence[int] = range(1, MOST_LANES + 1)
     batches: Sequence[int] = (1,)
     weight_bits: Sequence[int] = WEIGHT_BITS
+    products: Sequence[str] = PRODUCTS
 
     def __post_init__(self) -> None:
         for rows in self.rows:
@@ -65,6 +69,8 @@ class Space:
             AcceleratorConfig(ROWS[0], lanes, 1)
         for batch in self.batches:
             AcceleratorConfig(ROWS[0], max(self.lanes), batch)
+        for products in self.products:
+            AcceleratorConfig(products=products)
         for bits in self.weight_bits:
             if not MIN_WEIGHT_BITS <= bits <= MAX_WEIGHT_BITS:
                 raise ConfigError(f"weight bits must be {MIN_WEIGHT_BITS}..{MAX_WEIGHT_BITS}, not {bits}")
@@ -73,13 +79,16 @@ class Space:
         """Every design of at most ``most_dsps`` slices whose weights can be somewhere, the smallest first.
         Line, feature memory and weight buffer are as the compiler sizes them."""
         for rows, lanes in sorted(self._arrays(), key=lambda array: (array[0] * array[1], -array[0])):
-            for batch in self.batches:
-                if batch > lanes or AcceleratorConfig(rows, lanes, batch).mac_dsps > most_dsps:
+            for batch, products in itertools.product(self.batches, self.products):
+                if batch > lanes:
+                    continue
+                array = AcceleratorConfig(rows, lanes, batch, products=products)
+                if array.mac_dsps > most_dsps:
                     continue
                 for bits in self.weight_bits:
-                    for config in self._weights(
-                        AcceleratorConfig(rows, lanes, batch), bits, workload, device
-                    ):
+                    if products == "packed" and not workload.packs(bits, device.wide_port):
+                        continue
+                    for config in self._weights(array, bits, workload, device):
                         yield Design(config, bits)
 
     def _arrays(self) -> Iterator[tuple[int, int]]:

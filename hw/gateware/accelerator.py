@@ -12,7 +12,7 @@ from hw.gateware.ports.result_gate import ResultGate
 from hw.gateware.primitives.delay import MAX_FANOUT, replicate
 from hw.gateware.weights.burst_reader import BurstReader
 from hw.gateware.weights.memory_striping import MemoryStriping
-from hw.interface.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
+from hw.host_interface.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
 
 
 class Accelerator(wiring.Component):

@@ -1,7 +1,7 @@
 """The host side: run images through an accelerator over any :class:`hw.host.link.Link`.
 
-A run: write BATCH, write CONTROL.start, stream the images (:mod:`hw.interface.stream_format`), collect the
-results, look at STATUS.
+A run: write BATCH, write CONTROL.start, stream the images (:mod:`hw.host_interface.stream_format`), collect
+the results, look at STATUS.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from hw.contract.design import DesignInfo
 from hw.contract.instructions import instructions_of
 from hw.host.counters import Counters, LayerCounters
 from hw.host.link import Link
-from hw.interface import registers
-from hw.interface.registers import BATCH, CONTROL, CYCLES, DIGEST, LAYERS, STATUS, WEIGHTS, Register
-from hw.interface.stream_format import check_images, map_beats, pack_image, unpack_maps, unpack_scores
+from hw.host_interface import registers
+from hw.host_interface.registers import BATCH, CONTROL, CYCLES, DIGEST, LAYERS, STATUS, WEIGHTS, Register
+from hw.host_interface.stream_format import check_images, map_beats, pack_image, unpack_maps, unpack_scores
 from hw.util.errors import DataError, DigestMismatch, LinkError
 
 DEFAULT_TIMEOUT = 10_000_000

@@ -14,8 +14,9 @@ from hw.util.errors import ConfigError
 RecipeName = Annotated[
     str,
     typer.Argument(
-        help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, or a .toml file "
-        "of your own. With --untrained a .toml file or any network: vgg16, too."
+        help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, cifar-small-long, "
+        "vgg16-cifar-long, vgg16-cifar-half-long, or a .toml file of your own. With --untrained a .toml file "
+        "or any network: vgg16, too."
     ),
 ]
 Scheme = Annotated[
@@ -30,6 +31,16 @@ Out = Annotated[Path | None, typer.Option(help="Folder for the results. [default
 WeightBits = Annotated[
     int | None,
     typer.Option(min=2, max=16, help="Bits of each part of a weight, of all layers or at most. [default: 8]"),
+]
+SpectrumBits = Annotated[
+    int | None,
+    typer.Option(
+        min=8,
+        max=16,
+        help="Bits of each part of a transformed pixel tile. Fewer take less block RAM and narrower "
+        "multipliers; each of the 32 words of a layer is shifted as the training images ask for, and "
+        "fake-quant trains through it. 9 or more before fully connected layers. [default: 16]",
+    ),
 ]
 LayerBits = Annotated[
     list[str] | None,
@@ -58,6 +69,7 @@ TargetLanes = Annotated[
 ]
 RecipeSeed = Annotated[int | None, typer.Option(help="Seed of everything random. [default: 0]")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of torch. [default: one per core]")]
+Device = Annotated[str, typer.Option(help="Where torch trains: cpu, or cuda for a GPU.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Do not resume an interrupted run.")]
 Untrained = Annotated[
     bool,

@@ -21,6 +21,7 @@ def train(
     data_dir: Path | None,
     threads: int | None = None,
     resume: bool = True,
+    device: str = "cpu",
     target_cycles: int | None = None,
     lanes: int | None = None,
     mean_bits: float | None = None,
@@ -52,6 +53,7 @@ def train(
             data_dir=data_dir,
             out=out,
             resume=resume,
+            device=device,
             progress=lambda p: show(p.done, 1.0, p.describe()),
         )
     if not result.first:

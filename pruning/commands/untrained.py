@@ -21,6 +21,7 @@ def prune_untrained(
     block: int | None = None,
     weight_bits: int | None = None,
     layer_bits: dict[str, int] | None = None,
+    spectrum_bits: int | None = None,
     seed: int | None = None,
     optimiser: str | None = None,
 ) -> None:
@@ -30,7 +31,13 @@ def prune_untrained(
     """
     if optimiser is not None:
         raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
-    options = {"sparsity": sparsity, "block": block, "weight_bits": weight_bits, "seed": seed}
+    options = {
+        "sparsity": sparsity,
+        "block": block,
+        "weight_bits": weight_bits,
+        "spectrum_bits": spectrum_bits,
+        "seed": seed,
+    }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if layer_bits:
         given["layer_bits"] = layer_bits
@@ -50,6 +57,7 @@ def _of_network(
     block: int = 8,
     weight_bits: int = 8,
     layer_bits: dict[str, int] | None = None,
+    spectrum_bits: int = 16,
     seed: int = 0,
 ) -> Artifact:
     from hw.contract.network import find_network
@@ -66,6 +74,7 @@ def _of_network(
             seed=seed,
             weight_bits=weight_bits,
             layer_bits=layer_bits or {},
+            spectrum_bits=spectrum_bits,
         )
 
 
@@ -88,5 +97,6 @@ def _of_recipe(recipe: Recipe) -> Artifact:
             seed=recipe.seed,
             weight_bits=recipe.weight_bits,
             layer_bits=recipe.layer_bits,
+            spectrum_bits=recipe.spectrum_bits,
             layers=sets,
         )

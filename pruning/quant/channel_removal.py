@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hw.contract.artifact import PRUNED_FROM, Artifact, LayerWeights
+from hw.contract.artifact import PRUNED_FROM, Artifact
 from hw.contract.network import Layer, Network
 
 
@@ -25,7 +25,8 @@ def drop_channels(artifact: Artifact) -> Artifact:
         read = weights[reader.name].mask.any(axis=(0, 2))
         read[0] |= not read.any()
         own, other = weights[layer.name], weights[reader.name]
-        weights[layer.name] = LayerWeights(own.weight[read], own.bias[read], own.shift[read])
+        kept = {name: getattr(own, name)[read] for name in ("weight", "bias", "shift")}
+        weights[layer.name] = replace(own, **kept)
         weights[reader.name] = replace(other, weight=other.weight[:, read])
         count = int(read.sum())
         layers[index] = replace(layer, out_channels=count)

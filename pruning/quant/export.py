@@ -44,6 +44,7 @@ def to_artifact(
         score_scale=float(last.out_scale[0]),
         provenance={"torch": str(torch.__version__), **(provenance or {})},
         layer_bits={name: bits for name, bits in widths.items() if bits < widest},
+        spectrum_bits=last.spectrum_format.bits,
     )
     removing = any(sets.of(chosen).removes_channels for chosen in artifact.sparsity.values())
     return drop_channels(artifact) if removing else artifact

@@ -28,6 +28,7 @@ from hw.contract.formats import (
     activation_format,
     exact_cast,
 )
+from hw.contract.narrow import no_shift
 from hw.contract.spectrum import TILE
 from pruning.layers.linear import MaskedLinear
 from pruning.layers.spectral import SpectralConv2d
@@ -76,7 +77,8 @@ class FakeQuant(nn.Module):
 
     Parameters: ``layer``, and the scales of :mod:`pruning.quant.quantise`: ``in_scale``, the real value
     of one step of every input channel (or feature), ``scale`` (out,), that of one weight step, and
-    ``shift`` (out,), the drain's; ``weight_bits`` 2 to 16.
+    ``shift`` (out,), the drain's; ``weight_bits`` 2 to 16; ``spectrum_bits`` 8 to 16, and where they are less
+    than 16 ``word_shift`` (32,), by how much each word of a convolution is cut.
 
     Members: ``out_scale`` (out,), the real value of one step of every output.
     """
@@ -84,7 +86,8 @@ class FakeQuant(nn.Module):
     in_scale: torch.Tensor
     scale: torch.Tensor
     shift: torch.Tensor
-    bias_unit = 1
+    word_shift: torch.Tensor | None
+    bias_unit: float = 1
     """Accumulator steps per output step of one."""
 
     def __init__(
@@ -94,10 +97,17 @@ class FakeQuant(nn.Module):
         scale: torch.Tensor,
         shift: torch.Tensor,
         weight_bits: int = 8,
+        *,
+        spectrum_bits: int = SPECTRUM.bits,
+        word_shift: torch.Tensor | None = None,
     ) -> None:
         super().__init__()
         self.layer = layer
-        self.format = Format(weight_bits)
+        self.format, self.spectrum_format = Format(weight_bits), Format(spectrum_bits)
+        # A buffer only where there is one: checkpoints from before narrow spectra stay valid.
+        self.register_buffer(
+            "word_shift", None if word_shift is None else word_shift.detach().clone().float()
+        )
         for name, value in {"in_scale": in_scale, "scale": scale, "shift": shift}.items():
             self.register_buffer(name, value.detach().clone().float())
 
@@ -110,7 +120,13 @@ class FakeQuant(nn.Module):
 
         Quantisation chose a scale with which it fits; training may move it to the limit, not beyond.
         """
-        return round_half_up(bias_steps(self.layer.bias, self.scale, self.bias_unit), BIAS)
+        unit = self.unit_of(self.word_shift)
+        return round_half_up(bias_steps(self.layer.bias, self.scale, unit), BIAS)
+
+    @classmethod
+    def unit_of(cls, word_shift: torch.Tensor | None) -> float:
+        """Accumulator steps of word 0, as it is cut, per output step of one."""
+        return cls.bias_unit if word_shift is None else cls.bias_unit / 2 ** int(word_shift[0])
 
     def integer_weight(self) -> torch.Tensor:
         """Whole numbers of ``format`` in the shape of the layer's parameter, pruned words zero."""
@@ -129,6 +145,9 @@ class FakeQuant(nn.Module):
             exact_cast(words.cpu().numpy(), np.int16, f"{name}.weight"),
             exact_cast(self.integer_bias().cpu().numpy(), np.int32, f"{name}.bias"),
             exact_cast(self.shift.cpu().numpy(), np.uint8, f"{name}.shift"),
+            no_shift()
+            if self.word_shift is None
+            else exact_cast(self.word_shift.cpu().numpy(), np.uint8, f"{name}.word_shift"),
         )
 
 
@@ -143,10 +162,14 @@ class FakeQuantConv2d(FakeQuant):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         spectrum = self.layer.spectrum(self.integer_pixels(x))
-        spectrum = requantise(spectrum, -SPECTRUM_FRACTION, SPECTRUM)
+        cut: torch.Tensor | int = -SPECTRUM_FRACTION
+        shift = self.shift
+        if self.word_shift is not None:
+            cut, shift = self.word_shift.view(-1, 1, 1) + cut, shift - self.word_shift.view(-1, 1, 1, 1)
+        spectrum = requantise(spectrum, cut, self.spectrum_format)
         acc = self.layer.products(spectrum, self.integer_weight())  # (32, 2, T, N)
         acc[0, 0] += self.integer_bias()
-        words = requantise(acc, self.shift, PRODUCT_SUM)
+        words = requantise(acc, shift, PRODUCT_SUM)
         y = self.layer.tiles_to_map(words, x.shape[2:])  # 1/64 of the hardware's, which never divides
         pixels = requantise(y, POST_SHIFT - 2 * TILE_BITS, activation_format(self.layer.spec.relu))
         return pixels * self.out_scale.view(-1, 1, 1)

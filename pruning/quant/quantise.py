@@ -8,25 +8,30 @@ that. So layers are calibrated in order:
   field (:mod:`pruning.quant.scales`);
 * shift[n] is the smallest with which the channel's largest activation still fits 8 bits, so the
   range is used to at least a half;
+* with narrow spectra, each word of a convolution's input gets the smallest shift with which it does not
+  saturate (:mod:`pruning.quant.word_shift`);
 * the last layer gets one scale and one shift for all outputs, or its scores could not be compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import torch
 from torch import nn
 
 from hw.contract.artifact import MAX_WEIGHT_BITS, MIN_WEIGHT_BITS
+from hw.contract.formats import SPECTRUM
+from hw.contract.narrow import check_spectrum_bits
 from hw.contract.network import Network
 from hw.util.errors import ConfigError
 from pruning.layers.word_layers import WordLayer, submodule, to_word_layers_
 from pruning.quant import scales
 from pruning.quant.calibration import activation_ranges, check_complete, check_images
 from pruning.quant.fake_quant import FakeQuant, FakeQuantConv2d, FakeQuantLinear
+from pruning.quant.word_shift import choose_shift, spectrum_ranges
 
 IMAGE_SCALE = 1 / 255
 """Real value of one step of an 8-bit image whose training values are 0..1."""
@@ -40,14 +45,16 @@ def quantise_(
     *,
     weight_bits: int = 8,
     layer_bits: Mapping[str, int] = MappingProxyType({}),
+    spectrum_bits: int = SPECTRUM.bits,
     quantile: float = 1.0,
     input_scale: float = IMAGE_SCALE,
     batch: int = 250,
 ) -> Mapping[str, FakeQuant]:
     """Calibrate on ``images`` (n, C, H, W, real, integer × ``input_scale``) and swap in place.
 
-    ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``quantile`` of a channel's
-    activations in a batch counts as its largest (1: the largest). Computes in 32-bit floats.
+    ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``spectrum_bits``: of each part
+    of a spectrum word, 8 to 16 (9 where a fully connected layer reads unsigned pixels). ``quantile`` of a
+    channel's activations in a batch counts as its largest (1: the largest). Computes in 32-bit floats.
     Returns the fake-quant layers by name, in order. Raises ``ConfigError`` for parameters out of range,
     weights or activations that are not finite, batch norms that are left and pruning that is not finalised;
     ``DataError`` for images that the hardware would not get; ``UnsupportedNetwork`` for a model that is not
@@ -55,7 +62,15 @@ def quantise_(
     """
     check_weight_bits(weight_bits)
     check_layer_bits(network, layer_bits, weight_bits)
-    calibrated = calibrate_(model, network, images, quantile=quantile, input_scale=input_scale, batch=batch)
+    calibrated = calibrate_(
+        model,
+        network,
+        images,
+        quantile=quantile,
+        input_scale=input_scale,
+        batch=batch,
+        spectrum_bits=spectrum_bits,
+    )
     return calibrated.fake_quantise_(weight_bits, layer_bits)
 
 
@@ -63,7 +78,8 @@ def quantise_(
 class Calibrated:
     """A model of word layers and all that its scales depend on but the widths.
 
-    ranges: (out,) per layer, :func:`pruning.quant.calibration.activation_ranges`.
+    ranges: (out,) per layer, :func:`pruning.quant.calibration.activation_ranges`. spectra: where spectra of
+    ``spectrum_bits`` are narrow, :func:`pruning.quant.word_shift.spectrum_ranges`.
     """
 
     model: nn.Module
@@ -71,6 +87,8 @@ class Calibrated:
     layers: Mapping[str, WordLayer]
     ranges: Mapping[str, torch.Tensor]
     input_scale: float
+    spectrum_bits: int = SPECTRUM.bits
+    spectra: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @torch.no_grad()
     def fake_quantise_(self, weight_bits: int, layer_bits: Mapping[str, int]) -> Mapping[str, FakeQuant]:
@@ -86,11 +104,25 @@ class Calibrated:
             if layer.spec.dot:
                 in_scale = per_feature(in_scale, layer.spec.inputs, shape)
             bits = layer_bits.get(name, weight_bits)
-            found[name] = _fake_quant(layer, in_scale, self.ranges[name], bits, last)
+            found[name] = self._fake_quant(layer, in_scale, bits, last)
             in_scale = found[name].out_scale
         for name, wrapped in found.items():  # only now: where a scale is refused, the model stays what it was
             self.model.set_submodule(name, wrapped)
         return found
+
+    def _fake_quant(self, layer: WordLayer, in_scale: torch.Tensor, bits: int, last: bool) -> FakeQuant:
+        name, top = layer.spec.name, self.ranges[layer.spec.name]
+        if layer.spec.dot:
+            scale, shift = scales.choose(layer, in_scale, top, bits, FakeQuantLinear.bias_unit, last=last)
+            return FakeQuantLinear(
+                layer, in_scale, scale, shift, bits, scores=last, spectrum_bits=self.spectrum_bits
+            )
+        spectra = self.spectra.get(name)
+        cut = None if spectra is None else choose_shift(spectra, in_scale, self.spectrum_bits)
+        scale, shift = scales.choose(layer, in_scale, top, bits, FakeQuantConv2d.unit_of(cut), last=last)
+        return FakeQuantConv2d(
+            layer, in_scale, scale, shift, bits, spectrum_bits=self.spectrum_bits, word_shift=cut
+        )
 
 
 @torch.no_grad()
@@ -102,18 +134,22 @@ def calibrate_(
     quantile: float = 1.0,
     input_scale: float = IMAGE_SCALE,
     batch: int = 250,
+    spectrum_bits: int = SPECTRUM.bits,
 ) -> Calibrated:
     """The first half of :func:`quantise_`: bring ``model`` to word layers and measure their activations."""
     if not 0 < quantile <= 1:
         raise ConfigError(f"quantile must be above 0 and at most 1, not {quantile}")
     if batch < 1:
         raise ConfigError(f"batch must be at least 1, not {batch}")
+    check_spectrum_bits(spectrum_bits, network, ConfigError)
     check_images(images, network, input_scale)
     layers = to_word_layers_(model, network)
     check_complete(model, network)
     model.float()
     ranges = activation_ranges(model, layers, images, quantile, batch)
-    return Calibrated(model, network, layers, ranges, input_scale)
+    narrow = spectrum_bits < SPECTRUM.bits
+    spectra = spectrum_ranges(model, layers, images, batch) if narrow else {}
+    return Calibrated(model, network, layers, ranges, input_scale, spectrum_bits, spectra)
 
 
 def check_weight_bits(bits: int) -> None:
@@ -140,17 +176,6 @@ def check_layer_bits(network: Network, layer_bits: Mapping[str, int], weight_bit
 def per_feature(in_scale: torch.Tensor, features: int, shape: tuple[int, int, int]) -> torch.Tensor:
     """Channel scales repeated over the pixels of a flattened map; a vector has one scale per feature."""
     return in_scale if len(in_scale) == features else in_scale.repeat_interleave(shape[1] * shape[2])
-
-
-def _fake_quant(
-    layer: WordLayer, in_scale: torch.Tensor, top: torch.Tensor, bits: int, last: bool
-) -> FakeQuant:
-    conv = not layer.spec.dot
-    unit = FakeQuantConv2d.bias_unit if conv else FakeQuantLinear.bias_unit
-    scale, shift = scales.choose(layer, in_scale, top, bits, unit, last=last)
-    if conv:
-        return FakeQuantConv2d(layer, in_scale, scale, shift, bits)
-    return FakeQuantLinear(layer, in_scale, scale, shift, bits, scores=last)
 
 
 def fake_quants_of(model: nn.Module, network: Network) -> dict[str, FakeQuant]:

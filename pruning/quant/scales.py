@@ -42,7 +42,7 @@ def float_limits(fmt: Format, dtype: torch.dtype) -> tuple[float, float]:
 LARGEST_BIAS = float_limits(BIAS, torch.float32)[1]
 
 
-def bias_steps(bias: torch.Tensor, scale: torch.Tensor, unit: int) -> torch.Tensor:
+def bias_steps(bias: torch.Tensor, scale: torch.Tensor, unit: float) -> torch.Tensor:
     """(out,) a bias in accumulator steps, ``unit`` of them per weight step; not yet rounded or bounded."""
     return unit * bias / scale
 
@@ -52,7 +52,7 @@ def choose(
     in_scale: torch.Tensor,
     top: torch.Tensor,
     bits: int,
-    unit: int,
+    unit: float,
     *,
     last: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:

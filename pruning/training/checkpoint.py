@@ -15,6 +15,7 @@ from msgspec import Meta
 from hw.util import documents
 from hw.util.errors import ArtifactError
 from hw.util.files import regular, replacing
+from pruning.training.device import CPU
 from pruning.training.log import LogRow
 
 
@@ -42,8 +43,12 @@ class State(msgspec.Struct):
     spent: dict[str, float] = {}
 
 
-def load_state(path: Path, key: Mapping[str, Any], content: Any = dict[str, Any]) -> dict[str, Any] | None:
+def load_state(
+    path: Path, key: Mapping[str, Any], content: Any = dict[str, Any], device: torch.device = CPU
+) -> dict[str, Any] | None:
     """The state in ``path`` if it was saved with the same ``key`` (settings), else None.
+
+    Its tensors are on ``device``, wherever they were when it was saved.
 
     Raises ``ArtifactError`` for a file that is no checkpoint, or holds no ``content``.
     """
@@ -51,7 +56,7 @@ def load_state(path: Path, key: Mapping[str, Any], content: Any = dict[str, Any]
         return None
     with usable(path):
         _bounded(path)
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=device)
         if state["key"] != dict(key):
             return None
         documents.convert(state, content, "its state")

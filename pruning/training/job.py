@@ -29,6 +29,7 @@ from pruning.optimisers import Pruner
 from pruning.quant.export import to_artifact
 from pruning.quant.quantise import Calibrated
 from pruning.training.checkpoint import State, load_state, save_state, usable
+from pruning.training.device import CPU
 from pruning.training.distributed import World
 from pruning.training.job_state import digest_of, keys, restore, state_of
 from pruning.training.log import Journal
@@ -50,7 +51,8 @@ class Job:
     """A job in flight: model, pruner, journal. Writes into the folder ``out``.
 
     world: the processes that share it, of which the first writes. start: the model to begin with, instead
-    of random weights.
+    of random weights. device: where everything is computed; it decides of rounding only, and is none of the
+    settings: a job goes on on another one.
     """
 
     def __init__(
@@ -61,17 +63,19 @@ class Job:
         progress: Callable[[Any], None] | None = None,
         world: World = ALONE,
         start: Chain | None = None,
+        device: torch.device = CPU,
     ) -> None:
+        self.device = device
         self.settings, self.out, self.progress, self.world = settings, out, progress, world
         self.phases = phases_of(settings)
-        self.train_set = _tensors(images.train_images, images.train_labels)
-        self.test_set = _tensors(images.test_images, images.test_labels)
+        self.train_set = _tensors(images.train_images, images.train_labels, device)
+        self.test_set = _tensors(images.test_images, images.test_labels, device)
         self.data_set = {"name": images.name, "train": len(self.train_set), "test": len(self.test_set)}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             model = copy.deepcopy(start) if start else Chain(settings.network, settings.training.batch_norm)
         self.start = {"start": digest_of(start)} if start else {}
-        self.model = model.to(memory_format=torch.channels_last)
+        self.model = model.to(device, memory_format=torch.channels_last)
         self.saved = self.clock = time.monotonic()
         self.spent = {phase.name: 0.0 for phase in self.phases}
         """Seconds in each phase, over all sessions."""
@@ -96,8 +100,8 @@ class Job:
         own, dense = self.keys()
         digest = hashlib.sha256(json.dumps(dense, sort_keys=True).encode()).hexdigest()
         shared = cache / f"dense-{digest[:12]}.pt"
-        state = load_state(self.checkpoint, own, State) if resume else None
-        known = load_state(shared, dense, State)
+        state = load_state(self.checkpoint, own, State, device=self.device) if resume else None
+        known = load_state(shared, dense, State, device=self.device)
         source = self.checkpoint if state else shared
         state = state or known
         with usable(source):
@@ -136,6 +140,7 @@ class Job:
                 batch=phase.batch(self.settings),
                 augment=training.augment,
                 precision=precision,
+                label_smoothing=training.label_smoothing,
                 world=self.world,
                 penalty=self.pruner.penalty if self.pruner and not pulls else None,
                 pull=self.pruner.pull if self.pruner and pulls else None,
@@ -238,5 +243,5 @@ class Job:
         )
 
 
-def _tensors(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Labelled:
-    return Labelled(torch.from_numpy(images), torch.from_numpy(labels))
+def _tensors(images: NDArray[np.uint8], labels: NDArray[np.uint8], device: torch.device) -> Labelled:
+    return Labelled(torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device))

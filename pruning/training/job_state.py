@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from pruning.training.settings import Settings
+from pruning.training.settings import Settings, without_new
 from pruning.training.train import Pass
 
 if TYPE_CHECKING:
     from pruning.training.job import Job
 
 DENSE_TRAINING = (
-    "optimiser", "weight_decay", "warmup", "final_rate", "augment", "batch_norm", "precision"
+    "optimiser", "weight_decay", "warmup", "final_rate", "augment", "batch_norm", "precision",
+    "label_smoothing",
 )  # fmt: skip
 """What a dense network depends on, beside its rate; fields of :class:`pruning.training.settings.Training`."""
 
@@ -39,7 +40,7 @@ def keys(
         "seed": settings.seed,
         "batch": settings.batch,
         "epochs": settings.epochs.dense,
-        "training": {name: getattr(training, name) for name in DENSE_TRAINING}
+        "training": without_new({name: getattr(training, name) for name in DENSE_TRAINING})
         | {"rates": training.rates.dense},
     }
     return {**data, **settings.key()}, dense

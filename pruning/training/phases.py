@@ -127,7 +127,7 @@ class FakeQuantPhase(JobPhase):
         settings = job.settings
         fold_batch_norms_(job.model, settings.network)
         images = to_float(job.train_set.images[:CALIBRATION_IMAGES])
-        calibrated = calibrate_(job.model, settings.network, images)
+        calibrated = calibrate_(job.model, settings.network, images, spectrum_bits=settings.spectrum_bits)
         calibrated.fake_quantise_(settings.weight_bits, job.layer_bits(calibrated))
 
     def optimiser(self, training: Training) -> tuple[str, float]:

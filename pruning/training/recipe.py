@@ -15,6 +15,7 @@ from msgspec.structs import asdict, replace
 
 from hw.contract.artifact import Sparsity
 from hw.contract.config import AcceleratorConfig
+from hw.contract.narrow import check_spectrum_bits
 from hw.contract.network import Network, find_network
 from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
@@ -51,6 +52,7 @@ class Recipe(Entries, frozen=True):
     def __post_init__(self) -> None:
         check_weight_bits(self.weight_bits)
         check_layer_bits(self.network, self.layer_bits, self.weight_bits)
+        check_spectrum_bits(self.spectrum_bits, self.network, ConfigError)
         if self.bits is not None:
             check_bits(self.bits, self.weight_bits)
             if self.layer_bits:
@@ -61,6 +63,10 @@ class Recipe(Entries, frozen=True):
             raise ConfigError(f"batch must be at least 1, not {self.batch}")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be 0 to 2^32 - 1, not {self.seed}")
+        if not 0 <= self.training.label_smoothing < 1:
+            raise ConfigError(
+                f"label_smoothing must be at least 0 and below 1, not {self.training.label_smoothing}"
+            )
         for what, value, known in (
             ("data set", self.data, data.LOADERS),
             ("optimiser", self.optimiser, CONFIGS),
@@ -116,6 +122,7 @@ class Recipe(Entries, frozen=True):
             self.training,
             self.layer_bits,
             self.bits,
+            self.spectrum_bits,
         )
 
 

@@ -12,6 +12,7 @@ own by copying one. ::
     prune_first = ["filter"]        # patterns that prune the first layer as well
     batch = 64
     weight_bits = 8
+    spectrum_bits = 16              # less (8 to 15) for narrow spectra
     seed = 0
 
     [layers]                        # other patterns for single layers
@@ -40,6 +41,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hw.contract.formats import SPECTRUM
 from pruning.training.settings import Bits, Epochs, Target, Training
 
 FEW = 10_000
@@ -72,6 +74,7 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     prune_first: tuple[str, ...] = ()
     batch: int = 64
     weight_bits: int = 8
+    spectrum_bits: int = SPECTRUM.bits
     seed: int = 0
     layers: dict[str, str] = {}
     pruning: dict[str, float] = {}

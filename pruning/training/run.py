@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hw.util.errors import ConfigError
 from pruning import data
+from pruning.training.device import device_of
 from pruning.training.distributed import joined
 from pruning.training.job import Job
 from pruning.training.log import Progress
@@ -43,25 +44,30 @@ def run(
     out: Path,
     cache: Path | None = None,
     resume: bool = True,
+    device: str = "cpu",
     progress: Callable[[Progress | Scanning], None] | None = None,
 ) -> PruneResult:
     """Train, prune and quantise; write ``model.npz`` and ``training.csv`` to ``out``.
 
     With ``resume``, ``out/checkpoint.pt`` of the same settings is continued. The dense network is
     shared between jobs through a file in ``cache`` (default: the folder that holds ``out``).
-    ``data_dir``: see :func:`pruning.data.load`. Raises ``DataError``, ``ConfigError`` when network and data
-    set do not fit, or ``ArtifactError`` when a file cannot be written or a checkpoint is damaged.
+    ``data_dir``: see :func:`pruning.data.load`. ``device``: :func:`pruning.training.device.device_of`.
+    Raises ``DataError``, ``ConfigError`` when network and data set do not fit or the device is not there, or
+    ``ArtifactError`` when a file cannot be written or a checkpoint is damaged.
     """
     keep_freed_memory()
     images, out = data.load(recipe.data, data_dir), Path(out)
     _check(recipe, images)
     cache = Path(cache) if cache is not None else out.parent
     with joined() as world:
+        where = device_of(device, world)
         if recipe.target is not None:
             recipe = _with_densities(
-                recipe, Job(_settings(recipe, images), images, out, progress, world, recipe.start), cache
+                recipe,
+                Job(_settings(recipe, images), images, out, progress, world, recipe.start, where),
+                cache,
             )
-        job = Job(_settings(recipe, images), images, out, progress, world, recipe.start)
+        job = Job(_settings(recipe, images), images, out, progress, world, recipe.start, where)
         job.journal.write()  # a place that cannot be written is refused before hours of training, not after
         job.train(resume, cache)
     how = "" if recipe.optimiser == "admm" else f", {recipe.optimiser}"

@@ -119,7 +119,7 @@ def mean_loss(model: nn.Module, data: Labelled, precision: str, batch: int) -> f
     """Mean cross entropy of ``data``, as it is."""
     total = 0.0
     for x, y in zip(data.images.split(batch), data.labels.split(batch), strict=True):
-        with cast(precision):
+        with cast(precision, x.device):
             scores = model(to_float(x))
         total += float(F.cross_entropy(scores.float(), y.long(), reduction="sum"))
     return total / len(data)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from hw.contract.formats import SPECTRUM
 from hw.contract.network import Network
 from pruning.optimisers import Targets
 
@@ -41,6 +42,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decay. warmup: share of the dense phase in which the rate rises. augment: a name in
     :data:`pruning.training.augment.AUGMENTATIONS`. batch_norm: after every convolution until fake-quant,
     which folds it. precision: of matrix products until fake-quant, whose integers need ``float32``.
+    label_smoothing: share of every label that is spread over all classes (C. Szegedy et al.,
+    arXiv:1512.00567, section 7).
     """
 
     rates: Rates = Rates()
@@ -53,6 +56,16 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mirror_images: int | None = None
     batch_norm: bool = False
     precision: str = "float32"
+    label_smoothing: float = 0.0
+
+
+NEW = ("label_smoothing",)
+"""Fields of :class:`Training` that older checkpoints have not: in keys only where they are set."""
+
+
+def without_new(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of :class:`Training` as keys of checkpoints hold them."""
+    return {name: value for name, value in training.items() if value or name not in NEW}
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +96,7 @@ class Settings:
     """Everything but the images (and weights to start from) that decides a job's result.
 
     ``layer_bits``: widths of layers that take less than ``weight_bits``, where ``bits`` does not ask for
-    them to be found.
+    them to be found. ``spectrum_bits``: of each part of a spectrum word.
     """
 
     network: Network
@@ -95,11 +108,16 @@ class Settings:
     training: Training = field(default_factory=Training)
     layer_bits: Mapping[str, int] = field(default_factory=dict)
     bits: Bits | None = None
+    spectrum_bits: int = SPECTRUM.bits
 
     def key(self) -> dict[str, Any]:
         """All of it as plain data: what a checkpoint must agree in.
 
-        Widths by layer only where there are any: checkpoints from before there were stay valid.
+        Widths by layer and of narrow spectra only where there are any: checkpoints from before there were
+        stay valid.
         """
         found: dict[str, Any] = {**msgspec.to_builtins(self), "network": self.network.to_json()}
+        if self.spectrum_bits == SPECTRUM.bits:
+            del found["spectrum_bits"]
+        found["training"] = without_new(found["training"])
         return {name: value for name, value in found.items() if value or name not in ("layer_bits", "bits")}

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hw.contract.artifact import Artifact, Sparsity
+from hw.contract.formats import SPECTRUM
 from hw.contract.network import Network
 from pruning.layers.models import Chain
 from pruning.optimisers import MagnitudeConfig, prune_
@@ -37,15 +38,16 @@ def synthetic(
     seed: int = 0,
     weight_bits: int = 8,
     layer_bits: Mapping[str, int] = MappingProxyType({}),
+    spectrum_bits: int = SPECTRUM.bits,
     first_dense: bool = True,
     layers: Mapping[str, Sparsity | None] = MappingProxyType({}),
 ) -> Artifact:
     """An artifact of ``network`` with ``sparsity`` in every layer (but the first if ``first_dense``).
 
     ``fully_connected``: the set of those layers, where it is to be another. ``layer_bits``: widths of the
-    layers that take less than ``weight_bits``. ``layers``: sets of single layers, whatever the others say.
-    Calibrated on one image of blurred noise. Raises ``ConfigError`` for a sparsity that makes no sense and
-    for widths there cannot be.
+    layers that take less than ``weight_bits``. ``spectrum_bits``: of each part of a spectrum word.
+    ``layers``: sets of single layers, whatever the others say. Calibrated on one image of blurred noise.
+    Raises ``ConfigError`` for a sparsity that makes no sense and for widths there cannot be.
     """
     generator = torch.Generator().manual_seed(seed)
     model = Chain(network)
@@ -60,7 +62,14 @@ def synthetic(
     config = MagnitudeConfig(sparsity, chosen)
     prune_(model, network, config).finalise()
     images = _image(network, generator)
-    quantise_(model, network, images, weight_bits=weight_bits, layer_bits=layer_bits)
+    quantise_(
+        model,
+        network,
+        images,
+        weight_bits=weight_bits,
+        layer_bits=layer_bits,
+        spectrum_bits=spectrum_bits,
+    )
     sets = {layer.name: config.sparsity(layer.name) for layer in network.layers}
     return to_artifact(model, network, sparsity=sets, provenance={"synthetic": True, "seed": seed})
 

@@ -56,7 +56,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images (n, C, H, W) and labels (n,), uint8 tensors."""
+    """Images (n, C, H, W) and labels (n,), uint8 tensors, where the model is that they train."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -105,8 +105,8 @@ class Pass:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where :meth:`state_dict` was taken."""
-        self.generator.set_state(state["generator"])
-        self.order, self.position, self.loss = state["order"], state["position"], state["loss"]
+        self.generator.set_state(state["generator"].cpu())
+        self.order, self.position, self.loss = state["order"].cpu(), state["position"], state["loss"]
 
 
 def train_epoch(
@@ -120,6 +120,7 @@ def train_epoch(
     batch: int,
     augment: str = "warp",
     precision: str = "float32",
+    label_smoothing: float = 0.0,
     world: World = ALONE,
     penalty: Callable[[], torch.Tensor] | None = None,
     pull: Callable[[float], object] | None = None,
@@ -142,11 +143,12 @@ def train_epoch(
         for group in optimiser.param_groups:
             group["lr"] = group["scale"] * phase.lr_at((epoch + progress.done) / phase.epochs)
         x = AUGMENTATIONS[augment](data.images[chosen], progress.generator)
-        with cast(precision):
+        with cast(precision, x.device):
             scores = shared(world.share(x))
         labels = world.share(data.labels[chosen]).long()
         # Processes with one image more than others still count every image once.
-        loss = F.cross_entropy(scores.float(), labels, reduction="sum") * (world.size / len(chosen))
+        loss = F.cross_entropy(scores.float(), labels, reduction="sum", label_smoothing=label_smoothing)
+        loss = loss * (world.size / len(chosen))
         if penalty is not None:
             loss = loss + penalty()
         model.zero_grad(set_to_none=True)
@@ -161,9 +163,9 @@ def train_epoch(
     return progress.loss / len(progress.order)
 
 
-def cast(precision: str) -> AbstractContextManager[Any]:
-    """In it, matrix products and convolutions are computed at that precision."""
-    return torch.autocast("cpu", PRECISIONS[precision], enabled=precision != "float32")
+def cast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """In it, matrix products and convolutions on ``device`` are computed at that precision."""
+    return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "float32")
 
 
 @torch.no_grad()
@@ -172,7 +174,7 @@ def accuracy(model: nn.Module, data: Labelled, batch: int = 500, precision: str 
     model.eval()
     right = 0
     for x, y in zip(data.images.split(batch), data.labels.split(batch), strict=True):
-        with cast(precision):
+        with cast(precision, x.device):
             right += int((model(to_float(x)).argmax(1) == y).sum())
     return 100 * right / len(data)
 

@@ -10,7 +10,7 @@ import numpy as np
 from cocotb.triggers import ClockCycles
 
 from hw.host.driver import Driver
-from hw.interface.registers import CONTROL
+from hw.host_interface.registers import CONTROL
 from hw.util.errors import Spec2Error
 from sim.bench.job import PROGRESS, VARIABLE, Answer, Job
 from sim.bench.link import SimLink

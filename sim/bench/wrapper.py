@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.contract.design import DesignInfo
-from hw.interface.registers import MEMORY_ADDRESS_BITS
+from hw.host_interface.registers import MEMORY_ADDRESS_BITS
 
 TOP = "spec2_bench"
 

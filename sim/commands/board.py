@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hw.commands.console import emit, progress, scalars
+from hw.commands.models import DESIGN, located
 from hw.commands.options import Design, Json
 from hw.util.errors import ConfigError
 from hw.util.tables import table
@@ -36,6 +37,8 @@ def board(
 
     if not virtual:
         raise ConfigError("only virtual boards are run here: say --virtual, or 'spec2 deploy' for a real one")
+
+    design = located(design, DESIGN)
 
     def ready(running: VirtualBoard) -> None:
         print(

@@ -9,18 +9,22 @@ import typer
 
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires
-from hw.commands.options import ConfigFile, Json, MemoryLines, Stream
+from hw.commands.models import located
+from hw.commands.options import BusBits, ConfigFile, Json, Memories, MemoryLines, Stream
 
 
 def compare(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders with model.npz: one network, a sparsity pattern each.")
+        list[Path],
+        typer.Argument(help="Folders with model.npz, or zoo:NAME: one network, a sparsity pattern each."),
     ],
     rows: Annotated[int | None, typer.Option(help="N to predict clocks for. [default: 64]")] = None,
     lanes: Annotated[int | None, typer.Option(help="P to predict clocks for. [default: 10]")] = None,
     batch: Annotated[int | None, typer.Option(help="Most images per run. [default: 1]")] = None,
     stream: Stream = None,
     memory_lines: MemoryLines = None,
+    bus_bits: BusBits = None,
+    memories: Memories = None,
     config: ConfigFile = None,
     out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
     picture: Annotated[
@@ -51,8 +55,8 @@ def compare(
     from sim.report.models import read
 
     with progress("reading") as show:
-        models = read(folders, show)
-    options = (config, rows, lanes, batch, stream, memory_lines)
+        models = read([located(folder) for folder in folders], show)
+    options = (config, rows, lanes, batch, stream, memory_lines, bus_bits, memories)
     sized = any(option is not None for option in options)
     array = configure(*options, usual=comparison.ARRAY) if sized else None
     if picture:

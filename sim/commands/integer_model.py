@@ -29,9 +29,9 @@ def measure(
     accuracy measured here, they go into two files beside the model, which :mod:`sim.report.data` reads.
     """
     from hw.contract.artifact import load
+    from hw.contract.results import ACCURACY_NAME, TRAINING_NAME
     from hw.util.files import write_json
     from sim import model
-    from sim.report.data import ACCURACY_NAME, TRAINING_NAME
 
     artifact = load(folder / "model.npz")
     with progress("integer model, all test images") as show:

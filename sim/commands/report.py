@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from hw.commands.console import emit
+from hw.commands.models import DESIGN, located
 from hw.commands.options import Json
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder with model.npz.")] = Path("build/lenet"),
+    folder: Annotated[Path, typer.Argument(help="Folder with model.npz, or zoo:NAME.")] = Path("build/lenet"),
     design: Annotated[Path | None, typer.Option(help="Design folder. [default: FOLDER/design]")] = None,
     as_json: Json = False,
 ) -> None:
@@ -23,7 +24,7 @@ def report(
         spec2 report
         spec2 report build/lenet --design build/lenet/big --json
     """
-    print_report(folder, design, as_json)
+    print_report(located(folder), design and located(design, DESIGN), as_json)
 
 
 def print_report(

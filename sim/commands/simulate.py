@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hw.commands.console import emit, progress
+from hw.commands.models import DESIGN, located
 from hw.commands.options import DataDir, Design, Json, Seed
 from pruning.commands.images import images_for
 
@@ -48,10 +49,12 @@ def simulate(
         spec2 simulate build/lenet/design
         spec2 simulate build/lenet/design --images 64 --stalls --seed 7
         spec2 simulate build/lenet/design --layers
+        spec2 simulate zoo:lenet-2:8
     """
     from hw.contract.design import DesignInfo
     from sim.report.page import verified
 
+    design = located(design, DESIGN)
     network = DesignInfo.load(design).network
     pixels, labels = images_for(network, 1 if by_layer else images, data_dir, random, seed)
     if by_layer:

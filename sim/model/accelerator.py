@@ -119,7 +119,7 @@ def engines(artifact: Artifact) -> Iterator[ConvEngine | DenseEngine]:
     for layer, shape in zip(network.layers, network.shapes, strict=False):
         weights = artifact.layers[layer.name]
         if isinstance(layer, Conv):
-            yield ConvEngine(layer, weights, shape)
+            yield ConvEngine(layer, weights, shape, artifact.spectrum_bits)
         else:
             yield DenseEngine(layer, weights, last=layer is network.layers[-1])
 
@@ -127,8 +127,8 @@ def engines(artifact: Artifact) -> Iterator[ConvEngine | DenseEngine]:
 class ConvEngine:
     """Runs one convolution on maps (in, h, w, image)."""
 
-    def __init__(self, layer: Conv, weights: LayerWeights, shape: Shape) -> None:
-        self.layer, self.weights = layer, weights
+    def __init__(self, layer: Conv, weights: LayerWeights, shape: Shape, spectrum_bits: int) -> None:
+        self.layer, self.weights, self.spectrum_bits = layer, weights, spectrum_bits
         self.grid = layer.tiles(shape)
         self.output = layer.output(shape)
         self.matrices = mac.spectral_matrices(weights.weight)
@@ -138,10 +138,11 @@ class ConvEngine:
         """Tile row after tile row; pixels as (y, x, out, column, image), pooled."""
         padded = fetch.pad(maps, self.layer)
         for row in range(self.grid[0]):
-            x = fft.words(fetch.windows(padded, self.layer, row))
+            windows = fetch.windows(padded, self.layer, row)
+            x = fft.words(windows, self.spectrum_bits, self.weights.word_shift)
             sums = mac.spectral_sums(self.matrices, x)
             accumulator_drain.add_bias(sums, self.weights.bias)
-            y = accumulator_drain.drain(sums, self.weights.shift[:, None, None])
+            y = accumulator_drain.drain(sums, self.weights.drain_shift[:, None, :, None, None])
             pixels = post.requantise(ifft.tile(y, self.layer.stride), self.layer.relu)
             yield x, y, post.pool(pixels, self.layer.pool)
 

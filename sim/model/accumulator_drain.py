@@ -11,7 +11,7 @@ def add_bias(sums: NDArray[np.float64], bias: NDArray[np.int32]) -> None:
     sums[0, 0] += bias.reshape(-1, *(1,) * (sums.ndim - 3))
 
 
-def drain(sums: NDArray[np.float64], shift: NDArray[np.uint8]) -> NDArray[np.int32]:
+def drain(sums: NDArray[np.float64], shift: NDArray[np.integer]) -> NDArray[np.int32]:
     """:func:`hw.contract.formats.drain` for sums held as exact integers in float64; works in place on
     ``sums``.
 

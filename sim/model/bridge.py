@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hw.interface import protocol
-from hw.interface.protocol import Command, Deframer, Frame, Status
-from hw.interface.registers import ADDRESS_BITS
+from hw.host_interface import protocol
+from hw.host_interface.protocol import Command, Deframer, Frame, Status
+from hw.host_interface.registers import ADDRESS_BITS
 
 
 class BusError(Exception):

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.formats import COLUMN_SHIFT, ROW_FRACTION, round_shift, times_sqrt_half
+from hw.contract import narrow
+from hw.contract.formats import COLUMN_SHIFT, ROW_FRACTION, SPECTRUM, Format, times_sqrt_half
 from hw.contract.spectrum import WORDS
 
 Planes = NDArray[np.signedinteger]
@@ -12,25 +13,44 @@ Planes = NDArray[np.signedinteger]
 UNPACKED = ((1, (0, 1, 3), 3), (4, (1, 0, 3), 7), (5, (1, 1, 2), 6))
 """The packed column's pairs: word of F(u,0); position of Z[u] and Z[8-u] as (half, i, i'); word of F(u,4)."""
 
+ROUNDING = np.full(WORDS, COLUMN_SHIFT)
+"""(32,) by how many bits a word is rounded: one more where it is the sum of two outputs."""
+ROUNDING[[word for pair in UNPACKED for word in (pair[0], pair[2])]] += 1
 
-def forward(pixels: NDArray[np.integer]) -> Planes:
+
+def forward(
+    pixels: NDArray[np.integer], bits: int = SPECTRUM.bits, word_shift: NDArray[np.uint8] | None = None
+) -> Planes:
     """Spectrum words of tiles, as the forward FFT block computes them.
 
-    Parameters: ``pixels`` (..., 8, 8) integers, -128..255.
-    Returns (..., 32, 2), 16 bit: ``2·pack(fft2(pixels))``, rounded. int32, or int64 for int64 pixels.
+    Parameters: ``pixels`` (..., 8, 8) integers, -128..255; ``bits`` of narrow spectra, ``word_shift`` (32,)
+    by how much each of their words is cut.
+    Returns (..., 32, 2), 16 bit: ``2·pack(fft2(pixels))``, rounded; of narrow spectra divided by
+    2**``word_shift``, rounded once, and saturated. int32, or int64 for int64 pixels.
     """
     planes = np.moveaxis(pixels, (-2, -1), (0, 1)).astype(np.result_type(pixels, np.int32), copy=False)
-    return np.moveaxis(words(planes), (0, 1), (-2, -1))
+    return np.moveaxis(words(planes, bits, word_shift), (0, 1), (-2, -1))
 
 
-def words(pixels: Planes) -> Planes:
+def words(pixels: Planes, bits: int = SPECTRUM.bits, word_shift: NDArray[np.uint8] | None = None) -> Planes:
     """:func:`forward` on planes: pixels (8 y, 8 x, ...) to words (32, 2, ...)."""
+    out = exact_words(pixels)
+    cut = narrow.no_shift() if word_shift is None else word_shift
+    by = (ROUNDING + cut).reshape(WORDS, *(1,) * (out.ndim - 1)).astype(out.dtype)
+    out += 1 << (by - 1)
+    out >>= by
+    if bits < SPECTRUM.bits:
+        np.clip(out, *Format(bits).limits, out=out)
+    return out
+
+
+def exact_words(pixels: Planes) -> Planes:
+    """Words before they are rounded, in units of 2**-:data:`ROUNDING` of X."""
     columns = rows(pixels)
     out = np.empty((WORDS, 2, *pixels.shape[2:]), dtype=pixels.dtype)
     unpack_column(column(columns[0]), out)
     for v in (1, 2, 3):
-        spectrum = round_shift(column(columns[v]), COLUMN_SHIFT)
-        out[8 * v : 8 * v + 8] = spectrum.reshape(8, *out.shape[1:])
+        out[8 * v : 8 * v + 8] = column(columns[v]).reshape(8, *out.shape[1:])
     return out
 
 
@@ -83,10 +103,8 @@ def four_point(z: Planes, sign: int) -> Planes:
 
 def unpack_column(z: Planes, out: Planes) -> None:
     """Separate columns v = 0 and v = 4 of the packed column's transform ``z``; fill words 0 to 7."""
-    out[0], out[2] = round_shift(z[0, 0], COLUMN_SHIFT), round_shift(z[0, 2], COLUMN_SHIFT)
+    out[0], out[2] = z[0, 0], z[0, 2]
     for word_0, (half, i, mirror), word_4 in UNPACKED:
         p, q = z[half, i], z[half, mirror]
-        out[word_0, 0] = round_shift(p[0] + q[0], COLUMN_SHIFT + 1)
-        out[word_0, 1] = round_shift(p[1] - q[1], COLUMN_SHIFT + 1)
-        out[word_4, 0] = round_shift(p[1] + q[1], COLUMN_SHIFT + 1)
-        out[word_4, 1] = round_shift(q[0] - p[0], COLUMN_SHIFT + 1)
+        out[word_0, 0], out[word_0, 1] = p[0] + q[0], p[1] - q[1]
+        out[word_4, 0], out[word_4, 1] = p[1] + q[1], q[0] - p[0]

@@ -175,7 +175,7 @@ def clocks_of(found: Sequence[Row]) -> str:
     text = f"Clocks of N = {row['rows']}, P = {row['lanes']}, batch {row['batch']}, {by}."
     if row.get("stream_weights"):
         return f"{text} Weights come from external memory."
-    blocks = [its for one in found if (its := one.get("bram36")) is not None]
+    blocks = [count for row in found if (count := row.get("bram36")) is not None]
     if not blocks:
         return text
     least, most = (f"{count:,g}" for count in (min(blocks), max(blocks)))

@@ -16,17 +16,12 @@ import msgspec
 
 from hw.contract.artifact import Artifact, load
 from hw.contract.network import Layer, Network, Shape
+from hw.contract.results import ACCURACY_NAME, TRAINING_NAME
 from hw.cost.efficiency import per_cycle, rounded
 from hw.util import documents, files
 from hw.util.errors import ArtifactError
 from sim.report.design_figures import counts, cycles, design_of, occupancy, resources
 from sim.rtl.verify import Verification
-
-ACCURACY_NAME = "accuracy.json"
-"""Beside ``model.npz``: accuracies in percent and the artifact they belong to."""
-
-TRAINING_NAME = "training.json"
-"""Beside ``model.npz``: what pruning it took, the command, and the artifact they belong to."""
 
 
 def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, Any]:

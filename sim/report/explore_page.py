@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hw.contract.packed_products import SLICES
 from hw.cost.efficiency import CONVOLUTIONS_ONLY, HEADS
 from hw.util import quote
 from hw.util.tables import table
@@ -66,6 +67,7 @@ def _chosen(found: Row) -> list[tuple[str, Any]]:
     config = chosen["config"]
     rows: list[tuple[str, Any]] = [
         ("rows N × lanes P, batch", f"{config['rows']} × {config['lanes']}, {config['batch']}"),
+        ("DSP slices of a complex product", SLICES[config["products"]]),
         ("line, feature memory", f"{config['line_pixels']} pixels, {chosen['memory_lines']:,} lines"),
         ("weights", _weights(found)),
         ("a run", f"{chosen['ms']:.3g} ms, {chosen['cycles']:,} clocks"),

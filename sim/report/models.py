@@ -12,7 +12,7 @@ from hw.contract.network import Network
 from hw.util.errors import ConfigError
 from sim.report.data import accuracy, scheme, sparsity, training
 from sim.report.design_figures import counts, design_of, resources
-from sim.report.prediction import predict
+from sim.report.prediction_cache import predict
 from sim.rtl.verify import Verification
 
 Progress = Callable[[float, float, str], None]

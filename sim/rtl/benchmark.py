@@ -1,8 +1,8 @@
 """How fast the Verilog is simulated: this tree and another one, in turns, on the same design.
 
 ``python -m sim.rtl.benchmark DESIGN --before TREE`` runs the same images through both simulators, each built
-by its own tree, and prints clocks per second of processor time and their ratio. Seconds mean little on a busy
-machine; ratios of runs that take turns hold.
+by its own tree, and prints clocks per second of processor time and their ratio. On a busy machine seconds
+mean little; ratios of runs that take turns hold.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ def measure(
     builds: a folder for the simulators. Raises ``ValueError`` when the trees do not agree on the results.
     """
     speeds: list[list[float]] = [[] for _ in trees]
-    for turn in range(pairs):
+    for pair in range(pairs):
         results = set()
         for number, tree in enumerate(trees):
             target = (builds / str(number)).resolve()
             target.mkdir(parents=True, exist_ok=True)
-            command = [sys.executable, "-c", RUN, str(design.resolve()), str(target), str(images), str(turn)]
+            command = [sys.executable, "-c", RUN, str(design.resolve()), str(target), str(images), str(pair)]
             said = subprocess.run(
                 command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree.resolve())},
                 check=True, capture_output=True, text=True,
             ).stdout  # fmt: skip
-            one = json.loads(said.splitlines()[-1])
-            results.add(one["sum"])
-            speeds[number].append(one["clocks"] / one["seconds"])
+            figures = json.loads(said.splitlines()[-1])
+            results.add(figures["sum"])
+            speeds[number].append(figures["clocks"] / figures["seconds"])
         if len(results) > 1:
-            raise ValueError(f"the trees do not agree on the results of turn {turn}: {sorted(results)}")
+            raise ValueError(f"the trees do not agree on the results of pair {pair}: {sorted(results)}")
     return speeds
 
 

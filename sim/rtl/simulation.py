@@ -13,7 +13,7 @@ from hw.compile.weight_stream import SHORTEST_BURST, stream_files
 from hw.contract.design import DesignInfo
 from hw.host.counters import Counters
 from hw.host.driver import DEFAULT_TIMEOUT
-from hw.interface.stream_format import check_images
+from hw.host_interface.stream_format import check_images
 from hw.util.errors import ConfigError
 from sim.bench import wrapper
 from sim.bench.job import VARIABLE, Answer, Job, Memory

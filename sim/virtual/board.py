@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from hw.host import virtual_port
-from hw.interface.protocol import MAX_WAIT, MIN_CLOCKS_PER_BIT, WAIT_UNIT
+from hw.host_interface.protocol import MAX_WAIT, MIN_CLOCKS_PER_BIT, WAIT_UNIT
 from hw.util import files
 from hw.util.errors import ConfigError, ToolFailed
 from sim.virtual.build import VirtualBuild, build_board

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.interface.protocol import MIN_CLOCKS_PER_BIT
+from hw.host_interface.protocol import MIN_CLOCKS_PER_BIT
 from hw.serial_design import TOP, emit_serial
 from sim.rtl import load_design
 from sim.rtl.verilate import build_simulator

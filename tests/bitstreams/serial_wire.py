@@ -10,10 +10,10 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig, shape_word
 from hw.contract.design import DesignInfo
 from hw.contract.network import Conv, Dense, Network
-from hw.interface import registers
-from hw.interface.protocol import BITS_PER_BYTE, BUS_PATIENCE
-from hw.interface.registers import BATCH, CONTROL, DIGEST, ID, LAYERS, SHAPE, STATUS, VERSION
-from hw.interface.stream_format import map_beats, pack_image, pack_scores, unpack_image
+from hw.host_interface import registers
+from hw.host_interface.protocol import BITS_PER_BYTE, BUS_PATIENCE
+from hw.host_interface.registers import BATCH, CONTROL, DIGEST, ID, LAYERS, SHAPE, STATUS, VERSION
+from hw.host_interface.stream_format import map_beats, pack_image, pack_scores, unpack_image
 from sim import model
 from sim.model.bridge import Bridge, BusError, BusTimeout
 

@@ -136,6 +136,13 @@ def test_the_budget_comes_first(tmp_path):
         build.plan(folder, "vc709", toolchain="no such toolchain")
 
 
+def test_packed_products_need_slices_that_are_wide_enough(tmp_path):
+    folder = save(tmp_path / "wide", wide_port=26)
+    with pytest.raises(DoesNotFit, match="port of 26 bits, the DSP48E1 of the vc709 has 25"):
+        build.plan(folder, "vc709")
+    build.plan(folder, "vcu118")
+
+
 def test_a_design_whose_weights_are_elsewhere_is_refused(tmp_path):
     save(tmp_path / "design")
     info = DesignInfo.load(tmp_path / "design")

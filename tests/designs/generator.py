@@ -13,13 +13,14 @@ import numpy as np
 
 from hw.compile.compiler import compile_program
 from hw.compile.program import Program
+from hw.contract import narrow
 from hw.contract.artifact import Artifact, LayerWeights, Sparsity, random_artifact
 from hw.contract.config import BANKS, BUS_BITS, AcceleratorConfig
 from hw.contract.network import Conv, Dense, Layer, Network
 from hw.contract.sparsity import NAMES
 from hw.contract.spectrum import TILE, WORDS
 from hw.cost.cycles import total_cycles
-from hw.util.errors import Spec2Error
+from hw.util.errors import ArtifactError, Spec2Error
 
 MOST_CLOCKS = 40_000
 """Of a run of a full batch, as estimated."""
@@ -69,10 +70,11 @@ class Design:
         sections = " sections" if any(plan.packing > plan.images for plan in self.program.layers) else ""
         sets = any(p.weights_stay and p.blocks_per_transform > 1 for p in self.program.layers)
         several = " sets" if sets else ""
+        cut = f" X{self.artifact.spectrum_bits}" if self.artifact.narrow else ""
         size = "×".join(map(str, network.input))
         return (
             f"{size} {layers} | {kinds} | N={c.rows} P={c.lanes} batch {c.batch} line {c.line_pixels} "
-            f"{held}{bands}{sections}{beside}{ahead}{several}"
+            f"{held}{bands}{sections}{beside}{ahead}{several}{cut}"
         )
 
 
@@ -209,7 +211,25 @@ def _artifact(network: Network, dice: Random) -> Artifact:
             w.weight * mask[..., None].astype(w.weight.dtype), bias, np.clip(shift, 0, None)
         )
         sparsity[name] = Sparsity() if kind == "dense" else Sparsity(kind, keep, WORDS, BANKS)
-    return replace(dense, layers=layers, sparsity=sparsity)
+    made = replace(dense, layers=layers, sparsity=sparsity)
+    # With dice of its own, so that seeds from before narrow spectra draw what they did.
+    return _narrow(made, Random(made.digest))
+
+
+def _narrow(artifact: Artifact, dice: Random) -> Artifact:
+    """The same with narrow spectra, now and then: words that never saturate, now and then, and always."""
+    bits = dice.choice((16, 16, 11, dice.randint(8, 15)))
+    try:
+        narrow.check_spectrum_bits(bits, artifact.network, ArtifactError)
+    except ArtifactError:
+        bits = 9
+    most, layers = narrow.most_shift(bits), dict(artifact.layers)
+    for layer in artifact.network.layers:
+        if not layer.dot:
+            least = dice.choice((most, max(0, most - 4), 0))
+            shift = np.array([dice.randint(least, most) for _ in range(WORDS)], np.uint8)
+            layers[layer.name] = replace(layers[layer.name], word_shift=shift)
+    return replace(artifact, layers=layers, spectrum_bits=bits)
 
 
 def masked(kind: str, shape: tuple[int, int, int], keep: float, numbers: np.random.Generator) -> np.ndarray:

@@ -5,8 +5,8 @@ from amaranth.hdl import Assert, Assume, Cat, Elaboratable, Module, Mux, ResetSi
 
 from hw.gateware.serial import framing
 from hw.gateware.serial.framing import POINTER_BITS, REQUEST, FrameReceiver, FrameSender
-from hw.interface import protocol
-from hw.interface.protocol import ESCAPE, FLAG, FLIP
+from hw.host_interface import protocol
+from hw.host_interface.protocol import ESCAPE, FLAG, FLIP
 from tests.formal.proof import earlier, offer_stays, state
 
 pytestmark = pytest.mark.formal

@@ -61,6 +61,21 @@ def model(folder: Path) -> None:
     artifact.save(folder / "model.npz")
 
 
+def narrow_model(folder: Path) -> None:
+    from hw.contract.artifact import random_artifact
+
+    random_artifact(_network(), seed=1, spectrum_bits=10).save(folder / "narrow.npz")
+
+
+def read_narrow_model(folder: Path) -> None:
+    """As far as the program, which takes the shifts of words."""
+    from hw.compile.compiler import compile_program
+    from hw.contract.artifact import load
+    from hw.contract.config import AcceleratorConfig
+
+    compile_program(load(folder / "narrow.npz"), AcceleratorConfig(rows=4, lanes=2, batch=2))
+
+
 def design(folder: Path) -> None:
     """Model, design, and results of it, with Verilog that nobody reads."""
     from hw.compile.compiler import compile_program
@@ -174,7 +189,7 @@ def make_predicted(folder: Path) -> None:
 
 
 def read_predicted(folder: Path) -> None:
-    from sim.report.prediction import _read
+    from sim.report.prediction_cache import _read
 
     for one in _read(folder / "predicted.json", VALID).values():
         1 / (one.dsp * one.cycles_batch * one.cycles)
@@ -609,7 +624,7 @@ def read_reports(folder: Path) -> None:
 
 
 def make_frames(folder: Path) -> None:
-    from hw.interface.protocol import Frame, Status
+    from hw.host_interface.protocol import Frame, Status
 
     answers = ((1, bytes(4)), (2, b""), (3, bytes(9)))
     frames = [Frame(5, number, Status.OK, payload) for number, payload in answers]
@@ -618,7 +633,7 @@ def make_frames(folder: Path) -> None:
 
 def change_frames(content: bytes, rng: Random) -> bytes:
     """Bytes of the wire, or frames with any content and a right checksum."""
-    from hw.interface.protocol import Frame
+    from hw.host_interface.protocol import Frame
 
     if rng.random() < 0.4:
         return mutate.octets(content, rng)
@@ -631,7 +646,7 @@ def change_frames(content: bytes, rng: Random) -> bytes:
 
 def read_frames(folder: Path) -> None:
     from bitstreams.links.serial_client import SerialClient
-    from hw.interface.protocol import Command
+    from hw.host_interface.protocol import Command
 
     class Wire:
         """Says what is in the file, and then nothing."""
@@ -660,6 +675,7 @@ def read_frames(folder: Path) -> None:
 
 READERS = [
     Reader("model.npz", design, mutate.artifact, report),
+    Reader("narrow.npz", narrow_model, mutate.artifact, read_narrow_model, 0.5),
     Reader("design/design.json", design, change_design, read_design, 0.7),
     Reader("config.json", make_config, mutate.document, read_config),
     Reader("design/simulation.json", design, mutate.document, report, 0.3),

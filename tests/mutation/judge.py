@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import pytest
+from amaranth import Shape
 
 from tests.mutation.sites import Site, mutated
 
@@ -65,7 +66,7 @@ def _take(old: object, new: object, name: str) -> None:
                 mine.__kwdefaults__ = value.__kwdefaults__
         elif isinstance(value, property) and isinstance(mine, property) and value.fget and mine.fget:
             mine.fget.__code__ = value.fget.__code__
-        elif isinstance(value, int | tuple) and value != mine and not key.startswith("__"):
+        elif isinstance(value, int | tuple | Shape) and value != mine and not key.startswith("__"):
             if isinstance(old, type):
                 setattr(old, key, value)
             else:

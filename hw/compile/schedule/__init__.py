@@ -19,9 +19,9 @@ arXiv:1910.11103, and the exact-cover scheduling of arXiv:2310.10902, which pack
 replicas of one memory instead of banks.
 """
 
+from hw.compile.schedule.bank_schedule import lower_bound, pack_words, per_bank, shared
 from hw.compile.schedule.blocks import form_blocks
 from hw.compile.schedule.rows import run_ahead
 from hw.compile.schedule.steps import Steps
-from hw.compile.schedule.words import lower_bound, pack_words, per_bank, shared
 
 __all__ = ["Steps", "form_blocks", "lower_bound", "pack_words", "per_bank", "run_ahead", "shared"]

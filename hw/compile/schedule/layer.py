@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.compile.schedule.bank_schedule import pack_words, shared
 from hw.compile.schedule.rows import run_ahead
 from hw.compile.schedule.steps import Steps, one_after_another
-from hw.compile.schedule.words import pack_words, shared
 from hw.contract.config import drain_rows
 
 GAIN = 0.95

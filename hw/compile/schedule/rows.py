@@ -17,9 +17,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.compile.schedule.bank_schedule import shared, shared_steps
 from hw.compile.schedule.packer import Packed, Settings, pack
 from hw.compile.schedule.steps import Steps, one_after_another
-from hw.compile.schedule.words import shared, shared_steps
 from hw.contract.config import drain_rows
 
 Ints = NDArray[np.int64]

@@ -13,17 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, Format
+from hw.contract import narrow
+from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, SPECTRUM, Format
 from hw.contract.network import Layer, Network, Shape
 from hw.contract.sparsity import BY_NAME
 from hw.util import documents
 from hw.util.errors import ArtifactError
 from hw.util.files import replacing
 
-SCHEMA = 1
+SCHEMA, NARROW_SCHEMA = 1, 2
+"""Of the file: of one with spectra of 16 bits, as ever, and of one with narrow ones."""
 
 ARRAYS = {"weight": "<i2", "bias": "<i4", "shift": "|u1"}
 """Arrays of a layer, with the types that files hold."""
+
+NARROW_ARRAYS = {**ARRAYS, "word_shift": "|u1"}
+"""Those of narrow spectra."""
 
 MIN_WEIGHT_BITS, MAX_WEIGHT_BITS = 2, 16
 """Width of each part of a weight word; files store 16 bits."""
@@ -34,11 +39,20 @@ PRUNED_FROM = "pruned_from"
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """The integers of one layer: ``weight`` (out, in, 32, 2), ``bias`` (out,), ``shift`` (out,)."""
+    """The integers of one layer: ``weight`` (out, in, 32, 2), ``bias`` (out,), ``shift`` (out,),
+    ``word_shift`` (32,)."""
 
     weight: NDArray[np.int16]
     bias: NDArray[np.int32]
     shift: NDArray[np.uint8]
+    word_shift: NDArray[np.uint8] = field(default_factory=narrow.no_shift)
+    """By how many bits each word of a narrow spectrum is cut. ``bias`` is in units of word 0's sums, each
+    2**word_shift[0] of those of 16 bits."""
+
+    @property
+    def drain_shift(self) -> NDArray[np.int64]:
+        """(32, out): by how much the drain shifts a word's sums; below zero to the left."""
+        return self.shift.astype(np.int64) - self.word_shift.astype(np.int64)[:, None]
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -89,6 +103,8 @@ class Artifact:
     """Where it comes from: seed, data set, accuracies in percent, versions, :data:`PRUNED_FROM`. JSON."""
     layer_bits: Mapping[str, int] = field(default_factory=dict)
     """Widths of the layers that take less than ``weight_bits``."""
+    spectrum_bits: int = SPECTRUM.bits
+    """Width of each part of a spectrum word (:mod:`hw.contract.narrow`)."""
 
     def __post_init__(self) -> None:
         for what, value in (("weight_bits", self.weight_bits), *self.layer_bits.items()):
@@ -110,6 +126,7 @@ class Artifact:
                 raise ArtifactError(
                     f"layer_bits of {name!r} must be {MIN_WEIGHT_BITS}..{self.weight_bits}, not {bits}"
                 )
+        narrow.check_spectrum_bits(self.spectrum_bits, self.network, ArtifactError)
         for layer, shape in zip(self.network.layers, self.network.shapes, strict=False):
             if layer.name not in self.layers:
                 raise ArtifactError(f"layer {layer.name!r} has no weights in the artifact")
@@ -140,6 +157,7 @@ class Artifact:
                 f"{name}.shift is {int(w.shift.min())}..{int(w.shift.max())}, "
                 f"the drain shifts by 0..{MAX_DRAIN_SHIFT}"
             )
+        narrow.check_shift(name, layer.dot, w.word_shift, self.spectrum_bits, ArtifactError)
 
     def regular(self, layer: str) -> bool:
         """Whether the masks of ``layer`` fit one address for all banks, as n:m masks do."""
@@ -160,22 +178,28 @@ class Artifact:
         """SHA-256 (hex) over the canonical header and every array's dtype, shape and bytes."""
         return digest(self._header(), self._arrays())
 
+    @property
+    def narrow(self) -> bool:
+        """Whether spectra have less than 16 bits."""
+        return self.spectrum_bits < SPECTRUM.bits
+
     def _header(self) -> dict[str, Any]:
         return {
-            "schema": SCHEMA,
+            "schema": NARROW_SCHEMA if self.narrow else SCHEMA,
             "network": self.network.to_json(),
             "weight_bits": self.weight_bits,
             "sparsity": {k: vars(v) for k, v in self.sparsity.items()},
             "score_scale": self.score_scale,
             "provenance": dict(self.provenance),
             **({"layer_bits": dict(self.layer_bits)} if self.layer_bits else {}),
+            **({"spectrum_bits": self.spectrum_bits} if self.narrow else {}),
         }
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {
             f"{layer.name}.{array}": getattr(self.layers[layer.name], array).astype(dtype)
             for layer in self.network.layers
-            for array, dtype in ARRAYS.items()
+            for array, dtype in (NARROW_ARRAYS if self.narrow else ARRAYS).items()
         }
 
     def save(self, path: Path | str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.artifact.content import ARRAYS, SCHEMA, Artifact, LayerWeights, Sparsity, digest
+from hw.contract.artifact.content import (
+    ARRAYS,
+    NARROW_ARRAYS,
+    NARROW_SCHEMA,
+    SCHEMA,
+    Artifact,
+    LayerWeights,
+    Sparsity,
+    digest,
+)
+from hw.contract.formats import SPECTRUM
 from hw.contract.network import Network
+from hw.contract.spectrum import WORDS
 from hw.util import archives, documents
 from hw.util.errors import ArtifactError, DataError, DigestMismatch, UnsupportedNetwork
 
@@ -31,6 +43,7 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
     score_scale: float
     provenance: dict[str, Any]
     layer_bits: dict[str, int] = {}
+    spectrum_bits: int = SPECTRUM.bits
 
 
 class _Provenance(msgspec.Struct):
@@ -54,7 +67,8 @@ def load(path: Path | str) -> Artifact:
         with archives.opened(path) as file:
             data, network = _read_header(path, file.take(HEADER, most=MOST_HEADER))
             stored = data.pop("digest", None)
-            arrays = _read_arrays(path, file, network)
+            kinds = NARROW_ARRAYS if data["schema"] == NARROW_SCHEMA else ARRAYS
+            arrays = _read_arrays(path, file, network, kinds)
     except FileNotFoundError:
         raise ArtifactError(f"there is no artifact at {path}: make one with 'spec2 prune'") from None
     except OSError as error:
@@ -69,13 +83,18 @@ def load(path: Path | str) -> Artifact:
     header: _Header = documents.convert(data, _Header, what)
     for name, fields in header.sparsity.items():
         documents.convert(fields, Sparsity, f"{what}: sparsity of {documents.shown(name)}")
+    if (header.schema == NARROW_SCHEMA) != (header.spectrum_bits != SPECTRUM.bits):
+        raise ArtifactError(
+            f"{path}: spectra of {header.spectrum_bits} bits are not those of schema {header.schema}: "
+            "prune again"
+        )
     _check_provenance(header.provenance, network, what)
     for name, array in arrays.items():
-        if array.dtype != (dtype := np.dtype(ARRAYS[name.rpartition(".")[2]])):
+        if array.dtype != (dtype := np.dtype(kinds[name.rpartition(".")[2]])):
             raise ArtifactError(f"{path}: {name} holds {array.dtype}, files hold {dtype}")
     try:
         layers = {
-            layer.name: LayerWeights(*(arrays[f"{layer.name}.{kind}"] for kind in ARRAYS))
+            layer.name: LayerWeights(*(arrays[f"{layer.name}.{kind}"] for kind in kinds))
             for layer in network.layers
         }
         return Artifact(
@@ -87,6 +106,7 @@ def load(path: Path | str) -> Artifact:
             data["score_scale"],
             header.provenance,
             header.layer_bits,
+            header.spectrum_bits,
         )
     except KeyError as error:
         raise ArtifactError(f"{path}: incomplete artifact, there is no {error}") from None
@@ -98,9 +118,10 @@ def _read_header(path: Path, blob: NDArray[Any]) -> tuple[dict[str, Any], Networ
     """The header as plain data, and its network, which says what arrays there are."""
     data: Any = documents.decode(blob.tobytes(), Any, f"{path}: the header")
     found = data.get("schema") if isinstance(data, dict) else None
-    if type(found) is not int or found != SCHEMA:
+    if type(found) is not int or found not in (SCHEMA, NARROW_SCHEMA):
         raise ArtifactError(
-            f"{path} has schema {documents.shown(found)}, this version reads {SCHEMA}: prune again"
+            f"{path} has schema {documents.shown(found)}, this version reads {SCHEMA} and {NARROW_SCHEMA}: "
+            "prune again"
         )
     if not isinstance(data.get("network"), dict):
         raise ArtifactError(f"{path}: incomplete artifact, it has no network")
@@ -110,13 +131,16 @@ def _read_header(path: Path, blob: NDArray[Any]) -> tuple[dict[str, Any], Networ
         raise UnsupportedNetwork(f"{path}: {error}") from None
 
 
-def _read_arrays(path: Path, file: archives.Arrays, network: Network) -> dict[str, NDArray[Any]]:
-    """The arrays of every layer that are there, none of them larger than its place (in any type)."""
+def _read_arrays(
+    path: Path, file: archives.Arrays, network: Network, kinds: Mapping[str, str]
+) -> dict[str, NDArray[Any]]:
+    """The arrays of every layer, of these ``kinds``, that are there, none larger than its place (in any
+    type)."""
     counts: dict[str, int] = {}
     for layer, shape in zip(network.layers, network.shapes, strict=False):
         size = layer.weight_shape(shape)
-        counts |= {f"{layer.name}.weight": math.prod(size)}
-        counts |= {f"{layer.name}.bias": size[0], f"{layer.name}.shift": size[0]}
+        sizes = {"weight": math.prod(size), "bias": size[0], "shift": size[0], "word_shift": WORDS}
+        counts |= {f"{layer.name}.{kind}": sizes[kind] for kind in kinds}
     if strange := [name for name in file.names if name not in counts and name != HEADER]:
         raise DigestMismatch(
             f"{path}: {documents.shown(strange[0])} belongs to no layer; the file was damaged or edited"

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hw.contract import narrow
 from hw.contract.artifact.content import Artifact, LayerWeights, Sparsity
-from hw.contract.formats import BIAS, Format
+from hw.contract.formats import BIAS, SPECTRUM, Format
 from hw.contract.network import Network
 from hw.contract.spectrum import WORDS
 from hw.util.errors import ArtifactError
@@ -22,14 +24,18 @@ def random_artifact(
     kind: str = "adaptive",
     weight_bits: int = 8,
     layer_bits: Mapping[str, int] = MappingProxyType({}),
+    spectrum_bits: int = SPECTRUM.bits,
 ) -> Artifact:
     """A valid artifact with random weights: for tests and measurements that need no training.
 
     ``kind`` is ``dense``, ``kernel`` (each kernel keeps ``density``·32 words) or ``adaptive`` (every
     word of a group of 8 input channels keeps n of them, ``density``·8 on average).
-    Shifts are set so that activations use their range without saturating everywhere.
+    Shifts are set so that activations use their range without saturating everywhere; narrow spectra
+    of random pixels saturate in some words.
     """
+    narrow.check_spectrum_bits(spectrum_bits, network, ArtifactError)
     rng = np.random.default_rng(seed)
+    of_words = np.random.default_rng((seed, spectrum_bits))  # the other draws do not depend on the width
     layers: dict[str, LayerWeights] = {}
     sparsity: dict[str, Sparsity] = {}
     for layer, shape in zip(network.layers, network.shapes, strict=False):
@@ -61,6 +67,16 @@ def random_artifact(
             excess = limit / 2 * 1000 * np.sqrt(products / words) / 2**10
         shift = np.clip(np.round(np.log2(excess)) + rng.integers(-1, 2, out), 0, 20)
         bias = BIAS.saturate(rng.integers(-(2**12), 2**12, out) << shift.astype(np.int64))
-        layers[layer.name] = LayerWeights(weight, bias.astype(np.int32), shift.astype(np.uint8))
+        word_shift = narrow.no_shift() if layer.dot else _word_shift(of_words, spectrum_bits)
+        bias >>= int(word_shift[0])
+        layers[layer.name] = LayerWeights(weight, bias.astype(np.int32), shift.astype(np.uint8), word_shift)
     provenance = {"random_seed": seed, "kind": kind}
-    return Artifact(network, layers, weight_bits, sparsity, 1.0, provenance, layer_bits)
+    return Artifact(network, layers, weight_bits, sparsity, 1.0, provenance, layer_bits, spectrum_bits)
+
+
+def _word_shift(rng: np.random.Generator, bits: int) -> NDArray[np.uint8]:
+    """(32,) shifts about as large as words of random pixels need, which reach 2**12: some too small."""
+    most = narrow.most_shift(bits)
+    shift = np.clip(13 - bits + rng.integers(-2, 3, WORDS), 0, most)
+    shift[0] = max(0, most - int(rng.integers(2)))
+    return shift.astype(np.uint8)

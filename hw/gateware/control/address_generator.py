@@ -7,9 +7,9 @@ from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
 from hw.compile.program import LayerPlan, Program
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.control.ring_pointer import RingPointer, top_row
 from hw.gateware.primitives.delay import per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 
 
 def first_line(plan: LayerPlan) -> int:

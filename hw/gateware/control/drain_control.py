@@ -4,23 +4,25 @@ The channel table has one entry per D rows of every block: D biases (32 bit) and
 bits wide, as deep as the network has output channels / D: a few RAMB36 or LUTRAM.
 """
 
-from amaranth import Module, Mux, Signal, signed, unsigned
+from itertools import chain
+
+from amaranth import Array, C, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT
-from hw.gateware.primitives.delay import delay
+from hw.gateware.primitives.delay import delay, per_layer
 
 SHIFT_BITS = MAX_DRAIN_SHIFT.bit_length()
 
 
-def entry_layout(drain: int) -> data.StructLayout:
+def entry_layout(drain: int, shift_bits: int = SHIFT_BITS) -> data.StructLayout:
     """An entry of the channel table, for ``drain`` rows."""
     return data.StructLayout(
         {
             "bias": data.ArrayLayout(signed(BIAS.bits), drain),
-            "shift": data.ArrayLayout(unsigned(SHIFT_BITS), drain),
+            "shift": data.ArrayLayout(unsigned(shift_bits), drain),
         }
     )
 
@@ -32,7 +34,7 @@ def entry_image(program: Program) -> list[int]:
         value = 0
         for i in range(drain):
             value |= (bias[i] & ((1 << BIAS.bits) - 1)) << (i * BIAS.bits)
-            value |= shift[i] << (drain * BIAS.bits + i * SHIFT_BITS)
+            value |= shift[i] << (drain * BIAS.bits + i * program.shift_bits)
         image.append(value)
     return image
 
@@ -56,16 +58,16 @@ class DrainControl(wiring.Component):
     o_half      out  1            for this half;
     end         out  1            the last ones of a pass
     bias        out  D × 32       signed: ``table_latency`` clocks after ``active``, 0 but for word 0
-    shift       out  D × 5        likewise
+    shift       out  D × shifts   likewise; of narrow spectra less by what the word was cut
+    layer       in   ⌈log2 L⌉     narrow spectra: instruction of the layer program
     =========== ==== ============ =====================================================================
     """
 
-    table_latency = 3
-
     def __init__(self, program: Program):
         self.program = program
+        self.table_latency = 4 if program.narrow else 3
         self.groups = program.config.rows // program.config.drain
-        self.layout = entry_layout(program.config.drain)
+        self.layout = entry_layout(program.config.drain, program.shift_bits)
         entries = len(program.channel_bias)
         super().__init__(
             {
@@ -82,6 +84,7 @@ class DrainControl(wiring.Component):
                 "end": Out(1),
                 "bias": Out(self.layout["bias"].shape),
                 "shift": Out(self.layout["shift"].shape),
+                **({"layer": In(range(len(program.layers)))} if program.narrow else {}),
             }
         )
 
@@ -118,5 +121,21 @@ class DrainControl(wiring.Component):
         with_bias = delay(m, self.o_word == 0, 2, name="with_bias")
         bias, shift = Signal.like(self.bias, reset_less=True), Signal.like(self.shift, reset_less=True)
         m.d.sync += [bias.eq(Mux(with_bias, entry.bias.as_value(), 0)), shift.eq(entry.shift)]
+        if self.program.narrow:
+            bias, shift = self._less_cut(m, bias, shift)
         m.d.comb += [self.bias.eq(bias), self.shift.eq(shift)]
         return m
+
+    def _less_cut(self, m, bias, shift):
+        """A clock later: the shifts less what the word was cut by, in its layer."""
+        tables = self.program.word_shifts
+        chosen = [tables.index(plan.word_shift) for plan in self.program.layers]
+        table = per_layer(m, self.layer, chosen, name="table")
+        most = max(map(max, tables))
+        cuts = Array(C(cut, range(most + 1)) for cut in chain(*tables))
+        index = delay(m, Cat(self.o_word, table), 1, name="cut_index")
+        cut = delay(m, cuts[index], 2, name="cut")
+        less = Signal.like(self.shift, name="less", reset_less=True)
+        for i in range(self.program.config.drain):
+            m.d.sync += less[i].eq(shift[i] - cut)
+        return delay(m, bias.as_value(), 1, name="late_bias"), less

@@ -20,8 +20,8 @@ from amaranth.utils import ceil_log2
 from hw.compile.program import Program
 from hw.gateware.control.address_generator import AddressGenerator
 from hw.gateware.control.lane_flags import LaneFlags
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.delay import delay, per_layer, replicate
-from hw.gateware.primitives.loop_nest import LoopNest
 
 
 class Fetch(wiring.Component):

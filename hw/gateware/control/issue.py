@@ -9,8 +9,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.delay import delay, per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 from hw.gateware.primitives.micro_instruction import ends_layout
 
 

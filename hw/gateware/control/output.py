@@ -14,9 +14,9 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.program import Program
 from hw.gateware.control.image_pointer import ImagePointer
 from hw.gateware.control.lane_flags import lane_skews
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.control.target import TargetPointer, target_layout
 from hw.gateware.primitives.delay import delay, per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 
 
 class OutputController(wiring.Component):

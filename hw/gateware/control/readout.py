@@ -32,13 +32,14 @@ class Readout(wiring.Component):
     entries     in   groups       and the clocks of the drain - 1
     group       out  groups       to the lanes' drains: the rows to read,
     bias        out  drain × 32   signed: their biases
-    shift       out  drain × 5    and shifts
+    shift       out  drain × shifts and shifts
     y_en        out  1            to the lanes' Y buffers: write what the drain delivers next,
     y_half      out  1            to this half,
     y_group     out  groups       these rows,
     y_word      out  5            this word
     word_valid  out  2 × 32       the words of each half's pass that were written so far
     pass_full   out  1            a pulse: the output controller may begin with a pass
+    layer       in   ⌈log2 L⌉     narrow spectra: instruction of the layer program
     =========== ==== ============ =====================================================================
 
     Parameters: ``program``; ``lane``: any lane, for its latencies.
@@ -65,6 +66,7 @@ class Readout(wiring.Component):
                 "y_word": Out(5),
                 "word_valid": Out(data.ArrayLayout(WORDS, BUFFERS)),
                 "pass_full": Out(1),
+                **({"layer": In(shapes["layer"])} if program.narrow else {}),
             }
         )
 
@@ -73,6 +75,8 @@ class Readout(wiring.Component):
         m.submodules.control = self.control
         self._through_the_array(m)
         control, lane = self.control, self.lane
+        if control.program.narrow:
+            m.d.comb += control.layer.eq(self.layer)
         wait = lane.drain.table_latency - control.table_latency
         m.d.comb += [
             self.group.eq(control.group),

@@ -8,8 +8,8 @@ from amaranth.utils import ceil_log2
 
 from hw.compile.program import LayerPlan, Program
 from hw.contract.spectrum import TILE
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.delay import per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 from hw.gateware.primitives.row_pointer import phase_bits, slot_bits
 
 

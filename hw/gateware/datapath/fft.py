@@ -34,6 +34,12 @@ HALF_BITS = ROW_BITS + 2
 COLUMN_BITS = 19
 """A column's output before rounding: 64·255·2**ROW_FRACTION = 261120 for word 0, every other is less."""
 
+EXACT_BITS = COLUMN_BITS + 1
+"""A word before rounding."""
+
+EXACT_FRACTION = COLUMN_SHIFT + 1
+"""Bits of it below X's own."""
+
 ROW_CLOCKS = 2 + SQRT_HALF_CLOCKS + 1
 BUTTERFLY_CLOCKS = 1 + 1 + SQRT_HALF_CLOCKS
 FOUR_POINT_CLOCKS = 2
@@ -62,10 +68,14 @@ class ForwardFFT(wiring.Component):
     i in clock t. Pixels of one tile are all in 0..255 or all in -128..127, else words may wrap.
     Fixed latency, no back pressure. One adder (with a multiplexer at most) between registers.
 
+    With ``exact`` words are not rounded: they have ``EXACT_FRACTION`` bits more, and ``soon`` is ``o_start``
+    a clock ahead (:class:`hw.gateware.datapath.spectrum_rounding.SpectrumRounding` takes both).
+
     Cost (yosys 0.70, ``synth_xilinx -family xc7``): 1770 LUT, 380 SRL, 1970 FF, no DSP slice.
     """
 
-    def __init__(self):
+    def __init__(self, exact: bool = False):
+        self.exact = exact
         self._transposer = Transposer(ROW_BITS)
         self._commutator = Commutator(HALF_BITS, wire_bit=2, time_bit=0)
         super().__init__(
@@ -73,7 +83,8 @@ class ForwardFFT(wiring.Component):
                 "start": In(1),
                 "pixels": In(pixels_layout(PIXEL_BITS + 1, TILE)),
                 "o_start": Out(1),
-                "words": Out(words_layout(SPECTRUM.bits, TRANSFORM_WORDS)),
+                "words": Out(words_layout(EXACT_BITS if exact else SPECTRUM.bits, TRANSFORM_WORDS)),
+                **({"soon": Out(1)} if exact else {}),
             }
         )
 
@@ -103,8 +114,10 @@ class ForwardFFT(wiring.Component):
         unpack_start = delay(m, commutator.o_start, FOUR_POINT_CLOCKS, name="four_point_start", reset=True)
         odd_half = tile_clock(m, commutator.o_start, "half_clock")[0]
         spectrum = four_point(m, commutator.reordered, odd_half)
-        words = unpack(m, spectrum, unpack_start)
+        words = unpack(m, spectrum, unpack_start, self.exact)
         m.d.comb += self.o_start.eq(delay(m, unpack_start, UNPACK_CLOCKS, name="unpack_start", reset=True))
+        if self.exact:
+            m.d.comb += self.soon.eq(delay(m, unpack_start, UNPACK_CLOCKS - 1, name="soon", reset=True))
         for word, (re, im) in zip(self.words, words, strict=True):
             m.d.comb += [word.re.eq(re), word.im.eq(im)]
         return m
@@ -197,8 +210,8 @@ def four_point(m: Module, a, odd_half: Signal) -> list[Complex]:
     ]
 
 
-def unpack(m: Module, z: list[Complex], start: Signal) -> list[Complex]:
-    """Separate columns 0 and 4 in clocks 0 and 1 and round everything; ``UNPACK_CLOCKS`` later.
+def unpack(m: Module, z: list[Complex], start: Signal, exact: bool) -> list[Complex]:
+    """Separate columns 0 and 4 in clocks 0 and 1, and round unless ``exact``; ``UNPACK_CLOCKS`` later.
 
     In clock 0 (``start``) wires 1 and 3 hold the pair Z[2], Z[6]; in clock 1 wires 0 and 3 hold Z[1], Z[7],
     wires 1 and 2 Z[3], Z[5]. The wire of Z[u] gets F(u,0), that of Z[8-u] F(u,4).
@@ -218,7 +231,9 @@ def unpack(m: Module, z: list[Complex], start: Signal) -> list[Complex]:
         # Clock 2: one rounding for both; a sum of two has one fraction bit more.
         words.append(
             tuple(
-                register(m, f"word_{part}{k}", round_shift(total, COLUMN_SHIFT + 1), SPECTRUM.bits)
+                register(m, f"word_{part}{k}", total, EXACT_BITS)
+                if exact
+                else register(m, f"word_{part}{k}", round_shift(total, EXACT_FRACTION), SPECTRUM.bits)
                 for part, total in (("re", Mux(paired, re, x << 1)), ("im", Mux(paired, im, y << 1)))
             )
         )

@@ -54,7 +54,7 @@ class Lane(wiring.Component):
     holds       in   rows           or is complete
     group       in   groups         as :class:`Drain` wants them: the rows to read out,
     bias        in   drain × 32     signed: their biases
-    shift       in   drain × 5      and shifts
+    shift       in   drain × shifts and shifts
     y_en        in   1              one clock before the drain's output: write it to the Y buffer,
     y_half      in   1              to this half,
     y_group     in   groups         these rows,
@@ -75,10 +75,12 @@ class Lane(wiring.Component):
         config = program.config
         rows, bits = config.rows, program.weight_bits
         channels = max(2, *(p.source.shape[0] for p in program.layers))
-        self.x = XBuffer(program.groups, program.run_ahead)
-        self.tiles = TileInput(channels, self.x.group_bits)
-        self.mac = MacLane(rows, bits, program.accumulator_bits, config.drain, program.run_ahead)
-        self.drain = Drain(rows, program.accumulator_bits, config.drain, program.run_ahead)
+        acc_bits, packed, ahead = program.accumulator_bits, program.packed, program.run_ahead
+        x_bits, drain = program.spectrum_bits, config.drain
+        self.x = XBuffer(program.groups, ahead, x_bits)
+        self.tiles = TileInput(channels, self.x.group_bits, x_bits, program.transform_shifts)
+        self.mac = MacLane(rows, bits, acc_bits, drain, ahead, x_bits, packed)
+        self.drain = Drain(rows, acc_bits, drain, ahead, packed, program.drain_lift, program.shift_bits)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
         self.post = Post(max(p.stride for p in program.layers))
@@ -94,11 +96,11 @@ class Lane(wiring.Component):
                 "x_groups": In(data.ArrayLayout(unsigned(program.step_format.group_bits), BANKS)),
                 "x_words": In(self.x.signature.members["r_words"].shape),
                 "selects": In(data.ArrayLayout(unsigned(3), rows)),
-                "factors": In(data.ArrayLayout(factors_layout(bits), rows)),
+                "factors": In(data.ArrayLayout(factors_layout(bits, packed), rows)),
                 **({"loads": In(rows), "holds": In(rows)} if program.run_ahead else {"first": In(1)}),
                 "group": In(range(max(2, rows // config.drain))),
                 "bias": In(data.ArrayLayout(signed(32), config.drain)),
-                "shift": In(data.ArrayLayout(unsigned(5), config.drain)),
+                "shift": In(data.ArrayLayout(unsigned(program.shift_bits), config.drain)),
                 "y_en": In(1),
                 "y_half": In(1),
                 "y_group": In(range(max(2, rows // config.drain))),
@@ -121,7 +123,7 @@ class Lane(wiring.Component):
         A step reads X two clocks after that at the earliest: the counter of full halves and the
         issue register lie between.
         """
-        return Window.latency + self.tiles.fft.latency + self.x.write_latency - 2
+        return Window.latency + self.tiles.latency + self.x.write_latency - 2
 
     @property
     def array_latency(self) -> int:
@@ -179,8 +181,13 @@ class Lane(wiring.Component):
             self.x.w_group.eq(tiles.w_group),
             self.x.w_t.eq(tiles.w_t),
             self.x.w_words.eq(tiles.w_words),
-            self.x.w_swap.eq(tiles.w_swap),
+            # Packed products of dual-real words take their parts as they are.
+            self.x.w_swap.eq(0 if self.program.packed else tiles.w_swap),
         ]
+        if self.program.narrow:
+            tables = self.program.transform_shifts
+            chosen = [0 if p.dot else tables.index(p.word_shift) for p in self.program.layers]
+            m.d.comb += tiles.table.eq(per_layer(m, self.layer, chosen, name="table"))
 
     def _array(self, m):
         """X read, products, drain, Y write."""

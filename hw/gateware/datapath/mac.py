@@ -16,20 +16,36 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.step_format import SELECT_BITS
 from hw.contract.config import BANKS
 from hw.contract.formats import SPECTRUM
+from hw.contract.packed_products import PackedProducts
+from hw.gateware.datapath.packed_mac import (
+    PackedMacRow,
+    packed_factors_layout,
+    packed_held_layout,
+    packed_sums_layout,
+)
 from hw.gateware.primitives.arith import register
 from hw.gateware.primitives.delay import delay
 from hw.gateware.primitives.layouts import complex_layout, words_layout
 from hw.gateware.primitives.shared import Shared
 
 
-def factors_layout(bits: int) -> data.StructLayout:
+def factors_layout(bits: int, packed: PackedProducts | None = None) -> data.StructLayout:
     """The factors of a row for weights of ``bits`` per part; w2 and w3 are sums of two parts."""
+    if packed:
+        return packed_factors_layout(packed)
     return data.StructLayout({"w1": signed(bits), "w2": signed(bits + 1), "w3": signed(bits + 1)})
 
 
-def sums_layout(bits: int) -> data.StructLayout:
+def sums_layout(bits: int, packed: PackedProducts | None = None) -> data.StructLayout:
     """The sums of a row, ``bits`` each."""
+    if packed:
+        return packed_sums_layout(packed)
     return data.StructLayout({"k1": signed(bits), "k2": signed(bits), "k3": signed(bits)})
+
+
+def held_layout(bits: int, packed: PackedProducts | None = None) -> data.StructLayout:
+    """What a row that runs ahead holds: re and im of ``bits`` each."""
+    return packed_held_layout(packed) if packed else complex_layout(bits)
 
 
 class MacRow(wiring.Component):
@@ -47,7 +63,8 @@ class MacRow(wiring.Component):
 
     A row that runs ahead has a register after its sums: ``held`` is re and im of the last word it completed.
 
-    Parameters: ``weight_bits`` 2 to 16; ``acc_bits`` of each sum, at most 48 (the P register); ``run_ahead``.
+    Parameters: ``weight_bits`` 2 to 16; ``acc_bits`` of each sum, at most 48 (the P register); ``run_ahead``;
+    ``spectrum_bits`` of a part of X, at most 18.
     Latency, no back pressure: ``x`` and ``factors`` belong together, ``select`` comes one clock before
     them, ``load`` ``load_delay`` and ``hold`` ``hold_delay`` clocks after them; ``sums`` (or ``held``, for a
     step with ``hold``) follow ``x`` by ``latency`` clocks.
@@ -59,13 +76,15 @@ class MacRow(wiring.Component):
     load_delay = 2
     hold_delay = 3
 
-    def __init__(self, weight_bits: int, acc_bits: int, run_ahead: bool = False):
-        self.acc_bits, self.run_ahead = acc_bits, run_ahead
+    def __init__(
+        self, weight_bits: int, acc_bits: int, run_ahead: bool = False, spectrum_bits: int = SPECTRUM.bits
+    ):
+        self.acc_bits, self.run_ahead, self.spectrum_bits = acc_bits, run_ahead, spectrum_bits
         self.latency = 5 if run_ahead else 4
         held = {"hold": In(1), "held": Out(complex_layout(acc_bits))}
         super().__init__(
             {
-                "x": In(words_layout(SPECTRUM.bits, BANKS)),
+                "x": In(words_layout(spectrum_bits, BANKS)),
                 "select": In(SELECT_BITS),
                 "factors": In(factors_layout(weight_bits)),
                 "load": In(1),
@@ -78,7 +97,7 @@ class MacRow(wiring.Component):
         # The row's own copy of its select: a bit drives 32 multiplexers here, not 32 in every lane.
         select = Signal(SELECT_BITS, reset_less=True)
         m.d.sync += select.eq(self.select)
-        word = Signal(words_layout(SPECTRUM.bits, 1)[0].shape)
+        word = Signal(words_layout(self.spectrum_bits, 1)[0].shape)
         words = [self.x[bank].as_value() for bank in range(BANKS)]
         for bit in select:
             words = [Mux(bit, odd, even) for even, odd in zip(words[::2], words[1::2], strict=True)]
@@ -127,28 +146,45 @@ class MacLane(wiring.Component):
     place of ``first``, and ``held`` in place of ``sums`` (see :class:`MacRow`, also for their clocks).
 
     Parameters: ``rows`` N; ``weight_bits`` 2 to 16; ``acc_bits`` at most 48; ``group``: rows of a group, a
-    divisor of N; ``run_ahead``.
+    divisor of N; ``run_ahead``; ``spectrum_bits`` of a part of X; ``packed``: rows of two DSP slices
+    (:class:`hw.gateware.datapath.packed_mac.PackedMacRow`) for the same widths, None for three.
     Latency, no back pressure: ``x``, ``first`` and the ``factors`` of group 0 belong together, ``selects``
     come one clock before them; selects and factors of group j are due j clocks later than group 0's. The
     ``sums`` of group j hold a step ``latency`` + j clocks after its ``x``, until the next step.
     Cost beside the rows (Yosys 0.68): 257 FF per hop.
     """
 
-    def __init__(self, rows: int, weight_bits: int, acc_bits: int, group: int, run_ahead: bool = False):
-        self.rows = [MacRow(weight_bits, acc_bits, run_ahead) for _ in range(rows)]
+    def __init__(
+        self,
+        rows: int,
+        weight_bits: int,
+        acc_bits: int,
+        group: int,
+        run_ahead: bool = False,
+        spectrum_bits: int = SPECTRUM.bits,
+        packed: PackedProducts | None = None,
+    ):
+        self._key = (weight_bits, acc_bits, run_ahead, spectrum_bits, packed)
+        self.rows = [self._made_row() for _ in range(rows)]
         self.latency = self.rows[0].latency
         self.group, self.run_ahead = group, run_ahead
-        self._key = (weight_bits, acc_bits, run_ahead)
-        per_row = {"loads": In(rows), "holds": In(rows), "held": Out(words_layout(acc_bits, rows))}
-        in_step = {"first": In(1), "sums": Out(data.ArrayLayout(sums_layout(acc_bits), rows))}
+        held = data.ArrayLayout(held_layout(acc_bits, packed), rows)
+        per_row = {"loads": In(rows), "holds": In(rows), "held": Out(held)}
+        in_step = {"first": In(1), "sums": Out(data.ArrayLayout(sums_layout(acc_bits, packed), rows))}
         super().__init__(
             {
-                "x": In(words_layout(SPECTRUM.bits, BANKS)),
+                "x": In(words_layout(spectrum_bits, BANKS)),
                 "selects": In(data.ArrayLayout(unsigned(SELECT_BITS), rows)),
-                "factors": In(data.ArrayLayout(factors_layout(weight_bits), rows)),
+                "factors": In(data.ArrayLayout(factors_layout(weight_bits, packed), rows)),
                 **(per_row if run_ahead else in_step),
             }
         )
+
+    def _made_row(self) -> MacRow | PackedMacRow:
+        weight_bits, acc_bits, run_ahead, spectrum_bits, packed = self._key
+        if packed:
+            return PackedMacRow(packed, run_ahead)
+        return MacRow(weight_bits, acc_bits, run_ahead, spectrum_bits)
 
     def elaborate(self, platform):
         m = Module()

@@ -3,12 +3,13 @@
 What a step computes is decided here alone: the array (:mod:`hw.gateware.datapath.mac`) has no modes.
 """
 
-from amaranth import Module, Mux, Signal, Value, signed, unsigned
+from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.step_format import SELECT_BITS
 from hw.contract.config import BANKS
+from hw.contract.packed_products import PackedProducts
 from hw.gateware.datapath.mac import MacRow, factors_layout
 from hw.gateware.primitives.arith import register
 from hw.gateware.primitives.delay import delay, replicate
@@ -40,6 +41,16 @@ class RowWeights(wiring.Component):
     dot      c   0       c - d   re = Σ ac + bd
     ======== === ======= ======= ===========================================================
 
+    Of ``packed`` products the factors are low + 2^offset · high, a's and b's:
+
+    ======== ===== ====== ===== ====== ========================
+    mode     a low a high b low b high after the drain
+    ======== ===== ====== ===== ====== ========================
+    complex  c     d      -d    c      re = Σ ac - bd, im = Σ ad + bc
+    dual     c     0      0     d      re = Σ ac, im = Σ bd: nothing is exchanged
+    dot      c     d      d     c      re = Σ ac + bd
+    ======== ===== ====== ===== ====== ========================
+
     A bubble (a clock without ``valid``) becomes zero factors without ``first``, which leave every sum
     alone: one synchronous reset per row here instead of a clock enable at every DSP slice.
 
@@ -47,7 +58,8 @@ class RowWeights(wiring.Component):
     and instead of ``o_first`` there are ``loads`` and ``holds``, a bit per row, for :class:`MacLane`.
 
     Parameters: ``rows`` N; ``weight_bits`` 2 to 16; ``group``: rows that work in the same clock;
-    ``run_ahead``.
+    ``run_ahead``; ``packed``: factors for :class:`hw.gateware.datapath.packed_mac.PackedMacRow`, of symmetric
+    weights (no -2^(bits - 1)).
     Latency, no back pressure: ``o_first`` and the ``factors`` of the first group follow a step by
     ``latency`` clocks, and ``selects`` by one clock less, as :class:`MacLane` wants them; those of group j
     come j clocks later. What waits is the weights themselves: fewer bits than their factors.
@@ -56,8 +68,16 @@ class RowWeights(wiring.Component):
 
     latency = 2
 
-    def __init__(self, rows: int, weight_bits: int, group: int, run_ahead: bool = False):
+    def __init__(
+        self,
+        rows: int,
+        weight_bits: int,
+        group: int,
+        run_ahead: bool = False,
+        packed: PackedProducts | None = None,
+    ):
         self.rows, self.weight_bits, self.group, self.run_ahead = rows, weight_bits, group, run_ahead
+        self.packed = packed
         per_row = {"loads": Out(rows), "holds": Out(rows)}
         super().__init__(
             {
@@ -66,7 +86,7 @@ class RowWeights(wiring.Component):
                 "modes": In(data.ArrayLayout(Mode, BANKS if run_ahead else 1)),
                 "weights": In(data.ArrayLayout(weight_layout(weight_bits, run_ahead), rows)),
                 "selects": Out(data.ArrayLayout(unsigned(SELECT_BITS), rows)),
-                "factors": Out(data.ArrayLayout(factors_layout(weight_bits), rows)),
+                "factors": Out(data.ArrayLayout(factors_layout(weight_bits, packed), rows)),
                 **(per_row if run_ahead else {"o_first": Out(1)}),
             }
         )
@@ -101,7 +121,26 @@ class RowWeights(wiring.Component):
         # A reset, as for the weights, keeps the last register on the path out of a shift-register LUT.
         m.d.sync += select.eq(Mux(valid, weight.select, 0))
         m.d.comb += self.selects[n].eq(select)
-        self._factors(m, n, mode, c, d)
+        if self.packed:
+            self._packed_factors(m, n, mode, c, d)
+        else:
+            self._factors(m, n, mode, c, d)
+
+    def _packed_factors(self, m, n, mode, c, d):
+        """Clock 1: the packed factors of row ``n``."""
+        complex_, dual = mode == Mode.COMPLEX, mode == Mode.DUAL
+        b_low = Mux(dual, 0, Mux(complex_, -d, d))
+        # Its sign is known before -d is: what follows the adder takes no second one.
+        b_sign = Mux(dual, 0, Mux(complex_, ~d[-1] & d.any(), d[-1]))
+        fields = {"a": (c, c[-1], Mux(dual, 0, d)), "b": (b_low, b_sign, Mux(dual, d, c))}
+        for part, (low, sign, high) in fields.items():
+            spread = sign.replicate(self.packed.offset - (self.weight_bits - 1))
+            low = Cat(low[: self.weight_bits - 1], spread)
+            # The sign of the low part, spread to the top, takes one off the high part.
+            factor = Cat(low, (high - sign)[: self.weight_bits])
+            m.d.comb += self.factors[n][part].eq(
+                register(m, f"factor_{part}_{n}", factor.as_signed(), self.packed.port_bits)
+            )
 
     def _factors(self, m, n, mode, c, d):
         """Clock 1: the factors of row ``n``."""

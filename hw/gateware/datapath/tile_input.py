@@ -1,5 +1,7 @@
 """Tile input: a lane's pixels through the forward transform into the X buffer."""
 
+from collections.abc import Sequence
+
 from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -8,6 +10,7 @@ from hw.contract.config import BANKS, CLOCKS_PER_TILE
 from hw.contract.formats import PIXEL_BITS, SPECTRUM
 from hw.contract.spectrum import TILE
 from hw.gateware.datapath.fft import ForwardFFT
+from hw.gateware.datapath.spectrum_rounding import SpectrumRounding
 from hw.gateware.datapath.xbuffer import SUB_BANKS
 from hw.gateware.primitives.delay import delay
 from hw.gateware.primitives.layouts import words_layout
@@ -36,16 +39,27 @@ class TileInput(wiring.Component):
     w_half  out  1
     w_group out  groups
     w_t     out  3
-    w_words out  4 × 32
+    w_words out  4 × 2·bits
     w_swap  out  1
+    table   in   tables   narrow spectra: which of ``tables`` the layer's words are cut by
     ======= ==== ======== =====================================================================
 
-    Parameters: ``channels``; ``group_bits`` of the X buffer. Words of a tile leave ``fft.latency`` clocks
+    Parameters: ``channels``; ``group_bits`` of the X buffer; ``bits`` of a part of a word; ``tables`` of word
+    shifts, where they are less than 16. Words of a tile leave ``latency`` clocks
     after its row 0 came, in dot mode pixels in the clock in which they come. No back pressure.
     """
 
-    def __init__(self, channels: int, group_bits: int):
-        self.fft = ForwardFFT()
+    def __init__(
+        self,
+        channels: int,
+        group_bits: int,
+        bits: int = SPECTRUM.bits,
+        tables: Sequence[Sequence[int]] = (),
+    ):
+        narrow = bits < SPECTRUM.bits
+        self.fft = ForwardFFT(exact=narrow)
+        self.rounding = SpectrumRounding(bits, tables) if narrow else None
+        self.latency = self.fft.latency + (self.rounding.latency if self.rounding else 0)
         super().__init__(
             {
                 "dot": In(1),
@@ -59,8 +73,9 @@ class TileInput(wiring.Component):
                 "w_half": Out(1),
                 "w_group": Out(group_bits),
                 "w_t": Out(range(CLOCKS_PER_TILE)),
-                "w_words": Out(words_layout(SPECTRUM.bits, SUB_BANKS)),
+                "w_words": Out(words_layout(bits, SUB_BANKS)),
                 "w_swap": Out(1),
+                **({"table": self.rounding.signature.members["table"]} if self.rounding else {}),
             }
         )
 
@@ -77,12 +92,13 @@ class TileInput(wiring.Component):
 
         # The tile's channel travels beside the transform and is held for its 8 clocks.
         m.d.comb += [self.fft.start.eq(start & ~self.dot), self.fft.pixels.eq(window)]
-        moved_channel = delay(m, channel, self.fft.latency, name="moved_channel")
-        moved_half = delay(m, half, self.fft.latency, name="moved_half")
+        fresh, words = self._rounded(m)
+        moved_channel = delay(m, channel, self.latency, name="moved_channel")
+        moved_half = delay(m, half, self.latency, name="moved_half")
         kept_channel = Signal.like(moved_channel, reset_less=True)
         kept_half = Signal(reset_less=True)
         clock, running = Signal(3), Signal()
-        with m.If(self.fft.o_start):
+        with m.If(fresh):
             m.d.sync += [
                 clock.eq(1),
                 running.eq(1),
@@ -108,7 +124,6 @@ class TileInput(wiring.Component):
                 word = self.w_words[i]
                 m.d.comb += [word.re.eq(window[2 * i]), word.im.eq(window[2 * i + 1])]
         with m.Else():
-            fresh = self.fft.o_start
             bank, group = bank_and_group(Mux(fresh, moved_channel, kept_channel))
             m.d.comb += [
                 self.w_en.eq(fresh | running),
@@ -117,6 +132,19 @@ class TileInput(wiring.Component):
                 self.w_half.eq(Mux(fresh, moved_half, kept_half)),
                 self.w_t.eq(Mux(fresh, 0, clock)),
                 self.w_swap.eq(1),
-                self.w_words.eq(self.fft.words),
+                self.w_words.eq(words),
             ]
         return m
+
+    def _rounded(self, m):
+        """When words 0..3 of a tile are there, and the words."""
+        if self.rounding is None:
+            return self.fft.o_start, self.fft.words
+        m.submodules.rounding = rounding = self.rounding
+        m.d.comb += [
+            rounding.start.eq(self.fft.soon),
+            rounding.table.eq(self.table),
+            rounding.words.eq(self.fft.words),
+        ]
+        fresh = delay(m, self.fft.o_start, rounding.latency, name="rounded_start", reset=True)
+        return fresh, rounding.o_words

@@ -44,7 +44,8 @@ class XBuffer(wiring.Component):
     x         out  8 × 32     complex words, one per bank
     ========= ==== ========== ======================================================================
 
-    Parameters: ``groups``; ``own_words``: every bank reads a word of its own.
+    Parameters: ``groups``; ``own_words``: every bank reads a word of its own; ``bits`` of a part of a word
+    (figures above: 16).
     Latency, no back pressure: ``x`` follows a request by ``latency`` clocks; requests see what was
     written at least ``write_latency`` clocks earlier.
     """
@@ -52,8 +53,8 @@ class XBuffer(wiring.Component):
     latency = 3
     write_latency = 1
 
-    def __init__(self, groups: int, own_words: bool = False):
-        self.group_bits = max(1, ceil_log2(groups))
+    def __init__(self, groups: int, own_words: bool = False, bits: int = SPECTRUM.bits):
+        self.group_bits, self.bits = max(1, ceil_log2(groups)), bits
         super().__init__(
             {
                 "w_en": In(1),
@@ -61,12 +62,12 @@ class XBuffer(wiring.Component):
                 "w_half": In(1),
                 "w_group": In(self.group_bits),
                 "w_t": In(range(CLOCKS_PER_TILE)),
-                "w_words": In(words_layout(SPECTRUM.bits, SUB_BANKS)),
+                "w_words": In(words_layout(bits, SUB_BANKS)),
                 "w_swap": In(1),
                 "r_half": In(1),
                 "r_groups": In(data.ArrayLayout(unsigned(self.group_bits), BANKS)),
                 "r_words": In(data.ArrayLayout(WORD_BITS, BANKS if own_words else 1)),
-                "x": Out(words_layout(SPECTRUM.bits, BANKS)),
+                "x": Out(words_layout(bits, BANKS)),
             }
         )
 
@@ -93,7 +94,7 @@ class XBuffer(wiring.Component):
                 read.addr.eq(r_address),
                 read.en.eq(1),
             ]
-            x = Signal(complex_layout(SPECTRUM.bits), name=f"x_{k}", reset_less=True)
+            x = Signal(complex_layout(self.bits), name=f"x_{k}", reset_less=True)
             m.d.sync += x.eq(read.data[sub])
             m.d.comb += self.x[k].eq(x)
         return m

@@ -1,4 +1,4 @@
-"""The control port: AXI4-Lite registers built from the table in :mod:`hw.interface.registers`.
+"""The control port: AXI4-Lite registers built from the table in :mod:`hw.host_interface.registers`.
 
 One transaction at a time and direction; address and data of a write may arrive in any order.
 
@@ -14,8 +14,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.contract.config import shape_word
 from hw.gateware.ports.axi import AxiLite, Response
-from hw.interface import registers
-from hw.interface.registers import Access
+from hw.host_interface import registers
+from hw.host_interface.registers import Access
 
 
 def fields_layout(register):
@@ -51,14 +51,15 @@ class AxiLiteRegisters(wiring.Component):
         self.layers = layers
         self.entries = entries or layers
         self.digest = digest
+        first, last = registers.LAYERS.fields
         members = {
             "bus": In(AxiLite(registers.ADDRESS_BITS)),
             "start": Out(1),
             "abort": Out(1),
             "batch": Out(registers.BATCH.fields[0].width, init=1),
-            "first": Out(registers.LAYERS.fields[0].width),
+            "first": Out(first.width),
             "page": Out(registers.WEIGHTS.fields[0].width),
-            "last": Out(registers.LAYERS.fields[1].width, init=self.entries - 1),
+            "last": Out(last.width, init=self.entries - 1),
             "status": In(fields_layout(registers.STATUS)),
         }
         for counter in registers.COUNTERS:

@@ -10,7 +10,7 @@ from hw.contract.formats import PIXEL_BITS
 from hw.gateware.ports.axi import AxiStream
 from hw.gateware.primitives.delay import per_layer
 from hw.gateware.primitives.row_pointer import MapBeats
-from hw.interface.stream_format import BEAT
+from hw.host_interface.stream_format import BEAT
 
 
 class ImagePort(wiring.Component):

@@ -7,7 +7,7 @@ from amaranth.utils import ceil_log2
 
 from hw.compile.feature_layout import FeatureLayout
 from hw.gateware.primitives.delay import per_layer
-from hw.interface.stream_format import BEAT, row_beats
+from hw.host_interface.stream_format import BEAT, row_beats
 
 
 def phase_bits(maps: Sequence[FeatureLayout]) -> int:
@@ -157,7 +157,7 @@ class MapBeats:
 
 class _NextImage:
     """Where the map of the image after the one at hand lies, if lines hold both: known two clocks after the
-    image has begun, and no image has fewer beats than ``hw.interface.stream_format.LEAST_BEATS``.
+    image has begun, and no image has fewer beats than ``hw.host_interface.stream_format.LEAST_BEATS``.
 
     Signals: ``slot``, ``next_slot``: the first slot of the image at hand, and of the next one;
     ``first_row``: the line of the next one's first row.

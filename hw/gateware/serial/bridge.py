@@ -19,16 +19,16 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.gateware.ports.axi import AxiLite, AxiStream
 from hw.gateware.serial.framing import POINTER_BITS, REQUEST, FrameReceiver, FrameSender
 from hw.gateware.serial.requests import Exchange, RegisterAccess, in_range, receive_states, send_states
-from hw.interface import protocol
-from hw.interface.protocol import BUS_PATIENCE, SEND_PATIENCE, WAIT_UNIT, Command, Status
-from hw.interface.registers import ADDRESS_BITS
+from hw.host_interface import protocol
+from hw.host_interface.protocol import BUS_PATIENCE, SEND_PATIENCE, WAIT_UNIT, Command, Status
+from hw.host_interface.registers import ADDRESS_BITS
 
 
 class Bridge(wiring.Component):
     """From bytes to the accelerator's ports.
 
     Parameters: ``bus_patience``, ``send_patience`` in clocks, ``wait_unit`` in clocks and a power of
-    two; only tests choose other values than :mod:`hw.interface.protocol`.
+    two; only tests choose other values than :mod:`hw.host_interface.protocol`.
 
     Members
     -------

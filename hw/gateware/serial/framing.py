@@ -1,8 +1,8 @@
 """Framing by octet stuffing: bytes to frames in a buffer, and frames from a buffer to bytes.
 
-The layout of a frame is that of :mod:`hw.interface.protocol`. Either direction has a buffer of 2048 bytes,
-one RAMB18. A *pointer* into it counts from below zero, modulo its size, so that what is compared with the
-length of the payload needs no adder.
+The layout of a frame is that of :mod:`hw.host_interface.protocol`. Either direction has a buffer of
+2048 bytes, one RAMB18. A *pointer* into it counts from below zero, modulo its size, so that what is compared
+with the length of the payload needs no adder.
 """
 
 from amaranth import Cat, Module, Mux, Signal
@@ -11,8 +11,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.gateware.serial.crc32 import Crc32
-from hw.interface import protocol
-from hw.interface.protocol import ESCAPE, FLAG, FLIP
+from hw.host_interface import protocol
+from hw.host_interface.protocol import ESCAPE, FLAG, FLIP
 
 BUFFER = 2048
 """Bytes of either buffer."""

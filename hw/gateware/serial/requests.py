@@ -7,9 +7,9 @@ from amaranth import C, Cat, Mux, Signal
 from amaranth.utils import ceil_log2
 
 from hw.gateware.serial.framing import POINTER_BITS
-from hw.interface import protocol
-from hw.interface.protocol import Command, Status
-from hw.interface.registers import ADDRESS_BITS
+from hw.host_interface import protocol
+from hw.host_interface.protocol import Command, Status
+from hw.host_interface.registers import ADDRESS_BITS
 
 WAIT_BITS = 16
 """Width of the time that RECEIVE waits, in its unit."""

@@ -9,7 +9,7 @@ from hw.contract.design import DesignInfo
 from hw.gateware.ports.axi import AxiLite, AxiStream
 from hw.gateware.serial.bridge import Bridge
 from hw.gateware.serial.uart import Receiver, Transmitter
-from hw.interface.registers import ADDRESS_BITS
+from hw.host_interface.registers import ADDRESS_BITS
 from hw.util.errors import ConfigError
 
 PORTS = {"axil": "s_axil", "images": "s_axis", "results": "m_axis"}

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from hw.interface.protocol import MIN_CLOCKS_PER_BIT
+from hw.host_interface.protocol import MIN_CLOCKS_PER_BIT
 
 DATA_BITS = 8
 

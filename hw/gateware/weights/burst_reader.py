@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.weight_stream import OUTSTANDING, PAGE, StreamPlan
 from hw.gateware.ports.axi import ID_BITS, AxiRead
 from hw.gateware.weights.generation import Generation
-from hw.interface.registers import MEMORY_ADDRESS_BITS
+from hw.host_interface.registers import MEMORY_ADDRESS_BITS
 
 
 class BurstReader(wiring.Component):

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.compile.program import Program
 from hw.contract.latencies import SETTLE
-from hw.gateware.primitives.loop_nest import LoopNest
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.micro_instruction import ends_layout, step_layout
 from hw.gateware.primitives.skid_buffer import SkidBuffer
 from hw.gateware.weights.weight_buffer import WeightBuffer

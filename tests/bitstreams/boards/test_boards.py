@@ -11,7 +11,7 @@ from bitstreams import boards
 from bitstreams.boards import budget
 from bitstreams.boards.board import Flash
 from bitstreams.boards.wiring import wiring
-from hw.interface.protocol import clocks_per_bit
+from hw.host_interface.protocol import clocks_per_bit
 from hw.util.errors import ConfigError
 
 FOLDER = Path(boards.__file__).parent

@@ -36,6 +36,14 @@ def test_a_misspelt_resource_is_not_a_fit():
         budget.check(VC709, {"dsps": 1})
 
 
+def test_packed_products_need_wide_slices():
+    budget.check_multiplier_port(VC709, {"wide_port": 25})
+    budget.check_multiplier_port(VC709, {})
+    budget.check_multiplier_port(boards.find("vcu118"), {"wide_port": 27})
+    with pytest.raises(DoesNotFit, match="port of 26 bits, the DSP48E1 of the vc709 has 25: take narrower"):
+        budget.check_multiplier_port(VC709, {"wide_port": 26})
+
+
 def test_use_is_in_percent_and_infinite_without_any():
     assert budget.use(VC709, {"dsp": 900, "uram": 0}) == {"dsp": 25.0, "uram": 0.0}
     assert budget.use(replace(VC709, uram=0), {"uram": 1})["uram"] == float("inf")

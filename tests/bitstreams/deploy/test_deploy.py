@@ -15,7 +15,7 @@ from bitstreams.plans import manifest
 from bitstreams.plans.manifest import Manifest
 from bitstreams.tools import programs as tools
 from hw.host.driver import Driver
-from hw.interface.registers import DIGEST, ID
+from hw.host_interface.registers import DIGEST, ID
 from hw.util.errors import ArtifactError, ConfigError, DigestMismatch, LinkError, ToolFailed, ToolNotFound
 from tests.bitstreams.pcie_board import PcieBoard
 from tests.bitstreams.serial_wire import IMAGES, INFO, SCORES, ModelAccelerator

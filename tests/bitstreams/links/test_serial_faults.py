@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bitstreams.links.serial import SerialLink
 from bitstreams.links.serial_client import ATTEMPTS, SLACK
 from hw.host.driver import Driver
-from hw.interface import protocol
-from hw.interface.registers import DIGEST
+from hw.host_interface import protocol
+from hw.host_interface.registers import DIGEST
 from hw.util.errors import DigestMismatch, LinkError
 from tests.bitstreams.serial_wire import (
     BAUD,

@@ -11,9 +11,9 @@ import pytest
 from bitstreams.links.serial import SerialLink, open_serial
 from bitstreams.links.serial_client import ATTEMPTS
 from hw.host.driver import Driver
-from hw.interface import protocol
-from hw.interface.protocol import Status
-from hw.interface.registers import BATCH, CYCLES, ID
+from hw.host_interface import protocol
+from hw.host_interface.protocol import Status
+from hw.host_interface.registers import BATCH, CYCLES, ID
 from hw.util.errors import LinkError, ToolNotFound
 from sim.model.bridge import Bridge
 from tests.bitstreams.serial_wire import (

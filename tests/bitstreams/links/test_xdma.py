@@ -11,8 +11,8 @@ import pytest
 from bitstreams.links import worker, xdma
 from bitstreams.links.xdma import XdmaLink, open_xdma
 from hw.host.driver import Driver
-from hw.interface.registers import BATCH, CONTROL, ID
-from hw.interface.stream_format import pack_image
+from hw.host_interface.registers import BATCH, CONTROL, ID
+from hw.host_interface.stream_format import pack_image
 from hw.util.errors import LinkError
 from tests.bitstreams.pcie_board import PcieBoard
 from tests.bitstreams.serial_wire import IMAGES, INFO, NEVER, SCORES

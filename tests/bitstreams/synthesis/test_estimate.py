@@ -10,32 +10,37 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Dense, Network, tiny
+from hw.contract.packed_products import SLICES
 from hw.cost.resources import ROM_BITS_PER_RAMB18, memory, resources, rom
 from hw.generate import generate
 
 TOLERANCE = 0.2
+FIVE = {layer.name: 5 for layer in tiny().layers}
+"""Weights that packed products of 16-bit spectra take on a 7-series device."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "rows", "lanes", "stream", "narrow"),
+    ("kind", "rows", "lanes", "stream", "narrow", "products"),
     [
-        ("adaptive", 4, 2, False, {}),
-        ("adaptive", 12, 3, False, {}),
-        ("adaptive", 12, 3, True, {}),
-        ("adaptive", 12, 3, True, {"conv2": 3, "fc1": 5}),
-        ("kernel", 12, 3, False, {}),
+        ("adaptive", 4, 2, False, {}, "three"),
+        ("adaptive", 12, 3, False, {}, "three"),
+        ("adaptive", 12, 3, True, {}, "three"),
+        ("adaptive", 12, 3, True, {"conv2": 3, "fc1": 5}, "three"),
+        ("kernel", 12, 3, False, {}, "three"),
+        ("adaptive", 12, 2, False, FIVE, "packed"),
+        ("kernel", 8, 1, False, FIVE, "packed"),
     ],
 )
-def test_estimate_is_close_to_synthesis(tmp_path, kind, rows, lanes, stream, narrow):
+def test_estimate_is_close_to_synthesis(tmp_path, kind, rows, lanes, stream, narrow, products):
     artifact = random_artifact(tiny(), seed=1, kind=kind, layer_bits=narrow)
-    config = AcceleratorConfig(rows, lanes, 1, stream_weights=stream)
+    config = AcceleratorConfig(rows, lanes, 1, stream_weights=stream, products=products)
     generate(artifact, config, tmp_path / "design")
     found = synthesise(tmp_path / "design", paths=True)
     assert found.paths.longest <= MOST_LEVELS, found.paths.worst[0]
     assert found.paths.fanout[0][1] <= MOST_LOADS, found.paths.fanout[0]
     expected = resources(compile_program(artifact, config))
-    assert found.dsp == expected.dsp == 3 * rows * lanes
+    assert found.dsp == expected.dsp == SLICES[products] * rows * lanes
     assert found.lut == pytest.approx(expected.lut, rel=TOLERANCE)
     assert found.ff == pytest.approx(expected.ff, rel=TOLERANCE)
     assert found.bram36 == pytest.approx(expected.bram36, rel=TOLERANCE)

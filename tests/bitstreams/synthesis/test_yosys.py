@@ -1,6 +1,7 @@
 """Synthesis of small designs whose cells are known, and refusal of unsound logic."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
-from hw.util.errors import ArtifactError, ToolFailed
+from hw.util.errors import ArtifactError, ConfigError, ToolFailed
 from tests.design_folder import save_design
 
 MULTIPLIERS = """
@@ -53,6 +54,13 @@ def test_counts_cells_of_every_instance(tmp_path):
     assert results.load(folder, results.SYNTHESIS) == json.loads(json.dumps(result.to_json()))
     assert not any(link.is_symlink() for link in links), "a link in a folder of others leads anywhere"
     assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
+def test_packed_products_are_not_split_over_narrow_slices(tmp_path):
+    folder = design(tmp_path, MULTIPLIERS)
+    replace(DesignInfo.load(folder), estimates={"wide_port": 27}).save(folder)
+    with pytest.raises(ConfigError, match=r"port of 27 bits, the DSP48E1 of xc7 has 25: .* --family xcup"):
+        yosys.synthesise(folder)
 
 
 @pytest.mark.parametrize(

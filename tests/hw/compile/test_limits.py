@@ -1,12 +1,14 @@
 """What no accelerator goes beyond is said before anything is generated, by compiler and sweep alike."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from hw.compile import limits
 from hw.compile.compiler import compile_program
-from hw.contract.artifact import random_artifact
+from hw.contract.artifact import LayerWeights, random_artifact
 from hw.contract.config import MOST_LANES, MOST_LINE_PIXELS, MOST_ROWS, AcceleratorConfig, shape_word
 from hw.contract.network import Conv, Dense, Network
 from hw.explore.device import Device
@@ -14,7 +16,7 @@ from hw.explore.lengths import Density
 from hw.explore.space import Space
 from hw.explore.sweep import explore
 from hw.explore.workload import UniformWorkload
-from hw.interface.registers import LAYERS, SHAPE
+from hw.host_interface.registers import LAYERS, SHAPE
 from hw.util.errors import ConfigError, DoesNotFit, UnsupportedNetwork
 
 SMALL = AcceleratorConfig(4, 1, 1)
@@ -100,7 +102,7 @@ def test_an_image_without_rows():
 
 
 def test_sums_as_wide_as_a_slice():
-    limits.check_accumulator(48, 16, 1 << 14)
+    limits.check_sums(SimpleNamespace(packed=None, accumulator_bits=48))
     wide = Network("wide", (600, 8, 8), (Dense("d", 38400, 4, relu=False),))
     refused(
         wide,
@@ -109,6 +111,31 @@ def test_sums_as_wide_as_a_slice():
         bits=16,
     )
     assert compile_program(random_artifact(wide, kind="dense"), SMALL).accumulator_bits <= 48
+
+
+def test_packed_products_take_narrow_symmetric_weights():
+    packed = replace(SMALL, products="packed")
+    network = Network("two", (3, 8, 8), (Conv("c", 3, 4, 3, padding=1), Dense("d", 256, 4, relu=False)))
+    refused(
+        network, packed, "of 8 bits and spectra of 16 take a port of 30 bits, more than the 27 of a DSP48E2"
+    )
+    artifact = random_artifact(network, weight_bits=6)
+    program = compile_program(artifact, packed)
+    made = program.packed
+    assert (made.weight_bits, made.spectrum_bits, made.slices) == (6, 16, ("DSP48E2",))
+    masks = [artifact.layers[name].mask for name in "cd"]
+    assert made.longest == (masks[0].sum(axis=1).max(), masks[1].sum(axis=(1, 2)).max())
+    assert program.accumulator_bits == made.re_bits > made.im_bits
+    layer = artifact.layers["c"]
+    weight = layer.weight.copy()
+    weight[tuple(np.argwhere(weight)[0])] = -32
+    layers = {**artifact.layers, "c": LayerWeights(weight, layer.bias, layer.shift)}
+    artifact = replace(artifact, layers=layers)
+    compile_program(artifact, SMALL)
+    with pytest.raises(
+        ConfigError, match="layer 'c' has a weight of -32, and packed products take -31 to 31"
+    ):
+        compile_program(artifact, packed)
 
 
 def test_as_many_bands_as_the_registers_can_name():

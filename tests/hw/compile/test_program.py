@@ -1,5 +1,6 @@
 """The compiled program computes what the artifact says, for any N, P and kind of mask."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -121,6 +122,29 @@ def test_accumulators_hold_the_worst_sum():
     program = compile_program(random_artifact(lenet(), kind="dense", weight_bits=8), AcceleratorConfig())
     # fc1: 400 words of two 8-bit pixels, pre-added to 17 bits, times 9-bit sums.
     assert program.accumulator_bits == 17 + 9 + 9
+
+
+def test_narrow_spectra_have_narrower_sums():
+    artifact = random_artifact(lenet(), kind="dense", weight_bits=8, spectrum_bits=11)
+    program = compile_program(artifact, AcceleratorConfig())
+    assert program.accumulator_bits == 12 + 9 + 9
+    assert [plan.word_shift for plan in program.layers] == [
+        tuple(artifact.layers[layer.name].word_shift.tolist()) for layer in artifact.network.layers
+    ]
+    assert not any(program.layers[2].word_shift), "fully connected: pixels as they are"
+
+
+def test_the_drain_lifts_sums_by_as_much_as_any_word_is_cut_more_than_they_are_shifted():
+    artifact = random_artifact(tiny(), seed=1, spectrum_bits=9)
+    shifts = {"conv1": 3, "conv2": 9, "fc1": 0, "fc2": 2}
+    layers = {
+        name: replace(w, shift=np.full_like(w.shift, shifts[name])) for name, w in artifact.layers.items()
+    }
+    program = compile_program(replace(artifact, layers=layers), AcceleratorConfig())
+    lift = int(artifact.layers["conv1"].word_shift.max()) - 3
+    assert program.drain_lift == lift >= 3
+    held = program.channel_shift.ravel()[: tiny().layers[0].outputs]
+    assert (held == 3 + lift).all() and program.shift_bits == 5
 
 
 def test_empty_words_take_no_step_but_word_0_which_brings_the_bias():

@@ -65,6 +65,14 @@ def test_drain_rounds_and_saturates_per_channel(pairs):
     assert drain(acc.astype(np.int64), shift.astype(np.uint8)).tolist() == expected
 
 
+@given(INT48, st.integers(-8, 31))
+@settings(deadline=None)
+def test_drain_shifts_to_the_left_where_a_shift_is_below_zero(acc, shift):
+    low, high = formats.PRODUCT_SUM.limits
+    exact = math.floor(Fraction(acc) / Fraction(2) ** shift + Fraction(1, 2))
+    assert drain(np.array([acc]), np.array([shift])).tolist() == [min(max(exact, low), high)]
+
+
 def test_drain_broadcasts_channels_over_words():
     acc = np.full((2, 32, 2), 96, dtype=np.int64)
     out = drain(acc, np.array([5, 6], np.uint8)[:, None, None])

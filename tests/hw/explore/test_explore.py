@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Network, lenet, vgg16
+from hw.contract.network import Conv, Network, lenet, tiny, vgg16
 from hw.cost.cycles import total_cycles
+from hw.cost.resources import resources
 from hw.cost.stages import Stages, layer_work, least_cycles
 from hw.explore.bottlenecks import TOLERANCE, next_faster
 from hw.explore.device import DRAM_EFFICIENCY, Device
@@ -18,7 +21,7 @@ from hw.explore.point import Point, evaluate, price
 from hw.explore.report import report
 from hw.explore.space import Space
 from hw.explore.sweep import explore
-from hw.explore.workload import UniformWorkload
+from hw.explore.workload import ModelWorkload, UniformWorkload
 from hw.util.errors import ConfigError, DoesNotFit
 
 LABELS = {
@@ -33,6 +36,25 @@ DEVICE = Device(
 )
 SPACE = Space(rows=(8, 16, 32), lanes=tuple(range(1, 13)), weight_bits=(8, 16))
 LENET = UniformWorkload(lenet(), Density())
+
+
+def test_narrow_spectra_take_less_memory_and_hardly_more_clocks():
+    config = AcceleratorConfig(16, 4, 1, stream_weights=True)
+    wide, narrow = (UniformWorkload(vgg16(), Density(), bits).program(config, 8) for bits in (16, 11))
+    one, other = resources(wide), resources(narrow)
+    assert (wide.spectrum_bits, narrow.spectrum_bits, narrow.drain_lift) == (16, 11, 0)
+    assert other.bram36 == one.bram36 - 4 * 12, "of 512 channels, 12 a lane"
+    assert other.dsp == one.dsp and other.lut < one.lut
+    assert total_cycles(wide, 1) < total_cycles(narrow, 1) < 1.001 * total_cycles(wide, 1)
+
+
+def test_a_model_is_explored_with_the_spectra_it_has():
+    artifact = random_artifact(tiny(), spectrum_bits=10)
+    config = AcceleratorConfig(8, 2, 1, line_pixels=16)
+    explored, compiled = ModelWorkload(artifact).program(config, 8), compile_program(artifact, config)
+    assert explored.spectrum_bits == 10 and explored.accumulator_bits == compiled.accumulator_bits
+    assert [plan.word_shift for plan in explored.layers] == [plan.word_shift for plan in compiled.layers]
+    assert resources(explored) == resources(compiled)
 
 
 def point(cycles, dsp, bits, bram=1.0, batch=1):
@@ -160,6 +182,22 @@ def test_memory_that_is_too_slow_is_what_bounds_the_layers():
         assert layer.stages.array == 4 * (64 * 32 * 256 // 8)  # the first layer is dense
 
 
+def test_packed_products_are_chosen_where_slices_are_wide_enough():
+    """Of the same array they take two thirds of the slices; of the same slices they are a larger array."""
+    space = Space(rows=(8,), lanes=tuple(range(1, 13)), weight_bits=(6,))
+    few = replace(DEVICE, budget={**DEVICE.budget, "dsp": 100})
+    narrow, wide = (explore(LENET, replace(few, wide_port=port), space) for port in (25, 27))
+    assert {p.config.products for p in narrow.points} == {"three"}
+    assert {p.config.products for p in wide.points} == {"three", "packed"}
+    chosen = wide.chosen.config
+    assert chosen.products == "packed" and chosen.macs > narrow.chosen.config.macs
+    assert wide.chosen.seconds < narrow.chosen.seconds
+    assert wide.chosen.dsp == 2 * chosen.macs <= 100
+    assert report(wide)["chosen"]["config"]["products"] == "packed"
+    only = explore(LENET, replace(few, wide_port=27), replace(space, products=("three",)))
+    assert only.chosen == narrow.chosen
+
+
 def test_stages_name_the_one_with_most_work():
     assert Stages(1, 2, 3, 0).busiest == "output" and Stages(5, 5, 0, 0).busiest == "array"
 
@@ -203,6 +241,7 @@ def test_too_slow_and_too_large_are_refused_with_the_closest():
         ({"lanes": (65,)}, r"lanes must be 1\.\.64, not 65"),
         ({"batches": (9,), "lanes": (8,)}, r"batch must be 1\.\.8"),
         ({"weight_bits": (17,)}, r"weight bits must be 2\.\.16, not 17"),
+        ({"products": ("two",)}, "products must be three or packed, not 'two'"),
     ],
 )
 def test_refuses_spaces_that_hold_no_accelerator(choice, message):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from amaranth.sim import Simulator
 
 from hw.gateware.serial.bridge import Bridge
-from hw.interface import protocol
-from hw.interface.protocol import FLAG, Command, Frame
+from hw.host_interface import protocol
+from hw.host_interface.protocol import FLAG, Command, Frame
 from sim.model.bridge import BusError, BusTimeout
 
 PAUSE = None

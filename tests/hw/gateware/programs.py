@@ -97,9 +97,9 @@ CASES = {
 
 
 @cache
-def program(name, streamed=False, kind="adaptive"):
+def program(name, streamed=False, kind="adaptive", spectrum_bits=16):
     """The compiled program of a case; ``streamed``: weights come from memory, and stay where that pays."""
-    found = compiled(name, streamed, kind)
+    found = compiled(name, streamed, kind, spectrum_bits)
     return in_sets(found, 2) if name == "sets" and streamed else found
 
 
@@ -110,12 +110,13 @@ def in_sets(found, size):
     return replace(found, layers=tuple(plans))
 
 
-def compiled(name, streamed, kind):
+def compiled(name, streamed, kind, spectrum_bits):
     """The program as it is compiled."""
     network, options = CASES[name]
     memory = {"stream_weights": True, "bus_bits": 64} if streamed else {}
     config = AcceleratorConfig(**options, **memory)
-    return compile_program(random_artifact(network, seed=1, kind=kind), config)
+    artifact = random_artifact(network, seed=1, kind=kind, spectrum_bits=spectrum_bits)
+    return compile_program(artifact, config)
 
 
 def passes(plan, images, *, blocks=True, dot_images=False):

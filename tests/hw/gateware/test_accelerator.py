@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from hw.contract.artifact import random_artifact
+from hw.contract.formats import Format
 from hw.contract.network import Conv, Dense, Network
 from hw.host.driver import MEMORY
-from hw.interface.registers import BATCH, CONTROL, STATUS
-from hw.interface.stream_format import pack_image
+from hw.host_interface.registers import BATCH, CONTROL, STATUS
+from hw.host_interface.stream_format import pack_image
 from hw.util.errors import LinkError
 from sim import model
 from tests.hw.gateware.whole import Bench, compiled, predicted
@@ -44,13 +45,27 @@ CASES = {
         {"rows": 4, "lanes": 2, "batch": 1, "stream_weights": True, "bus_bits": 64, "weight_steps": 256},
         {},
     ),
+    "packed": (
+        SCORES,
+        "adaptive",
+        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 8, "products": "packed"},
+        {"a": 6, "b": 5, "c": 6},
+    ),
+    "packed_ahead": (
+        BESIDE,
+        "kernel",
+        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 16, "products": "packed"},
+        {"a": 6, "b": 6},
+    ),
 }
+NARROW = {"maps": 8, "streamed": 9, "beside": 13, "scores": 11}
+"""Widths of narrow spectra: of batches, rows that run ahead, weights that are streamed and narrow, too."""
 
 
-def made(name):
+def made(name, spectrum_bits=16):
     network, kind, options, bits = CASES[name]
     thin = {"kind": "adaptive", "density": 0.125} if kind == "thin" else {"kind": kind}
-    artifact = random_artifact(network, seed=3, layer_bits=bits, **thin)
+    artifact = random_artifact(network, seed=3, layer_bits=bits, spectrum_bits=spectrum_bits, **thin)
     return artifact, compiled(artifact, **options)
 
 
@@ -61,9 +76,9 @@ def pictures(network, count, seed=0):
     return out
 
 
-@pytest.mark.parametrize("name", list(CASES))
-def test_results_and_clocks(name):
-    artifact, program = made(name)
+@pytest.mark.parametrize(("name", "bits"), [(name, 16) for name in CASES] + list(NARROW.items()))
+def test_results_and_clocks(name, bits):
+    artifact, program = made(name, bits)
     batch = program.config.batch
     images = pictures(artifact.network, batch)
 
@@ -84,6 +99,19 @@ def test_a_layer_of_few_weights_makes_several_blocks_of_a_transform():
     *_, program = made("sets")
     assert [(plan.blocks, plan.blocks_per_transform) for plan in program.layers] == [(4, 1), (4, 2)]
     assert all(plan.weights_stay for plan in program.layers)
+
+
+def test_narrow_designs_saturate_and_shift_to_the_left():
+    """What the runs above compare is not idle: words at their limits, sums that are shifted the other way."""
+    for name, bits in NARROW.items():
+        artifact, program = made(name, bits)
+        assert program.spectrum_bits == bits
+        first = next(iter(artifact.layers))
+        x = model.trace(artifact, pictures(artifact.network, 2))[first].spectra
+        low, high = Format(bits).limits
+        assert x.min() >= low and x.max() <= high
+        assert bits > 11 or ((x == low) | (x == high)).mean() > 0.01
+    assert made("maps", 8)[1].drain_lift > 0 and made("beside", 13)[1].run_ahead
 
 
 def test_a_run_is_busy_from_its_start_to_its_end_and_takes_no_writes():

@@ -1,12 +1,17 @@
 """The core: what saturates in the drain and in the pixels, both ways, and runs of a part of the layers."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
+from amaranth.hdl import Fragment
 
 from hw.contract.artifact import LayerWeights, random_artifact
 from hw.contract.network import Conv, Dense, Network
+from hw.gateware.core import Core
+from hw.gateware.primitives.shared import Emitter
 from sim import model
 from tests.hw.gateware.whole import Bench, compiled
 
@@ -71,3 +76,24 @@ def test_a_run_of_some_layers_takes_and_gives_their_maps(layers):
     ran = [first <= n <= last for n in range(3)]
     assert [layer.cycles > 0 for layer in counters.layers] == ran
     assert [layer.steps > 0 for layer in counters.layers] == ran
+    # A layer's first step comes three clocks after its begin, the MAC controller is busy one after it; then
+    # the weight memory has a step in every clock.
+    assert counters.mac_wait_weights == 2 * sum(ran)
+    assert counters.mac_steps == sum(layer.steps for layer in counters.layers)
+
+
+def test_an_abort_resets_modules_that_are_emitted_once_as_well():
+    """``ResetInserter`` reaches no instance: where Verilog is emitted, lanes have a reset of their own."""
+    program = compiled(random_artifact(NETWORK, seed=6), rows=4, lanes=2, batch=2, line_pixels=8)
+    emitter = Emitter("top")
+    core = rtlil.convert(Core(program), platform=emitter, emit_src=False)
+    while emitter.pending:
+        Fragment.get(emitter.pending.pop()[1], emitter)  # Amaranth warns of blocks that are never elaborated
+    resets = re.findall(r"cell \\top_lane .*?connect \\rst (\S+)", core, re.S)
+    assert len(resets) == 2
+    for reset in resets:
+        sources = rf"connect \\A \\rst \[0\]\n +connect \\B \\(\w+) \[0\]\n +connect \\Y {re.escape(reset)}\n"
+        found = re.search(sources, core)
+        assert found, "no second source of a lane's reset"
+        register = found[1]
+        assert re.search(rf"connect \\D \\abort \[0\]\n.*\n +connect \\Q \\{register}\n", core)

@@ -8,19 +8,22 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.latencies import latencies
 from hw.contract.network import tiny
+from hw.contract.packed_products import PRODUCTS
 from hw.gateware.control.writer import Writer
 from hw.gateware.datapath.feature_memory import FeatureMemory
 from hw.gateware.datapath.lane import Lane
 from hw.gateware.datapath.post import RAW_BITS
 
 
-@pytest.mark.parametrize("line", [8, 16, 32, 64])
-def test_cost_model_has_the_latencies_of_the_gateware(line):
-    program = compile_program(random_artifact(tiny()), AcceleratorConfig(8, 2, 1, line_pixels=line))
+@pytest.mark.parametrize("products", PRODUCTS)
+@pytest.mark.parametrize(("line", "bits"), [(8, 16), (16, 16), (32, 16), (64, 16), (16, 11), (32, 9)])
+def test_cost_model_has_the_latencies_of_the_gateware(line, bits, products):
+    config = AcceleratorConfig(8, 2, 1, line_pixels=line, products=products)
+    program = compile_program(random_artifact(tiny(), weight_bits=6, spectrum_bits=bits), config)
     memory, lane, writer = FeatureMemory(line, 16), Lane(program), Writer(program, RAW_BITS)
     for block in (memory, lane, writer):
         Fragment.get(block, None)  # Amaranth warns of blocks that are never elaborated
-    model = latencies(program.config)
+    model = latencies(program.config, program.narrow)
     assert model.memory == memory.latency
     assert model.fill == lane.fill_latency
     assert model.array == lane.array_latency

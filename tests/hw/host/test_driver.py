@@ -11,8 +11,8 @@ from hw.contract.design import DesignInfo
 from hw.contract.design_files import Content
 from hw.contract.network import Conv, Dense, Network
 from hw.host.driver import MEMORY, Driver
-from hw.interface import registers
-from hw.interface.registers import (
+from hw.host_interface import registers
+from hw.host_interface.registers import (
     BATCH,
     CONTROL,
     CYCLES,
@@ -25,7 +25,7 @@ from hw.interface.registers import (
     STATUS,
     VERSION,
 )
-from hw.interface.stream_format import map_beats, pack_maps, pack_scores, unpack_image
+from hw.host_interface.stream_format import map_beats, pack_maps, pack_scores, unpack_image
 from hw.util.errors import ArtifactError, DataError, DigestMismatch, LinkError
 
 DIGEST_HEX = bytes(range(32)).hex()

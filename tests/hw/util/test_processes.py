@@ -149,7 +149,10 @@ def test_processors_are_those_of_this_process(monkeypatch):
     assert processors() == os.cpu_count()
 
 
-@pytest.mark.parametrize("network", [tiny(), lenet()], ids=lambda network: network.name)
+@pytest.mark.parametrize(
+    "network",
+    [pytest.param(tiny(), id="tiny"), pytest.param(lenet(), id="lenet", marks=pytest.mark.slow)],
+)
 def test_programs_are_the_same_however_many_schedule_them(network, monkeypatch):
     """A layer that is n:m between irregular ones has to keep its place."""
     monkeypatch.setattr(layer, "FEW_PRODUCTS", 0)

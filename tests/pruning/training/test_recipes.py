@@ -14,7 +14,7 @@ def test_the_projects_recipes_are_whole(name):
     found = recipe.find(name)
     settings = found.settings(50_000)
     last = found.network.layers[-1].name
-    assert found.name == found.network.name == name
+    assert found.name == name and found.network.name == name.removesuffix("-long")
     assert settings.config.sparsity(last).kind == "dense"
     assert [phase.epochs > 0 for phase in phases_of(settings)] == [True] * 4
     first = found.network.layers[0].name
@@ -27,6 +27,14 @@ def test_small_sets_have_more_epochs():
     lenet = recipe.find("lenet")
     assert lenet.settings(4000).epochs == Epochs(16, 8, 8, 3)
     assert lenet.settings(60_000).epochs == Epochs(8, 4, 4, 2)
+
+
+def test_narrow_spectra_are_part_of_what_a_checkpoint_must_agree_in(tmp_path):
+    """And those of 16 bits are not mentioned: jobs from before there were others go on."""
+    found = recipe.find(write(tmp_path, "spectrum_bits = 11"))
+    assert found.settings(4000).spectrum_bits == found.settings(4000).key()["spectrum_bits"] == 11
+    wide = recipe.find("lenet").settings(4000)
+    assert wide.spectrum_bits == 16 and "spectrum_bits" not in wide.key()
 
 
 def write(tmp_path, text):
@@ -90,6 +98,11 @@ def test_widths_are_found_as_the_file_says_or_the_command_line(tmp_path):
         ("[training]\naugment = 'blur'", "unknown augmentation 'blur': choose none, warp"),
         ("[training]\nprecision = 'fp8'", "unknown precision 'fp8'"),
         ("weight_bits = 1", "weight_bits must be 2 to 16, not 1"),
+        ("spectrum_bits = 17", "spectrum_bits must be 8 to 16, not 17"),
+        (
+            "spectrum_bits = 8",
+            "spectrum_bits must be 9 or more, not 8: the fully connected layer 'fc1' takes",
+        ),
         (
             "[layer_bits]\nconv9 = 5",
             "layer_bits names 'conv9', but network 'lenet' has no such layer: "
@@ -125,7 +138,7 @@ def test_what_a_file_may_not_say_is_one_sentence(tmp_path, text, message):
 
 
 def test_names_that_are_no_recipes():
-    with pytest.raises(ConfigError, match=r"no recipe 'magic': choose cifar-small, lenet"):
+    with pytest.raises(ConfigError, match=r"no recipe 'magic': choose cifar-small, cifar-small-long, lenet"):
         recipe.find("magic")
     with pytest.raises(ConfigError, match=r"cannot read the recipe nowhere\.toml: No such file"):
         recipe.find("nowhere.toml")
@@ -137,3 +150,13 @@ def test_a_file_is_one_however_its_name_is_written(tmp_path):
     path = tmp_path / "OWN.TOML"
     path.write_text('network = "lenet"\ndata = "mnist"\ninput = [1, 28, 28]\n')
     assert recipe.find(str(path)).network.name == "lenet"
+
+
+@pytest.mark.parametrize("name", [name for name in recipe.names() if name.endswith("-long")])
+def test_a_long_recipe_is_the_short_one_for_longer(name):
+    """The field's schedule: a rise of the rate, then a cosine, over several times the epochs."""
+    long, short = recipe.find(name), recipe.find(name.removesuffix("-long"))
+    assert long.network == short.network and long.targets() == short.targets()
+    assert long.training.rates == short.training.rates and long.training.batch_norm
+    assert 0 < long.training.warmup < short.training.warmup and long.training.optimiser == "sgd"
+    assert long.epochs.dense >= 4 * short.epochs.dense and long.epochs.finetune > 2 * short.epochs.finetune

@@ -46,6 +46,12 @@ def test_fully_connected_layers_may_have_another_set():
     assert artifact.layers["fc1"].mask.any(0).sum() <= 50 * 8 / 4 and fc1.out_features == 500
 
 
+def test_spectra_may_be_narrow():
+    artifact = synthetic(NETWORK, SPARSITY, seed=1, spectrum_bits=10)
+    assert artifact.spectrum_bits == compile_program(artifact, AcceleratorConfig(8, 2, 1)).spectrum_bits == 10
+    assert artifact.layers["a"].word_shift.max() > 0
+
+
 def test_layers_may_have_widths_of_their_own():
     """And the compiler takes them: what the hardware is tested with."""
     artifact = synthetic(NETWORK, SPARSITY, seed=1, weight_bits=10, layer_bits={"b": 4})

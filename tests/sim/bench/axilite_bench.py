@@ -13,8 +13,8 @@ from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from hw.contract.config import shape_word
-from hw.interface import registers
-from hw.interface.registers import BATCH, CONTROL
+from hw.host_interface import registers
+from hw.host_interface.registers import BATCH, CONTROL
 from sim.bench.stalls import stall
 from tests.sim.bench.control_port import CONFIG, DIGEST, LAYERS
 

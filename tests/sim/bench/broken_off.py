@@ -12,7 +12,7 @@ import numpy as np
 from cocotb.triggers import ClockCycles, RisingEdge
 
 from hw.host.driver import MEMORY, Driver
-from hw.interface.registers import CONTROL, STATUS
+from hw.host_interface.registers import CONTROL, STATUS
 from hw.util.errors import LinkError
 from sim.bench.job import VARIABLE, Job
 from sim.bench.link import SimLink

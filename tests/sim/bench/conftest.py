@@ -4,6 +4,8 @@ Class k of an image scores the signed sum of its beats, plus 1000 k, in 18 bits.
 and waits a while between images and scores, so that a reset can strike in every phase.
 """
 
+import hashlib
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,14 +17,15 @@ from amaranth.back import verilog
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.artifact import Artifact
+from hw.contract.artifact import Artifact, load
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import Dense, Network
 from hw.gateware.ports.axi import AxiLite, AxiStream, flat_ports
 from hw.gateware.ports.axilite import AxiLiteRegisters
-from hw.interface import registers
-from hw.interface.stream_format import map_beats, pack_image
+from hw.host_interface import registers
+from hw.host_interface.stream_format import map_beats, pack_image
+from sim.rtl.verilate import locked
 from tests import design_folder
 from tests.sim.bench.accelerators import save_accelerator
 
@@ -146,10 +149,25 @@ def design(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def accelerator(tmp_path_factory) -> Callable[..., tuple[Path, Artifact]]:
-    """Gives design folder and artifact, as ``save_accelerator`` does; each is made once per process."""
+    """Gives design folder and artifact, as ``save_accelerator`` does. Each is made once, and so is its
+    simulator, in one folder for all workers."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
 
     @cache
-    def made(network: str, *arguments, **options) -> tuple[Path, Artifact]:
-        return save_accelerator(tmp_path_factory.mktemp(network), network, *arguments, **options)
+    def made(network: str, kind: str, rows: int, lanes: int, batch: int, line_pixels: int = 0, **options):
+        size = network, kind, rows, lanes, batch, line_pixels
+        key = hashlib.sha256(repr((size, sorted(options.items()))).encode()).hexdigest()
+        folder = shared / f"{network}-{key[:16]}"
+        folder.mkdir(exist_ok=True)
+        with locked(folder):  # another worker may be at it
+            if not (folder / "design" / "design.json").exists():
+                return save_accelerator(folder, *size, **options)
+        return folder / "design", load(folder / "design" / "model.npz")
 
-    return made
+    # With defaults in their place: the same design, however it is asked for.
+    def asked(*arguments, **options) -> tuple[Path, Artifact]:
+        return made(*arguments, *(0,) * (6 - len(arguments)), **options)
+
+    return asked

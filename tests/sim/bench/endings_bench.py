@@ -9,8 +9,8 @@ import numpy as np
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.axi import AxiResp
 
-from hw.interface.registers import BATCH, CONTROL, STATUS, WEIGHTS
-from hw.interface.stream_format import pack_image
+from hw.host_interface.registers import BATCH, CONTROL, STATUS, WEIGHTS
+from hw.host_interface.stream_format import pack_image
 from sim.bench.session import PAGE
 from tests.sim.bench.broken_off import begin, break_off
 

@@ -15,8 +15,8 @@ import pyslang
 import pytest
 
 from hw.contract.artifact import load
-from hw.interface.registers import MAGIC, STATUS
-from hw.interface.stream_format import map_beats, pack_image, pack_scores
+from hw.host_interface.registers import MAGIC, STATUS
+from hw.host_interface.stream_format import map_beats, pack_image, pack_scores
 from sim import model
 from sim.rtl.verilator import find_verilator
 from tests.hw.gateware.conftest import RUN_YOSYS

@@ -20,7 +20,8 @@ CONFIG = AcceleratorConfig(rows=4, lanes=2, batch=2)
 
 
 @pytest.mark.parametrize(
-    ("kind", "scheduled", "smaller"), [("pattern", True, False), ("combined", False, True)]
+    ("kind", "scheduled", "smaller"),
+    [("pattern", True, False), pytest.param("combined", False, True, marks=pytest.mark.slow)],
 )
 def test_a_pruned_network_gives_equal_scores(tmp_path, tiny_images, kind, scheduled, smaller):
     artifact = synthetic(tiny(), quarter(kind, 4), fully_connected=fully_connected(kind, 4), seed=3)

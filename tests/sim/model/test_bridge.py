@@ -2,8 +2,8 @@
 
 import pytest
 
-from hw.interface import protocol
-from hw.interface.protocol import Command, Deframer, Frame, Status
+from hw.host_interface import protocol
+from hw.host_interface.protocol import Command, Deframer, Frame, Status
 from sim.model.bridge import Bridge, BusError, BusTimeout
 
 

@@ -88,6 +88,29 @@ def test_forward_error_bound_holds_for_every_tile():
     assert constant + max(even, odd) / 8 + 0.5 <= LARGEST_X_ERROR
 
 
+@pytest.mark.parametrize("bits", [8, 11, 14])
+def test_narrow_words_are_cut_in_one_rounding(bits):
+    """Half a unit of what is left, and the words' error without their own rounding: never two roundings."""
+    pixels = tiles(*UNSIGNED)
+    shift = np.random.default_rng(bits).integers(0, 16 - bits, WORDS, endpoint=True).astype(np.uint8)
+    low, high = Format(bits).limits
+    exact = 2 * pack(np.fft.fft2(pixels)) / 2.0 ** shift[:, None]
+    error = np.abs(forward(pixels, bits, shift) - np.clip(exact, low, high))
+    assert (error <= 0.5 + (LARGEST_X_ERROR - 0.5) / 2.0 ** shift[:, None]).all()
+    words = forward(pixels, bits, shift)
+    assert words.min() == low and words.max() == high
+    unrounded = np.moveaxis(fft.exact_words(np.moveaxis(pixels, (1, 2), (0, 1))), (0, 1), (-2, -1))
+    once = np.floor(unrounded / 2.0 ** (fft.ROUNDING + shift)[:, None] + 0.5).clip(low, high)
+    twice = np.floor(forward(pixels) / 2.0 ** shift[:, None] + 0.5).clip(low, high)
+    np.testing.assert_array_equal(words, once)
+    assert (words != twice).mean() > 0.001
+
+
+def test_narrow_spectra_of_16_bits_are_spectra():
+    pixels = tiles(*SIGNED)[:50]
+    np.testing.assert_array_equal(forward(pixels, 16, np.zeros(WORDS, np.uint8)), forward(pixels))
+
+
 def test_forward_error_is_attained_where_the_constant_hurts():
     """The bound is not idle: tiles with the sign pattern of the constant's error reach a whole LSB."""
     exact = 2 * pack(np.fft.fft2(np.eye(64).reshape(64, 8, 8))).reshape(64, 64).T

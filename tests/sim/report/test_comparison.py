@@ -10,12 +10,13 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import Sparsity, random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import lenet, tiny
+from hw.contract.results import ACCURACY_NAME, TRAINING_NAME
 from hw.cost.cycles import estimates
 from hw.cost.efficiency import COUNTS
 from hw.util.errors import ArtifactError, ConfigError, DigestMismatch
 from pruning.quant.channel_removal import drop_channels
-from sim.report import comparison, models, prediction
-from sim.report.data import ACCURACY_NAME, TRAINING_NAME, assemble, scheme
+from sim.report import comparison, models, prediction_cache
+from sim.report.data import assemble, scheme
 from sim.rtl.verify import verify
 
 SMALL = AcceleratorConfig(rows=8, lanes=2, batch=2)
@@ -105,22 +106,22 @@ def test_one_folder_without_a_simulation_and_all_are_predicted(fake_design, tiny
 def test_what_was_predicted_is_kept_until_the_model_the_array_or_the_compiler_changes(tmp_path, monkeypatch):
     model(tmp_path)
     asked = []
-    genuine = prediction.compile_program
+    genuine = prediction_cache.compile_program
 
     def compile_and_count(artifact, config, **options):
         asked.append((artifact.digest, config.rows))
         return genuine(artifact, config, **options)
 
-    monkeypatch.setattr(prediction, "compile_program", compile_and_count)
+    monkeypatch.setattr(prediction_cache, "compile_program", compile_and_count)
     other = replace(SMALL, rows=4)
     first, small = rows(tmp_path, array=SMALL), rows(tmp_path, array=other)
     assert len(asked) == 2 and first != small
     assert rows(tmp_path, array=SMALL) == first and rows(tmp_path, array=other) == small and len(asked) == 2
-    (tmp_path / prediction.FILE_NAME).write_text("{")
+    (tmp_path / prediction_cache.FILE_NAME).write_text("{")
     assert rows(tmp_path, array=SMALL) == first and len(asked) == 3
     model(tmp_path, seed=2)
     assert rows(tmp_path, array=SMALL) != first and len(asked) == 4
-    monkeypatch.setattr(prediction, "_source", lambda: "another compiler")
+    monkeypatch.setattr(prediction_cache, "_source", lambda: "another compiler")
     rows(tmp_path, array=SMALL)
     assert len(asked) == 5
 

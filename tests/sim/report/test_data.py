@@ -9,8 +9,9 @@ import pytest
 from hw.contract import results
 from hw.contract.artifact import PRUNED_FROM, load, random_artifact
 from hw.contract.network import lenet, tiny
+from hw.contract.results import ACCURACY_NAME
 from hw.util.errors import ArtifactError, DigestMismatch
-from sim.report.data import ACCURACY_NAME, assemble, storage, write
+from sim.report.data import assemble, storage, write
 from sim.report.page import markdown
 from sim.rtl.verify import verify
 

@@ -72,7 +72,12 @@ endmodule
 """
 
 
-@pytest.fixture(scope="module", params=[(4, "echo"), (7, "größer & $HOME's")], ids=["plain", "spaces"])
+PLAIN = pytest.param((4, "echo"), id="plain")
+SPACES = (7, "größer & $HOME's")
+"""Clocks per bit, and the folder's name."""
+
+
+@pytest.fixture(scope="module", params=[PLAIN, pytest.param(SPACES, id="spaces")])
 def build(request, tmp_path_factory) -> VirtualBuild:
     """One of them lies where make cannot work, and so do the tools that made it."""
     clocks_per_bit, name = request.param
@@ -195,6 +200,9 @@ def test_board_sleeps_when_nothing_happens(build) -> None:
     assert board.statistics["seconds_asleep"] > 3
 
 
+@pytest.mark.parametrize(
+    "build", [PLAIN, pytest.param(SPACES, id="spaces", marks=pytest.mark.slow)], indirect=True
+)
 def test_client_that_does_not_read_loses_bytes_and_nothing_else(build) -> None:
     def answered() -> bool:
         with Client(board.path) as client:

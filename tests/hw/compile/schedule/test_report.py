@@ -5,8 +5,8 @@ import pytest
 
 from hw.compile.compiler import compile_program
 from hw.compile.schedule import run_ahead
+from hw.compile.schedule.bank_schedule import shared_steps
 from hw.compile.schedule.report import layer_schedule, schedule_report
-from hw.compile.schedule.words import shared_steps
 from hw.compile.step_table import step_table
 from hw.contract.artifact import LayerWeights, random_artifact
 from hw.contract.config import AcceleratorConfig, drain_rows

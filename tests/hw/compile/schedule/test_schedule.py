@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.compile.schedule import form_blocks, lower_bound, pack_words, per_bank, shared
-from hw.compile.schedule.words import shared_steps
+from hw.compile.schedule.bank_schedule import shared_steps
 from hw.contract.config import BANKS
 
 masks = st.tuples(st.integers(1, 12), st.integers(1, 40), st.floats(0, 1), st.integers(0, 2**32 - 1)).map(

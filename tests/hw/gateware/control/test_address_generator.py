@@ -6,9 +6,13 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.compile.compiler import compile_program
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import Conv, Network
 from hw.gateware.control.address_generator import AddressGenerator
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.delay import per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 from tests.hw.gateware.programs import CASES, passes, position_of, program
 
 
@@ -86,12 +90,23 @@ def lines_of(plan, images):
                 yield n, (address, x, y), ring
 
 
+TALL = Network("tall", (1, 300, 6), (Conv("a", 1, 1, 3, padding=1),))
+"""A map far taller than it is wide."""
+
+
+def compiled_case(name):
+    if name == "far taller":
+        return compile_program(random_artifact(TALL, seed=1), AcceleratorConfig(4, 2, 1, line_pixels=8))
+    return program(name)
+
+
 LAYERS = [(name, instruction) for name in CASES for instruction in range(len(program(name).layers))]
+LAYERS += [("far taller", 0)]
 
 
 @pytest.mark.parametrize(("name", "instruction"), LAYERS)
 def test_every_line_of_every_window(simulate, name, instruction):
-    compiled, rng = program(name), np.random.default_rng(instruction)
+    compiled, rng = compiled_case(name), np.random.default_rng(instruction)
     dut, plan, images = Alone(compiled), compiled.layers[instruction], compiled.config.batch
     lines = plan.lines_per_channel
     wanted = list(lines_of(plan, images))

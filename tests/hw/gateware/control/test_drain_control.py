@@ -1,5 +1,7 @@
 """Drain controller: every group of rows of a word with its bias and shift, clock by clock."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,8 +26,6 @@ def test_the_table_holds_bias_and_shift_of_every_channel():
 @pytest.fixture(params=[4, 12, 32])
 def compiled(request):
     """A program of one, three and four drain groups, with biases and shifts at their limits among others."""
-    from dataclasses import replace
-
     from hw.compile.compiler import compile_program
     from hw.contract.artifact import random_artifact
     from hw.contract.config import AcceleratorConfig
@@ -39,6 +39,39 @@ def compiled(request):
     bias[0, 0], bias[-1, -1] = -(2**31), 2**31 - 1
     shift = rng.integers(0, 28, found.channel_shift.shape)
     return replace(found, channel_bias=bias, channel_shift=shift)
+
+
+@pytest.fixture
+def narrow():
+    """Narrow spectra, with shifts beyond 31 that are never less than what a word was cut by."""
+    found = program("plain", spectrum_bits=10)
+    rng = np.random.default_rng(2)
+    shift = rng.integers(6, 35, found.channel_shift.shape)
+    return replace(found, channel_shift=shift)
+
+
+def test_shifts_of_narrow_spectra_are_less_what_the_word_was_cut_by(simulate, narrow):
+    dut, rng = DrainControl(narrow), np.random.default_rng(5)
+    assert len({plan.word_shift for plan in narrow.layers}) == 4 and narrow.shift_bits == 6
+    words = [(layer, int(word)) for layer in range(len(narrow.layers)) for word in rng.permutation(32)[:12]]
+    entries = rng.integers(len(narrow.channel_bias), size=len(words)).tolist()
+
+    async def bench(ctx):
+        for (layer, word), entry in zip(words, entries, strict=True):
+            ctx.set(dut.layer, layer)
+            await ctx.tick().repeat(2)
+            for port, value in ((dut.load, 1), (dut.word, word), (dut.entry, entry)):
+                ctx.set(port, value)
+            await ctx.tick()
+            ctx.set(dut.load, 0)
+            ctx.set(dut.word, 31 - word)
+            await ctx.tick().repeat(dut.table_latency - 1)
+            cut = narrow.layers[layer].word_shift[word]
+            assert [ctx.get(value) for value in dut.shift] == (narrow.channel_shift[entry] - cut).tolist()
+            bias = narrow.channel_bias[entry] * (word == 0)
+            assert [ctx.get(value) for value in dut.bias] == bias.tolist()
+
+    simulate(dut, bench)
 
 
 def test_words_back_to_back_and_apart(simulate, compiled):

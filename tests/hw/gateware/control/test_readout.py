@@ -1,7 +1,9 @@
 """Readout against a list of words: which words are written when, and the word-valid mask that follows."""
 
+from collections import Counter
+
 import numpy as np
-from amaranth.hdl import Fragment
+from amaranth.hdl import Fragment, ResetInserter, Signal
 
 from hw.gateware.control.readout import Readout
 from hw.gateware.datapath.lane import Lane
@@ -60,3 +62,33 @@ def test_words_and_their_masks(simulate):
 
     simulate(dut, bench)
     assert len(full) == 12 and len(writes) > 30
+
+
+def test_a_word_that_a_reset_cuts_off_is_neither_written_nor_told(simulate):
+    """Wherever it is on its way: a pass that is told of after an abort is a Y half full of nothing."""
+    compiled, reset = program("tall"), Signal()
+    lane = Lane(compiled)
+    Fragment.get(lane, None)
+    dut = Readout(compiled, lane)
+    written = lane.array_latency + lane.drain.latency - lane.y.lead
+    told = lane.array_latency + lane.pass_latency
+    on_its_way = range(1, max(written, told) + 1)
+    cut = Counter()
+
+    async def bench(ctx):
+        ctx.set(dut.word, 5)
+        for age in (*on_its_way, None):
+            for now in range(2 * max(on_its_way)):
+                for port in (dut.issued, dut.end_of_word, dut.end_of_pass):
+                    ctx.set(port, int(now == 0))
+                ctx.set(reset, int(now == age))
+                # In the clock of the reset what is under way still shows.
+                gone = age is not None and now > age
+                assert ctx.get(dut.y_en) == (now == written and not gone), (age, now)
+                assert ctx.get(dut.pass_full) == (now == told and not gone), (age, now)
+                cut["write"] += now == written and gone
+                cut["full"] += now == told and gone
+                await ctx.tick()
+
+    simulate(ResetInserter(reset)(dut), bench)
+    assert min(cut["write"], cut["full"]) > lane.array_latency

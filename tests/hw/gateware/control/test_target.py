@@ -5,9 +5,9 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.control.target import TargetPointer, group_targets, target_layout
 from hw.gateware.primitives.delay import per_layer
-from hw.gateware.primitives.loop_nest import LoopNest
 from tests.hw.gateware.programs import CASES, passes, position_of, program
 
 
@@ -49,6 +49,14 @@ class Alone(wiring.Component):
         return m
 
 
+async def begin(ctx, dut):
+    """Start, and wait until the first token's target shows."""
+    ctx.set(dut.start, 1)
+    await ctx.tick()
+    ctx.set(dut.start, 0)
+    await ctx.tick().repeat(2)
+
+
 LAYERS = [
     (name, streamed, instruction)
     for name in CASES
@@ -70,10 +78,7 @@ def test_first_row_of_every_token(simulate, name, streamed, instruction):
         ctx.set(dut.layer, instruction)
         ctx.set(dut.images, images)
         await ctx.tick().repeat(3)
-        ctx.set(dut.start, 1)
-        await ctx.tick()
-        ctx.set(dut.start, 0)
-        await ctx.tick().repeat(2)
+        await begin(ctx, dut)
         for block, group_row, column, _ in passes(plan, images):
             rows = plan.block_rows(block, compiled.config.rows)
             for row in range(rows):
@@ -103,3 +108,30 @@ def test_first_row_of_every_token(simulate, name, streamed, instruction):
             await ctx.tick().repeat(2)
 
     simulate(dut, bench)
+
+
+@pytest.mark.parametrize("instruction", range(len(program("plain").layers)))
+def test_a_start_is_at_the_first_token_wherever_the_layer_was_left(simulate, instruction):
+    compiled = program("plain")
+    dut, first, left = Alone(compiled), set(), set()
+
+    async def bench(ctx):
+        ctx.set(dut.layer, instruction)
+        ctx.set(dut.images, compiled.config.batch)
+        await ctx.tick().repeat(3)
+        for number in range(9):
+            await begin(ctx, dut)
+            first.add(ctx.get(dut.target).as_bits())
+            for _ in range(number):
+                ctx.set(dut.end_pass, 1)
+                await ctx.tick()
+                ctx.set(dut.end_pass, 0)
+                await ctx.tick().repeat(2)
+            ctx.set(dut.end_token, 1)
+            await ctx.tick()
+            ctx.set(dut.end_token, 0)
+            left.add(ctx.get(dut.target).as_bits())
+
+    simulate(dut, bench)
+    assert len(first) == 1
+    assert not first & left, "no place that a start has to leave"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, Format, drain
+from hw.contract.packed_products import LongestSums, PackedProducts
 from hw.gateware.datapath.accumulator_drain import Drain
 
 WIDTH = 4
@@ -47,10 +48,10 @@ def sums_of(value, acc_bits, rng):
     return [dict(zip(("k1", "k2", "k3"), row, strict=True)) for row in wrapped.tolist()]
 
 
-def run(simulate, loads, rows, acc_bits, width=WIDTH):
+def run(simulate, loads, rows, acc_bits, width=WIDTH, lift=0):
     """Words (N, 2) of every load. Its sums are there in the one clock in which each group is read;
     all else is garbage."""
-    dut, groups = Drain(rows, acc_bits, width), rows // width
+    dut, groups = Drain(rows, acc_bits, width, lift=lift, shift_bits=6), rows // width
     rng = np.random.default_rng(99)
     start = np.cumsum([0, *(groups + idle for *_, idle in loads)]).tolist()
     served_at = {s + j: (load, j) for s, load in zip(start, loads, strict=False) for j in range(groups)}
@@ -69,7 +70,7 @@ def run(simulate, loads, rows, acc_bits, width=WIDTH):
                 (_, bias, shift, _), j = served_at[now - dut.table_latency]
                 here = slice(width * j, width * (j + 1))
                 ctx.set(dut.bias, bias[here].tolist())
-                ctx.set(dut.shift, shift[here].tolist())
+                ctx.set(dut.shift, (shift[here] + lift).tolist())
             if now - dut.latency in served_at:
                 found.append([(ctx.get(word.re), ctx.get(word.im)) for word in dut.o_words])
             await ctx.tick()
@@ -94,6 +95,14 @@ def test_random_sums(simulate, rows, acc_bits, width):
     np.testing.assert_array_equal(run(simulate, loads, rows, acc_bits, width), expected(loads))
 
 
+@pytest.mark.parametrize("lift", [1, 6])
+def test_sums_are_lifted_before_they_are_shifted(simulate, lift):
+    """Shifts down to -lift, to the left, as narrow spectra of narrow weights need them."""
+    loads = [(v, bias, shift - lift, idle) for v, bias, shift, idle in random_loads(lift, 100, 8, 30)]
+    assert min(shift.min() for _, _, shift, _ in loads) == -lift
+    np.testing.assert_array_equal(run(simulate, loads, 8, 30, lift=lift), expected(loads))
+
+
 @pytest.mark.parametrize("acc_bits", [30, 48])
 def test_ties_and_limits_at_every_shift(simulate, acc_bits):
     loads = list(ties_and_limits(acc_bits))
@@ -106,6 +115,79 @@ def test_a_bias_beyond_the_accumulator_does_not_wrap(simulate):
     for limit in BIAS.limits:
         loads = [(value, np.full(WIDTH, limit), np.full(WIDTH, 15), 0)]
         np.testing.assert_array_equal(run(simulate, loads, WIDTH, acc_bits), expected(loads))
+
+
+PACKED = PackedProducts(8, 11, LongestSums(64, 1000))
+
+
+def packed_sums(value, run_ahead, rng):
+    """Any sums, or what is held of them, that give ``value`` (N, 2), and wraps beside them."""
+    offset, im_bits = PACKED.offset, PACKED.im_bits
+    wrapped = lambda number, bits: (number + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)  # noqa: E731
+    rows, wraps = [], []
+    for re, im in value.tolist():
+        low = [int(number) for number in rng.integers(1 << offset, size=2)]
+        low[1] -= (low[0] + low[1] - re) % (1 << offset)  # so that the rest is whole wraps
+        low[1] %= 1 << offset
+        count = (re - low[0] - low[1]) >> offset
+        high = int(rng.integers(1 << im_bits))
+        highs = [high, (im + count - high) % (1 << im_bits)]
+        sums = [wrapped((h << offset) + u, PACKED.sum_bits) for h, u in zip(highs, low, strict=True)]
+        held = {"low": sum(low), "high": wrapped(sum(highs), im_bits)}
+        rows.append(held if run_ahead else dict(zip("ab", sums, strict=True)))
+        wraps.append(count)
+    return rows, wraps
+
+
+def run_packed(simulate, loads, rows, run_ahead):
+    """As :func:`run`: sums are there in the clock in which they are read, wraps in the one after it."""
+    dut, groups = Drain(rows, PACKED.re_bits, WIDTH, run_ahead, PACKED), rows // WIDTH
+    rng, found = np.random.default_rng(98), []
+    start = np.cumsum([0, *(groups + idle for *_, idle in loads)]).tolist()
+    served_at = {s + j: (load, j) for s, load in zip(start, loads, strict=False) for j in range(groups)}
+    reads = [packed_sums(load[0], run_ahead, rng) for load in loads]
+    number = {id(load): i for i, load in enumerate(loads)}
+    ports = dut.held if run_ahead else dut.sums
+
+    async def testbench(ctx):
+        for now in range(start[-1] + dut.latency + 1):
+            ctx.set(dut.group, served_at[now][1] if now in served_at else int(rng.integers(groups)))
+            garbage = rng.integers(-1000, 1000, (rows, 2))
+            parts, _ = packed_sums(garbage, run_ahead, rng)
+            wraps = [0] * rows
+            for lag in (0, 1):
+                if now - dut.lead - lag in served_at:
+                    load, j = served_at[now - dut.lead - lag]
+                    here = slice(WIDTH * j, WIDTH * (j + 1))
+                    mine = reads[number[id(load)]]
+                    if lag:
+                        wraps[here] = mine[1][here]
+                    else:
+                        parts[here] = mine[0][here]
+            for n in range(rows):
+                ctx.set(ports[n], {**parts[n], "wraps": wraps[n]})
+            if now - dut.table_latency in served_at:
+                (_, bias, shift, _), j = served_at[now - dut.table_latency]
+                here = slice(WIDTH * j, WIDTH * (j + 1))
+                ctx.set(dut.bias, bias[here].tolist())
+                ctx.set(dut.shift, shift[here].tolist())
+            if now - dut.latency in served_at:
+                found.append([(ctx.get(word.re), ctx.get(word.im)) for word in dut.o_words])
+            await ctx.tick()
+
+    simulate(dut, testbench)
+    return np.array(found).reshape(len(loads), rows, 2)
+
+
+@pytest.mark.parametrize("run_ahead", [False, True])
+def test_sums_of_packed_products(simulate, run_ahead):
+    """Any split into sums and wraps that is the same number; the imaginary part is the narrower one."""
+    loads = []
+    for value, *rest in random_loads(8, 40, 8, PACKED.re_bits):
+        im = np.clip(value[:, 1], *Format(PACKED.im_bits).limits)
+        re = np.where(value[:, 0] >> PACKED.re_bits - 2 == -2, value[:, 0] >> 1, value[:, 0])
+        loads.append((np.stack([re, im], -1), *rest))
+    np.testing.assert_array_equal(run_packed(simulate, loads, 8, run_ahead), expected(loads))
 
 
 @pytest.mark.slow

@@ -9,23 +9,32 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.step_table import step_table
 from hw.contract.artifact import LayerWeights
 from hw.contract.config import BANKS, drain_rows
-from hw.contract.formats import SPECTRUM, drain
+from hw.contract.formats import SPECTRUM, Format, drain
+from hw.contract.packed_products import LongestSums, PackedProducts
 from hw.contract.spectrum import DUAL_REAL, WORDS
 from hw.gateware.datapath.accumulator_drain import Drain
 from hw.gateware.datapath.mac import MacLane
 from hw.gateware.datapath.row_weights import Mode, RowWeights
 
 WEIGHT_BITS, ACC_BITS, SHIFT = 8, 34, 9
+PACKED = PackedProducts(WEIGHT_BITS, 11, LongestSums(64))
+CELLS = [pytest.param(None, id="three"), pytest.param(PACKED, id="packed")]
+
+
+def x_limits(packed):
+    """Of a part of a spectrum word."""
+    return Format(packed.spectrum_bits).limits if packed else SPECTRUM.limits
 
 
 class Chain(wiring.Component):
     """The array of one lane from the weights of a step to drained words."""
 
-    def __init__(self, rows, run_ahead=False):
+    def __init__(self, rows, run_ahead=False, packed=None):
         group, self.run_ahead = drain_rows(rows), run_ahead
-        self.weights = RowWeights(rows, WEIGHT_BITS, group, run_ahead)
-        self.lane = MacLane(rows, WEIGHT_BITS, ACC_BITS, group, run_ahead)
-        self.drain = Drain(rows, ACC_BITS, group, run_ahead)
+        x_bits = packed.spectrum_bits if packed else SPECTRUM.bits
+        self.weights = RowWeights(rows, WEIGHT_BITS, group, run_ahead, packed)
+        self.lane = MacLane(rows, WEIGHT_BITS, ACC_BITS, group, run_ahead, x_bits, packed)
+        self.drain = Drain(rows, ACC_BITS, group, run_ahead, packed)
         super().__init__({})
 
     def elaborate(self, platform):
@@ -46,16 +55,16 @@ class Chain(wiring.Component):
         return m
 
 
-def random_words(seed, rows, lengths):
+def random_words(seed, rows, lengths, packed=None):
     """Words as steps of (x (8, 2), select (N,), weight (N, 2))."""
     rng = np.random.default_rng(seed)
-    low, high = SPECTRUM.limits
+    low, high = x_limits(packed)
     for length in lengths:
         yield [
             (
                 rng.integers(low, high + 1, (BANKS, 2)),
                 rng.integers(BANKS, size=rows),
-                rng.integers(-128, 128, (rows, 2)),
+                rng.integers(-127 if packed else -128, 128, (rows, 2)),
             )
             for _ in range(length)
         ]
@@ -71,9 +80,9 @@ def expected(word):
     return drain(total, np.full((len(total), 1), SHIFT))
 
 
-def run(simulate, words, rows, served):
+def run(simulate, words, rows, served, packed=None):
     """Drained words (served, 2) of every word; words follow each other without a gap."""
-    dut, width = Chain(rows), drain_rows(rows)
+    dut, width = Chain(rows, packed=packed), drain_rows(rows)
     weights, lane, out = dut.weights, dut.lane, dut.drain
     steps = [(i, t == 0, step) for i, word in enumerate(words) for t, step in enumerate(word)]
     ends = np.cumsum([len(word) for word in words]) - 1
@@ -114,12 +123,13 @@ def run(simulate, words, rows, served):
     return found
 
 
+@pytest.mark.parametrize("packed", CELLS)
 @pytest.mark.parametrize("rows", [4, 8, 12, 32, pytest.param(64, marks=pytest.mark.slow)])
-def test_words_as_short_as_their_drain_back_to_back(simulate, rows):
+def test_words_as_short_as_their_drain_back_to_back(simulate, rows, packed):
     """Every sum is there for one clock only: a group a clock early or late would miss it."""
     groups = rows // drain_rows(rows)
-    words = list(random_words(rows, rows, [groups] * 4 + [groups + 1, groups + 3, groups]))
-    found = run(simulate, words, rows, rows)
+    words = list(random_words(rows, rows, [groups] * 4 + [groups + 1, groups + 3, groups], packed))
+    found = run(simulate, words, rows, rows, packed)
     np.testing.assert_array_equal(found, [expected(word) for word in words])
 
 
@@ -132,7 +142,7 @@ def test_short_blocks_may_have_shorter_words(simulate, rows):
     np.testing.assert_array_equal(found, [expected(word)[:served] for word in words])
 
 
-def random_layer(rows, channels, seed):
+def random_layer(rows, channels, seed, packed):
     """The steps of one block whose rows run ahead, with spectra (channels, 32, 2) and weights, of every mode.
 
     The rows' numbers of products differ as much as they can: some words have rows with none.
@@ -145,13 +155,16 @@ def random_layer(rows, channels, seed):
     ]
     table = step_table(LayerWeights(weight, np.zeros(rows, int), np.zeros(rows, int)), rows, dot=False)
     assert table.run_ahead and table.run_ahead.of_next.any()
-    low, high = SPECTRUM.limits
+    low, high = x_limits(packed)
     return table, rng.integers(low, high + 1, (channels, WORDS, 2)), weight
 
 
-def word_sums(x, weight, word):
-    """Drained words (N, 2): ``x`` of dual-real words has its parts exchanged, as the X buffer stores it."""
+def word_sums(x, weight, word, packed):
+    """Drained words (N, 2): ``x`` of dual-real words has its parts exchanged, as the X buffer stores it but
+    for packed products."""
     a, b = x[:, word].T
+    if word in DUAL_REAL and packed:
+        a, b = b, a
     c, d = weight[:, :, word].transpose(2, 0, 1)
     if word in DUAL_REAL:
         total = np.stack([c @ b, d @ a], -1)
@@ -165,10 +178,11 @@ def word_sums(x, weight, word):
     [(4, 24), (8, 24), (12, 20), (32, 24), pytest.param(64, 24, marks=pytest.mark.slow)],
 )
 @pytest.mark.parametrize("bubbles", [0, 0.3])
-def test_rows_that_run_ahead(simulate, rows, channels, bubbles):
+@pytest.mark.parametrize("packed", CELLS)
+def test_rows_that_run_ahead(simulate, rows, channels, packed, bubbles):
     """Every word of a compiled block, drained as soon as it may be, with and without bubbles."""
-    table, x, weight = random_layer(rows, channels, rows)
-    dut, width, rng = Chain(rows, run_ahead=True), drain_rows(rows), np.random.default_rng(rows)
+    table, x, weight = random_layer(rows, channels, rows, packed)
+    dut, width, rng = Chain(rows, True, packed), drain_rows(rows), np.random.default_rng(rows)
     weights, lane, out, ahead = dut.weights, dut.lane, dut.drain, table.run_ahead
     issue, now, free = {}, 0, 0
     for t in range(len(table)):
@@ -221,17 +235,18 @@ def test_rows_that_run_ahead(simulate, rows, channels, bubbles):
     simulate(dut, testbench)
     assert sorted(found) == list(range(7))
     for word, sums in found.items():
-        np.testing.assert_array_equal(sums, word_sums(x, weight, word))
+        np.testing.assert_array_equal(sums, word_sums(x, weight, word, packed))
 
 
 class Sums(wiring.Component):
     """Product array and drain of a lane, everything around them a port."""
 
-    def __init__(self, rows, acc_bits, run_ahead):
+    def __init__(self, rows, acc_bits, run_ahead, packed=None):
         group, self.between = drain_rows(rows), "held" if run_ahead else "sums"
+        x_bits = packed.spectrum_bits if packed else SPECTRUM.bits
         self.parts = (
-            MacLane(rows, WEIGHT_BITS, acc_bits, group, run_ahead),
-            Drain(rows, acc_bits, group, run_ahead),
+            MacLane(rows, WEIGHT_BITS, acc_bits, group, run_ahead, x_bits, packed),
+            Drain(rows, acc_bits, group, run_ahead, packed),
         )
         members = [part.signature.members.items() for part in self.parts]
         super().__init__({name: m for part in members for name, m in part if name != self.between})
@@ -260,3 +275,17 @@ def test_cost_and_fan_out(fan_out, rows, run_ahead):
     assert cells["DSP48E1"] == 3 * rows
     assert luts < (300 if run_ahead else 250) * rows
     assert most <= 2 * ACC_BITS + 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run_ahead", [False, True])
+def test_packed_rows_cost_no_more_logic_than_those_of_three_slices(fan_out, run_ahead):
+    """Two slices a row, of spectra of 11 bits, and the drain included (``-s`` prints the figures)."""
+    found = {}
+    for name, packed in (("three", None), ("packed", PackedProducts(WEIGHT_BITS, 11, LongestSums(512)))):
+        cells, _ = fan_out(Sums(8, ACC_BITS, run_ahead, packed))
+        luts = sum(count for kind, count in cells.items() if kind.startswith(("LUT", "INV", "SRL")))
+        found[name] = cells["DSP48E1"], luts
+        print(f"N = 8, run ahead {run_ahead}, {name}: {cells['DSP48E1']} DSP, {luts} LUT, {cells['FDRE']} FF")
+    assert (found["three"][0], found["packed"][0]) == (24, 16)
+    assert found["packed"][1] <= found["three"][1]

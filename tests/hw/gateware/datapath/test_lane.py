@@ -15,6 +15,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.formats import drain
 from hw.contract.network import Conv, Network
+from hw.contract.packed_products import PRODUCTS
 from hw.contract.spectrum import DUAL_REAL, TILE, WORDS
 from hw.gateware.datapath.lane import Lane
 from hw.gateware.datapath.row_weights import Mode, RowWeights
@@ -43,7 +44,7 @@ class Chain(wiring.Component):
 
     def __init__(self, compiled):
         config = compiled.config
-        self.weights = RowWeights(config.rows, compiled.weight_bits, config.drain)
+        self.weights = RowWeights(config.rows, compiled.weight_bits, config.drain, packed=compiled.packed)
         self.lane = Lane(compiled)
         super().__init__({})
 
@@ -128,11 +129,13 @@ def expected(tiles, layer, missing=()):
     return np.array(pixels).view(np.uint8), outputs[:, 0, 0]
 
 
+@pytest.mark.parametrize("products", PRODUCTS)
 @pytest.mark.parametrize("entry", range(2))
-def test_a_tile_of_every_channel_reaches_its_row(simulate, entry):
+def test_a_tile_of_every_channel_reaches_its_row(simulate, entry, products):
     """Two passes, of either half; the first one's half is filled again as soon as it may be."""
     compiled = compile_program(
-        random_artifact(NETWORK, kind="dense"), AcceleratorConfig(ROWS, 1, 1, line_pixels=8)
+        random_artifact(NETWORK, kind="dense", weight_bits=6),
+        AcceleratorConfig(ROWS, 1, 1, line_pixels=8, products=products),
     )
     assert (compiled.config.drain, compiled.run_ahead) == (DRAIN, False)
     dut, rng, layer, schedule = Chain(compiled), np.random.default_rng(entry), NETWORK.layers[entry], Plan()
@@ -149,9 +152,9 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry):
         tokens.append((clock, row, half))
 
     told = [fill(schedule, lane, 4 + half * TILE * ROWS, tiles[half], half) for half in range(2)]
-    clock = told[0]
+    clock = 0
     for half in range(2):
-        clock = max(clock + 4, told[half] + 2)
+        clock = max(clock + 4, told[half] + 2)  # at the earliest
         for word in reversed(range(WORDS)):
             last = step(schedule, dut, clock, word, half, half)
             clock += GROUPS

@@ -9,6 +9,7 @@ from amaranth import Module
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
+from hw.compile.program import accumulator_bits
 from hw.contract.config import BANKS
 from hw.contract.formats import SPECTRUM, Format
 from hw.gateware.datapath.mac import MacLane
@@ -21,9 +22,9 @@ LOW, HIGH = SPECTRUM.limits
 class Array(wiring.Component):
     """Row weights in front of one lane, as the accelerator wires them."""
 
-    def __init__(self, weight_bits, acc_bits, rows, group):
+    def __init__(self, weight_bits, acc_bits, rows, group, x_bits=SPECTRUM.bits):
         self.weights = RowWeights(rows, weight_bits, group)
-        self.lane = MacLane(rows, weight_bits, acc_bits, group)
+        self.lane = MacLane(rows, weight_bits, acc_bits, group, spectrum_bits=x_bits)
         super().__init__({})
 
     def elaborate(self, platform):
@@ -33,7 +34,7 @@ class Array(wiring.Component):
         return m
 
 
-def random_steps(seed, count, weight_bits, rows=ROWS):
+def random_steps(seed, count, weight_bits, rows=ROWS, x_bits=SPECTRUM.bits):
     """Steps as (valid, first, x (8, 2), select (N,), weight (N, 2)): a third bubbles full of garbage,
     a quarter of all numbers at their limits."""
     rng = np.random.default_rng(seed)
@@ -46,7 +47,7 @@ def random_steps(seed, count, weight_bits, rows=ROWS):
     for i in range(count):
         valid = i == 0 or rng.random() < 0.67
         first = i == 0 or rng.random() < 0.2
-        x, weight = numbers(SPECTRUM, (BANKS, 2)), numbers(Format(weight_bits), (rows, 2))
+        x, weight = numbers(Format(x_bits), (BANKS, 2)), numbers(Format(weight_bits), (rows, 2))
         yield valid, first, x, rng.integers(BANKS, size=rows), weight
 
 
@@ -60,9 +61,9 @@ def product(mode, x, w):
     return np.stack([a * c + b * d, c * (a + b)], -1)
 
 
-def run(simulate, steps, mode, weight_bits, acc_bits, rows=ROWS, group=GROUP):
+def run(simulate, steps, mode, weight_bits, acc_bits, rows=ROWS, group=GROUP, x_bits=SPECTRUM.bits):
     """(re, im) of every row in every clock, aligned with the steps; groups a clock after each other."""
-    dut, seen = Array(weight_bits, acc_bits, rows, group), np.zeros((len(steps), rows, 2), int)
+    dut, seen = Array(weight_bits, acc_bits, rows, group, x_bits), np.zeros((len(steps), rows, 2), int)
     weights, lane = dut.weights, dut.lane
     after = weights.latency + lane.latency
 
@@ -108,6 +109,16 @@ def test_sums_in_every_clock(simulate, mode, weight_bits):
     """Also in bubbles: they neither add nor clear."""
     steps = list(random_steps(seed=weight_bits, count=150, weight_bits=weight_bits))
     np.testing.assert_array_equal(run(simulate, steps, mode, weight_bits, 48), expected(steps, mode))
+
+
+@pytest.mark.parametrize("x_bits", [8, 11])
+def test_narrow_words_in_sums_no_wider_than_they_need(simulate, x_bits):
+    """Steps of one sum, with every number at a limit among them: nothing may wrap."""
+    steps = list(random_steps(seed=x_bits, count=100, weight_bits=8, x_bits=x_bits))
+    longest = max(map(len, "".join("f" if s[1] else "." for s in steps if s[0]).split("f"))) + 1
+    acc_bits = accumulator_bits(longest, 8, x_bits)
+    found = run(simulate, steps, Mode.COMPLEX, 8, acc_bits, x_bits=x_bits)
+    np.testing.assert_array_equal(found, expected(steps, Mode.COMPLEX))
 
 
 @pytest.mark.parametrize("rows, group", [(4, 4), (8, 4), (12, 4), (8, 8), (16, 8)])

@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
+from hw.contract.packed_products import LongestSums, PackedProducts
 from hw.gateware.datapath.row_weights import Mode, RowWeights
 
 BITS, ROWS, GROUP = 5, 6, 2
+PACKED = PackedProducts(BITS, 9, LongestSums(8))
+
+
+NAMES = ("w1", "w2", "w3")
 
 
 def factors_of(mode, c, d):
@@ -17,10 +22,18 @@ def factors_of(mode, c, d):
     }[mode]
 
 
+def packed_factors_of(mode, c, d):
+    """Factors of a and b: low + 2^offset · high."""
+    a, b = {Mode.COMPLEX: ((c, d), (-d, c)), Mode.DUAL: ((c, 0), (0, d)), Mode.DOT: ((c, d), (d, c))}[mode]
+    return tuple(low + (high << PACKED.offset) for low, high in (a, b))
+
+
+@pytest.mark.parametrize("packed", [None, PACKED], ids=["three", "packed"])
 @pytest.mark.parametrize("run_ahead", [False, True])
-def test_factors_selects_and_first(simulate, run_ahead):
-    dut, rng = RowWeights(ROWS, BITS, GROUP, run_ahead), np.random.default_rng(1)
-    low, high = -(1 << BITS - 1), (1 << BITS - 1) - 1
+def test_factors_selects_and_first(simulate, run_ahead, packed):
+    dut, rng = RowWeights(ROWS, BITS, GROUP, run_ahead, packed), np.random.default_rng(1)
+    low, high = -(1 << BITS - 1) + bool(packed), (1 << BITS - 1) - 1
+    factors, none, names = (packed_factors_of, (0, 0), "ab") if packed else (factors_of, (0, 0, 0), NAMES)
     steps = []
     for number in range(40):
         weights = rng.integers(low, high + 1, (ROWS, 2)).tolist()
@@ -42,9 +55,8 @@ def test_factors_selects_and_first(simulate, run_ahead):
                 if 0 <= (step := now - dut.latency - n // GROUP) < len(steps):
                     valid, weights, selects, modes, first = steps[step]
                     mode = modes[selects[n]] if run_ahead else modes[0]
-                    wanted = factors_of(mode, *weights[n]) if valid else (0, 0, 0)
-                    found = dut.factors[n]
-                    assert (ctx.get(found.w1), ctx.get(found.w2), ctx.get(found.w3)) == wanted
+                    wanted = factors(mode, *weights[n]) if valid else none
+                    assert tuple(ctx.get(dut.factors[n][name]) for name in names) == wanted
                     if n == 0 and not run_ahead:
                         assert ctx.get(dut.o_first) == (valid and first)
                 if 0 <= (step := now - dut.latency + 1 - n // GROUP) < len(steps):

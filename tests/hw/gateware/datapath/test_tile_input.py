@@ -1,8 +1,9 @@
 """Tile input against the forward transform of the model: words, and where they go in the X buffer."""
 
 import numpy as np
+import pytest
 
-from hw.contract.spectrum import TILE
+from hw.contract.spectrum import TILE, WORDS
 from hw.gateware.datapath.tile_input import TileInput
 from sim.model.fft import forward
 
@@ -17,15 +18,20 @@ def write(ctx, dut):
     return tuple(ctx.get(port) for port in (dut.w_bank, dut.w_half, dut.w_group, dut.w_t)), words
 
 
-def test_tiles_with_and_without_gaps(simulate):
-    dut, rng = TileInput(CHANNELS, GROUP_BITS), np.random.default_rng(2)
+@pytest.mark.parametrize("bits", [16, 11])
+def test_tiles_with_and_without_gaps(simulate, bits):
+    rng = np.random.default_rng(2)
+    tables = rng.integers(0, 6, (2, WORDS)).astype(np.uint8) if bits < 16 else np.zeros((1, WORDS), np.uint8)
+    dut = TileInput(CHANNELS, GROUP_BITS, bits, tables.tolist())
     tiles = rng.integers(0, 256, (5, TILE, TILE))
     channels, halves = [29, 8, 7, 0, 16], [0, 1, 1, 0, 1]
     starts = [1, 9, 20, 28, 41]
     written = {}
 
     async def bench(ctx):
-        for now in range(starts[-1] + dut.fft.latency + 2 * TILE):
+        if bits < 16:
+            ctx.set(dut.table, 1)
+        for now in range(starts[-1] + dut.latency + 2 * TILE):
             at = [n for n, start in enumerate(starts) if start - 1 == now]
             ctx.set(dut.start, len(at))
             ctx.set(dut.channel, channels[at[0]] if at else int(rng.integers(CHANNELS)))
@@ -39,21 +45,23 @@ def test_tiles_with_and_without_gaps(simulate):
     simulate(dut, bench)
     wanted = {}
     for tile, channel, half, start in zip(tiles, channels, halves, starts, strict=True):
-        words = forward(tile)
+        words = forward(tile, bits, tables[-1])
         for t in range(TILE):
             four = [tuple(int(part) for part in word) for word in words[4 * t : 4 * t + 4]]
-            wanted[start + dut.fft.latency + t] = ((channel % 8, half, channel // 8, t), four)
+            wanted[start + dut.latency + t] = ((channel % 8, half, channel // 8, t), four)
     assert {now: found for now, found in written.items() if found} == wanted
 
 
-def test_dot_mode_passes_pairs_of_pixels(simulate):
-    dut, rng = TileInput(CHANNELS, GROUP_BITS), np.random.default_rng(3)
+@pytest.mark.parametrize(("bits", "low", "high"), [(16, -128, 256), (9, -128, 256), (8, -128, 128)])
+def test_dot_mode_passes_pairs_of_pixels(simulate, bits, low, high):
+    rng = np.random.default_rng(3)
+    dut = TileInput(CHANNELS, GROUP_BITS, bits, [[16 - bits] * WORDS])
 
     async def bench(ctx):
         ctx.set(dut.dot, 1)
         started, channel, row, half = False, 0, 0, 0
         for _ in range(40):
-            pixels = rng.integers(-128, 256, TILE).tolist()
+            pixels = rng.integers(low, high, TILE).tolist()
             ctx.set(dut.window, pixels)
             if started:
                 pairs = list(zip(pixels[::2], pixels[1::2], strict=True))

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from hw.contract.config import BANKS, CLOCKS_PER_TILE
-from hw.contract.formats import SPECTRUM
+from hw.contract.formats import Format
 from hw.contract.spectrum import DUAL_REAL, WORDS
 from hw.gateware.datapath.xbuffer import XBuffer
 
 HALVES, SUB_BANKS = 2, 4
 
 
-def random_write(rng, groups):
+def random_write(rng, groups, bits):
     """A write as a dictionary of the ports' values; most are real ones."""
     return {
         "w_en": int(rng.random() < 0.8),
@@ -22,7 +22,7 @@ def random_write(rng, groups):
         "w_swap": int(rng.integers(2)),
         "w_words": [
             {"re": int(re), "im": int(im)}
-            for re, im in rng.integers(*SPECTRUM.limits, (SUB_BANKS, 2), endpoint=True)
+            for re, im in rng.integers(*Format(bits).limits, (SUB_BANKS, 2), endpoint=True)
         ],
     }
 
@@ -54,13 +54,15 @@ class Model:
         return self.words[r["r_half"], r["r_groups"], np.arange(BANKS), r["r_words"]].copy()
 
 
-@pytest.mark.parametrize("groups, own_words", [(1, False), (3, True), (8, False)])
-def test_any_write_and_any_read_in_every_clock(simulate, groups, own_words):
+@pytest.mark.parametrize(
+    "groups, own_words, bits", [(1, False, 16), (3, True, 16), (8, False, 16), (2, False, 11), (1, True, 8)]
+)
+def test_any_write_and_any_read_in_every_clock(simulate, groups, own_words, bits):
     """A read sees all writes up to ``write_latency`` clocks before it, also of the same word."""
     rng = np.random.default_rng(groups)
-    dut, model = XBuffer(groups, own_words), Model(groups)
+    dut, model = XBuffer(groups, own_words, bits), Model(groups)
     clocks = 400 * groups
-    writes = [random_write(rng, groups) for _ in range(clocks)]
+    writes = [random_write(rng, groups, bits) for _ in range(clocks)]
     reads = [random_read(rng, groups, own_words) for _ in range(clocks)]
     # Every fourth read asks for what has been written just before.
     for now in range(dut.write_latency, clocks, 4):

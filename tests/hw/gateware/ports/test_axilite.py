@@ -14,8 +14,8 @@ from amaranth.sim import Simulator
 from hw.contract.config import AcceleratorConfig
 from hw.gateware.ports.axi import Response, flat_ports
 from hw.gateware.ports.axilite import AxiLiteRegisters
-from hw.interface import registers
-from hw.interface.registers import BATCH, CONTROL
+from hw.host_interface import registers
+from hw.host_interface.registers import BATCH, CONTROL
 
 CONFIG = AcceleratorConfig(rows=8, lanes=6, batch=5)
 LAYERS = 3

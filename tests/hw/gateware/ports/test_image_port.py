@@ -8,7 +8,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Network
 from hw.gateware.ports.image_port import ImagePort
-from hw.interface.stream_format import pack_image
+from hw.host_interface.stream_format import pack_image
 
 MAP = Network("map", (2, 9, 10), (Conv("a", 2, 3, 3, padding=1),))  # 9 × 10: rows end within a beat
 BATCH = 3

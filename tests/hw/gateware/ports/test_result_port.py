@@ -9,7 +9,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Dense, Network
 from hw.gateware.ports.result_port import MapPort, ScorePort
-from hw.interface.stream_format import unpack_maps, unpack_scores
+from hw.host_interface.stream_format import unpack_maps, unpack_scores
 
 MAP = Network("map", (2, 9, 10), (Conv("a", 2, 3, 3, padding=1),))  # 9 × 10: rows end within a beat
 SCORES = Network("scores", (1, 4, 4), (Dense("a", 16, 3, relu=False),))

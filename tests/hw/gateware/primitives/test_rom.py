@@ -61,5 +61,6 @@ def test_a_rom_reads_the_same_in_simulation_and_in_verilog(simulate):
     assert re.search(
         r"reg \[69:0\] words \[0:39\];\n  initial \$readmemb\(\"top_words.mem\", words\);", verilog.text
     )
-    assert re.search(r"input +(wire +)?\[5:0\] addr", verilog.text)
+    ports = "input clk;\n  input en;\n  input [5:0] addr;\n  output [69:0] data;"
+    assert f"module top_words(clk, en, addr, data);\n  {ports}\n" in verilog.text
     assert re.search(r"if \(en\) begin\n      word <= words\[addr\];", verilog.text)

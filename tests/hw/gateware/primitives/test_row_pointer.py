@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.compile.feature_layout import FeatureLayout
 from hw.gateware.primitives.row_pointer import MapBeats, RowPointer, phase_bits, slot_bits
-from hw.interface.stream_format import BEAT, row_beats
+from hw.host_interface.stream_format import BEAT, row_beats
 from tests.hw.gateware.programs import CASES, position_of, program
 
 MORE = [

@@ -6,8 +6,8 @@ import random
 import pytest
 
 from hw.gateware.serial.bridge import Bridge
-from hw.interface import protocol
-from hw.interface.protocol import Command, Frame, Status
+from hw.host_interface import protocol
+from hw.host_interface.protocol import Command, Frame, Status
 from sim.model import bridge as model
 from tests.hw.gateware.bridge_bench import (
     Host,

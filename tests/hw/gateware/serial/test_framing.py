@@ -9,8 +9,8 @@ import zlib
 import pytest
 
 from hw.gateware.serial.framing import BUFFER, REQUEST, FrameReceiver, FrameSender
-from hw.interface import protocol
-from hw.interface.protocol import ESCAPE, FLAG, Deframer, Frame
+from hw.host_interface import protocol
+from hw.host_interface.protocol import ESCAPE, FLAG, Deframer, Frame
 
 
 def payload(dice: random.Random, size: int) -> bytes:

@@ -6,8 +6,8 @@ from collections import deque
 from amaranth.sim import Simulator
 
 from hw.gateware.serial.bridge import Bridge
-from hw.interface import protocol
-from hw.interface.protocol import Command, Frame, Status
+from hw.host_interface import protocol
+from hw.host_interface.protocol import Command, Frame, Status
 from tests.hw.gateware.bridge_bench import Script, ScriptedPorts, ask, run
 
 

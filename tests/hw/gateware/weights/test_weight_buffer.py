@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hw.compile.weight_stream import KEPT_FREE
 from hw.gateware.weights.weight_buffer import WeightBuffer
 from tests.hw.gateware.streamed import NARROW, WIDE, layer_beats, program, step_values
 
@@ -53,6 +54,32 @@ def test_a_greedy_reader_fills_the_buffer_and_no_more(simulate, array, latency):
     simulate(dut, bench)
     assert plan.depth - 5 < max(in_use) <= plan.depth
     assert waits == {3}, "clocks from a free to the room that it makes"
+
+
+def test_there_is_credit_to_the_last_unit_of_room(simulate):
+    """Room is reserved a beat at a time: there has to be exactly the room of two bursts and what is kept."""
+    compiled = program(bus_bits=64, depth=128)
+    dut, plan = WeightBuffer(compiled.stream), compiled.stream
+    needed = 2 * plan.burst_beats * plan.beat_credit + KEPT_FREE * plan.step_units
+    free, given = plan.depth * plan.step_units, {}
+
+    async def bench(ctx):
+        nonlocal free
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        ctx.set(dut.requested_beats, 1)
+        while free > needed - 3 * plan.beat_credit:
+            ctx.set(dut.requested, 1)
+            await ctx.tick()
+            ctx.set(dut.requested, 0)
+            await ctx.tick().repeat(2)
+            free -= plan.beat_credit
+            given[free] = ctx.get(dut.credit)
+
+    simulate(dut, bench)
+    assert needed in given
+    assert given == {room: int(room >= needed) for room in given}
 
 
 @pytest.mark.parametrize("first", [0, 1, 2])

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from hw.contract.latencies import SETTLE
-from hw.gateware.control.sequencer import Sequencer
+from hw.gateware.control.layer_sequencer import Sequencer
 from tests.hw.gateware.programs import program
 
 

@@ -8,7 +8,7 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Dense, Network
-from hw.gateware.primitives.loop_nest import LoopNest
+from hw.gateware.control.loop_nest import LoopNest
 
 NETWORKS = {
     "apart": Network(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.interface import protocol
-from hw.interface.protocol import ESCAPE, FLAG, Command, Deframer, Frame, Status, clocks_per_bit
+from hw.host_interface import protocol
+from hw.host_interface.protocol import ESCAPE, FLAG, Command, Deframer, Frame, Status, clocks_per_bit
 from hw.util.errors import ConfigError
 
 PAYLOADS = st.lists(st.one_of(st.sampled_from([FLAG, ESCAPE, 0x5D, 0x5E]), st.integers(0, 255)), max_size=40)
@@ -143,7 +143,7 @@ def test_every_rate_that_is_accepted_is_within_the_tolerance() -> None:
 def test_the_page_holds_the_current_tables() -> None:
     page = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
     assert protocol.markdown() in page, (
-        "hw/interface/protocol.py has changed: put the output of markdown() into the page"
+        "hw/host_interface/protocol.py has changed: put the output of markdown() into the page"
     )
 
 
