@@ -222,7 +222,7 @@ def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
     recipe = seen.pop("recipe")
     assert (recipe.name, recipe.sparsity, recipe.seed) == ("lenet", "kernel", 4)
     assert (recipe.weight_bits, recipe.block, recipe.optimiser) == (8, 8, "admm")
-    assert seen == {"data_dir": tmp_path, "resume": False}
+    assert seen == {"data_dir": tmp_path, "resume": False, "device": "cpu"}
     about = json.loads((out / "training.json").read_text())
     command = f"spec2 prune --sparsity kernel --out {out} --seed 4 --fresh --json"
     command += " --data-dir DIR --data-dir=DIR"  # others have the data elsewhere

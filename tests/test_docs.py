@@ -92,11 +92,21 @@ def run_blocks(text: str, folder: Path) -> str:
 @pytest.mark.verilator
 def test_the_first_part_of_the_tutorial_runs(tmp_path):
     text = TUTORIAL.read_text()
-    first = text[text.index("## A first accelerator") : text.index("## LeNet")]
+    first = text[text.index("## A first accelerator") : text.index("## A trained accelerator")]
     assert len(BLOCK.findall(first)) == 5
     out = run_blocks(first, tmp_path)
     assert "0 mismatches" in out and "operations per DSP slice" in out
     assert (tmp_path / "build/tiny/report.md").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.verilator
+def test_the_trained_accelerator_of_the_tutorial_runs(tmp_path):
+    text = TUTORIAL.read_text()
+    trained = text[text.index("## A trained accelerator") : text.index("## LeNet")]
+    assert len(BLOCK.findall(trained)) == 1
+    out = run_blocks(trained, tmp_path)
+    assert "0 mismatches" in out and "operations per DSP slice" in out
 
 
 def test_the_page_on_own_networks_runs(tmp_path):

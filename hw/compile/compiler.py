@@ -13,9 +13,9 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.block_sets import layer_work, set_sizes
+from hw.compile.block_sets import group_work, set_sizes
 from hw.compile.feature_layout import FeatureLayout
-from hw.compile.lane_layout import ANY_LINE, LaneLayout, lane_layouts, line_pixels
+from hw.compile.lane_layout import LaneLayout, lane_layouts, line_pixels
 from hw.compile.limits import check_instructions, check_network, check_stream, check_sums, check_symmetric
 from hw.compile.program import LayerPlan, Program
 from hw.compile.row_bands import GroupRows, plan_row_bands
@@ -103,10 +103,8 @@ def assemble(
     groups = max(-(-shape[0] // BANKS) for shape in network.shapes[:-1])
     step = step_format(config.rows, max(weight_bits), groups, tables)
     sets = set_sizes(config, step, tables, weight_bits)
-    work = layer_work(network, config, tables, weight_bits, sets, config.line_pixels or ANY_LINE)
-    if not config.line_pixels:
-        config = replace(config, line_pixels=line_pixels(network, config, work))
-        work = layer_work(network, config, tables, weight_bits, sets, config.line_pixels)
+    work = [group_work(network, config, table) for table in tables]
+    config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
     lanes = lane_layouts(network, config, work)
     rows = [
         _group_rows(layer, shape, layout, config, len(steps) * config.rows * row_bits(width))
@@ -145,8 +143,8 @@ def assemble(
             blocks_per_transform=-(-layer.outputs // config.rows),
             word_shift=tuple(cuts[i].tolist()),
         )
-        if config.stream_weights and _replayed(plan, config):
-            blocks = plan.blocks // work[i].fetches
+        if config.stream_weights and not layer.dot and _replayed(plan, config):
+            blocks = sets.choose(layer, network.shapes[i], tables[i], work[i], lanes[i], weight_bits[i])
             plan = replace(plan, weights_stay=True, blocks_per_transform=blocks)
         plans.append(plan)
     program = Program(

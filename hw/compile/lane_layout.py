@@ -108,13 +108,13 @@ def _of(
             continue
         if r <= rows:
             layout = LaneLayout(r, q, _packed_rows_fit(layer, columns, r, q, line))
-            yield _cost(layer, shape, layout, work), layout
+            yield layout_cost(layer, shape, layout, work), layout
         images, rest = divmod(r, rows)
         if rest or not 2 <= images <= work.images:
             continue
         if _packed_rows_fit(layer, columns, r, q, line) and _images_fit(layer, shape):
             layout = LaneLayout(r, q, True, images)
-            yield _cost(layer, shape, layout, work), layout
+            yield layout_cost(layer, shape, layout, work), layout
 
 
 def _packed_rows_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
@@ -128,7 +128,7 @@ def _images_fit(layer: Conv, shape: Shape) -> bool:
     return shape[1] + layer.padding <= layer.tiles(shape)[0] * layer.stride
 
 
-def _cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) -> Cost:
+def layout_cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) -> Cost:
     """Of an image. Fetch, array and output work at the same time: the slowest one counts."""
     rows, columns = layer.tiles(shape)
     groups = -(-rows // layout.rows) * -(-columns // layout.columns) * -(-work.images // layout.images)

@@ -47,7 +47,7 @@ def _lanes(program: Program, plan: LayerPlan) -> str:
     config, layer = program.config, plan.layer
     if layer.dot:
         return f"a lane for each of {config.batch} images"
-    work = group_work(program.network, config, plan.steps, plan.sets)
+    work = group_work(program.network, config, plan.steps)
     first, *others = ranked(layer, plan.source.shape, config.lanes, config.line_pixels, work)
     chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks"
     packed = ", its rows side by side in a line" if first.layout.packed else ""

@@ -31,7 +31,7 @@ def rotate(m: Module, items, ahead: Signal, *, left: bool, name: str):
     Registers of the amount drive no more than ``MAX_FANOUT`` multiplexers each. Returns (items, latency).
     """
     size, latency = len(items), 0
-    group = max(1, MAX_FANOUT // len(items[0]))  # items that share a register
+    group = MAX_FANOUT // len(items[0])  # items that share a register
     for level in range(0, ceil_log2(size), ROTATOR_LEVELS):
         amount = ahead[level : level + ROTATOR_LEVELS]
         replicas = [replicate(m, amount, name=f"{name}_amount_{level}_{k}") for k in range(-(-size // group))]

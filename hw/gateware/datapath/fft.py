@@ -129,8 +129,10 @@ def row_transform(m: Module, pixels) -> list[Signal]:
     Sums stay in units of a pixel until the product with √½ needs the ``ROW_FRACTION`` bits.
     """
     # Clock 1: pixels four apart. -d[2] is formed here, to save a negation at the end.
-    s = [register(m, f"s{i}", pixels[i] + pixels[i + 4]) for i in range(4)]
-    d = [register(m, f"d{i}", pixels[i] - pixels[i + 4]) for i in range(4)]
+    pixels = [pixels[i] for i in range(TILE)]
+    pairs = list(enumerate(zip(pixels[:4], pixels[4:], strict=True)))
+    s = [register(m, f"s{i}", low + high) for i, (low, high) in pairs]
+    d = [register(m, f"d{i}", low - high) for i, (low, high) in pairs]
     minus_d2 = register(m, "minus_d2", pixels[6] - pixels[2])
 
     # Clock 2

@@ -23,7 +23,7 @@ from hw.gateware.datapath.packed_mac import (
     packed_held_layout,
     packed_sums_layout,
 )
-from hw.gateware.primitives.arith import register
+from hw.gateware.primitives.arith import register, selected
 from hw.gateware.primitives.delay import delay
 from hw.gateware.primitives.layouts import complex_layout, words_layout
 from hw.gateware.primitives.shared import Shared
@@ -98,10 +98,7 @@ class MacRow(wiring.Component):
         select = Signal(SELECT_BITS, reset_less=True)
         m.d.sync += select.eq(self.select)
         word = Signal(words_layout(self.spectrum_bits, 1)[0].shape)
-        words = [self.x[bank].as_value() for bank in range(BANKS)]
-        for bit in select:
-            words = [Mux(bit, odd, even) for even, odd in zip(words[::2], words[1::2], strict=True)]
-        m.d.comb += word.eq(words[0])
+        m.d.comb += word.eq(selected([self.x[bank].as_value() for bank in range(BANKS)], select))
         # Clock 0: A and D registers. Clock 1: pre-adder, or the second A register.
         a, b = register(m, "a", word.re), register(m, "b", word.im)
         terms = {"k1": register(m, "ab", a + b), "k2": register(m, "a2", a), "k3": register(m, "b2", b)}

@@ -13,7 +13,7 @@ from hw.compile.step_format import SELECT_BITS
 from hw.contract.config import BANKS
 from hw.contract.packed_products import PackedProducts
 from hw.gateware.datapath.wrap_counter import WrapCounter
-from hw.gateware.primitives.arith import register
+from hw.gateware.primitives.arith import register, selected
 from hw.gateware.primitives.delay import replicate
 from hw.gateware.primitives.layouts import words_layout
 
@@ -81,12 +81,9 @@ class PackedMacRow(wiring.Component):
         m = Module()
         select = Signal(SELECT_BITS, reset_less=True)
         m.d.sync += select.eq(self.select)
-        words = [self.x[bank].as_value() for bank in range(BANKS)]
-        for bit in select:
-            words = [Mux(bit, odd, even) for even, odd in zip(words[::2], words[1::2], strict=True)]
         word = Signal(words_layout(self.packed.spectrum_bits, 1)[0].shape)
         load = Signal(reset_less=True)
-        m.d.comb += word.eq(words[0])
+        m.d.comb += word.eq(selected([self.x[bank].as_value() for bank in range(BANKS)], select))
         m.d.sync += load.eq(self.load)
         m.submodules.counter = counter = WrapCounter(self.packed.wrap_bits)
         sums = []

@@ -4,6 +4,8 @@ The expressions match :mod:`hw.contract.formats` bit for bit. None of them uses 
 DSP slice for it, and every DSP slice of the design belongs to the product array.
 """
 
+from collections.abc import Sequence
+
 from amaranth import C, Cat, Module, Mux, Signal, Value, signed
 
 from hw.contract.formats import SQRT_HALF, Format
@@ -28,6 +30,13 @@ def register(m: Module, name: str, value: Value, bits: int = 0) -> Signal:
     out = Signal(signed(bits or len(value)), name=name, reset_less=True)
     m.d.sync += out.eq(value)
     return out
+
+
+def selected(items: Sequence[Value], index: Value) -> Value:
+    """``items[index]``, of 2**len(``index``) items: a tree of 2:1 multiplexers."""
+    for bit in index:
+        items = [Mux(bit, odd, even) for even, odd in zip(items[::2], items[1::2], strict=True)]
+    return items[0]
 
 
 def round_shift(x: Value, shift: int) -> Value:

@@ -2,15 +2,20 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hw.compile import block_sets
 from hw.compile.compiler import compile_program
+from hw.compile.lane_layout import GroupWork, LaneLayout
+from hw.compile.step_format import StepFormat
+from hw.compile.weight_stream import StepUnits
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Network, tiny, vgg16
+from hw.contract.spectrum import WORDS
 from hw.cost.cycles import run_cycles, total_cycles
-from hw.explore.lengths import Density
+from hw.explore.lengths import Density, lengths_table
 from hw.explore.workload import UniformWorkload
 from hw.util.errors import ConfigError
 
@@ -20,7 +25,7 @@ BOARD = AcceleratorConfig(64, 10, 1, stream_weights=True, bus_bits=1024, memorie
 def in_sets_of(size, monkeypatch):
     """Every layer takes sets of ``size`` blocks, or of the largest divisor below that."""
 
-    def choose(self, layer, shape, table, work, line, width):
+    def choose(self, layer, shape, table, work, layout, width):
         blocks = len(table.block_lengths)
         return max(n for n in range(1, size + 1) if blocks % n == 0)
 
@@ -95,6 +100,19 @@ def test_the_buffer_holds_whole_sets():
     smaller = replace(program, config=replace(program.config, weight_steps=4096))
     with pytest.raises(ConfigError, match="weight_steps 4096 is less than"):
         _ = smaller.stream
+
+
+def test_larger_sets_may_be_shorter_than_smaller_ones():
+    """Of six blocks the two long ones are a pair, and in different triples."""
+    lengths = np.tile(np.array([[1], [1], [100], [100], [1], [1]]), WORDS)
+    step = StepFormat(8, 8, 1, False)
+    layer, table = Conv("a", 8, 48, 3), lengths_table(lengths)
+    longest = table.block_lengths.reshape(-1, 3).sum(axis=1).max()
+    assert longest < table.block_lengths.reshape(-1, 2).sum(axis=1).max()
+    sizes = block_sets.SetSizes(step, StepUnits.of(step, [8], 1024), int(longest), 1 << 20)
+    # The transform binds, so that every block that shares it saves clocks.
+    work, layout = GroupWork(1, 6), LaneLayout(9, 1)
+    assert sizes.choose(layer, (8, 200, 200), table, work, layout, 8) == 3
 
 
 def test_weights_on_chip_need_no_sets():

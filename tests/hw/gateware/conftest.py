@@ -1,6 +1,7 @@
 """Helpers for blocks in the Amaranth simulator."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -110,6 +111,19 @@ def tile_after_reset():
         _simulate(ResetInserter(reset)(dut), testbench)
         assert collector.started == [dut.latency], f"reset after {clocks} clocks"
         return np.array(collector.tiles[0])
+
+    return run
+
+
+@pytest.fixture
+def widths():
+    """The function ``widths(dut)``: bits of every signal, and words of every memory, by name."""
+
+    def run(dut):
+        text = rtlil.convert(dut, name="top", emit_src=False)
+        wires = re.findall(r"^ *wire width (\d+) .*\\(\S+)$", text, re.M)
+        memories = re.findall(r"^ *memory width \d+ size (\d+) \\(\S+)$", text, re.M)
+        return {name: int(size) for size, name in wires + memories}
 
     return run
 

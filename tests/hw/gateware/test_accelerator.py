@@ -58,8 +58,8 @@ CASES = {
         {"a": 6, "b": 6},
     ),
 }
-NARROW = {"maps": 8, "streamed": 9, "beside": 13, "scores": 11}
-"""Widths of narrow spectra: of batches, rows that run ahead, weights that are streamed and narrow, too."""
+NARROW = {"maps": 8, "streamed": 9, "beside": 13, "scores": 11, "packed": 11, "packed_ahead": 9}
+"""Widths of narrow spectra: of batches, rows that run ahead, streamed and narrow weights, packed products."""
 
 
 def made(name, spectrum_bits=16):

@@ -11,7 +11,7 @@ from sim.rtl import benchmark
 
 @pytest.fixture
 def said(monkeypatch):
-    """What runs say, by turn and tree: (clocks, seconds, sum of results). And where they ran."""
+    """What runs say, by turn and tree: (clocks, seconds, sum of results). Gives the environments they had."""
     answers, seen = [], []
 
     def run(command, *, cwd, env, **options):

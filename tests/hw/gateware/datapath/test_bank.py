@@ -39,3 +39,9 @@ def test_reads_what_was_written_and_keeps_it(simulate, width, depth):
 
     simulate(dut, bench)
     assert seen > 100 or depth == 1
+
+
+@pytest.mark.parametrize(("depth", "bits"), [(1, 1), (2, 1), (3, 2), (40, 6), (64, 6)])
+def test_addresses_reach_the_words_and_no_further(widths, depth, bits):
+    found = widths(Bank(8, depth))
+    assert (found["w_addr"], found["r_addr"], found["memory"]) == (bits, bits, depth)

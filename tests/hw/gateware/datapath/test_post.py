@@ -89,6 +89,13 @@ def expected_all(images, relu):
     return np.array([expected(tile, relu, 0) for tile in images])
 
 
+def test_no_register_is_wider_than_its_pixels(widths):
+    """A pixel of either kind fits nine bits."""
+    found, dut = widths(Post()), Post()
+    for i in range(dut.columns):
+        assert (found[f"clipped_{i}"], found[f"pair_{i}"]) == (9, 9)
+
+
 @pytest.mark.slow
 def test_cost(synthesise):
     """No DSP slice, no latch, no memory."""

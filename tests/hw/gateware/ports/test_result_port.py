@@ -102,3 +102,17 @@ def test_no_beat_of_before_a_reset_comes_after_it(simulate, clocks):
             await ctx.tick()
 
     simulate(ResetInserter(reset)(dut), bench)
+
+
+@pytest.mark.parametrize(("classes", "batch", "words"), [(3, 3, 16), (4, 2, 8), (1, 1, 2)])
+def test_the_queue_holds_all_scores_of_a_run_and_no_more(widths, classes, batch, words):
+    """Rounded up to a power of two; the last word is the register at the queue's end."""
+    network = Network("scores", (1, 4, 4), (Dense("a", 16, classes, relu=False),))
+    made = compile_program(random_artifact(network, kind="dense"), AcceleratorConfig(4, 3, batch, 8))
+    assert widths(ScorePort(made, 26))["storage"] == words - 1
+
+
+@pytest.mark.parametrize(("latency", "words"), [(5, 16), (6, 16), (7, 32)])
+def test_the_queue_holds_the_beats_of_two_latencies(widths, latency, words):
+    """What is asked for before the first answer comes, and as much again while that is sent."""
+    assert widths(MapPort(program(MAP), latency))["storage"] == words - 1

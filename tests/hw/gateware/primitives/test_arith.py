@@ -3,7 +3,7 @@ extremes."""
 
 import numpy as np
 import pytest
-from amaranth.hdl import Cat, Module, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -104,3 +104,14 @@ def test_times_sqrt_half(evaluate, bits, scale):
         latency=arith.SQRT_HALF_CLOCKS,
     )
     np.testing.assert_array_equal(got, formats.times_sqrt_half(xs, arith.SQRT_HALF_FRACTION - scale))
+
+
+def test_every_item_is_selected_by_its_own_index(evaluate):
+    index = np.arange(8) - 4  # in two's complement: 4 to 7, then 0 to 3
+    found = evaluate(
+        lambda m, x, y: arith.selected([Const(10 + i, 8) for i in range(8)], x),
+        index,
+        bits=3,
+        shape=unsigned(8),
+    )
+    assert list(found) == [14, 15, 16, 17, 10, 11, 12, 13]
