@@ -1,4 +1,4 @@
-"""The driver's link inside a simulator: cocotbext-axi on the ports of the Verilog."""
+"""The driver's link inside a simulator: cocotbext-axi on the control port, ``frames.v`` on the streams."""
 
 import logging
 import warnings
@@ -7,17 +7,11 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, SimTimeoutError, with_timeout
 from cocotb.utils import get_sim_time
-from cocotbext.axi import (
-    AxiLiteBus,
-    AxiLiteMaster,
-    AxiResp,
-    AxiStreamBus,
-    AxiStreamSink,
-    AxiStreamSource,
-)
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from hw.util.errors import LinkError
 from sim.bench import wrapper
+from sim.bench.frames import FrameSink, FrameSource
 from sim.bench.stalls import stall
 
 # cocotbext-axi still uses names that cocotb 2 deprecates, and would say so in every log.
@@ -37,7 +31,7 @@ CONTROL_TIMEOUT = 1000
 
 
 class SimLink:
-    """A :class:`hw.host.link.Link` to module ``dut``, with ports named as in ``docs/architecture.md``.
+    """A :class:`hw.host.link.Link` to module ``dut``, which :mod:`sim.bench.wrapper` has made.
 
     Starts the clock. Beyond the protocol: :meth:`reset`, :meth:`stall`, :attr:`clocks`.
     """
@@ -49,8 +43,8 @@ class SimLink:
         dut.rst.value = 1
         Clock(dut.clk, PERIOD, unit="ns").start()
         self.control = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
-        self.images = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst)
-        self.results = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst)
+        self.images = FrameSource(dut)
+        self.results = FrameSink(dut)
 
     @property
     def clocks(self):
@@ -70,8 +64,7 @@ class SimLink:
     def forget(self):
         """Drop all frames under way, also those of which beats have passed."""
         for stream in (self.images, self.results):
-            stream.clear()
-            stream.assert_reset()  # clear leaves the frame at hand
+            stream.forget()
 
     async def discard(self):
         """See :class:`hw.host.link.Link`. What the accelerator still offers is taken, however the sink
@@ -127,15 +120,15 @@ class SimLink:
         return answer
 
     async def send(self, frame):
-        self.images.send_nowait(frame)
+        self.images.send(frame)
 
     async def receive(self, beats, timeout):
-        if self.results.empty():
+        if not self.results.arrived.is_set():
             try:
-                await with_timeout(self.results.active_event.wait(), timeout * PERIOD, "ns")
+                await with_timeout(self.results.arrived.wait(), timeout * PERIOD, "ns")
             except SimTimeoutError:
                 raise LinkError(f"no complete result came within {timeout} clocks") from None
-        frame = bytes(self.results.recv_nowait(compact=False))
+        frame = self.results.take()
         if len(frame) != 4 * beats:
             raise LinkError(f"a result of {len(frame) // 4} beats came, not one of {beats}")
         return frame

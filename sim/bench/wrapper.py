@@ -1,4 +1,4 @@
-"""A design, what watches its ports, and external memory where it reads it, as one module for the bench."""
+"""A design, what watches and feeds its ports, and external memory where it reads it, as one module."""
 
 from __future__ import annotations
 
@@ -19,8 +19,28 @@ CONTROLS = {
 MEMORY = re.compile(r"(m_axi(?:_\d)?)_([a-z]+)")
 """A signal of a memory port: ``m_axi_araddr``, or ``m_axi_1_araddr`` of memories side by side."""
 
-INPUT = re.compile(r"clk|rst|s_axil_((aw|w|ar)(?!ready)\w+|[br]ready)|s_axis_(?!tready)\w+|m_axis_tready")
-"""Names of the ports that are inputs of a design; memory ports stay inside."""
+PIECE = 1024
+"""Bits of a piece of a frame."""
+
+SOURCE = {
+    "pause": 1, "epoch": 1, "given": 2, "beats_0": PIECE, "beats_1": PIECE, "count_0": 6, "count_1": 6,
+    "lasts": 2,
+}  # fmt: skip
+"""Inputs of ``frame_source`` in ``frames.v`` that the bench drives, as ``source_pause`` and so on."""
+
+SINK = {"pause": 1, "epoch": 1}
+"""Inputs of ``frame_sink``, as ``sink_pause`` and so on."""
+
+PIECES = {
+    "source_taken": 2, "sink_given": 1, "sink_beats": PIECE, "sink_count": 6, "sink_last": 1, "sink_of": 1,
+}  # fmt: skip
+"""What the bench reads of both."""
+
+INPUT = re.compile(
+    r"clk|rst|s_axil_((aw|w|ar)(?!ready)\w+|[br]ready)|memory_\w+|"
+    rf"source_({'|'.join(SOURCE)})|sink_({'|'.join(SINK)})"
+)
+"""Names of the inputs of ``TOP``; streams are fed inside, and seen, and memory ports stay inside."""
 
 CONSTANT = ("arsize", "arburst", "arprot")
 """Signals of the port that the memory does not look at."""
@@ -88,15 +108,17 @@ def wrapped(info: DesignInfo, verilog: str, files: Sequence[Path]) -> tuple[str,
     outer = {name: width for name, width in info.ports.items() if name not in inner}
     if files:
         outer |= {f"memory_{name}": width for name, width in CONTROLS.items()}
-    outer |= {BROKEN: len(promises(info)), UNFINISHED: 1}
+    outer |= {f"source_{name}": width for name, width in SOURCE.items()}
+    outer |= {f"sink_{name}": width for name, width in SINK.items()}
+    outer |= {**PIECES, BROKEN: len(promises(info)), UNFINISHED: 1}
     ports = ",\n  ".join(_port(name, width) for name, width in outer.items())
     wires = "".join(f"  wire {_range(width)}{name};\n" for name, width in inner.items())
     design = ", ".join(f".{name}({name})" for name in info.ports)
     pairs = zip(_buses(info), files, strict=True)
     memories = "".join(_memory(info, bus, file, len(files)) for bus, file in pairs)
-    inside = f"{wires}  {info.top} dut({design});\n{memories}{_checks(info)}"
+    inside = f"{wires}  {info.top} dut({design});\n{memories}{_streams()}{_checks(info)}"
     text = f"module {TOP}(\n  {ports}\n);\n{inside}endmodule\n"
-    names = ("axi_memory.v", "port_checks.v") if files else ("port_checks.v",)
+    names = ("axi_memory.v",) * bool(files) + ("frames.v", "port_checks.v")
     models = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in names]
     return "\n".join([verilog, *models, text]), outer
 
@@ -123,8 +145,20 @@ def _memory(info: DesignInfo, bus: str, file: Path, count: int) -> str:
     )
 
 
+def _streams() -> str:
+    """Instances of ``frames.v`` at both streams."""
+    text = []
+    for kind, bus, controls in (("source", "s_axis", SOURCE), ("sink", "m_axis", SINK)):
+        names = [f"{kind}_{name}" for name in controls]
+        names += [name for name in PIECES if name.startswith(kind)]
+        pins = [f".{name.removeprefix(kind + '_')}({name})" for name in names]
+        pins += [f".{signal}({bus}_{signal})" for signal in ("tvalid", "tready", "tdata", "tlast")]
+        text.append(f"  frame_{kind} {kind}_i(.clk(clk), .rst(rst), {', '.join(pins)});\n")
+    return "".join(text)
+
+
 def _port(name: str, width: int) -> str:
-    direction = "input" if INPUT.fullmatch(name) or name.startswith("memory_") else "output"
+    direction = "input" if INPUT.fullmatch(name) else "output"
     return f"{direction} {_range(width)}{name}"
 
 
