@@ -86,6 +86,7 @@ def group_work(network: Network, config: AcceleratorConfig, steps: StepTable) ->
     """What a tile group of a layer of these steps takes, in sets of one block where weights are streamed. A
     word takes its steps, or as long as its drain."""
     maps = network.shapes if network.classes is None else network.shapes[:-1]
-    images = config.batch if min(map(map_beats, maps)) >= LEAST_BEATS else 1
+    beats = min(map_beats(shape, config.stream_pixels) for shape in maps)
+    images = config.batch if beats >= LEAST_BEATS else 1
     array = int(np.maximum(steps.word_lengths, config.rows // config.drain).sum())
     return GroupWork(array, len(steps.block_lengths) if config.stream_weights else 1, images)

@@ -141,8 +141,8 @@ def layout_cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) 
 
 
 def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> int:
-    """Smallest power of two that lets every convolution have its best layout."""
-    line = TILE
+    """Smallest power of two that lets every convolution have its best layout, and holds a beat."""
+    line = max(TILE, config.stream_pixels)
     for layer, shape, batch_work in zip(network.layers, network.shapes, work, strict=False):
         if not layer.dot:
             image_work = replace(batch_work, images=1)  # packed images take what pixels there are

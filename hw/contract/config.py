@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from hw.contract.formats import PIXEL_BITS
 from hw.contract.packed_products import PRODUCTS, SLICES
 from hw.contract.spectrum import TILE
 from hw.host_interface.registers import SHAPE
@@ -35,6 +36,9 @@ BUS_BITS = (32, 64, 128, 256, 512, 1024)
 """Widths of the bus to external memory (AXI4 ends at 1024)."""
 
 BUS_BITS_UNLESS_CHOSEN = 512
+
+STREAM_BITS = (32, 64, 128, 256)
+"""Widths of the two streams, images and results."""
 
 MOST_LANES = 64
 
@@ -93,6 +97,8 @@ class AcceleratorConfig:
         compiler choose: the largest block that is replayed, and half as much again or four bursts.
     products: how rows make complex products: in ``three`` DSP slices, or ``packed`` into two, for weights and
         spectra that are narrow enough (:mod:`hw.contract.packed_products`).
+    stream_bits: width of both streams, images and results (one of ``STREAM_BITS``). A beat is written into one
+        line, so it has at most ``line_pixels`` pixels.
     """
 
     rows: int = 8
@@ -105,6 +111,7 @@ class AcceleratorConfig:
     memories: int = 1
     weight_steps: int = 0
     products: str = PRODUCTS[0]
+    stream_bits: int = STREAM_BITS[0]
 
     def __post_init__(self) -> None:
         documents.check_fields(self, "the configuration", ConfigError)
@@ -127,6 +134,16 @@ class AcceleratorConfig:
         if line and (not TILE <= line <= MOST_LINE_PIXELS or line & (line - 1)):
             raise ConfigError(
                 f"line_pixels must be 0 or a power of two from {TILE} to {MOST_LINE_PIXELS}, not {line}"
+            )
+        if self.stream_bits not in STREAM_BITS:
+            raise ConfigError(
+                f"stream_bits must be one of {', '.join(map(str, STREAM_BITS))}, not {self.stream_bits}"
+            )
+        if line and self.stream_pixels > line:
+            raise ConfigError(
+                f"a beat of {self.stream_bits} stream_bits is {self.stream_pixels} pixels, more than the {line} "
+                f"line_pixels that are written in a clock: lower stream_bits to {line * PIXEL_BITS}, or raise "
+                "line_pixels"
             )
         if not 0 <= self.memory_lines <= MOST_MEMORY_LINES:
             raise ConfigError(f"memory_lines must be 0..{MOST_MEMORY_LINES}, not {self.memory_lines}")
@@ -163,6 +180,19 @@ class AcceleratorConfig:
     def mac_dsps(self) -> int:
         """DSP slices of the array: three per complex MAC, or two."""
         return SLICES[self.products] * self.macs
+
+    @property
+    def stream_pixels(self) -> int:
+        """Pixels, or bytes, of a beat of either stream."""
+        return self.stream_bits // PIXEL_BITS
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameters, plain data. The width of streams is left out where it is 32, as it always was before
+        it could be chosen: such designs keep their files."""
+        found = asdict(self)
+        if self.stream_bits == STREAM_BITS[0]:
+            del found["stream_bits"]
+        return found
 
 
 def shape_word(config: AcceleratorConfig, layers: int) -> int:
@@ -209,5 +239,5 @@ def save_config(config: AcceleratorConfig, path: Path | str, **about: Any) -> Pa
     Raises ``ArtifactError`` if the place cannot be written.
     """
     path = Path(path)
-    write_json(path, {**about, "config": asdict(config)})
+    write_json(path, {**about, "config": config.to_json()})
     return path

@@ -161,7 +161,7 @@ class DesignInfo:
             "schema": SCHEMA,
             "top": self.top,
             "network": self.network.to_json(),
-            "config": asdict(self.config),
+            "config": self.config.to_json(),
             "digest": self.digest,
             "ports": dict(self.ports),
             "files": {name: asdict(content) for name, content in self.files.items()},

@@ -68,7 +68,7 @@ class Point:
                 **per_cycle(self.operations * self.config.batch, self.cycles, self.needs),
             }
         return {
-            "config": asdict(self.config),
+            "config": self.config.to_json(),
             "weight_bits": self.weight_bits,
             "memory_lines": self.memory_lines,
             "weight_steps": self.weight_steps,

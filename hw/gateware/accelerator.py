@@ -31,7 +31,8 @@ class Accelerator(wiring.Component):
 
     def __init__(self, program: Program):
         self.program = program
-        ports = {"s_axil": In(AxiLite(ADDRESS_BITS)), "s_axis": In(AxiStream()), "m_axis": Out(AxiStream())}
+        stream = AxiStream(program.config.stream_bits)
+        ports = {"s_axil": In(AxiLite(ADDRESS_BITS)), "s_axis": In(stream), "m_axis": Out(stream)}
         if program.config.stream_weights:
             count = program.config.memories
             port = Out(AxiRead(MEMORY_ADDRESS_BITS, program.stream.bus_bits // count))
@@ -45,7 +46,7 @@ class Accelerator(wiring.Component):
             p.config, len(p.network.layers), p.digest, entries=len(p.layers)
         )
         core = Core(p)
-        m.submodules.gate = gate = ResultGate()
+        m.submodules.gate = gate = ResultGate(p.config.stream_bits)
         # A register between the address decoder and everything that starts or stops.
         start, abort = Signal(), Signal()
         stop, failed = Signal(), Signal()  # stop: a clock before abort. failed: by a memory error

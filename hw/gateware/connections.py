@@ -11,10 +11,9 @@ from hw.contract.spectrum import DUAL_REAL
 from hw.gateware.datapath.post import RAW_BITS
 from hw.gateware.datapath.row_weights import Mode
 from hw.gateware.ports.result_port import MapPort, ScorePort
-from hw.gateware.primitives.delay import delay
+from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate
 from hw.gateware.primitives.micro_instruction import rows_of
 from hw.gateware.weights.sign_extension import sign_extended
-from hw.host_interface.stream_format import BEAT
 
 
 def connect_units(m, core):
@@ -28,15 +27,26 @@ def _feature_memory(m, core):
     memory, images, writer = core.memory, core.image_port, core.writer
     # A beat's pixels are the first ones of a line, and there are none after them.
     beat, pixels, mask = images.w_pixels.as_value(), writer.w_pixels.as_value(), writer.w_mask
+    count = len(images.w_mask)
     m.d.comb += [
         memory.w_en.eq(images.w_en | writer.w_en),
         memory.w_offset.eq(Mux(images.w_next, images.w_offset, writer.w_offset)),
         memory.w_line.eq(Mux(images.w_en, images.w_line, writer.w_line)),
-        memory.w_pixels.eq(Cat(Mux(images.w_en, beat, pixels[: len(beat)]), pixels[len(beat) :])),
-        memory.w_mask.eq(Cat(Mux(images.w_en, images.w_mask, mask[:BEAT]), mask[BEAT:])),
+        memory.w_pixels.eq(Cat(*_beat_or_line(m, images, beat, pixels), pixels[len(beat) :])),
+        memory.w_mask.eq(Cat(Mux(images.w_en, images.w_mask, mask[:count]), mask[count:])),
     ]
     with m.If(images.w_en):
-        m.d.comb += memory.w_mask[BEAT:].eq(0)
+        m.d.comb += memory.w_mask[count:].eq(0)
+
+
+def _beat_or_line(m, images, beat, pixels):
+    """The bits of a beat while the image port writes, else as many of ``pixels``. What picks the one or the
+    other drives no more than ``MAX_FANOUT`` of them."""
+    if len(beat) <= MAX_FANOUT:
+        return [Mux(images.w_en, beat, pixels[: len(beat)])]
+    parts = [slice(first, first + MAX_FANOUT) for first in range(0, len(beat), MAX_FANOUT)]
+    takes = [replicate(m, images.w_next, name=f"beat_taken_{i}") for i in range(len(parts))]
+    return [Mux(take, beat[part], pixels[part]) for take, part in zip(takes, parts, strict=True)]
 
 
 def _fetch(m, core):

@@ -1,8 +1,9 @@
 """The two stream formats: images in, class scores or feature maps out.
 
-A beat is four bytes, little endian. Maps go channel by channel, row by row, four pixels per beat with
-the first one in the low byte; a row fills whole beats. Class scores are one signed 32-bit beat each, class
-by class: class 0 of every image of the batch, then class 1.
+A beat is ``beat`` bytes, 4 to 32, little endian. Maps go channel by channel, row by row, ``beat`` pixels per
+beat with the first one in the low byte; a row fills whole beats. Class scores are one signed 32-bit number
+each, in the low bytes of a beat whose other bytes are zero, class by class: class 0 of every image of the
+batch, then class 1.
 """
 
 from __future__ import annotations
@@ -16,22 +17,25 @@ Shape = tuple[int, int, int]
 """Channels, rows, columns of feature maps."""
 
 BEAT = 4
-"""Bytes, or pixels, per beat of either stream."""
+"""Bytes, or pixels, per beat of either stream, unless the configuration says otherwise."""
+
+SCORE = 4
+"""Bytes of a class score."""
 
 
 LEAST_BEATS = 4
 """Of any map of a network whose images are packed into lines: ports find the next image meanwhile."""
 
 
-def row_beats(width: int) -> int:
+def row_beats(width: int, beat: int = BEAT) -> int:
     """Beats of a row of ``width`` pixels."""
-    return -(-width // BEAT)
+    return -(-width // beat)
 
 
-def map_beats(shape: Shape) -> int:
+def map_beats(shape: Shape, beat: int = BEAT) -> int:
     """Beats of one map (c, h, w)."""
     c, h, w = shape
-    return c * h * row_beats(w)
+    return c * h * row_beats(w, beat)
 
 
 def check_images(images: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
@@ -51,36 +55,41 @@ def check_images(images: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
     return images
 
 
-def pack_image(image: NDArray[np.uint8]) -> bytes:
-    """The frame of one image (c, h, w): ``map_beats(image.shape)`` beats."""
-    padding = -image.shape[-1] % BEAT
+def pack_image(image: NDArray[np.uint8], beat: int = BEAT) -> bytes:
+    """The frame of one image (c, h, w): ``map_beats(image.shape, beat)`` beats."""
+    padding = -image.shape[-1] % beat
     return np.pad(image, ((0, 0), (0, 0), (0, padding))).tobytes()
 
 
-def unpack_image(frame: bytes, shape: Shape) -> NDArray[np.uint8]:
+def unpack_image(frame: bytes, shape: Shape, beat: int = BEAT) -> NDArray[np.uint8]:
     """The inverse of :func:`pack_image`."""
     c, h, w = shape
-    rows = np.frombuffer(frame, dtype=np.uint8).reshape(c, h, row_beats(w) * BEAT)
+    rows = np.frombuffer(frame, dtype=np.uint8).reshape(c, h, row_beats(w, beat) * beat)
     return rows[..., :w].copy()
 
 
-def pack_scores(scores: NDArray[np.integer]) -> bytes:
+def pack_scores(scores: NDArray[np.integer], beat: int = BEAT) -> bytes:
     """The frame of class scores (n, classes): n·classes beats."""
-    return scores.T.astype("<i4").tobytes()
+    beats = np.zeros((scores.size, beat // SCORE), dtype="<i4")
+    beats[:, 0] = scores.T.reshape(-1)
+    return beats.tobytes()
 
 
-def unpack_scores(frame: bytes, images: int, classes: int) -> NDArray[np.int32]:
+def unpack_scores(frame: bytes, images: int, classes: int, beat: int = BEAT) -> NDArray[np.int32]:
     """The inverse of :func:`pack_scores`: (images, classes)."""
-    return np.frombuffer(frame, dtype="<i4").reshape(classes, images).T.astype(np.int32)
+    beats = np.frombuffer(frame, dtype="<i4").reshape(classes, images, beat // SCORE)
+    return beats[..., 0].T.astype(np.int32)
 
 
-def pack_maps(maps: NDArray[np.integer]) -> bytes:
+def pack_maps(maps: NDArray[np.integer], beat: int = BEAT) -> bytes:
     """The frame of feature maps (n, c, h, w) of 8-bit pixels, signed or unsigned: image after image."""
-    return b"".join(pack_image((image & 0xFF).astype(np.uint8)) for image in maps)
+    return b"".join(pack_image((image & 0xFF).astype(np.uint8), beat) for image in maps)
 
 
-def unpack_maps(frame: bytes, images: int, shape: Shape, *, signed: bool) -> NDArray[np.int32]:
+def unpack_maps(
+    frame: bytes, images: int, shape: Shape, *, signed: bool, beat: int = BEAT
+) -> NDArray[np.int32]:
     """The inverse of :func:`pack_maps`: (images, c, h, w)."""
     c, h, w = shape
-    pixels = unpack_image(frame, (images * c, h, w)).reshape(images, c, h, w)
+    pixels = unpack_image(frame, (images * c, h, w), beat).reshape(images, c, h, w)
     return pixels.view(np.int8 if signed else np.uint8).astype(np.int32)

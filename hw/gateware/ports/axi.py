@@ -51,7 +51,7 @@ class AxiLite(wiring.Signature):
 
 
 class AxiStream(wiring.Signature):
-    """AXI4-Stream with ``tlast``, ``bits`` of data per beat."""
+    """AXI4-Stream with ``tlast``, ``bits`` of data per beat: 32, or what the configuration says."""
 
     def __init__(self, bits=32):
         super().__init__({"tdata": Out(bits), "tvalid": Out(1), "tready": In(1), "tlast": Out(1)})

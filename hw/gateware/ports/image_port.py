@@ -1,4 +1,4 @@
-"""Image port: AXI4-Stream beats of four pixels to the map in feature memory that a run begins with."""
+"""Image port: AXI4-Stream beats of pixels to the map in feature memory that a run begins with."""
 
 from amaranth import Module
 from amaranth.lib import data, wiring
@@ -10,12 +10,11 @@ from hw.contract.formats import PIXEL_BITS
 from hw.gateware.ports.axi import AxiStream
 from hw.gateware.primitives.delay import per_layer
 from hw.gateware.primitives.row_pointer import MapBeats
-from hw.host_interface.stream_format import BEAT
 
 
 class ImagePort(wiring.Component):
     """Images of a stream, channel by channel, row by row, each row padded to whole beats, to the feature
-    memory's write port. Takes a beat every clock.
+    memory's write port. Takes a beat of B = ``stream_pixels`` pixels every clock.
 
     Members
     -------
@@ -24,18 +23,18 @@ class ImagePort(wiring.Component):
     images: in, 0 .. ``batch``. Constant while ``busy``.
     busy: out, 1. From ``start`` until the last beat.
     framing_error: out, 1. A pulse: ``tlast`` is not on the last beat of an image, or is on another one.
-    stream: in, AXI4-Stream of 32 bit: four pixels, the first one lowest.
+    stream: in, AXI4-Stream: B pixels, the first one lowest.
     w_next: out, 1. A beat is taken: its pixels are written in the next clock.
     w_offset: out, 0 .. ``line_pixels`` - 1. Where they begin in the line, with ``w_next``.
     w_en: out, 1. Write, one clock after ``w_next``.
     w_line: out, 0 .. ``memory_lines`` - 1. The line, with ``w_en``.
-    w_pixels: out, four pixels. With ``w_en``.
-    w_mask: out, 4. Those of them that belong to the row, with ``w_en``.
+    w_pixels: out, B pixels. With ``w_en``.
+    w_mask: out, B. Those of them that belong to the row, with ``w_en``.
     """
 
     def __init__(self, program: Program):
         self.program = program
-        line = program.config.line_pixels
+        line, beat = program.config.line_pixels, program.config.stream_pixels
         super().__init__(
             {
                 "start": In(1),
@@ -43,20 +42,21 @@ class ImagePort(wiring.Component):
                 "images": In(range(program.config.batch + 1)),
                 "busy": Out(1),
                 "framing_error": Out(1),
-                "stream": In(AxiStream()),
+                "stream": In(AxiStream(program.config.stream_bits)),
                 "w_next": Out(1),
                 "w_en": Out(1),
                 "w_line": Out(range(program.memory_lines)),
                 "w_offset": Out(range(line)),
-                "w_pixels": Out(data.ArrayLayout(PIXEL_BITS, BEAT)),
-                "w_mask": Out(BEAT),
+                "w_pixels": Out(data.ArrayLayout(PIXEL_BITS, beat)),
+                "w_mask": Out(beat),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         maps = [plan.source for plan in self.program.layers]
-        beats = MapBeats(m, self.layer, maps, self.images, self.w_line)
+        pixels = self.program.config.stream_pixels
+        beats = MapBeats(m, self.layer, maps, self.images, self.w_line, pixels)
         width = per_layer(m, self.layer, [plan.shape[2] for plan in maps], name="width")
 
         accept = self.busy & self.stream.tvalid
@@ -77,6 +77,6 @@ class ImagePort(wiring.Component):
             self.w_en.eq(accept),
             self.w_line.eq(beats.row_line + (beats.x >> ceil_log2(self.program.config.line_pixels))),
             self.w_pixels.as_value().eq(self.stream.tdata),
-            *(self.w_mask[i].eq(beats.x + i < width) for i in range(BEAT)),
+            *(self.w_mask[i].eq(beats.x + i < width) for i in range(pixels)),
         ]
         return m

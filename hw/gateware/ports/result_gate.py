@@ -12,7 +12,7 @@ from hw.gateware.ports.axi import AxiStream
 
 
 class ResultGate(wiring.Component):
-    """Members: ``i`` from the result ports, ``o`` to the host. ``abort`` (a pulse): ``i`` is reset after
+    """Parameter: ``bits`` of a beat. Members: ``i`` from the result ports, ``o`` to the host. ``abort`` (a pulse): ``i`` is reset after
     this clock, in which nothing is taken from it; if a frame is open, or ``answer`` is up with it, one more
     beat follows, of zeros, with ``tlast``: one in all, if that of a run before is still to come. ``held``: a
     beat of a run that goes on is offered; ``leftover``: beats of one that was broken off are.
@@ -22,12 +22,17 @@ class ResultGate(wiring.Component):
     Latency: 1 clock, no bubbles.
     """
 
-    i: In(AxiStream())
-    o: Out(AxiStream())
-    abort: In(1)
-    answer: In(1)
-    held: Out(1)
-    leftover: Out(1)
+    def __init__(self, bits: int = 32):
+        super().__init__(
+            {
+                "i": In(AxiStream(bits)),
+                "o": Out(AxiStream(bits)),
+                "abort": In(1),
+                "answer": In(1),
+                "held": Out(1),
+                "leftover": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

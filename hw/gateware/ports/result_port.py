@@ -10,13 +10,17 @@ from hw.contract.formats import PIXEL_BITS
 from hw.gateware.ports.axi import AxiStream
 from hw.gateware.primitives.delay import delay
 from hw.gateware.primitives.row_pointer import MapBeats
-from hw.host_interface.stream_format import BEAT
+from hw.host_interface.stream_format import SCORE
 
-QUEUED = data.StructLayout({"data": 32, "last": 1})
+
+def queued(bits: int) -> data.StructLayout:
+    """A beat in a queue, with so many bits of data."""
+    return data.StructLayout({"data": bits, "last": 1})
 
 
 class ScorePort(wiring.Component):
-    """Class scores, class-major: class 0 of every image, then class 1, and so on, sign-extended.
+    """Class scores, class-major: class 0 of every image, then class 1, and so on, sign-extended to 32 bits;
+    above them a wider beat is zero.
 
     Members: ``valid`` with ``score`` (never stalled: the queue holds all scores of a run);
     ``images`` of the run; ``stream``; ``done`` pulses when the last beat was accepted.
@@ -29,7 +33,7 @@ class ScorePort(wiring.Component):
                 "valid": In(1),
                 "score": In(signed(score_bits)),
                 "images": In(range(program.config.batch + 1)),
-                "stream": Out(AxiStream()),
+                "stream": Out(AxiStream(program.config.stream_bits)),
                 "done": Out(1),
             }
         )
@@ -38,9 +42,10 @@ class ScorePort(wiring.Component):
         m = Module()
         classes, batch = self.program.network.classes, self.program.config.batch
         depth = 1 << ceil_log2(classes * batch)
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=QUEUED.size, depth=max(2, depth))
-        beat = Signal(QUEUED)
-        out = Signal(QUEUED)
+        layout = queued(8 * SCORE)
+        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=layout.size, depth=max(2, depth))
+        beat = Signal(layout)
+        out = Signal(layout)
         image = Signal(range(batch + 1))
         number = Signal(range(classes))
         end_class = image == self.images - 1
@@ -75,7 +80,7 @@ class MapPort(wiring.Component):
     r_far_line: out, 0 .. ``memory_lines`` - 1. The one after it, for pixels beyond its end.
     r_offset: out, 0 .. ``line_pixels`` - 1. The pixel at which to begin.
     pixels: in, ``line_pixels`` pixels, ``latency`` clocks later.
-    stream: out, AXI4-Stream of 32 bit: four pixels, the first one lowest; ``tlast`` on the last beat.
+    stream: out, AXI4-Stream: ``stream_pixels`` pixels, the first one lowest; ``tlast`` on the last beat.
     done: out, 1. A pulse: the last beat was taken.
     """
 
@@ -91,7 +96,7 @@ class MapPort(wiring.Component):
                 "r_far_line": Out(range(program.memory_lines)),
                 "r_offset": Out(range(line)),
                 "pixels": In(data.ArrayLayout(PIXEL_BITS, line)),
-                "stream": Out(AxiStream()),
+                "stream": Out(AxiStream(program.config.stream_bits)),
                 "done": Out(1),
             }
         )
@@ -99,9 +104,11 @@ class MapPort(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         maps = [plan.dest for plan in self.program.layers]
-        beats = MapBeats(m, self.layer, maps, self.images, self.r_line)
+        config = self.program.config
+        beats = MapBeats(m, self.layer, maps, self.images, self.r_line, config.stream_pixels)
         depth = 1 << ceil_log2(2 * self.latency + 4)
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=QUEUED.size, depth=depth)
+        layout = queued(config.stream_bits)
+        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=layout.size, depth=depth)
 
         running = Signal()
         # Beats read and not yet taken by the host: they must all fit the queue.
@@ -119,14 +126,14 @@ class MapPort(wiring.Component):
             with m.If(beats.last):
                 m.d.sync += running.eq(0)
         m.d.comb += [
-            self.r_line.eq(beats.row_line + (beats.x >> ceil_log2(self.program.config.line_pixels))),
+            self.r_line.eq(beats.row_line + (beats.x >> ceil_log2(config.line_pixels))),
             self.r_far_line.eq(self.r_line + 1),
             self.r_offset.eq(beats.pixel),
         ]
-        word = Signal(QUEUED)
-        out = Signal(QUEUED)
+        word = Signal(layout)
+        out = Signal(layout)
         m.d.comb += [
-            word.data.eq(self.pixels.as_value()[: BEAT * PIXEL_BITS]),
+            word.data.eq(self.pixels.as_value()[: config.stream_bits]),
             word.last.eq(delay(m, beats.last, self.latency, name="last")),
             queue.w_data.eq(word),
             queue.w_en.eq(delay(m, ask, self.latency, name="ask", reset=True)),

@@ -7,7 +7,7 @@ from amaranth.utils import ceil_log2
 
 from hw.compile.feature_layout import FeatureLayout
 from hw.gateware.primitives.delay import per_layer
-from hw.host_interface.stream_format import BEAT, row_beats
+from hw.host_interface.stream_format import row_beats
 
 
 def phase_bits(maps: Sequence[FeatureLayout]) -> int:
@@ -90,14 +90,23 @@ class MapBeats:
     Signals: ``row_line``, the line in which the row at hand begins; ``x``, the beat's first column;
     ``pixel``, where that lies, counted from the line's start; ``end_image`` and ``last``: the beat is the
     last one of an image, of all ``images``. Constants of ``maps[layer]`` are registered. ``line``: a signal
-    of its shape.
+    of its shape. ``pixels``: of a beat, a power of two. A row, and where no line holds rows of several images
+    a whole map, may be one beat.
     """
 
-    def __init__(self, m: Module, layer: Signal, maps: Sequence[FeatureLayout], images: Signal, line: Signal):
+    def __init__(
+        self,
+        m: Module,
+        layer: Signal,
+        maps: Sequence[FeatureLayout],
+        images: Signal,
+        line: Signal,
+        pixels: int,
+    ):
         def constant(name: str, values: Sequence[int]) -> Signal:
             return per_layer(m, layer, values, name=name)
 
-        self._last_beat = constant("last_beat", [row_beats(plan.shape[2]) - 1 for plan in maps])
+        self._last_beat = constant("last_beat", [row_beats(plan.shape[2], pixels) - 1 for plan in maps])
         self._last_row = constant("last_row", [plan.shape[1] - 1 for plan in maps])
         last_channel = constant("last_channel", [plan.shape[0] - 1 for plan in maps])
         self._channel_lines = constant("channel_lines", [plan.channel_lines for plan in maps])
@@ -115,8 +124,8 @@ class MapBeats:
         self._end_channel = self._end_row & (self._row == self._last_row)
         self.end_image = self._end_channel & (self._channel == last_channel)
         self.last = self.end_image & (self._image == images - 1)
-        self.x = Signal(len(self._beat) + ceil_log2(BEAT))
-        m.d.comb += self.x.eq(self._beat * BEAT)
+        self.x = Signal(len(self._beat) + ceil_log2(pixels))
+        m.d.comb += self.x.eq(self._beat * pixels)
         self.pixel = self.x + self._pointer.first_pixel
         self.row_line = row_line
 

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.compile.feature_layout import FeatureLayout
 from hw.gateware.primitives.row_pointer import MapBeats, RowPointer, phase_bits, slot_bits
-from hw.host_interface.stream_format import BEAT, row_beats
+from hw.host_interface.stream_format import LEAST_BEATS, map_beats, row_beats
 from tests.hw.gateware.programs import CASES, position_of, program
 
 MORE = [
@@ -18,12 +18,21 @@ MORE = [
     FeatureLayout((2, 5, 6), 40, packing=4, slot_pixels=8, interleave=4, padding=1, images=2),
 ]
 
+FEWEST = [
+    # As few beats as a map may have in a network whose images lie side by side, in rows of one beat.
+    FeatureLayout((2, 2, 3), 5, packing=2, slot_pixels=8, interleave=4, padding=1, images=2),
+    FeatureLayout((4, 1, 4), 60, packing=4, slot_pixels=8, interleave=6, padding=2, images=4),
+    FeatureLayout((1, 4, 2), 90),
+]
+
+ONES = [FeatureLayout((1, 1, 1), 9), FeatureLayout((3, 1, 4), 20), FeatureLayout((1, 2, 3), 40)]
+
 
 class Beats(wiring.Component):
     """MapBeats with ports."""
 
-    def __init__(self, maps, images):
-        self.maps = maps
+    def __init__(self, maps, images, pixels):
+        self.maps, self.pixels = maps, pixels
         super().__init__(
             {
                 "layer": In(range(max(2, len(maps)))),
@@ -40,7 +49,7 @@ class Beats(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        beats = MapBeats(m, self.layer, self.maps, self.images, Signal(12))
+        beats = MapBeats(m, self.layer, self.maps, self.images, Signal(12), self.pixels)
         with m.If(self.start):
             beats.start(m)
         with m.Elif(self.step):
@@ -50,13 +59,19 @@ class Beats(wiring.Component):
         return m
 
 
-MAPS = {name: [plan.dest for plan in program(name).layers] for name in CASES} | {"more": MORE}
+LISTS = {"more": MORE, "fewest": FEWEST, "ones": ONES}
+MAPS = {name: [plan.dest for plan in program(name).layers] for name in CASES} | LISTS
+NARROW = [(name, 4) for name in MAPS]
+WIDE = [(name, pixels) for name in LISTS for pixels in (8, 16, 32)] + [("beside", 16), ("packed", 8)]
 
 
-@pytest.mark.parametrize("name", list(MAPS))
-def test_every_beat_lies_where_the_plan_says(simulate, name):
+@pytest.mark.parametrize(("name", "pixels"), NARROW + WIDE)
+def test_every_beat_lies_where_the_plan_says(simulate, name, pixels):
+    """In rows of several beats, of one, and in maps of as few as there may be, most beats back to back."""
     maps, most, rng = MAPS[name], 5, np.random.default_rng(1)
-    dut = Beats(maps, most)
+    dut = Beats(maps, most, pixels)
+    if any(plan.images > 1 for plan in maps):
+        assert min(map_beats(plan.shape, pixels) for plan in maps) >= LEAST_BEATS
 
     async def bench(ctx):
         for layer, plan in enumerate(maps):
@@ -74,12 +89,13 @@ def test_every_beat_lies_where_the_plan_says(simulate, name):
                     for channel in range(channels):
                         for y in range(height):
                             line, pixel = position_of(plan, image, channel, y)
-                            for beat in range(row_beats(width)):
-                                ends = (channel, y, beat) == (channels - 1, height - 1, row_beats(width) - 1)
+                            beats = row_beats(width, pixels)
+                            for beat in range(beats):
+                                ends = (channel, y, beat) == (channels - 1, height - 1, beats - 1)
                                 wanted = (
                                     line,
-                                    BEAT * beat,
-                                    pixel + BEAT * beat,
+                                    pixels * beat,
+                                    pixel + pixels * beat,
                                     ends,
                                     ends and image == images - 1,
                                 )
