@@ -8,11 +8,11 @@ from hw.gateware.ports.result_gate import ResultGate
 from tests.hw.gateware.streams import Receiver
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_frames_of_broken_runs_are_closed_and_others_are_whole(simulate, seed):
+@pytest.mark.parametrize(("seed", "bits"), [*((seed, 32) for seed in range(5)), (5, 128)])
+def test_frames_of_broken_runs_are_closed_and_others_are_whole(simulate, seed, bits):
     """``sent``: what the core handed over, run by run, a broken one with the number of beats it then had."""
     rng = random.Random(seed)
-    dut = ResultGate()
+    dut, high = ResultGate(bits), 1 << bits - 1  # the highest bit is set in all that is sent
     receiver = Receiver(dut.o, rng, share=(0.9, 0.5, 0.1)[seed % 3])
     expected, counts = [], {"closed": 0, "whole": 0, "answered": 0, "nothing": 0}
 
@@ -23,7 +23,7 @@ def test_frames_of_broken_runs_are_closed_and_others_are_whole(simulate, seed):
 
         for run in range(120):
             length = rng.randrange(1, 7)
-            frame = [1000 * run + i + 1 for i in range(length)]
+            frame = [high | 1000 * run + i + 1 for i in range(length)]
             cut = rng.choice([None, rng.randrange(3), rng.randrange(25)])  # clocks until an abort
             answered = rng.random() < 0.5  # if it is broken off
             while answered and ctx.get(dut.leftover):

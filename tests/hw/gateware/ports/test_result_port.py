@@ -1,4 +1,4 @@
-"""Result ports: layouts, framing, back pressure."""
+"""Result ports: layouts, framing, back pressure, at every width."""
 
 import numpy as np
 import pytest
@@ -7,30 +7,34 @@ from amaranth.hdl import ResetInserter, Signal
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Dense, Network
+from hw.contract.network import Dense, Network
 from hw.gateware.ports.result_port import MapPort, ScorePort
-from hw.host_interface.stream_format import unpack_maps, unpack_scores
+from hw.host_interface.stream_format import pack_scores, unpack_maps
+from tests.hw.gateware.programs import position_of
+from tests.hw.gateware.streams import MAP, PORTS, frame_of, port_program
 
-MAP = Network("map", (2, 9, 10), (Conv("a", 2, 3, 3, padding=1),))  # 9 × 10: rows end within a beat
 SCORES = Network("scores", (1, 4, 4), (Dense("a", 16, 3, relu=False),))
 BATCH = 3
 
 
-def program(network):
-    return compile_program(random_artifact(network, kind="dense"), AcceleratorConfig(4, 3, BATCH, 8))
+def program(network, bits=32):
+    config = AcceleratorConfig(4, 3, BATCH, max(8, bits // 8), stream_bits=bits)
+    return compile_program(random_artifact(network, kind="dense"), config)
 
 
-def collect(ctx, dut, beats, rng):
+def collect(ctx, dut, beats, rng, share=0.5):
     """Accept a beat or not; note it."""
-    ready = int(rng.random() < 0.5)
+    ready = int(rng.random() < share)
     ctx.set(dut.stream.tready, ready)
     if ready and ctx.get(dut.stream.tvalid):
         beats.append((ctx.get(dut.stream.tdata), ctx.get(dut.stream.tlast), ctx.get(dut.done)))
 
 
-def test_scores_leave_class_by_class_with_one_last(simulate):
+@pytest.mark.parametrize("bits", [32, 64, 256])
+def test_scores_leave_class_by_class_with_one_last(simulate, bits):
+    """Negative ones, too: above its 32 bits a score is zero, whatever its sign."""
     rng = np.random.default_rng(3)
-    dut, beats = ScorePort(program(SCORES), 26), []
+    dut, beats = ScorePort(program(SCORES, bits), 26), []
     scores = rng.integers(-(2**17), 2**17, (2, 3))  # two images of at most three
 
     async def bench(ctx):
@@ -49,35 +53,47 @@ def test_scores_leave_class_by_class_with_one_last(simulate):
     simulate(dut, bench)
     assert len(beats) == 12
     assert [last for _, last, _ in beats] == [done for _, _, done in beats] == 2 * ([0] * 5 + [1])
-    data = np.array([beat for beat, _, _ in beats[6:]], dtype="<u4").tobytes()
-    np.testing.assert_array_equal(unpack_scores(data, 2, 3), scores)
+    assert frame_of([beat for beat, _, _ in beats[6:]], bits // 8) == pack_scores(scores, bits // 8)
+    assert min(scores.reshape(-1)) < 0
 
 
-def test_map_port_reads_the_map_under_back_pressure(simulate):
-    rng, compiled = np.random.default_rng(4), program(MAP)
-    latency = 5
-    dut, dest, beats = MapPort(compiled, latency), compiled.layers[0].dest, []
-    memory = rng.integers(0, 256, (compiled.memory_lines + 2) * 8, dtype=np.uint8)
+@pytest.mark.parametrize("name", list(PORTS))
+def test_map_port_reads_the_map_under_back_pressure(simulate, name):
+    """Two runs: of all images to a host that stalls, and of one to a host that does not."""
+    rng, compiled = np.random.default_rng(4), port_program(name)
+    latency, line, beat = 5, compiled.config.line_pixels, compiled.config.stream_pixels
+    dut, dest, batch = MapPort(compiled, latency), compiled.layers[0].dest, compiled.config.batch
+    memory = rng.integers(0, 256, (compiled.memory_lines + 2) * line, dtype=np.uint8)
+    c, h, w = dest.shape
 
-    async def bench(ctx):
-        ctx.set(dut.images, 2)
+    async def run(ctx, images, share):
+        beats = []
+        ctx.set(dut.images, images)
         await ctx.tick()
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
         asked = [0] * latency
-        for _ in range(1500):
-            asked.append(ctx.get(dut.r_line) * 8 + ctx.get(dut.r_offset))
-            ctx.set(dut.pixels, memory[asked[-1 - latency] :][:8].tolist())
-            collect(ctx, dut, beats, rng)
+        while not (beats and beats[-1][1]):
+            asked.append(ctx.get(dut.r_line) * line + ctx.get(dut.r_offset))
+            ctx.set(dut.pixels, memory[asked[-1 - latency] :][:line].tolist())
+            collect(ctx, dut, beats, rng, share)
             await ctx.tick()
+        assert all(last == done for _, last, done in beats)
+        expected = np.zeros((images, c, h, w), np.uint8)
+        for image, channel, y in np.ndindex(images, c, h):
+            first, pixel = position_of(dest, image, channel, y)
+            expected[image, channel, y] = memory[first * line + pixel :][:w]
+        data = frame_of([value for value, _, _ in beats], beat)
+        np.testing.assert_array_equal(
+            unpack_maps(data, images, dest.shape, signed=False, beat=beat), expected
+        )
+
+    async def bench(ctx):
+        await run(ctx, batch, 0.5)
+        await run(ctx, 1, 1)
 
     simulate(dut, bench)
-    assert [last for _, last, _ in beats].index(1) == len(beats) - 1
-    data = np.array([beat for beat, _, _ in beats], dtype="<u4").tobytes()
-    lines = memory.reshape(-1, 8)[dest.base : dest.base + 2 * dest.lines]
-    expected = lines.reshape(2, 3, 9, dest.lines_per_row * 8)[..., :10]
-    np.testing.assert_array_equal(unpack_maps(data, 2, (3, 9, 10), signed=False), expected)
 
 
 @pytest.mark.parametrize("clocks", [3, 9, 20])
