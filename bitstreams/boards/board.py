@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from hw.contract.config import STREAM_BITS
 from hw.contract.packed_products import WIDE_PORTS
 from hw.util.errors import ConfigError
 
@@ -93,6 +94,8 @@ class Board:
     cfgbvs, config_voltage: supply of the configuration bank, which Vivado asks for.
     platform: class of the pins, an ``amaranth.vendor.XilinxPlatform``.
     pcie: the block design with PCI Express; None where there is none.
+    stream_bits: width of the streams of images and results that the board's fastest link keeps busy. A serial
+        port takes 32 bits, whatever the board.
     """
 
     name: str
@@ -122,6 +125,7 @@ class Board:
     config_voltage: float
     platform: Any = field(repr=False, compare=False)
     pcie: PcieBlock | None = None
+    stream_bits: int = STREAM_BITS[0]
 
     @property
     def budget(self) -> dict[str, int]:

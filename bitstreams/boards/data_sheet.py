@@ -34,6 +34,7 @@ def _rows(board: Board) -> Iterator[tuple[str, str]]:
     yield "bit rate", f"{board.baud:,} bit/s, at most {board.max_baud:,}"
     yield "LEDs", f"clock runs: {_sites(pins.leds[0])}; answers: {_sites(pins.leds[1])}"
     yield "transports", ", ".join(f"`{name}`" for name in board.transports)
+    yield "streams of images and results", f"{board.stream_bits} bits at most"
     yield "design clock, Vivado", f"{board.clock / _MHZ:g} MHz"
     open_clock = board.open_clock
     yield (

@@ -61,4 +61,5 @@ BOARD = Board(
         dram_clock="sys_diff_clock",
         xdma={"mode_selection": "Advanced", "pcie_blk_locn": "X0Y1"},
     ),
+    stream_bits=256,  # what the PCI Express block moves in a clock
 )

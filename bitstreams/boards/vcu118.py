@@ -69,4 +69,5 @@ BOARD = Board(
             "select_quad": "GTY_Quad_227",
         },
     ),
+    stream_bits=256,  # what the PCI Express block moves in a clock
 )

@@ -60,4 +60,5 @@ def device_of(name: str, clock_mhz: float | None, memories: int | None) -> Devic
         dram_rate=used * board.dram_bytes_per_second,
         dram_interfaces=used,
         wide_port=board.wide_port,
+        stream_bits=board.stream_bits,
     )

@@ -20,6 +20,7 @@ def estimate(
     bus_bits: options.BusBits = None,
     memories: options.Memories = None,
     products: options.Products = None,
+    stream_bits: options.StreamBits = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     as_json: options.Json = False,
@@ -49,6 +50,7 @@ def estimate(
         bus_bits,
         memories,
         products,
+        stream_bits,
         usual=usual_array(model),
     )
     artifact = load(located(model, MODEL))

@@ -31,6 +31,7 @@ def generate(
     bus_bits: options.BusBits = None,
     memories: options.Memories = None,
     products: options.Products = None,
+    stream_bits: options.StreamBits = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
@@ -61,6 +62,7 @@ def generate(
         bus_bits,
         memories,
         products,
+        stream_bits,
         usual=usual_array(model),
     )
     path = located(model, MODEL)

@@ -90,23 +90,23 @@ class XdmaLink:
     async def send(self, frame: bytes) -> None:
         """See :class:`hw.host.link.Link`. An error shows in the next call of this or :meth:`receive`."""
         if not frame or len(frame) % 4:
-            raise ValueError(f"a frame is whole beats of 4 bytes, not {len(frame)} bytes")
+            raise ValueError(f"a frame is whole words of 4 bytes, not {len(frame)} bytes")
         self._check_sent()
         self._sent.append(self._sender.submit(frame))
 
-    async def receive(self, beats: int, timeout: int) -> bytes:
+    async def receive(self, words: int, timeout: int) -> bytes:
         """See :class:`hw.host.link.Link`."""
         self._dirty = True
-        # One beat more than is wanted shows a frame that is too long.
-        data = self._read(4 * (beats + 1), timeout / self._clock_hz + SLACK)
+        # A word more than is wanted shows a frame that is too long.
+        data = self._read(4 * (words + 1), timeout / self._clock_hz + SLACK)
         self._check_sent()
         if data is None:
             images = ", nor did it take all images" if self._sent else ""
             raise LinkError(f"the accelerator gave no result within {timeout} clocks{images}")
-        if len(data) != 4 * beats:
-            count = f"more than {beats}" if len(data) > 4 * beats else f"{len(data) / 4:g}"
+        if len(data) != 4 * words:
+            count = f"more than {words}" if len(data) > 4 * words else f"{len(data) / 4:g}"
             raise LinkError(
-                f"a result of {count} beats came, not one of {beats}: is this design.json the board's?"
+                f"a result of {count} words came, not one of {words}: is this design.json the board's?"
             )
         self._dirty = bool(self._sent)
         return data

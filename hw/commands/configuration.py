@@ -19,6 +19,7 @@ def configure(
     bus_bits: int | None = None,
     memories: int | None = None,
     products: str | None = None,
+    stream_bits: int | None = None,
     *,
     usual: AcceleratorConfig | None = None,
 ) -> AcceleratorConfig:
@@ -36,6 +37,7 @@ def configure(
         "bus_bits": bus_bits,
         "memories": memories,
         "products": products,
+        "stream_bits": stream_bits,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     base = load_config(path) if path else asdict(usual or AcceleratorConfig())

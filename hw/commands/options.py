@@ -54,6 +54,13 @@ Products = Annotated[
         "[default: three]"
     ),
 ]
+StreamBits = Annotated[
+    int | None,
+    typer.Option(
+        help="Bits of a beat of the image and result streams: 32, 64, 128, 256; serial links take 32. "
+        "[default: 32]"
+    ),
+]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
 LinkName = Annotated[
     str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")

@@ -97,8 +97,8 @@ class AcceleratorConfig:
         compiler choose: the largest block that is replayed, and half as much again or four bursts.
     products: how rows make complex products: in ``three`` DSP slices, or ``packed`` into two, for weights and
         spectra that are narrow enough (:mod:`hw.contract.packed_products`).
-    stream_bits: width of both streams, images and results (one of ``STREAM_BITS``). A beat is written into one
-        line, so it has at most ``line_pixels`` pixels.
+    stream_bits: width of both streams, images and results (one of ``STREAM_BITS``). A beat is written into
+        one line, so it has at most ``line_pixels`` pixels.
     """
 
     rows: int = 8
@@ -141,9 +141,9 @@ class AcceleratorConfig:
             )
         if line and self.stream_pixels > line:
             raise ConfigError(
-                f"a beat of {self.stream_bits} stream_bits is {self.stream_pixels} pixels, more than the {line} "
-                f"line_pixels that are written in a clock: lower stream_bits to {line * PIXEL_BITS}, or raise "
-                "line_pixels"
+                f"a beat of {self.stream_bits} stream_bits is {self.stream_pixels} pixels, more than the "
+                f"{line} line_pixels that are written in a clock: lower stream_bits to {line * PIXEL_BITS}, "
+                "or raise line_pixels"
             )
         if not 0 <= self.memory_lines <= MOST_MEMORY_LINES:
             raise ConfigError(f"memory_lines must be 0..{MOST_MEMORY_LINES}, not {self.memory_lines}")
@@ -187,8 +187,8 @@ class AcceleratorConfig:
         return self.stream_bits // PIXEL_BITS
 
     def to_json(self) -> dict[str, Any]:
-        """The parameters, plain data. The width of streams is left out where it is 32, as it always was before
-        it could be chosen: such designs keep their files."""
+        """The parameters, plain data. The width of streams is left out where it is 32, as it was before it
+        could be chosen: such designs keep their files."""
         found = asdict(self)
         if self.stream_bits == STREAM_BITS[0]:
             del found["stream_bits"]

@@ -173,7 +173,7 @@ def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = N
 
 def load_cycles(program: Program, images: int, first: int = 0) -> int:
     """Clocks to take ``images`` maps for layer ``first``, at a beat per clock."""
-    return images * map_beats(program.network.shapes[first])
+    return images * map_beats(program.network.shapes[first], program.config.stream_pixels)
 
 
 def total_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> int:
@@ -184,7 +184,7 @@ def total_cycles(program: Program, images: int, layers: tuple[int, int] | None =
     total = 2 + load_cycles(program, images, first)
     total += sum(layer.cycles for layer in run_cycles(program, images, (first, last)))
     if network.classes is None or last < len(network.layers) - 1:
-        total += images * map_beats(network.shapes[last + 1])
+        total += images * map_beats(network.shapes[last + 1], program.config.stream_pixels)
     return total
 
 

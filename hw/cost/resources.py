@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hw.compile.program import Program
 from hw.compile.step_format import SELECT_BITS
 from hw.compile.weight_stream import QUEUED_BEATS, UNIT_BITS
-from hw.contract.config import BANKS
+from hw.contract.config import BANKS, STREAM_BITS
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.contract.latencies import ROTATOR_LEVELS
 from hw.contract.packed_products import PackedProducts
@@ -199,6 +199,7 @@ def _shared(program: Program) -> Resources:
         table_luts = 6 * len(program.channel_bias)
     controllers, control_port = 1100, 290 + 22 * layers
     rotators = line * ((2 * PIXEL_BITS + 1) * stages + 12)
+    streams = _wide_streams(program)
     return Resources(
         dsp=0,
         lut=controllers
@@ -209,6 +210,7 @@ def _shared(program: Program) -> Resources:
         + (config.rows * 8 if ahead else 0)  # mode of the bank selected; loads and holds on their way
         + max(0, groups - 3) * waiting
         + weights.lut
+        + streams.lut
         + table_luts,
         ff=750
         + 390
@@ -218,9 +220,17 @@ def _shared(program: Program) -> Resources:
         + (config.rows * 4 + 2 * BANKS * groups if ahead else 0)
         + sum(range(min(groups, 3))) * waiting
         + weights.ff
+        + streams.ff
         + 110,
         bram36=line * feature_blocks + weights.bram36 + table_blocks,
     )
+
+
+def _wide_streams(program: Program) -> Resources:
+    """What streams take for every bit beyond the first 32, which are among the controllers: registers in image
+    port, queue and result gate, the queue's memory, and the multiplexers between. Counted, not synthesised."""
+    more = program.config.stream_bits - STREAM_BITS[0]
+    return Resources(dsp=0, lut=5 * more, ff=3 * more + more // PIXEL_BITS, bram36=0)
 
 
 def _held(program: Program) -> Resources:

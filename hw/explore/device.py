@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hw.contract.config import BUS_BITS
+from hw.contract.config import BUS_BITS, STREAM_BITS
 from hw.contract.packed_products import WIDE_PORTS
 from hw.util.errors import ConfigError
 
@@ -18,7 +18,8 @@ assumption: no board was measured."""
 class Device:
     """name: of the board. clock_hz: of the design. budget: resource name to count. labels: resource name
     to its plural for people. dram_rate: peak bytes per second of external memory, of ``dram_interfaces`` side
-    by side. wide_port: bits of the wide port of a multiplier."""
+    by side. wide_port: bits of the wide port of a multiplier. stream_bits: of the widest streams that its link
+    to the host keeps busy."""
 
     name: str
     clock_hz: float
@@ -27,6 +28,7 @@ class Device:
     dram_rate: float
     dram_interfaces: int = 1
     wide_port: int = WIDE_PORTS["DSP48E1"]
+    stream_bits: int = STREAM_BITS[0]
 
     def __post_init__(self) -> None:
         if not self.clock_hz > 0:

@@ -77,12 +77,15 @@ class Space:
 
     def designs(self, workload: Workload, device: Device, most_dsps: float) -> Iterator[Design]:
         """Every design of at most ``most_dsps`` slices whose weights can be somewhere, the smallest first.
-        Line, feature memory and weight buffer are as the compiler sizes them."""
+        Line, feature memory and weight buffer are as the compiler sizes them, streams as wide as the device's
+        link."""
         for rows, lanes in sorted(self._arrays(), key=lambda array: (array[0] * array[1], -array[0])):
             for batch, products in itertools.product(self.batches, self.products):
                 if batch > lanes:
                     continue
-                array = AcceleratorConfig(rows, lanes, batch, products=products)
+                array = AcceleratorConfig(
+                    rows, lanes, batch, products=products, stream_bits=device.stream_bits
+                )
                 if array.mac_dsps > most_dsps:
                     continue
                 for bits in self.weight_bits:
@@ -109,19 +112,22 @@ class Space:
 
 
 def smaller(point: Point) -> Iterator[Design]:
-    """Designs of the same array with narrower lines, or a smaller weight buffer."""
+    """Designs of the same array with narrower lines, and streams if need be, or a smaller weight buffer."""
     config, line = point.config, point.config.line_pixels
     if line > TILE:
-        yield Design(replace(config, line_pixels=line // 2), point.weight_bits)
+        bits = min(config.stream_bits, line // 2 * PIXEL_BITS)
+        yield Design(replace(config, line_pixels=line // 2, stream_bits=bits), point.weight_bits)
     if config.stream_weights:
         yield Design(replace(config, weight_steps=point.weight_steps // 2), point.weight_bits)
 
 
-def larger(point: Point) -> Iterator[Design]:
-    """Designs of the same array with wider lines, or a larger weight buffer, which may save clocks."""
-    config = point.config
-    if config.line_pixels < MOST_LINE_PIXELS:
-        yield Design(replace(config, line_pixels=2 * config.line_pixels), point.weight_bits)
+def larger(point: Point, device: Device) -> Iterator[Design]:
+    """Designs of the same array with wider lines, and streams, or a larger weight buffer, which may save
+    clocks."""
+    config, line = point.config, 2 * point.config.line_pixels
+    if line <= MOST_LINE_PIXELS:
+        bits = min(device.stream_bits, line * PIXEL_BITS)
+        yield Design(replace(config, line_pixels=line, stream_bits=bits), point.weight_bits)
     if config.stream_weights and point.weight_steps < MOST_WEIGHT_STEPS:
         yield Design(replace(config, weight_steps=2 * point.weight_steps), point.weight_bits)
 

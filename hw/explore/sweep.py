@@ -114,7 +114,7 @@ class _Search:
         while before != self.front:
             before = self.front
             for point in before:
-                for held in self.add(larger(point)):
+                for held in self.add(larger(point, self.device)):
                     if not held.fits:
                         self.add(in_row_bands(held, self.device))
 

@@ -150,9 +150,10 @@ class Driver:
         await self.link.write32(BATCH.address(), len(images))
         await self.link.write32(CONTROL.address(), CONTROL.pack(start=1))
         for image in images:
-            await self.link.send(pack_image(image))
+            await self.link.send(pack_image(image, self._beat))
+        words = self._result_beats(len(images), last) * self._beat // 4
         try:
-            frame = await self.link.receive(self._result_beats(len(images), last), self.timeout)
+            frame = await self.link.receive(words, self.timeout)
         except LinkError as error:
             raise await self._failure(str(error)) from None
         # The last result beat comes some clocks before the run has ended and the next one can begin.
@@ -192,18 +193,24 @@ class Driver:
         network = self.info.network
         return network.classes is not None and last == len(network.layers) - 1
 
+    @property
+    def _beat(self) -> int:
+        """Bytes of a beat."""
+        return self.info.config.stream_pixels
+
     def _result_beats(self, images: int, last: int) -> int:
         network = self.info.network
         if self._scored(last):
             return images * (network.classes or 0)
-        return images * map_beats(network.shapes[last + 1])
+        return images * map_beats(network.shapes[last + 1], self._beat)
 
     def _unpack(self, frame: bytes, images: int, last: int) -> NDArray[np.int32]:
         network = self.info.network
         if self._scored(last):
-            return unpack_scores(frame, images, network.classes or 0)
+            return unpack_scores(frame, images, network.classes or 0, self._beat)
         layer = network.layers[last]
-        maps = unpack_maps(frame, images, network.shapes[last + 1], signed=not layer.relu)
+        shape, signed = network.shapes[last + 1], not layer.relu
+        maps = unpack_maps(frame, images, shape, signed=signed, beat=self._beat)
         if layer.dot:  # the rest of its 8×8 channels holds what was in memory before
             maps.reshape(images, -1)[:, layer.outputs :] = 0
         return maps

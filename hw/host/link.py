@@ -10,7 +10,7 @@ from typing import Protocol
 class Link(Protocol):
     """A control port and two streams. Every method raises ``LinkError`` when the transport fails.
 
-    A *beat* is four bytes. Methods are coroutines of whatever event loop the link belongs to: the
+    A *word* is four bytes; a beat of the streams is one, or several in a design of wider ones. Methods are coroutines of whatever event loop the link belongs to: the
     driver awaits them one at a time and uses nothing else of the loop.
     """
 
@@ -30,8 +30,8 @@ class Link(Protocol):
         """
         ...
 
-    async def receive(self, beats: int, timeout: int) -> bytes:
-        """The next frame of the result stream: ``beats`` beats, tlast on the last one only.
+    async def receive(self, words: int, timeout: int) -> bytes:
+        """The next frame of the result stream: ``words`` words, tlast on the beat of the last one only.
 
         ``timeout`` is in clocks of the accelerator (a link to a board converts it to time). Raises
         ``LinkError`` after it, and when the frame has another length.

@@ -1,4 +1,4 @@
-"""Frames through the streams that ``frames.v`` drives: Python works once in 32 beats, not in every clock.
+"""Frames through the streams that ``frames.v`` drives: Python works once in 128 bytes, not in every clock.
 
 Both have ``pause``, as the channels of cocotbext-axi do, for :mod:`sim.bench.stalls`.
 """
@@ -9,14 +9,15 @@ import cocotb
 from cocotb.triggers import Event, RisingEdge, ValueChange
 
 BYTES = 128
-"""Of a piece: 32 beats of four bytes, as ``frames.v`` has them."""
+"""Of a piece, as ``frames.v`` has them: 32 beats of four bytes, or fewer wider ones."""
 
 
 class _Stream:
-    """Ports that begin with ``prefix``: ``pause``, and ``epoch``, which forgets what is under way."""
+    """Ports that begin with ``prefix``: ``pause``, and ``epoch``, which forgets what is under way. ``beat``:
+    bytes of a beat."""
 
-    def __init__(self, dut, prefix):
-        self.dut, self.prefix, self._pause, self._epoch = dut, prefix, False, 0
+    def __init__(self, dut, prefix, beat):
+        self.dut, self.prefix, self.beat, self._pause, self._epoch = dut, prefix, beat, False, 0
         self._set("pause", 0)
         self._set("epoch", 0)
 
@@ -46,7 +47,7 @@ class FrameSource(_Stream):
     """Sends frames of whole beats, one after the other."""
 
     def __init__(self, dut):
-        super().__init__(dut, "source")
+        super().__init__(dut, "source", len(dut.s_axis_tdata) // 8)
         self._pieces, self._wake = deque(), Event()
         self._slot = self._given = 0
         self._fresh = True
@@ -84,7 +85,7 @@ class FrameSource(_Stream):
     def _fill(self, piece, last):
         slot, bit = self._slot, 1 << self._slot
         self._set(f"beats_{slot}", int.from_bytes(piece, "little"))
-        self._set(f"count_{slot}", len(piece) // 4)
+        self._set(f"count_{slot}", len(piece) // self.beat)
         self._lasts = self._lasts & ~bit | last << slot
         self._set("lasts", self._lasts)
         self._given ^= bit
@@ -96,7 +97,7 @@ class FrameSink(_Stream):
     """Collects frames. ``arrived`` is set while there is one."""
 
     def __init__(self, dut):
-        super().__init__(dut, "sink")
+        super().__init__(dut, "sink", len(dut.m_axis_tdata) // 8)
         self._frames, self._part, self.arrived = deque(), bytearray(), Event()
         cocotb.start_soon(self._run())
 
@@ -120,7 +121,7 @@ class FrameSink(_Stream):
             if int(self._port("of").value) != self._epoch:
                 continue  # taken before what was under way was forgotten
             piece = int(self._port("beats").value).to_bytes(BYTES, "little")
-            self._part += piece[: 4 * int(self._port("count").value)]
+            self._part += piece[: self.beat * int(self._port("count").value)]
             if self._port("last").value:
                 self._frames.append(bytes(self._part))
                 self._part.clear()

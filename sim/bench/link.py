@@ -122,13 +122,14 @@ class SimLink:
     async def send(self, frame):
         self.images.send(frame)
 
-    async def receive(self, beats, timeout):
+    async def receive(self, words, timeout):
         if not self.results.arrived.is_set():
             try:
                 await with_timeout(self.results.arrived.wait(), timeout * PERIOD, "ns")
             except SimTimeoutError:
                 raise LinkError(f"no complete result came within {timeout} clocks") from None
         frame = self.results.take()
-        if len(frame) != 4 * beats:
-            raise LinkError(f"a result of {len(frame) // 4} beats came, not one of {beats}")
+        if len(frame) != 4 * words:
+            beat = self.results.beat
+            raise LinkError(f"a result of {len(frame) // beat} beats came, not one of {4 * words // beat}")
         return frame

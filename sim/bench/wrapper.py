@@ -116,7 +116,8 @@ def wrapped(info: DesignInfo, verilog: str, files: Sequence[Path]) -> tuple[str,
     design = ", ".join(f".{name}({name})" for name in info.ports)
     pairs = zip(_buses(info), files, strict=True)
     memories = "".join(_memory(info, bus, file, len(files)) for bus, file in pairs)
-    inside = f"{wires}  {info.top} dut({design});\n{memories}{_streams()}{_checks(info)}"
+    streams = _streams(info.ports["s_axis_tdata"])
+    inside = f"{wires}  {info.top} dut({design});\n{memories}{streams}{_checks(info)}"
     text = f"module {TOP}(\n  {ports}\n);\n{inside}endmodule\n"
     names = ("axi_memory.v",) * bool(files) + ("frames.v", "port_checks.v")
     models = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in names]
@@ -145,15 +146,15 @@ def _memory(info: DesignInfo, bus: str, file: Path, count: int) -> str:
     )
 
 
-def _streams() -> str:
-    """Instances of ``frames.v`` at both streams."""
+def _streams(width: int) -> str:
+    """Instances of ``frames.v`` at both streams, of ``width`` bits."""
     text = []
     for kind, bus, controls in (("source", "s_axis", SOURCE), ("sink", "m_axis", SINK)):
         names = [f"{kind}_{name}" for name in controls]
         names += [name for name in PIECES if name.startswith(kind)]
         pins = [f".{name.removeprefix(kind + '_')}({name})" for name in names]
         pins += [f".{signal}({bus}_{signal})" for signal in ("tvalid", "tready", "tdata", "tlast")]
-        text.append(f"  frame_{kind} {kind}_i(.clk(clk), .rst(rst), {', '.join(pins)});\n")
+        text.append(f"  frame_{kind} #(.WIDTH({width})) {kind}_i(.clk(clk), .rst(rst), {', '.join(pins)});\n")
     return "".join(text)
 
 

@@ -10,7 +10,7 @@ import typer
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires
 from hw.commands.models import located
-from hw.commands.options import BusBits, ConfigFile, Json, Memories, MemoryLines, Stream
+from hw.commands.options import BusBits, ConfigFile, Json, Memories, MemoryLines, Stream, StreamBits
 
 
 def compare(
@@ -25,6 +25,7 @@ def compare(
     memory_lines: MemoryLines = None,
     bus_bits: BusBits = None,
     memories: Memories = None,
+    stream_bits: StreamBits = None,
     config: ConfigFile = None,
     out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
     picture: Annotated[
@@ -56,7 +57,7 @@ def compare(
 
     with progress("reading") as show:
         models = read([located(folder) for folder in folders], show)
-    options = (config, rows, lanes, batch, stream, memory_lines, bus_bits, memories)
+    options = (config, rows, lanes, batch, stream, memory_lines, bus_bits, memories, None, stream_bits)
     sized = any(option is not None for option in options)
     array = configure(*options, usual=comparison.ARRAY) if sized else None
     if picture:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hw.contract.config import STREAM_BITS
 from hw.contract.packed_products import SLICES
 from hw.cost.efficiency import CONVOLUTIONS_ONLY, HEADS
 from hw.util import quote
@@ -69,6 +70,7 @@ def _chosen(found: Row) -> list[tuple[str, Any]]:
         ("rows N × lanes P, batch", f"{config['rows']} × {config['lanes']}, {config['batch']}"),
         ("DSP slices of a complex product", SLICES[config["products"]]),
         ("line, feature memory", f"{config['line_pixels']} pixels, {chosen['memory_lines']:,} lines"),
+        ("streams of images and results", f"{config.get('stream_bits', STREAM_BITS[0])} bits"),
         ("weights", _weights(found)),
         ("a run", f"{chosen['ms']:.3g} ms, {chosen['cycles']:,} clocks"),
         ("of these, layers", f"{_layer_ms(found):.3g} ms"),

@@ -69,7 +69,7 @@ def predict(
     """
     valid = {"digest": digest, "source": _source()}
     known = _read(folder / FILE_NAME, valid)
-    key = json.dumps(asdict(config), sort_keys=True)
+    key = json.dumps(config.to_json(), sort_keys=True)
     if key in known:
         return known[key]
     artifact = load(folder / "model.npz")

@@ -15,7 +15,7 @@ from hw.compile.compiler import compile_program
 from hw.compile.program import Program
 from hw.contract import narrow
 from hw.contract.artifact import Artifact, LayerWeights, Sparsity, random_artifact
-from hw.contract.config import BANKS, BUS_BITS, AcceleratorConfig
+from hw.contract.config import BANKS, BUS_BITS, STREAM_BITS, AcceleratorConfig
 from hw.contract.network import Conv, Dense, Layer, Network
 from hw.contract.sparsity import NAMES
 from hw.contract.spectrum import TILE, WORDS
@@ -71,10 +71,11 @@ class Design:
         sets = any(p.weights_stay and p.blocks_per_transform > 1 for p in self.program.layers)
         several = " sets" if sets else ""
         cut = f" X{self.artifact.spectrum_bits}" if self.artifact.narrow else ""
+        wide = f" streams{c.stream_bits}" if c.stream_bits != STREAM_BITS[0] else ""
         size = "×".join(map(str, network.input))
         return (
             f"{size} {layers} | {kinds} | N={c.rows} P={c.lanes} batch {c.batch} line {c.line_pixels} "
-            f"{held}{bands}{sections}{beside}{ahead}{several}{cut}"
+            f"{held}{bands}{sections}{beside}{ahead}{several}{cut}{wide}"
         )
 
 
@@ -109,6 +110,7 @@ def _draw(seed: int, dice: Random) -> Design | None:
     batch = config.batch
     if total_cycles(program, batch) > MOST_CLOCKS:
         return None
+    program = _wide(artifact, config, program)
     numbers = np.random.default_rng(seed)
     images = numbers.integers(0, 256, (batch + dice.randint(1, batch), *network.input), dtype=np.uint8)
     images[0] = 255
@@ -116,6 +118,17 @@ def _draw(seed: int, dice: Random) -> Design | None:
         images[2] = 255 * numbers.integers(0, 2, images[2].shape)
     latency, gap = dice.choice(((30, 0), (100, 0), (5, 0), (60, 2)))
     return Design(seed, artifact, program, images, latency, gap)
+
+
+def _wide(artifact: Artifact, config: AcceleratorConfig, narrow: Program) -> Program:
+    """The same with wider streams, now and then, if its line has room for a beat. With dice of its own, so that
+    seeds from before draw what they did."""
+    bits = Random(f"{artifact.digest}/streams").choice((32, 32, *STREAM_BITS[1:]))
+    try:
+        wide = replace(config, memory_lines=narrow.config.memory_lines, stream_bits=bits)
+        return compile_program(artifact, wide)
+    except Spec2Error:
+        return narrow
 
 
 def _in_bands(artifact: Artifact, config: AcceleratorConfig, whole: Program, dice: Random) -> Program:

@@ -19,6 +19,7 @@ def test_designs_reach_every_corner_and_are_the_same_every_time():
     some = [design(seed) for seed in (1, 3, 7, 15, 16, 20, 22, 25)]
     words = {word for one in some for word in one.parameters.split("|")[2].split()}
     assert {"held", "bands", "sections", "ahead", "store", "bus", "sets", "X11"} <= words
+    assert len({word for word in words if word.startswith("streams")}) >= 2
     layers = [layer for one in some for layer in one.artifact.network.layers]
     assert {layer.relu for layer in layers} == {True, False}
     assert {(layer.dot, layer.pool) for layer in layers} == {(False, 1), (False, 2), (True, 1)}

@@ -23,6 +23,11 @@ def check_ports(info: DesignInfo) -> None:
             "the design reads its weights from external memory, which a serial port cannot stand in for: "
             "generate it without --stream-weights"
         )
+    if (bits := info.config.stream_bits) != 32:
+        raise ConfigError(
+            f"the design's streams are {bits} bits wide, and a serial port takes 32: generate it with "
+            "--stream-bits 32"
+        )
     interfaces = {"s_axil": AxiLite(ADDRESS_BITS), "s_axis": AxiStream(), "m_axis": AxiStream()}
     widths = {"clk": 1, "rst": 1}
     for interface, signature in interfaces.items():

@@ -92,7 +92,7 @@ def test_a_run_that_failed_leaves_nothing_to_the_next_one(board):
 def test_a_result_of_another_length_is_refused(board, cut, count):
     with board.connect() as link:
         board.cut = cut
-        with pytest.raises(LinkError, match=rf"a result of {count} beats came, not one of 10"):
+        with pytest.raises(LinkError, match=rf"a result of {count} words came, not one of 10"):
             scores(link, IMAGES[:2])
         board.cut = 0
         assert np.array_equal(scores(link, IMAGES), SCORES)

@@ -9,7 +9,14 @@ import pytest
 from hw.compile import limits
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import LayerWeights, random_artifact
-from hw.contract.config import MOST_LANES, MOST_LINE_PIXELS, MOST_ROWS, AcceleratorConfig, shape_word
+from hw.contract.config import (
+    MOST_LANES,
+    MOST_LINE_PIXELS,
+    MOST_ROWS,
+    STREAM_BITS,
+    AcceleratorConfig,
+    shape_word,
+)
 from hw.contract.network import Conv, Dense, Network
 from hw.explore.device import Device
 from hw.explore.lengths import Density
@@ -169,3 +176,18 @@ def test_a_sweep_takes_as_many_memories_as_a_step_can_use():
     streamed = [point for point in found.points if point.config.stream_weights]
     assert DEVICE.memories(DEVICE.bus_bits) == 4 and streamed
     assert all(point.config.memories <= 2 for point in streamed)
+
+
+@pytest.mark.parametrize("bits", STREAM_BITS)
+def test_the_line_that_the_compiler_chooses_holds_a_beat(bits):
+    network = Network("small", (1, 6, 6), (Conv("a", 1, 4, 3, padding=1),))
+    made = compile_program(random_artifact(network), AcceleratorConfig(4, 1, 1, stream_bits=bits))
+    assert made.config.line_pixels == max(8, bits // 8)
+
+
+@pytest.mark.parametrize(("bits", "images"), [(32, 2), (64, 1)])
+def test_images_lie_side_by_side_only_if_ports_find_the_next_one_in_time(bits, images):
+    """The first map is six beats of four pixels, or three of eight, fewer than ports need."""
+    network = Network("few", (1, 3, 8), (Conv("a", 1, 4, 3, padding=1),))
+    made = compile_program(random_artifact(network), AcceleratorConfig(4, 4, 2, 32, stream_bits=bits))
+    assert made.layers[0].images == images

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from hw.contract.config import AcceleratorConfig, load_config, save_config
+from hw.contract.config import STREAM_BITS, AcceleratorConfig, load_config, save_config
 from hw.util.errors import ConfigError
 
 
@@ -17,7 +17,30 @@ def test_what_is_saved_is_loaded(tmp_path):
 
 
 def test_a_design_is_a_configuration_too(fake_design):
-    assert load_config(fake_design.design / "design.json") == asdict(fake_design.info.config)
+    found = load_config(fake_design.design / "design.json")
+    assert AcceleratorConfig(**found) == fake_design.info.config
+    assert list(found) == [name for name in asdict(fake_design.info.config) if name != "stream_bits"]
+
+
+def test_only_streams_wider_than_ever_are_written(tmp_path):
+    for bits in STREAM_BITS:
+        config = AcceleratorConfig(stream_bits=bits)
+        path = save_config(config, tmp_path / "config.json")
+        assert AcceleratorConfig(**load_config(path)) == config
+        assert ("stream_bits" in path.read_text()) == (bits != 32)
+    assert config.stream_pixels == 32
+
+
+@pytest.mark.parametrize("line", [8, 16, 32, 64])
+def test_a_beat_is_at_most_a_line(line):
+    for bits in STREAM_BITS:
+        if bits <= 8 * line:
+            AcceleratorConfig(line_pixels=line, stream_bits=bits)
+            continue
+        with pytest.raises(ConfigError, match=f"more than the {line} .* lower stream_bits to {8 * line}, or"):
+            AcceleratorConfig(line_pixels=line, stream_bits=bits)
+    with pytest.raises(ConfigError, match="stream_bits must be one of 32, 64, 128, 256, not 96"):
+        AcceleratorConfig(stream_bits=96)
 
 
 def test_a_part_of_the_parameters_is_enough(tmp_path):

@@ -19,7 +19,7 @@ from hw.explore.lengths import Density
 from hw.explore.objective import Objective, best, front, speed
 from hw.explore.point import Point, evaluate, price
 from hw.explore.report import report
-from hw.explore.space import Space
+from hw.explore.space import Space, larger, smaller
 from hw.explore.sweep import explore
 from hw.explore.workload import ModelWorkload, UniformWorkload
 from hw.util.errors import ConfigError, DoesNotFit
@@ -129,6 +129,31 @@ def test_skipping_loses_nothing(found):
         one = evaluate(LENET, DEVICE, design.config, design.weight_bits, lambda _: True)
         if one.fits:
             assert any(no_worse(kept, one, Objective.latency) for kept in found.front)
+
+
+def test_a_wider_link_saves_the_clocks_of_beats_and_nothing_else():
+    workload = UniformWorkload(vgg16(), Density())
+    clocks, needs = {}, {}
+    for bits in (32, 256):
+        config = AcceleratorConfig(64, 10, 1, line_pixels=64, stream_weights=True, stream_bits=bits)
+        program = workload.program(config, 8)
+        clocks[bits], needs[bits] = total_cycles(program, 1), price(program)
+    # 3 × 224 rows of 56 beats and of 7 in, 512 × 7 rows of 2 beats and of one out.
+    assert clocks[32] - clocks[256] == 3 * 224 * (56 - 7) + 512 * 7 * (2 - 1)
+    assert 0 < needs[256]["lut"] - needs[32]["lut"] < 2000 and 0 < needs[256]["ff"] - needs[32]["ff"] < 1000
+    assert all(needs[256][name] == needs[32][name] for name in ("dsp", "bram36"))
+
+
+def test_streams_are_as_wide_as_the_link_and_the_line_let_them(found):
+    assert {one.config.stream_bits for one in found.points} == {32}
+    wide = explore(LENET, replace(DEVICE, stream_bits=256), replace(SPACE, weight_bits=(8,)))
+    assert wide.chosen.seconds < found.chosen.seconds and wide.chosen.config.stream_bits == 256
+    for one in wide.points:
+        assert one.config.stream_bits == min(256, 8 * one.config.line_pixels)
+    assert report(wide)["chosen"]["config"]["stream_bits"] == 256
+    one = evaluate(LENET, DEVICE, AcceleratorConfig(8, 4, 1, 32, stream_bits=256), 8, lambda _: True)
+    assert [d.config.stream_bits for d in smaller(one)] == [128]
+    assert [d.config.stream_bits for d in larger(one, DEVICE)] == [32], "as the device's link"
 
 
 @pytest.mark.parametrize("workload", [LENET, UniformWorkload(vgg16(), Density())], ids=["lenet", "vgg16"])

@@ -1,5 +1,5 @@
-"""Streams in tests: a receiver of an AXI4-Stream that believes nothing, for valid and payload have to stay until they
-are taken; and programs whose maps make every difficulty for the ports, at every width."""
+"""Streams in tests: a receiver that believes nothing, for valid and payload have to stay until they are taken;
+and programs whose maps make every difficulty for the ports, at every width."""
 
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
@@ -42,8 +42,8 @@ class Receiver:
 MAP = Network("map", (2, 9, 10), (Conv("a", 2, 3, 3, padding=1),))  # 9 × 10: rows end within a beat
 FEW = Network("few", (2, 2, 4), (Conv("a", 2, 3, 3, padding=1), Conv("b", 3, 2, 3, padding=1)))
 
-# Name: network, configuration. Rows of several lines and of one, of several beats and of one, packed rows of one
-# image, maps side by side, and those of the fewest beats that such a map may have.
+# Name: network, configuration. Rows of several lines and of one, of several beats and of one, packed rows of
+# one image, maps side by side, and those of the fewest beats that such a map may have.
 PORTS = {
     "map-32": (MAP, {"rows": 4, "lanes": 3, "batch": 3, "line_pixels": 8}),
     "map-64": (MAP, {"rows": 4, "lanes": 3, "batch": 3, "line_pixels": 8}),

@@ -31,7 +31,7 @@ SETS = Network(
 )
 CASES = {
     "scores": (SCORES, "adaptive", {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 8}, {}),
-    "maps": (MAPS, "adaptive", {"rows": 4, "lanes": 3, "batch": 1, "line_pixels": 16}, {}),
+    "maps": (MAPS, "adaptive", {"rows": 4, "lanes": 3, "batch": 1, "line_pixels": 16, "stream_bits": 64}, {}),
     "beside": (BESIDE, "kernel", {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 16}, {}),
     "streamed": (
         SCORES,
@@ -42,19 +42,22 @@ CASES = {
     "sets": (
         SETS,
         "thin",
-        {"rows": 4, "lanes": 2, "batch": 1, "stream_weights": True, "bus_bits": 64, "weight_steps": 256},
+        {
+            **{"rows": 4, "lanes": 2, "batch": 1, "stream_bits": 256},
+            **{"stream_weights": True, "bus_bits": 64, "weight_steps": 256},
+        },
         {},
     ),
     "packed": (
         SCORES,
         "adaptive",
-        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 8, "products": "packed"},
+        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 8, "products": "packed", "stream_bits": 64},
         {"a": 6, "b": 5, "c": 6},
     ),
     "packed_ahead": (
         BESIDE,
         "kernel",
-        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 16, "products": "packed"},
+        {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 16, "products": "packed", "stream_bits": 128},
         {"a": 6, "b": 6},
     ),
 }
@@ -128,7 +131,7 @@ def test_a_run_is_busy_from_its_start_to_its_end_and_takes_no_writes():
         for register, value in ((CONTROL, CONTROL.pack(start=1)), (BATCH, 1)):
             with pytest.raises(LinkError, match="answered 2"):
                 await link.write32(register.address(), value)
-        await link.send(pack_image(images[0]))
+        await link.send(pack_image(images[0], program.config.stream_pixels))
         seen = [await status(link)]
         while seen[-1]["busy"]:
             seen.append(await status(link))

@@ -7,7 +7,6 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-import numpy as np
 from amaranth.sim import Simulator
 
 from hw.compile.compiler import compile_program
@@ -17,6 +16,7 @@ from hw.cost.cycles import run_cycles, total_cycles
 from hw.gateware.accelerator import Accelerator
 from hw.host.driver import Driver
 from hw.util.errors import LinkError
+from tests.hw.gateware.streams import beats_of, frame_of
 
 WEIGHTS_PAGE = 3
 PATIENCE = 40_000
@@ -122,7 +122,7 @@ class Bench:
         raise LinkError("the control port does not answer")
 
     async def send(self, frame):
-        beats = np.frombuffer(frame, "<u4").tolist()
+        beats = beats_of(frame, self.program.config.stream_pixels)
         self.images += [(beat, i == len(beats) - 1) for i, beat in enumerate(beats)]
 
     async def discard(self):
@@ -131,12 +131,12 @@ class Bench:
         await self.ctx.tick().repeat(int(20 / self.pace))
         self.frames.clear()
 
-    async def receive(self, beats, timeout):
+    async def receive(self, words, timeout):
         for _ in range(timeout):
             if self.frames:
                 frame = self.frames.popleft()
-                if len(frame) != 4 * beats:
-                    raise LinkError(f"a result of {len(frame) // 4} beats came, not one of {beats}")
+                if len(frame) != 4 * words:
+                    raise LinkError(f"a result of {len(frame) // 4} words came, not one of {words}")
                 return frame
             await self.ctx.tick()
         raise LinkError("no result came")
@@ -184,7 +184,7 @@ class Bench:
             if valid and ready:
                 beats.append(data)
                 if last:
-                    self.frames.append(np.array(beats, "<u4").tobytes())
+                    self.frames.append(frame_of(beats, self.program.config.stream_pixels))
                     beats.clear()
             yield
 

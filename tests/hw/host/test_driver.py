@@ -34,8 +34,8 @@ SCORES = Network("scores", (2, 3, 6), (Conv("c", 2, 3, 3, padding=1), Dense("f",
 MAPS = Network("maps", (1, 4, 5), (Conv("c", 1, 2, 3, padding=1, relu=False),))
 
 
-def design(network: Network = SCORES) -> DesignInfo:
-    config = AcceleratorConfig(rows=8, lanes=4, batch=3)
+def design(network: Network = SCORES, bits: int = 32) -> DesignInfo:
+    config = AcceleratorConfig(rows=8, lanes=4, batch=3, stream_bits=bits)
     return DesignInfo("spec2", network, config, DIGEST_HEX, estimates={"cycles": 100})
 
 
@@ -94,24 +94,25 @@ class PythonAccelerator:
 
     async def send(self, frame: bytes) -> None:
         assert self.registers[STATUS.address()] & 1, "images before start"
-        assert len(frame) == 4 * map_beats(self.info.network.input)
+        beat = self.info.config.stream_pixels
+        assert len(frame) == beat * map_beats(self.info.network.input, beat)
         self.frames.append(frame)
 
-    async def receive(self, beats: int, timeout: int) -> bytes:
-        network = self.info.network
+    async def receive(self, words: int, timeout: int) -> bytes:
+        network, beat = self.info.network, self.info.config.stream_pixels
         if self.hangs:
             raise LinkError(f"no results within {timeout} clocks")
         assert len(self.frames) == self.registers[BATCH.address()]
-        values = results(network, np.stack([unpack_image(f, network.input) for f in self.frames]))
-        frame = pack_scores(values) if network.classes is not None else pack_maps(values)
-        assert len(frame) == 4 * beats
+        values = results(network, np.stack([unpack_image(f, network.input, beat) for f in self.frames]))
+        frame = pack_scores(values, beat) if network.classes is not None else pack_maps(values, beat)
+        assert len(frame) == 4 * words
         self.registers[STATUS.address()] &= 0b100
         self.registers[STATUS.address()] |= 0b10
         return frame
 
 
-def make(network: Network = SCORES) -> tuple[Driver, PythonAccelerator]:
-    accelerator = PythonAccelerator(design(network))
+def make(network: Network = SCORES, bits: int = 32) -> tuple[Driver, PythonAccelerator]:
+    accelerator = PythonAccelerator(design(network, bits))
     return Driver(accelerator, accelerator.info), accelerator
 
 
@@ -135,9 +136,9 @@ def test_connecting_ends_the_run_a_dead_host_left_behind() -> None:
 
 
 @pytest.mark.parametrize("network", [SCORES, MAPS], ids=lambda n: n.name)
-@pytest.mark.parametrize("n", [1, 3, 7])
-def test_results_come_back_in_order(network: Network, n: int) -> None:
-    driver, _ = make(network)
+@pytest.mark.parametrize(("n", "bits"), [(1, 32), (3, 32), (7, 32), (3, 64), (7, 128), (3, 256)])
+def test_results_come_back_in_order(network: Network, n: int, bits: int) -> None:
+    driver, _ = make(network, bits)
     batch = images(n, network)
     found = asyncio.run(driver.run(batch))
     assert np.array_equal(found, results(network, batch))

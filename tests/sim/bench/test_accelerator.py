@@ -16,20 +16,20 @@ from tests.sim.bench.accelerators import images
 pytestmark = pytest.mark.verilator
 
 CASES = [
-    ("tiny", "adaptive", 8, 4, 4, 0),
-    ("map", "kernel", 8, 4, 2, 0),
-    ("kernels", "dense", 4, 2, 1, 0),
-    ("sections", "adaptive", 4, 10, 2, 64),
+    ("tiny", "adaptive", 8, 4, 4, 0, {}),
+    ("map", "kernel", 8, 4, 2, 0, {}),
+    ("kernels", "dense", 4, 2, 1, 0, {}),
+    ("sections", "adaptive", 4, 10, 2, 64, {"stream_bits": 128}),
 ]
 SLOW = [
-    ("beside", "adaptive", 4, 10, 5, 64),
-    ("channels", "kernel", 8, 3, 2, 0),
-    ("tiny", "kernel", 4, 3, 2, 0),
-    ("tiny", "dense", 16, 6, 5, 0),
-    ("map", "adaptive", 12, 7, 3, 0),
-    ("kernels", "kernel", 8, 5, 2, 0),
-    ("tiny", "adaptive", 32, 3, 3, 0),
-    ("channels", "kernel", 32, 3, 2, 0),
+    ("beside", "adaptive", 4, 10, 5, 64, {"stream_bits": 256}),
+    ("channels", "kernel", 8, 3, 2, 0, {}),
+    ("tiny", "kernel", 4, 3, 2, 0, {}),
+    ("tiny", "dense", 16, 6, 5, 0, {}),
+    ("map", "adaptive", 12, 7, 3, 0, {}),
+    ("kernels", "kernel", 8, 5, 2, 0, {}),
+    ("tiny", "adaptive", 32, 3, 3, 0, {}),
+    ("channels", "kernel", 32, 3, 2, 0, {}),
 ]
 
 
@@ -37,9 +37,11 @@ def with_slow(cases, slow):
     return cases + [pytest.param(*case, marks=pytest.mark.slow) for case in slow]
 
 
-@pytest.mark.parametrize(("network", "kind", "rows", "lanes", "batch", "line"), with_slow(CASES, SLOW))
-def test_results_and_clocks(accelerator, network, kind, rows, lanes, batch, line):
-    folder, artifact = accelerator(network, kind, rows, lanes, batch, line)
+@pytest.mark.parametrize(
+    ("network", "kind", "rows", "lanes", "batch", "line", "options"), with_slow(CASES, SLOW)
+)
+def test_results_and_clocks(accelerator, network, kind, rows, lanes, batch, line, options):
+    folder, artifact = accelerator(network, kind, rows, lanes, batch, line, **options)
     pictures = images(network, 2 * batch + 1)
     expected = model.run(artifact, pictures)
 
@@ -156,15 +158,15 @@ def test_pixels_in_bands_have_the_sign_of_the_layer_before(accelerator):
 
 
 @pytest.mark.parametrize(
-    ("network", "options", "parts"),
+    ("network", "options", "bits", "parts"),
     [
-        ("tiny", ("adaptive", 8, 4, 4), [(0, 0), (1, 2), (2, 2), (3, 3), (0, 2)]),
-        ("beside", ("adaptive", 4, 10, 5, 64), [(0, 0), (1, 1), (2, 3), (4, 4)]),
+        ("tiny", ("adaptive", 8, 4, 4), 32, [(0, 0), (1, 2), (2, 2), (3, 3), (0, 2)]),
+        ("beside", ("adaptive", 4, 10, 5, 64), 256, [(0, 0), (1, 1), (2, 3), (4, 4)]),
     ],
 )
-def test_every_part_of_the_network_runs_alone(accelerator, network, options, parts):
+def test_every_part_of_the_network_runs_alone(accelerator, network, options, bits, parts):
     """Any first and last layer: the map that goes in is the model's, the one that comes out must be."""
-    folder, artifact = accelerator(network, *options)
+    folder, artifact = accelerator(network, *options, **({"stream_bits": bits} if bits != 32 else {}))
     pictures = images(network, 4)
     maps = [pictures, *(layer.output for layer in model.trace(artifact, pictures).values())]
     program = compile_program(artifact, DesignInfo.load(folder).config)
