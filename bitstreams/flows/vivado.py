@@ -115,7 +115,7 @@ def pcie_files(
             verilog,
             {
                 f"{vivado_block.WRAPPER}.v": vivado_block.wrapper(info),
-                f"{vivado_sync.MODULE}.v": vivado_sync.emit(),
+                f"{vivado_sync.MODULE}.v": vivado_sync.emit(info.config.stream_bits),
             },
         ),
         images,
@@ -128,6 +128,7 @@ def pcie_files(
             "dram_clock": block.dram_clock,
             "xdma": [word for name, value in block.xdma.items() for word in (f"CONFIG.{name}", value)],
             "memory_ports": vivado_block.memory_ports(info),
+            "stream_bytes": str(info.config.stream_pixels),
         },
     )
 

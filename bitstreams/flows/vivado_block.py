@@ -68,11 +68,12 @@ def ports(info: DesignInfo) -> list[Port]:
                 "it knows s_axil, s_axis, m_axis and m_axi"
             )
         found.append(Port(bus, signal, width))
-    wide = [port.name for port in found if port.signal == "tdata" and port.width != vivado_sync.BITS]
-    if wide:
+    bits = info.config.stream_bits
+    other = [port.name for port in found if port.signal == "tdata" and port.width != bits]
+    if other:
         raise ConfigError(
-            f"{', '.join(wide)} of the design is not {vivado_sync.BITS} bits wide, as the PCI Express shell "
-            "needs: generate it again"
+            f"{', '.join(other)} of the design is not {bits} bits wide, as its configuration says: "
+            "generate it again"
         )
     missing = {"s_axil", "s_axis", "m_axis"} - {port.bus for port in found}
     if missing:

@@ -19,7 +19,7 @@ MODULE = "spec2_sync"
 """Name of the Verilog module."""
 
 BITS = 32
-"""Width of the streams and of the marker."""
+"""Width of the marker, which lies in the low bits of a beat; of streams, unless a design has wider ones."""
 
 
 RESET_CLOCKS = 4
@@ -28,10 +28,10 @@ and what is reset, and one to spare. A power of two."""
 
 
 class Stream:
-    """The signals of one AXI4-Stream."""
+    """The signals of one AXI4-Stream, with so many bits of data."""
 
-    def __init__(self, name: str) -> None:
-        self.tdata = Signal(BITS, name=f"{name}_tdata")
+    def __init__(self, name: str, bits: int) -> None:
+        self.tdata = Signal(bits, name=f"{name}_tdata")
         self.tvalid = Signal(name=f"{name}_tvalid")
         self.tready = Signal(name=f"{name}_tready")
         self.tlast = Signal(name=f"{name}_tlast")
@@ -52,7 +52,7 @@ class Stream:
 
 
 class Sync(Elaboratable):  # type: ignore[misc]
-    """Sits in both streams, without a clock of latency.
+    """Sits in both streams, of ``bits``, without a clock of latency.
 
     marker: 0 to pass, anything else to synchronise; constant until the marker is back, or its client is dead.
     from_host, to_core; from_core, to_host: the streams. hold: reset of the accelerator.
@@ -62,11 +62,11 @@ class Sync(Elaboratable):  # type: ignore[misc]
     ``marker`` has become. A frame of results that was begun ends with the marker.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bits: int = BITS) -> None:
         self.marker = Signal(BITS)
         self.hold = Signal()
-        self.from_host, self.to_core = Stream("from_host"), Stream("to_core")
-        self.from_core, self.to_host = Stream("from_core"), Stream("to_host")
+        self.from_host, self.to_core = Stream("from_host", bits), Stream("to_core", bits)
+        self.from_core, self.to_host = Stream("from_core", bits), Stream("to_host", bits)
 
     @property
     def ports(self) -> list[Signal]:
@@ -93,7 +93,7 @@ class Sync(Elaboratable):  # type: ignore[misc]
                 # Until the marker comes; what comes after it stays outside.
                 m.d.comb += self.from_host.tready.eq(active)
                 taken = self.from_host.tvalid & self.from_host.tready
-                with m.If(taken & self.from_host.tlast & (self.from_host.tdata == self.marker)):
+                with m.If(taken & self.from_host.tlast & (self.from_host.tdata[:BITS] == self.marker)):
                     m.d.sync += found.eq(self.marker)
                     m.next = "RETURN"
                 with m.If(~active):
@@ -123,7 +123,7 @@ class Sync(Elaboratable):  # type: ignore[misc]
         return m
 
 
-def emit() -> str:
-    """Verilog of :data:`MODULE`; the same bytes every time."""
-    sync = Sync()
+def emit(bits: int = BITS) -> str:
+    """Verilog of :data:`MODULE` for streams of ``bits``; the same bytes every time."""
+    sync = Sync(bits)
     return str(verilog.convert(sync, name=MODULE, ports=sync.ports, emit_src=False))

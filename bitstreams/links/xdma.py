@@ -17,6 +17,7 @@ from types import TracebackType
 
 from bitstreams.links.kind import LinkKind
 from bitstreams.links.worker import Worker, stop
+from hw.contract.config import STREAM_BITS
 from hw.host_interface.registers import ADDRESS_BITS
 from hw.util.errors import LinkError
 
@@ -127,9 +128,11 @@ class XdmaLink:
         self._poke(MARKER, 0)
         self._poke(MARKER, word)
         self._sent.append(self._sender.submit(_WORD.pack(word)))
+        # Back it comes as a beat, of whatever width: with zeros above it.
+        endings = tuple(_WORD.pack(word).ljust(bits // 8, b"\0") for bits in STREAM_BITS)
         end = time.monotonic() + SYNC_SECONDS
         while (data := self._read(CHUNK, end - time.monotonic())) is not None:
-            if data.endswith(_WORD.pack(word)):
+            if data.endswith(endings):  # what was under way before it may stand in front of it
                 break
         else:
             raise LinkError(

@@ -18,8 +18,8 @@ assumption: no board was measured."""
 class Device:
     """name: of the board. clock_hz: of the design. budget: resource name to count. labels: resource name
     to its plural for people. dram_rate: peak bytes per second of external memory, of ``dram_interfaces`` side
-    by side. wide_port: bits of the wide port of a multiplier. stream_bits: of the widest streams that its link
-    to the host keeps busy."""
+    by side. wide_port: bits of the wide port of a multiplier. stream_bits: of the widest streams that its
+    link to the host keeps busy."""
 
     name: str
     clock_hz: float

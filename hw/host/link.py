@@ -10,8 +10,9 @@ from typing import Protocol
 class Link(Protocol):
     """A control port and two streams. Every method raises ``LinkError`` when the transport fails.
 
-    A *word* is four bytes; a beat of the streams is one, or several in a design of wider ones. Methods are coroutines of whatever event loop the link belongs to: the
-    driver awaits them one at a time and uses nothing else of the loop.
+    A *word* is four bytes; a beat of the streams is one, or several in a design of wider ones. Methods are
+    coroutines of whatever event loop the link belongs to: the driver awaits them one at a time and uses
+    nothing else of the loop.
     """
 
     async def read32(self, address: int) -> int:

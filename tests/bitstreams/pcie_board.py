@@ -25,6 +25,7 @@ class PcieBoard:
         self.marker = 0
         self.alive = self.synchronises = self.gives = True
         self.cut = 0
+        self.beat = 4  # bytes: the width of the streams, as far as the marker's way back shows it
         self.to_core = deque()  # (beat, last)
         self.to_host = deque()  # frames that no client has read
         self.lock = threading.Lock()
@@ -110,7 +111,7 @@ class PcieBoard:
             while self.to_core and not self.returned:
                 beat, last = self.to_core.popleft()
                 if last and beat == self.marker:
-                    self.to_host.append(WORD.pack(beat))
+                    self.to_host.append(WORD.pack(beat).ljust(self.beat, b"\0"))
                     self.returned = True
             return
         while self.to_core and self.accelerator.push(*self.to_core[0], 0) is not None:

@@ -18,11 +18,13 @@ AXI = (
 )
 
 
-def design(**more: str) -> DesignInfo:
-    """The description of a design with the ports of today's accelerator, and ``more`` buses."""
-    buses = {"s_axil": AXI_LITE, "s_axis": STREAM, "m_axis": STREAM, **more}
+def design(bits: int = 32, **more: str) -> DesignInfo:
+    """The description of a design with the ports of today's accelerator, streams of ``bits``, and ``more``
+    buses."""
+    stream = STREAM.replace("32", str(bits))
+    buses = {"s_axil": AXI_LITE, "s_axis": stream, "m_axis": stream, **more}
     ports = {"clk": 1, "rst": 1}
     for bus, signals in buses.items():
         ports |= {f"{bus}_{name}": int(width) for name, width in re.findall(r"([a-z]+)(\d+)", signals)}
     digest = random_artifact(tiny()).digest
-    return DesignInfo("spec2", tiny(), AcceleratorConfig(), digest, ports=ports)
+    return DesignInfo("spec2", tiny(), AcceleratorConfig(stream_bits=bits), digest, ports=ports)

@@ -121,8 +121,8 @@ def _draw(seed: int, dice: Random) -> Design | None:
 
 
 def _wide(artifact: Artifact, config: AcceleratorConfig, narrow: Program) -> Program:
-    """The same with wider streams, now and then, if its line has room for a beat. With dice of its own, so that
-    seeds from before draw what they did."""
+    """The same with wider streams, now and then, if its line has room for a beat. With dice of its own, so
+    that seeds from before draw what they did."""
     bits = Random(f"{artifact.digest}/streams").choice((32, 32, *STREAM_BITS[1:]))
     try:
         wide = replace(config, memory_lines=narrow.config.memory_lines, stream_bits=bits)

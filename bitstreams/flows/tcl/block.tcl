@@ -155,11 +155,11 @@ proc connect_registers {} {
     }
 }
 
-# --- streams: 32 bytes at the host's side, 4 at the accelerator's ---------------------------------------
+# --- streams: 32 bytes at the host's side, 4 to 32 at the accelerator's ---------------------------------
 
 # The width changes in the clock of PCI Express, so that the narrow side can keep up with any accelerator.
 # tkeep marks the end of a frame that does not fill 32 bytes: going down, the words after it are dropped
-# and tlast moves to the last one that counts.
+# and tlast moves to the last one that counts. An accelerator of 32 bytes needs no converter.
 proc width_converter {name from to} {
     cell axis_dwidth_converter $name [list \
         CONFIG.S_TDATA_NUM_BYTES $from CONFIG.M_TDATA_NUM_BYTES $to CONFIG.HAS_TLAST 1 CONFIG.HAS_TKEEP 1]
@@ -174,21 +174,28 @@ proc clock_side {name side clock reset} {
 }
 
 proc connect_streams {} {
-    width_converter h2c_width 32 4
+    global settings
+    set bytes $settings(stream_bytes)
     cell axis_clock_converter h2c_clock
     clock_side h2c_clock s xdma/axi_aclk xdma/axi_aresetn
     clock_side h2c_clock m clock/clk_out1 reset_accelerator/peripheral_aresetn
-    join_buses xdma/M_AXIS_H2C_0 h2c_width/S_AXIS
-    join_buses h2c_width/M_AXIS h2c_clock/S_AXIS
     join_buses h2c_clock/M_AXIS accelerator/s_axis
 
     cell axis_clock_converter c2h_clock
-    width_converter c2h_width 4 32
     clock_side c2h_clock s clock/clk_out1 reset_accelerator/peripheral_aresetn
     clock_side c2h_clock m xdma/axi_aclk xdma/axi_aresetn
     join_buses accelerator/m_axis c2h_clock/S_AXIS
-    join_buses c2h_clock/M_AXIS c2h_width/S_AXIS
-    join_buses c2h_width/M_AXIS xdma/S_AXIS_C2H_0
+    if {$bytes == 32} {
+        join_buses xdma/M_AXIS_H2C_0 h2c_clock/S_AXIS
+        join_buses c2h_clock/M_AXIS xdma/S_AXIS_C2H_0
+    } else {
+        width_converter h2c_width 32 $bytes
+        join_buses xdma/M_AXIS_H2C_0 h2c_width/S_AXIS
+        join_buses h2c_width/M_AXIS h2c_clock/S_AXIS
+        width_converter c2h_width $bytes 32
+        join_buses c2h_clock/M_AXIS c2h_width/S_AXIS
+        join_buses c2h_width/M_AXIS xdma/S_AXIS_C2H_0
+    }
 }
 
 # --- DRAM: the host through its bypass BAR, and every AXI4 port of the accelerator ----------------------

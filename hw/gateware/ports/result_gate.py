@@ -15,8 +15,8 @@ class ResultGate(wiring.Component):
     """Parameter: ``bits`` of a beat. Members: ``i`` from the result ports, ``o`` to the host. ``abort`` (a
     pulse): ``i`` is reset after this clock, in which nothing is taken from it; if a frame is open, or
     ``answer`` is up with it, one more beat follows, of zeros, with ``tlast``: one in all, if that of a run
-    before is still to come. ``held``: a beat of a run that goes on is offered; ``leftover``: beats of one that
-    was broken off are.
+    before is still to come. ``held``: a beat of a run that goes on is offered; ``leftover``: beats of one
+    that was broken off are.
 
     ``o`` is a register: valid and payload stay until they are taken, whatever happens but a reset, which
     empties it (``ARESETn`` of the stream). Beats of the next run come after what is left over.

@@ -8,6 +8,7 @@ import pytest
 
 from bitstreams import boards
 from bitstreams.flows import vivado, vivado_block
+from hw.contract.config import AcceleratorConfig
 from hw.util.errors import ConfigError
 from tests.bitstreams.vivado_design import AXI, STREAM, design
 from tests.bitstreams.vivado_run import run, unpack
@@ -127,6 +128,22 @@ def test_every_axi_port_of_the_accelerator_has_its_place(tmp_path):
     assert {"/accelerator/m_axi", "/accelerator/m_axi_weights", "/xdma/M_AXI_LITE"} < spaces
 
 
+@pytest.mark.parametrize("bits", [32, 128, 256])
+def test_streams_change_their_width_where_they_are_narrower_than_pcie(tmp_path, bits):
+    plan = vivado.pcie_files(boards.find("vc709"), design(bits), mhz=200, **SOURCES)
+    result = run(unpack(plan, tmp_path / "plan"), "build.tcl")
+    assert result.code == 0, result.output + result.errors
+    joined = set(result.of("connect_bd_intf_net"))
+    ways = {("xdma/M_AXIS_H2C_0", "h2c_clock/S_AXIS"), ("c2h_clock/M_AXIS", "xdma/S_AXIS_C2H_0")}
+    assert ways & joined == (ways if bits == 256 else set())
+    assert ("h2c_clock/M_AXIS", "accelerator/s_axis") in joined
+    assert ("accelerator/m_axis", "c2h_clock/S_AXIS") in joined
+    settings = [" ".join(call) for call in result.of("set_property")]
+    for there, back in ((32, bits // 8), (bits // 8, 32)):
+        wanted = f"CONFIG.S_TDATA_NUM_BYTES {there} CONFIG.M_TDATA_NUM_BYTES {back} "
+        assert any(wanted in one for one in settings) == (bits != 256)
+
+
 @pytest.mark.parametrize(
     ("release", "used", "unused"),
     [
@@ -229,6 +246,8 @@ def test_refuses_unknown_arguments_ports_and_boards(folder):
         pcie("vc707")
     with pytest.raises(ConfigError, match="port 'm_video_tdata'"):
         vivado_block.ports(design(m_video=STREAM))
+    with pytest.raises(ConfigError, match="s_axis_tdata, m_axis_tdata of the design is not 64 bits wide"):
+        vivado_block.ports(replace(design(), config=AcceleratorConfig(stream_bits=64)))
     with pytest.raises(ConfigError, match="no m_axis port"):
         info = design()
         rest = {name: width for name, width in info.ports.items() if not name.startswith("m_axis")}

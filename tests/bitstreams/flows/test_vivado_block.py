@@ -25,10 +25,14 @@ def core(info):
     return f"module spec2({', '.join(lines)});\n" + "\n".join(outputs) + "\nendmodule\n"
 
 
-@pytest.mark.parametrize("more", [{}, {"m_axi": AXI, "m_axi_b": AXI}], ids=["streams", "memory too"])
-def test_wrapper_connects_every_port_of_the_accelerator(tmp_path, more):
-    info = design(**more)
-    texts = {"core.v": core(info), "wrap.v": vivado_block.wrapper(info), "sync.v": vivado_sync.emit()}
+@pytest.mark.parametrize(
+    ("bits", "more"),
+    [(32, {}), (256, {}), (32, {"m_axi": AXI, "m_axi_b": AXI})],
+    ids=["streams", "wide streams", "memory too"],
+)
+def test_wrapper_connects_every_port_of_the_accelerator(tmp_path, bits, more):
+    info = design(bits, **more)
+    texts = {"core.v": core(info), "wrap.v": vivado_block.wrapper(info), "sync.v": vivado_sync.emit(bits)}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     script = f"read_verilog {' '.join(texts)}; hierarchy -check -top spec2_axi; proc; flatten; check -assert"
@@ -44,6 +48,7 @@ def test_wrapper_connects_every_port_of_the_accelerator(tmp_path, more):
     for name in info.ports:
         assert name in ("clk", "rst") or f"{name}" in wrapper
     assert "XIL_INTERFACENAME s_axil, PROTOCOL AXI4LITE, DATA_WIDTH 32, ADDR_WIDTH 12" in wrapper
+    assert wrapper.count(f"TDATA_NUM_BYTES {bits // 8}, HAS_TKEEP 1") == 2
     buses = ":".join(["s_axil", "s_axis", "m_axis", *more])
     assert f"XIL_INTERFACENAME aclk, ASSOCIATED_BUSIF {buses}, ASSOCIATED_RESET aresetn" in wrapper
     assert ("PROTOCOL AXI4, DATA_WIDTH 64, ADDR_WIDTH 32" in wrapper) == bool(more)
@@ -62,9 +67,9 @@ def test_directions_follow_the_side_of_a_port():
 MARKER = 0xC0FFEE42
 
 
-def simulate(process):
+def simulate(process, bits=32):
     """Run ``process(ctx, sync)`` with random stalls at both far ends; returns what came out of each."""
-    sync, core_side, host_side = Sync(), [], []
+    sync, core_side, host_side = Sync(bits), [], []
     rng = random.Random(1)
 
     async def sink(ctx, stream, taken):
@@ -142,6 +147,22 @@ def test_drops_all_before_the_marker_and_returns_it_once():
         await put(ctx, sync.from_core, [8])
 
     assert simulate(process) == (beats([1], [6, 7]), beats([MARKER], [8]))
+
+
+def test_a_marker_lies_in_the_low_bits_of_a_wide_beat():
+    """What is above it comes from the host's buffers, and does not count; zeros go back."""
+
+    async def process(ctx, sync):
+        await put(ctx, sync.from_host, [1 << 255])
+        ctx.set(sync.marker, MARKER)
+        await put(ctx, sync.from_host, [MARKER << 32])
+        await put(ctx, sync.from_host, [7 << 128 | MARKER])
+        await ctx.tick().repeat(20)
+        ctx.set(sync.marker, 0)
+        await ctx.tick().repeat(8)
+        await put(ctx, sync.from_core, [9 << 200])
+
+    assert simulate(process, 256) == (beats([1 << 255]), beats([MARKER], [9 << 200]))
 
 
 def test_synchronises_again_and_again():

@@ -56,7 +56,10 @@ def leave(board, image):
     board.gives = True
 
 
-def test_scores_are_the_models(board):
+@pytest.mark.parametrize("beat", [4, 8, 32])
+def test_scores_are_the_models(board, beat):
+    """Whatever the width of the beat that brings the marker back."""
+    board.beat = beat
     with board.connect() as link:
         assert np.array_equal(scores(link, IMAGES), SCORES)
         assert np.array_equal(scores(link, IMAGES[::-1]), SCORES[::-1])

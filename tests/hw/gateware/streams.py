@@ -1,5 +1,5 @@
-"""Streams in tests: a receiver that believes nothing, for valid and payload have to stay until they are taken;
-and programs whose maps make every difficulty for the ports, at every width."""
+"""Streams in tests: a receiver that believes nothing, for valid and payload have to stay until they are
+taken; and programs whose maps make every difficulty for the ports, at every width."""
 
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact

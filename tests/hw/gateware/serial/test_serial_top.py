@@ -104,5 +104,5 @@ def test_a_design_whose_weights_are_elsewhere_is_refused(info) -> None:
 
 def test_streams_that_are_wider_than_the_serial_port_are_refused(info) -> None:
     wide = replace(info, config=replace(info.config, stream_bits=128))
-    with pytest.raises(ConfigError, match="streams are 128 bits wide, and a serial port takes 32: .* 32$"):
+    with pytest.raises(ConfigError, match=r"streams are 128 bits wide, and a serial port takes 32: .* 32$"):
         emit_serial(wide, 16)
