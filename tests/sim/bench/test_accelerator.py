@@ -156,15 +156,15 @@ def test_pixels_in_bands_have_the_sign_of_the_layer_before(accelerator):
 
 
 @pytest.mark.parametrize(
-    ("network", "options", "parts"),
+    ("network", "size", "streamed", "parts"),
     [
-        ("tiny", ("adaptive", 8, 4, 4), [(0, 0), (1, 2), (2, 2), (3, 3), (0, 2)]),
-        ("beside", ("adaptive", 4, 10, 5, 64), [(0, 0), (1, 1), (2, 3), (4, 4)]),
+        ("tiny", ("adaptive", 8, 4, 4), {}, [(0, 0), (1, 2), (2, 2), (3, 3), (0, 2)]),
+        ("beside", ("kernel", 4, 10, 4, 64), {"stream_weights": True}, [(0, 0), (1, 1), (2, 3), (4, 4)]),
     ],
 )
-def test_every_part_of_the_network_runs_alone(accelerator, network, options, parts):
+def test_every_part_of_the_network_runs_alone(accelerator, network, size, streamed, parts):
     """Any first and last layer: the map that goes in is the model's, the one that comes out must be."""
-    folder, artifact = accelerator(network, *options)
+    folder, artifact = accelerator(network, *size, **streamed)
     pictures = images(network, 4)
     maps = [pictures, *(layer.output for layer in model.trace(artifact, pictures).values())]
     program = compile_program(artifact, DesignInfo.load(folder).config)
