@@ -50,7 +50,8 @@ def measure(
     over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
     memory, nor before its first step), ``bound_by`` (the busiest stage, of ``hw.cost.stages``),
     ``dram_bytes``, ``mismatches`` (values of its map); layers in bands have ``occupancy`` and
-    ``dram_bytes`` of all of them, ``mismatches`` None but the last, and ``bands``, their number of instructions. ``total``: ``cycles``, ``dsp_total``, ``lut`` and ``bram36`` (estimates),
+    ``dram_bytes`` of all of them, ``mismatches`` None but the last, and ``bands``, their number of
+    instructions. ``total``: ``cycles``, ``dsp_total``, ``lut`` and ``bram36`` (estimates),
     what :func:`hw.cost.efficiency.per_cycle` makes of them, ``dram_bytes``, ``mismatches``.
     ``convolutions_only``: the network has no classifier.
     Raises ``DataError`` unless it is one image, ``DigestMismatch`` when the design has other weights.
