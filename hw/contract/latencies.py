@@ -14,6 +14,9 @@ ROTATOR_LEVELS = 2
 NARROW_CLOCKS = 3
 """Clocks that words take to be cut, where spectra are narrow."""
 
+MAP_START = 4
+"""Clocks of the port that sends a feature map beside those of its memory: start, request, queue."""
+
 SETTLE = 3
 """Clocks between a change of layer and its start: per-layer constants are registered."""
 
@@ -30,8 +33,8 @@ class Latencies:
     memory: request of a line to its pixels. fill: a tile's last line to the moment its words can be
     read. array: issue of a step to the moment the drain turns to the first rows of its word. pass_full: that
     of the last rows to the moment their words can be read. tail: last token of a layer to the moment its
-    last pixel can be read. reuse_lead: see ``LayerPlan.free_clock``. settle: clocks of a layer before its
-    controllers start.
+    last pixel can be read. reuse_lead: see ``LayerPlan.free_clock``. map_start: end of the last layer to the
+    first beat of the map that it made. settle: clocks of a layer before its controllers start.
     """
 
     memory: int
@@ -40,6 +43,7 @@ class Latencies:
     pass_full: int
     tail: int
     reuse_lead: int
+    map_start: int
     settle: int = SETTLE
 
 
@@ -47,11 +51,13 @@ def latencies(config: AcceleratorConfig, narrow: bool = False) -> Latencies:
     """The latencies of an accelerator of ``config`` (``line_pixels`` resolved), spectra ``narrow`` or not."""
     rotate = rotate_latency(config.line_pixels)
     wraps = config.products == "packed"  # join the sums in the drain, in a clock of their own
+    memory = 2 + rotate
     return Latencies(
-        memory=2 + rotate,
+        memory=memory,
         fill=25 + NARROW_CLOCKS * narrow,
         array=5,
         pass_full=6 + wraps,
         reuse_lead=6 + wraps,
+        map_start=memory + MAP_START,
         tail=1 + 32 + 1 + (rotate + 2),  # start register, lane, writer, feature memory
     )

@@ -178,12 +178,13 @@ def load_cycles(program: Program, images: int, first: int = 0) -> int:
 
 def total_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> int:
     """Clocks of a run (of part of the network: ``layers``): its start and end, loading, its layers, and
-    the beats of the feature map where it ends in one."""
+    the way to memory and the beats of the feature map where it ends in one."""
     network = program.network
     first, last = layers or (0, len(network.layers) - 1)
     total = 2 + load_cycles(program, images, first)
     total += sum(layer.cycles for layer in run_cycles(program, images, (first, last)))
     if network.classes is None or last < len(network.layers) - 1:
+        total += latencies(program.config, program.narrow).map_start
         total += images * map_beats(network.shapes[last + 1], program.config.stream_pixels)
     return total
 

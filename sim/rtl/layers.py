@@ -22,8 +22,8 @@ from hw.contract.artifact import Artifact
 from hw.contract.design import DesignInfo
 from hw.contract.instructions import together
 from hw.cost import efficiency
-from hw.cost.cycles import run_cycles
 from hw.cost.resources import resources
+from hw.cost.stages import layer_work
 from hw.host.counters import Counters
 from hw.util.errors import DataError, DigestMismatch
 from hw.util.tables import table
@@ -48,9 +48,10 @@ def measure(
 
     ``layers``: per layer ``name``, ``cycles_rtl``, ``cycles_model`` (of the whole run), ``occupancy`` (steps
     over steps and clocks that the array waited for spectra, drain or output of its own layer; not for
-    memory, nor before its first step), ``dram_bytes``, ``mismatches`` (values of its map); layers in bands
-    have ``occupancy`` and ``dram_bytes`` of all of them, ``mismatches`` None but the last, and ``bands``,
-    their number of instructions. ``total``: ``cycles``, ``dsp_total``, ``lut`` and ``bram36`` (estimates),
+    memory, nor before its first step), ``bound_by`` (the busiest stage, of ``hw.cost.stages``),
+    ``dram_bytes``, ``mismatches`` (values of its map); layers in bands have ``occupancy`` and
+    ``dram_bytes`` of all of them, ``mismatches`` None but the last, and ``bands``, their number of
+    instructions. ``total``: ``cycles``, ``dsp_total``, ``lut`` and ``bram36`` (estimates),
     what :func:`hw.cost.efficiency.per_cycle` makes of them, ``dram_bytes``, ``mismatches``.
     ``convolutions_only``: the network has no classifier.
     Raises ``DataError`` unless it is one image, ``DigestMismatch`` when the design has other weights.
@@ -76,8 +77,9 @@ def measure(
     if progress:
         progress(count + 1, count + 1)
     run = whole.counters[0]
-    for row, counted, predicted in zip(rows, run.layers, run_cycles(program, 1), strict=True):
+    for row, counted, predicted in zip(rows, run.layers, layer_work(program, 1), strict=True):
         row |= {"cycles_rtl": counted.cycles, "cycles_model": predicted.cycles}
+        row |= {"bound_by": predicted.stages.busiest}
     return {
         "network": info.network.name,
         "convolutions_only": info.network.classes is None,
@@ -139,17 +141,21 @@ def markdown(found: dict[str, Any]) -> tuple[str, ...]:
         "cycles_rtl": "clocks, Verilog",
         "cycles_model": "clocks, model",
         "occupancy": "multipliers busy",
+        "bound_by": "bound by",
         "dram_bytes": "bytes of weights",
         "mismatches": "wrong values",
     }
     total = found["total"]
+    if "bound_by" not in found["layers"][0]:  # rows of before it was counted
+        del heads["bound_by"]
     rows = [[row[key] for key in heads] for row in found["layers"]]
     sums = [sum(row[key] for row in found["layers"]) for key in ("cycles_rtl", "cycles_model")]
     only = f", {efficiency.CONVOLUTIONS_ONLY}," if found.get("convolutions_only") else ""
     takes = [f"{total['dsp_total']:,} DSP slices"]
     if "lut" in total:
         takes += [f"{total['lut']:,} LUTs", f"{total['bram36']:,g} RAMB36 blocks (estimates)"]
-    rows.append(["all", *sums, None, total["dram_bytes"], total["mismatches"]])
+    empty = [None] * (len(heads) - 5)
+    rows.append(["all", *sums, *empty, total["dram_bytes"], total["mismatches"]])
     return (
         table(heads.values(), rows),
         f"{total['operations']:,} dense-equivalent operations{only} in {total['cycles']:,} clocks on "

@@ -12,6 +12,7 @@ from hw.contract.artifact import LayerWeights, random_artifact
 from hw.contract.network import Conv, Dense, Network
 from hw.gateware.core import Core
 from hw.gateware.primitives.shared import Emitter
+from hw.util.errors import LinkError
 from sim import model
 from tests.hw.gateware.whole import Bench, compiled
 
@@ -80,6 +81,30 @@ def test_a_run_of_some_layers_takes_and_gives_their_maps(layers):
     # the weight memory has a step in every clock.
     assert counters.mac_wait_weights == 2 * sum(ran)
     assert counters.mac_steps == sum(layer.steps for layer in counters.layers)
+
+
+@pytest.mark.parametrize("wrong", [-2, -1])
+def test_a_frame_of_another_length_is_told_of_until_the_next_start(wrong):
+    """``tlast`` a beat too early as well, or not at all: counted beats make the images all the same."""
+    artifact = random_artifact(NETWORK, seed=6)
+    program = compiled(artifact, rows=4, lanes=2, batch=2, line_pixels=8)
+    images = np.random.default_rng(1).integers(0, 256, (2, 2, 4, 5), dtype=np.uint8)
+
+    async def test(link, driver):
+        send = link.send
+
+        async def cut(frame):
+            await send(frame)
+            beat, last = link.images[wrong]
+            link.images[wrong] = beat, not last
+
+        link.send = cut
+        with pytest.raises(LinkError, match="tlast of an image at a wrong place"):
+            await driver.run(images)
+        link.send = send
+        return await driver.run(images)
+
+    np.testing.assert_array_equal(Bench(program).run(test), model.run(artifact, images))
 
 
 def test_an_abort_resets_modules_that_are_emitted_once_as_well():

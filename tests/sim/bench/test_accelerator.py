@@ -65,7 +65,7 @@ STREAMED = [
     ("tiny", "adaptive", 8, 4, 2, 0, {"bus_bits": 128, "memories": 2}),
     ("tiny", "adaptive", 8, 4, 4, 0, {"bus_bits": 32, "narrow": (("conv1", 4), ("conv2", 7), ("fc1", 2))}),
     ("channels", "kernel", 32, 3, 2, 0, {"narrow": (("b", 5),)}),
-    ("beside", "kernel", 4, 10, 4, 64, {}),
+    ("beside", "kernel", 4, 10, 4, 64, {"stream_bits": 256}),
 ]
 STREAMED_SLOW = [
     ("tiny", "kernel", 8, 4, 4, 0, {}),
@@ -157,16 +157,19 @@ def test_pixels_in_bands_have_the_sign_of_the_layer_before(accelerator):
     np.testing.assert_array_equal(rtl.simulate(folder, pictures).scores, maps[-1])
 
 
+WIDE = {"stream_weights": True, "stream_bits": 256}
+
+
 @pytest.mark.parametrize(
-    ("network", "options", "bits", "parts"),
+    ("network", "size", "options", "parts"),
     [
-        ("tiny", ("adaptive", 8, 4, 4), 32, [(0, 0), (1, 2), (2, 2), (3, 3), (0, 2)]),
-        ("beside", ("adaptive", 4, 10, 5, 64), 256, [(0, 0), (1, 1), (2, 3), (4, 4)]),
+        ("tiny", ("adaptive", 8, 4, 4), {}, [(0, 0), (1, 2), (2, 2), (3, 3), (0, 2)]),
+        ("beside", ("kernel", 4, 10, 4, 64), WIDE, [(0, 0), (1, 1), (2, 3), (4, 4)]),
     ],
 )
-def test_every_part_of_the_network_runs_alone(accelerator, network, options, bits, parts):
+def test_every_part_of_the_network_runs_alone(accelerator, network, size, options, parts):
     """Any first and last layer: the map that goes in is the model's, the one that comes out must be."""
-    folder, artifact = accelerator(network, *options, **({"stream_bits": bits} if bits != 32 else {}))
+    folder, artifact = accelerator(network, *size, **options)
     pictures = images(network, 4)
     maps = [pictures, *(layer.output for layer in model.trace(artifact, pictures).values())]
     program = compile_program(artifact, DesignInfo.load(folder).config)

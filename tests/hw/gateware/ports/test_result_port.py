@@ -7,6 +7,7 @@ from amaranth.hdl import ResetInserter, Signal
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
+from hw.contract.latencies import MAP_START
 from hw.contract.network import Dense, Network
 from hw.gateware.ports.result_port import MapPort, ScorePort
 from hw.host_interface.stream_format import pack_scores, unpack_maps
@@ -132,3 +133,23 @@ def test_the_queue_holds_all_scores_of_a_run_and_no_more(widths, classes, batch,
 def test_the_queue_holds_the_beats_of_two_latencies(widths, latency, words):
     """What is asked for before the first answer comes, and as much again while that is sent."""
     assert widths(MapPort(program(MAP), latency))["storage"] == words - 1
+
+
+@pytest.mark.parametrize("latency", [3, 6])
+def test_the_first_beat_comes_when_the_cost_model_says(simulate, latency):
+    """The cost model's clocks are those between start and beat, and the one in front of the start."""
+    dut = MapPort(program(MAP), latency)
+
+    async def bench(ctx):
+        ctx.set(dut.images, 1)
+        ctx.set(dut.stream.tready, 1)
+        await ctx.tick().repeat(2)
+        ctx.set(dut.start, 1)
+        clocks = 0
+        while not ctx.get(dut.stream.tvalid):
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            clocks += 1
+        assert clocks == latency + MAP_START - 1
+
+    simulate(dut, bench)
