@@ -45,8 +45,8 @@ def _beat_or_line(m, images, beat, pixels):
     if len(beat) <= MAX_FANOUT:
         return [Mux(images.w_en, beat, pixels[: len(beat)])]
     parts = [slice(first, first + MAX_FANOUT) for first in range(0, len(beat), MAX_FANOUT)]
-    takes = [replicate(m, images.w_next, name=f"beat_taken_{i}") for i in range(len(parts))]
-    return [Mux(take, beat[part], pixels[part]) for take, part in zip(takes, parts, strict=True)]
+    selects = [replicate(m, images.w_next, name=f"of_beat_{i}") for i in range(len(parts))]
+    return [Mux(select, beat[part], pixels[part]) for select, part in zip(selects, parts, strict=True)]
 
 
 def _fetch(m, core):
