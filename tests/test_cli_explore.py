@@ -45,6 +45,7 @@ def test_says_it_in_words(run, tmp_path):
     text = run("explore", "lenet", "--board", "vc709", *SMALL, "--out", tmp_path).out
     words = " ".join(text.split())
     assert "lenet on the vc709 at 200 MHz" in words and "Scarcest are" in words
+    assert "streams of images and results" in words and "256 bits" in words
     assert "layers bound by" in words and "conv2" in words and "generate --config" in words
 
 
@@ -79,6 +80,7 @@ def test_options_override_the_file(run, model, tmp_path):
         ([], AcceleratorConfig(16, 2, 2, stream_weights=True)),
         (["--rows", "4", "--batch", "1"], AcceleratorConfig(4, 2, 1, stream_weights=True)),
         (["--hold-weights"], AcceleratorConfig(16, 2, 2)),
+        (["--stream-bits", "128"], AcceleratorConfig(16, 2, 2, stream_weights=True, stream_bits=128)),
         (
             ["--bus-bits", "128", "--memories", "2"],
             AcceleratorConfig(16, 2, 2, stream_weights=True, bus_bits=128, memories=2),
