@@ -10,12 +10,15 @@ from hw.contract.network import cifar_small
 from hw.emit import emit
 from hw.gateware.datapath.feature_memory import FeatureMemory
 from hw.gateware.ports.axilite import AxiLiteRegisters
+from hw.gateware.ports.image_port import ImagePort
+from hw.gateware.ports.result_port import MapPort
 from hw.gateware.serial.bridge import Bridge
 from hw.gateware.weights.burst_reader import BurstReader
 from hw.gateware.weights.weight_replay import WeightReplay
 from hw.generate import generate
 from tests.bitstreams.synthesis.test_yosys import design
 from tests.hw.gateware.streamed import NARROW, WIDE, program
+from tests.hw.gateware.streams import port_program
 
 BLOCKS = {
     "narrow weights": lambda: WeightReplay(program(**WIDE, layer_bits=NARROW)),
@@ -24,12 +27,16 @@ BLOCKS = {
     "control port": lambda: AxiLiteRegisters(AcceleratorConfig(64, 10, 1), 13, bytes(32).hex(), entries=16),
     "bridge": Bridge,
 }
-SLOW = {"weights": lambda: WeightReplay(program(**WIDE))}  # the same block, less the widths of layers
+SLOW = {
+    "weights": lambda: WeightReplay(program(**WIDE)),  # the same block, less the widths of layers
+    "image port": lambda: ImagePort(port_program("beside-256")),
+    "map port": lambda: MapPort(port_program("beside-256"), 5),
+}
 
 
 @pytest.mark.parametrize("name", [*BLOCKS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_no_block_has_long_paths_or_wide_nets(tmp_path, name):
-    """Steps of 1071 bits, beats of 1024, lines of 64 pixels: a register for them all would drive as many."""
+    """Steps of 1071 bits, beats of 1024 and 256, lines of 64: a register for them all would drive as many."""
     holds(synthesise(design(tmp_path, emit((BLOCKS | SLOW)[name](), "spec2").text), paths=True).paths)
 
 
