@@ -181,7 +181,8 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: bench-lenet bench-vgg16 bench-1in8 bench-vgg16-packed bench-narrow bench-vc709 bench-synth bench-packed bench-training ## every performance figure of docs/results.md
+bench: bench-lenet bench-vgg16 bench-1in8 bench-vgg16-packed bench-narrow bench-vc709 bench-synth bench-packed bench-training ## every performance figure of docs/results.md; those of VGG16 beside what is recorded, as ratios
+	$(BIN)/python -m sim.report.benchmarks $(BUILD)/bench
 
 VGG16 := $(BUILD)/bench/vgg16/model.npz
 .PHONY: bench-vgg16
@@ -212,7 +213,7 @@ PACKED_DENSITIES := 1:8 2:8
 .PHONY: bench-vgg16-packed
 bench-vgg16-packed: $(STAMP) ## VGG16 with packed products, 1 and 2 of 8 words, N=64 P=10: every layer on the Verilog
 	@for density in $(PACKED_DENSITIES); do \
-	  model=$(PACKED)/$${density/:/in}; \
+	  model=$(PACKED)-$${density/:/in}; \
 	  $(SPEC2) prune vgg16 --untrained --block 64 --sparsity adaptive-$$density --spectrum-bits 11 --out $$model; \
 	  $(SPEC2) generate $$model/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights --bus-bits 1024 --memories 2 \
 	    --products packed; \
