@@ -9,6 +9,7 @@ anything; they are of processor time, so that other programs disturb them little
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +25,9 @@ from pruning.layers.gradient import optimiser_for
 from pruning.layers.models import Chain
 from pruning.optimisers import Pruner, prune_
 from pruning.training.memory import keep_freed_memory
+from pruning.training.precision import NO_BF16, cast, has_bf16
 from pruning.training.recipe import Recipe
-from pruning.training.train import PULL_EVERY, cast
+from pruning.training.train import PULL_EVERY
 
 
 def stepper(network: Network, images: torch.Tensor, precision: str, layers: str) -> Callable[[], None]:
@@ -98,6 +100,8 @@ def main() -> None:
     speed = measure(find_network(options.network), options.batch, options.rounds)
     measured = {"network": options.network, "batch": options.batch, "images_per_second": speed}
     print(markdown(measured))
+    if not has_bf16():
+        print(NO_BF16, file=sys.stderr)
     if options.out:
         write_json(options.out, measured)
 

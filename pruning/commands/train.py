@@ -36,6 +36,8 @@ def train(
         import torch
 
         from pruning import data
+        from pruning.training.device import CPU
+        from pruning.training.precision import NO_BF16, effective
         from pruning.training.recipe import find, for_bits, for_cycles
         from pruning.training.run import run
 
@@ -47,6 +49,9 @@ def train(
         recipe = for_bits(recipe, mean_bits)
     if threads is not None:
         torch.set_num_threads(threads)
+    precision = recipe.training.precision
+    if device == CPU.type and effective(precision, CPU) != precision:
+        typer.echo(NO_BF16, err=True)
     with progress("training") as show:
         result = run(
             recipe,

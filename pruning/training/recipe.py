@@ -25,9 +25,9 @@ from pruning.layers.models import Chain
 from pruning.optimisers import CONFIGS, Targets
 from pruning.quant.quantise import check_layer_bits, check_weight_bits
 from pruning.training.augment import AUGMENTATIONS
+from pruning.training.precision import PRECISIONS
 from pruning.training.recipe_file import Entries, RecipeFile
 from pruning.training.settings import Bits, Settings, Target
-from pruning.training.train import PRECISIONS
 from pruning.training.widths import check_bits
 
 FOLDER = Path(__file__).parents[1] / "recipes"

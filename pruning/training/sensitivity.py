@@ -20,7 +20,8 @@ from pruning import sets
 from pruning.layers.word_layers import to_word_layers_
 from pruning.quant.quantise import Calibrated
 from pruning.training.augment import to_float
-from pruning.training.train import Labelled, cast
+from pruning.training.precision import cast
+from pruning.training.train import Labelled
 
 Report = Callable[[int, int, str], None]
 """Called with (options of layers done, in all, layer)."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +19,7 @@ from torch import nn
 from pruning.layers.gradient import MOMENTUM
 from pruning.training.augment import AUGMENTATIONS, to_float
 from pruning.training.distributed import World
-
-PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
-"""Of matrix products and convolutions; weights, sums and losses have 32 bits in any case."""
-
+from pruning.training.precision import cast
 
 PULL_EVERY = 4
 """Batches between pulls, each of which passes over all weights."""
@@ -161,11 +157,6 @@ def train_epoch(
         if tick is not None:
             tick(progress.done, mean)
     return progress.loss / len(progress.order)
-
-
-def cast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """In it, matrix products and convolutions on ``device`` are computed at that precision."""
-    return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "float32")
 
 
 @torch.no_grad()
