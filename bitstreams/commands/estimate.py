@@ -42,16 +42,16 @@ def estimate(
 
     array = configure(
         config,
-        rows,
-        lanes,
-        batch,
-        stream,
-        memory_lines,
-        bus_bits,
-        memories,
-        products,
-        stream_bits,
         usual=usual_array(model),
+        rows=rows,
+        lanes=lanes,
+        batch=batch,
+        stream_weights=stream,
+        memory_lines=memory_lines,
+        bus_bits=bus_bits,
+        memories=memories,
+        products=products,
+        stream_bits=stream_bits,
     )
     artifact = load(located(model, MODEL))
     with progress("scheduling") as show:

@@ -54,16 +54,16 @@ def generate(
 
     array = configure(
         config,
-        rows,
-        lanes,
-        batch,
-        stream,
-        memory_lines,
-        bus_bits,
-        memories,
-        products,
-        stream_bits,
         usual=usual_array(model),
+        rows=rows,
+        lanes=lanes,
+        batch=batch,
+        stream_weights=stream,
+        memory_lines=memory_lines,
+        bus_bits=bus_bits,
+        memories=memories,
+        products=products,
+        stream_bits=stream_bits,
     )
     path = located(model, MODEL)
     folder = out or path.parent / DESIGN

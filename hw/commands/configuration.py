@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hw.contract.config import AcceleratorConfig
 
+Option = int | bool | str | None
+"""What an option gives; None where it was not used."""
+
 
 def configure(
-    path: Path | None = None,
-    rows: int | None = None,
-    lanes: int | None = None,
-    batch: int | None = None,
-    stream: bool | None = None,
-    memory_lines: int | None = None,
-    bus_bits: int | None = None,
-    memories: int | None = None,
-    products: str | None = None,
-    stream_bits: int | None = None,
-    *,
-    usual: AcceleratorConfig | None = None,
+    path: Path | None = None, *, usual: AcceleratorConfig | None = None, **options: Option
 ) -> AcceleratorConfig:
-    """What the file says, but for the options that were given; without a file what is ``usual``."""
+    """What the file says, or without a file what is ``usual``, but for the ``options`` that were given.
+
+    These have the names of the configuration's fields.
+    """
     from dataclasses import asdict
 
     from hw.contract.config import AcceleratorConfig, load_config
 
-    options = {
-        "rows": rows,
-        "lanes": lanes,
-        "batch": batch,
-        "stream_weights": stream,
-        "memory_lines": memory_lines,
-        "bus_bits": bus_bits,
-        "memories": memories,
-        "products": products,
-        "stream_bits": stream_bits,
-    }
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
     base = load_config(path) if path else asdict(usual or AcceleratorConfig())
     return AcceleratorConfig(**{**base, **given})

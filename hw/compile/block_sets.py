@@ -17,7 +17,7 @@ import numpy as np
 from hw.compile.lane_layout import GroupWork, LaneLayout, layout_cost
 from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
-from hw.compile.weight_stream import StepUnits, layer_units, power_of_two
+from hw.compile.weight_stream import StepUnits, layer_units, roomy
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Network, Shape
 from hw.host_interface.stream_format import LEAST_BEATS, map_beats
@@ -70,8 +70,8 @@ def set_sizes(
     if config.weight_steps:
         return SetSizes(step, units, config.weight_steps - units.least_beside, config.weight_steps)
     largest = max(int(table.block_lengths.max()) for table in tables)
-    steps = max(largest, DEPTH * 2 // 3)  # a buffer is half as large again as what is replayed
-    return SetSizes(step, units, steps, power_of_two(steps * 3 // 2))
+    steps = max(largest, DEPTH * 2 // 3)  # what a buffer of DEPTH is roomy for
+    return SetSizes(step, units, steps, roomy(steps))
 
 
 def _clocks(playing: float, groups: float, sets: int, arriving: float, beside: float) -> float:

@@ -177,7 +177,7 @@ def plan_stream(
     return StreamPlan(
         bus_bits=units.beat * UNIT_BITS,
         step_units=units.step,
-        depth=depth or power_of_two(max(least, ahead, most * 3 // 2)),
+        depth=depth or max(power_of_two(max(least, ahead)), roomy(most)),
         most=most,
         layer_units=tuple(layer_units(step, width, units.beat) for width in widths),
         layer_steps=tuple(map(len, layers)),
@@ -191,6 +191,11 @@ def useful_bus(step_bits: int, bus_bits: int) -> int:
     """Of a bus of ``bus_bits`` what a step can use: a beat takes no more units than a step has."""
     units = -(-step_bits // UNIT_BITS)
     return min(bus_bits, UNIT_BITS << (units.bit_length() - 1))
+
+
+def roomy(most: int) -> int:
+    """The weight buffer for sets of ``most`` steps: half as much again arrives while one is replayed."""
+    return power_of_two(most * 3 // 2)
 
 
 def power_of_two(steps: int) -> int:

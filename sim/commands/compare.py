@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from hw.commands.configuration import configure
+from hw.commands.configuration import Option, configure
 from hw.commands.console import emit, progress, requires
 from hw.commands.models import located
-from hw.commands.options import BusBits, ConfigFile, Json, Memories, MemoryLines, Stream, StreamBits
+from hw.commands.options import BusBits, ConfigFile, Json, Memories, MemoryLines, Products, Stream, StreamBits
 
 
 def compare(
@@ -25,6 +25,7 @@ def compare(
     memory_lines: MemoryLines = None,
     bus_bits: BusBits = None,
     memories: Memories = None,
+    products: Products = None,
     stream_bits: StreamBits = None,
     config: ConfigFile = None,
     out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
@@ -57,9 +58,19 @@ def compare(
 
     with progress("reading") as show:
         models = read([located(folder) for folder in folders], show)
-    options = (config, rows, lanes, batch, stream, memory_lines, bus_bits, memories, None, stream_bits)
-    sized = any(option is not None for option in options)
-    array = configure(*options, usual=comparison.ARRAY) if sized else None
+    options: dict[str, Option] = {
+        "rows": rows,
+        "lanes": lanes,
+        "batch": batch,
+        "stream_weights": stream,
+        "memory_lines": memory_lines,
+        "bus_bits": bus_bits,
+        "memories": memories,
+        "products": products,
+        "stream_bits": stream_bits,
+    }
+    sized = config is not None or any(option is not None for option in options.values())
+    array = configure(config, usual=comparison.ARRAY, **options) if sized else None
     if picture:
         with requires("matplotlib"):
             from sim.report import comparison_plot

@@ -46,7 +46,7 @@ def land(
     from hw.contract.artifact import load
     from sim.report.data import accuracy, scheme, training
 
-    array = configure(None, rows, lanes, batch, stream)
+    array = configure(rows=rows, lanes=lanes, batch=batch, stream_weights=stream)
     artifact = load(folder / MODEL)
     about, measured = training(folder, artifact), accuracy(folder, artifact)
     if "command" not in about or "integer" not in measured:
