@@ -118,7 +118,7 @@ def test_registers_beyond_the_table_are_refused(board):
                 asyncio.run(link.read32(address))
             with pytest.raises(LinkError, match="there is no register"):
                 asyncio.run(link.write32(address, 1))
-        with pytest.raises(ValueError, match="whole beats"):
+        with pytest.raises(ValueError, match="whole words of 4 bytes"):
             asyncio.run(link.send(b"abc"))
 
 
