@@ -54,7 +54,7 @@ def test_results_and_clocks(accelerator, network, kind, rows, lanes, batch, line
         predicted = run_cycles(program, size)
         assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
         assert [layer.steps for layer in counters.layers] == [layer.steps for layer in predicted]
-        assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
+        assert abs(counters.cycles - total_cycles(program, size)) <= 1
 
     # Every port paused at random, one run cut off by a reset.
     stalled = rtl.simulate(folder, pictures, stalls=True, seed=3, reset_midway=True)
@@ -90,7 +90,7 @@ def test_weights_from_external_memory(accelerator, network, kind, rows, lanes, b
         assert counters.weight_beats == sum(program.stream.layer_beats)
         predicted = run_cycles(program, size)
         assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
-        assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
+        assert abs(counters.cycles - total_cycles(program, size)) <= 1
 
     slow = rtl.simulate(folder, pictures, memory=Memory(latency=300, gap=9))
     np.testing.assert_array_equal(slow.scores, expected)
@@ -130,7 +130,7 @@ def test_layers_in_bands(accelerator, line, limit, options):
         predicted = run_cycles(program, size)
         assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
         assert [layer.steps for layer in counters.layers] == [layer.steps for layer in predicted]
-        assert abs(counters.cycles - total_cycles(program, size)) <= 0.02 * counters.cycles
+        assert abs(counters.cycles - total_cycles(program, size)) <= 1
     stalled = rtl.simulate(folder, pictures, stalls=True, seed=5, reset_midway=True)
     np.testing.assert_array_equal(stalled.scores, expected)
     # Part of the network: all layers in bands, or those after them.
@@ -178,6 +178,6 @@ def test_every_part_of_the_network_runs_alone(accelerator, network, size, option
         found = rtl.simulate(folder, given, layers=(first, last))
         np.testing.assert_array_equal(found.scores, maps[last + 1])
         (run,) = found.counters
-        assert abs(run.cycles - total_cycles(program, 4, (first, last))) <= 0.02 * run.cycles
+        assert abs(run.cycles - total_cycles(program, 4, (first, last))) <= 1
         idle = [layer.cycles for i, layer in enumerate(run.layers) if not first <= i <= last]
         assert not any(idle)
