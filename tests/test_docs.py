@@ -104,7 +104,7 @@ def test_the_first_part_of_the_tutorial_runs(tmp_path):
 def test_the_trained_accelerator_of_the_tutorial_runs(tmp_path):
     text = TUTORIAL.read_text()
     trained = text[text.index("## A trained accelerator") : text.index("## LeNet")]
-    assert len(BLOCK.findall(trained)) == 1
+    assert len(BLOCK.findall(trained)) == 2
     out = run_blocks(trained, tmp_path)
     assert "0 mismatches" in out and "operations per DSP slice" in out
 

@@ -93,10 +93,10 @@ class SerialLink:
         if not stuck:
             self._pump()
 
-    async def receive(self, beats: int, timeout: int) -> bytes:
+    async def receive(self, words: int, timeout: int) -> bytes:
         """See :class:`hw.host.link.Link`. The board counts the clocks, in units of ``protocol.WAIT_UNIT``."""
         try:
-            return self._receive(beats, timeout)
+            return self._receive(words, timeout)
         finally:
             # What has not been sent belongs to a run that has failed.
             self._queue.clear()
@@ -127,17 +127,17 @@ class SerialLink:
             if not taken:
                 return
 
-    def _receive(self, beats: int, timeout: int) -> bytes:
+    def _receive(self, words: int, timeout: int) -> bytes:
         left = -(-timeout // protocol.WAIT_UNIT)
         data, last = b"", False
         while True:
             self._pump()
-            most = min(protocol.MAX_BEATS, beats - len(data) // 4)
+            most = min(protocol.MAX_BEATS, words - len(data) // 4)
             wait = min(left, self._client.most_wait)
             request = protocol.RECEIVE_REQUEST.pack(most, wait)
             answer = self._client.request(Command.RECEIVE, request, 1 + 4 * most, wait)
             data, last = data + answer[1:], bool(answer[0] & protocol.LAST)
-            if last or len(data) == 4 * beats:
+            if last or len(data) == 4 * words:
                 break
             if len(answer) < 1 + 4 * most:
                 left -= wait
@@ -148,10 +148,10 @@ class SerialLink:
                     )
         if self._queue:
             raise LinkError("the accelerator gave a result before it had taken all of the images: reset it")
-        if not last or len(data) != 4 * beats:
-            found = f"{len(data) // 4}" if last else f"more than {beats}"
+        if not last or len(data) != 4 * words:
+            found = f"{len(data) // 4}" if last else f"more than {words}"
             raise LinkError(
-                f"a result of {found} beats came, not one of {beats}: is it this design that is on the board?"
+                f"a result of {found} words came, not one of {words}: is it this design that is on the board?"
             )
         return data
 

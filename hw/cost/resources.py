@@ -228,9 +228,10 @@ def _shared(program: Program) -> Resources:
 
 def _wide_streams(program: Program) -> Resources:
     """What streams take for every bit beyond the first 32, which are among the controllers: registers in
-    image port, queue and result gate, the queue's memory, multiplexers between. Counted, not synthesised."""
+    image port, queue and result gate, the queue's memory, multiplexers between. As Yosys maps them (decision
+    22), LUTs rounded up."""
     more = program.config.stream_bits - STREAM_BITS[0]
-    return Resources(dsp=0, lut=5 * more, ff=3 * more + more // PIXEL_BITS, bram36=0)
+    return Resources(dsp=0, lut=2 * more, ff=3 * more + more // PIXEL_BITS, bram36=0)
 
 
 def _held(program: Program) -> Resources:

@@ -50,7 +50,7 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     precision = recipe.training.precision
-    if device == CPU.type and effective(precision, CPU) != precision:
+    if device.split(":")[0] == CPU.type and effective(precision, CPU) != precision:
         typer.echo(NO_BF16, err=True)
     with progress("training") as show:
         result = run(

@@ -1,8 +1,7 @@
 """The precision of matrix products and convolutions in training, and whether the processor has it.
 
-bf16 pays only where the processor multiplies such numbers itself. torch takes them anywhere, without a word:
-2.13.0 needed 10 times as long for a convolution and 64 times as long for a matrix product as in float32 on a
-processor that has AVX2 and no more.
+bf16 pays only where the processor multiplies such numbers itself. torch 2.13.0 takes them anywhere, without a
+word; what that costs ``python -m pruning.benchmark`` measures (``docs/training.md``).
 """
 
 from __future__ import annotations
@@ -38,5 +37,9 @@ def effective(precision: str, device: torch.device) -> str:
 
 def cast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
     """In it, matrix products and convolutions on ``device`` are computed at :func:`effective` precision."""
-    used = effective(precision, device)
-    return torch.autocast(device.type, PRECISIONS[used], enabled=used != "float32")
+    return autocast(effective(precision, device), device)
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """In it, they are computed at that precision, however long it takes."""
+    return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "float32")

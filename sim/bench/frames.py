@@ -1,4 +1,4 @@
-"""Frames through the streams that ``frames.v`` drives: Python works once in 128 bytes, not in every clock.
+"""Frames through the streams that ``frames.v`` drives: Python works once in a piece, not in every clock.
 
 Both have ``pause``, as the channels of cocotbext-axi do, for :mod:`sim.bench.stalls`.
 """
@@ -8,8 +8,10 @@ from collections import deque
 import cocotb
 from cocotb.triggers import Event, RisingEdge, ValueChange
 
-BYTES = 128
-"""Of a piece, as ``frames.v`` has them: 32 beats of four bytes, or fewer wider ones."""
+from sim.bench.wrapper import PIECE
+
+BYTES = PIECE // 8
+"""Of a piece: 32 beats of four bytes, or fewer wider ones."""
 
 
 class _Stream:

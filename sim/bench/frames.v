@@ -1,10 +1,10 @@
 // Both streams of an accelerator without the bench's Python in every clock: it hands frames over, and gets them, in
-// pieces of 1,024 bits, BEATS beats of WIDTH. ``epoch`` flips when frames under way are to be forgotten.
+// pieces of BEATS beats of WIDTH bits. ``epoch`` flips when frames under way are to be forgotten.
 
 // Sends pieces from two slots, by turns: while one is sent the other is filled, and no clock is lost between them.
 module frame_source #(
     parameter WIDTH = 32,
-    parameter BEATS = 1024 / WIDTH
+    parameter BEATS = 32
 ) (
     input clk,
     input rst,
@@ -54,7 +54,7 @@ endmodule
 // Takes beats, and gives a piece when it is full or its frame ends.
 module frame_sink #(
     parameter WIDTH = 32,
-    parameter BEATS = 1024 / WIDTH
+    parameter BEATS = 32
 ) (
     input clk,
     input rst,

@@ -130,6 +130,5 @@ class SimLink:
                 raise LinkError(f"no complete result came within {timeout} clocks") from None
         frame = self.results.take()
         if len(frame) != 4 * words:
-            beat = self.results.beat
-            raise LinkError(f"a result of {len(frame) // beat} beats came, not one of {4 * words // beat}")
+            raise LinkError(f"a result of {len(frame) // 4} words came, not one of {words}")
         return frame

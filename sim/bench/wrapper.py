@@ -20,7 +20,7 @@ MEMORY = re.compile(r"(m_axi(?:_\d)?)_([a-z]+)")
 """A signal of a memory port: ``m_axi_araddr``, or ``m_axi_1_araddr`` of memories side by side."""
 
 PIECE = 1024
-"""Bits of a piece of a frame."""
+"""Bits of a piece of a frame, at most 32 beats."""
 
 SOURCE = {
     "pause": 1, "epoch": 1, "given": 2, "beats_0": PIECE, "beats_1": PIECE, "count_0": 6, "count_1": 6,
@@ -154,7 +154,10 @@ def _streams(width: int) -> str:
         names += [name for name in PIECES if name.startswith(kind)]
         pins = [f".{name.removeprefix(kind + '_')}({name})" for name in names]
         pins += [f".{signal}({bus}_{signal})" for signal in ("tvalid", "tready", "tdata", "tlast")]
-        text.append(f"  frame_{kind} #(.WIDTH({width})) {kind}_i(.clk(clk), .rst(rst), {', '.join(pins)});\n")
+        text.append(
+            f"  frame_{kind} #(.WIDTH({width}), .BEATS({PIECE // width})) {kind}_i("
+            f".clk(clk), .rst(rst), {', '.join(pins)});\n"
+        )
     return "".join(text)
 
 

@@ -6,13 +6,13 @@ Clocks and operations are exact, so a ratio other than 1 is a change of the desi
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from hw.cost.efficiency import HEADS
+from hw.util import documents
 from hw.util.errors import DataError, Spec2Error
 from hw.util.tables import table
 
@@ -56,7 +56,7 @@ def _rows(path: Path, before: Path) -> Iterator[list[Any]]:
 
 def _total(path: Path) -> dict[str, Any] | None:
     """What a file of :func:`sim.rtl.layers.measure` says of the whole; None of another file."""
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found: Any = documents.decode(documents.read(path), Any, str(path), error=DataError)
     total: dict[str, Any] | None = found.get("total") if isinstance(found, dict) else None
     return total if total and {"cycles", SLICES, "mismatches"} <= set(total) else None
 

@@ -5,6 +5,7 @@ from amaranth.hdl import Shape, ValueCastable
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
+from hw.contract.config import STREAM_BITS
 from hw.contract.design import DesignInfo
 from hw.gateware.ports.axi import AxiLite, AxiStream
 from hw.gateware.serial.bridge import Bridge
@@ -23,10 +24,10 @@ def check_ports(info: DesignInfo) -> None:
             "the design reads its weights from external memory, which a serial port cannot stand in for: "
             "generate it without --stream-weights"
         )
-    if (bits := info.config.stream_bits) != 32:
+    if (bits := info.config.stream_bits) != STREAM_BITS[0]:
         raise ConfigError(
-            f"the design's streams are {bits} bits wide, and a serial port takes 32: generate it with "
-            "--stream-bits 32"
+            f"the design's streams are {bits} bits wide, and a serial port takes {STREAM_BITS[0]}: generate "
+            f"it with --stream-bits {STREAM_BITS[0]}"
         )
     interfaces = {"s_axil": AxiLite(ADDRESS_BITS), "s_axis": AxiStream(), "m_axis": AxiStream()}
     widths = {"clk": 1, "rst": 1}

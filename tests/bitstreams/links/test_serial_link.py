@@ -228,7 +228,7 @@ def test_waiting_is_counted_in_clocks_of_the_board(timeout: int) -> None:
 )
 def test_a_result_of_another_length_is_refused(result: list[tuple[int, bool]], found: str) -> None:
     link, _ = opened(Streams(NEVER, result))
-    with pytest.raises(LinkError, match=f"a result of {found} beats came, not one of 3: is it this design"):
+    with pytest.raises(LinkError, match=f"a result of {found} words came, not one of 3: is it this design"):
         finish(link.receive(3, 1000))
 
 

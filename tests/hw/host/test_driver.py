@@ -294,11 +294,11 @@ def test_a_memory_error_is_one_sentence(short: bool) -> None:
     driver, accelerator = make()
     receive = accelerator.receive
 
-    async def ended(beats: int, timeout: int) -> bytes:
-        frame = await receive(beats, timeout)
+    async def ended(words: int, timeout: int) -> bytes:
+        frame = await receive(words, timeout)
         accelerator.registers[STATUS.address()] |= STATUS.pack(memory_error=1)
         if short:
-            raise LinkError(f"a result of 1 beats came, not one of {beats}")
+            raise LinkError(f"a result of 1 words came, not one of {words}")
         return frame
 
     accelerator.receive = ended  # type: ignore[method-assign]

@@ -51,7 +51,17 @@ def test_torch_tells_of_these_names_on_x86():
         assert set(precision.ARITHMETIC) <= set(found)
 
 
-def test_training_says_that_it_takes_float32(processor, run, tmp_path):
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"])
+@pytest.mark.parametrize("there", [False, True])
+def test_training_says_when_it_takes_float32(processor, run, tmp_path, device, there):
+    """Before anything else is done: here there are no images to train on."""
+    processor(architecture="x86_64", amx_bf16=there)
+    where = ("--data-dir", tmp_path, "--out", tmp_path / "out", "--device", device)
+    done = run("prune", "cifar-small", *where)
+    assert (precision.NO_BF16.split(":")[0] in " ".join(done.err.split())) != there
+
+
+def test_a_benchmark_computes_in_bf16_all_the_same(processor):
     processor(architecture="x86_64")
-    done = run("prune", "cifar-small", "--data-dir", tmp_path, "--out", tmp_path / "out")
-    assert precision.NO_BF16.split(":")[0] in " ".join(done.err.split())
+    with precision.autocast("bf16", CPU):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16

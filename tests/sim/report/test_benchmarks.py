@@ -30,6 +30,12 @@ def test_every_design_stands_beside_its_record(tmp_path, capsys):
     ]
 
 
+def test_a_damaged_file_is_a_sentence(tmp_path, capsys):
+    (tmp_path / "broken.json").write_text('{"total": ')
+    assert benchmarks.main([str(tmp_path)]) == 2
+    assert "broken.json is damaged" in capsys.readouterr().err
+
+
 def test_a_folder_without_designs_is_a_sentence(tmp_path, capsys):
     assert benchmarks.main([str(tmp_path)]) == 2
     assert "make bench-vgg16" in capsys.readouterr().err
