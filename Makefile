@@ -181,7 +181,7 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: bench-lenet bench-vgg16 bench-1in8 bench-vgg16-packed bench-narrow bench-vc709 bench-synth bench-packed bench-training ## every performance figure of docs/results.md; those of VGG16 beside what is recorded, as ratios
+bench: bench-lenet bench-vgg16 bench-1in8 bench-vgg16-packed bench-narrow bench-vc709 bench-synth bench-lanes bench-packed bench-training ## every performance figure of docs/results.md; those of VGG16 beside what is recorded, as ratios
 	$(BIN)/python -m sim.report.benchmarks $(BUILD)/bench
 
 VGG16 := $(BUILD)/bench/vgg16/model.npz
@@ -239,6 +239,21 @@ bench-synth: $(VC709)/config.json ## cells, logic levels and fan-outs of that de
 	$(SPEC2) synth $(VC709)/wide --paths
 	$(BIN)/python -m bitstreams.synthesis.extrapolation $(VC709)/lanes1 $(VC709)/lanes2 --lanes 10 --wide $(VC709)/wide --board vc709 \
 	  --out $(BUILD)/bench/synthesis.json
+
+# What a lane takes with products of three slices and of two, in designs that are otherwise those of the Verilog above.
+LANES := $(BUILD)/bench/lanes
+.PHONY: bench-lanes
+bench-lanes: ## cells of a lane with three slices a product and with two (after bench-1in8 and bench-vgg16-packed)
+	@for design in $(notdir $(EIGHTH)) $(notdir $(PACKED))-1in8; do \
+	  for lanes in 1 2; do \
+	    folder=$(LANES)/$$design-$$lanes; \
+	    $(SPEC2) generate $(BUILD)/bench/$$design/model.npz --config $(BUILD)/bench/$$design/design/design.json \
+	      --lanes $$lanes --out $$folder; \
+	    $(SPEC2) synth $$folder --paths; \
+	  done; \
+	  $(BIN)/python -m bitstreams.synthesis.extrapolation $(LANES)/$$design-1 $(LANES)/$$design-2 --lanes 10 \
+	    --out $(BUILD)/bench/$$design-lanes.json; \
+	done
 
 $(VC709)/config.json: $(VGG16)
 	$(SPEC2) explore $< --board vc709 --out $(@D)

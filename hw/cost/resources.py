@@ -253,6 +253,6 @@ def _streamed(program: Program) -> Resources:
     return Resources(
         dsp=0,
         lut=rotator + column + signs + 600 + plan.step_units * luts + memory(QUEUED_BEATS, queues)[1],
-        ff=2 * rotator + plan.step_units * (UNIT_BITS + 16) + 400 + queues,
+        ff=plan.bus_bits + 2 * rotator + plan.step_units * (UNIT_BITS + 16) + 400 + queues,
         bram36=plan.step_units * blocks,
     )

@@ -17,6 +17,9 @@ from hw.contract.latencies import rotate_latency
 MEMORY_LATENCY = 60
 """Clocks from a burst's address to its first beat that the model reckons with and testbenches simulate."""
 
+READER = 1
+"""Clocks that a beat waits in the burst reader."""
+
 STRIPING = 2
 """Clocks that a beat takes through the queues of striped memories."""
 
@@ -45,7 +48,8 @@ class WeightArrival:
         self.plan = plan
         self.issued = FIRST_REQUEST
         self._to_array = BUFFER_TO_ARRAY + rotate_latency(plan.beat_units)
-        self._bursts = Bursts(plan, first, MEMORY_LATENCY + (STRIPING if memories > 1 else 0))
+        on_the_way = READER + (STRIPING if memories > 1 else 0)
+        self._bursts = Bursts(plan, first, MEMORY_LATENCY + on_the_way)
         # Of every instruction of the run, steps before each of its blocks.
         steps = np.split(np.array(plan.block_steps), np.cumsum(plan.layer_blocks)[:-1])
         self._before = [np.cumsum(blocks) - blocks for blocks in steps[first:]]

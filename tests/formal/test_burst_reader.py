@@ -77,7 +77,7 @@ class Reading(Elaboratable):
 
     def _owed(self, m, memory, held, reset):
         """Beats on their way since the last reset, and how many of them are of runs that were flushed."""
-        dut, owed = self.dut, held["owed"]
+        dut, owed, received = self.dut, held["owed"], held["received"]
         taken, of_before = Signal.like(owed, name="taken"), Signal.like(owed, name="of_before")
         stale = Signal(reset_less=True)  # the address on offer was requested before the last reset
         ours = memory.rvalid & dut.settled & (memory.rid == dut.generation)
@@ -93,14 +93,14 @@ class Reading(Elaboratable):
             Assume(~ours | (taken != 0)),
             Assume(~(memory.arvalid & stale & (memory.arid == dut.generation))),
             Assert(~stale | memory.arvalid),
-            Assert(owed == taken + offered),
+            Assert(owed == taken + offered + received),
             Assert(owed <= OUTSTANDING * self.plan.burst_beats),
         ]
         with m.If(memory.arvalid & ~stale):
             m.d.comb += Assert(memory.arid == dut.generation)
         with m.If(dut.flush):
-            m.d.sync += of_before.eq(owed - ours)
-        with m.Elif(ours & (of_before != 0)):
+            m.d.sync += of_before.eq(owed - received)
+        with m.Elif(received & (of_before != 0)):
             m.d.sync += of_before.eq(of_before - 1)
         m.d.comb += [
             Assert(of_before <= owed),

@@ -25,6 +25,7 @@ class BurstReader(wiring.Component):
     those that striped memories have taken in part. Every beat is taken in the clock in which it comes. A
     beat counts as owed from the clock in which its burst is ``requested``, never below zero, given a memory
     that delivers what it was asked for, each burst in order, with the identifier of its address.
+    Latency: 1 clock for a beat.
 
     Members
     -------
@@ -70,10 +71,17 @@ class BurstReader(wiring.Component):
         m = Module()
         memory = self.memory
         m.submodules.of_reads = of_reads = Generation()
-        received = Signal()  # a beat that was requested since the last reset
+        # A beat waits a clock: the weight buffer's logic begins at registers, whatever lies before the port.
+        received = Signal()  # one that was requested since the last reset
+        response = Signal.like(memory.rresp, name="response", reset_less=True)
+        data = Signal.like(memory.rdata, name="data", reset_less=True)
         offering = Signal(reset_less=True)  # an address, to memory
-        m.d.comb += [
+        m.d.sync += [
             received.eq(memory.rvalid & of_reads.settled & (memory.rid == of_reads.number)),
+            response.eq(memory.rresp),
+            data.eq(memory.rdata),
+        ]
+        m.d.comb += [
             self.generation.eq(of_reads.number),
             self.settled.eq(of_reads.settled),
         ]
@@ -88,8 +96,8 @@ class BurstReader(wiring.Component):
             memory.arburst.eq(1),  # incrementing
             memory.rready.eq(1),
             self.valid.eq(received & ~dropping & ~self.flush),
-            self.error.eq(self.valid & (memory.rresp != 0)),
-            self.beat.eq(memory.rdata),
+            self.error.eq(self.valid & (response != 0)),
+            self.beat.eq(data),
         ]
         return m
 

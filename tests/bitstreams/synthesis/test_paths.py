@@ -1,6 +1,9 @@
 """What limits a design's clock, of the blocks that a wide design has once: levels of LUTs, loads of a net."""
 
 import pytest
+from amaranth import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from bitstreams.synthesis.paths import MOST_LEVELS, MOST_LOADS
 from bitstreams.synthesis.yosys import synthesise
@@ -9,26 +12,82 @@ from hw.contract.config import AcceleratorConfig
 from hw.contract.network import cifar_small
 from hw.emit import emit
 from hw.gateware.datapath.feature_memory import FeatureMemory
+from hw.gateware.ports.axi import AxiRead
 from hw.gateware.ports.axilite import AxiLiteRegisters
 from hw.gateware.ports.image_port import ImagePort
 from hw.gateware.ports.result_port import MapPort
 from hw.gateware.serial.bridge import Bridge
 from hw.gateware.weights.burst_reader import BurstReader
+from hw.gateware.weights.memory_striping import MemoryStriping
 from hw.gateware.weights.weight_replay import WeightReplay
 from hw.generate import generate
 from tests.bitstreams.synthesis.test_yosys import design
 from tests.hw.gateware.streamed import NARROW, WIDE, program
 from tests.hw.gateware.streams import port_program
 
+MEMORIES = 4
+
+
+class WeightPath(wiring.Component):
+    """All between external memories and the array, as an accelerator joins it.
+
+    What enters a block by a port begins no path: blocks that are joined without a register in between have
+    to be seen together.
+    """
+
+    def __init__(self, compiled):
+        self.reader, self.replay = BurstReader(compiled.stream), WeightReplay(compiled)
+        address, data = (len(getattr(self.reader.memory, name)) for name in ("araddr", "rdata"))
+        self.striping = MemoryStriping(address, data, MEMORIES)
+        super().__init__(
+            {
+                **{name: In(len(getattr(self.reader, name))) for name in ("start", "first", "last")},
+                "flush": In(1),
+                "images": In(len(self.replay.images)),
+                "ends": self.replay.signature.members["ends"],
+                "step": self.replay.signature.members["step"],
+                "error": Out(1),
+                "memories": Out(AxiRead(address, data // MEMORIES)).array(MEMORIES),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.reader, m.submodules.replay, m.submodules.striping = reader, replay, striping = (
+            self.reader,
+            self.replay,
+            self.striping,
+        )
+        connect(m, reader.memory, striping.wide)
+        connect(m, flipped(self.ends), replay.ends)
+        for port, part in zip(self.memories, striping.memories, strict=True):
+            connect(m, flipped(port), part)
+        for block in (reader, replay):
+            m.d.comb += [getattr(block, name).eq(getattr(self, name)) for name in ("start", "first", "last")]
+        m.d.comb += [
+            striping.generation.eq(reader.generation),
+            striping.settled.eq(reader.settled),
+            reader.flush.eq(self.flush),
+            reader.credit.eq(replay.credit),
+            replay.images.eq(self.images),
+            replay.requested.eq(reader.requested),
+            replay.requested_beats.eq(reader.requested_beats),
+            replay.beat_valid.eq(reader.valid),
+            replay.beat.eq(reader.beat),
+            self.step.eq(replay.step),
+            self.error.eq(reader.error),
+        ]
+        return m
+
+
 BLOCKS = {
-    "narrow weights": lambda: WeightReplay(program(**WIDE, layer_bits=NARROW)),
-    "reader": lambda: BurstReader(program(**WIDE).stream),
+    "narrow weights": lambda: WeightPath(program(**WIDE, layer_bits=NARROW)),
     "feature memory": lambda: FeatureMemory(64, 4096),
     "control port": lambda: AxiLiteRegisters(AcceleratorConfig(64, 10, 1), 13, bytes(32).hex(), entries=16),
     "bridge": Bridge,
 }
 SLOW = {
-    "weights": lambda: WeightReplay(program(**WIDE)),  # the same block, less the widths of layers
+    "weights": lambda: WeightPath(program(**WIDE)),  # the same block, less the widths of layers
     "image port": lambda: ImagePort(port_program("beside-256")),
     "map port": lambda: MapPort(port_program("beside-256"), 5),
 }
