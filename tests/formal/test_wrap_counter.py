@@ -5,7 +5,7 @@ from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, Signal, sign
 
 from hw.contract.packed_products import LongestSums, PackedProducts
 from hw.gateware.datapath import wrap_counter
-from hw.gateware.datapath.wrap_counter import WrapCounter
+from hw.gateware.datapath.wrap_counter import WrapCounter, WrapStep
 from tests.formal.proof import earlier
 
 pytestmark = pytest.mark.formal
@@ -72,5 +72,5 @@ def test_a_sum_that_begins_with_the_last_ones_field_is_found(refuted, planted):
 
 
 def test_wraps_that_cancel_are_found_where_they_do_not(refuted, planted):
-    wrong = planted(wrap_counter, WrapCounter, "down[1] & ~up[0]", "down[1]")
-    refuted(Counter(wrong), depth=8)
+    wrong = planted(wrap_counter, WrapStep, "down[1] & ~up[0]", "down[1]")
+    refuted(Counter(planted(wrap_counter, WrapCounter, WrapStep=wrong)), depth=8)

@@ -14,6 +14,27 @@ ACCUMULATORS = 2
 """Of a row: P_A and P_B."""
 
 
+class WrapStep(wiring.Component):
+    """What two accumulators' wraps come to, in one clock: each is -1, 0 or 1.
+
+    A module of its own: synthesis that maps for speed would repeat its logic in every bit of the counter.
+
+    Members: ``wrapped``, ``negative``: per accumulator; ``by``: the sum of both, -2 to 2, in the same clock.
+    """
+
+    wrapped: In(ACCUMULATORS)
+    negative: In(ACCUMULATORS)
+    by: Out(signed(3))
+
+    def elaborate(self, platform):
+        m = Module()
+        down, up = self.wrapped & self.negative, self.wrapped & ~self.negative
+        fewer = (down[0] & ~up[1]) | (down[1] & ~up[0])
+        # Bit by bit three LUTs; two adders would be more.
+        m.d.comb += self.by.eq(Cat(self.wrapped.xor(), (up.all() | fewer), fewer).as_signed())
+        return m
+
+
 class WrapCounter(wiring.Component):
     """One counter for both accumulators of a :class:`hw.gateware.datapath.packed_mac.PackedMacRow`.
 
@@ -54,12 +75,9 @@ class WrapCounter(wiring.Component):
             negative.eq(self.negative),
             fresh.eq(self.load),
         ]
-        # Clock 1: each -1, 0 or 1; their sum bit by bit is three LUTs, two adders would be more.
-        wrapped = self.above ^ expected
-        down, up = wrapped & negative, wrapped & ~negative
-        fewer = (down[0] & ~up[1]) | (down[1] & ~up[0])
-        by = Cat(wrapped.xor(), (up.all() | fewer), fewer).as_signed()
+        m.submodules.step = step = WrapStep()
+        m.d.comb += [step.wrapped.eq(self.above ^ expected), step.negative.eq(negative)]
         wraps = Signal.like(self.wraps, reset_less=True)
-        m.d.sync += wraps.eq(Mux(fresh, 0, wraps) + by)
+        m.d.sync += wraps.eq(Mux(fresh, 0, wraps) + step.by)
         m.d.comb += self.wraps.eq(wraps)
         return m

@@ -12,6 +12,8 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
+from hw.emit import emit
+from hw.gateware.datapath.wrap_counter import WrapCounter
 from hw.util.errors import ArtifactError, ConfigError, ToolFailed
 from tests.design_folder import save_design
 
@@ -61,6 +63,16 @@ def test_packed_products_are_not_split_over_narrow_slices(tmp_path):
     replace(DesignInfo.load(folder), estimates={"wide_port": 27}).save(folder)
     with pytest.raises(ConfigError, match=r"port of 27 bits, the DSP48E1 of xc7 has 25: .* --family xcup"):
         yosys.synthesise(folder)
+
+
+def test_a_wrap_counter_takes_a_lut_a_bit(tmp_path):
+    """Yosys 0.68 maps for speed: in one module with the counter, the logic that two wraps are added with was
+    repeated in each bit, in LUTs joined by MUXF7 and MUXF8, two to three more a bit, and none of them on a path that
+    was long."""
+    bits = 12
+    found = yosys.synthesise(design(tmp_path, emit(WrapCounter(bits), "spec2").text))
+    assert found.resources["lut"] <= bits + 9, found.cells
+    assert found.resources["dsp"] == 0 and not any(cell.startswith("MUXF") for cell in found.cells)
 
 
 @pytest.mark.parametrize(
