@@ -66,9 +66,8 @@ def test_packed_products_are_not_split_over_narrow_slices(tmp_path):
 
 
 def test_a_wrap_counter_takes_a_lut_a_bit(tmp_path):
-    """Yosys 0.68 maps for speed: in one module with the counter, the logic that two wraps are added with was
-    repeated in each bit, in LUTs joined by MUXF7 and MUXF8, two to three more a bit, and none of them on a path that
-    was long."""
+    """Yosys 0.68 maps for speed: in one module with the counter, the logic that adds up two wraps was
+    repeated in each bit, in LUTs joined by MUXF7 and MUXF8, two to three more a bit, on short paths."""
     bits = 12
     found = yosys.synthesise(design(tmp_path, emit(WrapCounter(bits), "spec2").text))
     assert found.resources["lut"] <= bits + 9, found.cells
