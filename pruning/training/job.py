@@ -86,24 +86,25 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """Seconds that the job took without the phases that other jobs share."""
-        shared = {phase.name for phase in self.phases if phase.shared}
-        return sum(seconds for name, seconds in self.spent.items() if name not in shared)
+        """Seconds from the dense network on, those that another job spent on pruning it included."""
+        return sum(self.spent[phase.name] for phase in self.phases[1:])
 
     # --- phases -------------------------------------------------------------------------------------
 
     def train(self, resume: bool, cache: Path, phases: int | None = None) -> None:
-        """Run every epoch that neither the checkpoint nor the dense network in ``cache`` has.
+        """Run every epoch that neither the checkpoint nor what jobs share in ``cache`` has.
 
-        ``phases``: stop after so many.
+        ``resume``: go on where this job was, or else after pruning if another job has pruned the same way.
+        Without, only the dense network is taken over. ``phases``: stop after so many.
         """
-        own, dense = self.keys()
-        digest = hashlib.sha256(json.dumps(dense, sort_keys=True).encode()).hexdigest()
-        shared = cache / f"dense-{digest[:12]}.pt"
-        state = load_state(self.checkpoint, own, State, device=self.device) if resume else None
-        known = load_state(shared, dense, State, device=self.device)
-        source = self.checkpoint if state else shared
-        state = state or known
+        own, shared = self.keys()
+        files = {name: cache / f"{name}-{_digest(key)[:12]}.pt" for name, key in shared.items()}
+        known = [
+            (files[name], load_state(files[name], shared[name], State, device=self.device))
+            for name in (("pruned", "dense") if resume else ("dense",))
+        ]
+        mine = load_state(self.checkpoint, own, State, device=self.device) if resume else None
+        source, state = next((found for found in [(self.checkpoint, mine), *known] if found[1]), known[-1])
         with usable(source):
             first, epoch = restore(self, state) if state else (0, 0)
         for index in range(first, len(self.phases) if phases is None else phases):
@@ -111,8 +112,10 @@ class Job:
             if not resumed:
                 self.phases[index].enter(self)
             self._run_phase(index, epoch if resumed else 0, resumed, source)
-            if self.phases[index].shared and known is None and self.world.first:
-                save_state(shared, {"key": dense, **state_of(self, index, self.phases[index].epochs, None)})
+            name = self.phases[index].shared
+            if name and not files[name].exists() and self.world.first:
+                state_after = state_of(self, index, self.phases[index].epochs, None)
+                save_state(files[name], {"key": shared[name], **state_after})
 
     def _run_phase(self, index: int, start: int, resumed: dict[str, Any] | None, source: Path) -> None:
         """All epochs of a phase from ``start`` on, the first as far as ``resumed`` has it (of ``source``)."""
@@ -210,8 +213,8 @@ class Job:
         """Where the job's state is, after every epoch and every few minutes."""
         return self.out / "checkpoint.pt"
 
-    def keys(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What must agree to continue a checkpoint of this job, and to take over a dense network."""
+    def keys(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """What must agree to continue a checkpoint of this job, and to take over what jobs share, by name."""
         return keys(self.settings, self.data_set, self.start)
 
     def _save(
@@ -241,6 +244,11 @@ class Job:
                 "epochs": msgspec.to_builtins(s.epochs),
             },
         )
+
+
+def _digest(key: Mapping[str, Any]) -> str:
+    """Of what must agree, for a file's name."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 
 
 def _tensors(images: NDArray[np.uint8], labels: NDArray[np.uint8], device: torch.device) -> Labelled:

@@ -25,10 +25,16 @@ DENSE_TRAINING = (
 """What a dense network depends on, beside its rate; fields of :class:`pruning.training.settings.Training`."""
 
 
+NUMBERS = ("weight_bits", "layer_bits", "bits", "spectrum_bits")
+"""What a pruned network does not depend on yet, beside all of fake-quant; fields of
+:class:`pruning.training.settings.Settings`."""
+
+
 def keys(
     settings: Settings, data_set: Mapping[str, Any], start: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What must agree to continue a checkpoint of a job, and to take over a dense network.
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """What must agree to continue a checkpoint of a job, and to take over a network that is ``dense`` or
+    ``pruned``.
 
     data_set: its name and sizes. start: the digest of the model that the job begins with, if there is one.
     """
@@ -43,7 +49,13 @@ def keys(
         "training": without_new({name: getattr(training, name) for name in DENSE_TRAINING})
         | {"rates": training.rates.dense},
     }
-    return {**data, **settings.key()}, dense
+    own = {**data, **settings.key()}
+    pruned = {name: value for name, value in own.items() if name not in NUMBERS} | {
+        "epochs": {name: count for name, count in own["epochs"].items() if name != "mirror"},
+        "training": {name: value for name, value in own["training"].items() if name != "mirror_images"}
+        | {"rates": {name: rate for name, rate in own["training"]["rates"].items() if name != "mirror"}},
+    }
+    return own, {"dense": dense, "pruned": pruned}
 
 
 def digest_of(model: nn.Module) -> str:

@@ -3,10 +3,11 @@
 ::
 
     dense ──▶ pruning ──▶ fine-tuning ──▶ fake-quant
-      │       prune_      masks           integer rules with
-      │  (ADMM or         fixed           straight-through gradients
-      ▼   another)
-    dense-<key>.pt, shared by all sparsity patterns
+      │       prune_      masks │         integer rules with
+      │  (ADMM or         fixed │         straight-through gradients
+      ▼   another)              ▼
+    dense-<key>.pt,             pruned-<key>.pt,
+    of all sparsity patterns    of all widths of numbers
 
 Names of phases are those of ``training.csv``, of recipes and of checkpoints; nothing is decided by them.
 """
@@ -47,12 +48,12 @@ class InTraining(Protocol):
 class JobPhase(Phase):
     """A phase of a job: what it begins with, and how it trains.
 
-    measured: the name under which the accuracy at its end is kept, if it is. shared: whether its result is
-    taken over by other jobs. prunes: whether the pruner takes its steps in it.
+    measured: the name under which the accuracy at its end is kept, if it is. shared: what its result is
+    called where other jobs take it over. prunes: whether the pruner takes its steps in it.
     """
 
     measured: ClassVar[str | None] = None
-    shared: ClassVar[bool] = False
+    shared: ClassVar[str | None] = None
     prunes: ClassVar[bool] = False
 
     @abstractmethod
@@ -80,7 +81,7 @@ class DensePhase(JobPhase):
     """Ordinary convolutions from random weights, or from those of a file."""
 
     measured = "dense"
-    shared = True
+    shared = "dense"
 
     def enter(self, job: InTraining) -> None:
         """A job begins with it."""
@@ -104,6 +105,7 @@ class FineTuningPhase(JobPhase):
     """The masks are held, exactly, and accuracy recovers."""
 
     measured = "pruned"
+    shared = "pruned"
 
     def enter(self, job: InTraining) -> None:
         """Masks become fixed."""

@@ -49,8 +49,9 @@ def run(
 ) -> PruneResult:
     """Train, prune and quantise; write ``model.npz`` and ``training.csv`` to ``out``.
 
-    With ``resume``, ``out/checkpoint.pt`` of the same settings is continued. The dense network is
-    shared between jobs through a file in ``cache`` (default: the folder that holds ``out``).
+    With ``resume``, ``out/checkpoint.pt`` of the same settings is continued. Dense networks, and with
+    ``resume`` pruned ones, are shared between jobs through files in ``cache`` (default: the folder that
+    holds ``out``).
     ``data_dir``: see :func:`pruning.data.load`. ``device``: :func:`pruning.training.device.device_of`.
     Raises ``DataError``, ``ConfigError`` when network and data set do not fit or the device is not there, or
     ``ArtifactError`` when a file cannot be written or a checkpoint is damaged.

@@ -35,9 +35,9 @@ def test_every_phase_trains_in_its_own_way():
     assert [phase.warmup for phase in PHASES] == [0.2, 0, 0, 0]
 
 
-def test_one_phase_prunes_and_one_is_shared():
+def test_one_phase_prunes_and_two_are_shared():
     assert [phase.prunes for phase in PHASES] == [False, True, False, False]
-    assert [phase.shared for phase in PHASES] == [True, False, False, False]
+    assert [phase.shared for phase in PHASES] == ["dense", None, "pruned", None]
 
 
 def test_a_job_counts_the_time_of_the_phases_that_are_its_own(tmp_path):

@@ -143,11 +143,25 @@ def test_resuming_skips_what_is_done(train):
     events = []
     train(progress=events.append)
     assert not events
-    train(progress=events.append, epochs=Schedule(1, 2, 1, 1))
+    train(progress=events.append, epochs=Schedule(1, 2, 2, 2))
     assert {event.phase for event in events} == {"admm", "finetune", "mirror"}, "the dense network is shared"
     events.clear()
     train(progress=events.append, resume=False, seed=1)
     assert events[0].phase == "dense", "another seed is another dense network"
+
+
+def test_other_widths_go_on_from_the_pruned_network(train):
+    """With what they would come to if they had pruned it themselves; without ``resume`` they do."""
+    train()
+    phases = []
+    narrow = train(weight_bits=6, spectrum_bits=11, progress=lambda event: phases.append(event.phase))
+    assert set(phases) == {"mirror"}
+    phases.clear()
+    alone = train(
+        weight_bits=6, spectrum_bits=11, progress=lambda event: phases.append(event.phase), resume=False
+    )
+    assert set(phases) == {"admm", "finetune", "mirror"}
+    assert narrow.digest == alone.digest and narrow.accuracy == alone.accuracy
 
 
 @pytest.mark.parametrize("sparsity", ["uniform", "kernel"])

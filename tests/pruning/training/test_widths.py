@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as amend
 
 from hw.contract import artifact
 from hw.contract.network import lenet, tiny
@@ -165,7 +166,7 @@ def test_a_job_finds_widths_and_its_model_has_them(train, tmp_path):
 
 def test_a_job_killed_in_the_scan_and_in_fake_quant_ends_as_if_it_had_not_been(train, tmp_path, monkeypatch):
     """A checkpoint after every batch. Widths are found again after the scan was cut off, never later."""
-    expected = train("whole", bits=BITS)
+    expected = train("whole", bits=BITS, cache="its own")
     measured = (tmp_path / "whole" / FILE_NAME).read_text()
     monkeypatch.setattr("pruning.training.job.CHECKPOINT_SECONDS", -1)
 
@@ -225,13 +226,34 @@ def test_checkpoints_from_before_widths_by_layer_stay_valid():
     assert found.key() == plain.key() | {"bits": {"mean": 5.0, "least": 3, "images": 40}}
 
 
-def test_the_dense_network_is_the_same_whatever_the_widths(tmp_path):
+def test_dense_and_pruned_networks_are_the_same_whatever_the_widths(tmp_path):
     pixels, label = np.zeros((1, 1, 28, 28), np.uint8), np.zeros(1, np.uint8)
     images = data.ImageSet(pixels, label, pixels, label, "none")
     plain = recipe.find("lenet").settings(50_000)
-    jobs = [Job(made, images, tmp_path) for made in (plain, replace(plain, bits=BITS))]
-    (own, dense), (other, same) = (job.keys() for job in jobs)
-    assert dense == same and own != other and own["network"] == lenet().to_json()
+    widths = [{"bits": BITS}, {"weight_bits": 7}, {"layer_bits": {"conv2": 5}}, {"spectrum_bits": 11}]
+    epochs, training, rates = plain.epochs, plain.training, plain.training.rates
+    fake_quant = [
+        {"epochs": amend(epochs, mirror=9)},
+        {"training": amend(training, rates=amend(rates, mirror=9.0))},
+        {"training": amend(training, mirror_images=9)},
+    ]
+    own, shared = Job(plain, images, tmp_path).keys()
+    assert own["network"] == lenet().to_json() and set(shared) == {"dense", "pruned"}
+    for change in widths + fake_quant:
+        other, same = Job(replace(plain, **change), images, tmp_path).keys()
+        assert same == shared and own != other, change
+    others = [
+        {"config": replace(plain.config, rho=plain.config.rho * 2)},
+        {"epochs": amend(epochs, finetune=9)},
+        {"epochs": amend(epochs, pruning=9)},
+        {"training": amend(training, rates=amend(rates, finetune=9.0))},
+        {"training": amend(training, pruning_batch=9)},
+    ]
+    for change in others:
+        _, different = Job(replace(plain, **change), images, tmp_path).keys()
+        assert different["dense"] == shared["dense"] and different["pruned"] != shared["pruned"], change
+    _, seeded = Job(replace(plain, seed=9), images, tmp_path).keys()
+    assert all(seeded[name] != shared[name] for name in shared)
 
 
 def test_widths_survive_the_loss_of_channels(tiny_batch):
