@@ -21,20 +21,24 @@ Ints = TypeVar("Ints", int, NDArray[np.integer])
 
 @dataclass(frozen=True)
 class Format:
-    """An integer format: ``bits`` wide, two's complement when ``signed``.
+    """An integer format: ``bits`` wide, two's complement when ``signed``; a ``symmetric`` one leaves out the
+    number that has no negative.
 
     >>> Format(8, signed=False).limits
     (0, 255)
+    >>> Format(8, symmetric=True).limits
+    (-127, 127)
     """
 
     bits: int
     signed: bool = True
+    symmetric: bool = False
 
     @property
     def limits(self) -> tuple[int, int]:
         """Smallest and largest value."""
         if self.signed:
-            return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+            return -(1 << (self.bits - 1)) + self.symmetric, (1 << (self.bits - 1)) - 1
         return 0, (1 << self.bits) - 1
 
     def saturate(self, x: NDArray[np.integer]) -> NDArray[np.integer]:

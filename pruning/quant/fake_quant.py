@@ -103,7 +103,9 @@ class FakeQuant(nn.Module):
     ) -> None:
         super().__init__()
         self.layer = layer
-        self.format, self.spectrum_format = Format(weight_bits), Format(spectrum_bits)
+        # Packed products, which narrow spectra are for, take symmetric weights.
+        self.format = Format(weight_bits, symmetric=spectrum_bits < SPECTRUM.bits)
+        self.spectrum_format = Format(spectrum_bits)
         # A buffer only where there is one: checkpoints from before narrow spectra stay valid.
         self.register_buffer(
             "word_shift", None if word_shift is None else word_shift.detach().clone().float()

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hw.compile.limits import lowest_weights
 from hw.contract import formats
 from hw.contract.artifact import load
 from hw.contract.network import Conv, Network, lenet, tiny
@@ -153,6 +154,20 @@ def test_every_layer_uses_the_integers_of_its_own_width(tiny_batch, tmp_path):
     narrow = quantised(tiny(), tiny_batch, 8, WIDTHS | {"fc2": 6, "conv1": 6})
     exported = to_artifact(narrow, tiny())
     assert exported.weight_bits == 6 and exported.layer_bits == {"conv2": 3, "fc1": 5}
+
+
+@pytest.mark.parametrize(("spectrum_bits", "lowest"), [(16, -128), (11, -127)])
+def test_weights_that_training_moves_stay_what_packed_products_take(tiny_batch, spectrum_bits, lowest):
+    """With narrow spectra each has a negative, however far the optimiser goes: their artifact can be packed."""
+    model = Chain(tiny())
+    layers = quantise_(model, tiny(), tiny_batch, spectrum_bits=spectrum_bits)
+    with torch.no_grad():
+        for layer in layers.values():
+            for parameter in layer.layer.parameters():
+                parameter.copy_(-parameter.abs() - 2 * parameter.abs().max())
+    made = to_artifact(model, tiny())
+    assert {weights.weight.min() for weights in made.layers.values()} == {lowest}
+    assert bool(lowest_weights(made)) == (spectrum_bits == 16)
 
 
 def test_new_fake_quant_layers_are_those_of_a_fresh_model(tiny_batch):
