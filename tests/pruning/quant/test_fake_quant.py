@@ -158,7 +158,7 @@ def test_every_layer_uses_the_integers_of_its_own_width(tiny_batch, tmp_path):
 
 @pytest.mark.parametrize(("spectrum_bits", "lowest"), [(16, -128), (11, -127)])
 def test_weights_that_training_moves_stay_what_packed_products_take(tiny_batch, spectrum_bits, lowest):
-    """With narrow spectra each has a negative, however far the optimiser goes: their artifact can be packed."""
+    """With narrow spectra each has a negative, however far the optimiser goes: the model can be packed."""
     model = Chain(tiny())
     layers = quantise_(model, tiny(), tiny_batch, spectrum_bits=spectrum_bits)
     with torch.no_grad():
