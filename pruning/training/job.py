@@ -99,12 +99,10 @@ class Job:
         """
         own, shared = self.keys()
         files = {name: cache / f"{name}-{_digest(key)[:12]}.pt" for name, key in shared.items()}
-        known = [
-            (files[name], load_state(files[name], shared[name], State, device=self.device))
-            for name in (("pruned", "dense") if resume else ("dense",))
-        ]
-        mine = load_state(self.checkpoint, own, State, device=self.device) if resume else None
-        source, state = next((found for found in [(self.checkpoint, mine), *known] if found[1]), known[-1])
+        further = [(self.checkpoint, own), (files["pruned"], shared["pruned"])] if resume else []
+        for source, key in [*further, (files["dense"], shared["dense"])]:
+            if state := load_state(source, key, State, device=self.device):
+                break
         with usable(source):
             first, epoch = restore(self, state) if state else (0, 0)
         for index in range(first, len(self.phases) if phases is None else phases):

@@ -41,7 +41,7 @@ class WeightPath(wiring.Component):
         self.striping = MemoryStriping(address, data, MEMORIES)
         super().__init__(
             {
-                **{name: In(len(getattr(self.reader, name))) for name in ("start", "first", "last")},
+                **{name: In(len(getattr(self.reader, name))) for name in ("start", "first", "last", "base")},
                 "flush": In(1),
                 "images": In(len(self.replay.images)),
                 "ends": self.replay.signature.members["ends"],
@@ -67,6 +67,7 @@ class WeightPath(wiring.Component):
         m.d.comb += [
             striping.generation.eq(reader.generation),
             striping.settled.eq(reader.settled),
+            reader.base.eq(self.base),
             reader.flush.eq(self.flush),
             reader.credit.eq(replay.credit),
             replay.images.eq(self.images),
