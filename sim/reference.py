@@ -77,12 +77,12 @@ def conv(
     units of the artifact, not necessarily integers; ``word_shift`` (32,) of spectra of ``spectrum_bits``
     says where words saturate and what a unit of the bias is.
     Returns drained words (n, tile row, tile column, out, 32, 2), saturated, and the outputs of the
-    inverse transform in pixels, stitched and cut: (n, out, h', w') before pooling.
+    inverse transform in pixels, stitched, cut and strided: (n, out, h', w') before pooling.
     """
     n, _, h, w = maps.shape
-    s, k = layer.stride, layer.padding
+    s, k = layer.tile_stride, layer.padding
     rows, columns = layer.tiles((layer.in_channels, h, w))
-    padded = np.pad(maps, ((0, 0), (0, 0), (k, k + TILE), (k, k + TILE)))
+    padded = np.pad(maps, ((0, 0), (0, 0), (k, k + 2 * TILE), (k, k + 2 * TILE)))
     tiles = np.stack(
         [
             np.stack([padded[:, :, s * i :, s * j :][:, :, :TILE, :TILE] for j in range(columns)], axis=1)
@@ -100,7 +100,9 @@ def conv(
     pixels = inverse(drained)[..., :s, :s] / 2.0**POST_SHIFT
     stitched = pixels.transpose(0, 3, 1, 4, 2, 5).reshape(n, layer.out_channels, rows * s, columns * s)
     _, oh, ow = layer.output((layer.in_channels, h, w))
-    return drained, stitched[:, :, : oh * layer.pool, : ow * layer.pool]
+    return drained, stitched[:, :, : oh * layer.step, : ow * layer.step][
+        :, :, :: layer.stride, :: layer.stride
+    ]
 
 
 def dense(maps: Array, layer: Dense, weights: LayerWeights) -> Array:
@@ -125,19 +127,20 @@ def post(outputs: Array, relu: bool, pool: int = 1, *, rounded: bool = False) ->
 def run(artifact: Artifact, images: NDArray[Any], *, rounded: bool = False) -> Array:
     """Class scores (n, classes), or the last feature map, in the units of :func:`sim.model.run`."""
     network = artifact.network
-    maps = images.astype(float).reshape(len(images), *network.input)
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    maps = {0: images.astype(float).reshape(len(images), *network.input)}
+    for i, (layer, shape) in enumerate(zip(network.layers, network.inputs, strict=True)):
         weights = artifact.layers[layer.name]
+        given = np.concatenate([maps[number] for number in network.sources[i]], axis=1)
         if isinstance(layer, Conv):
             numbers = weights.weight, weights.bias, weights.shift
-            _, outputs = conv(maps, layer, *numbers, artifact.spectrum_bits, weights.word_shift)
-            maps = post(outputs, layer.relu, layer.pool, rounded=rounded)
+            _, outputs = conv(given, layer, *numbers, artifact.spectrum_bits, weights.word_shift)
+            maps[i + 1] = post(outputs, layer.relu, layer.pool, rounded=rounded)
             continue
-        scores = dense(maps, layer, weights)
+        scores = dense(given, layer, weights)
         if layer is network.layers[-1]:
             return scores
         c, h, w = layer.output(shape)
-        maps = np.zeros((len(images), c * h * w))
-        maps[:, : layer.outputs] = post(scores / 2.0**POST_SHIFT, layer.relu, rounded=rounded)
-        maps = maps.reshape(len(images), c, h, w)
-    return maps
+        vector = np.zeros((len(images), c * h * w))
+        vector[:, : layer.outputs] = post(scores / 2.0**POST_SHIFT, layer.relu, rounded=rounded)
+        maps[i + 1] = vector.reshape(len(images), c, h, w)
+    return maps[len(network.layers)]

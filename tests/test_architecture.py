@@ -129,7 +129,7 @@ def test_the_contract_and_the_simulation_import_fast():
 
 
 WHICH_LAYER = {
-    "hw/contract/network/chain.py": "semantics: what a network may hold",
+    "hw/contract/network/graph.py": "semantics: what a network may hold",
     "sim/model/accelerator.py": "integer model",
     "sim/reference.py": "real arithmetic",
     "pruning/layers/models.py": "training",

@@ -85,7 +85,7 @@ def _clocks(playing: float, groups: float, sets: int, arriving: float, beside: f
 def group_work(network: Network, config: AcceleratorConfig, steps: StepTable) -> GroupWork:
     """What a tile group of a layer of these steps takes, in sets of one block where weights are streamed. A
     word takes its steps, or as long as its drain."""
-    maps = network.shapes if network.classes is None else network.shapes[:-1]
+    maps = network.maps if network.classes is None else network.maps[:-1]
     beats = min(map_beats(shape, config.stream_pixels) for shape in maps)
     images = config.batch if beats >= LEAST_BEATS else 1
     array = int(np.maximum(steps.word_lengths, config.rows // config.drain).sum())

@@ -8,29 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.compile.block_sets import group_work, set_sizes
-from hw.compile.feature_layout import FeatureLayout
-from hw.compile.lane_layout import LaneLayout, lane_layouts, line_pixels
+from hw.compile.lane_layout import line_pixels
 from hw.compile.limits import check_instructions, check_network, check_stream, check_sums, check_symmetric
+from hw.compile.map_plan import plan_maps
 from hw.compile.program import LayerPlan, Program
-from hw.compile.row_bands import GroupRows, plan_row_bands
 from hw.compile.step_format import row_bits, step_format
 from hw.compile.step_table import StepTable, irregular_tables, step_table
 from hw.contract.artifact import Artifact
-from hw.contract.config import BANKS, CLOCKS_PER_TILE, AcceleratorConfig
+from hw.contract.config import BANKS, AcceleratorConfig
 from hw.contract.formats import SPECTRUM
 from hw.contract.narrow import no_shift
 from hw.contract.network import Layer, Network, Shape
 from hw.contract.packed_products import LongestSums
-from hw.contract.spectrum import TILE
-
-INSTRUCTION_CLOCKS = 150
-"""About what an instruction of the layer program takes beside its work: latencies, and a change of layer."""
 
 Channels = tuple[NDArray[np.integer], NDArray[np.integer]]
 """Bias and shift of every output channel of a layer."""
@@ -100,37 +94,32 @@ def assemble(
     raises.
     """
     check_network(network)
-    groups = max(-(-shape[0] // BANKS) for shape in network.shapes[:-1])
+    groups = max(-(-shape[0] // BANKS) for shape in network.inputs)
     step = step_format(config.rows, max(weight_bits), groups, tables)
     sets = set_sizes(config, step, tables, weight_bits)
     work = [group_work(network, config, table) for table in tables]
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
-    lanes = lane_layouts(network, config, work)
-    rows = [
-        _group_rows(layer, shape, layout, config, len(steps) * config.rows * row_bits(width))
-        for layer, shape, layout, steps, width in zip(
-            network.layers, network.shapes, lanes, tables, weight_bits, strict=False
-        )
+    steps = [
+        len(table) * config.rows * row_bits(width) for table, width in zip(tables, weight_bits, strict=True)
     ]
-    layouts = _feature_layouts(network, lanes, config.line_pixels)
-    row_bands = plan_row_bands(rows, layouts, config.batch, config.memory_lines)
-    check_instructions(len(row_bands.instructions), len(network.layers), config)
+    maps = plan_maps(network, config, work, steps)
+    check_instructions(len(maps.instructions), len(network.layers), config)
     cuts: Sequence[NDArray[np.integer]] = word_shifts or [no_shift() for _ in network.layers]
     lift = drain_lift(channels, cuts)
     channel_tables = [_channel_table(channel, config) for channel in channels]
     first_steps = _before(list(map(len, tables)))
     first_drain_groups = _before([len(bias) for bias, _ in channel_tables])
     plans = []
-    for instruction in row_bands.instructions:
+    for instruction in maps.instructions:
         i = instruction.layer
         layer = network.layers[i]
-        tile_rows, tile_columns = _tiles(layer, network.shapes[i], config)
+        tile_rows, tile_columns = _tiles(layer, network.inputs[i], config)
         plan = LayerPlan(
             layer=layer,
             number=i,
-            source=row_bands.layouts[i],
-            dest=row_bands.layouts[i + 1],
-            lanes=lanes[i],
+            source=maps.sources[i],
+            dest=maps.dests[i],
+            lanes=maps.lanes[i],
             tile_rows=tile_rows,
             tile_columns=tile_columns,
             top_group=instruction.top,
@@ -144,7 +133,7 @@ def assemble(
             word_shift=tuple(cuts[i].tolist()),
         )
         if config.stream_weights and not layer.dot and _replayed(plan, config):
-            blocks = sets.choose(layer, network.shapes[i], tables[i], work[i], lanes[i], weight_bits[i])
+            blocks = sets.choose(layer, network.inputs[i], tables[i], work[i], maps.lanes[i], weight_bits[i])
             plan = replace(plan, weights_stay=True, blocks_per_transform=blocks)
         plans.append(plan)
     program = Program(
@@ -154,7 +143,7 @@ def assemble(
         layers=tuple(plans),
         channel_bias=np.concatenate([bias for bias, _ in channel_tables]),
         channel_shift=np.concatenate([shift for _, shift in channel_tables]) + lift,
-        memory_lines=row_bands.lines,
+        memory_lines=maps.lines,
         groups=groups,
         longest=longest,
         operations=operations,
@@ -165,46 +154,6 @@ def assemble(
     if config.stream_weights:
         check_stream(program.stream, config)
     return program
-
-
-def _feature_layouts(network: Network, lanes: list[LaneLayout], line: int) -> list[FeatureLayout]:
-    """How every map lies, not yet where. That is up to the layer that reads it."""
-    found = []
-    for shape, layer, layout in zip_longest(network.shapes, network.layers, lanes):
-        plain = FeatureLayout(shape, 0, -(-shape[2] // line))
-        if layout is not None and layout.packed:
-            plain = FeatureLayout(
-                shape,
-                0,
-                packing=layout.rows,
-                slot_pixels=line // layout.rows,
-                interleave=layer.stride,
-                padding=layer.padding,
-                images=layout.images,
-            )
-        found.append(plain)
-    return found
-
-
-def _group_rows(
-    layer: Layer, shape: Shape, layout: LaneLayout, config: AcceleratorConfig, bits: int
-) -> GroupRows:
-    """How ``layer``, whose steps have so many bits, goes over its map."""
-    if layer.dot:
-        return GroupRows(layer.name, 1, shape[1], 0, 0, 1, cost=0, splits=False)
-    height = layout.rows * layer.stride
-    fetched = bits // config.bus_bits if config.stream_weights else 0
-    # A tile group through transform and output.
-    through = CLOCKS_PER_TILE * (shape[0] + min(config.rows, layer.out_channels))
-    return GroupRows(
-        name=layer.name,
-        groups=-(-layer.tiles(shape)[0] // layout.rows),
-        stride=height,
-        overlap=TILE - layer.stride,
-        padding=layer.padding,
-        made=height // layer.pool,
-        cost=INSTRUCTION_CLOCKS + through + fetched,
-    )
 
 
 def _tiles(layer: Layer, shape: Shape, config: AcceleratorConfig) -> tuple[int, int]:

@@ -37,6 +37,9 @@ class FeatureLayout:
 
     Of a map between layers that are made in row bands only ``ring`` rows are kept (0: all), and row y lies
     where row y - ``ring`` lay.
+
+    A map may be some channels of what lies there: then ``pitch`` lines separate the maps of one image, or
+    stack of images, from those of the next (0: as many as it takes itself).
     """
 
     shape: Shape
@@ -48,6 +51,7 @@ class FeatureLayout:
     padding: int = 0
     ring: int = 0
     images: int = 1
+    pitch: int = 0
 
     @property
     def image_packing(self) -> int:
@@ -81,12 +85,17 @@ class FeatureLayout:
     def image_position(self, image: int) -> tuple[int, int]:
         """(line, slot) of image ``image`` of a batch, from those of the first one."""
         stack, within = divmod(image, self.images)
-        return stack * self.lines, within * self.image_packing
+        return stack * self.stack_lines, within * self.image_packing
 
     @property
     def lines(self) -> int:
         """Lines of the maps that are packed beside one another, mostly of one image."""
         return self.shape[0] * self.channel_lines
+
+    @property
+    def stack_lines(self) -> int:
+        """Lines from such maps to the next ones."""
+        return self.pitch or self.lines
 
     def stacks(self, batch: int) -> int:
         """Sets of maps beside one another that the maps of ``batch`` images are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -79,14 +79,17 @@ def ranked(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) ->
 
 
 @cache
-def best_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> tuple[Cost, LaneLayout]:
-    """The best layout, with what it costs an image; one of no rows where none fits.
+def best_layout(
+    layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork, packs: bool = True
+) -> tuple[Cost, LaneLayout]:
+    """The best layout, with what it costs an image; one of no rows where none fits. ``packs``: rows of the
+    map may be packed.
 
     Who tries designs asks for one number of lanes after the other: what fewer can do is known then.
     """
     none: tuple[Cost, LaneLayout] = (np.inf, np.inf, np.inf), LaneLayout(0, 0)
-    fewer = best_layout(layer, shape, lanes - 1, line, work) if lanes > 1 else none
-    return min(fewer, *_of(layer, shape, lanes, line, work), none, key=_order)
+    fewer = best_layout(layer, shape, lanes - 1, line, work, packs) if lanes > 1 else none
+    return min(fewer, *_of(layer, shape, lanes, line, work, packs), none, key=_order)
 
 
 def _order(pair: tuple[Cost, LaneLayout]) -> tuple[Cost, int, int, int]:
@@ -96,21 +99,21 @@ def _order(pair: tuple[Cost, LaneLayout]) -> tuple[Cost, int, int, int]:
 
 
 def _of(
-    layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork
+    layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork, packs: bool = True
 ) -> Iterator[tuple[Cost, LaneLayout]]:
     """Every layout that uses exactly ``lanes``, with its cost."""
     rows, columns = layer.tiles(shape)
     for q in range(1, min(lanes, columns) + 1):
-        if (q - 1) * layer.stride + TILE > line:
+        if (q - 1) * layer.tile_stride + TILE > line:
             break
         r, rest = divmod(lanes, q)
         if rest:
             continue
         if r <= rows:
-            layout = LaneLayout(r, q, _packed_rows_fit(layer, columns, r, q, line))
+            layout = LaneLayout(r, q, packs and _packed_rows_fit(layer, columns, r, q, line))
             yield layout_cost(layer, shape, layout, work), layout
         images, rest = divmod(r, rows)
-        if rest or not 2 <= images <= work.images:
+        if rest or not 2 <= images <= work.images or not packs:
             continue
         if _packed_rows_fit(layer, columns, r, q, line) and _images_fit(layer, shape):
             layout = LaneLayout(r, q, True, images)
@@ -119,23 +122,23 @@ def _of(
 
 def _packed_rows_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
     """Whether r rows of the whole map fit into a line, and a window into two tile rows."""
-    wide = (q - 1) * layer.stride + TILE
-    return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.stride
+    wide = (q - 1) * layer.tile_stride + TILE
+    return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.tile_stride
 
 
 def _images_fit(layer: Conv, shape: Shape) -> bool:
     """Whether no row of a map lies below the slots of its own tile rows."""
-    return shape[1] + layer.padding <= layer.tiles(shape)[0] * layer.stride
+    return shape[1] + layer.padding <= layer.tiles(shape)[0] * layer.tile_stride
 
 
 def layout_cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) -> Cost:
     """Of an image. Fetch, array and output work at the same time: the slowest one counts."""
     rows, columns = layer.tiles(shape)
     groups = -(-rows // layout.rows) * -(-columns // layout.columns) * -(-work.images // layout.images)
-    lines = layout.lines(layer.stride)
+    lines = layout.lines(layer.tile_stride)
     fetch = layer.in_channels * lines * work.fetches
-    made = layer.conv_size(shape[1]) // layer.pool * layer.pool
-    output = layer.out_channels * layout.token_interval(layer.stride, made)
+    made = layer.output(shape)[1] * layer.step
+    output = layer.out_channels * layout.token_interval(layer.tile_stride, made)
     each = groups / work.images
     return each * max(fetch, work.array, output), each, lines - TILE
 
@@ -143,7 +146,7 @@ def layout_cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) 
 def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> int:
     """Smallest power of two that lets every convolution have its best layout, and holds a beat."""
     line = max(TILE, config.stream_pixels)
-    for layer, shape, batch_work in zip(network.layers, network.shapes, work, strict=False):
+    for layer, shape, batch_work in zip(network.layers, network.inputs, work, strict=True):
         if not layer.dot:
             image_work = replace(batch_work, images=1)  # packed images take what pixels there are
             best = best_layout(layer, shape, config.lanes, ANY_LINE, image_work)[0]
@@ -154,14 +157,17 @@ def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[Grou
     return line
 
 
-def lane_layouts(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> list[LaneLayout]:
-    """The lane layout of every layer; of fully connected ones, a lane per image."""
+def lane_layouts(
+    network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], plain: Collection[int] = ()
+) -> list[LaneLayout]:
+    """The lane layout of every layer; of fully connected ones, a lane per image. The maps of the layers
+    ``plain`` are not packed."""
     line, found = config.line_pixels, []
-    for layer, shape, group in zip(network.layers, network.shapes, work, strict=False):
+    for i, (layer, shape, group) in enumerate(zip(network.layers, network.inputs, work, strict=True)):
         if layer.dot:
             found.append(LaneLayout(config.batch, 1))
             continue
-        layout = lane_layout(layer, shape, config.lanes, line, group)
+        layout = best_layout(layer, shape, config.lanes, line, group, i not in plain)[1]
         if not layout.rows:
             raise ConfigError(f"line_pixels {line} is less than a tile's {TILE}")
         found.append(layout)

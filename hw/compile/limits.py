@@ -6,7 +6,7 @@ single parameters.
 
 from __future__ import annotations
 
-from hw.compile.program import Program
+from hw.compile.program import Program, signed_channels
 from hw.compile.weight_stream import LEAST_PORT_BITS, StreamPlan
 from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
@@ -29,6 +29,8 @@ def check_network(network: Network) -> None:
             f"network {network.name!r} has {len(network.layers)} layers, more than the {MOST_LAYERS} "
             "that the accelerator's registers count: leave the last ones to the host"
         )
+    for number in range(len(network.layers)):
+        signed_channels(network, number)
 
 
 def check_sums(program: Program) -> None:

@@ -18,6 +18,7 @@ from hw.contract.formats import MAX_DRAIN_SHIFT, SPECTRUM
 from hw.contract.network import Layer, Network
 from hw.contract.packed_products import LongestSums, PackedProducts
 from hw.contract.spectrum import WORDS
+from hw.util.errors import UnsupportedNetwork
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ class LayerPlan:
         return self.layer.dot
 
     @property
-    def stride(self) -> int:
+    def tile_stride(self) -> int:
         """Rows and columns from a tile to the next."""
-        return self.layer.stride
+        return self.layer.tile_stride
 
     @property
     def lane_rows(self) -> int:
@@ -88,28 +89,28 @@ class LayerPlan:
     def group_lines(self) -> int:
         """Lines from a tile group to the one below it."""
         if self.packing > 1:
-            return self.stride
+            return self.tile_stride
         return self.group_height * self.source.lines_per_row
 
     @property
     def out_stride(self) -> int:
         """Rows and columns a tile adds to the output map."""
-        return self.layer.stride // self.layer.pool
+        return self.layer.tile_stride // self.layer.step
 
     @property
     def skew(self) -> int:
         """Clocks by which the inverse transform of a lane row starts after that of the row above it."""
-        return self.lanes.skew(self.stride, self._made)
+        return self.lanes.skew(self.tile_stride, self._made)
 
     @property
     def rows_written(self) -> int:
         """Rows that a tile adds to the output map: all but those that the map has not."""
-        return self.dest.shape[1] if self.skew < self.stride else self.out_stride
+        return self.dest.shape[1] if self.skew < self.tile_stride else self.out_stride
 
     @property
     def _made(self) -> int:
         """Rows of the output map before pooling."""
-        return self.dest.shape[1] * self.layer.pool
+        return self.dest.shape[1] * self.layer.step
 
     @property
     def outputs(self) -> int:
@@ -119,7 +120,7 @@ class LayerPlan:
     @property
     def group_height(self) -> int:
         """Input rows from a tile group to the one below it."""
-        return self.lane_rows * self.stride
+        return self.lane_rows * self.tile_stride
 
     @property
     def out_group_height(self) -> int:
@@ -145,12 +146,12 @@ class LayerPlan:
         """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""
         if self.dot:
             return max(2, self.source.shape[1])
-        return self.lanes.lines(self.stride)
+        return self.lanes.lines(self.tile_stride)
 
     @property
     def token_interval(self) -> int:
         """Clocks between the inverse transforms of two output channels."""
-        return self.lanes.token_interval(self.stride, self._made)
+        return self.lanes.token_interval(self.tile_stride, self._made)
 
     @property
     def sets(self) -> int:
@@ -200,6 +201,17 @@ class Program:
         return self.spectrum_bits < SPECTRUM.bits
 
     @property
+    def strides(self) -> bool:
+        """Whether a convolution has stride 2."""
+        return any(plan.layer.step > plan.layer.pool for plan in self.layers)
+
+    @property
+    def mixes_signs(self) -> bool:
+        """Whether a layer reads signed and unsigned channels."""
+        pairs = zip(self.signed_channels, self.layers, strict=True)
+        return any(len(signed) not in (0, plan.source.shape[0]) for signed, plan in pairs)
+
+    @property
     def word_shifts(self) -> tuple[tuple[int, ...], ...]:
         """The different tables of word shifts, 32 each; fully connected layers have zeros."""
         return tuple(dict.fromkeys(plan.word_shift for plan in self.layers))
@@ -245,11 +257,10 @@ class Program:
         return tuple(plan.number for plan in self.layers)
 
     @property
-    def signed_sources(self) -> tuple[bool, ...]:
-        """Of every instruction of the layer program: whether pixels that it reads are signed, as those of a
-        layer without ReLU are. In row bands the instruction before it may be of any layer of its segment."""
-        layers = self.network.layers
-        return tuple(plan.number > 0 and not layers[plan.number - 1].relu for plan in self.layers)
+    def signed_channels(self) -> tuple[range, ...]:
+        """Of every instruction of the layer program: which of the channels that it reads are signed, as those
+        of a layer without ReLU are."""
+        return tuple(signed_channels(self.network, plan.number) for plan in self.layers)
 
     @cached_property
     def stream(self) -> StreamPlan:
@@ -289,6 +300,23 @@ class Program:
     def run_ahead(self) -> bool:
         """Whether rows run ahead, or banks have addresses of their own, in any layer."""
         return self.step_format.run_ahead
+
+
+def signed_channels(network: Network, number: int) -> range:
+    """Which of the channels that layer ``number`` reads are signed. Raises ``UnsupportedNetwork`` where
+    others lie between them."""
+    signed, channel = [], 0
+    for source in network.sources[number]:
+        count = network.maps[source][0]
+        if network.signed(source):
+            signed += [channel, channel + count]
+        channel += count
+    if signed[1:-1:2] != signed[2::2]:
+        raise UnsupportedNetwork(
+            f"layer {network.layers[number].name!r}: of the maps that it reads those without ReLU have to "
+            "follow one another: change the order of its sources"
+        )
+    return range(signed[0], signed[-1]) if signed else range(0)
 
 
 def accumulator_bits(products: int, weight_bits: int, spectrum_bits: int) -> int:

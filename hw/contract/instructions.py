@@ -17,13 +17,20 @@ def instructions_of(
 ) -> tuple[int, int]:
     """First and last instruction of a run of ``layers`` (first, last), or of all.
 
-    Raises ``DataError`` for layers that the network has not, and for part of those made in row bands
-    together.
+    Raises ``DataError`` for layers that the network has not, for part of those made in row bands together,
+    and for layers that read maps which no run of these makes.
     """
     count = len(network.layers)
     first, last = layers or (0, count - 1)
     if not 0 <= first <= last < count:
         raise DataError(f"layers {first} to {last} are no part of the network: choose from 0 to {count - 1}")
+    given = {*network.sources[first], *range(first + 1, last + 1)}
+    for number in range(first, last + 1):
+        if not given.issuperset(network.sources[number]):
+            raise DataError(
+                f"layers {first} to {last} are no run of their own: layer {number} also reads what other "
+                "layers make"
+            )
     found = [i for i, number in enumerate(numbers) if first <= number <= last]
     for start, stop in together(numbers):
         if start < first <= stop or start <= last < stop:

@@ -173,7 +173,7 @@ def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = N
 
 def load_cycles(program: Program, images: int, first: int = 0) -> int:
     """Clocks to take ``images`` maps for layer ``first``, at a beat per clock."""
-    return images * map_beats(program.network.shapes[first], program.config.stream_pixels)
+    return images * map_beats(program.network.inputs[first], program.config.stream_pixels)
 
 
 def total_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> int:
@@ -185,7 +185,7 @@ def total_cycles(program: Program, images: int, layers: tuple[int, int] | None =
     total += sum(layer.cycles for layer in run_cycles(program, images, (first, last)))
     if network.classes is None or last < len(network.layers) - 1:
         total += latencies(program.config, program.narrow).map_start
-        total += images * map_beats(network.shapes[last + 1], program.config.stream_pixels)
+        total += images * map_beats(network.maps[last + 1], program.config.stream_pixels)
     return total
 
 

@@ -101,7 +101,7 @@ class DensityWorkload(Workload):
     def _steps(self, rows: int) -> Steps:
         tables = [
             lengths_table(uniform_lengths(layer, shape, rows, self.shares.get(layer.name, 1.0)))
-            for layer, shape in zip(self.network.layers, self.network.shapes, strict=False)
+            for layer, shape in zip(self.network.layers, self.network.inputs, strict=True)
         ]
         lengths = {dot: 0 for dot in (False, True)}
         for layer, steps in zip(self.network.layers, tables, strict=True):

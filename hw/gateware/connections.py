@@ -68,6 +68,7 @@ def _fetch(m, core):
             window.mask.eq(fetch.mask),
             window.inside.eq(fetch.inside[i]),
             window.beyond.eq(fetch.beyond),
+            *([window.signed.eq(fetch.signed[i])] if core.program.mixes_signs else []),
             lane.layer.eq(core.layer),
             lane.window.eq(window.window),
             lane.start.eq(fetch.starts[i]),

@@ -119,7 +119,7 @@ class Driver:
         network = self.info.network
         first, last = layers or (0, len(network.layers) - 1)
         first_instruction, last_instruction = instructions_of(network, self.info.numbers, layers)
-        images = check_images(images, network.shapes[first])
+        images = check_images(images, network.inputs[first])
         most = self.info.config.batch
         if not 0 <= batch <= most:
             raise DataError(
@@ -202,14 +202,14 @@ class Driver:
         network = self.info.network
         if self._scored(last):
             return images * (network.classes or 0)
-        return images * map_beats(network.shapes[last + 1], self._beat)
+        return images * map_beats(network.maps[last + 1], self._beat)
 
     def _unpack(self, frame: bytes, images: int, last: int) -> NDArray[np.int32]:
         network = self.info.network
         if self._scored(last):
             return unpack_scores(frame, images, network.classes or 0, self._beat)
         layer = network.layers[last]
-        shape, signed = network.shapes[last + 1], not layer.relu
+        shape, signed = network.maps[last + 1], not layer.relu
         maps = unpack_maps(frame, images, shape, signed=signed, beat=self._beat)
         if layer.dot:  # the rest of its 8×8 channels holds what was in memory before
             maps.reshape(images, -1)[:, layer.outputs :] = 0

@@ -58,10 +58,10 @@ class SpectralConv2d(nn.Module):
         self.weight = nn.Parameter(stored_words_first(transform.kernel_spectrum(kernel)))
         self.bias = nn.Parameter(torch.empty(n).uniform_(-bound, bound))
         self.register_buffer("mask", stored_words_first(torch.ones(n, c, WORDS, dtype=torch.bool)))
-        inverse_real, inverse_imaginary = transform.inverse_pair(spec.stride)
+        inverse_real, inverse_imaginary = transform.inverse_pair(spec.tile_stride)
         constants = {
             "forward_transform": transform.forward_matrix(),
-            "inverse_transform": transform.inverse_matrix(spec.stride),
+            "inverse_transform": transform.inverse_matrix(spec.tile_stride),
             "inverse_real": inverse_real,
             "inverse_imaginary": inverse_imaginary,
             "to_kernel": transform.kernel_matrix(),
@@ -112,7 +112,7 @@ class SpectralConv2d(nn.Module):
         transforms = (self.forward_transform, self.inverse_real, self.inverse_imaginary)
         operator = Operator(
             self.spec.padding,
-            self.spec.stride,
+            self.spec.tile_stride,
             self.grid(x.shape[2:]),
             self._outputs(x.shape[2:]),
             *(matrix.to(x.dtype) for matrix in transforms),
@@ -150,7 +150,7 @@ class SpectralConv2d(nn.Module):
 
     def spectrum(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) to (32, 2·T, C): per word the real parts of all tiles, then the imaginary."""
-        pixels = tiles.cut(x, self.spec.padding, self.spec.stride, self.grid(x.shape[2:]))
+        pixels = tiles.cut(x, self.spec.padding, self.spec.tile_stride, self.grid(x.shape[2:]))
         parts = self.forward_transform.to(x.dtype) @ pixels.view(TILE * TILE, -1)
         return parts.view(WORDS, -1, self.spec.in_channels)
 
@@ -164,8 +164,8 @@ class SpectralConv2d(nn.Module):
 
     def _to_map(self, pixels: torch.Tensor, size: torch.Size) -> torch.Tensor:
         """(stride², T·N) to (B, N, H', W')."""
-        pixels = pixels.view(self.spec.stride**2, -1, self.spec.out_channels)
-        return tiles.join(pixels, self.spec.stride, self.grid(size), self._outputs(size))
+        pixels = pixels.view(self.spec.tile_stride**2, -1, self.spec.out_channels)
+        return tiles.join(pixels, self.spec.tile_stride, self.grid(size), self._outputs(size))
 
     def _outputs(self, size: torch.Size) -> tuple[int, int]:
         """Rows and columns of the result for an input of ``size`` (H, W)."""
@@ -200,7 +200,7 @@ class SpectralConv2d(nn.Module):
 
     def extra_repr(self) -> str:
         s = self.spec
-        return f"{s.in_channels}, {s.out_channels}, kernel={s.kernel}, padding={s.padding}, stride={s.stride}"
+        return f"{s.in_channels}, {s.out_channels}, kernel={s.kernel}, padding={s.padding}, S={s.tile_stride}"
 
 
 def _autocast(x: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,7 @@ def to_word_layers_(
     """
     widen_(model)
     found: dict[str, WordLayer] = {}
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    for layer, shape in zip(network.layers, network.inputs, strict=True):
         if only is not None and layer.name not in only:
             continue
         module = submodule(model, layer.name)

@@ -99,7 +99,7 @@ class Calibrated:
         found: dict[str, FakeQuant] = {}
         device = next(iter(self.ranges.values())).device
         in_scale = torch.full((self.network.input[0],), self.input_scale, device=device)
-        for (name, layer), shape in zip(self.layers.items(), self.network.shapes, strict=False):
+        for (name, layer), shape in zip(self.layers.items(), self.network.inputs, strict=True):
             last = name == self.network.layers[-1].name
             if layer.spec.dot:
                 in_scale = per_feature(in_scale, layer.spec.inputs, shape)

@@ -44,7 +44,7 @@ class LayerSummary:
 def summary(model: nn.Module, network: Network, rows: int = 8) -> list[LayerSummary]:
     """One entry per layer of ``network``, before or after pruning; ``rows`` of the array, N."""
     table = []
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    for layer, shape in zip(network.layers, network.inputs, strict=True):
         module = submodule(model, layer.name)
         module = module.layer if isinstance(module, FakeQuant) else module
         dense = torch.ones(layer.weight_shape(shape)[:3], dtype=torch.bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,43 +55,75 @@ def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None)
     Raises :class:`~hw.util.errors.DataError` for images of the wrong shape, type or range.
     """
     network, images = artifact.network, checked(images, artifact.network)
-    block = max(1, BLOCK_BYTES // max(c * h * w for c, h, w in network.shapes))
+    block = max(1, BLOCK_BYTES // max(c * h * w for c, h, w in network.maps))
     total, done = len(images) * len(network.layers), 0
     answers = []
     for start in range(0, len(images), block):
         maps = images[start : start + block].transpose(1, 2, 3, 0)
+        alive = Maps(network, maps)
         for engine in engines(artifact):
-            parts = []
-            for first in range(0, maps.shape[3], engine.chunk):
-                part = np.ascontiguousarray(maps[..., first : first + engine.chunk])
+            parts, read = [], alive.read()
+            for first in range(0, read.shape[3], engine.chunk):
+                part = np.ascontiguousarray(read[..., first : first + engine.chunk])
                 parts.append(engine.stitch([pixels for _, _, pixels in engine.tile_rows(part)]))
                 done += part.shape[3]
                 if progress:
                     progress(done, total)
             maps = np.concatenate(parts, axis=-1)
+            alive.made(maps)
         answers.append(np.moveaxis(maps, -1, 0))
     return np.ascontiguousarray(np.concatenate(answers))
 
 
 def maps(artifact: Artifact, images: Pixels) -> Iterator[Pixels]:
     """The outputs of one layer after the other, (n, c, h, w), class scores (n, classes) at the end."""
-    planes = checked(images, artifact.network).transpose(1, 2, 3, 0)
+    alive = Maps(artifact.network, checked(images, artifact.network).transpose(1, 2, 3, 0))
     for engine in engines(artifact):
-        planes = engine.stitch([pixels for _, _, pixels in engine.tile_rows(planes)])
+        planes = engine.stitch([pixels for _, _, pixels in engine.tile_rows(alive.read())])
+        alive.made(planes)
         yield np.moveaxis(planes, -1, 0)
 
 
 def trace(artifact: Artifact, images: Pixels) -> dict[str, LayerTrace]:
     """:func:`run` with every intermediate, per layer name. Holds all of them at once: keep images few."""
-    maps = checked(images, artifact.network).transpose(1, 2, 3, 0)
+    alive = Maps(artifact.network, checked(images, artifact.network).transpose(1, 2, 3, 0))
     out = {}
     for engine in engines(artifact):
-        spectra, drained, pixels = zip(*engine.tile_rows(maps), strict=True)
+        spectra, drained, pixels = zip(*engine.tile_rows(alive.read()), strict=True)
         maps = engine.stitch(list(pixels))
+        alive.made(maps)
         # stacked: (tile row, 32, 2, channel, tile column, image)
         x, y = (np.stack(words).transpose(5, 0, 4, 3, 1, 2) for words in (spectra, drained))
         out[engine.layer.name] = LayerTrace(x, y, np.moveaxis(maps, -1, 0))
     return out
+
+
+def joined(network: Network, layer: int, maps: Mapping[int, Pixels], axis: int = 0) -> Pixels:
+    """What ``layer`` reads, of ``maps`` by their numbers: its sources, one after the other along ``axis``."""
+    first, *others = [maps[number] for number in network.sources[layer]]
+    return np.concatenate([first, *others], axis) if others else first
+
+
+class Maps:
+    """The maps (c, h, w, image) of a run that some layer has still to read."""
+
+    def __init__(self, network: Network, images: Pixels) -> None:
+        self.network, self.layer = network, 0
+        self.alive: dict[int, Pixels] = {0: images}
+
+    def read(self) -> Pixels:
+        """What the next layer reads. Signed and unsigned maps together are of a wider type."""
+        return joined(self.network, self.layer, self.alive)
+
+    def made(self, pixels: Pixels) -> None:
+        """That layer has made ``pixels``."""
+        self.layer += 1
+        self.alive[self.layer] = pixels
+        self.alive = {
+            n: maps
+            for n, maps in self.alive.items()
+            if max(self.network.readers(n), default=-1) >= self.layer
+        }
 
 
 def checked(images: Pixels, network: Network) -> Pixels:
@@ -116,7 +148,7 @@ def checked(images: Pixels, network: Network) -> Pixels:
 def engines(artifact: Artifact) -> Iterator[ConvEngine | DenseEngine]:
     """One engine per layer, each made when its turn comes (its matrices may be large)."""
     network = artifact.network
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    for layer, shape in zip(network.layers, network.inputs, strict=True):
         weights = artifact.layers[layer.name]
         if isinstance(layer, Conv):
             yield ConvEngine(layer, weights, shape, artifact.spectrum_bits)
@@ -143,8 +175,8 @@ class ConvEngine:
             sums = mac.spectral_sums(self.matrices, x)
             accumulator_drain.add_bias(sums, self.weights.bias)
             y = accumulator_drain.drain(sums, self.weights.drain_shift[:, None, :, None, None])
-            pixels = post.requantise(ifft.tile(y, self.layer.stride), self.layer.relu)
-            yield x, y, post.pool(pixels, self.layer.pool)
+            pixels = post.requantise(ifft.tile(y, self.layer.tile_stride), self.layer.relu)
+            yield x, y, post.reduce(pixels, self.layer)
 
     def stitch(self, rows: list[Pixels]) -> Pixels:
         """Tiles side by side: the map (out, h, w, image) from the pixels of every tile row."""

@@ -20,7 +20,7 @@ def pad(maps: Map, layer: Conv) -> Map:
     """
     c, h, w, images = maps.shape
     grid = layer.tiles((c, h, w))
-    out = np.zeros((c, *((g - 1) * layer.stride + TILE for g in grid), images), dtype=maps.dtype)
+    out = np.zeros((c, *((g - 1) * layer.tile_stride + TILE for g in grid), images), dtype=maps.dtype)
     k = layer.padding
     inside = out[:, k:, k:]
     height, width = min(h, inside.shape[1]), min(w, inside.shape[2])
@@ -30,7 +30,7 @@ def pad(maps: Map, layer: Conv) -> Map:
 
 def windows(padded: Map, layer: Conv, row: int) -> NDArray[np.int32]:
     """The windows of tile row ``row``, as planes (8 y, 8 x, c, tile column, image)."""
-    s = layer.stride
+    s = layer.tile_stride
     line = padded[:, row * s : row * s + TILE]
     tiles = np.lib.stride_tricks.sliding_window_view(line, TILE, axis=2)[:, :, ::s]
     return np.ascontiguousarray(tiles.transpose(1, 4, 0, 2, 3), dtype=np.int32)

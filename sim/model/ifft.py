@@ -12,7 +12,7 @@ def inverse(words: NDArray[np.integer], size: int = TILE) -> Planes:
     """Outputs of tiles, as the inverse FFT block computes them, before rounding to pixels.
 
     Parameters: ``words`` (..., 32, 2) integers of at most 18 bit; ``size``: how many rows and columns
-    to compute, 1..8 (a convolution keeps the first ``Conv.stride``).
+    to compute, 1..8 (a convolution keeps the first ``Conv.tile_stride``).
     Returns (..., size, size), 26 bit: ``64·ifft2(unpack(words))``. int32, or int64 for int64 words.
     """
     planes = np.moveaxis(words, (-2, -1), (0, 1)).astype(np.result_type(words, np.int32), copy=False)

@@ -1,4 +1,4 @@
-"""Behind the inverse transform: rounding to pixels, ReLU, 2×2 maximum."""
+"""Behind the inverse transform: rounding to pixels, ReLU, stride and 2×2 maximum."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.formats import POST_SHIFT, activation_format, round_shift
+from hw.contract.network import Conv
 
 
 def requantise(outputs: NDArray[np.signedinteger], relu: bool) -> NDArray[Any]:
@@ -14,9 +15,12 @@ def requantise(outputs: NDArray[np.signedinteger], relu: bool) -> NDArray[Any]:
     return np.asarray(pixels.astype(np.uint8 if relu else np.int8))
 
 
-def pool(pixels: NDArray[Any], size: int) -> NDArray[Any]:
-    """``size``×``size`` maximum over the first two axes (size 1 or 2; both axes even for 2)."""
-    if size == 1:
+def reduce(pixels: NDArray[Any], layer: Conv) -> NDArray[Any]:
+    """What a layer keeps of a tile's pixels, over the first two axes, which are even where it does not keep
+    all: every second row and column (stride 2), or the maximum of 2×2 (pooling)."""
+    if layer.stride == 2:
+        return pixels[::2, ::2]
+    if layer.pool == 1:
         return pixels
     pairs = np.maximum(pixels[0::2], pixels[1::2])
     return np.asarray(np.maximum(pairs[:, 0::2], pairs[:, 1::2]))

@@ -135,7 +135,7 @@ def storage(artifact: Artifact) -> dict[str, int]:
 
 
 def _layer_words(network: Network) -> Iterator[tuple[Layer, int]]:
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    for layer, shape in zip(network.layers, network.inputs, strict=True):
         yield layer, _words(layer, shape)
 
 

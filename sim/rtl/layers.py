@@ -63,11 +63,12 @@ def measure(
         raise DataError(f"layers are compared with one image, not with {len(image)}")
     program = compile_program(artifact, info.config, processes=processes)
     count = len(program.network.layers)
-    rows, given, maps = [], np.asarray(image), list(model.maps(artifact, image))
+    rows, maps = [], [np.asarray(image), *model.maps(artifact, image)]
     for first, last in together(program.numbers):
-        pixels = np.ascontiguousarray(given).view(np.uint8)  # signed ones as their two's complement
+        given = model.joined(program.network, first, dict(enumerate(maps)), axis=1)
+        pixels = given.astype(np.uint8)  # signed ones as their two's complement
         result = rtl.simulate(design, pixels, batch=1, layers=(first, last), memory=memory)
-        given = expected = maps[last]
+        expected = maps[last + 1]
         shared = _measured(program, (first, last), result, expected)
         inner = shared | {"mismatches": None}  # a map that is never there whole
         rows += [_row(program, i, result) | (shared if i == last else inner) for i in range(first, last + 1)]

@@ -103,7 +103,7 @@ def conv_bound(layer: Conv, weights: LayerWeights, drained: np.ndarray) -> np.nd
     basis = np.eye(WORDS * 2).reshape(-1, WORDS, 2)
     exact = (64 * np.fft.ifft2(unpack(basis)).real).reshape(64, 64).T
     ours = (inverse((basis * (1 << 30)).astype(np.int64)) / (1 << 30)).reshape(64, 64).T
-    s = layer.stride
+    s = layer.tile_stride
     kept = [TILE * y + x for y in range(s) for x in range(s)]
     through = np.abs(exact[kept]) @ word_error.reshape(-1, 64).T  # (pixel, out)
     constant = np.abs(drained.reshape(*drained.shape[:-2], 64)) @ np.abs(ours - exact)[kept].T

@@ -21,8 +21,17 @@ from hw.util import documents
 from hw.util.errors import ArtifactError
 from hw.util.files import replacing
 
-SCHEMA, NARROW_SCHEMA = 1, 2
-"""Of the file: of one with spectra of 16 bits, as ever, and of one with narrow ones."""
+SCHEMA, NARROW_SCHEMA, GRAPH_SCHEMA = 1, 2, 3
+"""Of the file: of a chain with spectra of 16 bits, as ever, of one with narrow ones, and of a network whose
+layers have fields that came later (:attr:`hw.contract.network.Network.plain`), with spectra of any width."""
+
+
+def schema_of(network: Network, spectrum_bits: int) -> int:
+    """The schema that a file of ``network`` has."""
+    if not network.plain:
+        return GRAPH_SCHEMA
+    return NARROW_SCHEMA if spectrum_bits < SPECTRUM.bits else SCHEMA
+
 
 ARRAYS = {"weight": "<i2", "bias": "<i4", "shift": "|u1"}
 """Arrays of a layer, with the types that files hold."""
@@ -127,7 +136,7 @@ class Artifact:
                     f"layer_bits of {name!r} must be {MIN_WEIGHT_BITS}..{self.weight_bits}, not {bits}"
                 )
         narrow.check_spectrum_bits(self.spectrum_bits, self.network, ArtifactError)
-        for layer, shape in zip(self.network.layers, self.network.shapes, strict=False):
+        for layer, shape in zip(self.network.layers, self.network.inputs, strict=True):
             if layer.name not in self.layers:
                 raise ArtifactError(f"layer {layer.name!r} has no weights in the artifact")
             self._check(layer, self.layers[layer.name], shape)
@@ -185,7 +194,7 @@ class Artifact:
 
     def _header(self) -> dict[str, Any]:
         return {
-            "schema": NARROW_SCHEMA if self.narrow else SCHEMA,
+            "schema": schema_of(self.network, self.spectrum_bits),
             "network": self.network.to_json(),
             "weight_bits": self.weight_bits,
             "sparsity": {k: vars(v) for k, v in self.sparsity.items()},

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from hw.contract.artifact.content import (
     ARRAYS,
+    GRAPH_SCHEMA,
     NARROW_ARRAYS,
-    NARROW_SCHEMA,
     SCHEMA,
     Artifact,
     LayerWeights,
     Sparsity,
     digest,
+    schema_of,
 )
 from hw.contract.formats import SPECTRUM
 from hw.contract.network import Network
@@ -67,7 +68,7 @@ def load(path: Path | str) -> Artifact:
         with archives.opened(path) as file:
             data, network = _read_header(path, file.take(HEADER, most=MOST_HEADER))
             stored = data.pop("digest", None)
-            kinds = NARROW_ARRAYS if data["schema"] == NARROW_SCHEMA else ARRAYS
+            kinds = ARRAYS if data.get("spectrum_bits", SPECTRUM.bits) == SPECTRUM.bits else NARROW_ARRAYS
             arrays = _read_arrays(path, file, network, kinds)
     except FileNotFoundError:
         raise ArtifactError(f"there is no artifact at {path}: make one with 'spec2 prune'") from None
@@ -83,10 +84,10 @@ def load(path: Path | str) -> Artifact:
     header: _Header = documents.convert(data, _Header, what)
     for name, fields in header.sparsity.items():
         documents.convert(fields, Sparsity, f"{what}: sparsity of {documents.shown(name)}")
-    if (header.schema == NARROW_SCHEMA) != (header.spectrum_bits != SPECTRUM.bits):
+    if header.schema != schema_of(network, header.spectrum_bits):
         raise ArtifactError(
-            f"{path}: spectra of {header.spectrum_bits} bits are not those of schema {header.schema}: "
-            "prune again"
+            f"{path}: its network, with spectra of {header.spectrum_bits} bits, is none of schema "
+            f"{header.schema}: prune again"
         )
     _check_provenance(header.provenance, network, what)
     for name, array in arrays.items():
@@ -118,9 +119,9 @@ def _read_header(path: Path, blob: NDArray[Any]) -> tuple[dict[str, Any], Networ
     """The header as plain data, and its network, which says what arrays there are."""
     data: Any = documents.decode(blob.tobytes(), Any, f"{path}: the header")
     found = data.get("schema") if isinstance(data, dict) else None
-    if type(found) is not int or found not in (SCHEMA, NARROW_SCHEMA):
+    if type(found) is not int or not SCHEMA <= found <= GRAPH_SCHEMA:
         raise ArtifactError(
-            f"{path} has schema {documents.shown(found)}, this version reads {SCHEMA} and {NARROW_SCHEMA}: "
+            f"{path} has schema {documents.shown(found)}, this version reads {SCHEMA} to {GRAPH_SCHEMA}: "
             "prune again"
         )
     if not isinstance(data.get("network"), dict):
@@ -137,7 +138,7 @@ def _read_arrays(
     """The arrays of every layer, of these ``kinds``, that are there, none larger than its place (in any
     type)."""
     counts: dict[str, int] = {}
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    for layer, shape in zip(network.layers, network.inputs, strict=True):
         size = layer.weight_shape(shape)
         sizes = {"weight": math.prod(size), "bias": size[0], "shift": size[0], "word_shift": WORDS}
         counts |= {f"{layer.name}.{kind}": sizes[kind] for kind in kinds}

@@ -38,7 +38,7 @@ def random_artifact(
     of_words = np.random.default_rng((seed, spectrum_bits))  # the other draws do not depend on the width
     layers: dict[str, LayerWeights] = {}
     sparsity: dict[str, Sparsity] = {}
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    for layer, shape in zip(network.layers, network.inputs, strict=True):
         out, cin, words, _ = full = layer.weight_shape(shape)
         limit = Format(layer_bits.get(layer.name, weight_bits)).limits[1]
         weight = rng.integers(-limit, limit + 1, full).astype(np.int16)

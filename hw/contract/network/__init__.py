@@ -1,9 +1,9 @@
-"""What the accelerator can execute: a chain of convolutions and fully connected layers.
+"""What the accelerator can execute: a graph of convolutions and fully connected layers.
 
-``layers``: the layers and their numerics. ``chain``: the network. ``known``: networks by name.
+``layers``: the layers and their numerics. ``graph``: the network. ``known``: networks by name.
 """
 
-from hw.contract.network.chain import Network
+from hw.contract.network.graph import Network
 from hw.contract.network.known import (
     MISSING,
     NETWORKS,
@@ -16,9 +16,10 @@ from hw.contract.network.known import (
     vgg16_cifar,
     vgg16_cifar_half,
 )
-from hw.contract.network.layers import MAX_KERNEL, MOST, Conv, Dense, Layer, Shape
+from hw.contract.network.layers import IMAGES, MAX_KERNEL, MOST, Conv, Dense, Layer, Shape
 
 __all__ = [
+    "IMAGES",
     "MAX_KERNEL",
     "MISSING",
     "MOST",

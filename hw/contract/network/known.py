@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hw.contract.network.chain import Network
+from hw.contract.network.graph import Network
 from hw.contract.network.layers import Conv, Dense, Layer
 from hw.util.errors import ConfigError, UnsupportedNetwork
 

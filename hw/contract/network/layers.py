@@ -1,5 +1,8 @@
 """The layers that the accelerator executes: what each computes, its shapes, and what it refuses.
 
+A layer names the maps that it reads (``sources``): those of other layers, or the images (:data:`IMAGES`).
+Several are taken as one map, their channels one after the other; none named is that of the layer before.
+
 Both kinds answer the same questions, so that only code which computes a layer has to ask which one it is:
 
 =============== ============================ ===================================================
@@ -10,7 +13,10 @@ property        ``Conv``                     ``Dense``
 ``kernel``      side of the kernel           1
 ``padding``     rows and columns of zeros    0
 ``pool``        1, or 2 for 2×2 maxima       1
-``stride``      rows a tile adds             1
+``step``        rows from an output to the   1
+                next: stride times pool
+``tile_stride`` rows from a tile to the next 1
+``added``       adds its last channels       False
 ``dot``         False                        True: the array runs in dot mode (one sum per output)
 =============== ============================ ===================================================
 
@@ -32,6 +38,9 @@ from hw.util.errors import UnsupportedNetwork
 Shape = tuple[int, int, int]
 """(channels, height, width)."""
 
+IMAGES = "images"
+"""What ``sources`` call the network's input; no layer has that name."""
+
 MAX_KERNEL = 7
 
 MOST = 1 << 20
@@ -41,7 +50,14 @@ in a file from becoming hours or gigabytes before anyone looks at it."""
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution, stride 1, zero padding, with optional ReLU and then 2×2 max pooling."""
+    """A convolution with zero padding and stride 1 or 2, then an optional ReLU, then optional 2×2 max
+    pooling.
+
+    padding: rows and columns of zeros above and left of the map; end_padding: below and right of it (None: as
+    many). added: the last ``out_channels`` of the input channels are not convolved, they are added to the
+    outputs in front of the ReLU (a residual connection); they have the shape of the output. In the array that
+    is a kernel of one pixel, so it costs what channels cost.
+    """
 
     dot: ClassVar[Literal[False]] = False
 
@@ -52,6 +68,10 @@ class Conv:
     padding: int = 0
     relu: bool = True
     pool: int = 1
+    stride: int = 1
+    end_padding: int | None = None
+    added: bool = False
+    sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names.check("layer", self.name)
@@ -66,20 +86,38 @@ class Conv:
                 f"layer {self.name!r}: pooling {self.pool}×{self.pool} is not supported, only none "
                 "(1) or 2×2 max pooling (2)"
             )
-        if not 0 <= self.padding < self.kernel:
+        if self.stride not in (1, 2):
+            raise UnsupportedNetwork(f"layer {self.name!r}: stride must be 1 or 2, not {self.stride}")
+        if self.step > 2:
             raise UnsupportedNetwork(
-                f"layer {self.name!r}: padding {self.padding} must be 0..{self.kernel - 1} for a "
-                f"{self.kernel}×{self.kernel} kernel"
+                f"layer {self.name!r}: stride 2 and pooling in one layer are not supported: put a layer "
+                "between"
             )
+        for padding in (self.padding, self.after):
+            if not 0 <= padding < self.kernel:
+                raise UnsupportedNetwork(
+                    f"layer {self.name!r}: padding {padding} must be 0..{self.kernel - 1} for a "
+                    f"{self.kernel}×{self.kernel} kernel"
+                )
         if self.in_channels < 1 or self.out_channels < 1:
             raise UnsupportedNetwork(f"layer {self.name!r}: channel counts must be at least 1")
         if max(self.in_channels, self.out_channels) > MOST:
             raise UnsupportedNetwork(f"layer {self.name!r}: channel counts must be at most {MOST:,}")
+        if self.added and (self.convolved < 1 or self.step > 1 or not self.sources):
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: a map is added to the outputs of stride 1 without pooling, and "
+                "stands last in the layer's sources, after what is convolved"
+            )
 
     @property
     def inputs(self) -> int:
-        """Input channels."""
+        """Input channels, those that are added included."""
         return self.in_channels
+
+    @property
+    def convolved(self) -> int:
+        """Input channels that are convolved."""
+        return self.in_channels - self.out_channels * self.added
 
     @property
     def outputs(self) -> int:
@@ -87,35 +125,53 @@ class Conv:
         return self.out_channels
 
     @property
-    def stride(self) -> int:
-        """S: output rows and columns one tile contributes (before pooling).
+    def after(self) -> int:
+        """Rows and columns of zeros below and right of the map."""
+        return self.padding if self.end_padding is None else self.end_padding
 
-        8 - k + 1 of the 64 outputs of a circular 8×8 convolution are free of wrap-around; with
-        pooling S is rounded down to even, so that no 2×2 pooling window straddles two tiles.
+    @property
+    def step(self) -> int:
+        """Rows and columns of the plain convolution, of stride 1, from an output to the next."""
+        return self.stride * self.pool
+
+    @property
+    def tile_outputs(self) -> int:
+        """Output rows and columns of a tile.
+
+        8 - k + 1 of the 64 outputs of a circular 8×8 convolution, in each direction, are free of wrap-around;
+        no pooling window straddles two tiles.
         """
-        s = TILE - self.kernel + 1
-        return s - s % self.pool
+        return (TILE - self.kernel + 1 - self.pool) // self.step + 1
+
+    @property
+    def tile_stride(self) -> int:
+        """S: input rows and columns from a tile to the next."""
+        return self.tile_outputs * self.step
 
     def conv_size(self, size: int) -> int:
-        """Output rows (or columns) before pooling, for ``size`` input rows."""
-        return size + 2 * self.padding - self.kernel + 1
+        """Rows (or columns) of the plain convolution, of stride 1, for ``size`` input rows."""
+        return size + self.padding + self.after - self.kernel + 1
 
     def output(self, shape: Shape) -> Shape:
         """Output shape for an input ``shape``."""
         c, h, w = shape
         if c != self.in_channels:
             raise UnsupportedNetwork(f"layer {self.name!r} takes {self.in_channels} channels but gets {c}")
-        oh, ow = self.conv_size(h) // self.pool, self.conv_size(w) // self.pool
+        oh, ow = ((self.conv_size(size) - self.pool) // self.step + 1 for size in (h, w))
         if oh < 1 or ow < 1:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: a {h}×{w} input leaves no output pixel; pad it or drop the layer"
             )
+        if self.added and (oh, ow) != (h, w):
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: to outputs of {oh}×{ow} pixels a map of {h}×{w} cannot be added"
+            )
         return self.out_channels, oh, ow
 
     def tiles(self, shape: Shape) -> tuple[int, int]:
-        """(rows, columns) of the tile grid: just enough S×S tiles to cover the kept outputs."""
+        """(rows, columns) of the tile grid: just enough tiles to cover the outputs."""
         _, oh, ow = self.output(shape)
-        return -(-oh * self.pool // self.stride), -(-ow * self.pool // self.stride)
+        return -(-oh // self.tile_outputs), -(-ow // self.tile_outputs)
 
     def weight_shape(self, shape: Shape) -> tuple[int, int, int, int]:
         """(out, in, 32, 2): integer weight words in the artifact."""
@@ -126,10 +182,11 @@ class Conv:
         return np.ones((self.in_channels, WORDS, 2), dtype=bool)
 
     def operations(self, shape: Shape) -> int:
-        """Dense-equivalent operations (2 per multiply-add of the spatial convolution)."""
+        """Dense-equivalent operations: 2 per multiply-add of the spatial convolution; what is added counts
+        for nothing."""
         _, h, w = shape
-        macs = self.conv_size(h) * self.conv_size(w) * self.kernel**2
-        return 2 * macs * self.in_channels * self.out_channels
+        rows, columns = ((self.conv_size(size) - 1) // self.stride + 1 for size in (h, w))
+        return 2 * rows * columns * self.kernel**2 * self.convolved * self.out_channels
 
 
 @dataclass(frozen=True)
@@ -145,12 +202,15 @@ class Dense:
     kernel: ClassVar[int] = 1
     padding: ClassVar[int] = 0
     pool: ClassVar[int] = 1
-    stride: ClassVar[int] = 1
+    step: ClassVar[int] = 1
+    tile_stride: ClassVar[int] = 1
+    added: ClassVar[Literal[False]] = False
 
     name: str
     in_features: int
     out_features: int
     relu: bool = True
+    sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names.check("layer", self.name)

@@ -66,7 +66,7 @@ class AddressGenerator:
             return per_layer(m, layer, values, name=name)
 
         self._channel_lines = setting("channel_lines", [p.source.channel_lines for p in plans])
-        self._map_lines = setting("map_lines", [p.source.lines for p in plans])
+        self._map_lines = setting("map_lines", [p.source.stack_lines for p in plans])
         self._first_line = setting("first_line", [p.source.base + first_line(p) for p in plans])
         rings = [p.source.ring * p.source.lines_per_row for p in plans]
         rows, groups = [p.source.lines_per_row for p in plans], [p.group_lines for p in plans]
@@ -77,7 +77,7 @@ class AddressGenerator:
         paddings = [0 if p.dot or p.packing > 1 else p.layer.padding for p in plans]
         self._first_x = setting("first_x", [-padding for padding in paddings])
         self._first_y = setting("first_y", [top_row(p) for p in plans])
-        self._group_width = setting("group_width", [p.lane_columns * p.stride for p in plans])
+        self._group_width = setting("group_width", [p.lane_columns * p.tile_stride for p in plans])
 
     def _choose_next_group(self, m: Module, span, group_height: Signal) -> data.View:
         """A register: where the next tile group begins."""

@@ -48,6 +48,8 @@ class Fetch(wiring.Component):
     =========== ==== ============== =====================================================================
     starts      out  lanes          bit p: this line is row 0 of lane p's tile; in dot mode: is lane p's
     inside      out  lanes          bit p: lane p's row is inside the map
+    signed      out  lanes          bit p, all alike: the channel has signed pixels (only where a layer reads
+                                    channels of both kinds)
     mask        out  line pixels    pixels inside the map's columns
     row         out  3              dot mode: index of the line in its map
     channel     out  channels       input channel
@@ -77,6 +79,7 @@ class Fetch(wiring.Component):
                 "r_offset": Out(range(config.line_pixels)),
                 "starts": Out(config.lanes),
                 "inside": Out(config.lanes),
+                **({"signed": Out(config.lanes)} if program.mixes_signs else {}),
                 "beyond": Out(1),
                 "row": Out(3),
                 "channel": Out(self.channel_bits),
@@ -94,7 +97,9 @@ class Fetch(wiring.Component):
         last_line = self._setting(m, "last_line", [p.lines_per_channel - 1 for p in plans])
         last_channel = self._setting(m, "last_channel", [p.source.shape[0] - 1 for p in plans])
         # Packed rows: the line after which a window goes on one packed row further, one tile row down.
-        last_packed = self._setting(m, "last_packed", [p.stride - 1 if p.packing > 1 else -1 for p in plans])
+        last_packed = self._setting(
+            m, "last_packed", [p.tile_stride - 1 if p.packing > 1 else -1 for p in plans]
+        )
 
         position = AddressGenerator(m, self.layer, self.program, loops, dot)
         line, channel = Signal.like(last_line), Signal(self.channel_bits)
@@ -153,6 +158,8 @@ class Fetch(wiring.Component):
         ]
         self._travel(m, flags, running=running, filled=filled, line=line, channel=channel, half=half)
         self._travel_a_clock_less(m, flags.inside, beyond)
+        if self.program.mixes_signs:
+            self._send_signs(m, channel)
         return m
 
     def _setting(self, m, name, values):
@@ -193,4 +200,16 @@ class Fetch(wiring.Component):
         inside = delay(m, inside, self.latency - 1, name="inside")
         m.d.comb += self.inside.eq(
             Cat(replicate(m, flag, name=f"inside_of_{lane}") for lane, flag in enumerate(inside))
+        )
+
+    def _send_signs(self, m, channel):
+        """Of the channel whose line arrives; every lane has a register of its own."""
+        signed = self.program.signed_channels
+        first = self._setting(m, "first_signed", [channels.start for channels in signed])
+        end = self._setting(m, "end_signed", [channels.stop for channels in signed])
+        is_signed = Signal()
+        m.d.sync += is_signed.eq((channel >= first) & (channel < end))
+        travelled = delay(m, is_signed, self.latency - 2, name="is_signed")
+        m.d.comb += self.signed.eq(
+            Cat(replicate(m, travelled, name=f"signed_of_{lane}") for lane in range(len(self.signed)))
         )

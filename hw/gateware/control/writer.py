@@ -95,7 +95,7 @@ class Writer(wiring.Component):
 
         # Same clock: address it. Rows follow each other line by line (image by image in dot mode), packed
         # ones as they are interleaved.
-        row_lines = [p.dest.lines if p.dot else p.dest.lines_per_row for p in plans]
+        row_lines = [p.dest.stack_lines if p.dot else p.dest.lines_per_row for p in plans]
         width = setting("width", [1 if p.dot else p.dest.shape[2] for p in plans])
         columns = setting("columns", [p.lane_columns * p.out_stride for p in plans])
         dot = setting("dot", [int(p.dot) for p in plans])

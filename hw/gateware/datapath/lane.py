@@ -83,7 +83,7 @@ class Lane(wiring.Component):
         self.drain = Drain(rows, acc_bits, drain, ahead, packed, program.drain_lift, program.shift_bits)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
-        self.post = Post(max(p.stride for p in program.layers))
+        self.post = Post(max(p.tile_stride for p in program.layers), program.strides)
         super().__init__(
             {
                 "layer": In(range(len(program.layers))),
@@ -220,7 +220,10 @@ class Lane(wiring.Component):
         """Y read, inverse transform, post-processing."""
         plans = self.program.layers
         relu = per_layer(m, self.layer, [int(p.layer.relu) for p in plans], name="relu")
-        pool = per_layer(m, self.layer, [int(p.layer.pool == 2) for p in plans], name="pool")
+        pool = per_layer(m, self.layer, [int(p.layer.step == 2) for p in plans], name="pool")
+        if self.program.strides:
+            first = [int(p.layer.step > p.layer.pool) for p in plans]
+            m.d.comb += self.post.first.eq(per_layer(m, self.layer, first, name="first"))
         # Clock 0: keep the token, then count the tile's 8 clocks.
         row = Signal.like(self.token_row, reset_less=True)
         half = Signal(reset_less=True)

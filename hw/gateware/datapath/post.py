@@ -21,31 +21,33 @@ class Post(wiring.Component):
 
         clock 0   round     half up, by 2^7
         clock 1   saturate  0..255 with ``relu``, else -128..127
-        clock 2   pool      maximum of pixels 2i and 2i + 1
-        clock 3   pool      maximum of rows 2j and 2j + 1
+        clock 2   pool      maximum of pixels 2i and 2i + 1, or the first of them
+        clock 3   pool      maximum of rows 2j and 2j + 1, or the first of them
 
     ``start`` comes with row 0 of ``pixels``, rows 1 to 7 in the next 7 clocks; tiles may follow each
     other without a gap. Every row y leaves with ``valid`` and ``row`` = y, ``latency`` clocks after it
     came; with ``pool`` only the odd rows do, as ``row`` = y // 2 with half as many pixels. All 8 rows
-    leave: the writer keeps the first ``Conv.stride``. Pixels from ``columns`` on (half of it with
-    ``pool``) are undefined. ``relu`` and ``pool`` stay constant while a tile is in flight.
+    leave: the writer keeps the first ``Conv.tile_outputs``. Pixels from ``columns`` on (half of it with
+    ``pool``) are undefined. ``relu``, ``pool`` and ``first`` stay constant while a tile is in flight.
     ``raw`` is pixel (0, 0) of the tile as it came in, valid with the tile's first output row.
 
     Cost (Yosys 0.66, 8 columns): 400 LUT, 435 FF, no DSP slice.
 
-    Parameters: ``columns``: most pixels needed of a row, 1 to 8. No back pressure.
+    Parameters: ``columns``: most pixels needed of a row, 1 to 8; ``strides``: with ``pool``, ``first`` asks
+    for the first of every 2×2 pixels (a convolution of stride 2) in place of the largest. No back pressure.
     """
 
     latency = 4
 
-    def __init__(self, columns: int = TILE):
-        self.columns = columns
+    def __init__(self, columns: int = TILE, strides: bool = False):
+        self.columns, self.strides = columns, strides
         super().__init__(
             {
                 "start": In(1),
                 "pixels": In(pixels_layout(RAW_BITS, TILE)),
                 "relu": In(1),
                 "pool": In(1),
+                **({"first": In(1)} if strides else {}),
                 "valid": Out(1),
                 "row": Out(range(TILE)),
                 "o_pixels": Out(data.ArrayLayout(PIXEL_BITS, TILE)),
@@ -68,11 +70,11 @@ class Post(wiring.Component):
         for i in kept:
             value = clipped[i]
             if i < self.columns // 2:
-                value = Mux(self.pool, _larger(*clipped[2 * i : 2 * i + 2]), value)
+                value = Mux(self.pool, self._reduced(*clipped[2 * i : 2 * i + 2]), value)
             value = register(m, f"pair_{i}", value)
             if i < self.columns // 2:
                 above = register(m, f"above_{i}", value)
-                value = Mux(self.pool, _larger(above, value), value)
+                value = Mux(self.pool, self._reduced(above, value), value)
             m.d.comb += self.o_pixels[i].eq(register(m, f"pixel_{i}", value))
         self._count_rows(m)
         return m
@@ -91,6 +93,7 @@ class Post(wiring.Component):
             self.row.eq(delay(m, Mux(self.pool, now >> 1, now), self.latency, name="row")),
         ]
 
-
-def _larger(a, b):
-    return Mux(a > b, a, b)
+    def _reduced(self, first, second):
+        """What pooling makes of two pixels."""
+        larger = first > second
+        return Mux(self.first | larger if self.strides else larger, first, second)

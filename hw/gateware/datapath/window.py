@@ -14,8 +14,9 @@ class Window(wiring.Component):
     """All that tells lanes apart: where in the line the window of lane ``index`` lies, layer by layer.
 
     Members: ``pixels`` of a line, ``mask`` of those inside the map's columns, ``inside`` (the lane's row is
-    inside the map); a clock before: ``beyond`` (the line holds windows one packed row further on). ``window``
-    has the pixels ``latency`` clocks later, nine bits signed, zero outside the map.
+    inside the map), ``signed`` (they have a sign; only where one layer reads channels of both kinds); a clock
+    before: ``beyond`` (the line holds windows one packed row further on). ``window`` has the pixels
+    ``latency`` clocks later, nine bits signed, zero outside the map.
     """
 
     latency = 1
@@ -29,6 +30,7 @@ class Window(wiring.Component):
                 "pixels": In(data.ArrayLayout(PIXEL_BITS, line)),
                 "mask": In(line),
                 "inside": In(1),
+                **({"signed": In(1)} if program.mixes_signs else {}),
                 "beyond": In(1),
                 "window": Out(data.ArrayLayout(signed(PIXEL_BITS + 1), TILE)),
             }
@@ -44,7 +46,7 @@ class Window(wiring.Component):
         row, column = divmod(self.index, plan.lane_columns)
         if plan.images > 1 and (row + 1) % plan.source.image_packing == 0:
             further = 0  # below the image is another one, and nothing of it is inside
-        first = 0 if plan.dot else plan.stride * column
+        first = 0 if plan.dot else plan.tile_stride * column
         if plan.packing > 1:
             first += (row + further) % plan.packing * plan.source.slot_pixels
         return first if first + TILE <= self.program.config.line_pixels else 0  # an idle lane
@@ -58,7 +60,11 @@ class Window(wiring.Component):
         )
         # The choice steers every bit of the window, so each lane has it in a register of its own.
         choice = replicate(m, Mux(self.beyond, far, near), name="choice")
-        extend = per_layer(m, self.layer, list(map(int, self.program.signed_sources)), name="extend")
+        if self.program.mixes_signs:
+            extend = self.signed
+        else:
+            signed_layers = [int(len(channels) > 0) for channels in self.program.signed_channels]
+            extend = per_layer(m, self.layer, signed_layers, name="extend")
 
         window = Signal(self.window.shape(), reset_less=True)
         for i in range(TILE):

@@ -183,7 +183,7 @@ class _NextImage:
             Signal.like(pointer.slot, name=name) for name in ("first_slot", "next_first_slot")
         )
         if self.packed:
-            map_lines = constant("map_lines", [plan.lines for plan in maps])
+            map_lines = constant("map_lines", [plan.stack_lines for plan in maps])
             image_slots = constant("image_slots", [plan.image_packing for plan in maps])
             last = self._left == 0
             m.d.sync += [

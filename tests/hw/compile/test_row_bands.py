@@ -58,7 +58,7 @@ def run(program):
         height = plan.source.shape[1]
         for group in range(plan.top_group, plan.top_group + plan.group_rows):
             top = group * plan.group_height - plan.layer.padding
-            window = range(max(0, top), min(height, top + plan.group_height - plan.stride + TILE))
+            window = range(max(0, top), min(height, top + plan.group_height - plan.tile_stride + TILE))
             for y in window:
                 for image in range(batch):
                     for channel in range(plan.source.shape[0]):
@@ -68,7 +68,7 @@ def run(program):
                 if y < plan.dest.shape[1]:
                     write(plan.number + 1, plan.dest, y)
                     made.append((plan.number, y))
-    rows = [(i, y) for i, shape in enumerate(program.network.shapes[1:]) for y in range(shape[1])]
+    rows = [(i, y) for i, shape in enumerate(program.network.maps[1:]) for y in range(shape[1])]
     assert sorted(made) == rows
     return made
 

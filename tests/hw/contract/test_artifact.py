@@ -229,10 +229,10 @@ def test_foreign_files_are_refused(content, tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize("schema", [0, 3, "1", None])
+@pytest.mark.parametrize("schema", [0, 4, "1", None])
 def test_another_schema_is_refused_before_anything_else(schema, saved, tmp_path):
     path = rewrite(saved, tmp_path / "model.npz", schema=schema, sign=True)
-    with pytest.raises(ArtifactError, match=rf"schema {schema!r}, this version reads 1 and 2: prune again"):
+    with pytest.raises(ArtifactError, match=rf"schema {schema!r}, this version reads 1 to 3: prune again"):
         load(path)
 
 

@@ -20,20 +20,20 @@ def test_the_grid_is_just_enough_tiles(kernel, pool, data):
     tiles, _ = layer.tiles((1, height, height))
     kept = rows * pool
     assert kept in (layer.conv_size(height), layer.conv_size(height) - 1)
-    assert (tiles - 1) * layer.stride < kept <= tiles * layer.stride
-    assert layer.stride % pool == 0 and layer.stride + kernel - 1 <= 8
+    assert (tiles - 1) * layer.tile_stride < kept <= tiles * layer.tile_stride
+    assert layer.tile_stride % pool == 0 and layer.tile_stride + kernel - 1 <= 8
 
 
 @pytest.mark.parametrize(
     "kernel, pool, stride", [(1, 1, 8), (3, 1, 6), (3, 2, 6), (4, 1, 5), (4, 2, 4), (7, 2, 2)]
 )
 def test_stride_drops_wrapped_outputs_and_keeps_pooling_windows_whole(kernel, pool, stride):
-    assert Conv("conv", 1, 1, kernel, pool=pool).stride == stride
+    assert Conv("conv", 1, 1, kernel, pool=pool).tile_stride == stride
 
 
 def test_lenet_is_the_papers():
     network = lenet()
-    assert network.shapes == [(1, 28, 28), (20, 12, 12), (50, 4, 4), (8, 8, 8), (1, 8, 8)]
+    assert network.maps == ((1, 28, 28), (20, 12, 12), (50, 4, 4), (8, 8, 8), (1, 8, 8))
     assert network.operations == 2 * 2_293_000
     assert network.classes == 10
 
@@ -68,9 +68,9 @@ def test_dense_takes_a_vector_laid_out_as_8x8_channels():
 
 def test_layers_answer_the_same_questions():
     conv, dense = Conv("conv", 3, 4, 5, padding=2, pool=2), Dense("fc", 30, 7)
-    asked = "inputs", "outputs", "kernel", "padding", "pool", "stride", "dot"
-    assert [getattr(conv, name) for name in asked] == [3, 4, 5, 2, 2, 4, False]
-    assert [getattr(dense, name) for name in asked] == [30, 7, 1, 0, 1, 1, True]
+    asked = "inputs", "outputs", "kernel", "padding", "pool", "step", "tile_stride", "added", "dot"
+    assert [getattr(conv, name) for name in asked] == [3, 4, 5, 2, 2, 2, 4, False, False]
+    assert [getattr(dense, name) for name in asked] == [30, 7, 1, 0, 1, 1, 1, False, True]
 
 
 def test_weights_lie_where_an_input_feature_is():
@@ -157,8 +157,8 @@ def test_vgg16_has_the_operations_that_are_quoted_for_it():
     """30.69 G operations of the convolutions at 224 × 224; 512 features reach the classifier at 32 × 32."""
     assert round(vgg16().operations / 1e9, 2) == 30.69
     assert [layer.out_channels for layer in vgg16().layers][::4] == [64, 256, 512, 512]
-    assert vgg16().shapes[-1] == (512, 7, 7)
-    assert vgg16_cifar().shapes[-2] == (512, 1, 1) and vgg16_cifar().classes == 10
+    assert vgg16().maps[-1] == (512, 7, 7)
+    assert vgg16_cifar().maps[-2] == (512, 1, 1) and vgg16_cifar().classes == 10
 
 
 # --- types ---------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ CONFIGS = [
 def even_artifact(keep=2, group=8):
     """Every word of every output keeps ``keep`` of ``group`` channels; the first layer keeps all."""
     layers = {}
-    for layer, shape in zip(NETWORK.layers, NETWORK.shapes, strict=False):
+    for layer, shape in zip(NETWORK.layers, NETWORK.inputs, strict=True):
         weight = np.ones(layer.weight_shape(shape), np.int16)
         if isinstance(layer, Dense):
             used = np.zeros(weight.shape[1:], bool)

@@ -41,7 +41,7 @@ def design(network: Network = SCORES, bits: int = 32) -> DesignInfo:
 
 def results(network: Network, images: np.ndarray) -> np.ndarray:
     """A result that depends on every pixel and its place, within the range of the format."""
-    shape = (network.classes,) if network.classes is not None else network.shapes[-1]
+    shape = (network.classes,) if network.classes is not None else network.maps[-1]
     weights = np.arange(images[0].size) % 251
     keys = images.reshape(len(images), -1).astype(np.int64) @ weights
     spread = np.arange(np.prod(shape)).reshape(shape) * 7919

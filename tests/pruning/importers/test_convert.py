@@ -92,7 +92,7 @@ def test_vgg16_with_batch_norms_becomes_vgg16(size, pooled):
             same, in_channels=max(3, same.in_channels // 16), out_channels=same.out_channels // 16
         )
         assert replace(layer, name=same.name) == expected
-    assert network.shapes[13] == (32, pooled, pooled) and network.name == "vgg"
+    assert network.maps[13] == (32, pooled, pooled) and network.name == "vgg"
     assert [layer.name for layer in network.layers[:3]] == ["features_0", "features_3", "features_7"]
     assert [layer.name for layer in network.layers[13:]] == ["classifier_0", "classifier_3"]
     assert isinstance(chain.features_3_norm, nn.BatchNorm2d)
@@ -107,7 +107,7 @@ def test_the_average_pooling_of_torchvision_at_other_sizes(size):
     stages = [[4]] if size == 14 else [[4], [4]] if size == 16 else [[4], [4], [4]]
     model = Vgg(stages)
     network, chain = convert(model, (3, size, size))
-    pixels = network.shapes[-3][1]
+    pixels = network.maps[-3][1]
     assert network.layers[-2] == Dense("classifier_0", 4 * pixels**2, 32)
     images = torch.rand(2, 3, size, size)
     assert_same(chain.eval()(images), model.eval()(images))

@@ -146,7 +146,7 @@ def test_pixels_in_bands_have_the_sign_of_the_layer_before(accelerator):
     """Of the network, not of the layer program: there an entry follows the last layer of its segment."""
     folder, artifact = accelerator("signs", "adaptive", 4, 2, 1, 16, memory_lines=270)
     program = compile_program(artifact, DesignInfo.load(folder).config)
-    signs, wrong = program.signed_sources, set()
+    signs, wrong = [len(channels) > 0 for channels in program.signed_channels], set()
     for number, sign, before in zip(program.numbers[1:], signs[1:], program.layers, strict=False):
         if sign == before.layer.relu:  # another sign than that of what the entry before made
             wrong.add((number, sign))

@@ -114,7 +114,7 @@ def test_windows_cover_the_padded_map(kernel, data):
         tile_row = fetch.windows(padded, layer, i)
         assert tile_row.shape == (8, 8, 2, columns, 1)
         for j, (y, x) in [(j, yx) for j in range(columns) for yx in ((0, 0), (7, 7), (3, 5))]:
-            expected = pixel(1, i * layer.stride + y, j * layer.stride + x)
+            expected = pixel(1, i * layer.tile_stride + y, j * layer.tile_stride + x)
             assert tile_row[y, x, 1, j, 0] == expected, (i, j, y, x)
 
 
@@ -126,7 +126,7 @@ def test_requantise_rounds_half_up_and_saturates():
 
 def test_pool_takes_the_maximum_of_each_square():
     pixels = np.random.default_rng(SEED).integers(-128, 128, (6, 6, 3)).astype(np.int8)
-    pooled = post.pool(pixels, 2)
+    pooled = post.reduce(pixels, Conv("pooled", 1, 1, 3, pool=2))
     assert pooled.shape == (3, 3, 3)
     for y in range(3):
         for x in range(3):
@@ -140,7 +140,7 @@ def test_pool_takes_the_maximum_of_each_square():
 def tile_by_tile(layer: Conv, weights: LayerWeights, image: np.ndarray) -> np.ndarray:
     """A convolution in plain loops over int64 tiles: no batching, no planes, no float64."""
     c, h, w = image.shape
-    s, k = layer.stride, layer.padding
+    s, k = layer.tile_stride, layer.padding
     rows, columns = layer.tiles((c, h, w))
     padded = np.zeros((c, rows * s + 16 + h, columns * s + 16 + w), dtype=np.int64)
     padded[:, k : k + h, k : k + w] = image
@@ -200,7 +200,7 @@ def test_dense_layers_are_matrix_products():
         "mlp", (3, 4, 5), (Dense("a", 60, 70), Dense("b", 70, 9, relu=False), Dense("c", 9, 4, relu=False))
     )
     artifact, x = random_artifact(network, seed=SEED), images(network, 6).reshape(6, -1).astype(int)
-    for layer, shape in zip(network.layers, network.shapes, strict=False):
+    for layer, shape in zip(network.layers, network.inputs, strict=True):
         w = artifact.layers[layer.name]
         matrix = w.weight[:, *layer.word_index(shape)].astype(int)
         y = formats.drain(x @ matrix.T + w.bias, w.shift)

@@ -74,7 +74,7 @@ def lines_of(plan, images):
     height, ring = plan.source.shape[1], plan.source.ring
     for _, group_row, column, stack in passes(plan, images, blocks=False, dot_images=True):
         top = (plan.top_group + group_row) * plan.group_height - padding
-        x = column * plan.lane_columns * plan.stride - (0 if plan.packing > 1 else padding)
+        x = column * plan.lane_columns * plan.tile_stride - (0 if plan.packing > 1 else padding)
         for channel in range(plan.source.shape[0]):
             for n in range(plan.lines_per_channel):
                 y = address = top + n
@@ -82,7 +82,7 @@ def lines_of(plan, images):
                 if plan.packing > 1:
                     first, _ = position_of(plan.source, image, channel, 0)
                     first -= plan.source.position(0)[0]
-                    address = first + (plan.top_group + group_row) * plan.stride + n % plan.stride
+                    address = first + (plan.top_group + group_row) * plan.tile_stride + n % plan.tile_stride
                 elif 0 <= y < height:
                     address, _ = position_of(plan.source, image, channel, y)
                 else:
@@ -130,7 +130,7 @@ def test_every_line_of_every_window(simulate, name, instruction):
                 checked += 1
                 assert ctx.get(dut.address) == address, f"line {number}"
             ctx.set(dut.step, 1)
-            ctx.set(dut.again, int(plan.packing > 1 and n == plan.stride - 1))
+            ctx.set(dut.again, int(plan.packing > 1 and n == plan.tile_stride - 1))
             ctx.set(dut.end_channel, int(n == lines - 1))
             ctx.set(dut.end_pass, int((number + 1) % per_pass == 0))
             await ctx.tick()

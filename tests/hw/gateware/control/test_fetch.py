@@ -57,7 +57,7 @@ def rows_read(plan):
     if not plan.source.ring:
         return range(height)
     below = (plan.top_group + plan.group_rows - 1) * plan.group_height - plan.layer.padding
-    last = min(height, below + (plan.lane_rows - 1) * plan.stride + TILE)
+    last = min(height, below + (plan.lane_rows - 1) * plan.tile_stride + TILE)
     return range(max(0, last - plan.source.ring), last)
 
 
@@ -151,7 +151,7 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
     )
 
     tiles, channels = list(tiles_of(plan, maps, images)), plan.source.shape[0]
-    skews = [row * plan.stride if plan.packing == 1 else 0 for row in range(plan.lane_rows)]
+    skews = [row * plan.tile_stride if plan.packing == 1 else 0 for row in range(plan.lane_rows)]
     for lane in range(compiled.config.lanes):
         starts = [clock for clock, sample in enumerate(log) if sample["starts"] >> lane & 1]
         if lane >= plan.lane_rows * plan.lane_columns:

@@ -125,7 +125,7 @@ def expected(tiles, layer, missing=()):
     words = drain(sums, np.array(SHIFTS * GROUPS)[:, None, None])
     words[:, list(missing)] = 0
     outputs = ifft.inverse(words)
-    pixels = [post.pool(post.requantise(one, layer.relu), layer.pool) for one in outputs]
+    pixels = [post.reduce(post.requantise(one, layer.relu), layer) for one in outputs]
     return np.array(pixels).view(np.uint8), outputs[:, 0, 0]
 
 
@@ -143,7 +143,7 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry, products):
     low, high = (-128, 128) if entry == 1 else (0, 256)
     tiles = rng.integers(low, high, (2, ROWS, TILE, TILE))
     missing = (5, 17)
-    size, columns = TILE // layer.pool, layer.stride // layer.pool
+    size, columns = TILE // layer.pool, layer.tile_stride // layer.pool
     tokens = []
 
     def send(clock, row, half):

@@ -16,10 +16,10 @@ def first_pixel(compiled, plan, lane, beyond):
     if plan.dot:
         return 0
     if plan.packing == 1:
-        return column * plan.stride
+        return column * plan.tile_stride
     below_in_other_image = plan.images > 1 and (row + 1) % plan.source.image_packing == 0
     slot = row if below_in_other_image else (row + beyond) % plan.packing
-    return slot * plan.source.slot_pixels + column * plan.stride
+    return slot * plan.source.slot_pixels + column * plan.tile_stride
 
 
 @pytest.mark.parametrize("name", list(CASES))
