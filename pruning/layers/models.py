@@ -1,7 +1,8 @@
 """A trainable torch module for any network the accelerator runs."""
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, relu
+from torch.nn.functional import max_pool2d, pad, relu
 
 from hw.contract.network import Conv, Layer, Network
 
@@ -9,11 +10,13 @@ NORM = "_norm"
 """Behind a layer's name: the module of its batch norm."""
 
 
-class Chain(nn.Module):
+class NetworkModel(nn.Module):
     """``network`` as ordinary ``nn.Conv2d`` and ``nn.Linear`` modules, named after its layers.
 
     With ``batch_norm`` every convolution has an ``nn.BatchNorm2d`` after it, named ``<layer>_norm``;
-    :func:`pruning.quant.batch_norm_folding.fold_batch_norms_` makes it part of the convolution.
+    :func:`pruning.quant.batch_norm_folding.fold_batch_norms_` makes it part of the convolution. What a layer
+    adds to its outputs is added here, after the norm, until :func:`pruning.quant.additions.absorb_additions_`
+    makes it part of the layer's weights.
 
     ``forward`` takes images (B, C, H, W), real, and returns class scores (B, classes), or the last
     map. The forward pass asks nothing of the modules but their output, so pruning and quantisation
@@ -29,19 +32,32 @@ class Chain(nn.Module):
                 self.add_module(layer.name + NORM, nn.BatchNorm2d(layer.out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.network.layers:
-            module = self.get_submodule(layer.name)
-            x = module(x) if isinstance(layer, Conv) else module(x.flatten(1))
+        maps = {0: x}
+        for i, (layer, sources) in enumerate(zip(self.network.layers, self.network.sources, strict=True)):
+            module, given = self.get_submodule(layer.name), [maps[number] for number in sources]
+            added = given.pop() if layer.added and not takes_all(module) else None
+            x = given[0] if len(given) == 1 else torch.cat(given, 1)
+            x = _convolve(module, layer, x) if isinstance(layer, Conv) else module(x.flatten(1))
             if layer.name + NORM in self._modules:
                 x = self.get_submodule(layer.name + NORM)(x)
+            if added is not None:
+                x = x + added
             if layer.pool > 1:
                 x = max_pool2d(x, layer.pool)
             x = relu(x) if layer.relu else x  # commutes with the maximum, which leaves it less to do
+            maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
+            maps[i + 1] = x
         return x
 
 
+def takes_all(module: nn.Module) -> bool:
+    """Whether a module of a layer with additions takes what is added as channels of its input."""
+    spec = getattr(module, "spec", None)
+    return bool(spec is not None and spec.added)
+
+
 def norm_of(model: nn.Module, layer: Layer) -> nn.BatchNorm2d | None:
-    """The batch norm after ``layer`` of a :class:`Chain`, if there is one."""
+    """The batch norm after ``layer`` of a :class:`NetworkModel`, if there is one."""
     norm = model._modules.get(layer.name + NORM)
     return norm if isinstance(norm, nn.BatchNorm2d) else None
 
@@ -49,6 +65,21 @@ def norm_of(model: nn.Module, layer: Layer) -> nn.BatchNorm2d | None:
 def _module(layer: Layer, bias: bool) -> nn.Module:
     if isinstance(layer, Conv):
         return nn.Conv2d(
-            layer.in_channels, layer.out_channels, layer.kernel, padding=layer.padding, bias=bias
+            layer.convolved,
+            layer.out_channels,
+            layer.kernel,
+            stride=layer.stride,
+            padding=layer.padding,
+            bias=bias,
         )
     return nn.Linear(layer.in_features, layer.out_features)
+
+
+def _convolve(module: nn.Module, layer: Conv, x: Tensor) -> Tensor:
+    """``nn.Conv2d`` pads all sides alike: other padding below and right is made up for."""
+    if layer.after == layer.padding or not isinstance(module, nn.Conv2d):
+        return module(x)
+    more = max(0, layer.after - layer.padding)
+    _, height, width = layer.output((layer.in_channels, *x.shape[2:]))
+    y = module(pad(x, (0, more, 0, more)))
+    return y[:, :, : height * layer.pool, : width * layer.pool]

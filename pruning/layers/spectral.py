@@ -29,10 +29,11 @@ from pruning.layers.overlap_save import Operator, overlap_save
 
 
 class SpectralConv2d(nn.Module):
-    """Overlap-save convolution with spectral weights, stride 1, zero padding.
+    """Overlap-save convolution with spectral weights, stride 1 or 2, zero padding.
 
     Parameters: a :class:`hw.contract.network.Conv` (channels, kernel, padding, and the pooling that follows,
-    because it decides the tile stride). Kernels are at most 7×7.
+    because it decides the tile stride). Kernels are at most 7×7. What the layer adds is not added here,
+    unless the weights do it (:func:`pruning.quant.additions.absorb_additions_`).
 
     Members: ``weight`` (out, in, 32, 2), ``bias`` (out,), ``mask`` (out, in, 32) bool, the kept
     words, ``metric`` (32, 1), the squared norm of the 8×8 kernel per squared weight. Weights outside
@@ -58,10 +59,10 @@ class SpectralConv2d(nn.Module):
         self.weight = nn.Parameter(stored_words_first(transform.kernel_spectrum(kernel)))
         self.bias = nn.Parameter(torch.empty(n).uniform_(-bound, bound))
         self.register_buffer("mask", stored_words_first(torch.ones(n, c, WORDS, dtype=torch.bool)))
-        inverse_real, inverse_imaginary = transform.inverse_pair(spec.tile_stride)
+        inverse_real, inverse_imaginary = transform.inverse_pair(self.side, spec.stride)
         constants = {
             "forward_transform": transform.forward_matrix(),
-            "inverse_transform": transform.inverse_matrix(spec.tile_stride),
+            "inverse_transform": transform.inverse_matrix(self.side, spec.stride),
             "inverse_real": inverse_real,
             "inverse_imaginary": inverse_imaginary,
             "to_kernel": transform.kernel_matrix(),
@@ -74,16 +75,23 @@ class SpectralConv2d(nn.Module):
 
     @classmethod
     def from_conv(
-        cls, conv: nn.Conv2d, pool: int = 1, *, name: str = "conv", relu: bool = True
+        cls,
+        conv: nn.Conv2d,
+        pool: int = 1,
+        *,
+        name: str = "conv",
+        relu: bool = True,
+        end_padding: int | None = None,
     ) -> SpectralConv2d:
         """The same convolution in spectral form.
 
-        ``pool`` is the max pooling that follows (1 or 2). Raises ``UnsupportedNetwork`` for strides,
-        dilations, groups, rectangular kernels and non-zero padding modes.
+        ``pool`` is the max pooling that follows (1 or 2); ``end_padding``: below and right of the map, if it
+        is another one there. Raises ``UnsupportedNetwork`` for strides above 2, dilations, groups,
+        rectangular kernels and non-zero padding modes.
         """
         k, p = conv.kernel_size, conv.padding
         supported = (
-            conv.stride == (1, 1)
+            conv.stride in ((1, 1), (2, 2))
             and conv.dilation == (1, 1)
             and conv.groups == 1
             and conv.padding_mode == "zeros"
@@ -93,10 +101,20 @@ class SpectralConv2d(nn.Module):
         )
         if not supported:
             raise UnsupportedNetwork(
-                f"layer {name!r}: {conv} has no spectral form; it takes stride 1, no dilation, one group, "
-                "a square kernel and equal zero padding on all sides"
+                f"layer {name!r}: {conv} has no spectral form; it takes stride 1 or 2, no dilation, one "
+                "group, a square kernel and equal zero padding on all sides"
             )
-        spec = Conv(name, conv.in_channels, conv.out_channels, k[0], int(p[0]), relu, pool)
+        spec = Conv(
+            name,
+            conv.in_channels,
+            conv.out_channels,
+            k[0],
+            int(p[0]),
+            relu,
+            pool,
+            conv.stride[0],
+            end_padding,
+        )
         layer = cls(spec).to(conv.weight)
         with torch.no_grad():
             layer.weight.copy_(transform.kernel_spectrum(conv.weight))
@@ -114,6 +132,7 @@ class SpectralConv2d(nn.Module):
             self.spec.padding,
             self.spec.tile_stride,
             self.grid(x.shape[2:]),
+            self.side,
             self._outputs(x.shape[2:]),
             *(matrix.to(x.dtype) for matrix in transforms),
         )
@@ -124,7 +143,8 @@ class SpectralConv2d(nn.Module):
 
         Output i reads input r through the kernel's pixel r + padding - i.
         """
-        outputs = self._outputs(x.shape[2:])
+        step = self.spec.stride
+        outputs = [(n - 1) * step + 1 for n in self._outputs(x.shape[2:])]
         rows, columns = (
             torch.arange(self.spec.padding - out + 1, self.spec.padding + size) % TILE
             for out, size in zip(outputs, x.shape[2:], strict=True)
@@ -136,11 +156,13 @@ class SpectralConv2d(nn.Module):
             parts = parts * gate[:, None]
         parts = parts.reshape(2 * WORDS, -1)
         kernel = (self.to_kernel[taps].to(x.dtype) @ parts).view(len(rows), len(columns), *words.shape[:2])
-        return F.conv2d(x, channels_first(kernel), self.bias.to(x.dtype), padding=[n - 1 for n in outputs])
+        bias = self.bias.to(x.dtype)
+        y = F.conv2d(x, channels_first(kernel), bias, padding=[n - 1 for n in outputs])
+        return y[:, :, ::step, ::step]
 
     def _small(self, size: torch.Size) -> bool:
         """Whether a convolution in space takes fewer products than the 4 per word of a tile: 2×2 maps."""
-        outputs = self._outputs(size)
+        outputs = [(n - 1) * self.spec.stride + 1 for n in self._outputs(size)]
         taps = [n + out - 1 for n, out in zip(size, outputs, strict=True)]
         return (
             self.grid(size) == (1, 1)
@@ -163,15 +185,19 @@ class SpectralConv2d(nn.Module):
         return self._to_map(self.inverse_transform @ words.reshape(2 * WORDS, -1), size)
 
     def _to_map(self, pixels: torch.Tensor, size: torch.Size) -> torch.Tensor:
-        """(stride², T·N) to (B, N, H', W')."""
-        pixels = pixels.view(self.spec.tile_stride**2, -1, self.spec.out_channels)
-        return tiles.join(pixels, self.spec.tile_stride, self.grid(size), self._outputs(size))
+        """(side², T·N) to (B, N, H', W')."""
+        pixels = pixels.view(self.side**2, -1, self.spec.out_channels)
+        return tiles.join(pixels, self.side, self.grid(size), self._outputs(size))
+
+    @property
+    def side(self) -> int:
+        """Rows and columns that a tile adds to the result."""
+        return self.spec.tile_outputs * self.spec.pool
 
     def _outputs(self, size: torch.Size) -> tuple[int, int]:
         """Rows and columns of the result for an input of ``size`` (H, W)."""
-        pool = self.spec.pool
-        height, width = (self.spec.conv_size(n) // pool * pool for n in size)
-        return height, width
+        _, height, width = self.spec.output((self.spec.in_channels, size[0], size[1]))
+        return height * self.spec.pool, width * self.spec.pool
 
     def _gate(self, dtype: torch.dtype) -> torch.Tensor | None:
         """The mask as (32, N, C) of ``dtype``, or None while every word is kept: made after every change."""

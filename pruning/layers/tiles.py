@@ -75,18 +75,18 @@ def cut(x: torch.Tensor, padding: int, stride: int, grid: Grid) -> torch.Tensor:
     return _Cut.apply(x, padding, stride, grid)
 
 
-def join(pixels: torch.Tensor, stride: int, grid: Grid, size: tuple[int, int]) -> torch.Tensor:
-    """Side by side, cropped to ``size``: (stride², T, C) to (B, C, height, width), channels last."""
+def join(pixels: torch.Tensor, side: int, grid: Grid, size: tuple[int, int]) -> torch.Tensor:
+    """Side by side, cropped to ``size``: (side², T, C) to (B, C, height, width), channels last."""
     rows, columns = grid
-    y = pixels.view(stride, stride, -1, rows, columns, pixels.shape[-1]).permute(2, 3, 0, 4, 1, 5)
-    y = y.reshape(y.shape[0], rows * stride, columns * stride, -1)
+    y = pixels.view(side, side, -1, rows, columns, pixels.shape[-1]).permute(2, 3, 0, 4, 1, 5)
+    y = y.reshape(y.shape[0], rows * side, columns * side, -1)
     return y[:, : size[0], : size[1]].permute(0, 3, 1, 2)
 
 
-def apart(y: torch.Tensor, stride: int, grid: Grid) -> torch.Tensor:
-    """The adjoint of :func:`join`: (B, C, height, width) to (stride², T, C), zero where a map was cropped."""
+def apart(y: torch.Tensor, side: int, grid: Grid) -> torch.Tensor:
+    """The adjoint of :func:`join`: (B, C, height, width) to (side², T, C), zero where a map was cropped."""
     rows, columns = grid
-    bottom, right = rows * stride - y.shape[2], columns * stride - y.shape[3]
+    bottom, right = rows * side - y.shape[2], columns * side - y.shape[3]
     y = F.pad(y.permute(0, 2, 3, 1), [0, 0, 0, right, 0, bottom])
-    y = y.reshape(len(y), rows, stride, columns, stride, -1).permute(2, 4, 0, 1, 3, 5)
-    return y.reshape(stride**2, -1, y.shape[-1])
+    y = y.reshape(len(y), rows, side, columns, side, -1).permute(2, 4, 0, 1, 3, 5)
+    return y.reshape(side**2, -1, y.shape[-1])

@@ -13,14 +13,16 @@ def drop_channels(artifact: Artifact) -> Artifact:
 
     Exact: every score (or value of the last map) is the same integer as before. Goes from the last layer
     to the first, so channels that only fed dropped ones are dropped as well; every layer keeps at least
-    one. Outputs of fully connected layers and of the last layer stay. The result knows the network that it
-    was (:attr:`hw.contract.artifact.Artifact.pruned_from`).
+    one. Outputs of fully connected layers and of the last layer stay, and those of maps that several layers
+    read, or one together with others. The result knows the network that it was
+    (:attr:`hw.contract.artifact.Artifact.pruned_from`).
     """
     layers: list[Layer] = list(artifact.network.layers)
     weights = dict(artifact.layers)
     for index in reversed(range(len(layers) - 1)):
-        layer, reader = layers[index], layers[index + 1]
-        if layer.dot:
+        readers = artifact.network.readers(index + 1)
+        layer, reader = layers[index], layers[readers[0]]
+        if layer.dot or layer.added or len(readers) > 1 or len(artifact.network.sources[readers[0]]) > 1:
             continue
         read = weights[reader.name].mask.any(axis=(0, 2))
         read[0] |= not read.any()
@@ -31,9 +33,9 @@ def drop_channels(artifact: Artifact) -> Artifact:
         count = int(read.sum())
         layers[index] = replace(layer, out_channels=count)
         if reader.dot:
-            layers[index + 1] = replace(reader, in_features=reader.in_features // len(read) * count)
+            layers[readers[0]] = replace(reader, in_features=reader.in_features // len(read) * count)
         else:
-            layers[index + 1] = replace(reader, in_channels=count)
+            layers[readers[0]] = replace(reader, in_channels=count)
     network = Network(artifact.network.name, artifact.network.input, tuple(layers))
     if network == artifact.network:
         return artifact

@@ -17,7 +17,7 @@ from torch import nn
 from hw.contract.artifact import Artifact, Sparsity
 from hw.contract.formats import SPECTRUM
 from hw.contract.network import Network
-from pruning.layers.models import Chain
+from pruning.layers.models import NetworkModel
 from pruning.optimisers import MagnitudeConfig, prune_
 from pruning.quant.export import to_artifact
 from pruning.quant.quantise import quantise_
@@ -50,7 +50,7 @@ def synthetic(
     Raises ``ConfigError`` for a sparsity that makes no sense and for widths there cannot be.
     """
     generator = torch.Generator().manual_seed(seed)
-    model = Chain(network)
+    model = NetworkModel(network)
     for layer in network.layers:
         _fill(model.get_submodule(layer.name), generator)
     chosen: dict[str, Sparsity | None] = {

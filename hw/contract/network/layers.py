@@ -25,7 +25,7 @@ property        ``Conv``                     ``Dense``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -118,6 +118,11 @@ class Conv:
     def convolved(self) -> int:
         """Input channels that are convolved."""
         return self.in_channels - self.out_channels * self.added
+
+    @property
+    def alone(self) -> Conv:
+        """The convolution without what it adds."""
+        return replace(self, in_channels=self.convolved, added=False) if self.added else self
 
     @property
     def outputs(self) -> int:
