@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad, relu
 
 from hw.contract.network import Conv, Layer, Network
+from pruning.layers import tiles
 
 NORM = "_norm"
 """Behind a layer's name: the module of its batch norm."""
@@ -42,13 +43,14 @@ class NetworkModel(nn.Module):
             module, given = self.get_submodule(layer.name), [maps[number] for number in sources]
             added = given.pop() if layer.added and not takes_all(module) else None
             x = given[0] if len(given) == 1 else torch.cat(given, 1)
+            size = x.shape[2:]
             x = _convolve(module, layer, x) if isinstance(layer, Conv) else _connect(module, x)
             if layer.name + NORM in self._modules:
                 x = self.get_submodule(layer.name + NORM)(x)
             if added is not None:
                 x = x + added
-            if layer.pool > 1:
-                x = max_pool2d(x, layer.pool)
+            if layer.overlaps or layer.pool > 1:
+                x = pooled(module, layer, x, size)
             x = relu(x) if layer.relu else x  # commutes with the maximum, which leaves it less to do
             maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
             maps[i + 1] = x
@@ -59,6 +61,17 @@ def takes_all(module: nn.Module) -> bool:
     """Whether a module of a layer with additions takes what is added as channels of its input."""
     spec = getattr(module, "spec", None)
     return bool(spec is not None and spec.added)
+
+
+def pooled(module: nn.Module, layer: Layer, x: Tensor, size: torch.Size) -> Tensor:
+    """Max pooling of what ``module`` made of a map of ``size`` (H, W): word layers whose windows overlap
+    leave their tiles as they are."""
+    if not isinstance(layer, Conv) or not layer.overlaps:
+        return max_pool2d(x, layer.pool)
+    if hasattr(module, "spec"):
+        return tiles.pooled(x, layer, size)
+    before, after = layer.pool_padding, layer.pool_after
+    return max_pool2d(pad(x, (before, after, before, after), value=-math.inf), layer.window, layer.pool)
 
 
 def norm_of(model: nn.Module, layer: Layer) -> nn.BatchNorm2d | None:
@@ -92,6 +105,5 @@ def _convolve(module: nn.Module, layer: Conv, x: Tensor) -> Tensor:
     if layer.after == layer.padding or not isinstance(module, nn.Conv2d):
         return module(x)
     more = max(0, layer.after - layer.padding)
-    _, height, width = layer.output((layer.in_channels, *x.shape[2:]))
-    y = module(pad(x, (0, more, 0, more)))
-    return y[:, :, : height * layer.pool, : width * layer.pool]
+    height, width = ((layer.conv_size(n) - 1) // layer.stride + 1 for n in x.shape[2:])
+    return module(pad(x, (0, more, 0, more)))[:, :, :height, :width]

@@ -15,6 +15,7 @@ the model and is the one of :class:`hw.contract.network.Conv`. Its order in memo
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +41,8 @@ class SpectralConv2d(nn.Module):
     the mask take no part and receive no gradient.
 
     ``forward`` takes (B, in, H, W) and returns (B, out, H', W'), as ``nn.Conv2d`` but without an odd
-    last row or column that the pooling after the layer would drop.
+    last row or column that the pooling after the layer would drop. Where pooling windows overlap it returns
+    tiles side by side, for :func:`pruning.layers.tiles.pooled`.
     """
 
     weight: nn.Parameter
@@ -81,12 +83,12 @@ class SpectralConv2d(nn.Module):
         *,
         name: str = "conv",
         relu: bool = True,
-        end_padding: int | None = None,
+        like: Conv | None = None,
     ) -> SpectralConv2d:
         """The same convolution in spectral form.
 
-        ``pool`` is the max pooling that follows (1 or 2); ``end_padding``: below and right of the map, if it
-        is another one there. Raises ``UnsupportedNetwork`` for strides above 2, dilations, groups,
+        ``pool`` is the max pooling that follows (1 or 2), of 2×2; ``like``: a layer with what else may be
+        said of padding and pooling. Raises ``UnsupportedNetwork`` for strides above 2, dilations, groups,
         rectangular kernels and non-zero padding modes.
         """
         k, p = conv.kernel_size, conv.padding
@@ -104,17 +106,15 @@ class SpectralConv2d(nn.Module):
                 f"layer {name!r}: {conv} has no spectral form; it takes stride 1 or 2, no dilation, one "
                 "group, a square kernel and equal zero padding on all sides"
             )
-        spec = Conv(
-            name,
-            conv.in_channels,
-            conv.out_channels,
-            k[0],
-            int(p[0]),
-            relu,
-            pool,
-            conv.stride[0],
-            end_padding,
-        )
+        spec = Conv(name, conv.in_channels, conv.out_channels, k[0], int(p[0]), relu, pool, conv.stride[0])
+        if like is not None:
+            spec = replace(
+                spec,
+                end_padding=like.end_padding,
+                pool_size=like.pool_size,
+                pool_padding=like.pool_padding,
+                pool_end_padding=like.pool_end_padding,
+            )
         layer = cls(spec).to(conv.weight)
         with torch.no_grad():
             layer.weight.copy_(transform.kernel_spectrum(conv.weight))
@@ -129,7 +129,7 @@ class SpectralConv2d(nn.Module):
         """Tile by tile. The sums of a complex product are part of the inverse transform."""
         transforms = (self.forward_transform, self.inverse_real, self.inverse_imaginary)
         operator = Operator(
-            self.spec.padding,
+            self.spec.tile_padding,
             self.spec.tile_stride,
             self.grid(x.shape[2:]),
             self.side,
@@ -162,6 +162,8 @@ class SpectralConv2d(nn.Module):
 
     def _small(self, size: torch.Size) -> bool:
         """Whether a convolution in space takes fewer products than the 4 per word of a tile: 2×2 maps."""
+        if self.spec.overlaps:
+            return False
         outputs = [(n - 1) * self.spec.stride + 1 for n in self._outputs(size)]
         taps = [n + out - 1 for n, out in zip(size, outputs, strict=True)]
         return (
@@ -172,7 +174,7 @@ class SpectralConv2d(nn.Module):
 
     def spectrum(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) to (32, 2·T, C): per word the real parts of all tiles, then the imaginary."""
-        pixels = tiles.cut(x, self.spec.padding, self.spec.tile_stride, self.grid(x.shape[2:]))
+        pixels = tiles.cut(x, self.spec.tile_padding, self.spec.tile_stride, self.grid(x.shape[2:]))
         parts = self.forward_transform.to(x.dtype) @ pixels.view(TILE * TILE, -1)
         return parts.view(WORDS, -1, self.spec.in_channels)
 
@@ -192,10 +194,13 @@ class SpectralConv2d(nn.Module):
     @property
     def side(self) -> int:
         """Rows and columns that a tile adds to the result."""
-        return self.spec.tile_outputs * self.spec.pool
+        return self.spec.tile_side if self.spec.overlaps else self.spec.tile_outputs * self.spec.pool
 
     def _outputs(self, size: torch.Size) -> tuple[int, int]:
         """Rows and columns of the result for an input of ``size`` (H, W)."""
+        if self.spec.overlaps:
+            rows, columns = self.grid(size)
+            return rows * self.side, columns * self.side
         _, height, width = self.spec.output((self.spec.in_channels, size[0], size[1]))
         return height * self.spec.pool, width * self.spec.pool
 

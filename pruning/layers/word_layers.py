@@ -32,7 +32,7 @@ def to_word_layers_(
         module = submodule(model, layer.name)
         if isinstance(layer, Conv) and isinstance(module, nn.Conv2d):
             module = SpectralConv2d.from_conv(
-                module, layer.pool, name=layer.name, relu=layer.relu, end_padding=layer.end_padding
+                module, layer.pool, name=layer.name, relu=layer.relu, like=layer
             )
         elif not isinstance(layer, Conv) and isinstance(module, nn.Linear):
             module = MaskedLinear.from_linear(module, shape, name=layer.name, relu=layer.relu)

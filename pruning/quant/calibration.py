@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.nn.functional import max_pool2d
 from torch.nn.modules.batchnorm import _NormBase
 
 from hw.contract.formats import PIXEL_BITS, Format
-from hw.contract.network import Layer, Network
+from hw.contract.network import Network
 from hw.util.errors import ConfigError, DataError, UnsupportedNetwork
+from pruning.layers.models import pooled
 from pruning.layers.word_layers import WordLayer, submodule
 
 PROBE = 4
@@ -187,6 +187,7 @@ class _Probe:
         number = len(self.network.layers) - len(self.waiting)
         sources = self.network.sources[number] if self.waiting else ()
         wanted = torch.cat([self.maps[source].flatten(2) for source in sources], 1) if sources else given
+        shape = given.shape[2:]
         wanted, given = wanted.flatten(1), given[:PROBE].flatten(1)
         same = bool(self.waiting) and self.waiting[0] is layer and wanted.shape == given.shape
         if not same or not float((given - wanted).abs().max()) <= TOLERANCE * float(wanted.abs().max()):
@@ -196,7 +197,7 @@ class _Probe:
                 "take the model that pruning.convert makes"
             )
         self.waiting = self.waiting[1:]
-        made = _after(layer.spec, y[:PROBE])
+        made = _after(layer, y[:PROBE], shape)
         self.maps[number + 1] = made if made.dim() > 2 else made[:, :, None, None]
 
     def _what(self, sources: Sequence[int]) -> str:
@@ -215,8 +216,8 @@ class _Probe:
         self.maps = {}
 
 
-def _after(spec: Layer, y: torch.Tensor) -> torch.Tensor:
-    """The map or vector that a layer hands on."""
-    if spec.pool > 1:
-        y = max_pool2d(y, spec.pool)
-    return y.relu() if spec.relu else y
+def _after(layer: WordLayer, y: torch.Tensor, size: torch.Size) -> torch.Tensor:
+    """The map or vector that a layer hands on, of one of ``size`` (H, W)."""
+    if layer.spec.overlaps or layer.spec.pool > 1:
+        y = pooled(layer, layer.spec, y, size)
+    return y.relu() if layer.spec.relu else y
