@@ -94,7 +94,8 @@ def assemble(
     raises.
     """
     check_network(network)
-    groups = max(-(-shape[0] // BANKS) for shape in network.inputs)
+    pairs = zip(network.layers, network.inputs, strict=True)
+    groups = max(-(-layer.weight_shape(shape)[1] // BANKS) for layer, shape in pairs)
     step = step_format(config.rows, max(weight_bits), groups, tables)
     sets = set_sizes(config, step, tables, weight_bits)
     work = [group_work(network, config, table) for table in tables]

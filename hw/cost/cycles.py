@@ -67,7 +67,7 @@ def passes(plan: LayerPlan, config: AcceleratorConfig) -> list[Pass]:
 
 def group_lines(plan: LayerPlan, images: int) -> int:
     """Lines fetched for a tile group; in dot mode for ``images``."""
-    return plan.source.shape[0] * plan.lines_per_channel * (images if plan.dot else 1)
+    return plan.channels * plan.lines_per_channel * (images if plan.dot else 1)
 
 
 def tile_groups(plan: LayerPlan, images: int) -> int:

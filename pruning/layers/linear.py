@@ -39,11 +39,12 @@ class MaskedLinear(nn.Module):
         super().__init__()
         spec.output(shape)  # refuses a shape that does not fit
         self.spec, self.shape = spec, shape
+        self.channels = spec.weight_shape(shape)[1]
         channel, word, part = (torch.tensor(i) for i in spec.word_index(shape))
         bound = 1 / math.sqrt(spec.in_features)
         self.weight = nn.Parameter(torch.empty(spec.out_features, spec.in_features).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(spec.out_features).uniform_(-bound, bound))
-        present = torch.zeros(shape[0], WORDS, dtype=torch.bool)
+        present = torch.zeros(self.channels, WORDS, dtype=torch.bool)
         present[channel, word] = True
         self.register_buffer("mask", present.repeat(spec.out_features, 1, 1))
         for name, value in {"channel": channel, "word": word, "part": part, "present": present}.items():
@@ -83,7 +84,7 @@ class MaskedLinear(nn.Module):
 
     def words(self, weight: torch.Tensor) -> torch.Tensor:
         """``weight`` in the word layout (out, channels, 32, 2), zero where there is no feature."""
-        out = weight.new_zeros(weight.shape[0], self.shape[0], WORDS, 2)
+        out = weight.new_zeros(weight.shape[0], self.channels, WORDS, 2)
         out[:, self.channel, self.word, self.part] = weight
         return out
 

@@ -201,7 +201,7 @@ class DenseEngine:
 
     def tile_rows(self, maps: Pixels) -> Iterator[Planes]:
         """One row of one window; the last layer's pixels are the drained sums themselves."""
-        x = fetch.dot_words(maps)
+        x = fetch.dot_words(maps, self.layer)
         y = np.zeros((WORDS, 2, self.layer.out_features, 1, maps.shape[3]), dtype=np.int32)
         sums = mac.dot_sums(self.matrix, x) + self.weights.bias[:, None]
         y[0, 0, :, 0] = accumulator_drain.drain(sums, self.weights.shift[:, None])

@@ -103,7 +103,7 @@ def _measured(
     found = first_mismatch(expected.astype(np.int32), result.scores, SCORES if expected.ndim == 2 else MAP)
     plans = [plan for plan in program.layers if layers[0] <= plan.number <= layers[1]]
     # The spectra of an instruction's first tile group have to come before anything can be multiplied.
-    fill = sum(plan.source.shape[0] * plan.lines_per_channel for plan in plans)
+    fill = sum(plan.channels * plan.lines_per_channel for plan in plans)
     waits = max(0, run.mac_wait_x - fill) + run.mac_wait_drain + run.mac_wait_y
     return {
         "occupancy": round(run.mac_steps / (run.mac_steps + waits), 4),

@@ -227,6 +227,10 @@ class Conv:
         """(in, 32, 2): parts of words that can hold a weight: all of them."""
         return np.ones((self.in_channels, WORDS, 2), dtype=bool)
 
+    def seen(self, shape: Shape) -> Shape:
+        """An input of ``shape`` as it is read: itself."""
+        return shape
+
     def operations(self, shape: Shape) -> int:
         """Dense-equivalent operations: 2 per multiply-add of the spatial convolution; what is added counts
         for nothing."""
@@ -239,9 +243,10 @@ class Conv:
 class Dense:
     """A fully connected layer, with optional ReLU.
 
-    After a map of at most 8×8 pixels it takes the flattened map (channel, row, column). After
-    another ``Dense`` of F outputs it takes them laid out as ceil(F / 64) channels of 8×8 pixels,
-    output i being pixel (i % 64 // 8, i % 8) of channel i // 64.
+    After a map of at most 8×8 pixels it takes the flattened map (channel, row, column). Of a larger one it
+    takes all rows of all channels, one after the other, as channels of 8 rows (:meth:`seen`), and 8 columns
+    of them at a time. After another ``Dense`` of F outputs it takes them laid out as ceil(F / 64) channels of
+    8×8 pixels, output i being pixel (i % 64 // 8, i % 8) of channel i // 64.
     """
 
     dot: ClassVar[Literal[True]] = True
@@ -281,11 +286,6 @@ class Dense:
     def output(self, shape: Shape) -> Shape:
         """Output shape: the vector of ``out_features`` laid out as 8×8 channels."""
         c, h, w = shape
-        if h > TILE or w > TILE:
-            raise UnsupportedNetwork(
-                f"layer {self.name!r}: a fully connected layer takes maps of at most "
-                f"{TILE}×{TILE} pixels, not {h}×{w}: pool further first"
-            )
         per_vector = -(-self.in_features // TILE**2)
         vector = (h, w) == (TILE, TILE) and c == per_vector
         if self.in_features != c * h * w and not vector:
@@ -296,11 +296,12 @@ class Dense:
 
     def weight_shape(self, shape: Shape) -> tuple[int, int, int, int]:
         """(out, channels, 32, 2): integer weight words in the artifact."""
-        return self.out_features, shape[0], WORDS, 2
+        channels, _, width = self.seen(shape)
+        return self.out_features, channels * -(-width // TILE), WORDS, 2
 
     def used_parts(self, shape: Shape) -> NDArray[np.bool_]:
         """(channels, 32, 2): parts of words that can hold a weight: those with an input feature."""
-        used = np.zeros((shape[0], WORDS, 2), dtype=bool)
+        used = np.zeros(self.weight_shape(shape)[1:], dtype=bool)
         used[self.word_index(shape)] = True
         return used
 
@@ -310,10 +311,18 @@ class Dense:
 
     def word_index(self, shape: Shape) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
         """(channel, word, part) of every input feature, for an input ``shape``."""
-        _, h, w = shape
-        channel, pixel = np.divmod(np.arange(self.in_features), h * w)
-        y, x = np.divmod(pixel, w)
-        return channel, 4 * y + x // 2, x % 2
+        channels, height, width = self.seen(shape)
+        line, x = np.divmod(np.arange(self.in_features), width)
+        channel, y = np.divmod(line, height)
+        tile, x = np.divmod(x, TILE)
+        return tile * channels + channel, 4 * y + x // 2, x % 2
+
+    def seen(self, shape: Shape) -> Shape:
+        """An input of ``shape`` as it is read: itself up to 8×8 pixels, else channels of 8 rows, the last of
+        which may end with rows that are none of it. Of maps wider than 8, what lies in columns 8 to 15
+        follows as further channels, and so on."""
+        c, h, w = shape
+        return shape if h <= TILE and w <= TILE else (-(-c * h // TILE), TILE, w)
 
 
 Layer = Conv | Dense

@@ -75,7 +75,7 @@ class LaneFlags(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        height = self._setting(m, "height", [p.source.shape[1] for p in self.program.layers])
+        height = self._setting(m, "height", [p.seen.shape[1] for p in self.program.layers])
         for lane in range(self.program.config.lanes):
             first, ahead = self._first_line(m, lane)
             row = self.y + ahead

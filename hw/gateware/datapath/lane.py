@@ -78,7 +78,7 @@ class Lane(wiring.Component):
         self.program = program
         config = program.config
         rows, bits = config.rows, program.weight_bits
-        channels = max(2, *(p.source.shape[0] for p in program.layers))
+        channels = max(2, *(p.channels for p in program.layers))
         acc_bits, packed, ahead = program.accumulator_bits, program.packed, program.run_ahead
         x_bits, drain = program.spectrum_bits, config.drain
         self.x = XBuffer(program.groups, ahead, x_bits)
