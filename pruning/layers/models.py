@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, pad, relu
+from torch.nn.functional import max_pool2d, pad, pixel_unshuffle, relu
 
 from hw.contract.network import Conv, Layer, Network
 from pruning.layers import tiles
@@ -38,7 +38,7 @@ class NetworkModel(nn.Module):
                 self.add_module(layer.name + NORM, nn.BatchNorm2d(layer.out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = {0: x}
+        maps = {0: spread(x, self.network.spread)}
         for i, (layer, sources) in enumerate(zip(self.network.layers, self.network.sources, strict=True)):
             module, given = self.get_submodule(layer.name), [maps[number] for number in sources]
             added = given.pop() if layer.added and not takes_all(module) else None
@@ -55,6 +55,13 @@ class NetworkModel(nn.Module):
             maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
             maps[i + 1] = x
         return x
+
+
+def spread(images: Tensor, apart: int) -> Tensor:
+    """:func:`hw.host_interface.stream_format.spread` of real images."""
+    if apart == 1:
+        return images
+    return pixel_unshuffle(pad(images, (0, -images.shape[3] % apart, 0, -images.shape[2] % apart)), apart)
 
 
 def takes_all(module: nn.Module) -> bool:

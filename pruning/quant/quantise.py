@@ -100,7 +100,7 @@ class Calibrated:
         found: dict[str, FakeQuant] = {}
         device = next(iter(self.ranges.values())).device
         network = self.network
-        map_scales = [torch.full((network.input[0],), self.input_scale, device=device)]
+        map_scales = [torch.full((network.maps[0][0],), self.input_scale, device=device)]
         for i, (name, layer) in enumerate(self.layers.items()):
             in_scale = torch.cat([map_scales[number] for number in network.sources[i]])
             last = name == network.layers[-1].name

@@ -13,6 +13,7 @@ from hw.contract.artifact import Artifact, LayerWeights
 from hw.contract.formats import PIXEL_BITS, Format
 from hw.contract.network import Conv, Dense, Network, Shape
 from hw.contract.spectrum import TILE, WORDS
+from hw.host_interface.stream_format import spread
 from hw.util.errors import DataError
 from sim.model import accumulator_drain, fetch, fft, ifft, mac, post
 
@@ -54,7 +55,8 @@ def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None)
     ends in a convolution: uint8 with ReLU, int8 without.
     Raises :class:`~hw.util.errors.DataError` for images of the wrong shape, type or range.
     """
-    network, images = artifact.network, checked(images, artifact.network)
+    network = artifact.network
+    images = _taken(images, network)
     block = max(1, BLOCK_BYTES // max(c * h * w for c, h, w in network.maps))
     total, done = len(images) * len(network.layers), 0
     answers = []
@@ -77,7 +79,7 @@ def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None)
 
 def maps(artifact: Artifact, images: Pixels) -> Iterator[Pixels]:
     """The outputs of one layer after the other, (n, c, h, w), class scores (n, classes) at the end."""
-    alive = Maps(artifact.network, checked(images, artifact.network).transpose(1, 2, 3, 0))
+    alive = Maps(artifact.network, _taken(images, artifact.network).transpose(1, 2, 3, 0))
     for engine in engines(artifact):
         planes = engine.stitch([pixels for _, _, pixels in engine.tile_rows(alive.read())])
         alive.made(planes)
@@ -86,7 +88,7 @@ def maps(artifact: Artifact, images: Pixels) -> Iterator[Pixels]:
 
 def trace(artifact: Artifact, images: Pixels) -> dict[str, LayerTrace]:
     """:func:`run` with every intermediate, per layer name. Holds all of them at once: keep images few."""
-    alive = Maps(artifact.network, checked(images, artifact.network).transpose(1, 2, 3, 0))
+    alive = Maps(artifact.network, _taken(images, artifact.network).transpose(1, 2, 3, 0))
     out = {}
     for engine in engines(artifact):
         spectra, drained, pixels = zip(*engine.tile_rows(alive.read()), strict=True)
@@ -124,6 +126,11 @@ class Maps:
             for n, maps in self.alive.items()
             if max(self.network.readers(n), default=-1) >= self.layer
         }
+
+
+def _taken(images: Pixels, network: Network) -> Pixels:
+    """Map 0 of ``images``, (n, c, h, w)."""
+    return spread(checked(images, network), network.spread)
 
 
 def checked(images: Pixels, network: Network) -> Pixels:

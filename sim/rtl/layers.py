@@ -25,6 +25,7 @@ from hw.cost import efficiency
 from hw.cost.resources import resources
 from hw.cost.stages import layer_work
 from hw.host.counters import Counters
+from hw.host_interface.stream_format import spread
 from hw.util.errors import DataError, DigestMismatch
 from hw.util.tables import table
 from sim import model, rtl
@@ -63,9 +64,14 @@ def measure(
         raise DataError(f"layers are compared with one image, not with {len(image)}")
     program = compile_program(artifact, info.config, processes=processes)
     count = len(program.network.layers)
-    rows, maps = [], [np.asarray(image), *model.maps(artifact, image)]
+    rows, taken = [], spread(np.asarray(image), artifact.network.spread)
+    maps = [taken, *model.maps(artifact, image)]
     for first, last in together(program.numbers):
-        given = model.joined(program.network, first, dict(enumerate(maps)), axis=1)
+        given = (
+            model.joined(program.network, first, dict(enumerate(maps)), axis=1)
+            if first
+            else np.asarray(image)
+        )
         pixels = given.astype(np.uint8)  # signed ones as their two's complement
         result = rtl.simulate(design, pixels, batch=1, layers=(first, last), memory=memory)
         expected = maps[last + 1]

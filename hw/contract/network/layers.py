@@ -61,7 +61,11 @@ class Conv:
     what pool is (None); pool_padding, pool_end_padding: by how much windows reach beyond the map at either
     end, where there is nothing to take the maximum of. added: the last ``out_channels`` of the input channels
     are not convolved, they are added to the outputs in front of the ReLU (a residual connection); they have
-    the shape of the output. In the array that is a kernel of one pixel, so it costs what channels cost.
+    the shape of the output. groups: of input and output channels; an output channel depends on the inputs of
+    its own group alone. average: the layer gives the mean of every channel of a map of at most 8×8 pixels,
+    with a kernel of 8×8 and each channel a group. taps: weights of an output channel in the convolution that
+    this one stands for, if it has others (of spread images): operations are counted by it. In the array that
+    is a kernel of one pixel, so it costs what channels cost.
     """
 
     dot: ClassVar[Literal[False]] = False
@@ -79,12 +83,15 @@ class Conv:
     pool_padding: int = 0
     pool_end_padding: int | None = None
     added: bool = False
+    groups: int = 1
+    average: bool = False
+    taps: int | None = None
     sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names.check("layer", self.name)
         documents.check_fields(self, f"layer {self.name!r}", UnsupportedNetwork)
-        if not 1 <= self.kernel <= MAX_KERNEL:
+        if not 1 <= self.kernel <= MAX_KERNEL + self.average:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: kernel {self.kernel}×{self.kernel} is not supported, an 8×8 "
                 f"tile takes kernels of 1×1 to {MAX_KERNEL}×{MAX_KERNEL}: split it into smaller ones"
@@ -120,6 +127,19 @@ class Conv:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: a map is added to the outputs of stride 1 without pooling, and "
                 "stands last in the layer's sources, after what is convolved"
+            )
+
+        if self.groups < 1 or self.convolved % self.groups or self.out_channels % self.groups:
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: {self.convolved} input and {self.out_channels} output channels are no "
+                f"{self.groups} groups of the same size"
+            )
+        if self.average and (
+            self.kernel != TILE or self.groups != self.out_channels or self.added or self.relu
+        ):
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: an average has a kernel of {TILE}×{TILE}, a group for every "
+                "channel and no ReLU"
             )
 
     @property
@@ -208,6 +228,11 @@ class Conv:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: a {h}×{w} input leaves no output pixel; pad it or drop the layer"
             )
+        if self.average and (oh, ow) != (1, 1):
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: an average takes a square map of at most {TILE}×{TILE} pixels, and as "
+                f"end_padding what it lacks, not {h}×{w} with {self.after}: pool further first"
+            )
         if self.added and (oh, ow) != (h, w):
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: to outputs of {oh}×{ow} pixels a map of {h}×{w} cannot be added"
@@ -223,6 +248,15 @@ class Conv:
         """(out, in, 32, 2): integer weight words in the artifact."""
         return self.out_channels, self.in_channels, WORDS, 2
 
+    @property
+    def connected(self) -> NDArray[np.bool_]:
+        """(out, in): which outputs depend on which inputs."""
+        own = np.arange(self.out_channels) * self.groups // self.out_channels
+        of_inputs = np.arange(self.convolved) * self.groups // self.convolved
+        found = own[:, None] == of_inputs
+        unmoved = [np.eye(self.out_channels, dtype=bool)] if self.added else []
+        return np.concatenate([found, *unmoved], axis=1)
+
     def used_parts(self, shape: Shape) -> NDArray[np.bool_]:
         """(in, 32, 2): parts of words that can hold a weight: all of them."""
         return np.ones((self.in_channels, WORDS, 2), dtype=bool)
@@ -236,7 +270,10 @@ class Conv:
         for nothing."""
         _, h, w = shape
         rows, columns = ((self.conv_size(size) - 1) // self.stride + 1 for size in (h, w))
-        return 2 * rows * columns * self.kernel**2 * self.convolved * self.out_channels
+        if self.average:
+            return 0
+        taps = self.kernel**2 * self.convolved // self.groups if self.taps is None else self.taps
+        return 2 * rows * columns * taps * self.out_channels
 
 
 @dataclass(frozen=True)
