@@ -13,6 +13,13 @@ NORM = "_norm"
 """Behind a layer's name: the module of its batch norm."""
 
 
+class Average(nn.Module):
+    """The mean of every channel, (B, C, H, W) to (B, C, 1, 1)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3), keepdim=True)
+
+
 class NetworkModel(nn.Module):
     """``network`` as ordinary ``nn.Conv2d`` and ``nn.Linear`` modules, named after its layers.
 
@@ -34,7 +41,7 @@ class NetworkModel(nn.Module):
         for layer, shape in zip(network.layers, network.inputs, strict=True):
             channels = shape[0] if average and layer.inputs == math.prod(shape) else layer.inputs
             self.add_module(layer.name, _module(layer, channels, bias=not batch_norm))
-            if batch_norm and isinstance(layer, Conv):
+            if batch_norm and isinstance(layer, Conv) and not layer.average:
                 self.add_module(layer.name + NORM, nn.BatchNorm2d(layer.out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,6 +95,8 @@ def norm_of(model: nn.Module, layer: Layer) -> nn.BatchNorm2d | None:
 
 
 def _module(layer: Layer, inputs: int, bias: bool) -> nn.Module:
+    if isinstance(layer, Conv) and layer.average:
+        return Average()
     if isinstance(layer, Conv):
         return nn.Conv2d(
             layer.convolved,
@@ -95,6 +104,7 @@ def _module(layer: Layer, inputs: int, bias: bool) -> nn.Module:
             layer.kernel,
             stride=layer.stride,
             padding=layer.padding,
+            groups=layer.groups,
             bias=bias,
         )
     return nn.Linear(inputs, layer.out_features)

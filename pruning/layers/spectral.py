@@ -60,7 +60,8 @@ class SpectralConv2d(nn.Module):
         kernel = torch.empty(n, c, spec.kernel, spec.kernel).uniform_(-bound, bound)
         self.weight = nn.Parameter(stored_words_first(transform.kernel_spectrum(kernel)))
         self.bias = nn.Parameter(torch.empty(n).uniform_(-bound, bound))
-        self.register_buffer("mask", stored_words_first(torch.ones(n, c, WORDS, dtype=torch.bool)))
+        connected = torch.from_numpy(spec.connected)[:, :, None]
+        self.register_buffer("mask", stored_words_first(connected.repeat(1, 1, WORDS)))
         inverse_real, inverse_imaginary = transform.inverse_pair(self.side, spec.stride)
         constants = {
             "forward_transform": transform.forward_matrix(),
@@ -88,14 +89,13 @@ class SpectralConv2d(nn.Module):
         """The same convolution in spectral form.
 
         ``pool`` is the max pooling that follows (1 or 2), of 2×2; ``like``: a layer with what else may be
-        said of padding and pooling. Raises ``UnsupportedNetwork`` for strides above 2, dilations, groups,
+        said of padding and pooling. Raises ``UnsupportedNetwork`` for strides above 2, dilations,
         rectangular kernels and non-zero padding modes.
         """
         k, p = conv.kernel_size, conv.padding
         supported = (
             conv.stride in ((1, 1), (2, 2))
             and conv.dilation == (1, 1)
-            and conv.groups == 1
             and conv.padding_mode == "zeros"
             and len(set(k)) == 1
             and isinstance(p, tuple)
@@ -103,10 +103,20 @@ class SpectralConv2d(nn.Module):
         )
         if not supported:
             raise UnsupportedNetwork(
-                f"layer {name!r}: {conv} has no spectral form; it takes stride 1 or 2, no dilation, one "
-                "group, a square kernel and equal zero padding on all sides"
+                f"layer {name!r}: {conv} has no spectral form; it takes stride 1 or 2, no dilation, a "
+                "square kernel and equal zero padding on all sides"
             )
-        spec = Conv(name, conv.in_channels, conv.out_channels, k[0], int(p[0]), relu, pool, conv.stride[0])
+        spec = Conv(
+            name,
+            conv.in_channels,
+            conv.out_channels,
+            k[0],
+            int(p[0]),
+            relu,
+            pool,
+            conv.stride[0],
+            groups=conv.groups,
+        )
         if like is not None:
             spec = replace(
                 spec,
@@ -114,10 +124,13 @@ class SpectralConv2d(nn.Module):
                 pool_size=like.pool_size,
                 pool_padding=like.pool_padding,
                 pool_end_padding=like.pool_end_padding,
+                taps=like.taps,
             )
         layer = cls(spec).to(conv.weight)
         with torch.no_grad():
-            layer.weight.copy_(transform.kernel_spectrum(conv.weight))
+            kernel = conv.weight.new_zeros(*conv.weight.shape[:1], conv.in_channels, *conv.weight.shape[2:])
+            kernel[torch.from_numpy(spec.connected).to(kernel.device)] = conv.weight.flatten(0, 1)
+            layer.weight.copy_(transform.kernel_spectrum(kernel))
             layer.bias.copy_(conv.bias if conv.bias is not None else torch.zeros_like(layer.bias))
         return layer
 
@@ -222,8 +235,25 @@ class SpectralConv2d(nn.Module):
         return mask[..., None]
 
     def energy(self, weight: torch.Tensor) -> torch.Tensor:
-        """(out, in, 32): every word's part of the squared norm of the 8×8 kernel (Parseval)."""
-        return (self.metric * weight.square()).sum(-1)
+        """(out, in, 32): every word's part of the squared norm of the 8×8 kernel (Parseval); -1 between
+        channels that are not connected."""
+        energy = (self.metric * weight.square()).sum(-1)
+        if self.spec.groups == 1:
+            return energy
+        connected = torch.from_numpy(self.spec.connected).to(energy.device)
+        return energy.masked_fill(~connected[:, :, None], -1.0)
+
+    @classmethod
+    def of_average(cls, spec: Conv, pixels: int) -> SpectralConv2d:
+        """The layer that averages maps of so many ``pixels``: one word of every channel."""
+        layer = cls(spec)
+        with torch.no_grad():
+            layer.weight.zero_()
+            channel = torch.arange(spec.out_channels)
+            layer.weight[channel, channel, 0, 0] = 1 / pixels
+            layer.mask[:, :, 1:] = False
+            layer.bias.zero_()
+        return layer
 
     def words(self, weight: torch.Tensor) -> torch.Tensor:
         """``weight`` in the word layout (out, in, 32, 2): here it is in it already."""

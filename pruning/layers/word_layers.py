@@ -9,6 +9,7 @@ from torch import nn
 from hw.contract.network import Conv, Layer, Network
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.layers.linear import MaskedLinear
+from pruning.layers.models import Average
 from pruning.layers.spectral import SpectralConv2d
 
 WordLayer = SpectralConv2d | MaskedLinear
@@ -30,7 +31,10 @@ def to_word_layers_(
         if only is not None and layer.name not in only:
             continue
         module = submodule(model, layer.name)
-        if isinstance(layer, Conv) and isinstance(module, nn.Conv2d):
+        if isinstance(layer, Conv) and isinstance(module, Average):
+            device = next(model.parameters()).device
+            module = SpectralConv2d.of_average(layer, shape[1] * shape[2]).to(device)
+        elif isinstance(layer, Conv) and isinstance(module, nn.Conv2d):
             module = SpectralConv2d.from_conv(
                 module, layer.pool, name=layer.name, relu=layer.relu, like=layer
             )

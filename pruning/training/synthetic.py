@@ -52,7 +52,8 @@ def synthetic(
     generator = torch.Generator().manual_seed(seed)
     model = NetworkModel(network)
     for layer in network.layers:
-        _fill(model.get_submodule(layer.name), generator)
+        if (module := model.get_submodule(layer.name)).state_dict():
+            _fill(module, generator)
     chosen: dict[str, Sparsity | None] = {
         layer.name: fully_connected for layer in network.layers if fully_connected and layer.dot
     }
