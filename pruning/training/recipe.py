@@ -88,7 +88,7 @@ class Recipe(Entries, frozen=True):
 
         Convolutions get ``sparsity``, fully connected layers the same or, where it is for convolutions
         only, another (:func:`pruning.patterns.fully_connected`). The first layer (but with the patterns in
-        ``prune_first``) and a last one that gives class scores stay dense.
+        ``prune_first``), those in groups and a last one that gives class scores stay dense.
         """
         conv = patterns.parse(self.sparsity, self.block)
         dense = patterns.fully_connected(self.sparsity, self.block)
@@ -96,7 +96,8 @@ class Recipe(Entries, frozen=True):
         for index, layer in enumerate(self.network.layers):
             first = index == 0 and conv.kind not in self.prune_first
             scores = index == len(self.network.layers) - 1 and layer.dot
-            found[layer.name] = None if first or scores else dense if layer.dot else conv
+            whole = first or scores or layer.sparse
+            found[layer.name] = None if whole else dense if layer.dot else conv
         for name, scheme in self.layers.items():
             found[name] = patterns.parse(scheme, self.block)
         return self._optimiser_config(found)

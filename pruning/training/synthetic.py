@@ -57,6 +57,7 @@ def synthetic(
     chosen: dict[str, Sparsity | None] = {
         layer.name: fully_connected for layer in network.layers if fully_connected and layer.dot
     }
+    chosen |= {layer.name: None for layer in network.layers if layer.sparse}
     if first_dense:
         chosen[network.layers[0].name] = None
     chosen |= layers

@@ -153,6 +153,11 @@ class Conv:
         return self.in_channels - self.out_channels * self.added
 
     @property
+    def sparse(self) -> bool:
+        """Whether most channels are not connected anyway: pruning leaves such layers as they are."""
+        return self.groups > 1
+
+    @property
     def alone(self) -> Conv:
         """The convolution without what it adds."""
         return replace(self, in_channels=self.convolved, added=False) if self.added else self
@@ -295,6 +300,7 @@ class Dense:
     tile_padding: ClassVar[int] = 0
     tile_stride: ClassVar[int] = 1
     added: ClassVar[Literal[False]] = False
+    sparse: ClassVar[Literal[False]] = False
 
     name: str
     in_features: int
