@@ -58,7 +58,7 @@ class NetworkModel(nn.Module):
                 x = x + added
             if layer.overlaps or layer.pool > 1:
                 x = pooled(module, layer, x, size)
-            x = relu(x) if layer.relu else x  # commutes with the maximum, which leaves it less to do
+            x = activated(layer, x)  # commutes with the maximum, which leaves it less to do
             maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
             maps[i + 1] = x
         return x
@@ -75,6 +75,13 @@ def takes_all(module: nn.Module) -> bool:
     """Whether a module of a layer with additions takes what is added as channels of its input."""
     spec = getattr(module, "spec", None)
     return bool(spec is not None and spec.added)
+
+
+def activated(layer: Layer, x: Tensor) -> Tensor:
+    """``x`` after the ReLU of ``layer``, if it has one."""
+    if layer.clip is not None:
+        return x.clamp(0, layer.clip)
+    return relu(x) if layer.relu else x
 
 
 def pooled(module: nn.Module, layer: Layer, x: Tensor, size: torch.Size) -> Tensor:

@@ -125,6 +125,7 @@ class SpectralConv2d(nn.Module):
                 pool_padding=like.pool_padding,
                 pool_end_padding=like.pool_end_padding,
                 taps=like.taps,
+                clip=like.clip,
             )
         layer = cls(spec).to(conv.weight)
         with torch.no_grad():

@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from hw.contract.formats import PIXEL_BITS, Format
 from hw.contract.network import Network
 from hw.util.errors import ConfigError, DataError, UnsupportedNetwork
-from pruning.layers.models import pooled, spread
+from pruning.layers.models import activated, pooled, spread
 from pruning.layers.word_layers import WordLayer, submodule
 
 PROBE = 4
@@ -129,7 +129,7 @@ def activation_ranges(
                     "weights and those in front of it"
                 )
             probe.follow(layer, inputs[0], y)
-            size = y.relu() if layer.spec.relu else y.abs()
+            size = activated(layer.spec, y).abs()
             size = size.transpose(0, 1).flatten(1)  # (out, samples)
             rank = max(1, round(quantile * size.shape[1]))
             top = size.amax(1) if rank == size.shape[1] else size.kthvalue(rank, dim=1).values
@@ -220,4 +220,4 @@ def _after(layer: WordLayer, y: torch.Tensor, size: torch.Size) -> torch.Tensor:
     """The map or vector that a layer hands on, of one of ``size`` (H, W)."""
     if layer.spec.overlaps or layer.spec.pool > 1:
         y = pooled(layer, layer.spec, y, size)
-    return y.relu() if layer.spec.relu else y
+    return activated(layer.spec, y)

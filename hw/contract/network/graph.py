@@ -167,6 +167,7 @@ LATER = {
     "groups": 1,
     "average": False,
     "taps": None,
+    "clip": None,
     "stride": 1,
     "end_padding": None,
     "pool_size": None,

@@ -149,7 +149,7 @@ def _classifier(channels: int, classes: int) -> tuple[Layer, Layer]:
 
 def mobilenet() -> Network:
     """MobileNet of width 1 for images of 224 × 224 (A. Howard et al., arXiv:1704.04861, table 1); the host
-    spreads the images. ReLU6 is ReLU here."""
+    spreads the images."""
     layers: list[Layer] = [Conv("stem", 12, 32, 2, padding=1, end_padding=0, taps=3 * 3 * 3)]
     widths = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
     for number, width in enumerate(widths, 1):

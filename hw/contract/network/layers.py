@@ -64,8 +64,10 @@ class Conv:
     the shape of the output. groups: of input and output channels; an output channel depends on the inputs of
     its own group alone. average: the layer gives the mean of every channel of a map of at most 8×8 pixels,
     with a kernel of 8×8 and each channel a group. taps: weights of an output channel in the convolution that
-    this one stands for, if it has others (of spread images): operations are counted by it. In the array that
-    is a kernel of one pixel, so it costs what channels cost.
+    this one stands for, if it has others (of spread images): operations are counted by it. clip: the largest
+    value after ReLU, in the units of training (6 for ReLU6): scales are chosen so that channels which reach
+    it saturate there, and nothing else is done about it. In the array that is a kernel of one pixel, so it
+    costs what channels cost.
     """
 
     dot: ClassVar[Literal[False]] = False
@@ -86,6 +88,7 @@ class Conv:
     groups: int = 1
     average: bool = False
     taps: int | None = None
+    clip: float | None = None
     sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -129,6 +132,8 @@ class Conv:
                 "stands last in the layer's sources, after what is convolved"
             )
 
+        if self.clip is not None and not (self.relu and self.clip > 0):
+            raise UnsupportedNetwork(f"layer {self.name!r}: clip {self.clip:g} must be above 0, after a ReLU")
         if self.groups < 1 or self.convolved % self.groups or self.out_channels % self.groups:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: {self.convolved} input and {self.out_channels} output channels are no "
@@ -300,6 +305,7 @@ class Dense:
     tile_padding: ClassVar[int] = 0
     tile_stride: ClassVar[int] = 1
     added: ClassVar[Literal[False]] = False
+    clip: ClassVar[None] = None
     sparse: ClassVar[Literal[False]] = False
 
     name: str
