@@ -59,7 +59,8 @@ class Ranked:
 @dataclass(frozen=True)
 class GroupWork:
     """What a tile group takes in any layout. array: clocks of the array for all blocks of outputs. fetches:
-    how often its input is fetched, once or for every set of blocks. images: of a full batch."""
+    how often its input is fetched where there are others, once or for every set of blocks. images: of a full
+    batch."""
 
     array: int
     fetches: int
@@ -136,7 +137,7 @@ def layout_cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) 
     rows, columns = layer.tiles(shape)
     groups = -(-rows // layout.rows) * -(-columns // layout.columns) * -(-work.images // layout.images)
     lines = layout.lines(layer.tile_stride)
-    fetch = layer.in_channels * lines * work.fetches
+    fetch = layer.in_channels * lines * (work.fetches if groups > 1 else 1)
     made = layer.output(shape)[1] * layer.step
     output = layer.out_channels * layout.token_interval(layer.tile_stride, made)
     each = groups / work.images

@@ -3,7 +3,7 @@ of a graph each as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from hw.compile.feature_layout import FeatureLayout
@@ -18,6 +18,10 @@ INSTRUCTION_CLOCKS = 150
 """About what an instruction of the layer program takes beside its work: latencies, and a change of layer."""
 
 
+Work = Callable[[int, bool], GroupWork]
+"""What a tile group takes of the layer with that number, if rows of its map may be packed, or not."""
+
+
 @dataclass(frozen=True)
 class MapPlan:
     """instructions: of the layer program. Of every layer, lanes: how they lie over its tiles; sources, dests:
@@ -30,10 +34,9 @@ class MapPlan:
     lines: int
 
 
-def plan_maps(
-    network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], steps: Sequence[int]
-) -> MapPlan:
-    """The plan for layers with this ``work``, whose ``steps`` have so many bits each.
+def plan_maps(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> MapPlan:
+    """The plan for layers with this ``work``, asked for by number and whether rows of the map may be packed,
+    whose ``steps`` have so many bits each.
 
     Raises ``ConfigError`` where ``config`` has no room, ``UnsupportedNetwork`` for a map that would have to
     lie in two places.
@@ -42,10 +45,8 @@ def plan_maps(
     return plan(network, config, work, steps)
 
 
-def _chain(
-    network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], steps: Sequence[int]
-) -> MapPlan:
-    lanes = lane_layouts(network, config, work)
+def _chain(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> MapPlan:
+    lanes = lane_layouts(network, config, [work(i, True) for i in range(len(network.layers))])
     every = zip(network.layers, network.inputs, lanes, steps, strict=True)
     rows = [_group_rows(layer, shape, layout, config, bits) for layer, shape, layout, bits in every]
     layouts = [
@@ -56,11 +57,9 @@ def _chain(
     return MapPlan(found.instructions, tuple(lanes), found.layouts[:-1], found.layouts[1:], found.lines)
 
 
-def _graph(
-    network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], steps: Sequence[int]
-) -> MapPlan:
-    buffers = buffers_of(network)
-    lanes = lane_layouts(network, config, work)
+def _graph(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> MapPlan:
+    buffers, numbers = buffers_of(network), range(len(network.layers))
+    lanes = lane_layouts(network, config, [work(i, True) for i in numbers])
     layouts = [_buffer_layout(network, buffer, lanes, config) for buffer in buffers]
     # A map that two layers would have in different ways is not packed, and they do with that.
     plain = {
@@ -69,7 +68,7 @@ def _graph(
         if layout.packing == 1
         for i in _readers(network, buffer)
     }
-    lanes = lane_layouts(network, config, work, plain)
+    lanes = lane_layouts(network, config, [work(i, i not in plain) for i in numbers], plain)
     placed = place(network, buffers, layouts, config.batch, config.memory_lines)
     every = zip(network.layers, network.inputs, lanes, steps, strict=True)
     rows = [_group_rows(layer, shape, layout, config, bits) for layer, shape, layout, bits in every]
