@@ -251,7 +251,7 @@ class SpectralConv2d(nn.Module):
         with torch.no_grad():
             layer.weight.zero_()
             channel = torch.arange(spec.out_channels)
-            layer.weight[channel, channel, 0, 0] = 1 / pixels
+            layer.weight[channel, channel, 0, 0] = TILE**2 / pixels  # the sum of a kernel of 8×8 pixels
             layer.mask[:, :, 1:] = False
             layer.bias.zero_()
         return layer
