@@ -111,20 +111,21 @@ def _of(
         if rest:
             continue
         if r <= rows:
-            layout = LaneLayout(r, q, packs and _packed_rows_fit(layer, columns, r, q, line))
+            layout = LaneLayout(r, q, packs and _packed_rows_fit(layer, shape, r, q, line))
             yield layout_cost(layer, shape, layout, work), layout
         images, rest = divmod(r, rows)
         if rest or not 2 <= images <= work.images or not packs:
             continue
-        if _packed_rows_fit(layer, columns, r, q, line) and _images_fit(layer, shape):
+        if _packed_rows_fit(layer, shape, r, q, line) and _images_fit(layer, shape):
             layout = LaneLayout(r, q, True, images)
             yield layout_cost(layer, shape, layout, work), layout
 
 
-def _packed_rows_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) -> bool:
-    """Whether r rows of the whole map fit into a line, and a window into two tile rows."""
-    wide = (q - 1) * layer.tile_stride + TILE
-    return r > 1 and q == tile_columns and wide <= line // r and TILE <= 2 * layer.tile_stride
+def _packed_rows_fit(layer: Conv, shape: Shape, r: int, q: int, line: int) -> bool:
+    """Whether r rows of the whole map fit into a line, with pixels that no window reaches, and a window into
+    two tile rows."""
+    wide = max((q - 1) * layer.tile_stride + TILE, layer.padding + shape[2])
+    return r > 1 and q == layer.tiles(shape)[1] and wide <= line // r and TILE <= 2 * layer.tile_stride
 
 
 def _images_fit(layer: Conv, shape: Shape) -> bool:

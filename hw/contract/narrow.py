@@ -60,11 +60,9 @@ def check_spectrum_bits(bits: object, network: Network, error: type[Spec2Error])
 
 def _unsigned_dot(network: Network) -> str | None:
     """The first fully connected layer that reads pixels without a sign."""
-    unsigned = True  # the image
-    for layer in network.layers:
-        if layer.dot and unsigned:
+    for layer, maps in zip(network.layers, network.sources, strict=True):
+        if layer.dot and not all(map(network.signed, maps)):
             return layer.name
-        unsigned = layer.relu
     return None
 
 

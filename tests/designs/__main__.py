@@ -24,7 +24,7 @@ from hw.generate import generate
 from hw.host.counters import Counters
 from hw.util.errors import Spec2Error
 from sim import model
-from tests.designs.generator import Design, design
+from tests.designs.generator import Design, design, is_graph
 
 if TYPE_CHECKING:
     from sim.bench.job import Memory
@@ -141,12 +141,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first design; the next ones follow")
     parser.add_argument("--simulator", choices=("verilator", "amaranth"), default="verilator")
     parser.add_argument("--most-clocks", type=int, default=0, help="pass over designs whose runs take longer")
+    parser.add_argument("--graphs", action="store_true", help="pass over designs whose networks are chains")
     options = parser.parse_args()
     simulate = {"verilator": on_verilator, "amaranth": on_amaranth}[options.simulator]
     failed, done, start, worst = [], 0, time.monotonic(), 0.0
     seed = options.seed - 1
     while done < options.count:
         seed += 1
+        if options.graphs and not is_graph(seed):
+            continue
         one = design(seed)
         if options.most_clocks and total_cycles(one.program, one.config.batch) > options.most_clocks:
             continue

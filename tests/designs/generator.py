@@ -21,9 +21,13 @@ from hw.contract.sparsity import NAMES
 from hw.contract.spectrum import TILE, WORDS
 from hw.cost.cycles import total_cycles
 from hw.util.errors import ArtifactError, Spec2Error
+from tests.designs.graphs import graph, text, with_identities
 
 MOST_CLOCKS = 40_000
 """Of a run of a full batch, as estimated."""
+
+GRAPHS = 3
+"""Of so many seeds the last one is a graph, the others are chains."""
 
 MOST_MACS = 64
 """Rows times lanes: what a simulator of the design costs to build."""
@@ -59,7 +63,7 @@ class Design:
     def parameters(self) -> str:
         """In a line."""
         network, c = self.artifact.network, self.config
-        layers = " ".join(map(_layer_text, network.layers))
+        layers = " ".join(_layer_text(x) + text(network, i) for i, x in enumerate(network.layers))
         kinds = "/".join(dict.fromkeys(one.kind for one in self.artifact.sparsity.values()))
         held = (
             f"bus {c.bus_bits}×{c.memories} store {c.weight_steps or 'auto'}" if c.stream_weights else "held"
@@ -83,8 +87,15 @@ def _layer_text(layer: Layer) -> str:
     sign = "" if layer.relu else "±"
     if isinstance(layer, Dense):
         return f"d{layer.out_features}{sign}"
-    pool = "p" if layer.pool == 2 else ""
-    return f"c{layer.out_channels}k{layer.kernel}+{layer.padding}{pool}{sign}"
+    step = "p" if layer.pool == 2 else "s" if layer.stride == 2 else ""
+    end = "" if layer.after == layer.padding else f"/{layer.after}"
+    added = "+" if layer.added else ""
+    return f"c{layer.out_channels}k{layer.kernel}+{layer.padding}{end}{step}{sign}{added}"
+
+
+def is_graph(seed: int) -> bool:
+    """Whether the network of a seed is a graph."""
+    return seed % GRAPHS == GRAPHS - 1
 
 
 def design(seed: int) -> Design:
@@ -101,11 +112,13 @@ def design(seed: int) -> Design:
 
 
 def _draw(seed: int, dice: Random) -> Design | None:
-    network = _network(dice)
+    network = graph(dice) if is_graph(seed) else _network(dice)
     artifact = _artifact(network, dice)
+    if is_graph(seed):
+        artifact = with_identities(artifact, dice)
     config = _config(network, dice)
     program = compile_program(artifact, config)
-    if dice.random() < 0.5:
+    if network.chain and dice.random() < 0.5:
         program = _in_bands(artifact, config, program, dice)
     batch = config.batch
     if total_cycles(program, batch) > MOST_CLOCKS:

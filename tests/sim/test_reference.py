@@ -20,9 +20,10 @@ LARGEST_X_ERROR = 2.3
 """As proved in test_fft.py."""
 
 
-def spatial(maps: np.ndarray, kernel: np.ndarray, padding: int) -> np.ndarray:
+def spatial(maps: np.ndarray, kernel: np.ndarray, padding: int, after: int | None = None) -> np.ndarray:
     """What a convolution layer means, independent of everything here: (n, out, h', w')."""
-    padded = np.pad(maps, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    zeros = padding, padding if after is None else after
+    padded = np.pad(maps, ((0, 0), (0, 0), zeros, zeros))
     return np.array(
         [
             [sum(correlate(c, k, "valid", "direct") for c, k in zip(image, w, strict=True)) for w in kernel]
@@ -31,13 +32,15 @@ def spatial(maps: np.ndarray, kernel: np.ndarray, padding: int) -> np.ndarray:
     )
 
 
-@given(kernel=st.integers(1, 7), pool=st.integers(1, 2), data=st.data())
-@settings(deadline=None, max_examples=60)
-def test_an_unpruned_spectral_layer_is_the_spatial_convolution(kernel, pool, data):
-    padding = data.draw(st.integers(0, kernel - 1), "padding")
-    least = max(1, kernel + pool - 1 - 2 * padding)
+@given(kernel=st.integers(1, 7), step=st.sampled_from([(1, 1), (2, 1), (1, 2)]), data=st.data())
+@settings(deadline=None, max_examples=100)
+def test_an_unpruned_spectral_layer_is_the_spatial_convolution(kernel, step, data):
+    (pool, stride), side = step, st.integers(0, kernel - 1)
+    padding, after = data.draw(side, "padding"), data.draw(side | st.none(), "end padding")
+    zeros = padding + (padding if after is None else after)
+    least = max(1, kernel + pool - 1 - zeros)
     h, w = (data.draw(st.integers(least, least + 14), side) for side in ("height", "width"))
-    layer = Conv("conv", 2, 3, kernel, padding, pool=pool)
+    layer = Conv("conv", 2, 3, kernel, padding, pool=pool, stride=stride, end_padding=after)
     rng = np.random.default_rng(SEED)
     maps, bias = rng.normal(size=(2, 2, h, w)), rng.normal(size=3)
     taps = rng.normal(size=(3, 2, kernel, kernel))
@@ -46,9 +49,27 @@ def test_an_unpruned_spectral_layer_is_the_spatial_convolution(kernel, pool, dat
     _, outputs = reference.conv(
         maps, layer, reference.weight_words(taps * scale[..., None]), 128 * bias * scale.ravel(), shift
     )
-    expected = spatial(maps, taps, padding) + bias[:, None, None]
+    expected = (spatial(maps, taps, padding, after) + bias[:, None, None])[:, :, ::stride, ::stride]
     rows, columns = (n // pool * pool for n in expected.shape[2:])  # pooling drops an odd last one
     np.testing.assert_allclose(outputs, expected[:, :, :rows, :columns], atol=1e-9)
+
+
+@given(kernel=st.integers(1, 7), data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_a_channel_with_one_pixel_as_its_kernel_is_added(kernel, data):
+    """At the place of the padding, so that every output gets the pixel at its own place."""
+    padding = data.draw(st.integers(0, kernel - 1), "padding")
+    h, w = (data.draw(st.integers(1, 12), side) for side in ("height", "width"))
+    options = {"end_padding": kernel - 1 - padding, "added": True, "sources": ("a", "b")}
+    layer = Conv("conv", 2 + 3, 3, kernel, padding, **options)
+    rng = np.random.default_rng(SEED)
+    maps, scales = rng.normal(size=(2, 5, h, w)), rng.normal(size=3)
+    taps = np.zeros((3, 5, kernel, kernel))
+    taps[:, :2] = rng.normal(size=(3, 2, kernel, kernel))
+    taps[range(3), range(2, 5), padding, padding] = scales
+    _, outputs = reference.conv(maps, layer, reference.weight_words(taps), np.zeros(3), np.zeros(3, np.uint8))
+    convolved = spatial(maps[:, :2], taps[:, :2], padding, layer.after)
+    np.testing.assert_allclose(outputs, convolved + maps[:, 2:] * scales[:, None, None], atol=1e-9)
 
 
 @given(st.sampled_from([(0, 0), (0, 4), (4, 0), (4, 4)]), st.integers(0, 4), st.booleans())

@@ -84,11 +84,6 @@ def load(path: Path | str) -> Artifact:
     header: _Header = documents.convert(data, _Header, what)
     for name, fields in header.sparsity.items():
         documents.convert(fields, Sparsity, f"{what}: sparsity of {documents.shown(name)}")
-    if header.schema != schema_of(network, header.spectrum_bits):
-        raise ArtifactError(
-            f"{path}: its network, with spectra of {header.spectrum_bits} bits, is none of schema "
-            f"{header.schema}: prune again"
-        )
     _check_provenance(header.provenance, network, what)
     for name, array in arrays.items():
         if array.dtype != (dtype := np.dtype(kinds[name.rpartition(".")[2]])):
@@ -127,9 +122,15 @@ def _read_header(path: Path, blob: NDArray[Any]) -> tuple[dict[str, Any], Networ
     if not isinstance(data.get("network"), dict):
         raise ArtifactError(f"{path}: incomplete artifact, it has no network")
     try:
-        return data, Network.from_json(data["network"])
+        network = Network.from_json(data["network"])
     except UnsupportedNetwork as error:
         raise UnsupportedNetwork(f"{path}: {error}") from None
+    bits = data.get("spectrum_bits", SPECTRUM.bits)
+    if type(bits) is int and found != schema_of(network, bits):
+        raise ArtifactError(
+            f"{path}: its network, with spectra of {bits} bits, is none of schema {found}: prune again"
+        )
+    return data, network
 
 
 def _read_arrays(

@@ -26,8 +26,9 @@ class Network:
     the result. Maps have numbers: 0 is the input, i + 1 the output of layer i.
 
     Raises :class:`UnsupportedNetwork` when shapes do not follow each other, a source is none or comes later,
-    nobody reads a map, names repeat or are none (:mod:`hw.util.names`; a layer raises it too), a convolution
-    follows a fully connected layer, or the last layer is ``Dense`` with a ReLU.
+    nobody reads a map, names repeat or are none (:mod:`hw.util.names`; a layer raises it too) or are what
+    ``sources`` call the input, a convolution follows a fully connected layer, or the last layer is ``Dense``
+    with a ReLU.
     """
 
     name: str
@@ -59,6 +60,10 @@ class Network:
         called = [layer.name for layer in self.layers]
         if len(set(called)) != len(called):
             raise UnsupportedNetwork(f"network {self.name!r}: layer names repeat: {documents.shown(called)}")
+        if IMAGES in called and any(layer.sources for layer in self.layers):
+            raise UnsupportedNetwork(
+                f"layer {IMAGES!r}: sources call the network's input so: give the layer another name"
+            )
         for layer, maps in zip(self.layers, self.sources, strict=True):
             before = [self.layers[number - 1] for number in maps if number]
             if vectors := [other for other in before if other.dot]:

@@ -43,7 +43,7 @@ Shape = tuple[int, int, int]
 """(channels, height, width)."""
 
 IMAGES = "images"
-"""What ``sources`` call the network's input; no layer has that name."""
+"""What ``sources`` call the network's input; where layers have some, none has that name."""
 
 MAX_KERNEL = 7
 

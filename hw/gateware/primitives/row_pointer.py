@@ -119,6 +119,10 @@ class MapBeats:
         row_line, self._first_row = (Signal.like(line, name=name) for name in ("row_line", "first_row"))
         self._pointer = RowPointer(m, layer, maps, row_line)
         self._next = _NextImage(m, maps, self._pointer, constant, line)
+        # Of maps that are some channels of what lies there: lines from the last channel to the next image.
+        lines = [plan.channel_lines + plan.stack_lines - plan.lines for plan in maps]
+        self._apart = any(plan.stack_lines != plan.lines for plan in maps)
+        self._image_lines = constant("image_lines", lines) if self._apart else self._channel_lines
 
         self._end_row = self._beat == self._last_beat
         self._end_channel = self._end_row & (self._row == self._last_row)
@@ -155,7 +159,12 @@ class MapBeats:
             ]
         with m.If(self.end_image):
             m.d.sync += [self._channel.eq(0), self._image.eq(self._image + 1)]
-            # Where no line holds rows of several images the next one is where a channel more would be.
+            # Where no line holds rows of several images the next one is where a channel more would be, or
+            # behind what else lies there.
+            if self._apart and not self._next.packed:
+                next_map = Signal.like(self._first_row, name="next_map_row")
+                m.d.comb += next_map.eq(self._first_row + self._image_lines)
+                m.d.sync += [self._first_row.eq(next_map), *self._pointer.restart(next_map)]
             if self._next.packed:
                 m.d.sync += [
                     self._first_row.eq(self._next.first_row),

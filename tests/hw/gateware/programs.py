@@ -4,7 +4,9 @@
 layer. "packed" and "beside": packed rows of two and of five images. "rows": packed rows of one image.
 "bands": instructions that share a layer, maps in rings. "tall": blocks of
 several drain groups, the last one short. "three": images side by side of three tile rows each. "wide": rows
-of several lines.
+of several lines. "graph": maps that are added, joined and read much later, of both signs; strides, paddings
+of two sizes. "stacks": the same with images side by side, and a map that is read alone and beside another.
+"strides": packed rows under a stride.
 """
 
 from dataclasses import replace
@@ -15,7 +17,7 @@ import numpy as np
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Dense, Network
+from hw.contract.network import IMAGES, Conv, Dense, Network
 
 CASES = {
     "plain": (
@@ -93,6 +95,45 @@ CASES = {
         Network("wide", (2, 9, 21), (Conv("a", 2, 3, 3, padding=1), Conv("b", 3, 2, 5, relu=False))),
         {"rows": 4, "lanes": 3, "batch": 2, "line_pixels": 8},
     ),
+    "graph": (
+        Network(
+            "graph",
+            (2, 13, 12),
+            (
+                Conv("a", 2, 5, 3, padding=1),
+                Conv("b", 5, 3, 3, padding=1, relu=False),
+                Conv("sum", 3 + 5, 5, 2, padding=1, end_padding=0, sources=("b", "a"), added=True),
+                Conv("half", 5 + 2, 3, 3, padding=1, stride=2, relu=False, sources=("sum", IMAGES)),
+                Conv("again", 3, 2, 3, padding=1),
+                Dense("d", 5 * 7 * 6, 9, relu=False, sources=("half", "again")),
+            ),
+        ),
+        {"rows": 4, "lanes": 3, "batch": 2, "line_pixels": 16},
+    ),
+    "stacks": (
+        Network(
+            "stacks",
+            (3, 8, 8),
+            (
+                Conv("a", 3, 4, 3, padding=1),
+                Conv("b", 4, 6, 3, padding=1, relu=False),
+                Conv("sum", 6 + 4, 4, 3, padding=1, sources=("b", "a"), added=True),
+                Conv("last", 4, 2, 3, padding=1, relu=False),
+            ),
+        ),
+        {"rows": 4, "lanes": 10, "batch": 5, "line_pixels": 64},
+    ),
+    "strides": (
+        Network(
+            "strides",
+            (2, 21, 12),
+            (
+                Conv("a", 2, 3, 3, padding=1, stride=2, end_padding=0, relu=False),
+                Conv("b", 3, 2, 1, stride=2),
+            ),
+        ),
+        {"rows": 4, "lanes": 6, "batch": 1, "line_pixels": 32},
+    ),
 }
 
 
@@ -135,18 +176,26 @@ def passes(plan, images, *, blocks=True, dot_images=False):
 
 
 def signed_source(compiled, instruction):
-    """Whether the map that an instruction reads has signed pixels: a layer without ReLU is before its own."""
-    number = compiled.layers[instruction].number
-    return number > 0 and not compiled.network.layers[number - 1].relu
+    """Which of the channels that an instruction reads have signed pixels: those that layers without ReLU
+    made, which are before its own, or named by it."""
+    number, network = compiled.layers[instruction].number, compiled.network
+    layers = {layer.name: layer for layer in network.layers}
+    before = network.layers[number - 1].name if number else IMAGES
+    signs = []
+    for source in network.layers[number].sources or (before,):
+        made = layers.get(source)
+        channels = network.maps[0 if made is None else network.layers.index(made) + 1][0]
+        signs += channels * [made is not None and not made.relu]
+    return np.array(signs)
 
 
 def random_maps(plan, images, signed, rng):
-    """Maps (image, c, h, w) that ``plan``, a FeatureLayout, has room for, with both extremes."""
-    low, high = (-128, 127) if signed else (0, 255)
-    maps = rng.integers(low, high + 1, (images, *plan.shape))
-    maps.reshape(-1)[:: max(1, maps.size // 7)] = low
-    maps.reshape(-1)[3 :: max(1, maps.size // 5)] = high
-    return maps
+    """Maps (image, c, h, w) that ``plan``, a FeatureLayout, has room for, with both extremes; ``signed``, of
+    every channel."""
+    maps = rng.integers(0, 256, (images, *plan.shape))
+    maps.reshape(-1)[:: max(1, maps.size // 7)] = 0
+    maps.reshape(-1)[3 :: max(1, maps.size // 5)] = 255
+    return maps - 128 * signed[:, None, None]
 
 
 def position_of(plan, image, channel, y):

@@ -97,11 +97,11 @@ def test_dot_mode_multiplies_pixels_in_word_order():
 @given(st.integers(1, 7), st.data())
 @settings(deadline=None, max_examples=40)
 def test_windows_cover_the_padded_map(kernel, data):
-    padding = data.draw(st.integers(0, kernel - 1))
-    pool = data.draw(st.integers(1, 2))
-    least = max(1, kernel + pool - 1 - 2 * padding)
+    padding, after = (data.draw(st.integers(0, kernel - 1)) for _ in range(2))
+    pool, stride = data.draw(st.sampled_from([(1, 1), (2, 1), (1, 2)]))
+    least = max(1, kernel + pool - 1 - padding - after)
     h, w = (data.draw(st.integers(least, least + 20)) for _ in "hw")
-    layer = Conv("conv", 2, 1, kernel, padding, pool=pool)
+    layer = Conv("conv", 2, 1, kernel, padding, pool=pool, stride=stride, end_padding=after)
     maps = np.random.default_rng(SEED).integers(1, 256, (2, h, w, 1)).astype(np.uint8)
     padded = fetch.pad(maps, layer)
     rows, columns = layer.tiles((2, h, w))
@@ -134,6 +134,13 @@ def test_pool_takes_the_maximum_of_each_square():
             np.testing.assert_array_equal(pooled[y, x], square.max(axis=(0, 1)))
 
 
+def test_a_stride_takes_the_first_of_each_square():
+    pixels = np.random.default_rng(SEED).integers(-128, 128, (6, 6, 3)).astype(np.int8)
+    strided = post.reduce(pixels, Conv("strided", 1, 1, 3, stride=2))
+    np.testing.assert_array_equal(strided, pixels[[0, 2, 4]][:, [0, 2, 4]])
+    np.testing.assert_array_equal(post.reduce(pixels, Conv("plain", 1, 1, 3)), pixels)
+
+
 # --- whole networks ----------------------------------------------------------------------------
 
 
@@ -159,6 +166,8 @@ def tile_by_tile(layer: Conv, weights: LayerWeights, image: np.ndarray) -> np.nd
             full[:, i * s : i * s + s, j * s : j * s + s] = inverse(y)[:, :s, :s]
     pixels = formats.activation_format(layer.relu).saturate(formats.round_shift(full, formats.POST_SHIFT))
     out, oh, ow = layer.output((c, h, w))
+    if layer.stride > 1:
+        return pixels[:, : oh * layer.stride : layer.stride, : ow * layer.stride : layer.stride]
     p = layer.pool
     return pixels[:, : oh * p, : ow * p].reshape(out, oh, p, ow, p).max(axis=(2, 4))
 
@@ -173,6 +182,10 @@ def tile_by_tile(layer: Conv, weights: LayerWeights, image: np.ndarray) -> np.nd
         ((2, 20, 3), dict(out_channels=2, kernel=1, relu=False)),
         ((2, 11, 15), dict(out_channels=2, kernel=4, padding=3, pool=2)),
         ((1, 7, 7), dict(out_channels=1, kernel=7)),
+        ((3, 13, 20), dict(out_channels=2, kernel=3, padding=1, stride=2, relu=False)),
+        ((3, 12, 19), dict(out_channels=2, kernel=3, padding=0, end_padding=1, stride=2)),
+        ((2, 17, 18), dict(out_channels=2, kernel=7, padding=3, end_padding=2, stride=2)),
+        ((2, 9, 21), dict(out_channels=3, kernel=2, padding=1, end_padding=0)),
     ],
 )
 def test_a_convolution_equals_the_loop_over_tiles(shape, options):

@@ -19,7 +19,7 @@ class Front(wiring.Component):
     """Fetch with the windows of all lanes; feature memory is the test's."""
 
     def __init__(self, compiled):
-        self.fetch = Fetch(compiled, LATENCY)
+        self.fetch, self.mixes_signs = Fetch(compiled, LATENCY), compiled.mixes_signs
         self.windows = [Window(compiled, i) for i in range(compiled.config.lanes)]
         line = compiled.config.line_pixels
         super().__init__({"pixels": In(8 * line), "all": Out(9 * TILE * len(self.windows))})
@@ -35,6 +35,7 @@ class Front(wiring.Component):
                 window.mask.eq(fetch.mask),
                 window.inside.eq(fetch.inside[i]),
                 window.beyond.eq(fetch.beyond),
+                *([window.signed.eq(fetch.signed[i])] if self.mixes_signs else []),
                 self.all[9 * TILE * i :][: 9 * TILE].eq(window.window.as_value()),
             ]
         return m
@@ -180,8 +181,9 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
     ]
 
 
-@pytest.mark.parametrize("name", ["plain", "beside"])
-@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "images"), [("plain", 1), ("plain", 3), ("beside", 1), ("beside", 3), ("graph", 2)]
+)
 def test_fully_connected_layers_take_an_image_per_lane(simulate, name, images):
     compiled, rng = program(name), np.random.default_rng(images)
     instruction, plan = next((i, plan) for i, plan in enumerate(compiled.layers) if plan.dot)

@@ -35,8 +35,8 @@ class Back(wiring.Component):
 
 def rows_of(plan, clock):
     """The row of a tile that leaves ``clock`` clocks after its first one, None for none."""
-    pool = 1 if plan.dot else plan.layer.pool
-    if pool == 1:
+    step = 1 if plan.dot else plan.layer.step
+    if step == 1:
         return clock if clock < TILE else None
     return clock // 2 if clock % 2 and clock < TILE else None
 

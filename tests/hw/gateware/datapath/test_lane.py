@@ -29,6 +29,7 @@ NETWORK = Network(
     (
         Conv("signed", 2 * ROWS, ROWS, 3, padding=1, relu=False),
         Conv("pooled", ROWS, ROWS, 3, padding=1, pool=2),
+        Conv("strided", ROWS, ROWS, 3, padding=1, stride=2),
     ),
 )
 SHIFTS = [0, 1, 0, 2]
@@ -130,7 +131,7 @@ def expected(tiles, layer, missing=()):
 
 
 @pytest.mark.parametrize("products", PRODUCTS)
-@pytest.mark.parametrize("entry", range(2))
+@pytest.mark.parametrize("entry", range(len(NETWORK.layers)))
 def test_a_tile_of_every_channel_reaches_its_row(simulate, entry, products):
     """Two passes, of either half; the first one's half is filled again as soon as it may be."""
     compiled = compile_program(
@@ -143,7 +144,7 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry, products):
     low, high = (-128, 128) if entry == 1 else (0, 256)
     tiles = rng.integers(low, high, (2, ROWS, TILE, TILE))
     missing = (5, 17)
-    size, columns = TILE // layer.pool, layer.tile_stride // layer.pool
+    size, columns = TILE // layer.step, layer.tile_outputs
     tokens = []
 
     def send(clock, row, half):
@@ -186,6 +187,6 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry, products):
     for start, row, half in tokens:
         pixels, firsts = wanted[half]
         for y in range(size):
-            at = start + lane.output_latency + layer.pool * y + layer.pool - 1
+            at = start + lane.output_latency + layer.step * y + layer.step - 1
             assert rows[at] == (y, pixels[row, y, :columns].tolist()), (row, half, y)
-        assert raw[start + lane.output_latency + layer.pool - 1] == firsts[row]
+        assert raw[start + lane.output_latency + layer.step - 1] == firsts[row]

@@ -20,14 +20,16 @@ def tiles(seed, count):
         yield np.where(rng.random(tile.shape) < 0.1, tile | (1 << (POST_SHIFT - 1)), tile)
 
 
-def expected(tile, relu, pool):
+def expected(tile, relu, pool, first=0):
     pixels = activation_format(relu).saturate(round_shift(tile, POST_SHIFT))
+    if first:
+        return pixels[::2, ::2]
     if pool:
         pixels = pixels.reshape(TILE // 2, 2, TILE // 2, 2).max(axis=(1, 3))
     return pixels
 
 
-def run(simulate, dut, images, gaps, relu, pool):
+def run(simulate, dut, images, gaps, relu, pool, first=0):
     """(clock, row, pixels, raw) of every valid row, and the clocks in which the tiles began."""
     seen, starts = [], []
     plan = []
@@ -40,6 +42,8 @@ def run(simulate, dut, images, gaps, relu, pool):
     async def testbench(ctx):
         ctx.set(dut.relu, relu)
         ctx.set(dut.pool, pool)
+        if dut.strides:
+            ctx.set(dut.first, first)
         for now, entry in enumerate(plan):
             ctx.set(dut.start, entry is not None and entry[0] == 0)
             ctx.set(dut.pixels, [-12345] * TILE if entry is None else entry[1])
@@ -53,13 +57,16 @@ def run(simulate, dut, images, gaps, relu, pool):
 
 
 @pytest.mark.parametrize("relu", [0, 1])
-@pytest.mark.parametrize("pool", [0, 1])
+@pytest.mark.parametrize(
+    ("pool", "first", "strides"), [(0, 0, 0), (1, 0, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1)]
+)
 @pytest.mark.parametrize("columns", [4, 5, 6, 8])
-def test_tiles_back_to_back_and_with_gaps(simulate, relu, pool, columns):
+def test_tiles_back_to_back_and_with_gaps(simulate, relu, pool, first, strides, columns):
+    """Where the network has strides and where not; ``first``: the layer at hand has one."""
     images = list(tiles(seed=columns, count=12))
     gaps = [0, 0, 0, 1, 0, 5, 9, 0, 2, 0, 0, 3]
-    dut = Post(columns)
-    seen, starts = run(simulate, dut, images, gaps, relu, pool)
+    dut = Post(columns, bool(strides))
+    seen, starts = run(simulate, dut, images, gaps, relu, pool, first)
     rows, step = TILE // (1 + pool), 1 + pool
     assert len(seen) == rows * len(images)
     for i, (clock, row, pixels, raw) in enumerate(seen):
@@ -69,7 +76,8 @@ def test_tiles_back_to_back_and_with_gaps(simulate, relu, pool, columns):
         kept = columns // step
         found = np.array(pixels[:kept], dtype=np.uint8)
         found = found if relu else found.astype(np.int8)
-        np.testing.assert_array_equal(found, expected(images[tile], relu, pool)[y, :kept], f"tile {tile}")
+        wanted = expected(images[tile], relu, pool, first)[y, :kept]
+        np.testing.assert_array_equal(found, wanted, f"tile {tile}")
         if y == 0:
             assert raw == images[tile][0, 0]
 

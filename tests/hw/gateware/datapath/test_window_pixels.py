@@ -43,17 +43,16 @@ def test_window_of_every_lane_and_instruction(simulate, name):
                     ctx.set(dut.pixels, pixels.tolist())
                     ctx.set(dut.mask, sum(int(bit) << i for i, bit in enumerate(mask)))
                     ctx.set(dut.inside, inside)
+                    sign = bool(rng.choice(signed_source(compiled, instruction)))
+                    if compiled.mixes_signs:  # which may change from line to line
+                        ctx.set(dut.signed, int(sign))
                     ctx.set(dut.beyond, beyond)  # for the next line
                     await ctx.tick()
                     first = first_pixel(compiled, plan, lane, before)
                     before = beyond
                     if first is None or not clock:
                         continue
-                    signed = (
-                        pixels.astype(np.uint8).astype(np.int8)
-                        if signed_source(compiled, instruction)
-                        else pixels
-                    )
+                    signed = pixels.astype(np.uint8).astype(np.int8) if sign else pixels
                     wanted = np.where(mask & bool(inside), signed, 0)[first : first + TILE]
                     found = ctx.get(dut.window.as_value())
                     raw = [found >> 9 * i & 0x1FF for i in range(TILE)]

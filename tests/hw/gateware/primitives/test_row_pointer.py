@@ -27,6 +27,20 @@ FEWEST = [
 
 ONES = [FeatureLayout((1, 1, 1), 9), FeatureLayout((3, 1, 4), 20), FeatureLayout((1, 2, 3), 40)]
 
+APART = [
+    # Some channels of what lies there: images are further apart, in lines of their own and not.
+    FeatureLayout((2, 3, 5), 4, pitch=21),
+    FeatureLayout((1, 4, 20), 30, lines_per_row=3, pitch=12),
+    FeatureLayout((3, 9, 5), 60, packing=2, slot_pixels=8, interleave=4, padding=1, pitch=50),
+    FeatureLayout((1, 1, 1), 9, pitch=2),
+]
+
+STACKS = [
+    FeatureLayout((3, 3, 2), 3, packing=4, slot_pixels=8, interleave=6, padding=1, images=4, pitch=40),
+    FeatureLayout((2, 3, 5), 50, pitch=21),
+    FeatureLayout((2, 5, 6), 90, packing=4, slot_pixels=8, interleave=4, padding=1, images=2),
+]
+
 
 class Beats(wiring.Component):
     """MapBeats with ports."""
@@ -59,7 +73,7 @@ class Beats(wiring.Component):
         return m
 
 
-LISTS = {"more": MORE, "fewest": FEWEST, "ones": ONES}
+LISTS = {"more": MORE, "fewest": FEWEST, "ones": ONES, "apart": APART, "stacks": STACKS}
 MAPS = {name: [plan.dest for plan in program(name).layers] for name in CASES} | LISTS
 NARROW = [(name, 4) for name in MAPS]
 WIDE = [(name, pixels) for name in LISTS for pixels in (8, 16, 32)] + [("beside", 16), ("packed", 8)]
