@@ -124,7 +124,7 @@ def _of(
 def _packed_rows_fit(layer: Conv, shape: Shape, r: int, q: int, line: int) -> bool:
     """Whether r rows of the whole map fit into a line, with pixels that no window reaches, and a window into
     two tile rows."""
-    wide = max((q - 1) * layer.tile_stride + TILE, layer.padding + shape[2])
+    wide = max((q - 1) * layer.tile_stride + TILE, layer.tile_padding + shape[2])
     return r > 1 and q == layer.tiles(shape)[1] and wide <= line // r and TILE <= 2 * layer.tile_stride
 
 
