@@ -165,7 +165,10 @@ class LayerPlan:
 
     @property
     def token_interval(self) -> int:
-        """Clocks between the inverse transforms of two output channels."""
+        """Clocks between the inverse transforms of two output channels; in dot mode, where there is none, a
+        clock per lane row."""
+        if self.dot:
+            return self.lane_rows
         return self.lanes.token_interval(self.tile_stride, self._made)
 
     @property

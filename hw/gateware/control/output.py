@@ -84,7 +84,10 @@ class OutputController(wiring.Component):
         clock, row = Signal.like(last_clock), Signal.like(self.row)
         half, running = Signal(), Signal()
         # Flags: the token's last clock, the pass's last token. Rows to come are counted down.
-        end_token, last_token = Signal(), Signal()
+        before_end, end_token, last_token = Signal(), Signal(), Signal()
+        m.d.comb += end_token.eq(
+            before_end | self._setting(m, "of_one_clock", [p.token_interval == 1 for p in plans])
+        )
         rows_left = Signal.like(row)
         pass_rows = Mux(loops.last_block, last_row, config.rows - 1)
         end_pass = end_token & last_token
@@ -93,7 +96,7 @@ class OutputController(wiring.Component):
             with m.State("IDLE"):
                 with m.If(self.start):
                     pointer.start(m, self.images)
-                    m.d.sync += Cat(clock, end_token, row, half).eq(0)
+                    m.d.sync += Cat(clock, before_end, row, half).eq(0)
                     m.next = "WAIT"
             with m.State("WAIT"):
                 m.d.sync += [rows_left.eq(pass_rows), last_token.eq(pass_rows == 0)]
@@ -107,10 +110,10 @@ class OutputController(wiring.Component):
                     self.pass_freed.eq(last_token & (clock == free_clock)),
                     self.done.eq(end_pass & loops.ends),
                 ]
-                m.d.sync += [clock.eq(clock + 1), end_token.eq(clock + 1 == last_clock)]
+                m.d.sync += [clock.eq(clock + 1), before_end.eq(clock + 1 == last_clock)]
                 with m.If(end_token):
                     m.d.sync += [
-                        Cat(clock, end_token).eq(0),
+                        Cat(clock, before_end).eq(0),
                         rows_left.eq(rows_left - 1),
                         last_token.eq(rows_left == 1),
                         row.eq(row + 1),

@@ -238,13 +238,14 @@ class Lane(wiring.Component):
         m.d.sync += [clock.eq(clock + 1), fresh.eq(self.token)]
         with m.If(self.token):
             m.d.sync += [clock.eq(0), row.eq(self.token_row), half.eq(self.token_half)]
+        start = delay(m, fresh, self.y.latency, name="fresh", reset=True)
         m.d.comb += [
             self.y.r_half.eq(half),
             self.y.r_row.eq(row),
             self.y.r_t.eq(clock),
             self.y.present.eq(self.word_valid[half].word_select(clock, TRANSFORM_WORDS)),
             self.y.dot.eq(dot),
-            self.ifft.start.eq(delay(m, fresh, self.y.latency, name="fresh", reset=True)),
+            self.ifft.start.eq(start),
             self.ifft.words.eq(self.y.words),
             self.post.start.eq(self.ifft.o_start),
             self.post.pixels.eq(self.ifft.pixels),
@@ -255,6 +256,14 @@ class Lane(wiring.Component):
             self.out_pixels.eq(self.post.o_pixels),
             self.raw.eq(self.post.raw),
         ]
+        if any(p.dot for p in plans):
+            # Every output of a transform of word 0 alone is that word: it passes by, a token a clock.
+            word = delay(m, self.y.words[0].re, self.ifft.latency, name="sum")
+            with m.If(dot):
+                m.d.comb += [
+                    self.post.start.eq(delay(m, start, self.ifft.latency, name="sum_start", reset=True)),
+                    self.post.pixels[0].eq(word),
+                ]
 
     def _pool_windows(self, m):
         """What pooling windows that overlap have to know of the layer and of the tile."""

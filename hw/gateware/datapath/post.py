@@ -31,10 +31,11 @@ class Post(wiring.Component):
 
     ``start`` comes with row 0 of ``pixels``, rows 1 to 7 in the next 7 clocks; tiles may follow each
     other without a gap. Every row y leaves with ``valid`` and ``row`` = y, ``latency`` clocks after it
-    came; with ``pool`` only the odd rows do, as ``row`` = y // 2 with half as many pixels. All 8 rows
-    leave: the writer keeps the first ``Conv.tile_outputs``. Pixels from ``columns`` on (half of it with
-    ``pool``) are undefined. ``relu``, ``pool`` and ``first`` stay constant while a tile is in flight.
-    ``raw`` is pixel (0, 0) of the tile as it came in, valid with the tile's first output row.
+    came, however soon another tile follows; with ``pool`` only the odd rows do, as ``row`` = y // 2 with half
+    as many pixels. All 8 rows leave: the writer keeps the first ``Conv.tile_outputs``. Pixels from
+    ``columns`` on (half of it with ``pool``) are undefined. ``relu``, ``pool`` and ``first`` stay constant
+    while a tile is in flight. ``raw`` is pixel (0, 0) of the tile as it came in, valid with the tile's first
+    output row.
 
     Cost (Yosys 0.66, 8 columns): 400 LUT, 435 FF, no DSP slice.
 
@@ -77,7 +78,7 @@ class Post(wiring.Component):
         with m.Elif(running):
             m.d.sync += [row.eq(row + 1), running.eq(row != TILE - 1)]
         active, now = self.start | running, Mux(self.start, 0, row)
-        m.d.comb += self.raw.eq(delay(m, raw, self.latency - 4, name="raw"))
+        m.d.comb += self.raw.eq(delay(m, raw, self.latency - 1, name="raw"))
         if self.windows:
             self._pool_windows(m, clipped, active, now)
         else:
