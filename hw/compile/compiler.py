@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.compile.block_sets import group_work, set_sizes
+from hw.compile.feature_maps import plan_maps
 from hw.compile.lane_layout import GroupWork, line_pixels
 from hw.compile.limits import check_instructions, check_network, check_stream, check_sums, check_symmetric
-from hw.compile.map_plan import plan_maps
 from hw.compile.program import LayerPlan, Program
 from hw.compile.step_format import row_bits, step_format
 from hw.compile.step_table import StepTable, irregular_tables, step_table
@@ -102,9 +102,10 @@ def assemble(
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
 
     def best_work(i: int, packs: bool) -> GroupWork:
-        """Of layer i, with the number of sets that suits it."""
+        """Of layer i, with the number of sets that suits it. Of a chain with one block a set: its layers may
+        be made in row bands, which cost more in layouts that are better otherwise."""
         layer, shape = network.layers[i], network.inputs[i]
-        if not config.stream_weights or layer.dot:
+        if not config.stream_weights or layer.dot or network.chain:
             return work[i]
         return sets.with_layout(layer, shape, tables[i], work[i], weight_bits[i], config, packs)
 

@@ -51,7 +51,7 @@ def to_word_layers_(
 
 def _computes(spec: Layer, layer: Layer) -> bool:
     """Whether a module of ``spec`` is that of ``layer``, wherever its inputs come from."""
-    spec, layer = (replace(one, sources=("x",)) for one in (spec, layer))
+    spec, layer = (replace(item, sources=("x",)) for item in (spec, layer))
     return spec == layer or (isinstance(layer, Conv) and spec == layer.alone)
 
 

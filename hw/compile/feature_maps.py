@@ -23,7 +23,7 @@ Work = Callable[[int, bool], GroupWork]
 
 
 @dataclass(frozen=True)
-class MapPlan:
+class FeatureMaps:
     """instructions: of the layer program. Of every layer, lanes: how they lie over its tiles; sources, dests:
     where the maps lie that it reads, as one, and makes. lines: the depth of the feature memory."""
 
@@ -34,7 +34,7 @@ class MapPlan:
     lines: int
 
 
-def plan_maps(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> MapPlan:
+def plan_maps(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> FeatureMaps:
     """The plan for layers with this ``work``, asked for by number and whether rows of the map may be packed,
     whose ``steps`` have so many bits each.
 
@@ -45,7 +45,7 @@ def plan_maps(network: Network, config: AcceleratorConfig, work: Work, steps: Se
     return plan(network, config, work, steps)
 
 
-def _chain(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> MapPlan:
+def _chain(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> FeatureMaps:
     lanes = lane_layouts(network, config, [work(i, True) for i in range(len(network.layers))])
     every = zip(network.layers, network.inputs, lanes, steps, strict=True)
     rows = [_group_rows(layer, shape, layout, config, bits) for layer, shape, layout, bits in every]
@@ -54,10 +54,10 @@ def _chain(network: Network, config: AcceleratorConfig, work: Work, steps: Seque
         _plain(network.maps[-1], config),
     ]
     found = plan_row_bands(rows, layouts, config.batch, config.memory_lines)
-    return MapPlan(found.instructions, tuple(lanes), found.layouts[:-1], found.layouts[1:], found.lines)
+    return FeatureMaps(found.instructions, tuple(lanes), found.layouts[:-1], found.layouts[1:], found.lines)
 
 
-def _graph(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> MapPlan:
+def _graph(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> FeatureMaps:
     buffers, numbers = buffers_of(network), range(len(network.layers))
     lanes = lane_layouts(network, config, [work(i, True) for i in numbers])
     layouts = [_buffer_layout(network, buffer, lanes, config) for buffer in buffers]
@@ -73,7 +73,7 @@ def _graph(network: Network, config: AcceleratorConfig, work: Work, steps: Seque
     every = zip(network.layers, network.inputs, lanes, steps, strict=True)
     rows = [_group_rows(layer, shape, layout, config, bits) for layer, shape, layout, bits in every]
     instructions = tuple(Instruction(i, 0, row.groups) for i, row in enumerate(rows))
-    return MapPlan(instructions, tuple(lanes), placed.sources, placed.layouts[1:], placed.lines)
+    return FeatureMaps(instructions, tuple(lanes), placed.sources, placed.layouts[1:], placed.lines)
 
 
 def _readers(network: Network, buffer: Buffer) -> Collection[int]:
