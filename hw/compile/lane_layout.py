@@ -73,9 +73,11 @@ def lane_layout(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWor
     return best_layout(layer, shape, lanes, line, work)[1]
 
 
-def ranked(layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork) -> list[Ranked]:
-    """Every layout, the best one first."""
-    every = (pair for count in range(1, lanes + 1) for pair in _of(layer, shape, count, line, work))
+def ranked(
+    layer: Conv, shape: Shape, lanes: int, line: int, work: GroupWork, packs: bool = True
+) -> list[Ranked]:
+    """Every layout, the best one first. ``packs``: rows of the map may be packed."""
+    every = (pair for count in range(1, lanes + 1) for pair in _of(layer, shape, count, line, work, packs))
     return [Ranked(layout, int(cost[0])) for cost, layout in sorted(every, key=_order)]
 
 

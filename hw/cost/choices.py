@@ -48,7 +48,9 @@ def _lanes(program: Program, plan: LayerPlan) -> str:
     if layer.dot:
         return f"a lane for each of {config.batch} images"
     work = group_work(program.network, config, plan.steps)
-    first, *others = ranked(layer, plan.source.shape, config.lanes, config.line_pixels, work)
+    # Of a graph, maps that several layers would have in different ways are not packed.
+    packs = program.network.chain or plan.packing > 1
+    first, *others = ranked(layer, plan.source.shape, config.lanes, config.line_pixels, work, packs)
     chosen = f"{first.layout.rows} × {first.layout.columns} takes {first.clocks:,} clocks"
     packed = ", its rows side by side in a line" if first.layout.packed else ""
     if first.layout.images > 1:

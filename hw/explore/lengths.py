@@ -48,15 +48,22 @@ class Density:
 def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints:
     """(blocks, words) steps when ``share`` of a layer's words stay, for an input of ``shape``.
 
-    Words of a block differ by a step at most, and none is empty. A fully connected layer is one word.
+    Words of a block differ by a step at most, and none is empty. A fully connected layer is one word. A map
+    that is added keeps one channel for every output: a step per word for each group that has some of them.
     """
-    if not layer.dot and (layer.groups > 1 or layer.added):
+    if not layer.dot and layer.groups > 1:
         return _connected_lengths(layer, rows, share)
     words = 1 if layer.dot else WORDS
-    products = int(layer.used_parts(shape).any(axis=2).sum())
-    steps = max(words, int(np.ceil(share * products)))
+    used = layer.used_parts(shape).any(axis=2)
+    added = layer.outputs if layer.added else 0
+    steps = max(words, int(np.ceil(share * used[: len(used) - added].sum())))
     block = np.diff(np.arange(words + 1) * steps // words)
-    return np.tile(block, (-(-layer.outputs // rows), 1))
+    lengths = np.tile(block, (-(-layer.outputs // rows), 1))
+    if added:
+        first = len(used) - added + np.arange(0, added, rows)
+        last = np.minimum(first + rows, len(used)) - 1
+        lengths += (last // BANKS - first // BANKS + 1)[:, None]
+    return lengths
 
 
 def _connected_lengths(layer: Conv, rows: int, share: float) -> Ints:

@@ -91,7 +91,7 @@ def sparsity(artifact: Artifact) -> dict[str, dict[str, Any]]:
     out = {}
     for layer, words in _layer_words(artifact.pruned_from):
         kind = artifact.sparsity[layer.name].kind if layer.name in artifact.sparsity else "dense"
-        kept = int(artifact.layers[layer.name].mask.sum())
+        kept = _kept(artifact, layer)
         out[layer.name] = {
             "kind": kind,
             "words": words,
@@ -120,15 +120,16 @@ def scheme(artifact: Artifact) -> str:
 def storage(artifact: Artifact) -> dict[str, int]:
     """Words of the whole network before pruning, those kept, and bytes of their weights in their widths.
 
-    ``spatial_bytes``: the unpruned network's weights in space, one byte each. A design adds
-    ``step_bytes``: its weight memory, with selects, addresses and flags.
+    The weights of what is only added count as bytes, not as words. ``spatial_bytes``: the unpruned network's
+    weights in space, one byte each. A design adds ``step_bytes``: its weight memory, with selects, addresses
+    and flags.
     """
     whole = artifact.pruned_from
-    kept = {layer.name: int(artifact.layers[layer.name].mask.sum()) for layer in whole.layers}
-    bits = sum(2 * artifact.bits_of(name) * words for name, words in kept.items())
+    stored = {layer.name: int(artifact.layers[layer.name].mask.sum()) for layer in whole.layers}
+    bits = sum(2 * artifact.bits_of(name) * words for name, words in stored.items())
     return {
         "words": sum(words for _, words in _layer_words(whole)),
-        "kept_words": sum(kept.values()),
+        "kept_words": sum(_kept(artifact, layer) for layer in whole.layers),
         "weight_bytes": -(-bits // 8),
         "spatial_bytes": sum(map(_spatial_weights, whole.layers)),
     }
@@ -140,12 +141,18 @@ def _layer_words(network: Network) -> Iterator[tuple[Layer, int]]:
 
 
 def _words(layer: Layer, shape: Shape) -> int:
-    """Words that can hold a weight (in a fully connected layer: that hold an input feature)."""
-    return layer.outputs * int(layer.used_parts(shape).any(axis=2).sum())
+    """Words that can hold a weight (in a fully connected layer: that hold an input feature); none of what is
+    only added."""
+    return layer.outputs * int(layer.used_parts(shape).any(axis=2)[: layer.convolved].sum())
+
+
+def _kept(artifact: Artifact, layer: Layer) -> int:
+    """Of these, those that are not zero."""
+    return int(artifact.layers[layer.name].mask[:, : layer.convolved].sum())
 
 
 def _spatial_weights(layer: Layer) -> int:
-    return layer.outputs * layer.inputs * layer.kernel**2
+    return layer.outputs * layer.convolved * layer.kernel**2
 
 
 def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:

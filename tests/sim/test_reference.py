@@ -88,6 +88,27 @@ def test_an_integer_layer_with_one_tap_shifts_the_image(tap, padding, relu):
     assert np.abs(run(artifact, image) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+@pytest.mark.parametrize("relu", [True, False])
+def test_a_map_that_is_added_to_nothing_stays_within_a_level(kernel, relu):
+    """Weights of 8 bits stand for 127/128 at one pixel of the kernel, wherever that is."""
+    padding = kernel // 2
+    taps = np.zeros((2, 4, kernel, kernel))
+    taps[range(2), range(2, 4), padding, padding] = 127
+    layers = (
+        Conv("a", 2, 2, 1),
+        Conv("sum", 4, 2, kernel, padding, relu, sources=("a", "images"), added=True),
+    )
+    network = Network("added", (2, 13, 14), layers)
+    artifact = random_artifact(network, seed=SEED)
+    weights = LayerWeights(
+        np.rint(reference.weight_words(taps)).astype(np.int16), np.zeros(2, np.int32), np.full(2, 7, np.uint8)
+    )
+    artifact = replace(artifact, layers={**artifact.layers, "sum": weights})
+    image = np.random.default_rng(SEED).integers(0, 256 if relu else 128, (3, 2, 13, 14), dtype=np.uint8)
+    assert np.abs(run(artifact, image) - image * (127 / 128)).max() <= 1
+
+
 def calm(artifact: Artifact, extra: int) -> Artifact:
     """The same with convolutions scaled down by 2**extra, so that few pixels saturate."""
     convolutions = {layer.name for layer in artifact.network.layers if isinstance(layer, Conv)}

@@ -13,7 +13,8 @@ array               shape              dtype  meaning
 and one JSON header: schema number, network, weight widths, sparsity per layer, the scale of the
 class scores, provenance, and the SHA-256 digest of all of it. With narrow spectra (schema 2, of a chain)
 there are ``<name>.word_shift``, (32,) uint8, by how much each word is cut, and ``spectrum_bits`` in the
-header; ``<name>.bias`` is then in accumulator units of word 0 as it is cut. No pickle anywhere. For a
+header; ``<name>.bias`` is then in accumulator units of word 0 as it is cut. Networks whose layers have
+sources, strides, additions or paddings of two sizes have schema 3, with either. No pickle anywhere. For a
 convolution ``weight`` multiplies ``FFT2(tile)`` (correlation: it starts life as conj(FFT2(kernel))); for a
 fully connected layer it is the dot-mode layout of :mod:`hw.contract.spectrum`.
 """

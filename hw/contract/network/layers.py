@@ -328,6 +328,11 @@ class Dense:
         return self.in_features
 
     @property
+    def convolved(self) -> int:
+        """All of them: nothing is added."""
+        return self.in_features
+
+    @property
     def outputs(self) -> int:
         """Output features."""
         return self.out_features

@@ -10,6 +10,8 @@ import pytest
 from hw.contract import zoo
 from hw.contract.artifact import load, random_artifact
 from hw.contract.artifact.content import schema_of
+from hw.contract.config import AcceleratorConfig
+from hw.contract.design import DesignInfo
 from hw.contract.instructions import instructions_of
 from hw.contract.narrow import check_spectrum_bits
 from hw.contract.network import IMAGES, Conv, Dense, Network, lenet, tiny
@@ -185,6 +187,12 @@ def test_artifacts_of_graphs_are_read_as_they_were_written(bits, tmp_path):
         np.testing.assert_array_equal(after.layers[name].weight, weights.weight)
         np.testing.assert_array_equal(after.layers[name].word_shift, weights.word_shift)
     assert after.layers["sum"].weight.shape == (3, 8, 32, 2), "what is added has weights, too"
+
+
+def test_designs_of_graphs_are_described_as_they_are():
+    info = DesignInfo("spec2", residual(), AcceleratorConfig(), "ab" * 32, numbers=tuple(range(5)))
+    found = DesignInfo.from_json(json.loads(json.dumps(info.to_json())))
+    assert found.network == residual() and found.network.sources == residual().sources
 
 
 def test_a_schema_that_is_not_the_networks_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Dense, Network
+from hw.contract.network import IMAGES, Conv, Dense, Network
 from hw.cost.choices import choices
 from hw.cost.cycles import run_cycles
 
@@ -55,6 +55,23 @@ def test_the_order_of_a_layer_in_row_bands_is_that_of_all_its_instructions():
     assert plans[0].weights_stay and not plans[-1].weights_stay
     text = choices(program)[1]["why"]["order"]
     assert text.startswith(f"weights stay: fetched {len(plans)} times, once a band, not for each of")
+
+
+def test_a_map_that_is_not_packed_for_another_reader_is_not_said_to_be():
+    """Two layers read the images, with tiles 6 and 8 apart."""
+    layers = (
+        Conv("a", 3, 2, 3, padding=1),
+        Conv("b", 3, 2, 1, sources=(IMAGES,)),
+        Conv("c", 4, 2, 3, padding=1, sources=("a", "b")),
+    )
+    network, config = Network("ways", (3, 18, 6), layers), AcceleratorConfig(4, 2, 1, 16)
+    program = compile_program(random_artifact(network, seed=1), config)
+    rows = choices(program)
+    for row, plan in zip(rows, program.layers, strict=True):
+        chosen = f"{plan.lane_rows} × {plan.lane_columns} takes"
+        assert row["why"]["lanes"].startswith(chosen) and plan.images == 1
+        assert ("side by side in a line" in row["why"]["lanes"]) == (plan.packing > 1)
+    assert [plan.packing for plan in program.layers] == [1, 1, 2]
 
 
 def test_images_side_by_side_are_named():

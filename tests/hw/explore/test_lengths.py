@@ -1,5 +1,7 @@
 """Steps without weights: the same lengths, clocks and resources as a model that has them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,29 @@ def test_a_fully_connected_layer_counts_words_that_hold_pixels():
     """Behind 4×4 maps 8 of a channel's 32 words do; behind 1×1 maps one."""
     assert (uniform_lengths(Dense("c", 50 * 16, 500), (50, 4, 4), 64, 0.5) == 200).all()
     assert (uniform_lengths(Dense("c", 512, 10), (512, 1, 1), 8, 0.25) == [[128], [128]]).all()
+
+
+@pytest.mark.parametrize("rows", [8, 12, 16])
+def test_what_is_added_takes_a_step_for_each_group_of_channels_that_a_block_adds(rows):
+    """Whatever share of the weights stays: a mask with one channel for every output, as it is compiled."""
+    layer = Conv("sum", 12 + 20, 20, 3, padding=1, sources=("a", "stem"), added=True)
+    network = Network(
+        "added",
+        (3, 6, 6),
+        (Conv("stem", 3, 20, 3, padding=1), Conv("a", 20, 12, 3, padding=1), layer),
+    )
+    shape = network.inputs[2]
+    weight = np.zeros(layer.weight_shape(shape), np.int16)
+    weight[:, :12] = 1
+    weight[np.arange(20), 12 + np.arange(20)] = 1
+    dense = random_artifact(network, kind="dense")
+    layers = dict(dense.layers) | {"sum": replace(dense.layers["sum"], weight=weight)}
+    artifact = replace(dense, layers=layers, sparsity={"sum": Sparsity("uniform", 8, 8)})
+    (*_, plan) = compile_program(artifact, AcceleratorConfig(rows, 2, 1)).layers
+    lengths = uniform_lengths(layer, shape, rows, 1.0)
+    np.testing.assert_array_equal(plan.steps.word_lengths, lengths.reshape(-1))
+    thin = uniform_lengths(layer, shape, rows, 0.25)
+    np.testing.assert_array_equal(lengths - thin, 9)
 
 
 def test_a_table_without_weights_cannot_be_taken_for_one_with():

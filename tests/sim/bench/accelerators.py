@@ -6,7 +6,7 @@ import numpy as np
 
 from hw.contract.artifact import Artifact, random_artifact
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Conv, Dense, Network, tiny
+from hw.contract.network import IMAGES, Conv, Dense, Network, tiny
 from hw.generate import generate
 
 NETWORKS = {
@@ -86,6 +86,20 @@ NETWORKS = {
             Conv("four", 9, 6, 4, padding=1, pool=2),
             Conv("six", 6, 3, 6, padding=2),
             Dense("scores", 3 * 8 * 7, 3, relu=False),
+        ),
+    ),
+    # A graph: a map that is added, maps that are joined, the images read again, both signs in one layer, a
+    # stride, paddings of two sizes.
+    "graph": Network(
+        "graph",
+        (2, 13, 12),
+        (
+            Conv("a", 2, 9, 3, padding=1),
+            Conv("b", 9, 11, 3, padding=1, relu=False),
+            Conv("sum", 11 + 9, 9, 2, padding=1, end_padding=0, sources=("b", "a"), added=True),
+            Conv("half", 9 + 2, 12, 3, padding=1, stride=2, relu=False, sources=("sum", IMAGES)),
+            Conv("again", 12, 10, 3, padding=1),
+            Dense("scores", (12 + 10) * 7 * 6, 9, relu=False, sources=("half", "again")),
         ),
     ),
 }

@@ -20,6 +20,7 @@ CASES = [
     ("map", "kernel", 8, 4, 2, 0, {}),
     ("kernels", "dense", 4, 2, 1, 0, {}),
     ("sections", "adaptive", 4, 10, 2, 64, {"stream_bits": 128}),
+    ("graph", "adaptive", 8, 4, 2, 0, {}),
 ]
 SLOW = [
     ("beside", "adaptive", 4, 10, 5, 64, {"stream_bits": 256}),
@@ -68,6 +69,7 @@ STREAMED = [
     ("beside", "kernel", 4, 10, 4, 64, {"stream_bits": 256}),
 ]
 STREAMED_SLOW = [
+    ("graph", "kernel", 8, 3, 2, 0, {"bus_bits": 64}),
     ("tiny", "kernel", 8, 4, 4, 0, {}),
     ("sections", "adaptive", 4, 10, 1, 64, {}),
 ]
@@ -181,3 +183,21 @@ def test_every_part_of_the_network_runs_alone(accelerator, network, size, option
         assert abs(run.cycles - total_cycles(program, 4, (first, last))) <= 1
         idle = [layer.cycles for i, layer in enumerate(run.layers) if not first <= i <= last]
         assert not any(idle)
+
+
+def test_every_part_of_a_graph_runs_alone(accelerator):
+    """A layer is given all that it reads as one map. Longer parts read nothing that they do not make or get
+    with their first layer's."""
+    folder, artifact = accelerator("graph", "adaptive", 8, 4, 2)
+    pictures, network = images("graph", 2), artifact.network
+    maps = [pictures, *model.maps(artifact, pictures)]
+    program = compile_program(artifact, DesignInfo.load(folder).config)
+    count = len(network.layers)
+    for first, last in (*((i, i) for i in range(count)), (1, 2), (4, 5), (0, count - 1)):
+        read = [maps[number].astype(np.uint8) for number in network.sources[first]]
+        found = rtl.simulate(folder, np.concatenate(read, axis=1), layers=(first, last))
+        np.testing.assert_array_equal(found.scores, maps[last + 1])
+        (run,) = found.counters
+        assert abs(run.cycles - total_cycles(program, 2, (first, last))) <= 1
+    with pytest.raises(Spec2Error, match="layer 3 also reads what other layers make"):
+        rtl.simulate(folder, maps[1], layers=(1, 3))

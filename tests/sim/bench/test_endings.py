@@ -11,12 +11,16 @@ from tests.sim.bench.accelerators import images
 pytestmark = pytest.mark.verilator
 
 
-def test_whatever_breaks_a_run_off_the_next_one_is_right(accelerator, tmp_path):
-    """A design of ``test_accelerator.py``, with two memories side by side."""
-    folder, artifact = accelerator(
-        "tiny", "adaptive", 8, 4, 2, 0, stream_weights=True, bus_bits=128, memories=2
-    )
-    made, pictures = rtl.build(folder), images("tiny", 4)
+TINY = ("tiny", "adaptive", 8, 4, 2, 0), {"bus_bits": 128, "memories": 2}
+GRAPH = ("graph", "kernel", 8, 3, 2, 0), {"bus_bits": 64}
+
+
+@pytest.mark.parametrize(("size", "options"), [TINY, GRAPH], ids=["tiny", "graph"])
+def test_whatever_breaks_a_run_off_the_next_one_is_right(accelerator, tmp_path, size, options):
+    """Designs of ``test_accelerator.py``: with two memories side by side, and with maps that outlive many
+    layers."""
+    folder, artifact = accelerator(*size, stream_weights=True, **options)
+    made, pictures = rtl.build(folder), images(size[0], 4)
     np.save(tmp_path / "scores.npy", model.run(artifact, pictures))
     Job(made.info, pictures, 2, True, 7, False, 50_000, None, Memory(latency=60)).save(tmp_path)
     run_module(

@@ -64,6 +64,19 @@ def test_layers_in_bands_are_measured_together(accelerator):
     assert found["total"]["mismatches"] == 0 and "| a |" in layers.markdown(found)[0]
 
 
+def test_layers_of_a_graph_get_all_that_they_read(accelerator):
+    folder, artifact = accelerator("graph", "adaptive", 8, 4, 2)
+    found = layers.measure(folder, artifact, images("graph", 1))
+    program = compile_program(artifact, DesignInfo.load(folder).config)
+    assert [row["name"] for row in found["layers"]] == ["a", "b", "sum", "half", "again", "scores"]
+    assert [row["mismatches"] for row in found["layers"]] == 6 * [0]
+    assert [row["cycles_rtl"] for row in found["layers"]] == [one.cycles for one in run_cycles(program, 1)]
+    # What is added takes steps and is no operation.
+    assert program.operations == 2 * (
+        13 * 12 * 9 * (2 * 9 + 9 * 11) + 13 * 12 * 4 * 11 * 9 + 7 * 6 * 9 * (11 * 12 + 12 * 10) + 924 * 9
+    )
+
+
 def test_refuses_several_images_and_other_weights(accelerator):
     folder, artifact = accelerator("tiny", "adaptive", 8, 4, 4)
     with pytest.raises(DataError, match="one image, not with 2"):

@@ -8,10 +8,10 @@ import pytest
 
 from hw.contract import results
 from hw.contract.artifact import PRUNED_FROM, load, random_artifact
-from hw.contract.network import lenet, tiny
+from hw.contract.network import IMAGES, Conv, Network, lenet, tiny
 from hw.contract.results import ACCURACY_NAME
 from hw.util.errors import ArtifactError, DigestMismatch
-from sim.report.data import assemble, storage, write
+from sim.report.data import assemble, sparsity, storage, write
 from sim.report.page import markdown
 from sim.rtl.verify import verify
 
@@ -53,6 +53,24 @@ def test_storage_of_lenet_by_hand():
     assert dense["weight_bytes"] == 2 * dense["kept_words"]
     pruned = storage(random_artifact(lenet(), kind="kernel", density=0.25))
     assert pruned["kept_words"] < dense["kept_words"]
+
+
+def test_what_is_added_is_no_weight(tmp_path):
+    """In words kept and not, in space, and in operations; its bytes are stored."""
+    layers = (
+        Conv("stem", 2, 3, 3, padding=1),
+        Conv("sum", 3 + 2, 2, 3, padding=1, sources=("stem", IMAGES), added=True),
+    )
+    artifact = random_artifact(Network("added", (2, 8, 8), layers), kind="dense", weight_bits=16)
+    found = storage(artifact)
+    assert found["words"] == found["kept_words"] == 32 * (2 * 3 + 3 * 2)
+    assert found["spatial_bytes"] == 9 * (2 * 3 + 3 * 2)
+    assert found["weight_bytes"] == 4 * 32 * (2 * 3 + 5 * 2)
+    assert {name: row["kept"] for name, row in sparsity(artifact).items()} == {"stem": 100, "sum": 100}
+    artifact.save(tmp_path / "model.npz")
+    report = assemble(tmp_path)
+    assert report["operations"] == 2 * 64 * 9 * (2 * 3 + 3 * 2)
+    assert "384 of 384 spectral words kept (100.0 %)" in markdown(report)
 
 
 def test_channels_that_are_gone_count_as_pruned(tmp_path):
