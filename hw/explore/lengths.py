@@ -54,7 +54,7 @@ def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints
     if not layer.dot and layer.groups > 1:
         return _connected_lengths(layer, rows, share)
     words = 1 if layer.dot else WORDS
-    used = layer.used_parts(shape).any(axis=2)
+    used: NDArray[np.bool_] = np.any(layer.used_parts(shape), axis=2)
     added = layer.outputs if layer.added else 0
     steps = max(words, int(np.ceil(share * used[: len(used) - added].sum())))
     block = np.diff(np.arange(words + 1) * steps // words)
