@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from hw.contract.network import Conv
+from hw.contract.network import MOST, Conv
 from hw.util.errors import UnsupportedNetwork
 from pruning.importers import hardware
 from pruning.importers.blockers import Blockers
@@ -39,7 +39,7 @@ class Assembler(Heads):
     def unknown(self, shape: Sequence[int]) -> Value | None:
         """What stands behind an operation that was refused: some map of ``shape``, batch first, or none."""
         rest = tuple(shape[1:])
-        if len(rest) not in (1, 3) or min(rest) < 1:
+        if len(rest) not in (1, 3) or min(rest) < 1 or max(rest) > MOST:
             return None
         spec = Conv("unknown", 1, rest[0], 1)
         return replace(of(Made(spec, None, (None,), rest[1:] or (1, 1), rest)), shared=True)

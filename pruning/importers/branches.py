@@ -70,6 +70,8 @@ class Branches(Joins):
         """Side by side along ``axis`` (the batch is axis 0); None: zeros. ``shapes`` of all, batch first."""
         parts: dict[Made | None, int] = {}
         pixels, indices, rank = None, [], len(shapes[0])
+        if len(values) == 1 and values[0] is not None:
+            return values[0]
         if axis % rank == 0:
             raise refuse(position, "maps are joined along the batch", "join them along the channels")
         for value, shape in zip(values, shapes, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -32,29 +33,31 @@ class Inputs:
         self.values: dict[str, Value] = {image: assembler.images}
         self.shapes: dict[str, tuple[int, ...]] = {image: (assembler.batch, *assembler.input)}
 
-    def _moved(self, node: onnx.NodeProto, numbers: Tensor, output: str = "") -> Tensor:
-        """What a node makes of the numbers of the map's values."""
-        count = numbers.numel()
+    def _moving(self, node: onnx.NodeProto, output: str = "") -> Callable[[Tensor], Tensor]:
+        """What a node does to the numbers of the map's values."""
+        name = self._followed(node)
+
+        def moving(numbers: Tensor) -> Tensor:
+            found = self.constants.run(node, {name: numbers.numpy()})
+            return torch.from_numpy(np.ascontiguousarray(found[output or node.output[0]]))
+
+        return moving
+
+    def _shape(self, node: onnx.NodeProto) -> tuple[int, ...]:
+        """Of what a node makes of the map."""
+        zeros = np.zeros(self.shapes[self._followed(node)], np.float32)
+        return self.constants.run(node, {self.current: zeros})[node.output[0]].shape
+
+    def _followed(self, node: onnx.NodeProto) -> str:
+        """The name of the map, which must not be too large to follow its values."""
+        count = prod(self.shapes[self.current])
         if count > self.constants.most:
             raise refuse(
                 position_of(node),
                 f"it takes {count:,} values, and at most {self.constants.most:,} can be followed",
                 "export the model with a batch of 1",
             )
-        found = self.constants.run(node, {self.current: numbers.numpy()})
-        return torch.from_numpy(np.ascontiguousarray(found[output or node.output[0]]))
-
-    def _shape(self, node: onnx.NodeProto) -> tuple[int, ...]:
-        """Of what a node makes of the map."""
-        count = prod(self.shapes[self.current])
-        zeros = np.zeros(self.shapes[self.current], np.float32) if count <= self.constants.most else None
-        if zeros is None:
-            raise refuse(
-                position_of(node),
-                f"it takes {count:,} values, and at most {self.constants.most:,} can be followed",
-                "export the model with a batch of 1",
-            )
-        return self.constants.run(node, {self.current: zeros})[node.output[0]].shape
+        return self.current
 
     def _constant(self, name: str, kind: type[np.floating[Any]] = np.float64) -> Tensor:
         """A constant that is put together with the map. One of equal rows fits any open batch."""

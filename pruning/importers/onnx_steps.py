@@ -126,7 +126,7 @@ class Steps(Inputs):
                 | "Transpose"
                 | "Unsqueeze"
             ):
-                return make.move(value, position, operation, lambda x: self._moved(node, x))
+                return make.move(value, position, operation, self._moving(node))
             case "Cast" if given.get("to") in FLOATS:
                 return value
             case "Dropout" if not self.constants.drops(node):
@@ -284,8 +284,6 @@ class Steps(Inputs):
     def _split(self, node: onnx.NodeProto) -> dict[str, Value]:
         value, position = replace(self.values[self.current], shared=True), position_of(node)
         return {
-            output: self.assembler.move(
-                value, position, "Split", lambda x, output=output: self._moved(node, x, output)
-            )
+            output: self.assembler.move(value, position, "Split", self._moving(node, output))
             for output in node.output
         }
