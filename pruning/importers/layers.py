@@ -45,6 +45,8 @@ class Layers(Maps):
         value = self.averaged(value)
         if value.vector:
             return self._copied_vector(value, position)
+        if value.index is None and value.padding is None:
+            value = replace(value, shape=value.whole)
         channels, height, width = self.map_of(value, position)
         top, left, bottom, right = value.padding or (0, 0, 0, 0)
         inner = (height - top - bottom, width - left - right)
@@ -175,10 +177,10 @@ class Layers(Maps):
         if fits is None:
             raise refuse(
                 position,
-                f"a {size_of(tuple(kernel))} kernel that starts {start[0]} rows above and {start[1]} columns "
-                f"left of a {size_of(tuple(size))} map and gives {size_of(tuple(result))}, which no square "
-                f"kernel of at most {MOST_KERNEL}×{MOST_KERNEL} does",
-                "use a smaller kernel, square, with equal padding on all sides",
+                f"a {size_of(tuple(kernel))} kernel of stride {stride} makes {size_of(tuple(result))} of "
+                f"{size_of(tuple(size))} pixels, and no square kernel of at most {MOST_KERNEL}×{MOST_KERNEL} "
+                "with as much padding above as left, and as much below as right, does",
+                "use a square kernel, with equal padding on all sides",
             )
         square, before, after = fits
         out, channels = weight.shape[:2]

@@ -89,7 +89,7 @@ class Maps:
         if not any(sides):
             return value
         channels, height, width = self.map_of(value, position)
-        if number != 0 or min(sides) < 0:
+        if number != 0:
             raise unsupported(position, operation)
         top, left, bottom, right = (a + b for a, b in zip(value.padding or (0, 0, 0, 0), sides, strict=True))
         shape = (channels, height + sides[0] + sides[2], width + sides[1] + sides[3])

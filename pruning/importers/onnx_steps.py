@@ -258,8 +258,8 @@ class Steps(Inputs):
             return value
         position, kind = position_of(node), given.get("mode", b"constant")
         filled = self.constants.number(node, 2, given.get("value", 0.0))
-        channels = rank == 4 and any(before[1:2] + after[1:2]) and not any(before[:1] + after[:1])
-        if kind == b"constant" and channels and not filled:
+        moves = rank == 4 and not filled and not any(before[:1] + after[:1])
+        if kind == b"constant" and moves and (any(before[1:2] + after[1:2]) or min(amounts) < 0):
             sides = [n for pair in zip(before[::-1], after[::-1], strict=True) for n in pair][:-2]
             return self.assembler.move(value, position, "Pad", lambda x: pad(x, sides, value=-1))
         if rank != 4 or any(before[:2] + after[:2]) or kind != b"constant":

@@ -87,7 +87,7 @@ class _Walk:
             self.values[node] = self._given(node, value)
         results = self.flow.results
         only_image = self.nodes[-1].all_input_nodes == [self.image] and len(self.flow.steps) == 0
-        only_image = only_image and any(n.op == "call_function" for n in self.nodes)
+        only_image = only_image and any(n.op == "call_function" for n in self.nodes[-1].graph.nodes)
         if len(results) != 1 or results[0] not in self.values or only_image:
             with blockers.noting():
                 raise UnsupportedNetwork(
@@ -286,9 +286,9 @@ class _Walk:
         if not any(amounts):
             return value
         filled = given["value"] or 0
-        if given.get("mode", "constant") != "constant" or (any(rest) and filled):
+        if given.get("mode", "constant") != "constant" or (filled and (any(rest) or min(amounts) < 0)):
             raise unsupported(position, operation)
-        if any(rest):
+        if any(rest) or min(amounts) < 0:
             return self.make.move(value, position, operation, lambda x: pad(x, amounts, value=-1))
         return self.make.pad(value, position, operation, (top, left, bottom, right), filled)
 

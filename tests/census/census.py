@@ -12,7 +12,7 @@ from tests.pruning.importers.converting import assert_same, stirred
 
 @dataclass(frozen=True)
 class Result:
-    """layers: of the network, 0 where it was refused; says: what is left to the host, or why it was refused."""
+    """layers: of the network, 0 where it was refused; says: what the host does, or why it was refused."""
 
     name: str
     layers: int

@@ -8,7 +8,10 @@ from tests.census.residual import Gate
 
 
 def separable(channels, out, stride=1, activation=nn.ReLU):
-    return [*conv(channels, channels, 3, stride, channels, activation), *conv(channels, out, 1, 1, 1, activation)]
+    return [
+        *conv(channels, channels, 3, stride, channels, activation),
+        *conv(channels, out, 1, 1, 1, activation),
+    ]
 
 
 def mobilenet(activation=nn.ReLU):
@@ -72,7 +75,15 @@ def shuffle(x, groups):
 
 
 def shufflenet():
-    return Net((3, 32, 32), *conv(3, 8, 3, 2), Shuffled(8), Shuffled(8), *conv(8, 16, 3, 2), Shuffled(16), *scores(16))
+    return Net(
+        (3, 32, 32),
+        *conv(3, 8, 3, 2),
+        Shuffled(8),
+        Shuffled(8),
+        *conv(8, 16, 3, 2),
+        Shuffled(16),
+        *scores(16),
+    )
 
 
 class Halves(nn.Module):
@@ -89,7 +100,9 @@ class Halves(nn.Module):
 
 
 def shufflenet_v2():
-    return Net((3, 32, 32), *conv(3, 8, 3, 2), Halves(8), Halves(8), *conv(8, 16, 3, 2), Halves(16), *scores(16))
+    return Net(
+        (3, 32, 32), *conv(3, 8, 3, 2), Halves(8), Halves(8), *conv(8, 16, 3, 2), Halves(16), *scores(16)
+    )
 
 
 def keywords():

@@ -22,8 +22,11 @@ NETS = {
     "all-cnn": plain.all_cnn,
     "network in network": plain.network_in_network,
     "alexnet": plain.alexnet,
-    **{name: (lambda widths=widths: plain.vgg(widths)) for name, widths in plain.VGG.items()},
-    **{f"{name}, norms": (lambda widths=widths: plain.vgg(widths, True)) for name, widths in plain.VGG.items()},
+    **{name: (lambda name=name: plain.vgg(plain.VGG[name])) for name in plain.VGG},
+    **{
+        f"{name}, norms": (lambda widths=widths: plain.vgg(widths, True))
+        for name, widths in plain.VGG.items()
+    },
     "resnet-20": lambda: resnet(basic, (3, 3, 3)),
     "resnet-20, zeros in the shortcut": lambda: resnet(basic, (3, 3, 3), (8, 16, 32), shortcut="padding"),
     "resnet-56, zeros in the shortcut": lambda: resnet(basic, (9, 9, 9), (8, 16, 32), shortcut="padding"),

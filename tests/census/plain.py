@@ -99,7 +99,11 @@ def all_cnn():
 
 def network_in_network():
     layers, channels = [], 3
-    for first, others, pool in [(5, (8, 6), nn.MaxPool2d(2)), (5, (8, 8), nn.AvgPool2d(2)), (3, (8, 10), None)]:
+    for first, others, pool in [
+        (5, (8, 6), nn.MaxPool2d(2)),
+        (5, (8, 8), nn.AvgPool2d(2)),
+        (3, (8, 10), None),
+    ]:
         layers += [nn.Conv2d(channels, 12, first, padding=first // 2), nn.ReLU()]
         channels = 12
         for out in others:

@@ -104,7 +104,9 @@ def darknet():
     def one(channels):
         return Sum(block(*conv(channels, channels // 2, 1), *conv(channels // 2, channels, 3)), nn.Identity())
 
-    return Net((3, 32, 32), *conv(3, 8), *conv(8, 16, 3, 2), one(16), *conv(16, 24, 3, 2), one(24), *scores(24))
+    return Net(
+        (3, 32, 32), *conv(3, 8), *conv(8, 16, 3, 2), one(16), *conv(16, 24, 3, 2), one(24), *scores(24)
+    )
 
 
 class CrossStage(nn.Module):
