@@ -17,6 +17,7 @@ from hw.util.errors import UnsupportedNetwork
 from pruning.importers import hardware
 from pruning.importers.blockers import Blockers
 from pruning.importers.finish import Converted, assembled
+from pruning.importers.hardware import Pair
 from pruning.importers.heads import Heads, check_bias
 from pruning.importers.kernels import of_phases, phases, scattered, undilated, ungrouped
 from pruning.importers.refusals import refuse
@@ -96,9 +97,8 @@ class Assembler(Heads):
         if index is not None:
             weight = scattered(weight, index, value.whole[0])
             value = replace(value, index=None)
-        if times > 1 or max(rows, columns) > hardware.MOST_KERNEL:
-            return self._in_phases(value, position, path, weight, bias, start, times, result)
-        return self.layer(position, path, value, weight, bias, start, 2**times, result)
+        sizes = (rows, columns), start, (value.whole[1], value.whole[2]), result
+        return self._in_phases(value, position, path, weight, bias, times, *sizes)
 
     def _read(self, value: Value, position: str) -> tuple[Value, tuple[int, int]]:
         """What a convolution reads, ``index`` the channels of it if they are not its own in their order; and
@@ -120,29 +120,33 @@ class Assembler(Heads):
         path: str,
         weight: Tensor,
         bias: Tensor | None,
-        start: tuple[int, int],
         times: int,
-        result: Sequence[int],
+        kernel: Pair,
+        start: Pair,
+        size: Pair,
+        result: Pair,
     ) -> Value:
-        """Of stride 2**times: of maps of every second row and column, side by side as channels."""
-        rows, columns = weight.shape[2:]
-        if not times:
-            if max(rows, columns) > hardware.MOST_KERNEL:
-                raise refuse(
-                    position,
-                    f"a kernel of {rows}×{columns}, and the hardware has kernels of at most "
-                    f"{hardware.MOST_KERNEL}×{hardware.MOST_KERNEL}",
-                    "split it into several convolutions, one after the other, or give it a stride of 2",
-                )
-            return self.layer(position, path, value, weight, bias, start, 1, result)
-        moving = phases(value.whole[0], min(rows, 2), min(columns, 2))
-        stride = 2 ** (times - 1)
-        inner = of_phases(weight)
-        size = tuple((n - 1) * stride + k for n, k in zip(result, inner.shape[2:], strict=True))
-        last = value.parts[-1]
-        name = f"{'images' if last is None else last.spec.name}_phases"
-        value = self.layer(position, name, value, moving, None, start, 2, size, copies=True)
-        return self._in_phases(value, position, path, inner, bias, (0, 0), times - 1, result)
+        """A convolution of stride 2**``times``: as it is, or of maps of every second row and column, side by
+        side as channels, which has smaller strides and kernels."""
+        direct = times <= 1 and hardware.placed(kernel, start, 2**times, size, result) is not None
+        between = None if direct or min(result) < 1 else hardware.phases(kernel, start, times, size, result)
+        if not direct and between is None and max(kernel) > hardware.MOST_KERNEL:
+            raise refuse(
+                position,
+                f"a kernel of {kernel[0]}×{kernel[1]}, and the hardware has kernels of at most "
+                f"{hardware.MOST_KERNEL}×{hardware.MOST_KERNEL}",
+                "split it into several convolutions, one after the other, or give it a stride of 2",
+            )
+        for half in between or ():
+            first = value.parts[-1]
+            name = f"{'images' if first is None else first.spec.name}_phases"
+            moving = phases(value.whole[0], min(kernel[0], 2), min(kernel[1], 2))
+            odd = (start[0] % 2, start[1] % 2)
+            value = self.layer(position, name, value, moving, None, odd, 2, half, copies=True)
+            weight = of_phases(weight)
+            kernel, start = (weight.shape[2], weight.shape[3]), (start[0] // 2, start[1] // 2)
+            times -= 1
+        return self.layer(position, path, value, weight, bias, start, 2**times, result)
 
     def finish(self, value: Value | None) -> Converted:
         """The network of ``value`` and its model. Raises what was refused, all of it."""

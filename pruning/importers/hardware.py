@@ -6,11 +6,15 @@ refuses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 
 from hw.contract.network import MAX_KERNEL, Conv, Network
 from hw.contract.spectrum import TILE
 from hw.util.errors import UnsupportedNetwork
+
+Pair = tuple[int, int]
+"""Of rows and columns, or at the top and at the left."""
 
 MOST_KERNEL = MAX_KERNEL
 MOST_STRIDE = 2
@@ -64,6 +68,37 @@ def placed(
                 if whole and sizes == list(result):
                     return square, before, after
     return None
+
+
+def phases(kernel: Pair, start: Pair, times: int, size: Pair, result: Pair) -> tuple[Pair, ...] | None:
+    """How a convolution of stride 2**``times`` becomes one of stride 1, of every second row and column.
+
+    Other arguments as of :func:`placed`. Returns the sizes of the maps in between, each of half the rows and
+    columns of the one before; None where that does not do it. A map in between starts above the one before
+    it by what is odd of ``start``, and the rest of ``start`` is halved: zeros stay outside while they can.
+    """
+    if not times:
+        return () if placed(kernel, start, 1, size, result) else None
+    odd = _each(lambda first: first % 2, start)
+    left = _each(lambda first: first // 2, start)
+    half = _each(lambda side: -(-side // 2), kernel)
+    stride = 2 ** (times - 1)
+    whole, needed = [], []
+    for axis in range(2):
+        whole.append(-(-(size[axis] + odd[axis]) // 2))
+        needed.append(min(whole[-1], (result[axis] - 1) * stride + half[axis] - left[axis]))
+    for rows, columns in product((whole[0], needed[0]), (whole[1], needed[1])):
+        if min(rows, columns) > 0 and placed(
+            _each(lambda side: min(side, 2), kernel), odd, 2, size, (rows, columns)
+        ):
+            rest = phases(half, left, times - 1, (rows, columns), result)
+            if rest is not None:
+                return ((rows, columns), *rest)
+    return None
+
+
+def _each(function: Callable[[int], int], pair: Pair) -> Pair:
+    return function(pair[0]), function(pair[1])
 
 
 def runs(network: Network) -> list[str]:
