@@ -99,15 +99,16 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 }
 
 MISSING = {
-    "alexnet": "kernels of 11×11, strides of 4 and overlapping 3×3 pooling",
-    "densenet": "concatenation of maps and 3×3 pooling",
-    "googlenet": "branches, concatenation of maps and 3×3 pooling",
-    "inception": "branches, concatenation of maps and 3×3 pooling",
-    "mobilenet": "depthwise convolutions and strides of 2",
-    "resnet": "strides of 2, 3×3 pooling and the addition of an earlier map (residual)",
-    "squeezenet": "branches, concatenation of maps and 3×3 pooling",
+    "alexnet": "maxima over 3×3",
+    "densenet": "a maximum over 3×3",
+    "efficientnet": "SiLU and gates (squeeze and excitation)",
+    "googlenet": "maxima over 3×3",
+    "inception": "maxima over 3×3",
+    "mobilenet": "ReLU6 (and its third version gates)",
+    "resnet": "a maximum over 3×3 behind its first layer",
+    "squeezenet": "maxima over 3×3",
 }
-"""Families of networks, and what they need that the hardware lacks. Kernels of 1×1 it has."""
+"""Families of networks, and what those for large images need that the hardware lacks."""
 
 
 def find_network(name: str) -> Network:
@@ -122,7 +123,7 @@ def find_network(name: str) -> Network:
     for family, missing in MISSING.items():
         if name.lower().startswith(family):
             raise UnsupportedNetwork(
-                f"{name} needs {missing}, which the hardware has not: it runs chains of convolutions of "
-                f"stride 1 with 2×2 pooling and of fully connected layers, like {known}"
+                f"{name} needs {missing}, which the hardware has not: one without runs from a torch module or "
+                f"an ONNX file; networks with a name are {known}"
             )
     raise ConfigError(f"there is no network {name!r}: choose from {known}")
