@@ -2,11 +2,11 @@
 
 ::
 
-    nn.Module ── torch_trace.py ──▶ torch_flow.py ──▶ traced.py ────┐
-                                                                    ├──▶ assemble.py ──▶ finish.py ──▶ Network,
-    model.onnx ── onnx.load ──────▶ onnx_file.py ──▶ onnx_steps.py ─┘        │                         NetworkModel
-                                                                             │
-        values.py ◀── maps.py ◀── layers.py ◀── joins.py ◀── branches.py ◀── heads.py
+    nn.Module ── torch_trace.py ─▶ torch_flow.py ─▶ traced.py ────┐
+                                                                  ├─▶ assemble.py ─▶ finish.py
+    model.onnx ── onnx.load ─────▶ onnx_file.py ─▶ onnx_steps.py ─┘        │
+                                                                           │
+      values.py ◀── maps.py ◀── layers.py ◀── joins.py ◀── branches.py ◀── heads.py
 
 The two readers walk a graph, name what they find, and hand around what stands between two operations
 (:class:`pruning.importers.values.Value`). The chain of classes below knows, from the left, what waits in a

@@ -123,7 +123,7 @@ def find_network(name: str) -> Network:
     for family, missing in MISSING.items():
         if name.lower().startswith(family):
             raise UnsupportedNetwork(
-                f"{name} needs {missing}, which the hardware has not: one without runs from a torch module or "
-                f"an ONNX file; networks with a name are {known}"
+                f"{name} needs {missing}, which the hardware has not: one without runs, from a torch module "
+                f"or an ONNX file; networks with a name are {known}"
             )
     raise ConfigError(f"there is no network {name!r}: choose from {known}")
