@@ -21,8 +21,8 @@ MOST_STRIDE = 2
 DENSE_SIDE = TILE
 """Rows and columns of the largest map that a fully connected layer takes."""
 
-POOL = 2
-"""Rows and columns, and stride, of the maximum that a convolution ends in."""
+LARGEST_WINDOW = 3
+"""Rows and columns of the largest maximum that a convolution ends in; its strides are 1 and 2."""
 
 
 def halvings(kernel: Sequence[int], stride: Sequence[int]) -> int | None:
@@ -32,19 +32,35 @@ def halvings(kernel: Sequence[int], stride: Sequence[int]) -> int | None:
     return None if sizes or size & (size - 1) or not size else size.bit_length() - 1
 
 
+def window(
+    kernel: Sequence[int], stride: Sequence[int], before: Pair, size: Pair, result: Pair
+) -> dict[str, int] | None:
+    """Fields of a layer that ends in maxima over ``kernel``, the first one beginning ``before`` rows above
+    and columns left of a map of ``size``, and gives ``result``; None where none does."""
+    if len({*kernel}) > 1 or len({*stride}) > 1 or len({*before}) > 1:
+        return None
+    side, step, first = kernel[0], stride[0], before[0]
+    if (side, step) not in ((2, 2), (3, 1), (3, 2)) or not 0 <= first < side:
+        return None
+    for after in range(side):
+        if all((n + first + after - side) // step + 1 == made for n, made in zip(size, result, strict=True)):
+            return {"pool": step, "pool_size": side, "pool_padding": first, "pool_end_padding": after}
+    return None
+
+
 def strides(stride: Sequence[int]) -> int | None:
     """How often a stride of 2 makes ``stride``; None: never."""
     return halvings(stride, stride)
 
 
 def takes_pool(layer: Conv, added: bool) -> bool:
-    """Whether 2×2 pooling can become part of ``layer``, which adds a map to its outputs or not."""
-    return layer.pool == 1 and layer.stride == 1 and not added
+    """Whether pooling can become part of ``layer``, which adds a map to its outputs or not."""
+    return layer.window == 1 and layer.stride == 1 and not added
 
 
 def takes_addition(layer: Conv, size: Sequence[int]) -> bool:
     """Whether a map can be added to the outputs of ``layer``, which reads maps of ``size`` pixels."""
-    plain = not layer.relu and layer.pool == layer.stride == 1
+    plain = not layer.relu and layer.window == layer.stride == 1
     return plain and layer.output((layer.in_channels, size[0], size[1]))[1:] == tuple(size)
 
 

@@ -49,8 +49,8 @@ class Joins(Layers):
             raise unsupported(position, operation)
         made, rising, still = self._own(value), bool((times >= 0).all()), bool((plus == 0).all())
         if made is not None:
-            passes = (rising and still) if made.spec.relu else (rising or made.spec.pool == 1)
-            made = made if passes and not made.added else None
+            passes = (rising and still) if made.spec.relu else (rising or made.spec.window == 1)
+            made = made if passes and not made.added and made.spec.clip is None else None
         if made is None:
             shape = value.shape
             value = replace(self.copied(value, position), shape=shape)
@@ -90,7 +90,7 @@ class Joins(Layers):
                 "give it one mean, variance, factor and offset per channel",
             )
         made, shape = self._own(value), value.shape
-        if made is None or made.norm or made.spec.relu or made.spec.pool > 1 or made.added:
+        if made is None or made.norm or made.spec.relu or made.spec.window > 1 or made.added:
             value = replace(self.copied(value, position), shape=shape)
             made = value.parts[0]
         norm = nn.BatchNorm2d(len(mean), eps, momentum).to(trainable(mean))
@@ -136,7 +136,14 @@ class Joins(Layers):
         least, most = (
             self.per_channel(value, torch.as_tensor(bound, dtype=torch.double)) for bound in (low, high)
         )
-        if least is None or most is None or not bool((most == inf).all()):
+        if least is None or most is None:
+            raise unsupported(position, operation)
+        top = float(most.flatten()[0])
+        if 0 < top < inf and bool((most == top).all()):
+            if value.signed and not bool((least == 0).all()):
+                raise unsupported(position, operation)
+            return self._clipped(self.relu(value, position), position, operation, top)
+        if not bool((most == inf).all()):
             raise unsupported(position, operation)
         if not value.signed and bool((least <= 0).all()):
             return value
@@ -144,6 +151,21 @@ class Joins(Layers):
             return self.relu(value, position)
         if not bool((least == -inf).all()):
             raise unsupported(position, operation)
+        return value
+
+    def _clipped(self, value: Value, position: str, operation: str, top: float) -> Value:
+        """Nothing above ``top``, of maps without a sign."""
+        value, shape = self.averaged(value), value.shape
+        if value.shared or any(made is None or made.spec.dot for made in value.parts):
+            value = replace(self.copied(value, position), shape=shape)
+            for made in value.parts:
+                if made is None or made.spec.dot:
+                    raise unsupported(position, operation)
+                made.spec = replace(made.spec, relu=True)
+        for made in value.parts:
+            if made is not None:
+                before = made.spec.clip
+                made.spec = replace(made.spec, clip=top if before is None else min(before, top))
         return value
 
     def max_pool(
@@ -164,13 +186,26 @@ class Joins(Layers):
         if ceil and times:
             bottom, right = ((-(n + pad)) % 2**times for n, pad in ((height, top), (width, left)))
         padded = bool(top or left or bottom or right)
+        if times is None or (padded and value.signed):
+            result = tuple(
+                _places(n + low + high, side, step, low + n, ceil)
+                for n, low, high, side, step in zip(
+                    (height, width), (top, left), (bottom, right), kernel, stride, strict=True
+                )
+            )
+            fields = None
+            if set(dilation) == {1} and min(result) > 0:
+                fields = hardware.window(kernel, stride, (top, left), (height, width), result)
+            if fields is not None:
+                return self._pooled(value, position, fields, result)
         if times is None or set(dilation) != {1} or (padded and value.signed):
             size, step = ("×".join(str(n) for n in pair) for pair in (kernel, stride))
             edge = ", dilated" if set(dilation) != {1} else ", padded" if any(padding) else ""
             edge += ", rounding up" if ceil and padded else ""
             raise refuse(
                 position,
-                f"max pooling of {size} with stride {step}{edge}, and the hardware has 2×2 with stride 2",
+                f"max pooling of {size} with stride {step}{edge}, and the hardware has 2×2 with stride 2 "
+                "and 3×3 with stride 1 or 2",
                 "use nn.MaxPool2d(2)",
             )
         if padded:  # zeros are no larger than anything that has no sign
@@ -181,19 +216,24 @@ class Joins(Layers):
 
     def _halved(self, value: Value, position: str) -> Value:
         """2×2 pooling of stride 2."""
+        _, height, width = self.map_of(value, position)
+        if min(height, width) < 2:
+            raise refuse(position, f"pooling of {height}×{width} maps leaves nothing", "leave it out")
+        return self._pooled(value, position, {"pool": 2}, (height // 2, width // 2))
+
+    def _pooled(self, value: Value, position: str, fields: dict[str, int], result: tuple[int, ...]) -> Value:
+        """Maxima that are these ``fields`` of a layer, and leave ``result`` rows and columns."""
         self.ready(value)
-        channels, height, width = self.map_of(value, position)
+        channels = self.map_of(value, position)[0]
         made = [made for made in value.parts if made is not None]
         joins = value.plain and not value.shared and len(made) == len(value.parts)
         if not joins or not all(hardware.takes_pool(one.spec, bool(one.added)) for one in made):
             value = self.copied(value, position)
             made = [value.parts[0]]
-        if min(height, width) < 2:
-            raise refuse(position, f"pooling of {height}×{width} maps leaves nothing", "leave it out")
         for one in made:
-            one.spec = replace(one.spec, pool=2)
-            one.shape = (one.shape[0], height // 2, width // 2)
-        shape = (channels, height // 2, width // 2)
+            one.spec = replace(one.spec, **fields)
+            one.shape = (one.shape[0], *result)
+        shape = (channels, *result)
         return replace(value, whole=shape, shape=shape)
 
     # --- between them -------------------------------------------------------------------------------
@@ -208,3 +248,11 @@ class Joins(Layers):
         self.ready(value)
         alone = value.plain and not value.shared and len(value.parts) == 1
         return value.parts[0] if alone else None
+
+
+def _places(length: int, side: int, step: int, within: int, ceil: bool) -> int:
+    """Windows of ``side`` pixels, ``step`` apart, in ``length`` with its padding; rounding up (``ceil``) none
+    begins behind pixel ``within``."""
+    places = (length - side) // step + 1
+    more = ceil and (length - side) % step and places * step < within
+    return places + bool(more)

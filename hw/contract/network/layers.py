@@ -300,6 +300,7 @@ class Dense:
     kernel: ClassVar[int] = 1
     padding: ClassVar[int] = 0
     pool: ClassVar[int] = 1
+    window: ClassVar[int] = 1
     step: ClassVar[int] = 1
     overlaps: ClassVar[Literal[False]] = False
     tile_padding: ClassVar[int] = 0
