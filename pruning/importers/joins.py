@@ -185,14 +185,14 @@ class Joins(Layers):
         channels, height, width = self.map_of(value, position)
         made = [made for made in value.parts if made is not None]
         joins = value.plain and not value.shared and len(made) == len(value.parts)
-        if not joins or not all(hardware.takes_pool(one.spec, bool(one.added)) for one in made):
+        if not joins or not all(hardware.takes_pool(maker.spec, bool(maker.added)) for maker in made):
             value = self.copied(value, position)
             made = [value.parts[0]]
         if min(height, width) < 2:
             raise refuse(position, f"pooling of {height}×{width} maps leaves nothing", "leave it out")
-        for one in made:
-            one.spec = replace(one.spec, pool=2)
-            one.shape = (one.shape[0], height // 2, width // 2)
+        for maker in made:
+            maker.spec = replace(maker.spec, pool=hardware.POOL)
+            maker.shape = (maker.shape[0], height // 2, width // 2)
         shape = (channels, height // 2, width // 2)
         return replace(value, whole=shape, shape=shape)
 
