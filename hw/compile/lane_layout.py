@@ -128,7 +128,7 @@ def _packed_rows_fit(layer: Conv, tile_columns: int, r: int, q: int, line: int) 
 
 def _images_fit(layer: Conv, shape: Shape) -> bool:
     """Whether no row of a map lies below the slots of its own tile rows."""
-    return shape[1] + layer.padding <= layer.tiles(shape)[0] * layer.tile_stride
+    return shape[1] + layer.tile_padding <= layer.tiles(shape)[0] * layer.tile_stride
 
 
 def layout_cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) -> Cost:

@@ -104,7 +104,7 @@ def _read_layout(
         packing=layout.rows,
         slot_pixels=line // layout.rows,
         interleave=layer.tile_stride,
-        padding=layer.padding,
+        padding=layer.tile_padding,
         images=layout.images,
     )
 
@@ -128,7 +128,7 @@ def _group_rows(
         groups=-(-layer.tiles(shape)[0] // layout.rows),
         stride=height,
         overlap=TILE - layer.tile_stride,
-        padding=layer.padding,
+        padding=layer.tile_padding,
         made=height // layer.step,
         cost=INSTRUCTION_CLOCKS + through + fetched,
     )

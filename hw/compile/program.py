@@ -206,6 +206,11 @@ class Program:
         return any(plan.layer.step > plan.layer.pool for plan in self.layers)
 
     @property
+    def overlaps(self) -> bool:
+        """Whether pooling windows of a layer overlap, or reach beyond its map."""
+        return any(plan.layer.overlaps for plan in self.layers)
+
+    @property
     def mixes_signs(self) -> bool:
         """Whether a layer reads signed and unsigned channels."""
         pairs = zip(self.signed_channels, self.layers, strict=True)

@@ -54,10 +54,14 @@ class MaskedLinear(nn.Module):
     def from_linear(
         cls, linear: nn.Linear, shape: Shape, *, name: str = "fc", relu: bool = True
     ) -> MaskedLinear:
-        """The same layer after a map of ``shape``."""
-        layer = cls(Dense(name, linear.in_features, linear.out_features, relu), shape).to(linear.weight)
+        """The same layer after a map of ``shape``, or after the mean of every channel of it."""
+        weight, channels = linear.weight, shape[0]
+        if linear.in_features == channels < math.prod(shape):
+            pixels = shape[1] * shape[2]
+            weight = weight.repeat_interleave(pixels, 1) / pixels
+        layer = cls(Dense(name, weight.shape[1], linear.out_features, relu), shape).to(linear.weight)
         with torch.no_grad():
-            layer.weight.copy_(linear.weight)
+            layer.weight.copy_(weight)
             layer.bias.copy_(linear.bias if linear.bias is not None else torch.zeros_like(layer.bias))
         return layer
 

@@ -1,5 +1,7 @@
 """A trainable torch module for any network the accelerator runs."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad, relu
@@ -15,19 +17,22 @@ class NetworkModel(nn.Module):
 
     With ``batch_norm`` every convolution has an ``nn.BatchNorm2d`` after it, named ``<layer>_norm``;
     :func:`pruning.quant.batch_norm_folding.fold_batch_norms_` makes it part of the convolution. What a layer
-    adds to its outputs is added here, after the norm, until :func:`pruning.quant.additions.absorb_additions_`
-    makes it part of the layer's weights.
+    adds to its outputs is added here, after the norm, until
+    :func:`pruning.quant.additions.absorb_additions_` makes it part of the layer's weights. With ``average``
+    fully connected layers behind a map have a weight per channel, for the mean of its pixels; as a word layer
+    each pixel has its own.
 
     ``forward`` takes images (B, C, H, W), real, and returns class scores (B, classes), or the last
     map. The forward pass asks nothing of the modules but their output, so pruning and quantisation
     can swap them for others.
     """
 
-    def __init__(self, network: Network, batch_norm: bool = False) -> None:
+    def __init__(self, network: Network, batch_norm: bool = False, average: bool = False) -> None:
         super().__init__()
         self.network = network
-        for layer in network.layers:
-            self.add_module(layer.name, _module(layer, bias=not batch_norm))
+        for layer, shape in zip(network.layers, network.inputs, strict=True):
+            channels = shape[0] if average and layer.inputs == math.prod(shape) else layer.inputs
+            self.add_module(layer.name, _module(layer, channels, bias=not batch_norm))
             if batch_norm and isinstance(layer, Conv):
                 self.add_module(layer.name + NORM, nn.BatchNorm2d(layer.out_channels))
 
@@ -37,7 +42,7 @@ class NetworkModel(nn.Module):
             module, given = self.get_submodule(layer.name), [maps[number] for number in sources]
             added = given.pop() if layer.added and not takes_all(module) else None
             x = given[0] if len(given) == 1 else torch.cat(given, 1)
-            x = _convolve(module, layer, x) if isinstance(layer, Conv) else module(x.flatten(1))
+            x = _convolve(module, layer, x) if isinstance(layer, Conv) else _connect(module, x)
             if layer.name + NORM in self._modules:
                 x = self.get_submodule(layer.name + NORM)(x)
             if added is not None:
@@ -62,7 +67,7 @@ def norm_of(model: nn.Module, layer: Layer) -> nn.BatchNorm2d | None:
     return norm if isinstance(norm, nn.BatchNorm2d) else None
 
 
-def _module(layer: Layer, bias: bool) -> nn.Module:
+def _module(layer: Layer, inputs: int, bias: bool) -> nn.Module:
     if isinstance(layer, Conv):
         return nn.Conv2d(
             layer.convolved,
@@ -72,7 +77,14 @@ def _module(layer: Layer, bias: bool) -> nn.Module:
             padding=layer.padding,
             bias=bias,
         )
-    return nn.Linear(layer.in_features, layer.out_features)
+    return nn.Linear(inputs, layer.out_features)
+
+
+def _connect(module: nn.Module, x: Tensor) -> Tensor:
+    """A fully connected layer of a map or vector; of the mean of every channel where it has no more
+    weights."""
+    averages = isinstance(module, nn.Linear) and x.dim() == 4 and module.in_features < x[0].numel()
+    return module(x.mean((2, 3)) if averages else x.flatten(1))
 
 
 def _convolve(module: nn.Module, layer: Conv, x: Tensor) -> Tensor:

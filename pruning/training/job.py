@@ -76,7 +76,7 @@ class Job:
             model = (
                 copy.deepcopy(start)
                 if start
-                else NetworkModel(settings.network, settings.training.batch_norm)
+                else NetworkModel(settings.network, settings.training.batch_norm, settings.training.average)
             )
         self.start = {"start": digest_of(start)} if start else {}
         self.model = model.to(device, memory_format=torch.channels_last)

@@ -161,7 +161,7 @@ class ConvEngine:
 
     def __init__(self, layer: Conv, weights: LayerWeights, shape: Shape, spectrum_bits: int) -> None:
         self.layer, self.weights, self.spectrum_bits = layer, weights, spectrum_bits
-        self.grid = layer.tiles(shape)
+        self.shape, self.grid = shape, layer.tiles(shape)
         self.output = layer.output(shape)
         self.matrices = mac.spectral_matrices(weights.weight)
         self.chunk = max(1, CHUNK_WORDS // (WORDS * layer.out_channels * self.grid[1]))
@@ -175,7 +175,9 @@ class ConvEngine:
             sums = mac.spectral_sums(self.matrices, x)
             accumulator_drain.add_bias(sums, self.weights.bias)
             y = accumulator_drain.drain(sums, self.weights.drain_shift[:, None, :, None, None])
-            pixels = post.requantise(ifft.tile(y, self.layer.tile_stride), self.layer.relu)
+            pixels = post.requantise(ifft.tile(y, self.layer.tile_side), self.layer.relu)
+            if self.layer.overlaps:
+                post.hide(pixels, self.layer, row, self.shape)
             yield x, y, post.reduce(pixels, self.layer)
 
     def stitch(self, rows: list[Pixels]) -> Pixels:

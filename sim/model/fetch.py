@@ -21,7 +21,7 @@ def pad(maps: Map, layer: Conv) -> Map:
     c, h, w, images = maps.shape
     grid = layer.tiles((c, h, w))
     out = np.zeros((c, *((g - 1) * layer.tile_stride + TILE for g in grid), images), dtype=maps.dtype)
-    k = layer.padding
+    k = layer.tile_padding
     inside = out[:, k:, k:]
     height, width = min(h, inside.shape[1]), min(w, inside.shape[2])
     inside[:, :height, :width] = maps[:, :height, :width]

@@ -146,7 +146,15 @@ class Network:
         return cls(found.name, found.input, tuple(map(_layer, found.layers)))
 
 
-LATER = {"stride": 1, "end_padding": None, "added": False, "sources": ()}
+LATER = {
+    "stride": 1,
+    "end_padding": None,
+    "pool_size": None,
+    "pool_padding": 0,
+    "pool_end_padding": None,
+    "added": False,
+    "sources": (),
+}
 """Fields that layers did not always have: where one says nothing, files do without it."""
 
 

@@ -75,6 +75,34 @@ def cifar_small() -> Network:
     )
 
 
+def resnet20() -> Network:
+    """ResNet-20 for the 32 × 32 images of CIFAR-10 (K. He, X. Zhang, S. Ren and J. Sun, arXiv:1512.03385,
+    section 4.2 with n = 3); where a map shrinks, the shortcut is a 1×1 convolution (option B). The classifier
+    has a weight for every pixel of the last map, whose average the paper takes."""
+    layers: list[Layer] = [Conv("stem", 3, 16, 3, padding=1)]
+    for stage, width in enumerate((16, 32, 64), 1):
+        layers += residual_stage(f"stage{stage}", layers[-1].name, layers[-1].outputs, width, blocks=3)
+    layers.append(Dense("fc", 64 * 8 * 8, 10, relu=False))
+    return Network("resnet20", (3, 32, 32), tuple(layers))
+
+
+def residual_stage(name: str, source: str, channels: int, width: int, blocks: int) -> list[Layer]:
+    """``blocks`` residual blocks of two 3×3 convolutions on the map ``source`` of so many ``channels``; where
+    these are not ``width``, the first block halves rows and columns."""
+    layers: list[Layer] = []
+    for number in range(1, blocks + 1):
+        block, stride = f"{name}_{number}", 1 if channels == width else 2
+        layers.append(Conv(f"{block}a", channels, width, 3, padding=1, stride=stride, sources=(source,)))
+        shortcut = source
+        if channels != width:
+            shortcut = f"{block}s"
+            layers.append(Conv(shortcut, channels, width, 1, relu=False, stride=stride, sources=(source,)))
+        sources = (f"{block}a", shortcut)
+        layers.append(Conv(f"{block}b", 2 * width, width, 3, padding=1, added=True, sources=sources))
+        source, channels = layers[-1].name, width
+    return layers
+
+
 def tiny() -> Network:
     """A network of a few thousand cycles that touches every mode: for tests and examples."""
     return Network(
@@ -96,6 +124,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "vgg16-cifar": vgg16_cifar,
     "vgg16-cifar-half": vgg16_cifar_half,
     "cifar-small": cifar_small,
+    "resnet20": resnet20,
 }
 
 MISSING = {

@@ -12,7 +12,11 @@ property        ``Conv``                     ``Dense``
 ``outputs``     output channels              output features
 ``kernel``      side of the kernel           1
 ``padding``     rows and columns of zeros    0
-``pool``        1, or 2 for 2×2 maxima       1
+``pool``        rows from a maximum to the   1
+                next
+``overlaps``    pooling windows overlap      False
+``tile_padding`` rows above the map that     0
+                the first tile has
 ``step``        rows from an output to the   1
                 next: stride times pool
 ``tile_stride`` rows from a tile to the next 1
@@ -50,13 +54,14 @@ in a file from becoming hours or gigabytes before anyone looks at it."""
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution with zero padding and stride 1 or 2, then an optional ReLU, then optional 2×2 max
-    pooling.
+    """A convolution with zero padding and stride 1 or 2, then an optional ReLU, then optional max pooling.
 
     padding: rows and columns of zeros above and left of the map; end_padding: below and right of it (None: as
-    many). added: the last ``out_channels`` of the input channels are not convolved, they are added to the
-    outputs in front of the ReLU (a residual connection); they have the shape of the output. In the array that
-    is a kernel of one pixel, so it costs what channels cost.
+    many). pool: rows and columns from a maximum to the next, 1 or 2; pool_size: side of its window, 3, or
+    what pool is (None); pool_padding, pool_end_padding: by how much windows reach beyond the map at either
+    end, where there is nothing to take the maximum of. added: the last ``out_channels`` of the input channels
+    are not convolved, they are added to the outputs in front of the ReLU (a residual connection); they have
+    the shape of the output. In the array that is a kernel of one pixel, so it costs what channels cost.
     """
 
     dot: ClassVar[Literal[False]] = False
@@ -70,6 +75,9 @@ class Conv:
     pool: int = 1
     stride: int = 1
     end_padding: int | None = None
+    pool_size: int | None = None
+    pool_padding: int = 0
+    pool_end_padding: int | None = None
     added: bool = False
     sources: tuple[str, ...] = ()
 
@@ -81,14 +89,19 @@ class Conv:
                 f"layer {self.name!r}: kernel {self.kernel}×{self.kernel} is not supported, an 8×8 "
                 f"tile takes kernels of 1×1 to {MAX_KERNEL}×{MAX_KERNEL}: split it into smaller ones"
             )
-        if self.pool not in (1, 2):
+        if self.pool not in (1, 2) or self.window not in (self.pool, 3):
             raise UnsupportedNetwork(
-                f"layer {self.name!r}: pooling {self.pool}×{self.pool} is not supported, only none "
-                "(1) or 2×2 max pooling (2)"
+                f"layer {self.name!r}: pooling {self.window}×{self.window} with stride {self.pool} is not "
+                "supported, only 2×2 with stride 2 and 3×3 with stride 1 or 2"
+            )
+        if not (0 <= self.pool_padding < self.window and 0 <= self.pool_after < self.window):
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: pooling of {self.window}×{self.window} reaches beyond the map by "
+                f"at most {self.window - 1}, not {max(self.pool_padding, self.pool_after)}"
             )
         if self.stride not in (1, 2):
             raise UnsupportedNetwork(f"layer {self.name!r}: stride must be 1 or 2, not {self.stride}")
-        if self.step > 2:
+        if self.stride > 1 and self.window > 1:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: stride 2 and pooling in one layer are not supported: put a layer "
                 "between"
@@ -103,7 +116,7 @@ class Conv:
             raise UnsupportedNetwork(f"layer {self.name!r}: channel counts must be at least 1")
         if max(self.in_channels, self.out_channels) > MOST:
             raise UnsupportedNetwork(f"layer {self.name!r}: channel counts must be at most {MOST:,}")
-        if self.added and (self.convolved < 1 or self.step > 1 or not self.sources):
+        if self.added and (self.convolved < 1 or max(self.step, self.window) > 1 or not self.sources):
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: a map is added to the outputs of stride 1 without pooling, and "
                 "stands last in the layer's sources, after what is convolved"
@@ -135,6 +148,27 @@ class Conv:
         return self.padding if self.end_padding is None else self.end_padding
 
     @property
+    def window(self) -> int:
+        """Side of the window of max pooling; 1 without."""
+        return self.pool if self.pool_size is None else self.pool_size
+
+    @property
+    def pool_after(self) -> int:
+        """By how much the last windows reach beyond the map."""
+        return self.pool_padding if self.pool_end_padding is None else self.pool_end_padding
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether pooling windows overlap, or reach beyond the map: then pooling is more than the maximum of
+        every 2×2 pixels."""
+        return self.window > self.pool or self.pool_padding > 0 or self.pool_after > 0
+
+    @property
+    def tile_padding(self) -> int:
+        """Rows and columns by which the first tile begins above and left of the map."""
+        return self.padding + self.pool_padding
+
+    @property
     def step(self) -> int:
         """Rows and columns of the plain convolution, of stride 1, from an output to the next."""
         return self.stride * self.pool
@@ -144,9 +178,15 @@ class Conv:
         """Output rows and columns of a tile.
 
         8 - k + 1 of the 64 outputs of a circular 8×8 convolution, in each direction, are free of wrap-around;
-        no pooling window straddles two tiles.
+        no pooling window straddles two tiles: where windows overlap, so do the tiles' outputs in front of
+        pooling.
         """
-        return (TILE - self.kernel + 1 - self.pool) // self.step + 1
+        return (TILE - self.kernel + 1 - self.window) // self.step + 1
+
+    @property
+    def tile_side(self) -> int:
+        """Rows and columns of a tile in front of stride and pooling that its outputs depend on."""
+        return (self.tile_outputs - 1) * self.step + self.window
 
     @property
     def tile_stride(self) -> int:
@@ -162,7 +202,8 @@ class Conv:
         c, h, w = shape
         if c != self.in_channels:
             raise UnsupportedNetwork(f"layer {self.name!r} takes {self.in_channels} channels but gets {c}")
-        oh, ow = ((self.conv_size(size) - self.pool) // self.step + 1 for size in (h, w))
+        beyond = self.pool_padding + self.pool_after - self.window
+        oh, ow = ((self.conv_size(size) + beyond) // self.step + 1 for size in (h, w))
         if oh < 1 or ow < 1:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: a {h}×{w} input leaves no output pixel; pad it or drop the layer"
@@ -208,6 +249,8 @@ class Dense:
     padding: ClassVar[int] = 0
     pool: ClassVar[int] = 1
     step: ClassVar[int] = 1
+    overlaps: ClassVar[Literal[False]] = False
+    tile_padding: ClassVar[int] = 0
     tile_stride: ClassVar[int] = 1
     added: ClassVar[Literal[False]] = False
 

@@ -74,7 +74,7 @@ class AddressGenerator:
         self._row_back = setting("row_back", [n - ring for n, ring in zip(rows, rings, strict=True)])
         self._group_lines = setting("group_lines", groups)
         self._group_back = setting("group_back", [n - ring for n, ring in zip(groups, rings, strict=True)])
-        paddings = [0 if p.dot or p.packing > 1 else p.layer.padding for p in plans]
+        paddings = [0 if p.packing > 1 else p.layer.tile_padding for p in plans]
         self._first_x = setting("first_x", [-padding for padding in paddings])
         self._first_y = setting("first_y", [top_row(p) for p in plans])
         self._group_width = setting("group_width", [p.lane_columns * p.tile_stride for p in plans])

@@ -8,14 +8,15 @@ lane row of each.
 """
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
 from hw.gateware.control.image_pointer import ImagePointer
-from hw.gateware.control.lane_flags import lane_skews
+from hw.gateware.control.lane_flags import lane_edges, lane_skews
 from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.control.target import TargetPointer, target_layout
+from hw.gateware.datapath.window_pool import EDGES
 from hw.gateware.primitives.delay import delay, per_layer
 
 
@@ -36,6 +37,8 @@ class OutputController(wiring.Component):
     starts     out  lanes      bit p: lane p's token,
     row        out  rows       for this channel in the block
     half       out  1          of this Y half
+    edges      out  lanes × 4  sides on which the lanes' tiles reach beyond the map (only where pooling
+                               windows overlap)
     token      out  1          a pulse one clock after the start of an image's first lane row,
     target     out  target     and where its first row goes (:func:`target_layout`)
     ========== ==== ========== ======================================================================
@@ -60,6 +63,7 @@ class OutputController(wiring.Component):
                 "starts": Out(config.lanes),
                 "row": Out(range(config.rows)),
                 "half": Out(1),
+                **({"edges": Out(data.ArrayLayout(EDGES, config.lanes))} if program.overlaps else {}),
                 "token": Out(1),
                 "target": Out(target_layout(program)),
             }
@@ -122,6 +126,8 @@ class OutputController(wiring.Component):
         m.d.comb += self.busy.eq(running)
         m.d.sync += [self.row.eq(row), self.half.eq(half)]
         self._start_lanes(m, running, clock)
+        if self.program.overlaps:
+            self._find_edges(m, loops)
         m.d.comb += [
             image.layer.eq(self.layer),
             image.images.eq(self.images),
@@ -146,6 +152,19 @@ class OutputController(wiring.Component):
             skew = self._setting(m, f"skew_{lane}", lane_skews(self.program, lane))
             m.d.comb += starts[lane].eq(running & (clock == skew))
         m.d.sync += self.starts.eq(starts)
+
+    def _find_edges(self, m, loops):
+        """Of every lane's tile, with its token."""
+        plans = self.program.layers
+        first_column = Signal()
+        with m.If(self.start):
+            m.d.sync += first_column.eq(1)
+        with m.Elif(loops.step & loops.block_wraps):
+            m.d.sync += first_column.eq(loops.column_wraps)
+        flags = Cat(loops.group_row == 0, loops.last_row, first_column, loops.last_column)
+        for lane in range(self.program.config.lanes):
+            possible = self._setting(m, f"edges_{lane}", [lane_edges(plan, lane) for plan in plans])
+            m.d.sync += self.edges[lane].as_value().eq(flags & possible)
 
     def _send_target(self, m, target, image):
         """Where the image goes whose lane rows start: the target of the first image, and from there, a clock
