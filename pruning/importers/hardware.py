@@ -39,12 +39,12 @@ def strides(stride: Sequence[int]) -> int | None:
 
 def takes_pool(layer: Conv, added: bool) -> bool:
     """Whether 2×2 pooling can become part of ``layer``, which adds a map to its outputs or not."""
-    return layer.pool == 1 and layer.stride == 1 and not added
+    return layer.window == layer.stride == 1 and not added
 
 
 def takes_addition(layer: Conv, size: Sequence[int]) -> bool:
     """Whether a map can be added to the outputs of ``layer``, which reads maps of ``size`` pixels."""
-    plain = not layer.relu and layer.pool == layer.stride == 1
+    plain = not layer.relu and layer.window == layer.stride == 1
     return plain and layer.output((layer.in_channels, size[0], size[1]))[1:] == tuple(size)
 
 
