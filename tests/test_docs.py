@@ -111,7 +111,7 @@ def test_the_trained_accelerator_of_the_tutorial_runs(tmp_path):
 
 def test_the_page_on_own_networks_runs(tmp_path):
     out = run_blocks(OWN_NETWORKS.read_text(), tmp_path)
-    assert "['features_0', 'features_4', 'classifier']" in out and out.endswith(" 17")
+    assert "['features_0', 'features_4', 'classifier']" in out and out.endswith(" 19")
     assert (tmp_path / "build/small/model.npz").exists()
 
 

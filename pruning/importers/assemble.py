@@ -73,8 +73,8 @@ class Assembler(Heads):
             )
         top, left, bottom, right = tuple(padding) * (4 // len(padding))
         rows, columns = weight.shape[2:]
-        one = value.vector or (value.average is not None and height == width == 1)
-        if one and (height + top + bottom, width + left + right) == (rows, columns):
+        pixel = value.vector or (value.average is not None and height == width == 1)
+        if pixel and (height + top + bottom, width + left + right) == (rows, columns):
             middle = weight[:, :, top, left]
             made = self.linear(replace(value, shape=(channels,)), position, path, middle, bias)
             return replace(made, shape=(len(weight), 1, 1))

@@ -31,11 +31,11 @@ class Blockers:
 
     def sentences(self) -> list[str]:
         """One for every reason: what is in the way in many places is said once."""
-        places: dict[str, list[str]] = {}
+        positions: dict[str, list[str]] = {}
         for sentence in self.found:
-            place, colon, reason = sentence.partition(": ")
-            places.setdefault(reason if colon else sentence, []).append(place if colon else "")
-        return [_sentence(where, reason) for reason, where in places.items()]
+            position, colon, reason = sentence.partition(": ")
+            positions.setdefault(reason if colon else sentence, []).append(position if colon else "")
+        return [_sentence(where, reason) for reason, where in positions.items()]
 
     def check(self) -> None:
         """Raise ``UnsupportedNetwork`` with all of it, if there is any."""
@@ -47,9 +47,9 @@ class Blockers:
             raise UnsupportedNetwork(f"{len(found)} things are in the way: {numbered}")
 
 
-def _sentence(places: list[str], reason: str) -> str:
-    if not places[0]:
+def _sentence(positions: list[str], reason: str) -> str:
+    if not positions[0]:
         return reason
-    named = places[:MOST_PLACES]
-    more = f" and {len(places) - len(named)} more" if len(places) > len(named) else ""
+    named = positions[:MOST_PLACES]
+    more = f" and {len(positions) - len(named)} more" if len(positions) > len(named) else ""
     return f"{', '.join(named)}{more}: {reason}"

@@ -227,12 +227,12 @@ class Joins(Layers):
         channels = self.map_of(value, position)[0]
         made = [made for made in value.parts if made is not None]
         joins = value.plain and not value.shared and len(made) == len(value.parts)
-        if not joins or not all(hardware.takes_pool(one.spec, bool(one.added)) for one in made):
+        if not joins or not all(hardware.takes_pool(maker.spec, bool(maker.added)) for maker in made):
             value = self.copied(value, position)
             made = [value.parts[0]]
-        for one in made:
-            one.spec = replace(one.spec, **fields)
-            one.shape = (one.shape[0], *result)
+        for maker in made:
+            maker.spec = replace(maker.spec, **fields)
+            maker.shape = (maker.shape[0], *result)
         shape = (channels, *result)
         return replace(value, whole=shape, shape=shape)
 

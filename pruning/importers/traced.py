@@ -247,9 +247,9 @@ class _Walk:
         if self._is_map(node, left) and self._is_map(node, other):
             if operation not in ("add", "sub"):
                 raise unsupported(position, f"{operation} of maps")
-            one, two = (self.values[self.flow.owner(node, n)] for n in (left, other))
+            first, second = (self.values[self.flow.owner(node, n)] for n in (left, other))
             sign = alpha if operation == "add" else -alpha
-            return make.add(position, one, make.affine(two, position, operation, factor=float(sign)))
+            return make.add(position, first, make.affine(second, position, operation, factor=float(sign)))
         first = self._is_map(node, left)
         constant = self.constants.value(node, other if first else left)
         if operation in ("add", "sub"):

@@ -53,11 +53,12 @@ class MaskedLinear(nn.Module):
 
     @classmethod
     def from_linear(
-        cls, linear: nn.Linear, shape: Shape, *, name: str = "fc", relu: bool = True
+        cls, linear: nn.Linear, shape: Shape, *, name: str = "fc", relu: bool = True, features: int = 0
     ) -> MaskedLinear:
-        """The same layer after a map of ``shape``, or after the mean of every channel of it."""
-        weight, channels = linear.weight, shape[0]
-        if linear.in_features == channels < math.prod(shape):
+        """The same layer after a map of ``shape``, or, if it has fewer inputs than ``features``, after the mean of
+        every channel of it."""
+        weight = linear.weight
+        if linear.in_features < features:
             pixels = shape[1] * shape[2]
             weight = weight.repeat_interleave(pixels, 1) / pixels
         layer = cls(Dense(name, weight.shape[1], linear.out_features, relu), shape).to(linear.weight)

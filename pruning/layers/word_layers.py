@@ -39,7 +39,9 @@ def to_word_layers_(
                 module, layer.pool, name=layer.name, relu=layer.relu, like=layer
             )
         elif not isinstance(layer, Conv) and isinstance(module, nn.Linear):
-            module = MaskedLinear.from_linear(module, shape, name=layer.name, relu=layer.relu)
+            module = MaskedLinear.from_linear(
+                module, shape, name=layer.name, relu=layer.relu, features=layer.inputs
+            )
         if not isinstance(module, SpectralConv2d | MaskedLinear) or not _computes(module.spec, layer):
             raise UnsupportedNetwork(
                 f"layer {layer.name!r} is {layer} in the network but {module} in the model"

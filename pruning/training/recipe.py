@@ -19,8 +19,7 @@ from hw.contract.narrow import check_spectrum_bits
 from hw.contract.network import Network, find_network
 from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
-from pruning import data as image_sets
-from pruning import patterns
+from pruning import data, patterns
 from pruning.layers.gradient import OPTIMISERS
 from pruning.layers.models import NetworkModel
 from pruning.optimisers import CONFIGS, Targets
@@ -74,7 +73,7 @@ class Recipe(Entries, frozen=True):
                 f"label_smoothing must be at least 0 and below 1, not {self.training.label_smoothing}"
             )
         for what, value, known in (
-            ("data set", self.data, image_sets.LOADERS),
+            ("data set", self.data, data.LOADERS),
             ("optimiser", self.optimiser, CONFIGS),
             ("optimiser of training", self.training.optimiser, OPTIMISERS),
             ("augmentation", self.training.augment, AUGMENTATIONS),
@@ -161,15 +160,15 @@ def find(name: str, **changes: Any) -> Recipe:
     return replace(read(path), **changes)
 
 
-def _of_onnx(path: Path, data: str | None = None, **changes: Any) -> Recipe:
-    """``data``: the set whose images have its shape, if it is not given. ``ConfigError`` if none has."""
+def _of_onnx(path: Path, **changes: Any) -> Recipe:
+    """For the data set whose images have its shape, if none is given. ``ConfigError`` if there is none."""
     network, start, note = _network(path.name, None, path.parent)
-    data = data or image_sets.name_for(network.input)
-    if data is None:
+    images = changes.pop("data", None) or data.name_for(network.input)
+    if images is None:
         size = "×".join(map(str, network.input))
-        known = ", ".join(image_sets.LOADERS)
+        known = ", ".join(data.LOADERS)
         raise ConfigError(f"{path}: no data set has images of {size}: give --data, one of {known}")
-    return Recipe(network.name, network, start=start, note=note, data=data, **changes)
+    return Recipe(network.name, network, start=start, note=note, data=images, **changes)
 
 
 def for_cycles(recipe: Recipe, cycles: int, lanes: int | None = None) -> Recipe:

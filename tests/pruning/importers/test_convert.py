@@ -237,14 +237,18 @@ REFUSED = {
     "uneven": (one(conv(padding=(0, 1))), "'0.1'", "makes 5×7 of 7×7 pixels", "equal padding"),
     "circular": (one(conv(padding=1, padding_mode="circular")), "pad in '0.1' (Conv2d)", "zero", "padding"),
     "pooling": (
-        one(nn.MaxPool2d(3, 2)),
+        one(nn.MaxPool2d(3, 3)),
         "max_pool2d in '0.1' (MaxPool2d)",
-        "3×3 with stride 2×2",
+        "3×3 with stride 3×3",
         "MaxPool2d(2)",
     ),
     "overlap": (one(nn.MaxPool2d(2, 1)), "'0.1'", "2×2 with stride 1×1", "MaxPool2d(2)"),
-    "padded pooling": (one(nn.MaxPool2d(2, padding=1)), "'0.1'", "padded", "MaxPool2d(2)"),
-    "rounding up": (nn.Sequential(conv(), nn.MaxPool2d(2, ceil_mode=True)), "'1'", "rounding up"),
+    "padded pooling": (one(nn.MaxPool2d(5, 5, padding=1)), "'0.1'", "padded", "MaxPool2d(2)"),
+    "rounding up": (
+        nn.Sequential(conv(), nn.MaxPool2d(5, 5, padding=2, ceil_mode=True)),
+        "'1'",
+        "rounding up",
+    ),
     "all flat": (
         of(lambda m, x: m.a(x).flatten(), conv()),
         "flatten in Model",
@@ -257,17 +261,12 @@ REFUSED = {
         "'2'",
         "in '2' (Unflatten)",
     ),
-    "large flat": (
-        nn.Sequential(nn.Conv2d(4, 4, 1), nn.Flatten(), nn.Linear(324, 2)),
-        "layer '2'",
-        "8×8 pixels",
-    ),
     "leaky": (
         one(nn.Sequential(nn.LeakyReLU(), conv())),
         "leaky_relu in '0.1.0' (LeakyReLU)",
         "only activation",
     ),
-    "relu6": (one(nn.Sequential(nn.ReLU6(), conv())), "'0.1.0' (ReLU6)", "only activation"),
+    "hardtanh": (one(nn.Sequential(nn.Hardtanh(), conv())), "'0.1.0' (Hardtanh)", "only activation"),
     "sigmoid": (one(nn.Sequential(nn.Sigmoid(), conv())), "sigmoid in '0.1.0' (Sigmoid)", "ReLU and fine"),
     "softmax": (
         one(nn.Sequential(nn.Softmax(1), conv())),
@@ -348,7 +347,7 @@ ENDS = {
         lambda y: y.argmax(1),
         ("softmax in Model", "argmax in Model"),
     ),
-    "clip": (one(nn.ReLU6()), lambda y: y.clamp(0, 6), ("hardtanh in '0.1' (ReLU6)",)),
+    "clip": (one(nn.Hardtanh()), lambda y: y.clamp(-1, 1), ("hardtanh in '0.1' (Hardtanh)",)),
     "transposed": (of(lambda m, x: m.a(x).transpose(2, 3), conv()), lambda y: y.transpose(2, 3), ORDER),
     "cut": (of(lambda m, x: m.a(x)[:, 1:], conv()), lambda y: y[:, 1:], ORDER),
     "flat": (

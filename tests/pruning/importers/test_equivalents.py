@@ -229,7 +229,7 @@ REFUSED = {
     "other bits": (lambda m, x: m.conv(x).view(torch.int32).float(), "view in"),
     "filled": (lambda m, x: m.conv(F.pad(x, (1, 1, 1, 1), value=1)), "pad in", "padding is zero"),
     "low bound": (lambda m, x: m.same(m.conv(x).clamp(min=0.1)), "clamp in", "only activation"),
-    "high bound": (lambda m, x: m.same(m.conv(x).clamp(0, 6)), "clamp in", "only activation"),
+    "high bound": (lambda m, x: m.same(m.conv(x).clamp(max=6)), "clamp in", "only activation"),
     "bounds by channel": (lambda m, x: torch.maximum(m.conv(x), m.offsets.abs()), "maximum in"),
     "bounds below zero": (lambda m, x: torch.maximum(m.conv(x), -m.offsets.abs()), "only activation"),
     "maximum of maps": (lambda m, x: (lambda y: torch.maximum(y, y))(m.conv(x)), "maximum in"),

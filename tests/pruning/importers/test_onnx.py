@@ -238,7 +238,7 @@ BEHIND = {
         "ReLU",
     ),
     "clip": (
-        [("Clip", "c zero six", "s", {}), ("Conv", "s w4", "y", {})],
+        [("Clip", "c low six", "s", {}), ("Conv", "s w4", "y", {})],
         "Clip node 'node1'",
         "only activation",
     ),
@@ -257,7 +257,7 @@ BEHIND = {
     "power": ([("Pow", "c six", "y", {})], "Pow node 'node1'", "no arithmetic"),
     "pooling": ([("MaxPool", "c", "y", {"kernel_shape": [2, 2]})], "'node1'", "stride 1×1"),
     "same pooling": (
-        [("MaxPool", "c", "y", {"kernel_shape": [2, 2], "strides": [2, 2], "auto_pad": "SAME_UPPER"})],
+        [("MaxPool", "c", "y", {"kernel_shape": [5, 5], "strides": [5, 5], "auto_pad": "SAME_UPPER"})],
         "'node1'",
         "padded",
     ),
@@ -297,6 +297,7 @@ CONSTANTS = {
     "w4": array(4, 4, 3, 3),
     "v": array(196, 3),
     "zero": np.float32(0),
+    "low": np.float32(-6),
     "six": np.float32(6),
     "one": np.array([1]),
     "four": array(4),
