@@ -52,7 +52,7 @@ def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints
     that is added keeps one channel for every output: a step per word for each group that has some of them.
     """
     words = 1 if layer.dot else WORDS
-    used = layer.used_parts(shape).any(axis=2)
+    used = np.asarray(layer.used_parts(shape).any(axis=2))
     added = layer.outputs if layer.added else 0
     steps = max(words, int(np.ceil(share * used[: len(used) - added].sum())))
     block = np.diff(np.arange(words + 1) * steps // words)

@@ -143,7 +143,8 @@ def _layer_words(network: Network) -> Iterator[tuple[Layer, int]]:
 def _words(layer: Layer, shape: Shape) -> int:
     """Words that can hold a weight (in a fully connected layer: that hold an input feature); none of what is
     only added."""
-    return layer.outputs * int(layer.used_parts(shape).any(axis=2)[: layer.convolved].sum())
+    used = layer.used_parts(shape)[: layer.convolved]
+    return layer.outputs * int(used.any(axis=2).sum())
 
 
 def _kept(artifact: Artifact, layer: Layer) -> int:

@@ -19,7 +19,7 @@ INSTRUCTION_CLOCKS = 150
 
 
 @dataclass(frozen=True)
-class MapPlan:
+class PlannedMaps:
     """instructions: of the layer program. Of every layer, lanes: how they lie over its tiles; sources, dests:
     where the maps lie that it reads, as one, and makes. lines: the depth of the feature memory."""
 
@@ -32,7 +32,7 @@ class MapPlan:
 
 def plan_maps(
     network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], steps: Sequence[int]
-) -> MapPlan:
+) -> PlannedMaps:
     """The plan for layers with this ``work``, whose ``steps`` have so many bits each.
 
     Raises ``ConfigError`` where ``config`` has no room, ``UnsupportedNetwork`` for a map that would have to
@@ -44,7 +44,7 @@ def plan_maps(
 
 def _chain(
     network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], steps: Sequence[int]
-) -> MapPlan:
+) -> PlannedMaps:
     lanes = lane_layouts(network, config, work)
     every = zip(network.layers, network.inputs, lanes, steps, strict=True)
     rows = [_group_rows(layer, shape, layout, config, bits) for layer, shape, layout, bits in every]
@@ -53,12 +53,12 @@ def _chain(
         _plain(network.maps[-1], config),
     ]
     found = plan_row_bands(rows, layouts, config.batch, config.memory_lines)
-    return MapPlan(found.instructions, tuple(lanes), found.layouts[:-1], found.layouts[1:], found.lines)
+    return PlannedMaps(found.instructions, tuple(lanes), found.layouts[:-1], found.layouts[1:], found.lines)
 
 
 def _graph(
     network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], steps: Sequence[int]
-) -> MapPlan:
+) -> PlannedMaps:
     buffers = buffers_of(network)
     lanes = lane_layouts(network, config, work)
     layouts = [_buffer_layout(network, buffer, lanes, config) for buffer in buffers]
@@ -74,7 +74,7 @@ def _graph(
     every = zip(network.layers, network.inputs, lanes, steps, strict=True)
     rows = [_group_rows(layer, shape, layout, config, bits) for layer, shape, layout, bits in every]
     instructions = tuple(Instruction(i, 0, row.groups) for i, row in enumerate(rows))
-    return MapPlan(instructions, tuple(lanes), placed.sources, placed.layouts[1:], placed.lines)
+    return PlannedMaps(instructions, tuple(lanes), placed.sources, placed.layouts[1:], placed.lines)
 
 
 def _readers(network: Network, buffer: Buffer) -> Collection[int]:
