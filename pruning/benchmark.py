@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from hw.contract.network import Network, find_network
 from hw.util.files import write_json
 from pruning.layers.gradient import optimiser_for
-from pruning.layers.models import Chain
+from pruning.layers.models import NetworkModel
 from pruning.optimisers import Pruner, prune_
 from pruning.training.memory import keep_freed_memory
 from pruning.training.precision import NO_BF16, autocast, has_bf16
@@ -33,7 +33,7 @@ from pruning.training.train import PULL_EVERY
 
 def stepper(network: Network, images: torch.Tensor, precision: str, layers: str) -> Callable[[], None]:
     """A function that trains one step; ``layers`` is ``space``, ``pruning`` or ``pruned``."""
-    model = Chain(network, batch_norm=True).to(memory_format=torch.channels_last)
+    model = NetworkModel(network, batch_norm=True).to(memory_format=torch.channels_last)
     pruner: Pruner | None = None
     if layers != "space":
         pruner = prune_(model, network, Recipe("benchmark", network, data="cifar10", block=64).targets())

@@ -24,8 +24,9 @@ from hw.contract.formats import (
     activation_format,
 )
 from hw.contract.narrow import no_shift
-from hw.contract.network import Conv, Dense
+from hw.contract.network import Conv, Dense, Shape
 from hw.contract.spectrum import DUAL_REAL, TILE, pack, unpack
+from hw.host_interface.stream_format import spread
 
 Array = NDArray[np.float64]
 
@@ -77,10 +78,12 @@ def conv(
     units of the artifact, not necessarily integers; ``word_shift`` (32,) of spectra of ``spectrum_bits``
     says where words saturate and what a unit of the bias is.
     Returns drained words (n, tile row, tile column, out, 32, 2), saturated, and the outputs of the
-    inverse transform in pixels, stitched, cut and strided: (n, out, h', w') before pooling.
+    inverse transform in pixels, before pooling: stitched, cut and strided, (n, out, h', w'). Where pooling
+    windows overlap, tiles do as well, and lie side by side all the same, with -inf for pixels that are not in
+    the map.
     """
     n, _, h, w = maps.shape
-    s, k = layer.tile_stride, layer.padding
+    s, k = layer.tile_stride, layer.tile_padding
     rows, columns = layer.tiles((layer.in_channels, h, w))
     padded = np.pad(maps, ((0, 0), (0, 0), (k, k + 2 * TILE), (k, k + 2 * TILE)))
     tiles = np.stack(
@@ -97,12 +100,28 @@ def conv(
     sums = products(spectra, weight)
     sums[..., 0, 0] += bias * cut[0]
     drained = np.clip(sums / 2.0 ** shift.astype(float)[:, None, None], *PRODUCT_SUM.limits)
+    if layer.overlaps:
+        return drained, _overlapping(inverse(drained) / 2.0**POST_SHIFT, layer, (h, w))
     pixels = inverse(drained)[..., :s, :s] / 2.0**POST_SHIFT
     stitched = pixels.transpose(0, 3, 1, 4, 2, 5).reshape(n, layer.out_channels, rows * s, columns * s)
     _, oh, ow = layer.output((layer.in_channels, h, w))
     return drained, stitched[:, :, : oh * layer.step, : ow * layer.step][
         :, :, :: layer.stride, :: layer.stride
     ]
+
+
+def _overlapping(tiles: Array, layer: Conv, size: tuple[int, int]) -> Array:
+    """Tiles (n, row, column, out, 8, 8) side by side, what pooling may look at of each: (n, out, ...)."""
+    side = layer.tile_side
+    n, rows, columns, out = tiles.shape[:4]
+    y, x = (
+        np.arange(grid)[:, None] * layer.tile_stride - layer.pool_padding + np.arange(side)
+        for grid in (rows, columns)
+    )
+    y_in, x_in = ((0 <= at) & (at < layer.conv_size(length)) for at, length in zip((y, x), size, strict=True))
+    inside = y_in[:, None, None, :, None] & x_in[None, :, None, None, :]
+    pixels = np.where(inside, tiles[..., :side, :side], -np.inf)
+    return pixels.transpose(0, 3, 1, 4, 2, 5).reshape(n, out, rows * side, columns * side)
 
 
 def dense(maps: Array, layer: Dense, weights: LayerWeights) -> Array:
@@ -112,6 +131,24 @@ def dense(maps: Array, layer: Dense, weights: LayerWeights) -> Array:
     features = maps.reshape(len(maps), -1)[:, : layer.in_features]
     sums = features @ matrix.T + weights.bias
     return np.asarray(np.clip(sums / 2.0 ** weights.shift.astype(float), *PRODUCT_SUM.limits))
+
+
+def pooled(outputs: Array, layer: Conv, shape: Shape, *, rounded: bool = False) -> Array:
+    """Pixels of the map that ``layer`` makes of one of ``shape``, from its :func:`conv`."""
+    if not layer.overlaps:
+        return post(outputs, layer.relu, layer.pool, rounded=rounded)
+    _, height, width = layer.output(shape)
+    rows, columns = layer.tiles(shape)
+    side, kept = layer.tile_side, layer.tile_outputs
+    last = (kept - 1) * layer.pool + 1
+    tiles = post(outputs, layer.relu, rounded=rounded).reshape(len(outputs), -1, rows, side, columns, side)
+    every = [
+        tiles[:, :, :, y : y + last : layer.pool, :, x : x + last : layer.pool]
+        for y in range(layer.window)
+        for x in range(layer.window)
+    ]
+    maxima = np.max(every, axis=0).reshape(len(outputs), -1, rows * kept, columns * kept)
+    return np.asarray(maxima[:, :, :height, :width])
 
 
 def post(outputs: Array, relu: bool, pool: int = 1, *, rounded: bool = False) -> Array:
@@ -127,14 +164,14 @@ def post(outputs: Array, relu: bool, pool: int = 1, *, rounded: bool = False) ->
 def run(artifact: Artifact, images: NDArray[Any], *, rounded: bool = False) -> Array:
     """Class scores (n, classes), or the last feature map, in the units of :func:`sim.model.run`."""
     network = artifact.network
-    maps = {0: images.astype(float).reshape(len(images), *network.input)}
+    maps = {0: spread(images.reshape(len(images), *network.input), network.spread).astype(float)}
     for i, (layer, shape) in enumerate(zip(network.layers, network.inputs, strict=True)):
         weights = artifact.layers[layer.name]
         given = np.concatenate([maps[number] for number in network.sources[i]], axis=1)
         if isinstance(layer, Conv):
             numbers = weights.weight, weights.bias, weights.shift
             _, outputs = conv(given, layer, *numbers, artifact.spectrum_bits, weights.word_shift)
-            maps[i + 1] = post(outputs, layer.relu, layer.pool, rounded=rounded)
+            maps[i + 1] = pooled(outputs, layer, shape, rounded=rounded)
             continue
         scores = dense(given, layer, weights)
         if layer is network.layers[-1]:

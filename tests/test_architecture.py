@@ -134,6 +134,7 @@ WHICH_LAYER = {
     "sim/reference.py": "real arithmetic",
     "pruning/layers/models.py": "training",
     "pruning/layers/word_layers.py": "training in word form",
+    "pruning/quant/additions.py": "what a layer adds, as weights",
 }
 """What decides what a layer computes. All others ask a layer for its properties (``dot``, ``pool``, ...)."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hw.compile.lane_layout import GroupWork, LaneLayout, layout_cost
+from hw.compile.lane_layout import GroupWork, LaneLayout, best_layout, layout_cost
 from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
 from hw.compile.weight_stream import StepUnits, layer_units, roomy
@@ -40,26 +40,68 @@ class SetSizes:
     steps: int
     depth: int
 
+    def with_layout(
+        self,
+        layer: Conv,
+        shape: Shape,
+        table: StepTable,
+        work: GroupWork,
+        width: int,
+        config: AcceleratorConfig,
+        packs: bool,
+    ) -> GroupWork:
+        """``work`` with the number of sets that, each in the lane layout that suits it, leaves fewest clocks:
+        rows of the map may be packed or not (``packs``)."""
+        blocks = len(table.block_lengths)
+        chosen, least = work, np.inf
+        for size in self._sizes(table):
+            wanted = replace(work, fetches=blocks // size)
+            layout = best_layout(layer, shape, config.lanes, config.line_pixels, wanted, packs)[1]
+            clocks = self._clocks(layer, shape, table, work, layout, width, size) if layout.rows else np.inf
+            if clocks <= GAIN * least:
+                chosen, least = wanted, clocks
+        return chosen
+
     def choose(
         self, layer: Conv, shape: Shape, table: StepTable, work: GroupWork, layout: LaneLayout, width: int
     ) -> int:
         """Blocks of a set of ``layer``, a divisor of all that its ``table`` has. ``work``: of a tile group in
         this ``layout``; ``width``: bits of a weight's part."""
-        block_steps = table.block_lengths
-        blocks = len(block_steps)
-        beats = layer_units(self.step, width, self.units.beat) / self.units.beat
         chosen, least = 1, np.inf
-        for size in (n for n in range(1, blocks + 1) if blocks % n == 0):
-            most = int(block_steps.reshape(-1, size).sum(axis=1).max())
-            if size > 1 and most > self.steps:
-                continue
-            one_set = replace(work, fetches=blocks // size)
-            each, groups, _ = layout_cost(layer, shape, layout, one_set)
-            beside = max(0, self.depth - most) * beats
-            clocks = _clocks(each * work.images, groups * work.images, blocks // size, most * beats, beside)
+        for size in self._sizes(table):
+            clocks = self._clocks(layer, shape, table, work, layout, width, size)
             if clocks <= GAIN * least:
                 chosen, least = size, clocks
         return chosen
+
+    def _sizes(self, table: StepTable) -> list[int]:
+        """Blocks that a set may have: a divisor of all, as far as the weight buffer holds them."""
+        blocks = len(table.block_lengths)
+        return [
+            n for n in range(1, blocks + 1) if blocks % n == 0 and (n == 1 or _most(table, n) <= self.steps)
+        ]
+
+    def _clocks(
+        self,
+        layer: Conv,
+        shape: Shape,
+        table: StepTable,
+        work: GroupWork,
+        layout: LaneLayout,
+        width: int,
+        size: int,
+    ) -> float:
+        """Clocks of a batch in sets of ``size`` blocks."""
+        sets, most = len(table.block_lengths) // size, _most(table, size)
+        beats = layer_units(self.step, width, self.units.beat) / self.units.beat
+        each, groups, _ = layout_cost(layer, shape, layout, replace(work, fetches=sets))
+        beside = max(0, self.depth - most) * beats
+        return _clocks(each * work.images, groups * work.images, sets, most * beats, beside)
+
+
+def _most(table: StepTable, size: int) -> int:
+    """Steps of the largest set of ``size`` blocks."""
+    return int(table.block_lengths.reshape(-1, size).sum(axis=1).max())
 
 
 def set_sizes(

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.compile.block_sets import group_work, set_sizes
-from hw.compile.lane_layout import line_pixels
+from hw.compile.feature_maps import plan_maps
+from hw.compile.lane_layout import GroupWork, line_pixels
 from hw.compile.limits import check_instructions, check_network, check_stream, check_sums, check_symmetric
-from hw.compile.planned_maps import plan_maps
 from hw.compile.program import LayerPlan, Program
 from hw.compile.step_format import row_bits, step_format
 from hw.compile.step_table import StepTable, irregular_tables, step_table
@@ -94,15 +94,25 @@ def assemble(
     raises.
     """
     check_network(network)
-    groups = max(-(-shape[0] // BANKS) for shape in network.inputs)
+    pairs = zip(network.layers, network.inputs, strict=True)
+    groups = max(-(-layer.weight_shape(shape)[1] // BANKS) for layer, shape in pairs)
     step = step_format(config.rows, max(weight_bits), groups, tables)
     sets = set_sizes(config, step, tables, weight_bits)
     work = [group_work(network, config, table) for table in tables]
     config = replace(config, line_pixels=config.line_pixels or line_pixels(network, config, work))
+
+    def best_work(i: int, packs: bool) -> GroupWork:
+        """Of layer i, with the number of sets that suits it. Of a chain with one block a set: its layers may
+        be made in row bands, which cost more in layouts that are better otherwise."""
+        layer, shape = network.layers[i], network.inputs[i]
+        if not config.stream_weights or layer.dot or network.chain:
+            return work[i]
+        return sets.with_layout(layer, shape, tables[i], work[i], weight_bits[i], config, packs)
+
     steps = [
         len(table) * config.rows * row_bits(width) for table, width in zip(tables, weight_bits, strict=True)
     ]
-    maps = plan_maps(network, config, work, steps)
+    maps = plan_maps(network, config, best_work, steps)
     check_instructions(len(maps.instructions), len(network.layers), config)
     cuts: Sequence[NDArray[np.integer]] = word_shifts or [no_shift() for _ in network.layers]
     lift = drain_lift(channels, cuts)

@@ -59,7 +59,8 @@ class Ranked:
 @dataclass(frozen=True)
 class GroupWork:
     """What a tile group takes in any layout. array: clocks of the array for all blocks of outputs. fetches:
-    how often its input is fetched, once or for every set of blocks. images: of a full batch."""
+    how often its input is fetched where there are others, once or for every set of blocks. images: of a full
+    batch."""
 
     array: int
     fetches: int
@@ -125,13 +126,13 @@ def _of(
 def _packed_rows_fit(layer: Conv, shape: Shape, r: int, q: int, line: int) -> bool:
     """Whether r rows of the whole map fit into a line, with pixels that no window reaches, and a window into
     two tile rows."""
-    wide = max((q - 1) * layer.tile_stride + TILE, layer.padding + shape[2])
+    wide = max((q - 1) * layer.tile_stride + TILE, layer.tile_padding + shape[2])
     return r > 1 and q == layer.tiles(shape)[1] and wide <= line // r and TILE <= 2 * layer.tile_stride
 
 
 def _images_fit(layer: Conv, shape: Shape) -> bool:
     """Whether no row of a map lies below the slots of its own tile rows."""
-    return shape[1] + layer.padding <= layer.tiles(shape)[0] * layer.tile_stride
+    return shape[1] + layer.tile_padding <= layer.tiles(shape)[0] * layer.tile_stride
 
 
 def layout_cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) -> Cost:
@@ -139,7 +140,7 @@ def layout_cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) 
     rows, columns = layer.tiles(shape)
     groups = -(-rows // layout.rows) * -(-columns // layout.columns) * -(-work.images // layout.images)
     lines = layout.lines(layer.tile_stride)
-    fetch = layer.in_channels * lines * work.fetches
+    fetch = layer.in_channels * lines * (work.fetches if groups > 1 else 1)
     made = layer.output(shape)[1] * layer.step
     output = layer.out_channels * layout.token_interval(layer.tile_stride, made)
     each = groups / work.images

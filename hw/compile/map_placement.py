@@ -146,8 +146,8 @@ def _shallowest(items: Sequence[_Item]) -> tuple[dict[Buffer, int], int]:
     found = []
     for order in orders:
         ordered = sorted(items, key=order)
-        for alternating in (False, True):
-            bases = _first_fit(ordered, least if alternating else 0)
+        for alternates in (False, True):
+            bases = _first_fit(ordered, least if alternates else 0)
             depth = max(bases[item.buffer] + item.lines for item in items)
             found.append((depth, bases))
     depth, bases = min(found, key=lambda pair: pair[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,7 +17,7 @@ from hw.contract.config import AcceleratorConfig
 from hw.contract.formats import MAX_DRAIN_SHIFT, SPECTRUM
 from hw.contract.network import Layer, Network
 from hw.contract.packed_products import LongestSums, PackedProducts
-from hw.contract.spectrum import WORDS
+from hw.contract.spectrum import TILE, WORDS
 from hw.util.errors import UnsupportedNetwork
 
 
@@ -74,6 +74,21 @@ class LayerPlan:
     def lane_columns(self) -> int:
         """Q."""
         return self.lanes.columns
+
+    @property
+    def seen(self) -> FeatureLayout:
+        """The source as it is read: of a map larger than 8×8 a fully connected layer sees other channels."""
+        return replace(self.source, shape=self.layer.seen(self.source.shape))
+
+    @property
+    def dot_columns(self) -> int:
+        """How often a fully connected layer goes over its channels, for 8 columns each time."""
+        return -(-self.source.shape[2] // TILE) if self.dot else 1
+
+    @property
+    def channels(self) -> int:
+        """Channels of a tile group in the X buffer."""
+        return self.seen.shape[0] * self.dot_columns
 
     @property
     def packing(self) -> int:
@@ -145,12 +160,15 @@ class LayerPlan:
     def lines_per_channel(self) -> int:
         """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""
         if self.dot:
-            return max(2, self.source.shape[1])
+            return max(2, self.seen.shape[1])
         return self.lanes.lines(self.tile_stride)
 
     @property
     def token_interval(self) -> int:
-        """Clocks between the inverse transforms of two output channels."""
+        """Clocks between the inverse transforms of two output channels; in dot mode, where there is none, a
+        clock per lane row."""
+        if self.dot:
+            return self.lane_rows
         return self.lanes.token_interval(self.tile_stride, self._made)
 
     @property
@@ -204,6 +222,11 @@ class Program:
     def strides(self) -> bool:
         """Whether a convolution has stride 2."""
         return any(plan.layer.step > plan.layer.pool for plan in self.layers)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether pooling windows of a layer overlap, or reach beyond its map."""
+        return any(plan.layer.overlaps for plan in self.layers)
 
     @property
     def mixes_signs(self) -> bool:
@@ -316,7 +339,14 @@ def signed_channels(network: Network, number: int) -> range:
             f"layer {network.layers[number].name!r}: of the maps that it reads those without ReLU have to "
             "follow one another: change the order of its sources"
         )
-    return range(signed[0], signed[-1]) if signed else range(0)
+    found = range(signed[0], signed[-1]) if signed else range(0)
+    layer, shape = network.layers[number], network.inputs[number]
+    if layer.seen(shape) != shape and len(found) not in (0, channel):
+        raise UnsupportedNetwork(
+            f"layer {layer.name!r} reads maps of more than {TILE}×{TILE} pixels with and without ReLU: "
+            "give all of them one, or none"
+        )
+    return found
 
 
 def accumulator_bits(products: int, weight_bits: int, spectrum_bits: int) -> int:

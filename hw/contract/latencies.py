@@ -14,6 +14,9 @@ ROTATOR_LEVELS = 2
 NARROW_CLOCKS = 3
 """Clocks that words take to be cut, where spectra are narrow."""
 
+OVERLAPPING_CLOCKS = 6
+"""Clocks that pooling takes longer where its windows overlap in some layer."""
+
 MAP_START = 4
 """Clocks of the port that sends a feature map beside those of its memory: start, request, queue."""
 
@@ -47,8 +50,9 @@ class Latencies:
     settle: int = SETTLE
 
 
-def latencies(config: AcceleratorConfig, narrow: bool = False) -> Latencies:
-    """The latencies of an accelerator of ``config`` (``line_pixels`` resolved), spectra ``narrow`` or not."""
+def latencies(config: AcceleratorConfig, narrow: bool = False, overlaps: bool = False) -> Latencies:
+    """The latencies of an accelerator of ``config`` (``line_pixels`` resolved), spectra ``narrow`` or not,
+    with pooling windows that overlap or not."""
     rotate = rotate_latency(config.line_pixels)
     wraps = config.products == "packed"  # join the sums in the drain, in a clock of their own
     memory = 2 + rotate
@@ -59,5 +63,6 @@ def latencies(config: AcceleratorConfig, narrow: bool = False) -> Latencies:
         pass_full=6 + wraps,
         reuse_lead=6 + wraps,
         map_start=memory + MAP_START,
-        tail=1 + 32 + 1 + (rotate + 2),  # start register, lane, writer, feature memory
+        # Start register, lane, writer, feature memory.
+        tail=1 + 32 + OVERLAPPING_CLOCKS * overlaps + 1 + (rotate + 2),
     )

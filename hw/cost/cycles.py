@@ -67,7 +67,7 @@ def passes(plan: LayerPlan, config: AcceleratorConfig) -> list[Pass]:
 
 def group_lines(plan: LayerPlan, images: int) -> int:
     """Lines fetched for a tile group; in dot mode for ``images``."""
-    return plan.source.shape[0] * plan.lines_per_channel * (images if plan.dot else 1)
+    return plan.channels * plan.lines_per_channel * (images if plan.dot else 1)
 
 
 def tile_groups(plan: LayerPlan, images: int) -> int:
@@ -156,7 +156,7 @@ def layer_cycles(
 def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> list[LayerCycles]:
     """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``), or of its ``layers`` from
     the first to the last. Raises ``DataError`` for layers that are made in row bands with others."""
-    t, config = latencies(program.config, program.narrow), program.config
+    t, config = latencies_of(program), program.config
     first, last = instructions_of(program.network, program.numbers, layers)
     clock = 1 + load_cycles(program, images, program.numbers[first])
     weights = None
@@ -169,6 +169,11 @@ def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = N
         before = found.get(plan.number, LayerCycles(part.name, 0, 0))
         found[plan.number] = LayerCycles(part.name, before.cycles + part.cycles, before.steps + part.steps)
     return list(found.values())
+
+
+def latencies_of(program: Program) -> Latencies:
+    """The latencies of an accelerator for ``program``."""
+    return latencies(program.config, program.narrow, program.overlaps)
 
 
 def load_cycles(program: Program, images: int, first: int = 0) -> int:
@@ -184,7 +189,7 @@ def total_cycles(program: Program, images: int, layers: tuple[int, int] | None =
     total = 2 + load_cycles(program, images, first)
     total += sum(layer.cycles for layer in run_cycles(program, images, (first, last)))
     if network.classes is None or last < len(network.layers) - 1:
-        total += latencies(program.config, program.narrow).map_start
+        total += latencies_of(program).map_start
         total += images * map_beats(network.maps[last + 1], program.config.stream_pixels)
     return total
 

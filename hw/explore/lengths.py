@@ -15,7 +15,7 @@ from hw.compile.schedule.steps import Steps
 from hw.compile.step_table import StepTable
 from hw.contract.artifact import LayerWeights
 from hw.contract.config import BANKS
-from hw.contract.network import Layer, Shape
+from hw.contract.network import Conv, Layer, Shape
 from hw.contract.spectrum import WORDS
 from hw.util.errors import ConfigError
 
@@ -51,8 +51,10 @@ def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints
     Words of a block differ by a step at most, and none is empty. A fully connected layer is one word. A map
     that is added keeps one channel for every output: a step per word for each group that has some of them.
     """
+    if not layer.dot and layer.groups > 1:
+        return _connected_lengths(layer, rows, share)
     words = 1 if layer.dot else WORDS
-    used = np.asarray(layer.used_parts(shape).any(axis=2))
+    used: NDArray[np.bool_] = np.any(layer.used_parts(shape), axis=2)
     added = layer.outputs if layer.added else 0
     steps = max(words, int(np.ceil(share * used[: len(used) - added].sum())))
     block = np.diff(np.arange(words + 1) * steps // words)
@@ -61,6 +63,23 @@ def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints
         first = len(used) - added + np.arange(0, added, rows)
         last = np.minimum(first + rows, len(used)) - 1
         lengths += (last // BANKS - first // BANKS + 1)[:, None]
+    return lengths
+
+
+def _connected_lengths(layer: Conv, rows: int, share: float) -> Ints:
+    """The same where not all channels are connected: a share of the convolved words stays, what is added
+    stays whole, and so do the words of groups of less than the banks' channels; an average is one word."""
+    connected, own = layer.connected, layer.convolved
+    share = share if own // layer.groups >= BANKS else 1.0
+    length = np.zeros(-(-layer.outputs // rows), np.int64)
+    for part, stays in ((connected[:, :own], share), (connected[:, own:], 1.0)):
+        if part.shape[1]:
+            counts = np.add.reduceat(part, np.arange(0, part.shape[1], BANKS), axis=1, dtype=np.int64)
+            busiest = np.maximum.reduceat(counts, np.arange(0, len(counts), rows), axis=0)
+            length += np.ceil(stays * busiest).astype(np.int64).sum(axis=1)
+    lengths = np.repeat(np.maximum(length, 1)[:, None], WORDS, axis=1)
+    if layer.average:
+        lengths[:, 1:] = 0
     return lengths
 
 

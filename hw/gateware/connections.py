@@ -176,6 +176,7 @@ def _output(m, core):
             lane.token.eq(output.starts[i]),
             lane.token_row.eq(output.row),
             lane.token_half.eq(output.half),
+            *([lane.edges.eq(output.edges[i])] if core.program.overlaps else []),
             writer.valid[i].eq(lane.valid),
             writer.rows[i].eq(lane.out_row),
             writer.pixels[i].eq(lane.out_pixels),

@@ -18,7 +18,14 @@ from hw.host.counters import Counters, LayerCounters
 from hw.host.link import Link
 from hw.host_interface import registers
 from hw.host_interface.registers import BATCH, CONTROL, CYCLES, DIGEST, LAYERS, STATUS, WEIGHTS, Register
-from hw.host_interface.stream_format import check_images, map_beats, pack_image, unpack_maps, unpack_scores
+from hw.host_interface.stream_format import (
+    check_images,
+    map_beats,
+    pack_image,
+    spread,
+    unpack_maps,
+    unpack_scores,
+)
 from hw.util.errors import DataError, DigestMismatch, LinkError
 
 DEFAULT_TIMEOUT = 10_000_000
@@ -119,7 +126,9 @@ class Driver:
         network = self.info.network
         first, last = layers or (0, len(network.layers) - 1)
         first_instruction, last_instruction = instructions_of(network, self.info.numbers, layers)
-        images = check_images(images, network.inputs[first])
+        images = check_images(images, network.given(first))
+        if first == 0:
+            images = spread(images, network.spread)
         most = self.info.config.batch
         if not 0 <= batch <= most:
             raise DataError(

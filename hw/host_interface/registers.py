@@ -22,7 +22,7 @@ HARDWARE_VERSION = 3
 MEMORY_ADDRESS_BITS = 40
 """Width of a byte address in external memory."""
 
-MAX_LAYERS = 32
+MAX_LAYERS = 128
 """Layers the table has counters for."""
 
 

@@ -4,6 +4,9 @@ A beat is ``beat`` bytes, 4 to 32, little endian. Maps go channel by channel, ro
 beat with the first one in the low byte; a row fills whole beats. Class scores are one signed 32-bit number
 each, in the low bytes of a beat whose other bytes are zero, class by class: class 0 of every image of the
 batch, then class 1.
+
+A network may take its images spread: every pixel of a square of neighbours in a channel of its own
+(:func:`spread`), so that a first convolution of large stride becomes one of stride 1. The host does that.
 """
 
 from __future__ import annotations
@@ -53,6 +56,17 @@ def check_images(images: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
         found = "×".join(map(str, images.shape))
         raise DataError(f"images must be {wanted} with n of at least 1, not {found}: crop or scale them")
     return images
+
+
+def spread(images: NDArray[np.uint8], apart: int) -> NDArray[np.uint8]:
+    """Images (n, c, h, w) as maps (n, c·apart², ⌈h/apart⌉, ⌈w/apart⌉): pixel (y, x) of channel i goes to
+    channel i·apart² + (y mod apart)·apart + x mod apart. Rows and columns that are missing are zero."""
+    if apart == 1:
+        return images
+    n, c, h, w = images.shape
+    padded = np.pad(images, ((0, 0), (0, 0), (0, -h % apart), (0, -w % apart)))
+    parts = padded.reshape(n, c, -(-h // apart), apart, -(-w // apart), apart).transpose(0, 1, 3, 5, 2, 4)
+    return np.ascontiguousarray(parts.reshape(n, c * apart**2, *parts.shape[4:]))
 
 
 def pack_image(image: NDArray[np.uint8], beat: int = BEAT) -> bytes:

@@ -3,7 +3,7 @@
 ::
 
     nn.Module ── torch_trace.py ──▶ traced.py ────┐  torch_nodes, torch_constants, torch_models
-                                                  ├──▶ assemble.py ──▶ Network, Chain
+                                                  ├──▶ assemble.py ──▶ Network, NetworkModel
     model.onnx ── onnx.load ──────▶ onnx_file.py ─┘       │      onnx_steps, onnx_inputs, onnx_nodes,
                                                           │      onnx_constants
                                                           ├─ joins.py: what becomes part of the layer before

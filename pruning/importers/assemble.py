@@ -19,17 +19,17 @@ from hw.util import names
 from pruning.importers.joins import Joins, Made, trainable
 from pruning.importers.maps import size_of
 from pruning.importers.refusals import refuse
-from pruning.layers.models import NORM, Chain
+from pruning.layers.models import NORM, NetworkModel
 
 RESERVED = {*dir(nn.Module()), "network"}
-"""Names that a layer of a :class:`Chain` cannot have: its own attributes."""
+"""Names that a layer of a :class:`NetworkModel` cannot have: its own attributes."""
 
 
 class Converted(NamedTuple):
     """A network and the model that computes it, with the weights of what it was converted from."""
 
     network: Network
-    model: Chain
+    model: NetworkModel
 
 
 class Assembler(Joins):
@@ -131,7 +131,7 @@ class Assembler(Joins):
             )
         network = Network(self.name, self.input, tuple(made.spec for made in self._made))
         with torch.device("meta"):  # neither memory nor random numbers for weights that are replaced
-            model = Chain(network)
+            model = NetworkModel(network)
         for made in self._made:
             model.set_submodule(made.spec.name, made.module)
             if made.norm is not None:

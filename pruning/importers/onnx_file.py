@@ -36,9 +36,9 @@ def from_onnx(
     """The network in an ONNX file, with its weights: what :func:`pruning.convert` gives for a module.
 
     ``input_shape`` (C, H, W) is needed where the file leaves it open; ``name`` is else that of the file.
-    Layers are called after their weights or nodes. The ``Chain`` is in training mode, as a new module is, and
-    in float32. Raises ``UnsupportedNetwork`` as :func:`pruning.convert` does, ``ConfigError`` for a file that
-    cannot be read.
+    Layers are called after their weights or nodes. The ``NetworkModel`` is in training mode, as a new module
+    is, and in float32. Raises ``UnsupportedNetwork`` as :func:`pruning.convert` does, ``ConfigError`` for a
+    file that cannot be read.
     """
     path = Path(path)
     try:

@@ -37,7 +37,7 @@ def convert(model: nn.Module, input_shape: Sequence[int], name: str | None = Non
     written. Constant factors and offsets become part of weights and biases. Dropout, identities and casts
     between floats are left out. Layers have the names of their modules, with underscores for dots.
 
-    Returns the network and its ``Chain``, with copies of the weights, in the mode (training or not) of
+    Returns the network and its ``NetworkModel``, with copies of the weights, in the mode (training or not) of
     ``model``. In eval mode it computes what ``model`` does, to rounding. Raises ``UnsupportedNetwork``, which
     names the first operation that the hardware cannot run, its place and a way out, and ``ConfigError`` for
     an input shape that is none and for what is no module.

@@ -39,11 +39,12 @@ class MaskedLinear(nn.Module):
         super().__init__()
         spec.output(shape)  # refuses a shape that does not fit
         self.spec, self.shape = spec, shape
+        self.channels = spec.weight_shape(shape)[1]
         channel, word, part = (torch.tensor(i) for i in spec.word_index(shape))
         bound = 1 / math.sqrt(spec.in_features)
         self.weight = nn.Parameter(torch.empty(spec.out_features, spec.in_features).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(spec.out_features).uniform_(-bound, bound))
-        present = torch.zeros(shape[0], WORDS, dtype=torch.bool)
+        present = torch.zeros(self.channels, WORDS, dtype=torch.bool)
         present[channel, word] = True
         self.register_buffer("mask", present.repeat(spec.out_features, 1, 1))
         for name, value in {"channel": channel, "word": word, "part": part, "present": present}.items():
@@ -54,10 +55,14 @@ class MaskedLinear(nn.Module):
     def from_linear(
         cls, linear: nn.Linear, shape: Shape, *, name: str = "fc", relu: bool = True
     ) -> MaskedLinear:
-        """The same layer after a map of ``shape``."""
-        layer = cls(Dense(name, linear.in_features, linear.out_features, relu), shape).to(linear.weight)
+        """The same layer after a map of ``shape``, or after the mean of every channel of it."""
+        weight, channels = linear.weight, shape[0]
+        if linear.in_features == channels < math.prod(shape):
+            pixels = shape[1] * shape[2]
+            weight = weight.repeat_interleave(pixels, 1) / pixels
+        layer = cls(Dense(name, weight.shape[1], linear.out_features, relu), shape).to(linear.weight)
         with torch.no_grad():
-            layer.weight.copy_(linear.weight)
+            layer.weight.copy_(weight)
             layer.bias.copy_(linear.bias if linear.bias is not None else torch.zeros_like(layer.bias))
         return layer
 
@@ -79,7 +84,7 @@ class MaskedLinear(nn.Module):
 
     def words(self, weight: torch.Tensor) -> torch.Tensor:
         """``weight`` in the word layout (out, channels, 32, 2), zero where there is no feature."""
-        out = weight.new_zeros(weight.shape[0], self.shape[0], WORDS, 2)
+        out = weight.new_zeros(weight.shape[0], self.channels, WORDS, 2)
         out[:, self.channel, self.word, self.part] = weight
         return out
 

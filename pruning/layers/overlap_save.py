@@ -27,14 +27,15 @@ more images."""
 class Operator:
     """What a layer does beside its weights: where tiles lie, and the transforms.
 
-    padding, stride, grid: :func:`pruning.layers.tiles.cut`. outputs: rows and columns of the result.
-    forward (64, 64), inverse_real, inverse_imaginary (stride², 64): :mod:`pruning.layers.transform`, in the
-    type of the maps.
+    padding, stride, grid: :func:`pruning.layers.tiles.cut`. side: rows and columns of a tile's result.
+    outputs: those of the result. forward (64, 64), inverse_real, inverse_imaginary (side², 64):
+    :mod:`pruning.layers.transform`, in the type of the maps.
     """
 
     padding: int
     stride: int
     grid: tiles.Grid
+    side: int
     outputs: tuple[int, int]
     forward: torch.Tensor
     inverse_real: torch.Tensor
@@ -81,8 +82,8 @@ class _OverlapSave(torch.autograd.Function):
                 operator.inverse_imaginary,
                 torch.bmm(spectrum, imaginary).view(2 * WORDS, -1),
             )
-            pixels = pixels.view(operator.stride**2, -1, len(bias))
-            joined = tiles.join(pixels, operator.stride, operator.grid, operator.outputs)
+            pixels = pixels.view(operator.side**2, -1, len(bias))
+            joined = tiles.join(pixels, operator.side, operator.grid, operator.outputs)
             torch.add(joined.permute(0, 2, 3, 1), bias.to(x.dtype), out=y[part])
             spectra.append(spectrum)
         ctx.save_for_backward(kept, gate, *spectra)
@@ -101,7 +102,7 @@ class _OverlapSave(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             db = grad.sum((0, 2, 3), dtype=ctx.dtype)
         for part, spectrum in zip(operator.parts(grad, kept), spectra, strict=True):
-            pixels = tiles.apart(grad[part], operator.stride, operator.grid).flatten(1)
+            pixels = tiles.apart(grad[part], operator.side, operator.grid).flatten(1)
             real, imaginary = (
                 (inverse.T @ pixels).view(WORDS, -1, grad.shape[1])
                 for inverse in (operator.inverse_real, operator.inverse_imaginary)

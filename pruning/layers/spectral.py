@@ -15,6 +15,7 @@ the model and is the one of :class:`hw.contract.network.Conv`. Its order in memo
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -29,17 +30,19 @@ from pruning.layers.overlap_save import Operator, overlap_save
 
 
 class SpectralConv2d(nn.Module):
-    """Overlap-save convolution with spectral weights, stride 1, zero padding.
+    """Overlap-save convolution with spectral weights, stride 1 or 2, zero padding.
 
     Parameters: a :class:`hw.contract.network.Conv` (channels, kernel, padding, and the pooling that follows,
-    because it decides the tile stride). Kernels are at most 7×7.
+    because it decides the tile stride). Kernels are at most 7×7. What the layer adds is not added here,
+    unless the weights do it (:func:`pruning.quant.additions.absorb_additions_`).
 
     Members: ``weight`` (out, in, 32, 2), ``bias`` (out,), ``mask`` (out, in, 32) bool, the kept
     words, ``metric`` (32, 1), the squared norm of the 8×8 kernel per squared weight. Weights outside
     the mask take no part and receive no gradient.
 
     ``forward`` takes (B, in, H, W) and returns (B, out, H', W'), as ``nn.Conv2d`` but without an odd
-    last row or column that the pooling after the layer would drop.
+    last row or column that the pooling after the layer would drop. Where pooling windows overlap it returns
+    tiles side by side, for :func:`pruning.layers.tiles.pooled`.
     """
 
     weight: nn.Parameter
@@ -57,11 +60,12 @@ class SpectralConv2d(nn.Module):
         kernel = torch.empty(n, c, spec.kernel, spec.kernel).uniform_(-bound, bound)
         self.weight = nn.Parameter(stored_words_first(transform.kernel_spectrum(kernel)))
         self.bias = nn.Parameter(torch.empty(n).uniform_(-bound, bound))
-        self.register_buffer("mask", stored_words_first(torch.ones(n, c, WORDS, dtype=torch.bool)))
-        inverse_real, inverse_imaginary = transform.inverse_pair(spec.tile_stride)
+        connected = torch.from_numpy(spec.connected)[:, :, None]
+        self.register_buffer("mask", stored_words_first(connected.repeat(1, 1, WORDS)))
+        inverse_real, inverse_imaginary = transform.inverse_pair(self.side, spec.stride)
         constants = {
             "forward_transform": transform.forward_matrix(),
-            "inverse_transform": transform.inverse_matrix(spec.tile_stride),
+            "inverse_transform": transform.inverse_matrix(self.side, spec.stride),
             "inverse_real": inverse_real,
             "inverse_imaginary": inverse_imaginary,
             "to_kernel": transform.kernel_matrix(),
@@ -74,18 +78,24 @@ class SpectralConv2d(nn.Module):
 
     @classmethod
     def from_conv(
-        cls, conv: nn.Conv2d, pool: int = 1, *, name: str = "conv", relu: bool = True
+        cls,
+        conv: nn.Conv2d,
+        pool: int = 1,
+        *,
+        name: str = "conv",
+        relu: bool = True,
+        like: Conv | None = None,
     ) -> SpectralConv2d:
         """The same convolution in spectral form.
 
-        ``pool`` is the max pooling that follows (1 or 2). Raises ``UnsupportedNetwork`` for strides,
-        dilations, groups, rectangular kernels and non-zero padding modes.
+        ``pool`` is the max pooling that follows (1 or 2), of 2×2; ``like``: a layer with what else may be
+        said of padding and pooling. Raises ``UnsupportedNetwork`` for strides above 2, dilations,
+        rectangular kernels and non-zero padding modes.
         """
         k, p = conv.kernel_size, conv.padding
         supported = (
-            conv.stride == (1, 1)
+            conv.stride in ((1, 1), (2, 2))
             and conv.dilation == (1, 1)
-            and conv.groups == 1
             and conv.padding_mode == "zeros"
             and len(set(k)) == 1
             and isinstance(p, tuple)
@@ -93,13 +103,35 @@ class SpectralConv2d(nn.Module):
         )
         if not supported:
             raise UnsupportedNetwork(
-                f"layer {name!r}: {conv} has no spectral form; it takes stride 1, no dilation, one group, "
-                "a square kernel and equal zero padding on all sides"
+                f"layer {name!r}: {conv} has no spectral form; it takes stride 1 or 2, no dilation, a "
+                "square kernel and equal zero padding on all sides"
             )
-        spec = Conv(name, conv.in_channels, conv.out_channels, k[0], int(p[0]), relu, pool)
+        spec = Conv(
+            name,
+            conv.in_channels,
+            conv.out_channels,
+            k[0],
+            int(p[0]),
+            relu,
+            pool,
+            conv.stride[0],
+            groups=conv.groups,
+        )
+        if like is not None:
+            spec = replace(
+                spec,
+                end_padding=like.end_padding,
+                pool_size=like.pool_size,
+                pool_padding=like.pool_padding,
+                pool_end_padding=like.pool_end_padding,
+                taps=like.taps,
+                clip=like.clip,
+            )
         layer = cls(spec).to(conv.weight)
         with torch.no_grad():
-            layer.weight.copy_(transform.kernel_spectrum(conv.weight))
+            kernel = conv.weight.new_zeros(*conv.weight.shape[:1], conv.in_channels, *conv.weight.shape[2:])
+            kernel[torch.from_numpy(spec.connected).to(kernel.device)] = conv.weight.flatten(0, 1)
+            layer.weight.copy_(transform.kernel_spectrum(kernel))
             layer.bias.copy_(conv.bias if conv.bias is not None else torch.zeros_like(layer.bias))
         return layer
 
@@ -111,9 +143,10 @@ class SpectralConv2d(nn.Module):
         """Tile by tile. The sums of a complex product are part of the inverse transform."""
         transforms = (self.forward_transform, self.inverse_real, self.inverse_imaginary)
         operator = Operator(
-            self.spec.padding,
+            self.spec.tile_padding,
             self.spec.tile_stride,
             self.grid(x.shape[2:]),
+            self.side,
             self._outputs(x.shape[2:]),
             *(matrix.to(x.dtype) for matrix in transforms),
         )
@@ -124,7 +157,8 @@ class SpectralConv2d(nn.Module):
 
         Output i reads input r through the kernel's pixel r + padding - i.
         """
-        outputs = self._outputs(x.shape[2:])
+        step = self.spec.stride
+        outputs = [(n - 1) * step + 1 for n in self._outputs(x.shape[2:])]
         rows, columns = (
             torch.arange(self.spec.padding - out + 1, self.spec.padding + size) % TILE
             for out, size in zip(outputs, x.shape[2:], strict=True)
@@ -136,11 +170,15 @@ class SpectralConv2d(nn.Module):
             parts = parts * gate[:, None]
         parts = parts.reshape(2 * WORDS, -1)
         kernel = (self.to_kernel[taps].to(x.dtype) @ parts).view(len(rows), len(columns), *words.shape[:2])
-        return F.conv2d(x, channels_first(kernel), self.bias.to(x.dtype), padding=[n - 1 for n in outputs])
+        bias = self.bias.to(x.dtype)
+        y = F.conv2d(x, channels_first(kernel), bias, padding=[n - 1 for n in outputs])
+        return y[:, :, ::step, ::step]
 
     def _small(self, size: torch.Size) -> bool:
         """Whether a convolution in space takes fewer products than the 4 per word of a tile: 2×2 maps."""
-        outputs = self._outputs(size)
+        if self.spec.overlaps:
+            return False
+        outputs = [(n - 1) * self.spec.stride + 1 for n in self._outputs(size)]
         taps = [n + out - 1 for n, out in zip(size, outputs, strict=True)]
         return (
             self.grid(size) == (1, 1)
@@ -150,7 +188,7 @@ class SpectralConv2d(nn.Module):
 
     def spectrum(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) to (32, 2·T, C): per word the real parts of all tiles, then the imaginary."""
-        pixels = tiles.cut(x, self.spec.padding, self.spec.tile_stride, self.grid(x.shape[2:]))
+        pixels = tiles.cut(x, self.spec.tile_padding, self.spec.tile_stride, self.grid(x.shape[2:]))
         parts = self.forward_transform.to(x.dtype) @ pixels.view(TILE * TILE, -1)
         return parts.view(WORDS, -1, self.spec.in_channels)
 
@@ -163,15 +201,22 @@ class SpectralConv2d(nn.Module):
         return self._to_map(self.inverse_transform @ words.reshape(2 * WORDS, -1), size)
 
     def _to_map(self, pixels: torch.Tensor, size: torch.Size) -> torch.Tensor:
-        """(stride², T·N) to (B, N, H', W')."""
-        pixels = pixels.view(self.spec.tile_stride**2, -1, self.spec.out_channels)
-        return tiles.join(pixels, self.spec.tile_stride, self.grid(size), self._outputs(size))
+        """(side², T·N) to (B, N, H', W')."""
+        pixels = pixels.view(self.side**2, -1, self.spec.out_channels)
+        return tiles.join(pixels, self.side, self.grid(size), self._outputs(size))
+
+    @property
+    def side(self) -> int:
+        """Rows and columns that a tile adds to the result."""
+        return self.spec.tile_side if self.spec.overlaps else self.spec.tile_outputs * self.spec.pool
 
     def _outputs(self, size: torch.Size) -> tuple[int, int]:
         """Rows and columns of the result for an input of ``size`` (H, W)."""
-        pool = self.spec.pool
-        height, width = (self.spec.conv_size(n) // pool * pool for n in size)
-        return height, width
+        if self.spec.overlaps:
+            rows, columns = self.grid(size)
+            return rows * self.side, columns * self.side
+        _, height, width = self.spec.output((self.spec.in_channels, size[0], size[1]))
+        return height * self.spec.pool, width * self.spec.pool
 
     def _gate(self, dtype: torch.dtype) -> torch.Tensor | None:
         """The mask as (32, N, C) of ``dtype``, or None while every word is kept: made after every change."""
@@ -191,8 +236,25 @@ class SpectralConv2d(nn.Module):
         return mask[..., None]
 
     def energy(self, weight: torch.Tensor) -> torch.Tensor:
-        """(out, in, 32): every word's part of the squared norm of the 8×8 kernel (Parseval)."""
-        return (self.metric * weight.square()).sum(-1)
+        """(out, in, 32): every word's part of the squared norm of the 8×8 kernel (Parseval); -1 between
+        channels that are not connected."""
+        energy = (self.metric * weight.square()).sum(-1)
+        if self.spec.groups == 1:
+            return energy
+        connected = torch.from_numpy(self.spec.connected).to(energy.device)
+        return energy.masked_fill(~connected[:, :, None], -1.0)
+
+    @classmethod
+    def of_average(cls, spec: Conv, pixels: int) -> SpectralConv2d:
+        """The layer that averages maps of so many ``pixels``: one word of every channel."""
+        layer = cls(spec)
+        with torch.no_grad():
+            layer.weight.zero_()
+            channel = torch.arange(spec.out_channels)
+            layer.weight[channel, channel, 0, 0] = TILE**2 / pixels  # the sum of a kernel of 8×8 pixels
+            layer.mask[:, :, 1:] = False
+            layer.bias.zero_()
+        return layer
 
     def words(self, weight: torch.Tensor) -> torch.Tensor:
         """``weight`` in the word layout (out, in, 32, 2): here it is in it already."""

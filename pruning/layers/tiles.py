@@ -7,12 +7,15 @@ the left.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from hw.contract.network import Conv
 from hw.contract.spectrum import TILE
 
 Grid = tuple[int, int]
@@ -75,18 +78,43 @@ def cut(x: torch.Tensor, padding: int, stride: int, grid: Grid) -> torch.Tensor:
     return _Cut.apply(x, padding, stride, grid)
 
 
-def join(pixels: torch.Tensor, stride: int, grid: Grid, size: tuple[int, int]) -> torch.Tensor:
-    """Side by side, cropped to ``size``: (stride², T, C) to (B, C, height, width), channels last."""
+def join(pixels: torch.Tensor, side: int, grid: Grid, size: tuple[int, int]) -> torch.Tensor:
+    """Side by side, cropped to ``size``: (side², T, C) to (B, C, height, width), channels last."""
     rows, columns = grid
-    y = pixels.view(stride, stride, -1, rows, columns, pixels.shape[-1]).permute(2, 3, 0, 4, 1, 5)
-    y = y.reshape(y.shape[0], rows * stride, columns * stride, -1)
+    y = pixels.view(side, side, -1, rows, columns, pixels.shape[-1]).permute(2, 3, 0, 4, 1, 5)
+    y = y.reshape(y.shape[0], rows * side, columns * side, -1)
     return y[:, : size[0], : size[1]].permute(0, 3, 1, 2)
 
 
-def apart(y: torch.Tensor, stride: int, grid: Grid) -> torch.Tensor:
-    """The adjoint of :func:`join`: (B, C, height, width) to (stride², T, C), zero where a map was cropped."""
+def apart(y: torch.Tensor, side: int, grid: Grid) -> torch.Tensor:
+    """The adjoint of :func:`join`: (B, C, height, width) to (side², T, C), zero where a map was cropped."""
     rows, columns = grid
-    bottom, right = rows * stride - y.shape[2], columns * stride - y.shape[3]
+    bottom, right = rows * side - y.shape[2], columns * side - y.shape[3]
     y = F.pad(y.permute(0, 2, 3, 1), [0, 0, 0, right, 0, bottom])
-    y = y.reshape(len(y), rows, stride, columns, stride, -1).permute(2, 4, 0, 1, 3, 5)
-    return y.reshape(stride**2, -1, y.shape[-1])
+    y = y.reshape(len(y), rows, side, columns, side, -1).permute(2, 4, 0, 1, 3, 5)
+    return y.reshape(side**2, -1, y.shape[-1])
+
+
+def pooled(y: torch.Tensor, spec: Conv, size: Sequence[int]) -> torch.Tensor:
+    """Max pooling inside every tile, where its windows overlap: (B, C, rows · side, columns · side), tiles of
+    ``spec`` side by side, to the map (B, C, H', W') that it makes of one of ``size`` (H, W)."""
+    grid = spec.tiles((spec.in_channels, size[0], size[1]))
+    y = y.masked_fill(~_inside(spec, grid, size).to(y.device), -math.inf)
+    y = y.view(*y.shape[:2], grid[0], spec.tile_side, grid[1], spec.tile_side)
+    last = (spec.tile_outputs - 1) * spec.pool + 1
+    taken = [slice(i, i + last, spec.pool) for i in range(spec.window)]
+    y = functools.reduce(torch.maximum, (y[:, :, :, rows] for rows in taken))
+    y = functools.reduce(torch.maximum, (y[..., columns] for columns in taken))
+    _, height, width = spec.output((spec.in_channels, size[0], size[1]))
+    return y.flatten(4, 5).flatten(2, 3)[:, :, :height, :width]
+
+
+def _inside(spec: Conv, grid: Grid, size: Sequence[int]) -> torch.Tensor:
+    """(rows · side, columns · side): which pixels of tiles side by side lie in the map in front of
+    pooling."""
+    inside = []
+    for tiles, length in zip(grid, size, strict=True):
+        first = torch.arange(tiles)[:, None] * spec.tile_stride - spec.pool_padding
+        at = (first + torch.arange(spec.tile_side)).flatten()
+        inside.append((at >= 0) & (at < spec.conv_size(length)))
+    return inside[0][:, None] & inside[1]

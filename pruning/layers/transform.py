@@ -24,22 +24,23 @@ def forward_matrix() -> torch.Tensor:
 
 
 @cache
-def inverse_matrix(stride: int) -> torch.Tensor:
-    """(stride², 64 parts) float64: packed spectrum to the ``stride``×``stride`` valid pixels."""
+def inverse_matrix(side: int, step: int = 1) -> torch.Tensor:
+    """(side², 64 parts) float64: packed spectrum to ``side``×``side`` pixels, ``step`` apart, from the first
+    on."""
     parts = np.eye(PIXELS).reshape(PIXELS, WORDS, 2)
-    tiles = np.fft.ifft2(unpack(parts)).real[:, :stride, :stride]
-    return torch.from_numpy(tiles.reshape(PIXELS, stride * stride).T.copy())
+    tiles = np.fft.ifft2(unpack(parts)).real[:, ::step, ::step][:, :side, :side]
+    return torch.from_numpy(tiles.reshape(PIXELS, side * side).T.copy())
 
 
 @cache
-def inverse_pair(stride: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two (stride², 64) float64, for products of every part of X with the parts of W apart.
+def inverse_pair(side: int, step: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two (side², 64) float64, for products of every part of X with the parts of W apart.
 
     ``pixels = a @ (X · re W) + b @ (X · im W)`` is the inverse transform of the complex product: of
     complex words ``a`` takes both parts as they are and ``b`` the real one from the imaginary product with
     the other sign; of dual-real words each part comes from one of the two.
     """
-    inverse = inverse_matrix(stride)
+    inverse = inverse_matrix(side, step)
     real, imaginary = inverse[:, 0::2], inverse[:, 1::2]
     a, b = inverse.clone(), torch.stack([imaginary, -real], dim=-1).flatten(1)
     for word in DUAL_REAL:

@@ -58,6 +58,13 @@ def prune_(model: nn.Module, network: Network, config: Targets | None = None) ->
     Raises ``ConfigError`` for names that are not there, ``UnsupportedNetwork`` for layers that differ.
     """
     config = config or AdmmConfig()
+    going = [layer.name for layer in network.layers if sets.of(config.sparsity(layer.name)).removes_channels]
+    if going and not network.chain:
+        raise ConfigError(
+            f"layer {going[0]!r}: {config.sparsity(going[0]).kind} sparsity removes channels, and "
+            f"in network {network.name!r}, which has branches, others may read them: use a pattern that "
+            "keeps them, like adaptive"
+        )
     names = [layer.name for layer in network.layers]
     if unknown := set(config.layers) - set(names):
         raise ConfigError(f"no layer is called {sorted(unknown)[0]!r}: the network has {', '.join(names)}")

@@ -7,17 +7,17 @@ nothing: all of these are refused here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.nn.functional import max_pool2d
 from torch.nn.modules.batchnorm import _NormBase
 
 from hw.contract.formats import PIXEL_BITS, Format
-from hw.contract.network import Layer, Network
+from hw.contract.network import Network
 from hw.util.errors import ConfigError, DataError, UnsupportedNetwork
+from pruning.layers.models import activated, pooled, spread
 from pruning.layers.word_layers import WordLayer, submodule
 
 PROBE = 4
@@ -77,7 +77,8 @@ def check_complete(model: nn.Module, network: Network) -> None:
         if isinstance(module, _NormBase):
             raise ConfigError(
                 f"the model still has a batch norm, {name!r}, and an artifact has none: call "
-                "fold_batch_norms_ first (it folds those that pruning.convert, or Chain, puts after a layer)"
+                "fold_batch_norms_ first (it folds those that pruning.convert, or NetworkModel, puts "
+                "after a layer)"
             )
     inside = tuple(f"{layer.name}." for layer in network.layers)
     for name, value in (*model.named_parameters(), *model.named_buffers()):
@@ -102,7 +103,12 @@ def check_complete(model: nn.Module, network: Network) -> None:
 
 
 def activation_ranges(
-    model: nn.Module, layers: Mapping[str, WordLayer], images: torch.Tensor, quantile: float, batch: int
+    model: nn.Module,
+    network: Network,
+    layers: Mapping[str, WordLayer],
+    images: torch.Tensor,
+    quantile: float,
+    batch: int,
 ) -> dict[str, torch.Tensor]:
     """(out,) per layer, positive: largest over all batches of the ``quantile`` of |activation| (after ReLU).
 
@@ -113,7 +119,7 @@ def activation_ranges(
     ranges: dict[str, torch.Tensor] = {}
     reaches: dict[str, torch.Tensor] = {}
     first = next(iter(layers.values())).weight
-    probe = _Probe(list(layers.values()), images[:PROBE].to(first))
+    probe = _Probe(network, list(layers.values()), images[:PROBE].to(first))
 
     def watch(name: str) -> Callable[..., None]:
         def hook(layer: WordLayer, inputs: tuple[torch.Tensor, ...], y: torch.Tensor) -> None:
@@ -123,7 +129,7 @@ def activation_ranges(
                     "weights and those in front of it"
                 )
             probe.follow(layer, inputs[0], y)
-            size = y.relu() if layer.spec.relu else y.abs()
+            size = activated(layer.spec, y).abs()
             size = size.transpose(0, 1).flatten(1)  # (out, samples)
             rank = max(1, round(quantile * size.shape[1]))
             top = size.amax(1) if rank == size.shape[1] else size.kthvalue(rank, dim=1).values
@@ -170,38 +176,48 @@ class _Probe:
     function) is noticed, whatever it is. ``images``: the first few.
     """
 
-    def __init__(self, layers: list[WordLayer], images: torch.Tensor) -> None:
-        self.waiting = layers
-        self.expected: torch.Tensor | None = images
-        self.before = "the images"
+    def __init__(self, network: Network, layers: list[WordLayer], images: torch.Tensor) -> None:
+        self.network, self.waiting = network, layers
+        self.maps: dict[int, torch.Tensor] = {0: spread(images, network.spread)}
 
     def follow(self, layer: WordLayer, given: torch.Tensor, y: torch.Tensor) -> None:
         """``layer`` was given that and made ``y``."""
-        if self.expected is None:
+        if not self.maps:
             return
-        wanted, given = self.expected.flatten(1), given[:PROBE].flatten(1)
+        number = len(self.network.layers) - len(self.waiting)
+        sources = self.network.sources[number] if self.waiting else ()
+        wanted = torch.cat([self.maps[source].flatten(2) for source in sources], 1) if sources else given
+        shape = given.shape[2:]
+        wanted, given = wanted.flatten(1), given[:PROBE].flatten(1)
         same = bool(self.waiting) and self.waiting[0] is layer and wanted.shape == given.shape
         if not same or not float((given - wanted).abs().max()) <= TOLERANCE * float(wanted.abs().max()):
             raise UnsupportedNetwork(
-                f"what the model gives to layer {layer.spec.name!r} is not {self.before}, as its network "
-                "says: an artifact has the network's layers, ReLUs and pooling and nothing else; take the "
-                "model that pruning.convert makes"
+                f"what the model gives to layer {layer.spec.name!r} is not {self._what(sources)}, as its "
+                "network says: an artifact has the network's layers, ReLUs and pooling and nothing else; "
+                "take the model that pruning.convert makes"
             )
         self.waiting = self.waiting[1:]
-        self.expected = _after(layer.spec, y[:PROBE])
-        self.before = f"the output of layer {layer.spec.name!r} after its ReLU and pooling"
+        made = _after(layer, y[:PROBE], shape)
+        self.maps[number + 1] = made if made.dim() > 2 else made[:, :, None, None]
+
+    def _what(self, sources: Sequence[int]) -> str:
+        """The maps ``sources`` in words."""
+        names = [repr(self.network.layers[source - 1].name) for source in sources if source]
+        if not names:
+            return "the images"
+        return f"the output of layer {' and '.join(names)} after its ReLU and pooling"
 
     def finish(self) -> None:
         """The batch is through."""
-        if self.expected is not None and self.waiting:
+        if self.maps and self.waiting:
             raise UnsupportedNetwork(
                 f"the model does not use its layer {self.waiting[0].spec.name!r}, which its network has"
             )
-        self.expected = None
+        self.maps = {}
 
 
-def _after(spec: Layer, y: torch.Tensor) -> torch.Tensor:
-    """The map or vector that a layer hands on."""
-    if spec.pool > 1:
-        y = max_pool2d(y, spec.pool)
-    return y.relu() if spec.relu else y
+def _after(layer: WordLayer, y: torch.Tensor, size: torch.Size) -> torch.Tensor:
+    """The map or vector that a layer hands on, of one of ``size`` (H, W)."""
+    if layer.spec.overlaps or layer.spec.pool > 1:
+        y = pooled(layer, layer.spec, y, size)
+    return activated(layer.spec, y)

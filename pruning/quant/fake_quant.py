@@ -29,6 +29,7 @@ from hw.contract.formats import (
     exact_cast,
 )
 from hw.contract.narrow import no_shift
+from hw.contract.network import Layer
 from hw.contract.spectrum import TILE
 from pruning.layers.linear import MaskedLinear
 from pruning.layers.spectral import SpectralConv2d
@@ -112,6 +113,10 @@ class FakeQuant(nn.Module):
         )
         for name, value in {"in_scale": in_scale, "scale": scale, "shift": shift}.items():
             self.register_buffer(name, value.detach().clone().float())
+
+    @property
+    def spec(self) -> Layer:
+        return self.layer.spec
 
     @property
     def out_scale(self) -> torch.Tensor:

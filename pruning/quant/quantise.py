@@ -29,6 +29,7 @@ from hw.contract.network import Network
 from hw.util.errors import ConfigError
 from pruning.layers.word_layers import WordLayer, submodule, to_word_layers_
 from pruning.quant import scales
+from pruning.quant.additions import absorb_additions_
 from pruning.quant.calibration import activation_ranges, check_complete, check_images
 from pruning.quant.fake_quant import FakeQuant, FakeQuantConv2d, FakeQuantLinear
 from pruning.quant.word_shift import choose_shift, spectrum_ranges
@@ -98,14 +99,16 @@ class Calibrated:
         """
         found: dict[str, FakeQuant] = {}
         device = next(iter(self.ranges.values())).device
-        in_scale = torch.full((self.network.input[0],), self.input_scale, device=device)
-        for (name, layer), shape in zip(self.layers.items(), self.network.inputs, strict=True):
-            last = name == self.network.layers[-1].name
+        network = self.network
+        map_scales = [torch.full((network.maps[0][0],), self.input_scale, device=device)]
+        for i, (name, layer) in enumerate(self.layers.items()):
+            in_scale = torch.cat([map_scales[number] for number in network.sources[i]])
+            last = name == network.layers[-1].name
             if layer.spec.dot:
-                in_scale = per_feature(in_scale, layer.spec.inputs, shape)
+                in_scale = per_feature(in_scale, layer.spec.inputs, network.inputs[i])
             bits = layer_bits.get(name, weight_bits)
             found[name] = self._fake_quant(layer, in_scale, bits, last)
-            in_scale = found[name].out_scale
+            map_scales.append(found[name].out_scale)
         for name, wrapped in found.items():  # only now: where a scale is refused, the model stays what it was
             self.model.set_submodule(name, wrapped)
         return found
@@ -143,10 +146,11 @@ def calibrate_(
         raise ConfigError(f"batch must be at least 1, not {batch}")
     check_spectrum_bits(spectrum_bits, network, ConfigError)
     check_images(images, network, input_scale)
-    layers = to_word_layers_(model, network)
     check_complete(model, network)
+    absorb_additions_(model, network)
+    layers = to_word_layers_(model, network)
     model.float()
-    ranges = activation_ranges(model, layers, images, quantile, batch)
+    ranges = activation_ranges(model, network, layers, images, quantile, batch)
     narrow = spectrum_bits < SPECTRUM.bits
     spectra = spectrum_ranges(model, layers, images, batch) if narrow else {}
     return Calibrated(model, network, layers, ranges, input_scale, spectrum_bits, spectra)

@@ -76,6 +76,8 @@ def choose(
     if last:
         scale = scale.max().expand_as(scale)
     shift = (top / scale / limit).log2().ceil().clamp(0, MAX_DRAIN_SHIFT)
+    if layer.spec.clip is not None:
+        scale, shift = _clipped(scale, shift, top, layer.spec.clip, limit)
     largest = scale * 2**shift * limit
     if not bool(torch.isfinite(largest).all()):
         raise ConfigError(
@@ -83,6 +85,16 @@ def choose(
             "large, that no 32-bit float is their scale: rescale the weights of the layers"
         )
     return scale, shift
+
+
+def _clipped(
+    scale: torch.Tensor, shift: torch.Tensor, top: torch.Tensor, clip: float, limit: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scales of channels that reach ``clip`` made coarser, so that it is their largest output."""
+    lower = (shift - 1).clamp(min=0)
+    coarser = clip / (limit * 2**lower)
+    reaches = (top >= clip * (1 - 1e-6)) & (coarser >= scale)
+    return torch.where(reaches, coarser, scale), torch.where(reaches, lower, shift)
 
 
 def output_limit(layer: WordLayer, last: bool) -> float:

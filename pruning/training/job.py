@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from hw.contract.artifact import Artifact
 from pruning.data import ImageSet
 from pruning.layers.gradient import optimiser_for
-from pruning.layers.models import Chain
+from pruning.layers.models import NetworkModel
 from pruning.optimisers import Pruner
 from pruning.quant.export import to_artifact
 from pruning.quant.quantise import Calibrated
@@ -62,7 +62,7 @@ class Job:
         out: Path,
         progress: Callable[[Any], None] | None = None,
         world: World = ALONE,
-        start: Chain | None = None,
+        start: NetworkModel | None = None,
         device: torch.device = CPU,
     ) -> None:
         self.device = device
@@ -73,7 +73,11 @@ class Job:
         self.data_set = {"name": images.name, "train": len(self.train_set), "test": len(self.test_set)}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            model = copy.deepcopy(start) if start else Chain(settings.network, settings.training.batch_norm)
+            model = (
+                copy.deepcopy(start)
+                if start
+                else NetworkModel(settings.network, settings.training.batch_norm, settings.training.average)
+            )
         self.start = {"start": digest_of(start)} if start else {}
         self.model = model.to(device, memory_format=torch.channels_last)
         self.saved = self.clock = time.monotonic()

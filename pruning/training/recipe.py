@@ -21,7 +21,7 @@ from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning import data, patterns
 from pruning.layers.gradient import OPTIMISERS
-from pruning.layers.models import Chain
+from pruning.layers.models import NetworkModel
 from pruning.optimisers import CONFIGS, Targets
 from pruning.quant.quantise import check_layer_bits, check_weight_bits
 from pruning.training.augment import AUGMENTATIONS
@@ -42,12 +42,12 @@ ONNX_SUFFIX = ".onnx"
 class Recipe(Entries, frozen=True):
     """A recipe whose names are known and whose numbers are in range (else ``ConfigError``).
 
-    start: the model to begin with, a :class:`Chain` of ``network``; random weights if there is none.
+    start: the model to begin with, a :class:`NetworkModel` of ``network``; random weights if there is none.
     """
 
     name: str
     network: Network
-    start: Chain | None = None
+    start: NetworkModel | None = None
 
     def __post_init__(self) -> None:
         check_weight_bits(self.weight_bits)
@@ -88,7 +88,7 @@ class Recipe(Entries, frozen=True):
 
         Convolutions get ``sparsity``, fully connected layers the same or, where it is for convolutions
         only, another (:func:`pruning.patterns.fully_connected`). The first layer (but with the patterns in
-        ``prune_first``) and a last one that gives class scores stay dense.
+        ``prune_first``), those in groups and a last one that gives class scores stay dense.
         """
         conv = patterns.parse(self.sparsity, self.block)
         dense = patterns.fully_connected(self.sparsity, self.block)
@@ -96,7 +96,8 @@ class Recipe(Entries, frozen=True):
         for index, layer in enumerate(self.network.layers):
             first = index == 0 and conv.kind not in self.prune_first
             scores = index == len(self.network.layers) - 1 and layer.dot
-            found[layer.name] = None if first or scores else dense if layer.dot else conv
+            whole = first or scores or layer.sparse
+            found[layer.name] = None if whole else dense if layer.dot else conv
         for name, scheme in self.layers.items():
             found[name] = patterns.parse(scheme, self.block)
         return self._optimiser_config(found)
@@ -183,7 +184,9 @@ def read(path: Path) -> Recipe:
         raise type(error)(f"the recipe {path}: {documents.printable(str(error), 800)}") from None
 
 
-def _network(entry: str, shape: tuple[int, int, int] | None, folder: Path) -> tuple[Network, Chain | None]:
+def _network(
+    entry: str, shape: tuple[int, int, int] | None, folder: Path
+) -> tuple[Network, NetworkModel | None]:
     """The network of that name, or in that file below ``folder`` and then with its weights."""
     if Path(entry).suffix.lower() == ONNX_SUFFIX:
         from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx

@@ -42,7 +42,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decay. warmup: share of the dense phase in which the rate rises. augment: a name in
     :data:`pruning.training.augment.AUGMENTATIONS`. batch_norm: after every convolution until fake-quant,
     which folds it. precision: of matrix products until fake-quant, whose integers need ``float32``.
-    label_smoothing: share of every label that is spread over all classes (C. Szegedy et al.,
+    average: whether fully connected layers behind a map take the mean of every channel until the network is
+    pruned. label_smoothing: share of every label that is spread over all classes (C. Szegedy et al.,
     arXiv:1512.00567, section 7).
     """
 
@@ -57,9 +58,10 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch_norm: bool = False
     precision: str = "float32"
     label_smoothing: float = 0.0
+    average: bool = False
 
 
-NEW = ("label_smoothing",)
+NEW = ("label_smoothing", "average")
 """Fields of :class:`Training` that older checkpoints have not: in keys only where they are set."""
 
 

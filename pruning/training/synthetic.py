@@ -17,7 +17,7 @@ from torch import nn
 from hw.contract.artifact import Artifact, Sparsity
 from hw.contract.formats import SPECTRUM
 from hw.contract.network import Network
-from pruning.layers.models import Chain
+from pruning.layers.models import NetworkModel
 from pruning.optimisers import MagnitudeConfig, prune_
 from pruning.quant.export import to_artifact
 from pruning.quant.quantise import quantise_
@@ -50,12 +50,14 @@ def synthetic(
     Raises ``ConfigError`` for a sparsity that makes no sense and for widths there cannot be.
     """
     generator = torch.Generator().manual_seed(seed)
-    model = Chain(network)
+    model = NetworkModel(network)
     for layer in network.layers:
-        _fill(model.get_submodule(layer.name), generator)
+        if (module := model.get_submodule(layer.name)).state_dict():
+            _fill(module, generator)
     chosen: dict[str, Sparsity | None] = {
         layer.name: fully_connected for layer in network.layers if fully_connected and layer.dot
     }
+    chosen |= {layer.name: None for layer in network.layers if layer.sparse}
     if first_dense:
         chosen[network.layers[0].name] = None
     chosen |= layers

@@ -13,6 +13,7 @@ from hw.contract.artifact import Artifact, LayerWeights
 from hw.contract.formats import PIXEL_BITS, Format
 from hw.contract.network import Conv, Dense, Network, Shape
 from hw.contract.spectrum import TILE, WORDS
+from hw.host_interface.stream_format import spread
 from hw.util.errors import DataError
 from sim.model import accumulator_drain, fetch, fft, ifft, mac, post
 
@@ -54,7 +55,8 @@ def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None)
     ends in a convolution: uint8 with ReLU, int8 without.
     Raises :class:`~hw.util.errors.DataError` for images of the wrong shape, type or range.
     """
-    network, images = artifact.network, checked(images, artifact.network)
+    network = artifact.network
+    images = _taken(images, network)
     block = max(1, BLOCK_BYTES // max(c * h * w for c, h, w in network.maps))
     total, done = len(images) * len(network.layers), 0
     answers = []
@@ -77,7 +79,7 @@ def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None)
 
 def maps(artifact: Artifact, images: Pixels) -> Iterator[Pixels]:
     """The outputs of one layer after the other, (n, c, h, w), class scores (n, classes) at the end."""
-    alive = Maps(artifact.network, checked(images, artifact.network).transpose(1, 2, 3, 0))
+    alive = Maps(artifact.network, _taken(images, artifact.network).transpose(1, 2, 3, 0))
     for engine in engines(artifact):
         planes = engine.stitch([pixels for _, _, pixels in engine.tile_rows(alive.read())])
         alive.made(planes)
@@ -86,7 +88,7 @@ def maps(artifact: Artifact, images: Pixels) -> Iterator[Pixels]:
 
 def trace(artifact: Artifact, images: Pixels) -> dict[str, LayerTrace]:
     """:func:`run` with every intermediate, per layer name. Holds all of them at once: keep images few."""
-    alive = Maps(artifact.network, checked(images, artifact.network).transpose(1, 2, 3, 0))
+    alive = Maps(artifact.network, _taken(images, artifact.network).transpose(1, 2, 3, 0))
     out = {}
     for engine in engines(artifact):
         spectra, drained, pixels = zip(*engine.tile_rows(alive.read()), strict=True)
@@ -126,6 +128,11 @@ class Maps:
         }
 
 
+def _taken(images: Pixels, network: Network) -> Pixels:
+    """Map 0 of ``images``, (n, c, h, w)."""
+    return spread(checked(images, network), network.spread)
+
+
 def checked(images: Pixels, network: Network) -> Pixels:
     """Images as uint8 (n, c, h, w), or :class:`~hw.util.errors.DataError`."""
     images = np.asarray(images)
@@ -161,7 +168,7 @@ class ConvEngine:
 
     def __init__(self, layer: Conv, weights: LayerWeights, shape: Shape, spectrum_bits: int) -> None:
         self.layer, self.weights, self.spectrum_bits = layer, weights, spectrum_bits
-        self.grid = layer.tiles(shape)
+        self.shape, self.grid = shape, layer.tiles(shape)
         self.output = layer.output(shape)
         self.matrices = mac.spectral_matrices(weights.weight)
         self.chunk = max(1, CHUNK_WORDS // (WORDS * layer.out_channels * self.grid[1]))
@@ -175,7 +182,9 @@ class ConvEngine:
             sums = mac.spectral_sums(self.matrices, x)
             accumulator_drain.add_bias(sums, self.weights.bias)
             y = accumulator_drain.drain(sums, self.weights.drain_shift[:, None, :, None, None])
-            pixels = post.requantise(ifft.tile(y, self.layer.tile_stride), self.layer.relu)
+            pixels = post.requantise(ifft.tile(y, self.layer.tile_side), self.layer.relu)
+            if self.layer.overlaps:
+                post.hide(pixels, self.layer, row, self.shape)
             yield x, y, post.reduce(pixels, self.layer)
 
     def stitch(self, rows: list[Pixels]) -> Pixels:
@@ -199,7 +208,7 @@ class DenseEngine:
 
     def tile_rows(self, maps: Pixels) -> Iterator[Planes]:
         """One row of one window; the last layer's pixels are the drained sums themselves."""
-        x = fetch.dot_words(maps)
+        x = fetch.dot_words(maps, self.layer)
         y = np.zeros((WORDS, 2, self.layer.out_features, 1, maps.shape[3]), dtype=np.int32)
         sums = mac.dot_sums(self.matrix, x) + self.weights.bias[:, None]
         y[0, 0, :, 0] = accumulator_drain.drain(sums, self.weights.shift[:, None])

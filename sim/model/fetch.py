@@ -6,7 +6,7 @@ Feature maps are (channel, y, x, image): the image last, so that a window row is
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.network import Conv
+from hw.contract.network import Conv, Dense
 from hw.contract.spectrum import TILE
 
 Map = NDArray[np.integer]
@@ -21,7 +21,7 @@ def pad(maps: Map, layer: Conv) -> Map:
     c, h, w, images = maps.shape
     grid = layer.tiles((c, h, w))
     out = np.zeros((c, *((g - 1) * layer.tile_stride + TILE for g in grid), images), dtype=maps.dtype)
-    k = layer.padding
+    k = layer.tile_padding
     inside = out[:, k:, k:]
     height, width = min(h, inside.shape[1]), min(w, inside.shape[2])
     inside[:, :height, :width] = maps[:, :height, :width]
@@ -36,9 +36,14 @@ def windows(padded: Map, layer: Conv, row: int) -> NDArray[np.int32]:
     return np.ascontiguousarray(tiles.transpose(1, 4, 0, 2, 3), dtype=np.int32)
 
 
-def dot_words(maps: Map) -> Map:
-    """Dot mode: raw pixels as words (32, 2, c, image); maps up to 8×8, the rest of the window is zero."""
+def dot_words(maps: Map, layer: Dense) -> Map:
+    """Dot mode: raw pixels as words (32, 2, channel, image) of the channels that ``layer`` sees; the rest of
+    a window is zero."""
     c, h, w, images = maps.shape
-    window = np.zeros((TILE, TILE, c, images), dtype=maps.dtype)
-    window[:h, :w] = maps.transpose(1, 2, 0, 3)
-    return window.reshape(TILE * TILE // 2, 2, c, images)
+    channels, height, width = layer.seen((c, h, w))
+    rows, parts = min(TILE, height), -(-width // TILE)
+    seen = np.zeros((channels * rows, parts * TILE, images), dtype=maps.dtype)
+    seen[: c * h, :w] = maps.reshape(c * h, w, images)
+    window = np.zeros((TILE, TILE, parts, channels, images), dtype=maps.dtype)
+    window[:rows] = seen.reshape(channels, rows, parts, TILE, images).transpose(1, 3, 2, 0, 4)
+    return window.reshape(TILE * TILE // 2, 2, parts * channels, images)

@@ -1,12 +1,13 @@
-"""Behind the inverse transform: rounding to pixels, ReLU, stride and 2×2 maximum."""
+"""Behind the inverse transform: rounding to pixels, ReLU, stride and pooling."""
 
+from functools import reduce as reduce_
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.formats import POST_SHIFT, activation_format, round_shift
-from hw.contract.network import Conv
+from hw.contract.network import Conv, Shape
 
 
 def requantise(outputs: NDArray[np.signedinteger], relu: bool) -> NDArray[Any]:
@@ -16,11 +17,22 @@ def requantise(outputs: NDArray[np.signedinteger], relu: bool) -> NDArray[Any]:
 
 
 def reduce(pixels: NDArray[Any], layer: Conv) -> NDArray[Any]:
-    """What a layer keeps of a tile's pixels, over the first two axes, which are even where it does not keep
-    all: every second row and column (stride 2), or the maximum of 2×2 (pooling)."""
-    if layer.stride == 2:
-        return pixels[::2, ::2]
-    if layer.pool == 1:
-        return pixels
-    pairs = np.maximum(pixels[0::2], pixels[1::2])
-    return np.asarray(np.maximum(pairs[:, 0::2], pairs[:, 1::2]))
+    """What a layer makes of the pixels of tiles, over the first two axes: every second row and column (stride
+    2), or the maximum of every window (pooling)."""
+    last = (layer.tile_outputs - 1) * layer.step + 1
+    taken = range(layer.window)
+    rows = reduce_(np.maximum, (pixels[i : i + last : layer.step] for i in taken))
+    return np.asarray(reduce_(np.maximum, (rows[:, i : i + last : layer.step] for i in taken)))
+
+
+def hide(pixels: NDArray[Any], layer: Conv, row: int, shape: Shape) -> None:
+    """In place, where pooling windows reach beyond the map of ``shape`` (c, h, w) that a layer convolves:
+    give the least value to pixels (y, x, out, column, image) of tile row ``row`` that are not in the plain
+    convolution's map."""
+    low = activation_format(layer.relu).limits[0]
+    _, height, width = shape
+    y = row * layer.tile_stride - layer.pool_padding + np.arange(len(pixels))
+    pixels[(y < 0) | (y >= layer.conv_size(height))] = low
+    first = np.arange(pixels.shape[3]) * layer.tile_stride - layer.pool_padding
+    x = first + np.arange(pixels.shape[1])[:, None]
+    pixels.transpose(1, 3, 0, 2, 4)[(x < 0) | (x >= layer.conv_size(width))] = low

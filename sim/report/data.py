@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from hw.contract.artifact import Artifact, load
 from hw.contract.network import Layer, Network, Shape
@@ -143,8 +145,8 @@ def _layer_words(network: Network) -> Iterator[tuple[Layer, int]]:
 def _words(layer: Layer, shape: Shape) -> int:
     """Words that can hold a weight (in a fully connected layer: that hold an input feature); none of what is
     only added."""
-    used = layer.used_parts(shape)[: layer.convolved]
-    return layer.outputs * int(used.any(axis=2).sum())
+    used: NDArray[np.bool_] = np.any(layer.used_parts(shape), axis=2)
+    return layer.outputs * int(used[: layer.convolved].sum())
 
 
 def _kept(artifact: Artifact, layer: Layer) -> int:

@@ -25,6 +25,7 @@ from hw.cost import efficiency
 from hw.cost.resources import resources
 from hw.cost.stages import layer_work
 from hw.host.counters import Counters
+from hw.host_interface.stream_format import spread
 from hw.util.errors import DataError, DigestMismatch
 from hw.util.tables import table
 from sim import model, rtl
@@ -63,9 +64,14 @@ def measure(
         raise DataError(f"layers are compared with one image, not with {len(image)}")
     program = compile_program(artifact, info.config, processes=processes)
     count = len(program.network.layers)
-    rows, maps = [], [np.asarray(image), *model.maps(artifact, image)]
+    rows, taken = [], spread(np.asarray(image), artifact.network.spread)
+    maps = [taken, *model.maps(artifact, image)]
     for first, last in together(program.numbers):
-        given = model.joined(program.network, first, dict(enumerate(maps)), axis=1)
+        given = (
+            model.joined(program.network, first, dict(enumerate(maps)), axis=1)
+            if first
+            else np.asarray(image)
+        )
         pixels = given.astype(np.uint8)  # signed ones as their two's complement
         result = rtl.simulate(design, pixels, batch=1, layers=(first, last), memory=memory)
         expected = maps[last + 1]
@@ -103,7 +109,7 @@ def _measured(
     found = first_mismatch(expected.astype(np.int32), result.scores, SCORES if expected.ndim == 2 else MAP)
     plans = [plan for plan in program.layers if layers[0] <= plan.number <= layers[1]]
     # The spectra of an instruction's first tile group have to come before anything can be multiplied.
-    fill = sum(plan.source.shape[0] * plan.lines_per_channel for plan in plans)
+    fill = sum(plan.channels * plan.lines_per_channel for plan in plans)
     waits = max(0, run.mac_wait_x - fill) + run.mac_wait_drain + run.mac_wait_y
     return {
         "occupancy": round(run.mac_steps / (run.mac_steps + waits), 4),

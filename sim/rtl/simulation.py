@@ -133,7 +133,7 @@ def simulate(
     if threads < 1:
         raise ConfigError(f"threads must be at least 1, not {threads}")
     made = build(design_dir, build_dir=build_dir, threads=threads, waves=waves)
-    images = check_images(images, made.info.network.inputs[layers[0] if layers else 0])
+    images = check_images(images, made.info.network.given(layers[0] if layers else 0))
     memory = memory or Memory()
     timeout = timeout or patience(made.info, weight_beats(made), memory, stalls)
     run_dir = made.simulator.executable.parent / "run"

@@ -21,13 +21,13 @@ def test_a_step_trains_what_it_says(layers):
     torch.manual_seed(0)
     models = []
 
-    class Spy(benchmark.Chain):
+    class Spy(benchmark.NetworkModel):
         def __init__(self, *arguments, **options):
             super().__init__(*arguments, **options)
             models.append(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(benchmark, "Chain", Spy)
+        patch.setattr(benchmark, "NetworkModel", Spy)
         step = benchmark.stepper(cifar_small(), torch.rand(4, 3, 32, 32), "float32", layers)
     layer = models[0].get_submodule(cifar_small().layers[1].name)
     before = layer.weight.detach().clone()

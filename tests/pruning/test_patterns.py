@@ -15,7 +15,7 @@ from hw.contract import artifact, sparsity
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Network, tiny
 from hw.util.errors import ConfigError
-from pruning import Chain, MagnitudeConfig, patterns, prune_, quantise_, sets, to_artifact
+from pruning import MagnitudeConfig, NetworkModel, patterns, prune_, quantise_, sets, to_artifact
 from pruning.training.synthetic import synthetic
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ def test_an_unknown_pattern_is_one_sentence():
 @pytest.mark.parametrize("name", sparsity.NAMES)
 def test_masks_hold_after_fine_tuning_export_and_reload(name, tiny_batch, tmp_path):
     """An optimiser that shakes every weight, then integers, then a file; conv1 and the channels stay."""
-    model, network = Chain(tiny()), tiny()
+    model, network = NetworkModel(tiny()), tiny()
     chosen = patterns.quarter(name, 4)
     others = patterns.fully_connected(name, 4)
     config = MagnitudeConfig(layers={"conv1": None, "conv2": chosen, "fc1": others, "fc2": None})

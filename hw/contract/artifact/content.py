@@ -154,6 +154,10 @@ class Artifact:
         if np.any(w.weight[:, ~layer.used_parts(shape_in)]):
             # Words without an input feature are never loaded: the array would multiply what is left there.
             raise ArtifactError(f"{name}.weight is not zero where the layer has no input feature")
+        if not layer.dot and np.any(w.mask[~layer.connected]):
+            raise ArtifactError(
+                f"{name}.weight is not zero between outputs and inputs that are not connected"
+            )
         if not Format(bits := self.bits_of(name)).holds(w.weight):
             raise ArtifactError(
                 f"{name}.weight reaches {int(np.abs(w.weight).max())}, more than "

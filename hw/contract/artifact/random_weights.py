@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hw.contract import narrow
 from hw.contract.artifact.content import Artifact, LayerWeights, Sparsity
 from hw.contract.formats import BIAS, SPECTRUM, Format
-from hw.contract.network import Network
+from hw.contract.network import Conv, Network
 from hw.contract.spectrum import WORDS
 from hw.util.errors import ArtifactError
 
@@ -58,6 +58,8 @@ def random_artifact(
             sparsity[layer.name] = Sparsity("adaptive", 8 * density, 8, 8)
         elif kind != "dense":
             raise ArtifactError(f"unknown kind {kind!r}: dense, kernel or adaptive")
+        if not layer.dot:
+            _connect(weight, layer)
         # A sum of products of spread 1000 (words) or 100 (pixels) and limit/2, brought to 2**10 (64
         # words make a pixel) or 2**13 (one does).
         products = np.any(weight != 0, axis=-1).sum(axis=(1, 2)).mean() + 1
@@ -72,6 +74,19 @@ def random_artifact(
         layers[layer.name] = LayerWeights(weight, bias.astype(np.int32), shift.astype(np.uint8), word_shift)
     provenance = {"random_seed": seed, "kind": kind}
     return Artifact(network, layers, weight_bits, sparsity, 1.0, provenance, layer_bits, spectrum_bits)
+
+
+def _connect(weight: NDArray[np.int16], layer: Conv) -> None:
+    """In place: no weight between channels that are not connected; what is added and averaged comes whole."""
+    whole = layer.connected
+    if layer.added:
+        weight[:, layer.convolved :] = 0
+        outputs = np.arange(layer.out_channels)
+        weight[outputs, layer.convolved + outputs] = 64, 0
+    if layer.average:
+        weight[:] = 0
+        weight[whole, 0, 0] = 64
+    weight[~whole] = 0
 
 
 def _word_shift(rng: np.random.Generator, bits: int) -> NDArray[np.uint8]:

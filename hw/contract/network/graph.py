@@ -34,6 +34,9 @@ class Network:
     name: str
     input: Shape
     layers: tuple[Layer, ...]
+    spread: int = 1
+    """Rows and columns of pixels that the host spreads over channels of map 0
+    (:func:`hw.host_interface.stream_format.spread`)."""
 
     def __post_init__(self) -> None:
         names.check("network", self.name)
@@ -46,6 +49,11 @@ class Network:
             size = "×".join(map(documents.shown, self.input))
             raise UnsupportedNetwork(
                 f"network {self.name!r}: its input is {size}, each of the three must be 1 to {MOST:,}"
+            )
+        if not 1 <= self.spread <= MOST_SPREAD:
+            raise UnsupportedNetwork(
+                f"network {self.name!r}: images are spread by 1 to {MOST_SPREAD} rows and columns, not "
+                f"{self.spread}"
             )
         if not self.layers:
             raise UnsupportedNetwork(f"network {self.name!r} has no layers")
@@ -98,7 +106,8 @@ class Network:
     @cached_property
     def maps(self) -> tuple[Shape, ...]:
         """The shape of every map: the input's, and what each layer makes."""
-        maps = [self.input]
+        c, h, w = self.input
+        maps = [(c * self.spread**2, -(-h // self.spread), -(-w // self.spread))]
         for layer, numbers in zip(self.layers, self.sources, strict=True):
             maps.append(layer.output(_joined(layer, [maps[number] for number in numbers])))
         return tuple(maps)
@@ -108,6 +117,10 @@ class Network:
         """The shape of what every layer reads: of its sources, as one map."""
         pairs = zip(self.layers, self.sources, strict=True)
         return tuple(_joined(layer, [self.maps[number] for number in numbers]) for layer, numbers in pairs)
+
+    def given(self, layer: int) -> Shape:
+        """The shape of what a run that begins with ``layer`` is given: images, or what the layer reads."""
+        return self.inputs[layer] if layer else self.input
 
     @property
     def chain(self) -> bool:
@@ -136,22 +149,38 @@ class Network:
     @property
     def plain(self) -> bool:
         """Whether files need none of the fields that came later (:data:`LATER`)."""
-        return not any(_later(layer) for layer in self.layers)
+        return self.spread == 1 and not any(_later(layer) for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, with a ``type`` per layer."""
         layers = [{"type": type(layer).__name__.lower(), **_fields(layer)} for layer in self.layers]
-        return {"name": self.name, "input": list(self.input), "layers": layers}
+        spread = {} if self.spread == 1 else {"spread": self.spread}
+        return {"name": self.name, "input": list(self.input), **spread, "layers": layers}
 
     @classmethod
     def from_json(cls, data: Any) -> Network:
         """The inverse of :meth:`to_json`; ``UnsupportedNetwork`` for unknown layer types and fields, and for
         values of another type."""
         found: _Document = documents.convert(data, _Document, "the network", error=UnsupportedNetwork)
-        return cls(found.name, found.input, tuple(map(_layer, found.layers)))
+        return cls(found.name, found.input, tuple(map(_layer, found.layers)), found.spread)
 
 
-LATER = {"stride": 1, "end_padding": None, "added": False, "sources": ()}
+MOST_SPREAD = 4
+"""As much as strides of well-known first layers."""
+
+LATER = {
+    "groups": 1,
+    "average": False,
+    "taps": None,
+    "clip": None,
+    "stride": 1,
+    "end_padding": None,
+    "pool_size": None,
+    "pool_padding": 0,
+    "pool_end_padding": None,
+    "added": False,
+    "sources": (),
+}
 """Fields that layers did not always have: where one says nothing, files do without it."""
 
 
@@ -188,6 +217,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     input: Shape
     layers: list[dict[str, Any]]
+    spread: int = 1
 
 
 def _layer(described: dict[str, Any]) -> Layer:

@@ -75,6 +75,110 @@ def cifar_small() -> Network:
     )
 
 
+def resnet20() -> Network:
+    """ResNet-20 for the 32 × 32 images of CIFAR-10 (K. He, X. Zhang, S. Ren and J. Sun, arXiv:1512.03385,
+    section 4.2 with n = 3); where a map shrinks, the shortcut is a 1×1 convolution (option B). The classifier
+    has a weight for every pixel of the last map, whose average the paper takes."""
+    layers: list[Layer] = [Conv("stem", 3, 16, 3, padding=1)]
+    for stage, width in enumerate((16, 32, 64), 1):
+        layers += residual_stage(f"stage{stage}", layers[-1].name, layers[-1].outputs, width, blocks=3)
+    layers.append(Dense("fc", 64 * 8 * 8, 10, relu=False))
+    return Network("resnet20", (3, 32, 32), tuple(layers))
+
+
+def resnet18() -> Network:
+    """ResNet-18 for images of 224 × 224 (the first column of table 1 of the same paper). The host spreads the
+    images, so that the 7×7 convolution of stride 2 is one of 4×4."""
+    layers: list[Layer] = [_stem()]
+    for stage, width in enumerate((64, 128, 256, 512), 1):
+        layers += residual_stage(f"stage{stage}", layers[-1].name, layers[-1].outputs, width, blocks=2)
+    return Network("resnet18", (3, 224, 224), (*layers, *_classifier(512, 1000)), spread=2)
+
+
+def resnet34() -> Network:
+    """ResNet-34, likewise."""
+    layers: list[Layer] = [_stem()]
+    for stage, (width, blocks) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3)), 1):
+        layers += residual_stage(f"stage{stage}", layers[-1].name, layers[-1].outputs, width, blocks)
+    return Network("resnet34", (3, 224, 224), (*layers, *_classifier(512, 1000)), spread=2)
+
+
+def resnet50() -> Network:
+    """ResNet-50, likewise: blocks of 1×1, 3×3 and 1×1 convolutions; the 3×3 one has the stride."""
+    layers: list[Layer] = [_stem()]
+    for stage, (width, blocks) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3)), 1):
+        for number in range(1, blocks + 1):
+            block, source, channels = f"stage{stage}_{number}", layers[-1].name, layers[-1].outputs
+            stride = 2 if number == 1 and stage > 1 else 1
+            layers.append(Conv(f"{block}a", channels, width, 1, sources=(source,)))
+            layers.append(Conv(f"{block}b", width, width, 3, padding=1, stride=stride))
+            middle, shortcut = layers[-1].name, source
+            if number == 1:
+                shortcut = f"{block}s"
+                shortcut_layer = Conv(
+                    shortcut, channels, 4 * width, 1, relu=False, stride=stride, sources=(source,)
+                )
+                layers.append(shortcut_layer)
+            sources = (middle, shortcut)
+            layers.append(Conv(f"{block}c", 5 * width, 4 * width, 1, added=True, sources=sources))
+    return Network("resnet50", (3, 224, 224), (*layers, *_classifier(2048, 1000)), spread=2)
+
+
+def _stem() -> Conv:
+    """A 7×7 convolution of stride 2, padded by 3, of images that are spread; then 3×3 pooling of stride 2."""
+    return Conv(
+        "stem",
+        12,
+        64,
+        4,
+        padding=2,
+        end_padding=1,
+        pool=2,
+        pool_size=3,
+        pool_padding=1,
+        pool_end_padding=0,
+        taps=3 * 7 * 7,
+    )
+
+
+def _classifier(channels: int, classes: int) -> tuple[Layer, Layer]:
+    """The mean of a map of 7×7 pixels, and class scores."""
+    average = Conv("average", channels, channels, 8, relu=False, end_padding=1, groups=channels, average=True)
+    return average, Dense("fc", channels, classes, relu=False)
+
+
+def mobilenet() -> Network:
+    """MobileNet of width 1 for images of 224 × 224 (A. Howard et al., arXiv:1704.04861, table 1); the host
+    spreads the images."""
+    layers: list[Layer] = [Conv("stem", 12, 32, 2, padding=1, end_padding=0, taps=3 * 3 * 3)]
+    widths = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
+    for number, width in enumerate(widths, 1):
+        channels = layers[-1].outputs
+        stride = 2 if number in (2, 4, 6, 12) else 1
+        depthwise = Conv(
+            f"depthwise{number}", channels, channels, 3, padding=1, stride=stride, groups=channels
+        )
+        layers += [depthwise, Conv(f"pointwise{number}", channels, width, 1)]
+    return Network("mobilenet", (3, 224, 224), (*layers, *_classifier(1024, 1000)), spread=2)
+
+
+def residual_stage(name: str, source: str, channels: int, width: int, blocks: int) -> list[Layer]:
+    """``blocks`` residual blocks of two 3×3 convolutions on the map ``source`` of so many ``channels``; where
+    these are not ``width``, the first block halves rows and columns."""
+    layers: list[Layer] = []
+    for number in range(1, blocks + 1):
+        block, stride = f"{name}_{number}", 1 if channels == width else 2
+        layers.append(Conv(f"{block}a", channels, width, 3, padding=1, stride=stride, sources=(source,)))
+        shortcut = source
+        if channels != width:
+            shortcut = f"{block}s"
+            layers.append(Conv(shortcut, channels, width, 1, relu=False, stride=stride, sources=(source,)))
+        sources = (f"{block}a", shortcut)
+        layers.append(Conv(f"{block}b", 2 * width, width, 3, padding=1, added=True, sources=sources))
+        source, channels = layers[-1].name, width
+    return layers
+
+
 def tiny() -> Network:
     """A network of a few thousand cycles that touches every mode: for tests and examples."""
     return Network(
@@ -96,6 +200,11 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "vgg16-cifar": vgg16_cifar,
     "vgg16-cifar-half": vgg16_cifar_half,
     "cifar-small": cifar_small,
+    "resnet18": resnet18,
+    "resnet20": resnet20,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "mobilenet": mobilenet,
 }
 
 MISSING = {
@@ -103,8 +212,6 @@ MISSING = {
     "densenet": "concatenation of maps and 3×3 pooling",
     "googlenet": "branches, concatenation of maps and 3×3 pooling",
     "inception": "branches, concatenation of maps and 3×3 pooling",
-    "mobilenet": "depthwise convolutions and strides of 2",
-    "resnet": "strides of 2, 3×3 pooling and the addition of an earlier map (residual)",
     "squeezenet": "branches, concatenation of maps and 3×3 pooling",
 }
 """Families of networks, and what they need that the hardware lacks. Kernels of 1×1 it has."""

@@ -7,6 +7,7 @@ from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
 from hw.compile.program import LayerPlan, Program
+from hw.contract.spectrum import TILE
 from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.control.ring_pointer import RingPointer, top_row
 from hw.gateware.primitives.delay import per_layer
@@ -65,7 +66,7 @@ class AddressGenerator:
         def setting(name: str, values: Sequence[int]) -> Signal:
             return per_layer(m, layer, values, name=name)
 
-        self._channel_lines = setting("channel_lines", [p.source.channel_lines for p in plans])
+        self._channel_lines = setting("channel_lines", [p.seen.channel_lines for p in plans])
         self._map_lines = setting("map_lines", [p.source.stack_lines for p in plans])
         self._first_line = setting("first_line", [p.source.base + first_line(p) for p in plans])
         rings = [p.source.ring * p.source.lines_per_row for p in plans]
@@ -74,7 +75,7 @@ class AddressGenerator:
         self._row_back = setting("row_back", [n - ring for n, ring in zip(rows, rings, strict=True)])
         self._group_lines = setting("group_lines", groups)
         self._group_back = setting("group_back", [n - ring for n, ring in zip(groups, rings, strict=True)])
-        paddings = [0 if p.dot or p.packing > 1 else p.layer.padding for p in plans]
+        paddings = [0 if p.packing > 1 else p.layer.tile_padding for p in plans]
         self._first_x = setting("first_x", [-padding for padding in paddings])
         self._first_y = setting("first_y", [top_row(p) for p in plans])
         self._group_width = setting("group_width", [p.lane_columns * p.tile_stride for p in plans])
@@ -136,6 +137,14 @@ class AddressGenerator:
         m.d.sync += [
             self.y.eq(self._top),
             *(address.eq(following) for address in (self.address, self._channel)),
+        ]
+
+    def next_columns(self, m: Module) -> None:
+        """Go to the first line again, 8 columns further: of maps that fully connected layers see in parts."""
+        m.d.sync += [
+            self.x.eq(self.x + TILE),
+            self.y.eq(self._top),
+            *(address.eq(self._group) for address in (self.address, self._channel)),
         ]
 
     def next_group(self, m: Module) -> None:

@@ -12,7 +12,7 @@ The controller counts lines and channels; where they lie is the matter of the ad
 (:mod:`hw.gateware.control.lane_flags`).
 """
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -63,7 +63,7 @@ class Fetch(wiring.Component):
     def __init__(self, program: Program, latency: int):
         self.program, self.latency = program, latency
         config = program.config
-        self.channel_bits = ceil_log2(max(2, *(p.source.shape[0] for p in program.layers)))
+        self.channel_bits = ceil_log2(max(2, *(p.channels for p in program.layers)))
         super().__init__(
             {
                 "start": In(1),
@@ -95,7 +95,7 @@ class Fetch(wiring.Component):
         m.d.comb += [loops.layer.eq(self.layer), loops.images.eq(self.images), loops.start.eq(self.start)]
         dot = self._setting(m, "dot", [int(p.dot) for p in plans])
         last_line = self._setting(m, "last_line", [p.lines_per_channel - 1 for p in plans])
-        last_channel = self._setting(m, "last_channel", [p.source.shape[0] - 1 for p in plans])
+        last_channel = self._setting(m, "last_channel", [p.seen.shape[0] - 1 for p in plans])
         # Packed rows: the line after which a window goes on one packed row further, one tile row down.
         last_packed = self._setting(
             m, "last_packed", [p.tile_stride - 1 if p.packing > 1 else -1 for p in plans]
@@ -106,7 +106,8 @@ class Fetch(wiring.Component):
         half, beyond, running = Signal(), Signal(), Signal()
         # Flags: the counters stand at their ends.
         end_channel, last = Signal(), Signal()
-        end_pass = end_channel & last
+        number, end_columns = self._number_channels(m, channel, end_channel, last)
+        end_pass = end_channel & last & end_columns
         filled = end_pass & (~dot | loops.ends)
 
         with m.FSM():
@@ -136,6 +137,9 @@ class Fetch(wiring.Component):
                         last.eq(channel + 1 == last_channel),
                     ]
                     position.next_channel(m)
+                with m.If(end_channel & last & ~end_columns):
+                    m.d.sync += [channel.eq(0), last.eq(last_channel == 0)]
+                    position.next_columns(m)
                 with m.If(end_pass):
                     m.d.sync += [channel.eq(0), last.eq(last_channel == 0)]
                     position.next_group(m)
@@ -156,11 +160,30 @@ class Fetch(wiring.Component):
             flags.x.eq(position.x),
             flags.y.eq(position.y),
         ]
-        self._travel(m, flags, running=running, filled=filled, line=line, channel=channel, half=half)
+        self._travel(m, flags, running=running, filled=filled, line=line, channel=number, half=half)
         self._travel_a_clock_less(m, flags.inside, beyond)
         if self.program.mixes_signs:
-            self._send_signs(m, channel)
+            self._send_signs(m, number)
         return m
+
+    def _number_channels(self, m, channel, end_channel, last):
+        """(number of the channel at hand in the X buffer, whether its columns are the last ones): where no
+        layer goes over its channels more than once, the channel itself, and yes."""
+        counts = [p.dot_columns for p in self.program.layers]
+        if max(counts) == 1:
+            return channel, C(1)
+        number, columns = Signal.like(channel, name="number"), Signal(range(max(counts)))
+        last_columns = self._setting(m, "last_columns", [count - 1 for count in counts])
+        end = columns == last_columns
+        with m.If(self.start):
+            m.d.sync += Cat(number, columns).eq(0)
+        with m.Elif(end_channel):
+            m.d.sync += number.eq(number + 1)
+            with m.If(last):
+                m.d.sync += columns.eq(columns + 1)
+                with m.If(end):
+                    m.d.sync += Cat(number, columns).eq(0)
+        return number, end
 
     def _setting(self, m, name, values):
         return per_layer(m, self.layer, values, name=name)
@@ -205,8 +228,11 @@ class Fetch(wiring.Component):
     def _send_signs(self, m, channel):
         """Of the channel whose line arrives; every lane has a register of its own."""
         signed = self.program.signed_channels
+        pairs = list(zip(signed, self.program.layers, strict=True))
         first = self._setting(m, "first_signed", [channels.start for channels in signed])
-        end = self._setting(m, "end_signed", [channels.stop for channels in signed])
+        # All channels of a map may be seen as others.
+        ends = [p.channels if len(channels) == p.source.shape[0] else channels.stop for channels, p in pairs]
+        end = self._setting(m, "end_signed", ends)
         is_signed = Signal()
         m.d.sync += is_signed.eq((channel >= first) & (channel < end))
         travelled = delay(m, is_signed, self.latency - 2, name="is_signed")

@@ -4,7 +4,7 @@ from amaranth import Cat, Module, Mux, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.compile.program import Program
+from hw.compile.program import LayerPlan, Program
 from hw.gateware.primitives.delay import per_layer
 
 
@@ -14,6 +14,21 @@ def lane_skews(program: Program, lane: int) -> list[int]:
         row * plan.skew if row >= 0 else -1
         for plan, row in zip(program.layers, _rows(program, lane), strict=True)
     ]
+
+
+def lane_edges(plan: LayerPlan, lane: int) -> int:
+    """The sides, as bits of :data:`EDGES`, on which the tile of lane ``lane`` lies in the outermost tile
+    groups of a layer whose pooling windows overlap; 0 for others."""
+    if not plan.layer.overlaps:
+        return 0
+    row, column = divmod(lane, plan.lane_columns)
+    rows = plan.source.image_packing if plan.images > 1 else plan.lane_rows
+    groups = -(-plan.tile_rows // rows)
+    top, bottom = plan.top_group == 0, plan.top_group + plan.group_rows == groups
+    last_row, last_column = (plan.tile_rows - 1) % rows, (plan.tile_columns - 1) % plan.lane_columns
+    row %= rows
+    sides = (top and row == 0, bottom and row == last_row, column == 0, column == last_column)
+    return sum(int(side) << i for i, side in enumerate(sides))
 
 
 def _rows(program: Program, lane: int) -> list[int]:
@@ -60,7 +75,7 @@ class LaneFlags(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        height = self._setting(m, "height", [p.source.shape[1] for p in self.program.layers])
+        height = self._setting(m, "height", [p.seen.shape[1] for p in self.program.layers])
         for lane in range(self.program.config.lanes):
             first, ahead = self._first_line(m, lane)
             row = self.y + ahead

@@ -36,6 +36,7 @@ class LoopNest(wiring.Component):
     row_wraps: out, 1. So the group row, with both.
     stack_wraps: out, 1. So the stack, with all three.
     ends: out, 1. It is the layer's last pass.
+    last_row: out, 1. It is one of the last row of tile groups; last_column: of the last column.
     """
 
     def __init__(self, program: Program, *, blocks: bool = True, dot_images: bool = False):
@@ -55,6 +56,8 @@ class LoopNest(wiring.Component):
                 "row_wraps": Out(1),
                 "stack_wraps": Out(1),
                 "ends": Out(1),
+                "last_row": Out(1),
+                "last_column": Out(1),
             }
         )
 
@@ -81,6 +84,8 @@ class LoopNest(wiring.Component):
         m.d.comb += [
             self.last_block.eq(inner & outer),
             self.last_group.eq(column & row & stack),
+            self.last_row.eq(row),
+            self.last_column.eq(column),
             self.block_wraps.eq(inner),
             self.column_wraps.eq(inner & column),
             self.row_wraps.eq(inner & column & row),

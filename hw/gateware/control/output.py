@@ -8,14 +8,15 @@ lane row of each.
 """
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
 from hw.gateware.control.image_pointer import ImagePointer
-from hw.gateware.control.lane_flags import lane_skews
+from hw.gateware.control.lane_flags import lane_edges, lane_skews
 from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.control.target import TargetPointer, target_layout
+from hw.gateware.datapath.window_pool import EDGES
 from hw.gateware.primitives.delay import delay, per_layer
 
 
@@ -36,6 +37,8 @@ class OutputController(wiring.Component):
     starts     out  lanes      bit p: lane p's token,
     row        out  rows       for this channel in the block
     half       out  1          of this Y half
+    edges      out  lanes × 4  sides on which the lanes' tiles reach beyond the map (only where pooling
+                               windows overlap)
     token      out  1          a pulse one clock after the start of an image's first lane row,
     target     out  target     and where its first row goes (:func:`target_layout`)
     ========== ==== ========== ======================================================================
@@ -60,6 +63,7 @@ class OutputController(wiring.Component):
                 "starts": Out(config.lanes),
                 "row": Out(range(config.rows)),
                 "half": Out(1),
+                **({"edges": Out(data.ArrayLayout(EDGES, config.lanes))} if program.overlaps else {}),
                 "token": Out(1),
                 "target": Out(target_layout(program)),
             }
@@ -80,7 +84,10 @@ class OutputController(wiring.Component):
         clock, row = Signal.like(last_clock), Signal.like(self.row)
         half, running = Signal(), Signal()
         # Flags: the token's last clock, the pass's last token. Rows to come are counted down.
-        end_token, last_token = Signal(), Signal()
+        before_end, end_token, last_token = Signal(), Signal(), Signal()
+        m.d.comb += end_token.eq(
+            before_end | self._setting(m, "of_one_clock", [p.token_interval == 1 for p in plans])
+        )
         rows_left = Signal.like(row)
         pass_rows = Mux(loops.last_block, last_row, config.rows - 1)
         end_pass = end_token & last_token
@@ -89,7 +96,7 @@ class OutputController(wiring.Component):
             with m.State("IDLE"):
                 with m.If(self.start):
                     pointer.start(m, self.images)
-                    m.d.sync += Cat(clock, end_token, row, half).eq(0)
+                    m.d.sync += Cat(clock, before_end, row, half).eq(0)
                     m.next = "WAIT"
             with m.State("WAIT"):
                 m.d.sync += [rows_left.eq(pass_rows), last_token.eq(pass_rows == 0)]
@@ -103,10 +110,10 @@ class OutputController(wiring.Component):
                     self.pass_freed.eq(last_token & (clock == free_clock)),
                     self.done.eq(end_pass & loops.ends),
                 ]
-                m.d.sync += [clock.eq(clock + 1), end_token.eq(clock + 1 == last_clock)]
+                m.d.sync += [clock.eq(clock + 1), before_end.eq(clock + 1 == last_clock)]
                 with m.If(end_token):
                     m.d.sync += [
-                        Cat(clock, end_token).eq(0),
+                        Cat(clock, before_end).eq(0),
                         rows_left.eq(rows_left - 1),
                         last_token.eq(rows_left == 1),
                         row.eq(row + 1),
@@ -122,6 +129,8 @@ class OutputController(wiring.Component):
         m.d.comb += self.busy.eq(running)
         m.d.sync += [self.row.eq(row), self.half.eq(half)]
         self._start_lanes(m, running, clock)
+        if self.program.overlaps:
+            self._find_edges(m, loops)
         m.d.comb += [
             image.layer.eq(self.layer),
             image.images.eq(self.images),
@@ -146,6 +155,19 @@ class OutputController(wiring.Component):
             skew = self._setting(m, f"skew_{lane}", lane_skews(self.program, lane))
             m.d.comb += starts[lane].eq(running & (clock == skew))
         m.d.sync += self.starts.eq(starts)
+
+    def _find_edges(self, m, loops):
+        """Of every lane's tile, with its token."""
+        plans = self.program.layers
+        first_column = Signal()
+        with m.If(self.start):
+            m.d.sync += first_column.eq(1)
+        with m.Elif(loops.step & loops.block_wraps):
+            m.d.sync += first_column.eq(loops.column_wraps)
+        flags = Cat(loops.group_row == 0, loops.last_row, first_column, loops.last_column)
+        for lane in range(self.program.config.lanes):
+            possible = self._setting(m, f"edges_{lane}", [lane_edges(plan, lane) for plan in plans])
+            m.d.sync += self.edges[lane].as_value().eq(flags & possible)
 
     def _send_target(self, m, target, image):
         """Where the image goes whose lane rows start: the target of the first image, and from there, a clock

@@ -15,7 +15,7 @@ from hw.gateware.primitives.delay import per_layer
 
 def top_row(plan: LayerPlan) -> int:
     """Row of the map in which the first window of an instruction begins; negative: it lies above the map."""
-    padding = 0 if plan.dot else plan.layer.padding
+    padding = plan.layer.tile_padding
     return plan.top_group * plan.group_height - padding
 
 

@@ -23,6 +23,7 @@ from hw.gateware.datapath.mac import MacLane, factors_layout
 from hw.gateware.datapath.post import RAW_BITS, Post
 from hw.gateware.datapath.tile_input import TileInput
 from hw.gateware.datapath.window import Window
+from hw.gateware.datapath.window_pool import EDGES
 from hw.gateware.datapath.xbuffer import XBuffer
 from hw.gateware.datapath.ybuffer import YBuffer
 from hw.gateware.primitives.delay import delay, per_layer
@@ -63,6 +64,9 @@ class Lane(wiring.Component):
     token       in   1              begin an inverse transform
     token_row   in   rows           of this row
     token_half  in   1              of this Y half
+    edges       in   4              sides on which the tile of the tokens reaches beyond the map, constant for
+    a pass
+                                    (only where pooling windows overlap)
     valid       out  1              a row of pixels leaves:
     out_row     out  3              its index in the tile,
     out_pixels  out  8 × 8          its pixels,
@@ -74,7 +78,7 @@ class Lane(wiring.Component):
         self.program = program
         config = program.config
         rows, bits = config.rows, program.weight_bits
-        channels = max(2, *(p.source.shape[0] for p in program.layers))
+        channels = max(2, *(p.channels for p in program.layers))
         acc_bits, packed, ahead = program.accumulator_bits, program.packed, program.run_ahead
         x_bits, drain = program.spectrum_bits, config.drain
         self.x = XBuffer(program.groups, ahead, x_bits)
@@ -83,7 +87,7 @@ class Lane(wiring.Component):
         self.drain = Drain(rows, acc_bits, drain, ahead, packed, program.drain_lift, program.shift_bits)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
-        self.post = Post(max(p.tile_stride for p in program.layers), program.strides)
+        self.post = Post(_columns(program), program.strides, program.overlaps)
         super().__init__(
             {
                 "layer": In(range(len(program.layers))),
@@ -109,6 +113,7 @@ class Lane(wiring.Component):
                 "token": In(1),
                 "token_row": In(range(rows)),
                 "token_half": In(1),
+                **({"edges": In(EDGES)} if program.overlaps else {}),
                 "valid": Out(1),
                 "out_row": Out(3),
                 "out_pixels": Out(data.ArrayLayout(PIXEL_BITS, TILE)),
@@ -224,6 +229,8 @@ class Lane(wiring.Component):
         if self.program.strides:
             first = [int(p.layer.step > p.layer.pool) for p in plans]
             m.d.comb += self.post.first.eq(per_layer(m, self.layer, first, name="first"))
+        if self.program.overlaps:
+            self._pool_windows(m)
         # Clock 0: keep the token, then count the tile's 8 clocks.
         row = Signal.like(self.token_row, reset_less=True)
         half = Signal(reset_less=True)
@@ -231,13 +238,14 @@ class Lane(wiring.Component):
         m.d.sync += [clock.eq(clock + 1), fresh.eq(self.token)]
         with m.If(self.token):
             m.d.sync += [clock.eq(0), row.eq(self.token_row), half.eq(self.token_half)]
+        start = delay(m, fresh, self.y.latency, name="fresh", reset=True)
         m.d.comb += [
             self.y.r_half.eq(half),
             self.y.r_row.eq(row),
             self.y.r_t.eq(clock),
             self.y.present.eq(self.word_valid[half].word_select(clock, TRANSFORM_WORDS)),
             self.y.dot.eq(dot),
-            self.ifft.start.eq(delay(m, fresh, self.y.latency, name="fresh", reset=True)),
+            self.ifft.start.eq(start),
             self.ifft.words.eq(self.y.words),
             self.post.start.eq(self.ifft.o_start),
             self.post.pixels.eq(self.ifft.pixels),
@@ -248,3 +256,49 @@ class Lane(wiring.Component):
             self.out_pixels.eq(self.post.o_pixels),
             self.raw.eq(self.post.raw),
         ]
+        if any(p.dot for p in plans):
+            # Every output of a transform of word 0 alone is that word: it passes by, a token a clock.
+            word = delay(m, self.y.words[0].re, self.ifft.latency, name="sum")
+            with m.If(dot):
+                m.d.comb += [
+                    self.post.start.eq(delay(m, start, self.ifft.latency, name="sum_start", reset=True)),
+                    self.post.pixels[0].eq(word),
+                ]
+
+    def _pool_windows(self, m):
+        """What pooling windows that overlap have to know of the layer and of the tile."""
+        layers = [plan.layer for plan in self.program.layers]
+
+        def setting(name, values):
+            return per_layer(m, self.layer, [int(value) for value in values], name=name)
+
+        until_post = 1 + self.y.latency + self.ifft.latency
+        kept = Signal(EDGES)  # the token's, as long as its tile is on its way
+        with m.If(self.token):
+            m.d.sync += kept.eq(self.edges)
+        m.d.comb += [
+            self.post.edges.eq(delay(m, kept.as_value(), until_post - 1, name="edges")),
+            self.post.wide.eq(setting("wide", [layer.overlaps and layer.window == 3 for layer in layers])),
+            self.post.skipped.eq(
+                setting("skipped", [layer.pool_padding if layer.overlaps else 0 for layer in layers])
+            ),
+            self.post.rows_left.eq(setting("rows_left", self._left(1))),
+            self.post.columns_left.eq(setting("columns_left", self._left(2))),
+        ]
+
+    def _left(self, axis):
+        """Per layer: rows (axis 1) or columns (2) that the last tile has in front of pooling."""
+        found = []
+        for plan in self.program.layers:
+            if not plan.layer.overlaps:
+                found.append(TILE)
+                continue
+            size = plan.layer.conv_size(plan.source.shape[axis]) + plan.layer.pool_padding
+            tiles = plan.layer.tiles(plan.source.shape)[axis - 1]
+            found.append(min(TILE, size - (tiles - 1) * plan.tile_stride))
+        return found
+
+
+def _columns(program):
+    """Pixels of a row that post-processing has to keep."""
+    return max(max(p.tile_stride, p.layer.tile_side if p.layer.overlaps else 0) for p in program.layers)

@@ -6,12 +6,17 @@ from amaranth.lib.wiring import In, Out
 
 from hw.contract.formats import PIXEL_BITS, POST_SHIFT, activation_format
 from hw.contract.spectrum import TILE
+from hw.gateware.datapath.window_pool import WindowPool
 from hw.gateware.primitives.arith import register, round_shift, saturate
 from hw.gateware.primitives.delay import delay
 from hw.gateware.primitives.layouts import pixels_layout
 
 RAW_BITS = 26
 """Width of the inverse transform's outputs (docs/numbers.md)."""
+
+
+OF_WINDOWS = ("edges", "wide", "skipped", "rows_left", "columns_left")
+"""Ports of :class:`WindowPool` that a tile or a layer decides."""
 
 
 class Post(wiring.Component):
@@ -26,21 +31,23 @@ class Post(wiring.Component):
 
     ``start`` comes with row 0 of ``pixels``, rows 1 to 7 in the next 7 clocks; tiles may follow each
     other without a gap. Every row y leaves with ``valid`` and ``row`` = y, ``latency`` clocks after it
-    came; with ``pool`` only the odd rows do, as ``row`` = y // 2 with half as many pixels. All 8 rows
-    leave: the writer keeps the first ``Conv.tile_outputs``. Pixels from ``columns`` on (half of it with
-    ``pool``) are undefined. ``relu``, ``pool`` and ``first`` stay constant while a tile is in flight.
-    ``raw`` is pixel (0, 0) of the tile as it came in, valid with the tile's first output row.
+    came, however soon another tile follows; with ``pool`` only the odd rows do, as ``row`` = y // 2 with half
+    as many pixels. All 8 rows leave: the writer keeps the first ``Conv.tile_outputs``. Pixels from
+    ``columns`` on (half of it with ``pool``) are undefined. ``relu``, ``pool`` and ``first`` stay constant
+    while a tile is in flight. ``raw`` is pixel (0, 0) of the tile as it came in, valid with the tile's first
+    output row.
 
     Cost (Yosys 0.66, 8 columns): 400 LUT, 435 FF, no DSP slice.
 
     Parameters: ``columns``: most pixels needed of a row, 1 to 8; ``strides``: with ``pool``, ``first`` asks
-    for the first of every 2×2 pixels (a convolution of stride 2) in place of the largest. No back pressure.
+    for the first of every 2×2 pixels (a convolution of stride 2) in place of the largest; ``overlaps``: of
+    windows that overlap, which takes more clocks, with the ports :data:`OF_WINDOWS`. No back pressure.
     """
 
-    latency = 4
-
-    def __init__(self, columns: int = TILE, strides: bool = False):
+    def __init__(self, columns: int = TILE, strides: bool = False, overlaps: bool = False):
         self.columns, self.strides = columns, strides
+        self.windows = WindowPool(columns, strides) if overlaps else None
+        extra = {name: self.windows.signature.members[name] for name in OF_WINDOWS} if self.windows else {}
         super().__init__(
             {
                 "start": In(1),
@@ -48,6 +55,7 @@ class Post(wiring.Component):
                 "relu": In(1),
                 "pool": In(1),
                 **({"first": In(1)} if strides else {}),
+                **extra,
                 "valid": Out(1),
                 "row": Out(range(TILE)),
                 "o_pixels": Out(data.ArrayLayout(PIXEL_BITS, TILE)),
@@ -55,8 +63,30 @@ class Post(wiring.Component):
             }
         )
 
+    @property
+    def latency(self) -> int:
+        """Clocks from row 0 of a tile to the first row that leaves; of 2×2 pooling, one less."""
+        return 2 + (self.windows.latency if self.windows else 2)
+
     def elaborate(self, platform):
         m = Module()
+        clipped = self._clip(m)
+        row, running = Signal(range(TILE)), Signal()
+        raw = Signal.like(self.raw)
+        with m.If(self.start):
+            m.d.sync += [row.eq(1), running.eq(1), raw.eq(self.pixels[0])]
+        with m.Elif(running):
+            m.d.sync += [row.eq(row + 1), running.eq(row != TILE - 1)]
+        active, now = self.start | running, Mux(self.start, 0, row)
+        m.d.comb += self.raw.eq(delay(m, raw, self.latency - 1, name="raw"))
+        if self.windows:
+            self._pool_windows(m, clipped, active, now)
+        else:
+            self._pool(m, clipped, active, now)
+        return m
+
+    def _clip(self, m):
+        """Clocks 0 and 1."""
         kept = range(self.columns)
         # Clock 0: round.
         rounded = [register(m, f"rounded_{i}", round_shift(self.pixels[i], POST_SHIFT)) for i in kept]
@@ -66,9 +96,12 @@ class Post(wiring.Component):
         for i in kept:
             positive, either = (saturate(rounded[i], fmt) for fmt in formats)
             clipped.append(register(m, f"clipped_{i}", Mux(self.relu, positive, either), PIXEL_BITS + 1))
-        # Clock 2: pool pairs of pixels. Clock 3: pool pairs of rows.
-        for i in kept:
-            value = clipped[i]
+        return clipped
+
+    def _pool(self, m, clipped, active, now):
+        """Clock 2: pool pairs of pixels. Clock 3: pool pairs of rows. Pooled rows leave in the clock of an
+        odd one."""
+        for i, value in enumerate(clipped):
             if i < self.columns // 2:
                 value = Mux(self.pool, self._reduced(*clipped[2 * i : 2 * i + 2]), value)
             value = register(m, f"pair_{i}", value)
@@ -76,22 +109,27 @@ class Post(wiring.Component):
                 above = register(m, f"above_{i}", value)
                 value = Mux(self.pool, self._reduced(above, value), value)
             m.d.comb += self.o_pixels[i].eq(register(m, f"pixel_{i}", value))
-        self._count_rows(m)
-        return m
-
-    def _count_rows(self, m):
-        """The row index beside the pixels; pooled rows leave in the clock of an odd one."""
-        row, running = Signal(range(TILE)), Signal()
-        with m.If(self.start):
-            m.d.sync += [row.eq(1), running.eq(1), self.raw.eq(self.pixels[0])]
-        with m.Elif(running):
-            m.d.sync += [row.eq(row + 1), running.eq(row != TILE - 1)]
-        now = Mux(self.start, 0, row)
-        leaves = (self.start | running) & (~self.pool | now[0])
+        leaves = active & (~self.pool | now[0])
         m.d.comb += [
             self.valid.eq(delay(m, leaves, self.latency, name="valid", reset=True)),
             self.row.eq(delay(m, Mux(self.pool, now >> 1, now), self.latency, name="row")),
         ]
+
+    def _pool_windows(self, m, clipped, active, now):
+        """From clock 2 on, where windows of some layer overlap (:mod:`hw.gateware.datapath.window_pool`)."""
+        m.submodules.windows = windows = self.windows
+        m.d.comb += [
+            windows.active.eq(delay(m, active, 2, name="active", reset=True)),
+            windows.row.eq(delay(m, now, 2, name="now")),
+            windows.edges.eq(delay(m, self.edges.as_value(), 2, name="edges")),
+            *(windows.pixels[i].eq(value) for i, value in enumerate(clipped)),
+            *(getattr(windows, name).eq(getattr(self, name)) for name in (*OF_WINDOWS[1:], "relu", "pool")),
+            *(self.o_pixels[i].eq(windows.o_pixels[i]) for i in range(self.columns)),
+            self.valid.eq(windows.valid),
+            self.row.eq(windows.o_row),
+        ]
+        if self.strides:
+            m.d.comb += windows.first.eq(self.first)
 
     def _reduced(self, first, second):
         """What pooling makes of two pixels."""

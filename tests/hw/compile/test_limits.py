@@ -90,14 +90,14 @@ def test_no_lane_layout_makes_use_of_a_wider_line():
 
 
 def test_as_many_layers_as_have_counters():
-    assert len(compile_program(random_artifact(deep(32)), SMALL).layers) == 32
-    refused(deep(33), SMALL, "'deep' has 33 layers, more than the 32", UnsupportedNetwork)
+    assert len(compile_program(random_artifact(deep(128)), SMALL).layers) == 128
+    refused(deep(129), SMALL, "'deep' has 129 layers, more than the 128", UnsupportedNetwork)
 
 
 def test_a_sweep_for_a_network_that_nothing_can_run_says_why():
     space = Space(rows=(8,), lanes=(1, 2), weight_bits=(8,))
-    with pytest.raises(UnsupportedNetwork, match="has 33 layers"):
-        explore(UniformWorkload(deep(33), Density()), DEVICE, space)
+    with pytest.raises(UnsupportedNetwork, match="has 129 layers"):
+        explore(UniformWorkload(deep(129), Density()), DEVICE, space)
     wide = UniformWorkload(Network("wide", (1100, 8, 8), (Dense("d", 70400, 9, relu=False),)), Density(8))
     with pytest.raises(DoesNotFit, match=r"no design for wide can be made: a sum of .* takes 50 bits"):
         explore(wide, DEVICE, replace(space, weight_bits=(16,)))

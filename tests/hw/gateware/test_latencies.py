@@ -23,7 +23,7 @@ def test_cost_model_has_the_latencies_of_the_gateware(line, bits, products):
     memory, lane, writer = FeatureMemory(line, 16), Lane(program), Writer(program, RAW_BITS)
     for block in (memory, lane, writer):
         Fragment.get(block, None)  # Amaranth warns of blocks that are never elaborated
-    model = latencies(program.config, program.narrow)
+    model = latencies(program.config, program.narrow, program.overlaps)
     assert model.memory == memory.latency
     assert model.fill == lane.fill_latency
     assert model.array == lane.array_latency

@@ -12,7 +12,7 @@ from torch import nn
 from hw.contract.network import VGG16_WIDTHS, Conv, Dense, Network, lenet, vgg16
 from hw.util import names
 from hw.util.errors import ConfigError, UnsupportedNetwork
-from pruning import AdmmConfig, Chain, convert, prune_
+from pruning import AdmmConfig, NetworkModel, convert, prune_
 from pruning.quant.batch_norm_folding import fold_batch_norms_
 from tests.pruning.importers.converting import assert_same, chains, stirred
 
@@ -79,7 +79,7 @@ class Vgg(nn.Module):
 
 def test_lenet_becomes_lenet():
     network, chain = convert(Digits(), (1, 28, 28), name="lenet")
-    assert network == lenet() and isinstance(chain, Chain) and chain.network == network
+    assert network == lenet() and isinstance(chain, NetworkModel) and chain.network == network
 
 
 @pytest.mark.parametrize(("size", "pooled"), [(32, 1), (224, 7)], ids=["cifar", "imagenet"])
@@ -355,7 +355,7 @@ def test_what_the_hardware_cannot_run_is_one_sentence_with_place_and_way_out(cas
 
 
 def test_a_pruned_model_is_refused():
-    model = Chain(Network("n", (1, 8, 8), (Conv("conv", 1, 2, 3),)))
+    model = NetworkModel(Network("n", (1, 8, 8), (Conv("conv", 1, 2, 3),)))
     prune_(model, model.network, AdmmConfig())
     with pytest.raises(UnsupportedNetwork, match=r"'conv' \(SpectralConv2d\).*convert the model first"):
         convert(model, (1, 8, 8))

@@ -113,7 +113,7 @@ def test_runs_in_bfloat16():
 @pytest.mark.parametrize(
     "conv",
     [
-        nn.Conv2d(2, 2, 3, stride=2),
+        nn.Conv2d(2, 2, 3, stride=3),
         nn.Conv2d(2, 2, 3, dilation=2),
         nn.Conv2d(2, 2, 3, groups=2),
         nn.Conv2d(2, 2, (3, 5)),

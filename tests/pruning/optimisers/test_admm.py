@@ -9,20 +9,20 @@ from torch import nn
 from hw.contract.artifact import Sparsity
 from hw.contract.network import Conv, Dense, Network, tiny
 from hw.util.errors import ConfigError, UnsupportedNetwork
-from pruning import AdmmConfig, Chain, prune_, sets
+from pruning import AdmmConfig, NetworkModel, prune_, sets
 from pruning.optimisers import Admm
 from pruning.training.summary import steps, summary
 
 SETS = {"conv1": Sparsity("kernel", 8, 32), "conv2": Sparsity("uniform", 2, 8), "fc2": None}
 
 
-def pruned_tiny(config: AdmmConfig | None = None) -> tuple[Chain, Admm]:
-    model = Chain(tiny())
+def pruned_tiny(config: AdmmConfig | None = None) -> tuple[NetworkModel, Admm]:
+    model = NetworkModel(tiny())
     return model, prune_(model, tiny(), config or AdmmConfig(layers=SETS))
 
 
 def test_swaps_layers_without_changing_the_network(tiny_batch):
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     before = model(tiny_batch)
     prune_(model, tiny(), AdmmConfig(layers=SETS))
     torch.testing.assert_close(model(tiny_batch), before, rtol=0, atol=1e-6)
@@ -143,7 +143,7 @@ def test_resumes_exactly(tiny_batch, tmp_path, finalised):
 
 
 def test_summary_counts_words_and_steps():
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     dense = summary(model, tiny())
     admm = prune_(model, tiny(), AdmmConfig(layers=SETS))
     assert summary(model, tiny()) == dense and all(layer.speedup == 1 for layer in dense)
@@ -161,14 +161,14 @@ def test_summary_counts_words_and_steps():
 
 def test_mistakes_are_one_sentence():
     with pytest.raises(ConfigError, match="no layer is called 'conv9': the network has conv1, conv2"):
-        prune_(Chain(tiny()), tiny(), AdmmConfig(layers={"conv9": None}))
+        prune_(NetworkModel(tiny()), tiny(), AdmmConfig(layers={"conv9": None}))
     with pytest.raises(ConfigError, match="no module 'conv1'"):
         prune_(nn.Sequential(), tiny())
     with pytest.raises(ConfigError, match="'fc1': kernel sparsity is for convolutions"):
-        prune_(Chain(tiny()), tiny(), AdmmConfig(layers={"fc1": Sparsity("kernel", 8, 32)}))
+        prune_(NetworkModel(tiny()), tiny(), AdmmConfig(layers={"fc1": Sparsity("kernel", 8, 32)}))
     with pytest.raises(ConfigError, match="rho"):
         AdmmConfig(rho=0)
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     model.conv2 = nn.Conv2d(9, 10, 5, padding=1)
     with pytest.raises(UnsupportedNetwork, match="'conv2'"):
         prune_(model, tiny())
@@ -178,7 +178,7 @@ def test_mistakes_are_one_sentence():
 
 
 def test_works_on_a_model_of_ones_own(tiny_batch):
-    """Only names matter: modules may sit deeper, and need not be a Chain."""
+    """Only names matter: modules may sit deeper, and need not be a NetworkModel."""
 
     class Own(nn.Module):
         def __init__(self):

@@ -9,7 +9,7 @@ from torch import nn
 from hw.contract.artifact import Sparsity
 from hw.contract.network import Conv, Network, tiny
 from hw.util.errors import ConfigError
-from pruning import Chain, prune_, sets
+from pruning import NetworkModel, prune_, sets
 from pruning.optimisers import (
     CONFIGS,
     AdmmConfig,
@@ -166,8 +166,8 @@ def test_without_correlation_the_optimum_is_the_projection(name, sparsity):
 # --- the interface -----------------------------------------------------------------------------------
 
 
-def pruned_tiny(name: str, layers=None) -> tuple[Chain, Pruner]:
-    model = Chain(tiny())
+def pruned_tiny(name: str, layers=None) -> tuple[NetworkModel, Pruner]:
+    model = NetworkModel(tiny())
     layers = {
         "conv1": Sparsity("filter", 1, 2),
         "conv2": Sparsity("block", 1, 4, 4),
@@ -303,7 +303,7 @@ def test_shortening_leaves_the_inside_alone_and_reaches_the_set():
 
 
 def test_the_proximal_copy_is_in_the_set_after_the_ramp():
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     targets = {"conv1": Sparsity("kernel", 8, 32), "fc2": None}
     pruner = prune_(model, tiny(), ProximalConfig(layers=targets, ramp=3))
     counts = []

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hw.contract.network import tiny
-from pruning import Chain, sort_channels_
+from pruning import NetworkModel, sort_channels_
 from pruning.layers.models import norm_of
 from pruning.layers.word_layers import to_word_layers_
 from pruning.quant.batch_norm_folding import fold_batch_norms_
@@ -13,7 +13,7 @@ from pruning.quant.batch_norm_folding import fold_batch_norms_
 @pytest.fixture
 def trained(tiny_batch):
     """A network whose norms do something: every statistic and parameter is its own."""
-    model = Chain(tiny(), batch_norm=True)
+    model = NetworkModel(tiny(), batch_norm=True)
     model.train()
     for _ in range(3):
         model(tiny_batch)

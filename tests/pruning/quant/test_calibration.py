@@ -12,8 +12,8 @@ from hw.contract.network import Conv, Network, tiny
 from hw.util.errors import ConfigError, DataError, UnsupportedNetwork
 from pruning import (
     AdmmConfig,
-    Chain,
     MaskedLinear,
+    NetworkModel,
     SpectralConv2d,
     convert,
     fold_batch_norms_,
@@ -57,7 +57,7 @@ def with_value(images: torch.Tensor, value: float) -> torch.Tensor:
 )
 def test_images_that_the_hardware_would_not_get_are_refused(change, sentence, tiny_batch):
     with pytest.raises(DataError, match=sentence):
-        quantise_(Chain(tiny()), tiny(), change(tiny_batch))
+        quantise_(NetworkModel(tiny()), tiny(), change(tiny_batch))
 
 
 def test_images_of_another_scale_are_right_if_it_is_named(tiny_batch):
@@ -67,12 +67,12 @@ def test_images_of_another_scale_are_right_if_it_is_named(tiny_batch):
         with pytest.raises(ConfigError, match="input_scale must be a positive number"):
             check_images(tiny_batch, tiny(), scale)
     with pytest.raises(ConfigError, match="batch must be at least 1, not 0"):
-        quantise_(Chain(tiny()), tiny(), tiny_batch, batch=0)
+        quantise_(NetworkModel(tiny()), tiny(), tiny_batch, batch=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_images_of_any_float_are_the_same_images(dtype, tiny_batch):
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     ones = []
     for images in (tiny_batch, tiny_batch.to(dtype).double().mul(255).round().div(255).to(dtype)):
         made = copy.deepcopy(model)
@@ -85,7 +85,7 @@ def test_images_of_any_float_are_the_same_images(dtype, tiny_batch):
 
 
 def test_batch_norms_are_not_dropped(tiny_batch):
-    model = Chain(tiny(), batch_norm=True).eval()
+    model = NetworkModel(tiny(), batch_norm=True).eval()
     with pytest.raises(
         ConfigError, match=r"still has a batch norm, 'conv1_norm'.*call fold_batch_norms_ first"
     ):
@@ -97,7 +97,7 @@ def test_batch_norms_are_not_dropped(tiny_batch):
         to_artifact(model, tiny())
 
 
-class Other(Chain):
+class Other(NetworkModel):
     """``tiny()``, and something that it does not have."""
 
     def __init__(self, where: str) -> None:
@@ -139,7 +139,7 @@ def test_a_model_that_does_more_than_its_network_is_refused(where, sentence, tin
 
 
 def test_one_that_does_the_same_is_taken(tiny_batch):
-    one, other = Other("nowhere"), Chain(tiny())
+    one, other = Other("nowhere"), NetworkModel(tiny())
     other.load_state_dict(one.state_dict())
     for model in (one, other):
         quantise_(model, tiny(), tiny_batch)
@@ -147,7 +147,7 @@ def test_one_that_does_the_same_is_taken(tiny_batch):
 
 
 def test_numbers_beside_the_layers_are_refused(tiny_batch):
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     model.register_buffer("calls", torch.tensor(3))  # counts: harmless
     quantise_(copy.deepcopy(model), tiny(), tiny_batch)
     model.temperature = nn.Parameter(torch.ones(1))
@@ -156,7 +156,7 @@ def test_numbers_beside_the_layers_are_refused(tiny_batch):
 
 
 def test_pruning_that_has_no_masks_yet_is_not_exported(tiny_batch):
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     pruner = prune_(model, tiny(), AdmmConfig())
     with pytest.raises(ConfigError, match=r"pruning of layer 'conv1' has begun .* call finalise\(\)"):
         quantise_(model, tiny(), tiny_batch)
@@ -164,7 +164,7 @@ def test_pruning_that_has_no_masks_yet_is_not_exported(tiny_batch):
     pruner.finalise()
     quantise_(copy.deepcopy(model), tiny(), tiny_batch)
     finished = pruner.state_dict()
-    other = Chain(tiny())
+    other = NetworkModel(tiny())
     continued = prune_(other, tiny(), AdmmConfig())
     continued.load_state_dict(finished)
     assert not any(layer.awaits_finalise for layer in continued.pruned.values())
@@ -178,7 +178,7 @@ def test_pruning_that_has_no_masks_yet_is_not_exported(tiny_batch):
 
 
 def test_calibration_is_in_eval_mode_and_leaves_the_mode(tiny_batch):
-    class Dropping(Chain):
+    class Dropping(NetworkModel):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(dropout(x, 0.5, self.training))
 
@@ -195,7 +195,7 @@ def test_calibration_is_in_eval_mode_and_leaves_the_mode(tiny_batch):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("pruned", [False, True])
 def test_a_model_of_16_bit_floats_gives_the_integers_of_its_32_bit_copy(dtype, pruned, tiny_batch):
-    half = Chain(tiny(), batch_norm=True).to(dtype).eval()
+    half = NetworkModel(tiny(), batch_norm=True).to(dtype).eval()
     artifacts = []
     for model in (half, copy.deepcopy(half).float()):
         if pruned:
@@ -220,7 +220,7 @@ def test_a_converted_module_of_16_bit_floats_trains_and_becomes_an_artifact():
 
 def test_all_layers_are_widened_with_the_model():
     network = Network("one", (1, 8, 8), (Conv("conv", 1, 2, 3),))
-    model = Chain(network, batch_norm=True).half()
+    model = NetworkModel(network, batch_norm=True).half()
     (layer,) = to_word_layers_(model, network).values()
     assert isinstance(layer, SpectralConv2d) and not isinstance(layer, MaskedLinear)
     assert {p.dtype for p in model.parameters()} == {torch.float32}
@@ -230,7 +230,7 @@ def test_all_layers_are_widened_with_the_model():
 
 
 def test_double_precision_is_taken(tiny_batch):
-    one = Chain(tiny())
+    one = NetworkModel(tiny())
     other = copy.deepcopy(one).double()
     for model in (one, other):
         quantise_(model, tiny(), tiny_batch)

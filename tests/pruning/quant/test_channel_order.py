@@ -4,13 +4,13 @@ import torch
 
 from hw.contract.artifact import Sparsity
 from hw.contract.network import tiny
-from pruning import Chain, sets, sort_channels_
+from pruning import NetworkModel, sets, sort_channels_
 from pruning.layers.word_layers import to_word_layers_
 
 
 def test_the_network_stays_the_same(tiny_batch):
     """Convolution to convolution, map to vector (a channel is 20 features) and vector to vector."""
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     before, bias = model(tiny_batch), model.conv1.bias.clone()
     sort_channels_(model, tiny())
     torch.testing.assert_close(model(tiny_batch), before, rtol=0, atol=1e-6)
@@ -25,7 +25,7 @@ def test_adaptive_sparsity_keeps_more_energy():
     shares = []
     for ordered in (False, True):
         torch.manual_seed(3)
-        model = Chain(tiny())
+        model = NetworkModel(tiny())
         with torch.no_grad():
             model.fc1.weight[::2] *= 0.1
         if ordered:

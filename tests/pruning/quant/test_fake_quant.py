@@ -14,7 +14,7 @@ from hw.contract import formats
 from hw.contract.artifact import load
 from hw.contract.network import Conv, Network, lenet, tiny
 from hw.util.errors import ConfigError
-from pruning import AdmmConfig, Chain, prune_, quantise_, to_artifact
+from pruning import AdmmConfig, NetworkModel, prune_, quantise_, to_artifact
 from pruning.quant.fake_quant import requantise, round_half_up
 from pruning.quant.quantise import calibrate_, fake_quants_of
 from sim import model as integer_model
@@ -58,8 +58,8 @@ def quantised(
     images: torch.Tensor,
     weight_bits: int = 8,
     layer_bits: Mapping[str, int] = MappingProxyType({}),
-) -> Chain:
-    model = Chain(network)
+) -> NetworkModel:
+    model = NetworkModel(network)
     with torch.no_grad():  # biases large enough that a wrong unit shows
         for layer in network.layers:
             model.get_submodule(layer.name).bias.uniform_(-0.3, 0.3)
@@ -70,7 +70,7 @@ def quantised(
 
 @pytest.mark.parametrize("weight_bits", [8, 12, 16])
 def test_fake_quant_is_close_to_the_float_network(tiny_batch, weight_bits):
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     prune_(model, tiny(), AdmmConfig()).finalise()
     with torch.no_grad():
         expected = model(tiny_batch)
@@ -110,7 +110,7 @@ def test_a_feature_map_agrees_within_one_step(tiny_batch, relu):
 
 
 def test_gradients_are_near_the_float_ones(tiny_batch):
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     prune_(model, tiny(), AdmmConfig()).finalise()
     probe = torch.randn(len(tiny_batch), 5)
 
@@ -159,7 +159,7 @@ def test_every_layer_uses_the_integers_of_its_own_width(tiny_batch, tmp_path):
 @pytest.mark.parametrize(("spectrum_bits", "lowest"), [(16, -128), (11, -127)])
 def test_weights_that_training_moves_stay_what_packed_products_take(tiny_batch, spectrum_bits, lowest):
     """With narrow spectra each has a negative, however far the optimiser goes: the model can be packed."""
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     layers = quantise_(model, tiny(), tiny_batch, spectrum_bits=spectrum_bits)
     with torch.no_grad():
         for layer in layers.values():
@@ -172,7 +172,7 @@ def test_weights_that_training_moves_stay_what_packed_products_take(tiny_batch, 
 
 def test_new_fake_quant_layers_are_those_of_a_fresh_model(tiny_batch):
     """Calibrated once, with other widths each time; nothing of the widths before is left."""
-    models = [Chain(tiny()) for _ in range(2)]
+    models = [NetworkModel(tiny()) for _ in range(2)]
     models[1].load_state_dict(models[0].state_dict())
     calibrated = calibrate_(models[0], tiny(), tiny_batch)
     for widths in (WIDTHS, {"conv2": 2}, {}):
@@ -195,7 +195,7 @@ def test_last_layer_has_one_scale():
 
 def test_dead_and_empty_channels_survive(tiny_batch):
     """A channel that never fires, and one whose every word is pruned away."""
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     with torch.no_grad():
         model.conv1.bias[3] = -100.0
         model.fc1.bias[:] = 0.2
@@ -211,13 +211,13 @@ def test_dead_and_empty_channels_survive(tiny_batch):
 
 def test_mistakes_are_one_sentence(tiny_batch):
     with pytest.raises(ConfigError, match="weight_bits must be 2 to 16, not 1"):
-        quantise_(Chain(tiny()), tiny(), tiny_batch, weight_bits=1)
+        quantise_(NetworkModel(tiny()), tiny(), tiny_batch, weight_bits=1)
     with pytest.raises(ConfigError, match="layer_bits names 'conv9', but network 'tiny' has no such layer"):
-        quantise_(Chain(tiny()), tiny(), tiny_batch, layer_bits={"conv9": 8})
+        quantise_(NetworkModel(tiny()), tiny(), tiny_batch, layer_bits={"conv9": 8})
     for bits in (1, 7):
         with pytest.raises(ConfigError, match=rf"'fc1' must be 2 to 6 \(weight_bits\), not {bits}"):
-            quantise_(Chain(tiny()), tiny(), tiny_batch, weight_bits=6, layer_bits={"fc1": bits})
+            quantise_(NetworkModel(tiny()), tiny(), tiny_batch, weight_bits=6, layer_bits={"fc1": bits})
     with pytest.raises(ConfigError, match="quantile"):
-        quantise_(Chain(tiny()), tiny(), tiny_batch, quantile=0)
+        quantise_(NetworkModel(tiny()), tiny(), tiny_batch, quantile=0)
     with pytest.raises(ConfigError, match="'conv1' is not quantised"):
-        to_artifact(Chain(tiny()), tiny())
+        to_artifact(NetworkModel(tiny()), tiny())

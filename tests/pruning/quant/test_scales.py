@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hw.contract import formats
 from hw.contract.network import Conv, Dense, Network, tiny
 from hw.util.errors import ArtifactError, ConfigError
-from pruning import Chain, fold_batch_norms_, quantise_, to_artifact
+from pruning import NetworkModel, fold_batch_norms_, quantise_, to_artifact
 from pruning.layers.transform import kernel_spectrum
 from pruning.quant.fake_quant import FakeQuant
 from pruning.quant.scales import LARGEST_BIAS
@@ -33,7 +33,7 @@ def real(pixels: np.ndarray) -> torch.Tensor:
 def test_a_bias_much_larger_than_its_weights_stays_what_it_is():
     """A 3×3 convolution with weights of 1e-4 and a bias of 0.5, which would need 33 bits."""
     network = Network("map", (1, 8, 8), (Conv("conv", 1, 1, 3, padding=1),))
-    model, pixels = Chain(network), PIXELS[:, :1]
+    model, pixels = NetworkModel(network), PIXELS[:, :1]
     with torch.no_grad():
         model.conv.weight.fill_(1e-4)
         model.conv.bias.fill_(0.5)
@@ -71,7 +71,7 @@ def test_integers_are_within_the_stated_bound_of_floats(hidden, scores, bits, se
     """Per channel of the map by :func:`map_bound`, and through it for the scores."""
     model = stretched(hidden, scores, seed)
     with torch.no_grad():
-        exact = Chain(SMALL).double().requires_grad_(False)
+        exact = NetworkModel(SMALL).double().requires_grad_(False)
         exact.load_state_dict(model.state_dict())
         before = exact.conv(real(PIXELS).double())
         expected = before.relu(), exact(real(PIXELS).double())
@@ -97,10 +97,10 @@ def test_integers_are_within_the_stated_bound_of_floats(hidden, scores, bits, se
         assert float((values - expected[1]).abs().max()) <= bound
 
 
-def stretched(hidden, scores, seed: int) -> Chain:
+def stretched(hidden, scores, seed: int) -> NetworkModel:
     """``SMALL`` with weights and biases of those magnitudes."""
     torch.manual_seed(seed)
-    model = Chain(SMALL)
+    model = NetworkModel(SMALL)
     with torch.no_grad():
         for layer, channels in ((model.conv, hidden), (model.fc, scores)):
             for n, (weights, bias, sign) in enumerate(channels):
@@ -135,7 +135,7 @@ def map_bound(conv: torch.nn.Conv2d, before: torch.Tensor, bits: int) -> torch.T
 # --- what one channel may cost the others -----------------------------------------------------------
 
 
-def scores_of(model: Chain, network: Network, images: torch.Tensor) -> np.ndarray:
+def scores_of(model: NetworkModel, network: Network, images: torch.Tensor) -> np.ndarray:
     quantise_(model, network, images)
     artifact = to_artifact(model, network)
     return integer_model.run(artifact, (images * 255).round().byte().numpy()) * artifact.score_scale
@@ -144,7 +144,7 @@ def scores_of(model: Chain, network: Network, images: torch.Tensor) -> np.ndarra
 def edited(change, images: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Scores of ``tiny()`` after ``change``, as floats and as integers."""
     torch.manual_seed(7)
-    model = Chain(tiny(), batch_norm=True).eval()
+    model = NetworkModel(tiny(), batch_norm=True).eval()
     with torch.no_grad():
         model.conv2_norm.bias.normal_()
         change(model)
@@ -153,15 +153,15 @@ def edited(change, images: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     return expected, scores_of(model, tiny(), images)
 
 
-def tiny_gamma(model: Chain) -> None:
+def tiny_gamma(model: NetworkModel) -> None:
     model.conv1_norm.weight[2], model.conv1_norm.bias[2] = 1e-7, 0.3
 
 
-def zero_gamma(model: Chain) -> None:
+def zero_gamma(model: NetworkModel) -> None:
     model.conv1_norm.weight[2], model.conv1_norm.bias[2] = 0.0, -1e5
 
 
-def biased_class(model: Chain) -> None:
+def biased_class(model: NetworkModel) -> None:
     model.fc2.weight[1], model.fc2.bias[1] = 0.0, 0.5
 
 
@@ -175,7 +175,7 @@ def test_one_channel_does_not_cost_the_network(change, tiny_batch):
 def test_a_rescaled_channel_is_the_same_channel(factor, tiny_batch):
     """A ReLU lets a factor through, and the next layer's weights take it back."""
 
-    def rescale(model: Chain) -> None:
+    def rescale(model: NetworkModel) -> None:
         model.conv1_norm.weight[1] *= factor
         model.conv1_norm.bias[1] *= factor
         model.conv2.weight[:, 1] /= factor
@@ -191,8 +191,8 @@ def test_a_rescaled_channel_is_the_same_channel(factor, tiny_batch):
 # --- after training ----------------------------------------------------------------------------------
 
 
-def fake_quantised_tiny(images: torch.Tensor) -> tuple[Chain, dict[str, FakeQuant]]:
-    model = Chain(tiny())
+def fake_quantised_tiny(images: torch.Tensor) -> tuple[NetworkModel, dict[str, FakeQuant]]:
+    model = NetworkModel(tiny())
     return model, dict(quantise_(model, tiny(), images))
 
 
@@ -218,7 +218,7 @@ def test_numbers_that_are_none_become_no_artifact(tiny_batch, member, value):
         getattr(fake_quants["fc1"].layer, member).view(-1)[3] = value
     with pytest.raises(ConfigError, match=f"layer 'fc1': its {member} holds NaN or infinity"):
         to_artifact(model, tiny())
-    broken = Chain(tiny())
+    broken = NetworkModel(tiny())
     with torch.no_grad():
         broken.get_submodule("conv2").get_parameter(member).view(-1)[0] = value
     with pytest.raises(ConfigError, match=f"layer 'conv2': its {member} holds NaN or infinity"):
@@ -226,7 +226,7 @@ def test_numbers_that_are_none_become_no_artifact(tiny_batch, member, value):
 
 
 def test_scales_that_no_float_has_are_refused(tiny_batch):
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     with torch.no_grad():
         model.fc1.bias.fill_(2e38)
         model.fc2.weight.zero_()

@@ -8,7 +8,7 @@ from hw.contract.artifact import load
 from hw.contract.formats import Format, round_shift
 from hw.contract.network import Conv, Network, tiny
 from hw.util.errors import ConfigError
-from pruning import AdmmConfig, Chain, prune_, quantise_, to_artifact
+from pruning import AdmmConfig, NetworkModel, prune_, quantise_, to_artifact
 from pruning.quant.quantise import calibrate_, fake_quants_of
 from pruning.quant.word_shift import choose_shift
 from sim import model as integer_model
@@ -16,8 +16,8 @@ from sim import model as integer_model
 MAP = Network("map", (2, 9, 11), (Conv("conv", 2, 5, 3, padding=1, relu=True, pool=2),))
 
 
-def trained(network: Network, least_bias: float = -0.3) -> Chain:
-    model = Chain(network)
+def trained(network: Network, least_bias: float = -0.3) -> NetworkModel:
+    model = NetworkModel(network)
     with torch.no_grad():  # biases large enough that a wrong unit shows
         for layer in network.layers:
             model.get_submodule(layer.name).bias.uniform_(least_bias, 0.5)
@@ -175,4 +175,4 @@ def test_a_bias_counts_in_steps_of_word_0_as_it_is_cut(tiny_batch):
 def test_widths_there_cannot_be_are_one_sentence(tiny_batch):
     for bits, sentence in ((7, "8 to 16, not 7"), (8, "must be 9 or more, not 8: the fully connected layer")):
         with pytest.raises(ConfigError, match=f"spectrum_bits .*{sentence}"):
-            calibrate_(Chain(tiny()), tiny(), tiny_batch, spectrum_bits=bits)
+            calibrate_(NetworkModel(tiny()), tiny(), tiny_batch, spectrum_bits=bits)

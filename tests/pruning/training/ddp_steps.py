@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from hw.contract.network import tiny
-from pruning import AdmmConfig, Chain, prune_
+from pruning import AdmmConfig, NetworkModel, prune_
 from pruning.layers.gradient import optimiser_for
 from pruning.training.distributed import World, joined
 from pruning.training.train import Labelled, Pass, Phase, train_epoch
@@ -16,7 +16,7 @@ from pruning.training.train import Labelled, Pass, Phase, train_epoch
 def train(optimiser: str, world: World) -> tuple[float, dict[str, torch.Tensor]]:
     """The mean loss and the weights after a pass over 23 images in batches of 5, the last of 3."""
     torch.manual_seed(4)
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     pruner = prune_(model, tiny(), AdmmConfig(layers={"conv1": None, "fc2": None}))
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (23, 2, 9, 11), dtype=torch.uint8, generator=generator)

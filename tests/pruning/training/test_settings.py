@@ -9,7 +9,7 @@ import torch
 from hw.contract.network import tiny
 from hw.util.errors import ConfigError
 from pruning.layers.gradient import optimiser_for
-from pruning.layers.models import Chain
+from pruning.layers.models import NetworkModel
 from pruning.training import recipe
 from pruning.training.device import CPU, device_of
 from pruning.training.distributed import World
@@ -42,7 +42,7 @@ def test_smoothed_labels_share_with_all_classes():
     torch.manual_seed(1)
     images = torch.randint(0, 256, (6, *tiny().input), dtype=torch.uint8)
     data = Labelled(images, torch.tensor([0, 1, 2, 3, 4, 0], dtype=torch.uint8))
-    model = Chain(tiny()).eval()
+    model = NetworkModel(tiny()).eval()
     with torch.no_grad():
         logs = model(images.float() / 255).log_softmax(1)
     entropy = -float(logs[torch.arange(6), data.labels.long()].mean())

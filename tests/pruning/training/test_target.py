@@ -12,7 +12,7 @@ from hw.contract.config import AcceleratorConfig
 from hw.contract.network import tiny
 from hw.cost.cycles import total_cycles
 from hw.util.errors import ConfigError
-from pruning import Chain, prune_, quantise_, to_artifact
+from pruning import NetworkModel, prune_, quantise_, to_artifact
 from pruning.training.recipe import Recipe, for_cycles
 from pruning.training.sensitivity import mean_loss, scan
 from pruning.training.target import FILE_NAME, find_densities, ladder, layer_clocks
@@ -35,7 +35,7 @@ def test_a_compiled_design_takes_as_many_clocks_as_were_asked_for(data, tiny_bat
         rest + sum(clocks[share][n] for n in ("conv2", "fc1")) for share in (shares[-1], shares[0])
     )
     target = (least + most) // 2
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     recipe = for_cycles(RECIPE, target, lanes=2)
     found = find_densities(recipe, recipe.target, model, data, tmp_path)
     assert found.target is None and set(found.layers) == {"conv2", "fc1"}
@@ -47,7 +47,7 @@ def test_a_compiled_design_takes_as_many_clocks_as_were_asked_for(data, tiny_bat
     # Blocks of real masks may have a step more than the even words of the cost model.
     assert total_cycles(program, 1) <= 1.05 * target
     with pytest.raises(ConfigError, match="more than the target of"):
-        find_densities(recipe, for_cycles(RECIPE, least - 1, lanes=2).target, Chain(tiny()), data)
+        find_densities(recipe, for_cycles(RECIPE, least - 1, lanes=2).target, NetworkModel(tiny()), data)
 
 
 def sparsity(recipe):
@@ -56,7 +56,7 @@ def sparsity(recipe):
 
 
 def test_a_scan_measures_one_layer_at_a_time_and_leaves_nothing_behind(data):
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     before = mean_loss(model, data, "float32", 16)
     options = {name: RECIPE.targets().sparsity("conv2") for name in ("conv2", "fc1")}
     sparse = {

@@ -12,7 +12,7 @@ from msgspec.structs import replace as amend
 
 from hw.contract import artifact
 from hw.contract.network import lenet, tiny
-from pruning import Chain, MagnitudeConfig, data, prune_, quantise_, to_artifact
+from pruning import MagnitudeConfig, NetworkModel, data, prune_, quantise_, to_artifact
 from pruning.quant.quantise import calibrate_
 from pruning.training import recipe
 from pruning.training.job import Job
@@ -32,9 +32,9 @@ def pixels(tiny_batch):
     return (tiny_batch * 255).round().byte()
 
 
-def pruned() -> Chain:
+def pruned() -> NetworkModel:
     torch.manual_seed(3)
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     prune_(model, tiny(), recipe.find("lenet").targets()).finalise()
     return model
 
@@ -257,7 +257,7 @@ def test_dense_and_pruned_networks_are_the_same_whatever_the_widths(tmp_path):
 
 
 def test_widths_survive_the_loss_of_channels(tiny_batch):
-    model = Chain(tiny())
+    model = NetworkModel(tiny())
     sets = {"conv1": artifact.Sparsity("filter", 1, 2)}
     prune_(model, tiny(), MagnitudeConfig(None, sets)).finalise()
     quantise_(model, tiny(), tiny_batch, layer_bits={"conv1": 4, "conv2": 6})

@@ -90,7 +90,7 @@ def test_dot_mode_multiplies_pixels_in_word_order():
     matrix = rng.integers(-128, 128, (4, 30))
     weight = np.zeros(layer.weight_shape(shape), dtype=np.int16)
     weight[:, *layer.word_index(shape)] = matrix
-    sums = mac.dot_sums(mac.dot_matrix(weight), fetch.dot_words(maps))
+    sums = mac.dot_sums(mac.dot_matrix(weight), fetch.dot_words(maps, Dense("fc", 1, 1)))
     np.testing.assert_array_equal(sums, matrix @ maps.reshape(30, 6).astype(int))
 
 

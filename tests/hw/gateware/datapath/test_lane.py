@@ -186,7 +186,7 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry, products):
     assert len(tokens) == 2 * ROWS and len(rows) == len(tokens) * size
     for start, row, half in tokens:
         pixels, firsts = wanted[half]
-        for y in range(size):
+        for y in range(columns):
             at = start + lane.output_latency + layer.step * y + layer.step - 1
             assert rows[at] == (y, pixels[row, y, :columns].tolist()), (row, half, y)
         assert raw[start + lane.output_latency + layer.step - 1] == firsts[row]

@@ -3,7 +3,7 @@ of a graph each as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from hw.compile.feature_layout import FeatureLayout
@@ -18,8 +18,12 @@ INSTRUCTION_CLOCKS = 150
 """About what an instruction of the layer program takes beside its work: latencies, and a change of layer."""
 
 
+Work = Callable[[int, bool], GroupWork]
+"""What a tile group takes of the layer with that number, if rows of its map may be packed, or not."""
+
+
 @dataclass(frozen=True)
-class PlannedMaps:
+class FeatureMaps:
     """instructions: of the layer program. Of every layer, lanes: how they lie over its tiles; sources, dests:
     where the maps lie that it reads, as one, and makes. lines: the depth of the feature memory."""
 
@@ -30,10 +34,9 @@ class PlannedMaps:
     lines: int
 
 
-def plan_maps(
-    network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], steps: Sequence[int]
-) -> PlannedMaps:
-    """The plan for layers with this ``work``, whose ``steps`` have so many bits each.
+def plan_maps(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> FeatureMaps:
+    """The plan for layers with this ``work``, asked for by number and whether rows of the map may be packed,
+    whose ``steps`` have so many bits each.
 
     Raises ``ConfigError`` where ``config`` has no room, ``UnsupportedNetwork`` for a map that would have to
     lie in two places.
@@ -42,10 +45,8 @@ def plan_maps(
     return plan(network, config, work, steps)
 
 
-def _chain(
-    network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], steps: Sequence[int]
-) -> PlannedMaps:
-    lanes = lane_layouts(network, config, work)
+def _chain(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> FeatureMaps:
+    lanes = lane_layouts(network, config, [work(i, True) for i in range(len(network.layers))])
     every = zip(network.layers, network.inputs, lanes, steps, strict=True)
     rows = [_group_rows(layer, shape, layout, config, bits) for layer, shape, layout, bits in every]
     layouts = [
@@ -53,14 +54,12 @@ def _chain(
         _plain(network.maps[-1], config),
     ]
     found = plan_row_bands(rows, layouts, config.batch, config.memory_lines)
-    return PlannedMaps(found.instructions, tuple(lanes), found.layouts[:-1], found.layouts[1:], found.lines)
+    return FeatureMaps(found.instructions, tuple(lanes), found.layouts[:-1], found.layouts[1:], found.lines)
 
 
-def _graph(
-    network: Network, config: AcceleratorConfig, work: Sequence[GroupWork], steps: Sequence[int]
-) -> PlannedMaps:
-    buffers = buffers_of(network)
-    lanes = lane_layouts(network, config, work)
+def _graph(network: Network, config: AcceleratorConfig, work: Work, steps: Sequence[int]) -> FeatureMaps:
+    buffers, numbers = buffers_of(network), range(len(network.layers))
+    lanes = lane_layouts(network, config, [work(i, True) for i in numbers])
     layouts = [_buffer_layout(network, buffer, lanes, config) for buffer in buffers]
     # A map that two layers would have in different ways is not packed, and they do with that.
     plain = {
@@ -69,12 +68,12 @@ def _graph(
         if layout.packing == 1
         for i in _readers(network, buffer)
     }
-    lanes = lane_layouts(network, config, work, plain)
+    lanes = lane_layouts(network, config, [work(i, i not in plain) for i in numbers], plain)
     placed = place(network, buffers, layouts, config.batch, config.memory_lines)
     every = zip(network.layers, network.inputs, lanes, steps, strict=True)
     rows = [_group_rows(layer, shape, layout, config, bits) for layer, shape, layout, bits in every]
     instructions = tuple(Instruction(i, 0, row.groups) for i, row in enumerate(rows))
-    return PlannedMaps(instructions, tuple(lanes), placed.sources, placed.layouts[1:], placed.lines)
+    return FeatureMaps(instructions, tuple(lanes), placed.sources, placed.layouts[1:], placed.lines)
 
 
 def _readers(network: Network, buffer: Buffer) -> Collection[int]:
@@ -104,7 +103,7 @@ def _read_layout(
         packing=layout.rows,
         slot_pixels=line // layout.rows,
         interleave=layer.tile_stride,
-        padding=layer.padding,
+        padding=layer.tile_padding,
         images=layout.images,
     )
 
@@ -128,7 +127,7 @@ def _group_rows(
         groups=-(-layer.tiles(shape)[0] // layout.rows),
         stride=height,
         overlap=TILE - layer.tile_stride,
-        padding=layer.padding,
+        padding=layer.tile_padding,
         made=height // layer.step,
         cost=INSTRUCTION_CLOCKS + through + fetched,
     )
