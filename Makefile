@@ -79,6 +79,10 @@ mutate: $(STAMP) ## COUNT=300 SEED=1: mutants of hw/gateware, found by unit test
 	$(BIN)/python -m tests.mutation --count $(COUNT) --seed $(SEED) --jobs $(JOBS)
 
 # Every design is built and simulated (a minute or two each); one that fails stays under build/fuzz-designs.
+.PHONY: census
+census: $(STAMP) ## which well-known networks the importer takes, and what is in the way of the others
+	$(BIN)/python -m tests.census
+
 .PHONY: fuzz-designs
 fuzz-designs: COUNT ?= 30
 fuzz-designs: $(STAMP) ## COUNT=30 SEED=1: random networks on random accelerators, values and clocks compared

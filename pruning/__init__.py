@@ -3,16 +3,16 @@
 Everything here imports torch, except :mod:`pruning.data` (numpy, Pillow) and this file itself, whose
 names are loaded on first use::
 
-    model = NetworkModel(network)                                   # layers/models.py: any hw.contract
-    Network network, model = convert(module, (3, 32, 32))            # importers/: any torch module that is a
-    chain network, model = from_onnx("model.onnx")                 # importers/: or a file
-    sort_channels_(model, network)                           # quant/channel_order.py: like with like pruner =
-    prune_(model, network, AdmmConfig(...))         # optimisers/: your own training loop follows loss =
-    cross_entropy(model(x), y) + pruner.penalty()     # every batch, and now and then pruner.step()
-    pruner.finalise()                                        # masks are held exactly from here on
-    fold_batch_norms_(model, network)                        # quant/batch_norm_folding.py: none are left
-    quantise_(model, network, images)                        # quant/quantise.py: fake-quant artifact =
-    to_artifact(model, network, ...)              # quant/export.py: model.npz
+    model = NetworkModel(network)                     # layers/models.py: any hw.contract Network
+    network, model = convert(module, (3, 32, 32))     # importers/: any torch module that can be one
+    network, model = from_onnx("model.onnx")          # importers/: or a file
+    sort_channels_(model, network)                    # quant/channel_order.py: like with like
+    pruner = prune_(model, network, AdmmConfig(...))  # optimisers/: your own training loop follows
+    loss = cross_entropy(model(x), y) + pruner.penalty()     # every batch, and now and then pruner.step()
+    pruner.finalise()                                 # masks are held exactly from here on
+    fold_batch_norms_(model, network)                 # quant/batch_norm_folding.py: none are left
+    quantise_(model, network, images)                 # quant/quantise.py: fake-quant
+    artifact = to_artifact(model, network, ...)       # quant/export.py: model.npz
 
 :func:`pruning.training.run.run` does all of it as a recipe says (:mod:`pruning.training.recipe_file`).
 Models that the hardware cannot run are pruned with :func:`pruning.optimisers.modules.prune_modules_`;

@@ -15,9 +15,12 @@ RecipeName = Annotated[
     str,
     typer.Argument(
         help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, cifar-small-long, "
-        "vgg16-cifar-long, vgg16-cifar-half-long, or a .toml file of your own. With --untrained a .toml file "
-        "or any network: vgg16, too."
+        "vgg16-cifar-long, vgg16-cifar-half-long, or a .toml file of your own, or an ONNX file with --data. "
+        "With --untrained a file, or any network: vgg16, too."
     ),
+]
+Images = Annotated[
+    str | None, typer.Option("--data", help="Images to train on: mnist, cifar10; a recipe names its own.")
 ]
 Scheme = Annotated[
     str | None,

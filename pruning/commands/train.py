@@ -25,9 +25,11 @@ def train(
     target_cycles: int | None = None,
     lanes: int | None = None,
     mean_bits: float | None = None,
+    images: str | None = None,
     **changes: Any,
 ) -> tuple[PruneResult, ImageSet]:
-    """Follow a recipe; returns what it came to, and the images that it is measured on.
+    """Follow a recipe, on ``images`` (the name of a set) where given; returns what it came to, and the images
+    that it is measured on.
 
     Writes ``out/model.npz``. Raises ``typer.Exit`` in all but the first of several processes: that one
     measures and reports.
@@ -41,6 +43,8 @@ def train(
         from pruning.training.recipe import find, for_bits, for_cycles
         from pruning.training.run import run
 
+    if images is not None:
+        changes["data"] = images
     with requires("onnx"):  # where the network is such a file
         recipe = find(name, **changes)
     if target_cycles is not None:
@@ -52,6 +56,8 @@ def train(
     precision = recipe.training.precision
     if device.split(":")[0] == CPU.type and effective(precision, CPU) != precision:
         typer.echo(NO_BF16, err=True)
+    if recipe.note:
+        typer.echo(recipe.note, err=True)
     with progress("training") as show:
         result = run(
             recipe,

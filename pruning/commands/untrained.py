@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from hw.commands.console import progress, requires
 from hw.util.errors import ConfigError
 
@@ -27,7 +29,8 @@ def prune_untrained(
 ) -> None:
     """An artifact with the masks of one projection: sparse like a trained network, good for nothing else.
 
-    ``what``: a network's name, or a recipe's file, whose entries count where an option is not given.
+    ``what``: a network's name, an ONNX file, or a recipe's file, whose entries count where an option is not
+    given.
     """
     if optimiser is not None:
         raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
@@ -42,10 +45,16 @@ def prune_untrained(
     if layer_bits:
         given["layer_bits"] = layer_bits
     with requires("torch"):
+        from pruning.data import LOADERS
         from pruning.training import recipe
     if recipe.is_file(what):
         with requires("onnx"):  # where the network is such a file
-            made = _of_recipe(recipe.find(what, **given))
+            if Path(what).suffix.lower() == recipe.ONNX_SUFFIX:
+                given["data"] = next(iter(LOADERS))  # which nobody looks at
+            found = recipe.find(what, **given)
+        if found.note:
+            typer.echo(found.note, err=True)
+        made = _of_recipe(found)
     else:
         made = _of_network(what, **given)
     made.save(out / "model.npz")

@@ -1,48 +1,53 @@
 """Put a network together operation by operation, as a reader of some graph meets them.
 
-Every operation joins the layer before it (:mod:`pruning.importers.joins`), waits for the layer after it or
-changes nothing (:mod:`pruning.importers.maps`), or is refused with its place and a way out.
+Every operation takes what stands between two layers (:class:`pruning.importers.values.Value`) and gives it
+back changed: it makes a layer, joins the one before, waits for the one after, or is refused with its place
+and a way out.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from math import prod
-from typing import NamedTuple
+from dataclasses import replace
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from hw.contract.network import Conv, Dense, Layer, Network
-from hw.util import names
-from pruning.importers.joins import Joins, Made, trainable
-from pruning.importers.maps import size_of
+from hw.contract.network import MOST, Conv
+from hw.util.errors import UnsupportedNetwork
+from pruning.importers import hardware
+from pruning.importers.blockers import Blockers
+from pruning.importers.finish import Converted, assembled
+from pruning.importers.hardware import Pair
+from pruning.importers.heads import Heads, check_bias
+from pruning.importers.kernels import of_phases, phases, scattered, undilated, ungrouped
 from pruning.importers.refusals import refuse
-from pruning.layers.models import NORM, NetworkModel
-
-RESERVED = {*dir(nn.Module()), "network"}
-"""Names that a layer of a :class:`NetworkModel` cannot have: its own attributes."""
+from pruning.importers.values import Made, Value, of
 
 
-class Converted(NamedTuple):
-    """A network and the model that computes it, with the weights of what it was converted from."""
+class Assembler(Heads):
+    """A network in the making, for ``batch`` inputs of ``shape`` (C, H, W).
 
-    network: Network
-    model: NetworkModel
+    Methods are operations; ``position`` says in errors where one stands. All raise ``UnsupportedNetwork``.
+    Tensors are copied, those of 16 bits as float32, in which networks are trained.
 
-
-class Assembler(Joins):
-    """A chain in the making, for ``batch`` inputs of ``shape`` (C, H, W).
-
-    Methods are operations, in the order of the chain; ``position`` says in errors where one stands. All raise
-    ``UnsupportedNetwork``. Tensors are copied, those of 16 bits as float32, in which networks are trained.
+    Members: ``blockers``, what was refused so far.
     """
 
-    # --- layers -------------------------------------------------------------------------------------
+    def __init__(self, name: str, shape: Sequence[int], batch: int) -> None:
+        super().__init__(name, shape, batch)
+        self.blockers = Blockers()
+
+    def unknown(self, shape: Sequence[int]) -> Value | None:
+        """What stands behind an operation that was refused: some map of ``shape``, batch first, or none."""
+        rest = tuple(shape[1:])
+        if len(rest) not in (1, 3) or min(rest) < 1 or max(rest) > MOST:
+            return None
+        spec = Conv("unknown", 1, rest[0], 1)
+        return replace(of(Made(spec, None, (None,), rest[1:] or (1, 1), rest)), shared=True)
 
     def convolution(
         self,
+        value: Value,
         position: str,
         path: str,
         weight: Tensor,
@@ -52,122 +57,106 @@ class Assembler(Joins):
         padding: Sequence[int],
         dilation: Sequence[int],
         groups: int,
-    ) -> None:
+    ) -> Value:
         """``weight`` (out, in / groups, rows, columns).
 
         ``padding``: of all sides, of rows and columns, or of top, left, bottom and right.
         """
-        channels, height, width = self._map(position)
-        padding, before = self._with_pending(padding)
-        shape = (channels, height - before[0] - before[2], width - before[1] - before[3])
-        rows, columns = weight.shape[2:]
-        if groups != 1:
+        channels, height, width = self.map_of(value, position)
+        check_bias(position, weight, bias)
+        weight = undilated(ungrouped(weight, groups), dilation)
+        if weight.shape[1] != channels:
             raise refuse(
                 position,
-                f"a convolution in {groups} groups, and the hardware sums over all input channels",
-                "use groups=1 (a depthwise convolution becomes a full one)",
+                f"a convolution of {weight.shape[1]} channels gets {channels}",
+                "give it weights for as many",
             )
-        if set(stride) != {1}:
+        top, left, bottom, right = tuple(padding) * (4 // len(padding))
+        rows, columns = weight.shape[2:]
+        one = value.vector or (value.average is not None and height == width == 1)
+        if one and (height + top + bottom, width + left + right) == (rows, columns):
+            middle = weight[:, :, top, left]
+            made = self.linear(replace(value, shape=(channels,)), position, path, middle, bias)
+            return replace(made, shape=(len(weight), 1, 1))
+        value, (above, before) = self._read(value, position)
+        times = hardware.strides(stride)
+        if times is None:
             size = "×".join(str(s) for s in stride)
             raise refuse(
                 position,
-                f"a convolution of stride {size}, and the hardware has stride 1",
-                "use stride 1 with 2×2 max pooling after it",
+                f"a convolution of stride {size}, and the hardware has strides of 1 and 2, which make powers "
+                "of two",
+                "use a stride of 2 or 4, the same of rows and columns",
             )
-        if set(dilation) != {1} and (rows, columns) != (1, 1):
-            raise refuse(position, f"a dilated convolution ({dilation[0]})", "use a larger kernel, up to 7×7")
-        if rows != columns or len(set(padding)) != 1:
-            raise refuse(
-                position,
-                f"a {rows}×{columns} kernel with padding {tuple(padding)}, and the hardware takes square "
-                "kernels with equal padding on all sides",
-                "put zeros around the kernel to make it square and odd",
-            )
-        out, channels = weight.shape[:2]
-        spec = Conv(self._name(path), channels, out, rows, padding[0], relu=False)
-        self.shape = self._whole = spec.output(shape)
-        self._padding = None
-        module = nn.Conv2d(channels, out, rows, padding=padding[0], bias=bias is not None, device="meta")
-        self._add(position, spec, module, weight, bias)
+        start = (top + above, left + before)
+        result = (
+            (height + top + bottom - rows) // stride[0] + 1,
+            (width + left + right - columns) // stride[1] + 1,
+        )
+        index = value.index
+        if index is not None:
+            weight = scattered(weight, index, value.whole[0])
+            value = replace(value, index=None)
+        sizes = (rows, columns), start, (value.whole[1], value.whole[2]), result
+        return self._in_phases(value, position, path, weight, bias, times, *sizes)
 
-    def linear(self, position: str, path: str, weight: Tensor, bias: Tensor | None) -> None:
-        """``weight`` (out, features)."""
-        self._nothing_padded()
-        *ones, has = self.shape
-        if prod(ones) != 1:
-            raise refuse(
-                position,
-                f"a fully connected layer along the last axis of a {size_of(self.shape)} map",
-                "flatten the map in front of it (nn.Flatten)",
-            )
-        if weight.shape[1] != has:
-            raise refuse(
-                position,
-                f"a fully connected layer of {weight.shape[1]} features gets {has}",
-                "give it weights for as many",
-            )
-        if self._averaging is not None:
-            pixels = self._averaging.to(weight.device)
-            spread = weight.double().unflatten(1, (-1, pixels.shape[1])) @ pixels.T
-            weight, self._averaging = spread.flatten(1).to(weight.dtype), None
-        out, features = weight.shape
-        self.shape, self._whole = (*ones, out), (out,)
-        spec = Dense(self._name(path), features, out, relu=False)
-        module = nn.Linear(features, out, bias=bias is not None, device="meta")
-        self._add(position, spec, module, weight, bias)
+    def _read(self, value: Value, position: str) -> tuple[Value, tuple[int, int]]:
+        """What a convolution reads, ``index`` the channels of it if they are not its own in their order; and
+        how many rows and columns of zeros waited above and left of it."""
+        value = self.averaged(value)
+        above = value.padding or (0, 0, 0, 0)
+        if value.index is not None:
+            found = self.channels(value)
+            if found is None:
+                value, above = self.settled(value, position), (0, 0, 0, 0)
+            else:
+                value = replace(value, index=found)
+        return replace(value, padding=None, shape=value.whole), above[:2]
 
-    # --- the end ------------------------------------------------------------------------------------
-
-    def finish(self) -> Converted:
-        """The network and its model."""
-        last = self._last
-        self._nothing_padded()
-        if last is not None and (self._averaging is not None or self.shape != self._whole):
-            what = "average pooling" if self._averaging is not None else "flattening or reshaping"
-            raise refuse(
-                f"the end of {self.name!r}",
-                f"{what} is only possible in front of a fully connected layer",
-                "end the network in front of it, or put an nn.Linear after it",
-            )
-        network = Network(self.name, self.input, tuple(made.spec for made in self._made))
-        with torch.device("meta"):  # neither memory nor random numbers for weights that are replaced
-            model = NetworkModel(network)
-        for made in self._made:
-            model.set_submodule(made.spec.name, made.module)
-            if made.norm is not None:
-                model.add_module(made.spec.name + NORM, made.norm)
-        return Converted(network, model)
-
-    def _with_pending(self, padding: Sequence[int]) -> tuple[Sequence[int], tuple[int, int, int, int]]:
-        """(``padding`` together with the one that waits, the one that waits), the latter of all sides."""
-        if self._padding is None:
-            return padding, (0, 0, 0, 0)
-        own = tuple(padding) * (4 // len(padding))
-        return [a + b for a, b in zip(own, self._padding, strict=True)], self._padding
-
-    def _add(
+    def _in_phases(
         self,
+        value: Value,
         position: str,
-        spec: Layer,
-        module: nn.Conv2d | nn.Linear,
+        path: str,
         weight: Tensor,
         bias: Tensor | None,
-    ) -> None:
-        module.weight = nn.Parameter(trainable(weight).detach().clone())
-        if bias is not None:
-            if bias.shape != weight.shape[:1]:
-                raise refuse(
-                    position,
-                    f"a bias of {size_of(tuple(bias.shape)) or 'no axis'} for {len(weight)} outputs",
-                    "give it one number per output",
-                )
-            module.bias = nn.Parameter(trainable(bias).detach().clone())
-        self._made.append(Made(spec, module))
+        times: int,
+        kernel: Pair,
+        start: Pair,
+        size: Pair,
+        result: Pair,
+    ) -> Value:
+        """A convolution of stride 2**``times``: as it is, or of maps of every second row and column, side by
+        side as channels, which has smaller strides and kernels."""
+        direct = times <= 1 and hardware.placed(kernel, start, 2**times, size, result) is not None
+        between = None if direct or min(result) < 1 else hardware.phases(kernel, start, times, size, result)
+        if not direct and between is None and max(kernel) > hardware.MOST_KERNEL:
+            raise refuse(
+                position,
+                f"a kernel of {kernel[0]}×{kernel[1]}, and the hardware has kernels of at most "
+                f"{hardware.MOST_KERNEL}×{hardware.MOST_KERNEL}",
+                "split it into several convolutions, one after the other, or give it a stride of 2",
+            )
+        for half in between or ():
+            first = value.parts[-1]
+            name = f"{'images' if first is None else first.spec.name}_phases"
+            moving = phases(value.whole[0], min(kernel[0], 2), min(kernel[1], 2))
+            odd = (start[0] % 2, start[1] % 2)
+            value = self.layer(position, name, value, moving, None, odd, 2, half, copies=True)
+            weight = of_phases(weight)
+            kernel, start = (weight.shape[2], weight.shape[3]), (start[0] // 2, start[1] // 2)
+            times -= 1
+        return self.layer(position, path, value, weight, bias, start, 2**times, result)
 
-    def _name(self, path: str) -> str:
-        """``path`` as the name of a layer: ASCII letters, digits and underscores, and nobody else's."""
-        name = names.closest(re.sub(r"\W+", "_", path), "layer")
-        taken = {made.spec.name for made in self._made}
-        while name in taken | RESERVED or {name + NORM, name.removesuffix(NORM)} & taken:
-            name += "_"
-        return name
+    def finish(self, value: Value | None) -> Converted:
+        """The network of ``value`` and its model. Raises what was refused, all of it."""
+        left: tuple[str, ...] = ()
+        if value is not None:
+            with self.blockers.noting():
+                value, left = self.last(value)
+        self.blockers.check()
+        network, model = assembled(self.name, self.input, value, self._made)
+        for reason in hardware.runs(network):
+            self.blockers.add(UnsupportedNetwork(reason))
+        self.blockers.check()
+        return Converted(network, model, left)

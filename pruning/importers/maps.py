@@ -1,30 +1,29 @@
-"""What a chain's map looks like between two layers: its shape, and what waits for the next layer."""
+"""What a map looks like between two layers: its shape, which of its values are there, what waits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 
 import torch
 from torch import Tensor
 
 from hw.contract.network import MOST, Shape
-from hw.contract.spectrum import TILE
-from hw.util.errors import ConfigError, UnsupportedNetwork
+from hw.util.errors import ConfigError
 from pruning.importers.refusals import refuse, unsupported
+from pruning.importers.values import Average, Pool, Value
 
 MOST_POOLED = 1 << 22
 """Pixels of a map of which is tried whether average pooling does anything."""
 
 
 class Maps:
-    """The map of a chain in the making, ``batch`` images of ``shape`` (C, H, W) at first.
+    """Maps of a network in the making, for ``batch`` images of ``shape`` (C, H, W).
 
-    Average pooling waits for a fully connected layer and becomes part of its weights; padding waits for a
-    convolution. ``position`` says in errors where an operation stands; all methods raise
-    ``UnsupportedNetwork``.
-
-    Members: ``shape``, of what the operations so far compute for one image.
+    Average pooling waits for a fully connected layer and becomes part of its weights, padding waits for a
+    convolution, and an order of values for either; other readers get layers that do it. ``position`` says in
+    errors where an operation stands; all methods raise ``UnsupportedNetwork``.
     """
 
     def __init__(self, name: str, shape: Sequence[int], batch: int) -> None:
@@ -33,127 +32,130 @@ class Maps:
                 f"the input shape must be (channels, height, width) of 1 to {MOST:,} each, not {tuple(shape)}"
             )
         self.name, self.input, self.batch = name, (shape[0], shape[1], shape[2]), batch
-        self.shape: tuple[int, ...] = self.input
-        self._whole: tuple[int, ...] = self.input
-        """The shape without reshapes: (C, H, W), or (features,) after a fully connected layer."""
-        self._averaging: Tensor | None = None
-        """(pixels of the map, pixels after average pooling), until the next layer takes it over."""
-        self._padding: tuple[int, int, int, int] | None = None
-        """Zeros at the top, left, bottom, right, until the next convolution takes them over."""
-        self._padded_at = ""
+        self.images = Value((None,), self.input, self.input)
 
-    def indices(self) -> Tensor:
-        """The map's values as numbers from 0: what an operation makes of them says where it moves values."""
-        return torch.arange(self.batch * prod(self.shape), dtype=torch.int32).view(self.batch, *self.shape)
+    # --- operations that move values ----------------------------------------------------------------
 
-    def move(self, position: str, operation: str, moved: Tensor) -> None:
-        """An operation that makes ``moved`` of :meth:`indices`: in order still, it is a reshape."""
-        order = self.indices().flatten()
-        if moved.numel() != order.numel() or not torch.equal(moved.flatten(), order):
+    def move(
+        self, value: Value, position: str, operation: str, function: Callable[[Tensor], Tensor]
+    ) -> Value:
+        """An operation that moves values: ``function`` does it to tensors of a batch of maps.
+
+        It gets the numbers of the values, from 0, -1 for zeros: what it makes of them says where it moves
+        them.
+        """
+        given = self._numbered(value)
+        moved = function(given)
+        if moved.shape == given.shape and torch.equal(moved, given):
+            return value
+        if value.padding is not None:
+            value = self.settled(value, position)
+            given = self._numbered(value)
+            moved = function(given)
+        count, first = prod(value.whole), moved[:1]
+        if len(moved) != self.batch or not torch.equal(moved, self._images(first, count)):
+            if moved.numel() == given.numel() and torch.equal(moved.flatten(), given.flatten()):
+                raise refuse(
+                    position,
+                    f"a reshape of {size_of(tuple(given.shape))} to {size_of(tuple(moved.shape))}, and the "
+                    "hardware takes one image at a time",
+                    "flatten everything but the batch (nn.Flatten)",
+                )
             raise unsupported(position, operation)
-        self.reshape(position, moved.shape)
+        return value.seen_as(first[0])
 
-    def reshape(self, position: str, shape: Sequence[int]) -> None:
-        """To ``shape``, batch first, of as many elements: flattened, as it was, or a way between them."""
-        rest = tuple(shape[1:])
-        if (self.batch, *self.shape) == tuple(shape):
-            return
-        self._nothing_padded()
-        axes = _longer(rest)
-        known = (_longer(self._whole), _longer((self._whole[0], prod(self._whole[1:]))))
-        if shape[0] != self.batch or (len(axes) > 1 and axes not in known):
-            raise refuse(
-                position,
-                f"a reshape of {size_of((self.batch, *self.shape))} to {size_of(tuple(shape))}, and the "
-                "hardware knows maps and flattened maps",
-                "flatten everything but the batch (nn.Flatten)",
-            )
-        self.shape = rest
+    def _numbered(self, value: Value) -> Tensor:
+        numbers = value.numbers()
+        if value.padding is not None:
+            top, left, bottom, right = value.padding
+            numbers = torch.nn.functional.pad(numbers, (left, right, top, bottom), value=-1)
+        return self._images(numbers[None], prod(value.whole))
 
-    def pad(self, position: str, operation: str, sides: Sequence[int], value: float) -> None:
+    def _images(self, numbers: Tensor, count: int) -> Tensor:
+        """The numbers (1, ...) of the first image for all images of the batch."""
+        images = torch.arange(self.batch, dtype=numbers.dtype).view(-1, *[1] * (numbers.dim() - 1)) * count
+        return torch.where(numbers < 0, numbers, numbers + images)
+
+    def still(self, value: Value, position: str) -> Value:
+        """``value`` without padding that waits."""
+        return value if value.padding is None else self.settled(value, position)
+
+    def settled(self, value: Value, position: str) -> Value:
+        """``value`` as a map of its own for which nothing waits."""
+        raise NotImplementedError
+
+    def pad(self, value: Value, position: str, operation: str, sides: Sequence[int], number: float) -> Value:
         """``sides``: pixels added at the top, left, bottom and right."""
         if not any(sides):
-            return
-        channels, height, width = self._map(position)
-        if value != 0 or min(sides) < 0:
+            return value
+        channels, height, width = self.map_of(value, position)
+        if number != 0:
             raise unsupported(position, operation)
-        before = self._padding or (0, 0, 0, 0)
-        top, left, bottom, right = (a + b for a, b in zip(before, sides, strict=True))
-        self._padding, self._padded_at = (top, left, bottom, right), position
-        self.shape = self._whole = (channels, height + sides[0] + sides[2], width + sides[1] + sides[3])
+        top, left, bottom, right = (a + b for a, b in zip(value.padding or (0, 0, 0, 0), sides, strict=True))
+        shape = (channels, height + sides[0] + sides[2], width + sides[1] + sides[3])
+        return replace(value, padding=(top, left, bottom, right), shape=shape)
 
-    def average(self, position: str, pool: Callable[[Tensor], Tensor]) -> None:
+    # --- average pooling ----------------------------------------------------------------------------
+
+    def average(self, value: Value, position: str, pool: Pool) -> Value:
         """Any average pooling or sum of pixels: ``pool`` does it to (n, 1, H, W).
 
-        One that does nothing to maps of this size is dropped, any other waits for a fully connected layer.
+        One that does nothing to maps of this size is dropped, any other waits.
         """
-        _, height, width = self._map(position, averaged=True)
-        pixels = height * width
-        if pixels > MOST_POOLED:
+        channels, height, width = self.map_of(value, position)
+        if height * width > MOST_POOLED:
             raise refuse(
                 position, f"average pooling of {height}×{width} maps", "use 2×2 max pooling in front of it"
             )
-        probe = torch.arange(pixels, dtype=torch.double).sin().view(1, 1, height, width)  # no two alike
+        probe = (
+            torch.arange(height * width, dtype=torch.double).sin().view(1, 1, height, width)
+        )  # no two alike
         pooled = pool(probe)
         if pooled.shape == probe.shape and torch.equal(pooled, probe):
-            return
-        self._nothing_padded()
-        if max(height, width) > TILE:
-            raise refuse(
-                position,
-                f"average pooling of {height}×{width} maps, and the fully connected layer that it becomes "
-                f"part of takes maps of at most {TILE}×{TILE}",
-                "use 2×2 max pooling in front of it",
-            )
-        matrix = pool(torch.eye(pixels, dtype=torch.double).view(pixels, 1, height, width)).flatten(1)
-        self._averaging = matrix if self._averaging is None else self._averaging @ matrix
-        self.shape = self._whole = (self.shape[0], *pooled.shape[2:])
+            return value
+        if value.index is not None or value.padding is not None:
+            value = self.settled(value, position)
+        before = value.average or Average(position, (height, width), ())
+        shape = (channels, pooled.shape[2], pooled.shape[3])
+        average = replace(before, pools=(*before.pools, pool))
+        return replace(value, average=average, whole=shape, shape=shape)
 
-    def global_average(self, position: str, shape: Sequence[int], sums: bool = False) -> None:
+    def global_average(self, value: Value, position: str, shape: Sequence[int], sums: bool = False) -> Value:
         """The mean (or sum) of every map's pixels, to ``shape``, batch first."""
-        self.reshape(position, (self.batch, *self._whole))
-        self.average(position, lambda x: (x.sum if sums else x.mean)((2, 3), keepdim=True))
-        self.reshape(position, shape)
+        if len(value.shape) == 2:
+            value = replace(value, shape=value.whole)
+        value = self.average(value, position, lambda x: (x.sum if sums else x.mean)((2, 3), keepdim=True))
+        return replace(value, shape=tuple(shape[1:]))
 
-    def pixels_of(self, rank: int, axes: Sequence[int]) -> bool:
+    def pixels_of(self, value: Value, rank: int, axes: Sequence[int]) -> bool:
         """Whether ``axes`` of a tensor of that rank, batch first, are all pixels of a map and no more."""
         found = {axis % rank for axis in axes}
-        if len(self._whole) != 3:
-            return False
-        as_map = self.shape == self._whole and found == {2, 3}
-        as_rows = self.shape == (self._whole[0], prod(self._whole[1:])) and found == {2}
-        return as_map or as_rows
+        if len(value.shape) == 3:
+            return found == {2, 3}
+        as_rows = value.index is None and value.padding is None and len(value.whole) == 3
+        return as_rows and value.shape == (value.whole[0], prod(value.whole[1:])) and found == {2}
 
-    def per_channel(self, value: Tensor) -> Tensor | None:
-        """``value``, which is put together with all images of the map, as (channels,).
+    # --- what a reader sees -------------------------------------------------------------------------
+
+    def per_channel(self, value: Value, constant: Tensor) -> Tensor | None:
+        """``constant``, which is put together with all images of the map, as (channels,).
 
         None if it differs from pixel to pixel or image to image, or makes the map larger.
         """
-        return one_per_channel(value, (self.batch, *self.shape), self._whole[0])
+        channels = value.whole[0] if value.index is None else value.shape[0]
+        return one_per_channel(constant, (self.batch, *value.shape), channels)
 
-    def _map(self, position: str, averaged: bool = False) -> Shape:
-        """The shape, which must be that of a map, and of an averaged one only if that is allowed."""
-        if len(self.shape) != 3 or self.shape != self._whole:
-            raise refuse(position, "it stands after a flattened map", "put it in front of the flattening")
-        if self._averaging is not None and not averaged:
+    def map_of(self, value: Value, position: str) -> Shape:
+        """The shape, which must be that of a map."""
+        if value.blocked is not None:
+            raise value.blocked
+        if len(value.shape) != 3 or (value.vector and max(value.shape[1:]) > 1):
             raise refuse(
                 position,
-                "it stands after average pooling, which is only possible in front of a fully connected layer",
-                "use 2×2 max pooling instead",
+                f"it takes {size_of(value.shape)}, no map of channels, rows and columns",
+                "put it in front of the flattening",
             )
-        return self.shape[0], self.shape[1], self.shape[2]
-
-    def _nothing_padded(self) -> None:
-        """Raises if a padding waits, for operations that do not leave zeros where they are."""
-        if self._padding is not None:
-            raise self._refuse_padding()
-
-    def _refuse_padding(self) -> UnsupportedNetwork:
-        return refuse(
-            self._padded_at,
-            "padding is zero, and part of a convolution",
-            "give the convolution after it the padding",
-        )
+        return value.shape[0], value.shape[1], value.shape[2]
 
 
 def one_per_channel(value: Tensor, shape: Sequence[int], channels: int) -> Tensor | None:
@@ -167,11 +169,6 @@ def one_per_channel(value: Tensor, shape: Sequence[int], channels: int) -> Tenso
     columns = own.reshape(len(own), channels if prod(own.shape[1:end]) > 1 else 1, -1)
     first = columns[0, :, 0]
     return first.expand(channels) if bool((columns == first[:, None]).all()) else None
-
-
-def _longer(shape: Sequence[int]) -> list[int]:
-    """The axes that have more than one element."""
-    return [size for size in shape if size != 1]
 
 
 def size_of(shape: tuple[int, ...]) -> str:

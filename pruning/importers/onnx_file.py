@@ -6,7 +6,11 @@ the way (:mod:`pruning.importers.onnx_constants`). Nodes whose outputs nobody re
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,11 +24,16 @@ from hw.util import names
 from hw.util.documents import printable, said
 from hw.util.errors import ConfigError, Spec2Error, UnsupportedNetwork
 from pruning.importers import onnx_guard
-from pruning.importers.assemble import Assembler, Converted
+from pruning.importers.assemble import Assembler
+from pruning.importers.finish import Converted
 from pruning.importers.onnx_constants import OF_SHAPES, Constants, used
 from pruning.importers.onnx_nodes import image, position_of
 from pruning.importers.onnx_steps import Steps
-from pruning.importers.refusals import refuse, unsupported
+from pruning.importers.refusals import unsupported
+from pruning.importers.values import Value
+
+MOST_SAID = 8000
+"""Characters of an error, which says all that is in the way."""
 
 BATCH = 2
 """Images in a batch whose size the file leaves open: more than one, so that reshapes that mix images show."""
@@ -54,7 +63,7 @@ def from_onnx(
         with torch.no_grad():
             return _Walk(model, constants, name or names.closest(path.stem, "network"), input_shape).run()
     except Spec2Error as error:  # it names nodes as the file does
-        raise type(error)(printable(str(error), 800)) from None
+        raise type(error)(printable(str(error), MOST_SAID)) from None
     except Exception as error:  # of numpy, torch and ONNX, about sizes that do not fit
         raise onnx_guard.unsound(path, error) from None
 
@@ -73,7 +82,7 @@ class _Walk(Steps):
         self.output = [value.name for value in graph.output]
         self.nodes = used(graph)
         constants = Constants(values, {o.domain: o.version for o in model.opset_import})
-        read = {name for node in self.nodes for name in node.input} | {*self.output}
+        read = Counter(name for node in self.nodes for name in node.input) + Counter(self.output)
         inputs = [i for i in graph.input if i.name not in constants.values]
         inputs = [i for i in inputs if i.name in read] or inputs
         if len(inputs) != 1 or len(self.output) != 1:
@@ -84,31 +93,59 @@ class _Walk(Steps):
         batch, shape = image(inputs[0], name, input_shape)
         assembler = Assembler(name, shape, batch or BATCH)
         super().__init__(assembler, constants, inputs[0].name, read, open_batch=not batch)
+        self.model = model
+        self.lost: set[str] = set()
+        """What stands behind a node that was refused, where it is no map."""
 
     def run(self) -> Converted:
-        constants = self.constants.values
+        constants, blockers = self.constants.values, self.assembler.blockers
+        self._note(next(iter(self.values)), self.assembler.images)
         for node in self.nodes:
             inputs = [n for n in node.input if n]
-            if node.domain not in ("", "ai.onnx") or any(a.HasField("g") for a in node.attribute):
-                raise unsupported(position_of(node), node.op_type)
-            if all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs):
-                self.constants.add(node, self.shapes)
-            elif [n for n in inputs if n not in constants] != [self.current]:
-                raise self._refuse_branch(node)
-            else:
-                self.step(node)
-        if self.output != [self.current]:
+            maps = [n for n in inputs if n in self.values]
+            if not self.lost.isdisjoint(inputs):
+                self._refused(node)
+                continue
+            with blockers.noting():
+                if node.domain not in ("", "ai.onnx") or any(a.HasField("g") for a in node.attribute):
+                    raise unsupported(position_of(node), node.op_type)
+                if all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs):
+                    self.constants.add(node, self.shapes)
+                    continue
+                for name, value in self.step(node, maps).items():
+                    self._note(name, value)
+                continue
+            self._refused(node)
+        if self.output[0] in self.values:
+            return self.assembler.finish(self.values[self.output[0]])
+        if self.output[0] in constants:
             raise UnsupportedNetwork(
                 f"output {self.output[0]!r} is not that of the last layer, which is what the hardware gives: "
                 "export it alone"
             )
-        return self.assembler.finish()
+        return self.assembler.finish(None)
 
-    def _refuse_branch(self, node: onnx.NodeProto) -> UnsupportedNetwork:
-        if node.op_type in ("Add", "Sum", "Concat", "Mul", "Sub", "Div"):
-            return unsupported(position_of(node), node.op_type)
-        return refuse(
-            position_of(node),
-            "it does not take the output of the node before, and the hardware runs chains",
-            "use a network without branches, like VGG16",
-        )
+    def _note(self, name: str, value: Value) -> None:
+        self.values[name] = replace(value, shared=True) if self.read[name] > 1 else value
+        self.shapes[name] = (self.assembler.batch, *value.shape)
+
+    def _refused(self, node: onnx.NodeProto) -> None:
+        """Go on behind it as far as shapes are known."""
+        for output in node.output:
+            value = self.assembler.unknown((self.assembler.batch, *self._inferred.get(output, ())))
+            if value is None:
+                self.lost.add(output)
+            else:
+                self._note(output, value)
+
+    @cached_property
+    def _inferred(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the file's tensors, without the batch, as far as ONNX can tell; none of open sizes."""
+        with suppress(Exception):  # what cannot be inferred is not known
+            graph = onnx.shape_inference.infer_shapes(self.model).graph
+            sizes = {
+                info.name: tuple(dim.dim_value for dim in info.type.tensor_type.shape.dim)[1:]
+                for info in graph.value_info
+            }
+            return {name: size for name, size in sizes.items() if all(n > 0 for n in size)}
+        return {}

@@ -1,37 +1,55 @@
-"""What a node of a chain reads: the map, and constants beside it."""
+"""What a node reads: maps, and constants beside them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pruning.importers.assemble import Assembler
 from pruning.importers.onnx_constants import Constants
 from pruning.importers.onnx_nodes import position_of
 from pruning.importers.refusals import refuse
+from pruning.importers.values import Value
 
 
 class Inputs:
-    """The map and the constants, for the node that comes next.
+    """The maps so far and the constants, for the node that comes next.
 
     ``open_batch``: the file says nothing of how many images come at once.
 
-    Members: ``current``, the name of the map; ``shapes`` of every map so far, batch first.
+    Members: ``values`` of every map so far, by name; ``current``, the name of the one that the node reads;
+    ``shapes`` of every map, batch first.
     """
 
     def __init__(self, assembler: Assembler, constants: Constants, image: str, open_batch: bool) -> None:
         self.assembler, self.constants, self.current = assembler, constants, image
         self.open_batch = open_batch
-        self.shapes: dict[str, tuple[int, ...]] = {image: (assembler.batch, *assembler.shape)}
+        self.values: dict[str, Value] = {image: assembler.images}
+        self.shapes: dict[str, tuple[int, ...]] = {image: (assembler.batch, *assembler.input)}
 
-    def _moved(self, node: onnx.NodeProto) -> NDArray[Any]:
-        """What a node makes of the numbers of the map's values."""
+    def _moving(self, node: onnx.NodeProto, output: str = "") -> Callable[[Tensor], Tensor]:
+        """What a node does to the numbers of the map's values."""
+        name = self._followed(node)
+
+        def moving(numbers: Tensor) -> Tensor:
+            found = self.constants.run(node, {name: numbers.numpy()})
+            return torch.from_numpy(np.ascontiguousarray(found[output or node.output[0]]))
+
+        return moving
+
+    def _shape(self, node: onnx.NodeProto) -> tuple[int, ...]:
+        """Of what a node makes of the map."""
+        zeros = np.zeros(self.shapes[self._followed(node)], np.float32)
+        return self.constants.run(node, {self.current: zeros})[node.output[0]].shape
+
+    def _followed(self, node: onnx.NodeProto) -> str:
+        """The name of the map, which must not be too large to follow its values."""
         count = prod(self.shapes[self.current])
         if count > self.constants.most:
             raise refuse(
@@ -39,7 +57,7 @@ class Inputs:
                 f"it takes {count:,} values, and at most {self.constants.most:,} can be followed",
                 "export the model with a batch of 1",
             )
-        return self.constants.run(node, {self.current: self.assembler.indices().numpy()})[node.output[0]]
+        return self.current
 
     def _constant(self, name: str, kind: type[np.floating[Any]] = np.float64) -> Tensor:
         """A constant that is put together with the map. One of equal rows fits any open batch."""
@@ -67,4 +85,4 @@ class Inputs:
         axes = given.get("axes", ())
         if len(node.input) > 1:
             axes = self.constants.real(node.input[1]).tolist()
-        return self.assembler.pixels_of(len(self.shapes[self.current]), axes)
+        return self.assembler.pixels_of(self.values[self.current], len(self.shapes[self.current]), axes)

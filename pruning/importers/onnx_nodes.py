@@ -96,7 +96,11 @@ def image(
 
 
 def padding_of(
-    node: onnx.NodeProto, kernel: Sequence[int], stride: Sequence[int], size: Sequence[int]
+    node: onnx.NodeProto,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    size: Sequence[int],
+    dilation: Sequence[int] = (1, 1),
 ) -> list[int]:
     """At the top, left, bottom and right, for maps of ``size`` (rows, columns)."""
     given = attributes(node)
@@ -111,8 +115,9 @@ def padding_of(
         case b"VALID":
             return [0, 0, 0, 0]
         case b"SAME_UPPER" | b"SAME_LOWER" as same:
+            wide = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
             totals = [
-                max((-(-n // s) - 1) * s + k - n, 0) for k, s, n in zip(kernel, stride, size, strict=False)
+                max((-(-n // s) - 1) * s + k - n, 0) for k, s, n in zip(wide, stride, size, strict=False)
             ]
             less, more = [total // 2 for total in totals], [-(-total // 2) for total in totals]
             return less + more if same == b"SAME_UPPER" else more + less

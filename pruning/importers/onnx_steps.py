@@ -1,7 +1,9 @@
-"""What ONNX's operations do to the map of a chain."""
+"""What ONNX's operations do to maps."""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from functools import reduce
 from math import inf
 from typing import Any
@@ -10,8 +12,11 @@ import numpy as np
 import onnx
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from hw.util.errors import UnsupportedNetwork
 from pruning.importers.assemble import Assembler
+from pruning.importers.heads import may_end
 from pruning.importers.maps import one_per_channel, size_of
 from pruning.importers.onnx_constants import Constants
 from pruning.importers.onnx_inputs import Inputs
@@ -25,44 +30,62 @@ from pruning.importers.onnx_nodes import (
     position_of,
 )
 from pruning.importers.refusals import refuse, unsupported
+from pruning.importers.values import Value
 
-EITHER_WAY = {"Add", "Div", "Max", "Min", "Mul", "Sub", "Sum"}
+EITHER_WAY = {"Add", "Concat", "Div", "Max", "Min", "Mul", "Sub", "Sum"}
 """Operations that take a constant in the first place and the map in another."""
+
+MOVES = {"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze", "Cast"}
+"""Operations that nobody needs who gets what comes in front of them."""
 
 
 class Steps(Inputs):
-    """Takes nodes in the order of the chain and tells an ``assembler``.
+    """Takes nodes in their order and tells an ``assembler``.
 
-    ``read``: names that some node, or the caller, reads.
+    ``read``: names that some node, or the caller, reads, and how often.
     """
 
     def __init__(
-        self, assembler: Assembler, constants: Constants, image: str, read: set[str], *, open_batch: bool
+        self, assembler: Assembler, constants: Constants, image: str, read: Counter[str], *, open_batch: bool
     ) -> None:
         super().__init__(assembler, constants, image, open_batch)
         self.read = read
 
-    def step(self, node: onnx.NodeProto) -> None:
-        """One operation on the current map, whose output is the map from here on."""
-        self._apply(node)
-        self.current = node.output[0]
-        self.shapes[self.current] = (self.assembler.batch, *self.assembler.shape)
+    def step(self, node: onnx.NodeProto, names: list[str]) -> dict[str, Value]:
+        """What a node gives for the maps ``names``, by name; what may be the last one is left to the host."""
+        self.current = names[0]
+        value = self.values[self.current]
+        if value.blocked is not None and (node.op_type in MOVES or may_end(node.op_type)):
+            ends = value.ends if node.op_type in MOVES else (*value.ends, position_of(node))
+            return {node.output[0]: replace(value, ends=ends)}
+        try:
+            if node.op_type == "Split":
+                return self._split(node)
+            return {node.output[0]: self._apply(node, names)}
+        except UnsupportedNetwork as error:
+            if not may_end(node.op_type) or len(names) > 1:
+                raise
+            return {node.output[0]: self.assembler.leave(value, position_of(node), error)}
 
-    def _apply(self, node: onnx.NodeProto) -> None:
+    def _apply(self, node: onnx.NodeProto, names: list[str]) -> Value:
         make, position, operation = self.assembler, position_of(node), node.op_type
+        value = self.values[self.current]
         if node.input[0] != self.current and operation not in EITHER_WAY:
             raise refuse(position, "a constant takes the place of the map", "swap the operands")
+        if len(names) > 1 and operation not in ("Add", "Sum", "Sub", "Concat"):
+            raise unsupported(position, f"{operation} of maps")
         if any(output in self.read for output in node.output[1:]):
             raise refuse(position, "its second output is used", "leave that out")
         given = attributes(node)
         match operation:
             case "Conv" | "Gemm" | "MatMul":
-                self._layer(node, given)
+                return self._layer(node, given)
             case "BatchNormalization":
                 weight, bias, mean, variance = (self._tensor(node, i) for i in range(1, 5))
                 if self.constants.learns(node):
                     mean = variance = None
-                make.batch_norm(
+                return make.batch_norm(
+                    value,
                     position,
                     weight=weight,
                     bias=bias,
@@ -72,56 +95,58 @@ class Steps(Inputs):
                     momentum=1 - given.get("momentum", 0.9),  # ONNX's is the share that stays
                 )
             case "Add" | "Sum" | "Sub" | "Mul" | "Div" | "Neg":
-                self._arithmetic(node)
+                return self._arithmetic(node, names)
             case "Relu":
-                make.relu(position)
+                return make.relu(value, position)
             case "LeakyRelu" | "PRelu" | "Elu" | "ThresholdedRelu" | "Clip" | "Max" | "Min":
-                self._activation(node, given)
+                return self._activation(node, given)
             case "MaxPool":
                 kernel, stride = pair(node, "kernel_shape"), pair(node, "strides", [1, 1])
-                make.max_pool(
+                return make.max_pool(
+                    value,
                     position,
                     kernel=kernel,
                     stride=stride,
-                    padding=padding_of(node, kernel, stride, make.shape[1:]),
+                    padding=padding_of(node, kernel, stride, value.shape[1:]),
                     dilation=given.get("dilations", [1, 1]),
                     ceil=bool(given.get("ceil_mode", 0)),
                 )
             case "AveragePool":
-                make.average(position, average_pool(node, make.shape[1:]))
+                return make.average(value, position, average_pool(node, value.shape[1:]))
             case "GlobalAveragePool":
-                make.average(position, lambda x: x.mean((2, 3), keepdim=True))
+                return make.average(value, position, lambda x: x.mean((2, 3), keepdim=True))
             case "ReduceMean" | "ReduceSum" if self._over_pixels(node, given):
-                make.global_average(position, self._moved(node).shape, sums=operation == "ReduceSum")
+                return make.global_average(value, position, self._shape(node), sums=operation == "ReduceSum")
+            case "Concat":
+                return self._joined(node, given)
             case "Pad":
-                self._pad(node, given)
+                return self._pad(node, given)
             case (
-                ("Concat" | "Expand" | "Flatten" | "Gather" | "Reshape" | "Slice" | "Squeeze" | "Tile")
+                ("Expand" | "Flatten" | "Gather" | "Reshape" | "Slice" | "SpaceToDepth" | "Squeeze" | "Tile")
                 | "Transpose"
                 | "Unsqueeze"
             ):
-                make.move(position, operation, torch.from_numpy(self._moved(node)))
+                return make.move(value, position, operation, self._moving(node))
             case "Cast" if given.get("to") in FLOATS:
-                pass
+                return value
             case "Dropout" if not self.constants.drops(node):
-                pass
+                return value
             case "Identity":
-                pass
+                return value
             case other:
                 raise unsupported(position, other)
 
     # --- operations ---------------------------------------------------------------------------------
 
-    def _layer(self, node: onnx.NodeProto, given: dict[str, Any]) -> None:
+    def _layer(self, node: onnx.NodeProto, given: dict[str, Any]) -> Value:
         make, position, path = self.assembler, position_of(node), path_of(node, len(self.shapes))
+        value = self.values[self.current]
         if node.op_type == "MatMul":
-            make.linear(position, path, self._tensor(node, 1, axes=2).T, None)
-            return
+            return make.linear(value, position, path, self._tensor(node, 1, axes=2).T, None)
         if node.op_type == "Gemm":
-            make.linear(position, path, *self._gemm(node, given))
-            return
+            return make.linear(value, position, path, *self._gemm(node, given))
         weight, stride = self._tensor(node, 1, axes=4), pair(node, "strides", [1, 1])
-        kernel = list(weight.shape[2:])
+        kernel, dilation = list(weight.shape[2:]), pair(node, "dilations", [1, 1])
         if pair(node, "kernel_shape", kernel) != kernel:
             raise refuse(
                 position,
@@ -129,14 +154,15 @@ class Steps(Inputs):
                 f"{size_of(tuple(kernel))}",
                 "export the model again",
             )
-        make.convolution(
+        return make.convolution(
+            value,
             position,
             path,
             weight,
             self._tensor(node, 2),
             stride=stride,
-            padding=padding_of(node, kernel, stride, make.shape[1:]),
-            dilation=pair(node, "dilations", [1, 1]),
+            padding=padding_of(node, kernel, stride, value.shape[1:], dilation),
+            dilation=dilation,
             groups=given.get("group", 1),
         )
 
@@ -158,53 +184,67 @@ class Steps(Inputs):
             )
         return weight, given.get("beta", 1.0) * bias
 
-    def _arithmetic(self, node: onnx.NodeProto) -> None:
-        """Of the map and constants."""
+    def _arithmetic(self, node: onnx.NodeProto, names: list[str]) -> Value:
+        """Of maps and constants."""
         make, position, operation = self.assembler, position_of(node), node.op_type
-        values = [self._constant(name) for name in node.input if name != self.current]
+        value = self.values[self.current]
+        values = [self._constant(name) for name in node.input if name not in self.values]
+        for name in names[1:]:
+            other, sign = self.values[name], -1.0 if operation == "Sub" else 1.0
+            value = make.add(position, value, make.affine(other, position, operation, factor=sign))
+        if len(names) > 1 and operation == "Sub":
+            return value
         first = node.input[0] == self.current
         if operation in ("Add", "Sum"):
-            make.affine(position, operation, offset=sum(values, torch.zeros(()).double()))
+            return make.affine(value, position, operation, offset=sum(values, torch.zeros(()).double()))
         elif operation == "Mul":
-            make.affine(position, operation, factor=values[0])
+            return make.affine(value, position, operation, factor=values[0])
         elif operation == "Div" and first:
-            make.affine(position, operation, factor=1 / values[0])
+            return make.affine(value, position, operation, factor=1 / values[0])
         elif operation == "Sub" and first:
-            make.affine(position, operation, offset=-values[0])
+            return make.affine(value, position, operation, offset=-values[0])
         elif operation == "Sub":
-            make.affine(position, operation, factor=-1.0, offset=values[0])
+            return make.affine(value, position, operation, factor=-1.0, offset=values[0])
         elif operation == "Neg":
-            make.affine(position, operation, factor=-1.0)
-        else:
-            raise unsupported(position, operation)
+            return make.affine(value, position, operation, factor=-1.0)
+        raise unsupported(position, operation)
 
-    def _activation(self, node: onnx.NodeProto, given: dict[str, Any]) -> None:
+    def _activation(self, node: onnx.NodeProto, given: dict[str, Any]) -> Value:
         """One that may be a ReLU, or nothing, with the numbers it has."""
         make, position, operation = self.assembler, position_of(node), node.op_type
+        value = self.values[self.current]
         values = [self._constant(name) if name else None for name in node.input if name != self.current]
         match operation:
             case "LeakyRelu":
-                make.leaky(position, operation, given.get("alpha", 0.01))
+                return make.leaky(value, position, operation, given.get("alpha", 0.01))
             case "PRelu":
-                make.leaky(position, operation, values[0])
+                return make.leaky(value, position, operation, values[0])
             case "Elu" | "ThresholdedRelu" if given.get("alpha", 1.0) == 0:
-                make.relu(position)
+                return make.relu(value, position)
             case "Clip":
                 least = given.get("min", -inf) if not values or values[0] is None else values[0]
                 most = given.get("max", inf) if len(values) < 2 or values[1] is None else values[1]
-                make.clip(position, operation, least, most)
+                return make.clip(value, position, operation, least, most)
             case "Max":
-                make.clip(
-                    position, operation, reduce(torch.maximum, values, torch.tensor(-inf).double()), inf
+                return make.clip(
+                    value,
+                    position,
+                    operation,
+                    reduce(torch.maximum, values, torch.tensor(-inf).double()),
+                    inf,
                 )
             case "Min":
-                make.clip(
-                    position, operation, -inf, reduce(torch.minimum, values, torch.tensor(inf).double())
+                return make.clip(
+                    value,
+                    position,
+                    operation,
+                    -inf,
+                    reduce(torch.minimum, values, torch.tensor(inf).double()),
                 )
             case _:
                 raise unsupported(position, operation)
 
-    def _pad(self, node: onnx.NodeProto, given: dict[str, Any]) -> None:
+    def _pad(self, node: onnx.NodeProto, given: dict[str, Any]) -> Value:
         names = [*node.input[1:], "", "", ""]
         pads, axes = (self.constants.real(name) if name else None for name in (names[0], names[2]))
         amounts = [int(n) for n in (given.get("pads", ()) if pads is None else pads)]
@@ -213,10 +253,37 @@ class Steps(Inputs):
         before, after = [0] * rank, [0] * rank
         for axis, low, high in zip(over, amounts, amounts[len(amounts) // 2 :], strict=False):
             before[axis], after[axis] = low, high
+        value = self.values[self.current]
         if not any(amounts):
-            return
-        kind = given.get("mode", b"constant")
-        if rank != 4 or any(before[:2] + after[:2]) or kind != b"constant":
-            raise unsupported(position_of(node), "Pad")
+            return value
+        position, kind = position_of(node), given.get("mode", b"constant")
         filled = self.constants.number(node, 2, given.get("value", 0.0))
-        self.assembler.pad(position_of(node), "Pad", before[2:] + after[2:], filled)
+        moves = rank == 4 and not filled and not any(before[:1] + after[:1])
+        if kind == b"constant" and moves and (any(before[1:2] + after[1:2]) or min(amounts) < 0):
+            sides = [n for pair in zip(before[::-1], after[::-1], strict=True) for n in pair][:-2]
+            return self.assembler.move(value, position, "Pad", lambda x: pad(x, sides, value=-1))
+        if rank != 4 or any(before[:2] + after[:2]) or kind != b"constant":
+            raise unsupported(position, "Pad")
+        return self.assembler.pad(value, position, "Pad", before[2:] + after[2:], filled)
+
+    def _joined(self, node: onnx.NodeProto, given: dict[str, Any]) -> Value:
+        found: list[Value | None] = []
+        shapes = []
+        for name in node.input:
+            if name in self.values:
+                found.append(self.values[name])
+                shapes.append(self.shapes[name])
+            else:
+                constant = self._constant(name)
+                if bool((constant != 0).any()):
+                    raise unsupported(position_of(node), "Concat")
+                found.append(None)
+                shapes.append(tuple(constant.shape))
+        return self.assembler.joined(position_of(node), found, given["axis"], shapes)
+
+    def _split(self, node: onnx.NodeProto) -> dict[str, Value]:
+        value, position = replace(self.values[self.current], shared=True), position_of(node)
+        return {
+            output: self.assembler.move(value, position, "Split", self._moving(node, output))
+            for output in node.output
+        }

@@ -12,15 +12,15 @@ def refuse(position: str, what: str, way_out: str) -> UnsupportedNetwork:
 
 def unsupported(position: str, operation: str) -> UnsupportedNetwork:
     """The error for an operation, as torch or ONNX call it, that no method of the assembler takes."""
-    key = operation.replace("_", "").lower()
+    key = operation.replace("_", "").replace(" ", "").lower()
     for names, what, way_out in _REASONS:
         if key in names.split():
             return refuse(position, what, way_out)
     return refuse(
         position,
         f"the hardware has no {operation}",
-        "it runs chains of convolutions of stride 1, batch norms, ReLU, 2×2 max pooling and fully connected "
-        "layers: replace it or leave it to the host",
+        "it runs convolutions, batch norms, ReLU, 2×2 max pooling, sums and joins of maps and fully "
+        "connected layers: replace it or leave it to the host",
     )
 
 
@@ -34,29 +34,33 @@ _REASONS = (
     ),
     (
         "softmax logsoftmax",
-        "the hardware gives class scores, not probabilities",
-        "leave it to the loss or to the host: it does not change which class wins",
+        "the hardware gives class scores, not probabilities, and something follows it",
+        "leave it, and what follows it, to the host",
     ),
     (
         "add sum",
-        "the hardware runs chains, without additions of an earlier map (residual) or of constants that no "
-        "bias can take",
-        "use a network without branches, like VGG16; constants belong into biases, in front of ReLU",
+        "the hardware adds maps of one shape, and no constants that no bias can take",
+        "add one number per channel",
     ),
     (
         "cat concat concatenate stack split chunk",
-        "the hardware runs chains, without branches that join or part",
-        "use a network without branches, like VGG16",
+        "the hardware joins and parts the channels of maps, and nothing else",
+        "join maps along their channels",
+    ),
+    (
+        "mulofmaps divofmaps matmulofmaps mmofmaps",
+        "the hardware multiplies maps with weights alone, not with other maps (gates, attention)",
+        "leave out the gate and train again",
     ),
     (
         "mul sub rsub div reciprocal pow sqrt neg exp log",
         "the hardware has no arithmetic between layers but what weights and biases can take",
-        "put constant factors into weights, and what scales images into what prepares them",
+        "put constant factors into weights",
     ),
     (
         "pad",
-        "padding is zero, and part of a convolution",
-        "give the convolution after it the padding",
+        "padding is zero",
+        "pad with zeros",
     ),
     (
         "layernorm layernormalization groupnorm groupnormalization instancenorm instancenormalization lrn "

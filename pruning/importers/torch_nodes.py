@@ -52,10 +52,13 @@ def pair(values: int | Sequence[int]) -> tuple[int, ...]:
     return values if len(values) > 1 else values * 2
 
 
-def padding_of(padding: str | Sequence[int], kernel: Sequence[int]) -> tuple[int, ...]:
+def padding_of(
+    padding: str | Sequence[int], kernel: Sequence[int], dilation: Sequence[int]
+) -> tuple[int, ...]:
     """Of rows and columns, or at the top, left, bottom and right."""
     if padding == "valid":
         return (0,)
     if padding == "same":
-        return (*((k - 1) // 2 for k in kernel), *(k // 2 for k in kernel))
+        totals = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+        return (*(total // 2 for total in totals), *(-(-total // 2) for total in totals))
     return pair(padding)

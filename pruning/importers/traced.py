@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.functional import pad
 
 from hw.util import names
 from hw.util.errors import UnsupportedNetwork
-from pruning.importers.assemble import Assembler, Converted
+from pruning.importers.assemble import Assembler
+from pruning.importers.finish import Converted
+from pruning.importers.heads import may_end
 from pruning.importers.refusals import refuse, unsupported
-from pruning.importers.torch_constants import OF_SHAPES, SAME, VIEWS, Constants
+from pruning.importers.torch_constants import SAME, Constants
+from pruning.importers.torch_flow import CASTS, MAY_VIEW, PARTS, Flow
 from pruning.importers.torch_models import check_kind, other_axes
-from pruning.importers.torch_nodes import arguments, changes_its_input, padding_of, pair, plain, position_of
+from pruning.importers.torch_nodes import arguments, padding_of, pair, plain, position_of
 from pruning.importers.torch_trace import Trace, images_for, trace
+from pruning.importers.values import Value
 
 BATCH = 2
 """Images in the trace: more than one, so that a reshape that mixes images shows."""
 
-CASTS = {"to", "type_as"}
-"""Operations that may be given another tensor for its type alone."""
+NO_VIEWS = {"channel_shuffle", "flip", "native_channel_shuffle", "pixel_unshuffle", "repeat", "roll"}
 
-MOVES = VIEWS - {"to"} | {"cat", "flip", "movedim", "permute", "repeat", "roll", "swapaxes", "transpose"}
-"""Operations that move values of the map, or leave them where they are."""
+MOVES = (MAY_VIEW | NO_VIEWS) - PARTS - {"dropout", "getitem", "to"}
 
 
 def convert(model: nn.Module, input_shape: Sequence[int], name: str | None = None) -> Converted:
     """``model`` as what the hardware runs, for images of ``input_shape`` (C, H, W).
 
-    Takes any chain of: ``Conv2d`` (stride 1, one group, square kernels up to 7×7), batch norm directly after
-    it (kept: the layer's name with ``_norm``) or after ``Linear`` (folded), ReLU, 2×2 max pooling,
-    flattening, ``Linear``, and average pooling in front of it (becomes part of its weights), however they are
-    written. Constant factors and offsets become part of weights and biases. Dropout, identities and casts
-    between floats are left out. Layers have the names of their modules, with underscores for dots.
+    Takes any graph of what docs/own_networks.md lists: convolutions, batch norms (kept: the layer's name with
+    ``_norm``), ReLU, pooling, sums and joins of maps, fully connected layers, constant factors and offsets,
+    whatever moves channels, however they are written. Dropout, identities and casts between floats are left
+    out, softmax and the like at the end are left to the host. Layers have the names of their modules, with
+    underscores for dots.
 
     Returns the network and its ``NetworkModel``, with copies of the weights, in the mode (training or not) of
     ``model``. In eval mode it computes what ``model`` does, to rounding. Raises ``UnsupportedNetwork``, which
-    names the first operation that the hardware cannot run, its place and a way out, and ``ConfigError`` for
-    an input shape that is none and for what is no module.
+    names every operation that the hardware cannot run, its place and a way out, and ``ConfigError`` for an
+    input shape that is none and for what is no module.
     """
     check_kind(model)
     if len(input_shape) != 3 and (error := other_axes(model)):
@@ -58,79 +62,100 @@ class _Walk:
     """Follows the graph of a program from image to output, and tells an assembler."""
 
     def __init__(self, traced: Trace, assembler: Assembler) -> None:
-        self.nodes, self.image, self.assembler = traced.nodes, traced.image, assembler
+        self.nodes, self.image, self.make = traced.nodes, traced.image, assembler
         self.constants = Constants(traced)
-        self.maps = {traced.image}
-        """Nodes whose values depend on those of the image."""
+        self.flow = Flow(traced)
+        self.values: dict[fx.Node, Value | list[Value] | None] = {traced.image: assembler.images}
+        """What nodes that depend on the image give; None behind one that was refused, if it is no map."""
 
     def run(self) -> Converted:
-        current, alias, output = self.image, {}, self.nodes[-1]
-        for node in self.nodes[:-1]:
-            given = node.all_input_nodes[:1] if plain(node) in CASTS else node.all_input_nodes
-            inputs = [alias.get(n, n) for n in given if n in self.maps]
-            if not inputs or plain(node) in OF_SHAPES:
-                continue
-            if inputs != [current]:
-                raise self._refuse_branch(node)
-            self._step(node)
-            if changes_its_input(node):  # from here on its input is its output
-                alias |= {n: node for n in (current, *(k for k, v in alias.items() if v is current))}
-            current = node
-            self.maps.add(node)
-        results = [alias.get(n, n) for n in output.all_input_nodes]
-        only_image = current is self.image and any(n.op == "call_function" for n in output.graph.nodes)
-        if results != [current] or only_image:
-            raise UnsupportedNetwork(
-                "the model returns something else than the output of its last layer, which is what the "
-                "hardware gives: return that alone"
-            )
-        return self.assembler.finish()
+        blockers = self.make.blockers
+        self.values[self.image] = self._given(self.image, self.make.images)
+        for node, inputs in self.flow.steps:
+            value = None
+            if all(self.values[n] is not None for n in inputs):
+                with blockers.noting():
+                    if stale := self.flow.stale(node):
+                        raise refuse(
+                            position_of(node),
+                            f"another view of what it takes was changed in place ({stale})",
+                            "use operations that are not in place",
+                        )
+                    value = self._step(node, inputs)
+                if value is None:
+                    value = self.make.unknown(getattr(node.meta.get("val"), "shape", ()))
+            self.values[node] = self._given(node, value)
+        results = self.flow.results
+        only_image = self.nodes[-1].all_input_nodes == [self.image] and len(self.flow.steps) == 0
+        only_image = only_image and any(n.op == "call_function" for n in self.nodes[-1].graph.nodes)
+        if len(results) != 1 or results[0] not in self.values or only_image:
+            with blockers.noting():
+                raise UnsupportedNetwork(
+                    "the model returns something else than the output of its last layer, which is what the "
+                    "hardware gives: return that alone"
+                )
+            return self.make.finish(None)
+        return self.make.finish(self.values[results[0]])
 
-    def _refuse_branch(self, node: fx.Node) -> UnsupportedNetwork:
-        operation = plain(node)
-        if operation in ("add", "cat", "mul"):
-            return unsupported(position_of(node), operation)
-        return refuse(
-            position_of(node),
-            "it takes a map that another layer has taken before, and the hardware runs chains",
-            "use a network without branches, like VGG16",
-        )
+    def _given(self, node: fx.Node, value: Any) -> Any:
+        if isinstance(value, Value) and self.flow.readers[node] > 1:
+            return replace(value, shared=True)
+        return value
 
-    def _step(self, node: fx.Node) -> None:
-        """One operation on the current map."""
-        make, position, operation, given = self.assembler, position_of(node), plain(node), arguments(node)
+    def _step(self, node: fx.Node, inputs: list[fx.Node]) -> Value | list[Value]:
+        """What an operation gives for maps; what may be the last one is left to the host."""
+        try:
+            return self._apply(node, inputs)
+        except UnsupportedNetwork as error:
+            values = [self.values[n] for n in inputs]
+            if not may_end(plain(node)) or not isinstance(values[0], Value) or len(values) > 1:
+                raise
+            return self.make.leave(values[0], position_of(node), error)
+
+    def _apply(self, node: fx.Node, inputs: list[fx.Node]) -> Value | list[Value]:
+        make, position, operation, given = self.make, position_of(node), plain(node), arguments(node)
+        values = [self.values[n] for n in inputs]
+        value = values[0]
+        if operation == "getitem":
+            return value[node.args[1]]
+        if value.blocked is not None and (operation in MOVES or may_end(operation)):
+            return replace(value, ends=value.ends if operation in MOVES else (*value.ends, position))
         match operation:
             case "conv2d":
                 kernel = given["weight"].meta["val"].shape[2:]
-                make.convolution(
+                return make.convolution(
+                    value,
                     position,
                     *self._weights(node, given),
                     stride=pair(given["stride"]),
-                    padding=padding_of(given["padding"], kernel),
+                    padding=padding_of(given["padding"], kernel, pair(given["dilation"])),
                     dilation=pair(given["dilation"]),
                     groups=given["groups"],
                 )
             case "linear":
-                make.linear(position, *self._weights(node, given))
+                return make.linear(value, position, *self._weights(node, given))
             case "matmul" | "mm":
-                make.linear(position, *self._matrix(node, given))
+                return make.linear(value, position, *self._matrix(node, given))
             case "batch_norm":
-                self._batch_norm(node, given)
+                return self._batch_norm(value, node, given)
             case "add" | "sub" | "rsub" | "mul" | "div" | "neg":
-                self._arithmetic(node, given)
+                return self._arithmetic(values, node, given)
+            case "cat" | "concat":
+                return self._joined(node, given)
             case "relu":
-                make.relu(position)
+                return make.relu(value, position)
             case "clamp" | "clamp_min" | "clamp_max" | "hardtanh" | "maximum" | "minimum" | "max" | "min":
-                make.clip(position, operation, *self._bounds(node, given))
+                return make.clip(value, position, operation, *self._bounds(node, given))
             case "leaky_relu":
-                make.leaky(position, operation, given["negative_slope"])
+                return make.leaky(value, position, operation, given["negative_slope"])
             case "prelu":
                 slope = self.constants.value(node, given["weight"])
-                make.leaky(position, operation, slope.view(-1, *[1] * (len(make.shape) - 1)))
+                return make.leaky(value, position, operation, slope.view(-1, *[1] * (len(value.shape) - 1)))
             case "threshold" if given["threshold"] == given["value"] == 0:
-                make.relu(position)
+                return make.relu(value, position)
             case "max_pool2d":
-                make.max_pool(
+                return make.max_pool(
+                    value,
                     position,
                     kernel=pair(given["kernel_size"]),
                     stride=pair(given["stride"] or given["kernel_size"]),
@@ -139,29 +164,59 @@ class _Walk:
                     ceil=given["ceil_mode"],
                 )
             case "avg_pool2d" | "adaptive_avg_pool2d":
-                make.average(position, lambda x: node.target(x, *node.args[1:], **node.kwargs))
-            case "mean" | "sum" if make.pixels_of(len(make.shape) + 1, given.get("dim") or ()):
-                make.global_average(position, node.meta["val"].shape, sums=operation == "sum")
+                return make.average(value, position, lambda x: node.target(x, *node.args[1:], **node.kwargs))
+            case "mean" | "sum" if make.pixels_of(value, len(value.shape) + 1, given.get("dim") or ()):
+                return make.global_average(value, position, node.meta["val"].shape, sums=operation == "sum")
             case "pad" | "constant_pad_nd":
-                self._pad(node, given)
+                return self._pad(value, node, given)
             case "dropout" | "feature_dropout" | "alpha_dropout" | "feature_alpha_dropout":
                 if given["train"] and given["p"] > 0:
                     raise unsupported(position, operation)
+                return value
             case _ if operation in CASTS:
                 if not node.meta["val"].dtype.is_floating_point:
                     raise unsupported(position, operation)
+                return value
+            case _ if operation in PARTS:
+                return self._parts(value, node)
             case _ if operation in MOVES and node.meta["val"].dtype.is_floating_point:
-                order = make.indices()
-                args = fx.map_arg(node.args, lambda n: order)
-                make.move(
-                    position, operation, order if operation in SAME else node.target(*args, **node.kwargs)
-                )
+                return make.move(value, position, operation, self._moving(node))
             case other:
                 raise unsupported(position, other)
 
     # --- operations ---------------------------------------------------------------------------------
 
-    def _batch_norm(self, node: fx.Node, given: dict[str, Any]) -> None:
+    def _moving(self, node: fx.Node) -> Callable[[Tensor], Any]:
+        """What the node does to tensors like its input."""
+        if plain(node) in SAME:
+            return lambda x: x
+        return lambda x: node.target(*fx.map_arg(node.args, lambda n: x), **node.kwargs)
+
+    def _parts(self, value: Value, node: fx.Node) -> list[Value]:
+        """Of an operation that gives several tensors."""
+        moving, position = self._moving(node), position_of(node)
+        count = len(node.meta["val"])
+        shared = replace(value, shared=True)
+        return [
+            self.make.move(shared, position, plain(node), lambda x, n=n: moving(x)[n]) for n in range(count)
+        ]
+
+    def _joined(self, node: fx.Node, given: dict[str, Any]) -> Value:
+        position, operation = position_of(node), plain(node)
+        found: list[Value | None] = []
+        tensors = list(given["tensors"])
+        for tensor in tensors:
+            owner = self.flow.owner(node, tensor)
+            if owner in self.values:
+                found.append(self.values[owner])
+            elif bool((self.constants.value(node, tensor) == 0).all()):
+                found.append(None)
+            else:
+                raise unsupported(position, operation)
+        shapes = [tensor.meta["val"].shape for tensor in tensors]
+        return self.make.joined(position, found, given.get("dim", 0), shapes)
+
+    def _batch_norm(self, value: Value, node: fx.Node, given: dict[str, Any]) -> Value:
         names = ("weight", "bias", "running_mean", "running_var")
         weight, bias, mean, variance = (self.constants.parameter(node, given[name]) for name in names)
         if given["training"] and mean is not None:
@@ -170,7 +225,8 @@ class _Walk:
                 "it takes the statistics of the batch although the model is in eval mode",
                 "leave out training=True, and train() in the forward pass",
             )
-        self.assembler.batch_norm(
+        return self.make.batch_norm(
+            value,
             position_of(node),
             weight=weight,
             bias=bias,
@@ -180,38 +236,43 @@ class _Walk:
             momentum=given["momentum"] or None,  # None, a plain mean, arrives as 0
         )
 
-    def _arithmetic(self, node: fx.Node, given: dict[str, Any]) -> None:
-        """Of the map and a constant."""
-        make, position, operation = self.assembler, position_of(node), plain(node)
+    def _arithmetic(self, values: list[Value], node: fx.Node, given: dict[str, Any]) -> Value:
+        """Of maps and constants."""
+        make, position, operation, value = self.make, position_of(node), plain(node), values[0]
         left, other, alpha = given["self"], given.get("other"), given.get("alpha", 1)
         if operation == "neg":
-            make.affine(position, operation, factor=-1.0)
-            return
-        if left in self.maps and other in self.maps:  # of the map and itself
-            raise unsupported(position, operation)
+            return make.affine(value, position, operation, factor=-1.0)
         if operation == "rsub":
             operation, left, other = "sub", other, left
-        first = left in self.maps
+        if self._is_map(node, left) and self._is_map(node, other):
+            if operation not in ("add", "sub"):
+                raise unsupported(position, f"{operation} of maps")
+            one, two = (self.values[self.flow.owner(node, n)] for n in (left, other))
+            sign = alpha if operation == "add" else -alpha
+            return make.add(position, one, make.affine(two, position, operation, factor=float(sign)))
+        first = self._is_map(node, left)
         constant = self.constants.value(node, other if first else left)
         if operation in ("add", "sub"):
             sign = alpha if operation == "add" else -alpha
             factor, offset = (1.0, sign * constant) if first else (float(sign), constant)
-            make.affine(position, operation, factor, offset)
-        elif operation == "mul":
-            make.affine(position, operation, factor=constant)
-        elif first and given.get("rounding_mode") is None:
-            make.affine(position, operation, factor=1 / constant)
-        else:
-            raise unsupported(position, operation)
+            return make.affine(value, position, operation, factor, offset)
+        if operation == "mul":
+            return make.affine(value, position, operation, factor=constant)
+        if first and given.get("rounding_mode") is None:
+            return make.affine(value, position, operation, factor=1 / constant)
+        raise unsupported(position, operation)
+
+    def _is_map(self, node: fx.Node, of: Any) -> bool:
+        return isinstance(of, fx.Node) and self.flow.owner(node, of) in self.values
 
     def _bounds(self, node: fx.Node, given: dict[str, Any]) -> tuple[Tensor | float, Tensor | float]:
         """(low, high) of an operation that keeps values between them."""
         operation = plain(node)
         if operation in ("maximum", "minimum", "max", "min"):
             left, other = given["self"], given.get("other")
-            if other is None or (left in self.maps and other in self.maps):
+            if other is None or (self._is_map(node, left) and self._is_map(node, other)):
                 raise unsupported(position_of(node), operation)
-            bound = self.constants.value(node, other if left in self.maps else left)
+            bound = self.constants.value(node, other if self._is_map(node, left) else left)
             return (bound, inf) if operation.startswith("max") else (-inf, bound)
         low, high = (given.get(f"{end}_val" if operation == "hardtanh" else end) for end in ("min", "max"))
         return (
@@ -219,14 +280,17 @@ class _Walk:
             inf if high is None else self.constants.value(node, high),
         )
 
-    def _pad(self, node: fx.Node, given: dict[str, Any]) -> None:
+    def _pad(self, value: Value, node: fx.Node, given: dict[str, Any]) -> Value:
         amounts, position, operation = list(given["pad"]), position_of(node), plain(node)
         left, right, top, bottom, *rest = (*amounts, *[0] * 4)
         if not any(amounts):
-            return
-        if any(rest) or given.get("mode", "constant") != "constant":
+            return value
+        filled = given["value"] or 0
+        if given.get("mode", "constant") != "constant" or (filled and (any(rest) or min(amounts) < 0)):
             raise unsupported(position, operation)
-        self.assembler.pad(position, operation, (top, left, bottom, right), given["value"] or 0)
+        if any(rest) or min(amounts) < 0:
+            return self.make.move(value, position, operation, lambda x: pad(x, amounts, value=-1))
+        return self.make.pad(value, position, operation, (top, left, bottom, right), filled)
 
     def _weights(self, node: fx.Node, given: dict[str, Any]) -> tuple[str, Tensor, Tensor | None]:
         """(path, weight, bias) of a layer."""
@@ -237,7 +301,9 @@ class _Walk:
     def _matrix(self, node: fx.Node, given: dict[str, Any]) -> tuple[str, Tensor, None]:
         """The same of a map times a parameter (features, out)."""
         other = given.get("other", given.get("mat2"))
-        if given["self"] not in self.maps or other in self.maps or len(other.meta["val"].shape) != 2:
+        if self._is_map(node, given["self"]) and self._is_map(node, other):
+            raise unsupported(position_of(node), f"{plain(node)} of maps")
+        if not self._is_map(node, given["self"]) or len(other.meta["val"].shape) != 2:
             raise unsupported(position_of(node), plain(node))
         weight = self.constants.parameter(node, other)
         return self.constants.targets[self.constants.source(other)], weight.T, None

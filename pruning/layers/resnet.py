@@ -1,9 +1,8 @@
-"""ResNet-18 and ResNet-20, to prune and fine-tune in the spectral domain; no hardware runs them yet.
+"""ResNet-18 and ResNet-20, to prune and fine-tune in the spectral domain; ResNet-20 can be converted.
 
 K. He, X. Zhang, S. Ren and J. Sun, arXiv:1512.03385: ResNet-18 is the first column of table 1, ResNet-20 the
 network of section 4.2 with n = 3. :func:`pruning.prune_modules_` prunes every 3×3 convolution of stride 1:
-13 of the one, 17 of the other. What the hardware lacks for them: strides of 2, 3×3 pooling and the addition
-of an earlier map.
+13 of the one, 17 of the other. What the hardware lacks for the first: a maximum over 3×3.
 """
 
 from __future__ import annotations

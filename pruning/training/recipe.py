@@ -19,7 +19,8 @@ from hw.contract.narrow import check_spectrum_bits
 from hw.contract.network import Network, find_network
 from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
-from pruning import data, patterns
+from pruning import data as image_sets
+from pruning import patterns
 from pruning.layers.gradient import OPTIMISERS
 from pruning.layers.models import NetworkModel
 from pruning.optimisers import CONFIGS, Targets
@@ -38,16 +39,21 @@ SUFFIX = ".toml"
 ONNX_SUFFIX = ".onnx"
 """What tells a file from the name of a network, however it is written."""
 
+MOST_SAID = 8000
+"""Characters of what is wrong with a file: all that is in the way of a network."""
+
 
 class Recipe(Entries, frozen=True):
     """A recipe whose names are known and whose numbers are in range (else ``ConfigError``).
 
     start: the model to begin with, a :class:`NetworkModel` of ``network``; random weights if there is none.
+    note: what of the file that it comes from is left to the host, as a sentence.
     """
 
     name: str
     network: Network
     start: NetworkModel | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         check_weight_bits(self.weight_bits)
@@ -68,7 +74,7 @@ class Recipe(Entries, frozen=True):
                 f"label_smoothing must be at least 0 and below 1, not {self.training.label_smoothing}"
             )
         for what, value, known in (
-            ("data set", self.data, data.LOADERS),
+            ("data set", self.data, image_sets.LOADERS),
             ("optimiser", self.optimiser, CONFIGS),
             ("optimiser of training", self.training.optimiser, OPTIMISERS),
             ("augmentation", self.training.augment, AUGMENTATIONS),
@@ -134,15 +140,18 @@ def names() -> list[str]:
 
 def is_file(name: str) -> bool:
     """Whether it is a file that is asked for, not a recipe that comes with the project."""
-    return Path(name).suffix.lower() == SUFFIX
+    return Path(name).suffix.lower() in (SUFFIX, ONNX_SUFFIX)
 
 
 def find(name: str, **changes: Any) -> Recipe:
-    """The recipe of that name, or in the file of that name, with other values for some fields.
+    """The recipe of that name, or in the file of that name, with other values for some fields; for an ONNX
+    file one that has only the network and these.
 
     Raises ``ConfigError`` for an unknown name and for whatever the file holds that makes no sense.
     """
     path = FOLDER / f"{name.lower()}.toml"
+    if Path(name).suffix.lower() == ONNX_SUFFIX:
+        return _of_onnx(Path(name), **changes)
     if is_file(name):
         path = Path(name)
     elif not path.exists():
@@ -150,6 +159,17 @@ def find(name: str, **changes: Any) -> Recipe:
             find_network(name)  # a family that is known not to run gets its own sentence
         raise ConfigError(f"there is no recipe {name!r}: choose {', '.join(names())}, or give a .toml file")
     return replace(read(path), **changes)
+
+
+def _of_onnx(path: Path, data: str | None = None, **changes: Any) -> Recipe:
+    """``data``: the set whose images have its shape, if it is not given. ``ConfigError`` if none has."""
+    network, start, note = _network(path.name, None, path.parent)
+    data = data or image_sets.name_for(network.input)
+    if data is None:
+        size = "×".join(map(str, network.input))
+        known = ", ".join(image_sets.LOADERS)
+        raise ConfigError(f"{path}: no data set has images of {size}: give --data, one of {known}")
+    return Recipe(network.name, network, start=start, note=note, data=data, **changes)
 
 
 def for_cycles(recipe: Recipe, cycles: int, lanes: int | None = None) -> Recipe:
@@ -178,22 +198,23 @@ def read(path: Path) -> Recipe:
     file: RecipeFile = documents.decode(content, RecipeFile, what, form="toml", error=ConfigError)
     entries = asdict(file)
     try:
-        network, start = _network(entries.pop("network"), entries.pop("input"), path.parent)
-        return Recipe(path.stem, network, start=start, **entries)
+        network, start, note = _network(entries.pop("network"), entries.pop("input"), path.parent)
+        return Recipe(path.stem, network, start=start, note=note, **entries)
     except (ConfigError, UnsupportedNetwork) as error:
-        raise type(error)(f"the recipe {path}: {documents.printable(str(error), 800)}") from None
+        raise type(error)(f"the recipe {path}: {documents.printable(str(error), MOST_SAID)}") from None
 
 
 def _network(
     entry: str, shape: tuple[int, int, int] | None, folder: Path
-) -> tuple[Network, NetworkModel | None]:
-    """The network of that name, or in that file below ``folder`` and then with its weights."""
+) -> tuple[Network, NetworkModel | None, str]:
+    """The network of that name, or in that file below ``folder`` and then with its weights, and a note."""
     if Path(entry).suffix.lower() == ONNX_SUFFIX:
         from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx
 
-        return from_onnx(folder / entry, shape)
+        found = from_onnx(folder / entry, shape)
+        return found.network, found.model, found.note
     network = find_network(entry)
     if shape is not None and shape != network.input:
         size = list(network.input)
         raise ConfigError(f"{entry} takes an input of {size}, not of {list(shape)}: leave input out")
-    return network, None
+    return network, None, ""

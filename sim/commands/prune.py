@@ -21,6 +21,7 @@ def prune(
     recipe: options.RecipeName = "lenet",
     sparsity: options.Scheme = None,
     optimiser: options.Optimiser = None,
+    data: options.Images = None,
     data_dir: DataDir = None,
     out: options.Out = None,
     weight_bits: options.WeightBits = None,
@@ -59,6 +60,7 @@ def prune(
         spec2 prune lenet --layer-bits conv2=6 --layer-bits fc1=4
         spec2 prune lenet --spectrum-bits 11
         spec2 prune vgg16 --untrained --block 64
+        spec2 prune net.onnx --data cifar10 --sparsity adaptive
     """
     folder = out or Path("build") / Path(recipe).stem
     changes = {
@@ -82,6 +84,7 @@ def prune(
             target_cycles=target_cycles,
             lanes=lanes,
             mean_bits=mean_bits,
+            images=data,
             data_dir=data_dir,
             threads=threads,
             device=device,

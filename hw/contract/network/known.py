@@ -208,13 +208,11 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 }
 
 MISSING = {
-    "alexnet": "kernels of 11×11, strides of 4 and overlapping 3×3 pooling",
-    "densenet": "concatenation of maps and 3×3 pooling",
-    "googlenet": "branches, concatenation of maps and 3×3 pooling",
-    "inception": "branches, concatenation of maps and 3×3 pooling",
-    "squeezenet": "branches, concatenation of maps and 3×3 pooling",
+    "efficientnet": "SiLU and gates (squeeze and excitation)",
+    "mobilenet-v3": "hard swish and gates (squeeze and excitation)",
+    "mobilenetv3": "hard swish and gates (squeeze and excitation)",
 }
-"""Families of networks, and what they need that the hardware lacks. Kernels of 1×1 it has."""
+"""Families of networks, and what those for large images need that the hardware lacks."""
 
 
 def find_network(name: str) -> Network:
@@ -229,7 +227,7 @@ def find_network(name: str) -> Network:
     for family, missing in MISSING.items():
         if name.lower().startswith(family):
             raise UnsupportedNetwork(
-                f"{name} needs {missing}, which the hardware has not: it runs chains of convolutions of "
-                f"stride 1 with 2×2 pooling and of fully connected layers, like {known}"
+                f"{name} needs {missing}, which the hardware has not: one without runs, from a torch module "
+                f"or an ONNX file; networks with a name are {known}"
             )
     raise ConfigError(f"there is no network {name!r}: choose from {known}")

@@ -232,15 +232,10 @@ def one(module):
 
 
 REFUSED = {
-    "stride": (one(conv(stride=2)), "conv2d in '0.1' (Conv2d)", "stride 2×2", "2×2 max pooling after it"),
-    "kernel": (one(conv(kernel_size=11, padding=5)), "layer '0_1'", "kernel 11×11", "split it"),
-    "groups": (one(conv(groups=4)), "'0.1'", "4 groups", "groups=1"),
-    "dilation": (one(conv(dilation=2)), "'0.1'", "dilated convolution (2)", "up to 7×7"),
+    "kernel": (one(conv(kernel_size=11, padding=5)), "conv2d in '0.1'", "a kernel of 11×11", "split it"),
     "rectangle": (one(conv(kernel_size=(3, 5))), "'0.1'", "3×5 kernel", "square"),
-    "uneven": (one(conv(padding=(0, 1))), "'0.1'", "padding (0, 1)", "equal padding"),
-    "even same": (one(conv(kernel_size=4, padding="same")), "'0.1'", "padding (1, 1, 2, 2)", "square"),
+    "uneven": (one(conv(padding=(0, 1))), "'0.1'", "makes 5×7 of 7×7 pixels", "equal padding"),
     "circular": (one(conv(padding=1, padding_mode="circular")), "pad in '0.1' (Conv2d)", "zero", "padding"),
-    "padding": (one(conv(padding=3)), "layer '0_1'", "padding 3 must be 0..2"),
     "pooling": (
         one(nn.MaxPool2d(3, 2)),
         "max_pool2d in '0.1' (MaxPool2d)",
@@ -250,29 +245,6 @@ REFUSED = {
     "overlap": (one(nn.MaxPool2d(2, 1)), "'0.1'", "2×2 with stride 1×1", "MaxPool2d(2)"),
     "padded pooling": (one(nn.MaxPool2d(2, padding=1)), "'0.1'", "padded", "MaxPool2d(2)"),
     "rounding up": (nn.Sequential(conv(), nn.MaxPool2d(2, ceil_mode=True)), "'1'", "rounding up"),
-    "pooled twice": (
-        nn.Sequential(conv(), nn.MaxPool2d(2), nn.MaxPool2d(2)),
-        "'2'",
-        "pooled already",
-        "between",
-    ),
-    "pooling first": (nn.Sequential(nn.MaxPool2d(2), conv()), "'0'", "in front of the first convolution"),
-    "relu first": (nn.Sequential(nn.ReLU(), conv()), "'0'", "in front of the first layer"),
-    "average": (
-        nn.Sequential(conv(), nn.AvgPool2d(2), conv()),
-        "conv2d in '2'",
-        "after average",
-        "max pooling",
-    ),
-    "large average": (
-        nn.Sequential(nn.Conv2d(4, 4, 1, padding=0), nn.AdaptiveAvgPool2d(1)),
-        "'1'",
-        "average pooling of 9×9 maps",
-        "at most 8×8",
-    ),
-    "average last": (one(nn.AdaptiveAvgPool2d(1)), "the end of 'sequential'", "average pooling", "nn.Linear"),
-    "average, relu": (nn.Sequential(conv(), nn.AvgPool2d(7), nn.ReLU()), "'2'", "after average pooling"),
-    "flat at the end": (nn.Sequential(conv(), nn.Flatten()), "the end of", "flattening", "end the network"),
     "all flat": (
         of(lambda m, x: m.a(x).flatten(), conv()),
         "flatten in Model",
@@ -285,44 +257,29 @@ REFUSED = {
         "'2'",
         "in '2' (Unflatten)",
     ),
-    "transposed": (of(lambda m, x: m.a(x).transpose(2, 3), conv()), "transpose in Model", "channel, row"),
     "large flat": (
         nn.Sequential(nn.Conv2d(4, 4, 1), nn.Flatten(), nn.Linear(324, 2)),
         "layer '2'",
         "8×8 pixels",
     ),
-    "last relu": (nn.Sequential(nn.Flatten(), nn.Linear(324, 2), nn.ReLU()), "takes no ReLU"),
-    "sigmoid": (one(nn.Sigmoid()), "sigmoid in '0.1' (Sigmoid)", "only activation", "ReLU and fine-tune"),
-    "leaky": (one(nn.LeakyReLU()), "leaky_relu in '0.1' (LeakyReLU)", "only activation"),
-    "relu6": (one(nn.ReLU6()), "'0.1' (ReLU6)", "only activation"),
-    "softmax": (nn.Sequential(nn.Flatten(), nn.Linear(324, 2), nn.LogSoftmax(1)), "'2'", "scores", "host"),
+    "leaky": (
+        one(nn.Sequential(nn.LeakyReLU(), conv())),
+        "leaky_relu in '0.1.0' (LeakyReLU)",
+        "only activation",
+    ),
+    "relu6": (one(nn.Sequential(nn.ReLU6(), conv())), "'0.1.0' (ReLU6)", "only activation"),
+    "sigmoid": (one(nn.Sequential(nn.Sigmoid(), conv())), "sigmoid in '0.1.0' (Sigmoid)", "ReLU and fine"),
+    "softmax": (
+        one(nn.Sequential(nn.Softmax(1), conv())),
+        "softmax in '0.1.0' (Softmax)",
+        "something follows",
+    ),
     "group norm": (one(nn.GroupNorm(2, 4)), "group_norm in '0.1' (GroupNorm)", "batch norm"),
     "transposed convolution": (one(nn.ConvTranspose2d(4, 4, 2)), "'0.1' (ConvTranspose2d)", "never grow"),
     "3d": (one(nn.MaxPool3d(1)), "'0.1' (MaxPool3d)", "the hardware has no", "leave it to the host"),
     "local norm": (one(nn.LocalResponseNorm(2)), "'0.1' (LocalResponseNorm)"),
-    "norm after relu": (
-        nn.Sequential(conv(), nn.ReLU(), nn.BatchNorm2d(4)),
-        "'2'",
-        "directly in front",
-        "ReLU",
-    ),
-    "norm after pooling": (nn.Sequential(conv(), nn.MaxPool2d(2), nn.BatchNorm2d(4)), "'2'", "pooling"),
-    "norm first": (nn.Sequential(nn.BatchNorm2d(4), conv()), "batch_norm in '0'", "directly in front"),
-    "second norm": (nn.Sequential(conv(), nn.BatchNorm2d(4), nn.BatchNorm2d(4)), "'2'", "directly in front"),
     "no statistics": (one(nn.BatchNorm2d(4, track_running_stats=False)), "'0.1'", "running statistics"),
-    "residual": (
-        of(lambda m, x: x + m.b(x), conv(), conv(padding=1)),
-        "add in Model",
-        "additions of an earlier map",
-        "VGG16",
-    ),
-    "doubled": (of(lambda m, x: m.a(x) + m.a.bias.sum(), conv()), "add in Model", "of constants"),
-    "joined": (
-        of(lambda m, x: torch.cat([m.a(x), m.b(x)], 1), conv(), conv()),
-        "conv2d in 'b'",
-        "runs chains",
-    ),
-    "scaled": (of(lambda m, x: m.a(x * 2 - 1), conv()), "mul in Model", "what prepares them"),
+    "doubled": (of(lambda m, x: m.a(x) + m.a.bias.sum(), conv()), "add in Model", "no constants"),
     "shared": (of(lambda m, x: m.a(m.a(x)), conv()), "conv2d in 'a'", "same weights", "deepcopy"),
     "computed weights": (
         of(lambda m, x: F.conv2d(x, m.a.weight * 2), conv()),
@@ -339,6 +296,76 @@ REFUSED = {
     "no layers": (nn.Sequential(nn.Identity()), "'sequential' has no layers"),
     "wrong channels": (nn.Sequential(nn.Conv2d(3, 1, 3)), "does not take images of 4×9×9", "channels"),
 }
+
+TAKEN = {
+    "stride": one(conv(stride=2)),
+    "groups": one(conv(groups=4)),
+    "dilation": one(conv(dilation=2)),
+    "padding": one(conv(padding=3)),
+    "even same": one(conv(kernel_size=4, padding="same")),
+    "pooled twice": nn.Sequential(conv(), nn.MaxPool2d(2), nn.MaxPool2d(2)),
+    "pooling first": nn.Sequential(nn.MaxPool2d(2), conv()),
+    "average": nn.Sequential(conv(), nn.AvgPool2d(2), conv()),
+    "large average": nn.Sequential(nn.Conv2d(4, 4, 1, padding=0), nn.AdaptiveAvgPool2d(1)),
+    "average last": one(nn.AdaptiveAvgPool2d(1)),
+    "average, relu": nn.Sequential(conv(), nn.AvgPool2d(7), nn.ReLU()),
+    "flat at the end": nn.Sequential(conv(), nn.Flatten()),
+    "norm after relu": nn.Sequential(conv(), nn.ReLU(), nn.BatchNorm2d(4)),
+    "norm after pooling": nn.Sequential(conv(), nn.MaxPool2d(2), nn.BatchNorm2d(4)),
+    "norm first": nn.Sequential(nn.BatchNorm2d(4), conv()),
+    "second norm": nn.Sequential(conv(), nn.BatchNorm2d(4), nn.BatchNorm2d(4)),
+    "residual": of(lambda m, x: x + m.b(x), conv(), conv(padding=1)),
+    "joined": of(lambda m, x: torch.cat([m.a(x), m.b(x)], 1), conv(), conv()),
+    "scaled": of(lambda m, x: m.a(x * 2 - 1), conv()),
+    "relu first": nn.Sequential(nn.ReLU(), conv()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("case", TAKEN)
+def test_what_takes_layers_that_copy_or_other_weights_computes_the_same(case):
+    model = stirred(TAKEN[case], 4).eval()
+    images = torch.rand(2, 4, 9, 9)
+    network, found = convert(model, (4, 9, 9))
+    with torch.no_grad():
+        assert_same(found.eval()(images).flatten(1), model(images).flatten(1))
+        fold_batch_norms_(found, network)
+        assert_same(found(images).flatten(1), model(images).flatten(1))
+
+
+FLAT = nn.Flatten(), nn.Linear(256, 2)
+ORDER = ("the order of what it gives, 4×6×6",)
+ENDS = {
+    "sigmoid": (one(nn.Sigmoid()), torch.sigmoid, ("sigmoid in '0.1' (Sigmoid)",)),
+    "softmax": (
+        nn.Sequential(*FLAT, nn.LogSoftmax(1)),
+        lambda y: y.log_softmax(1),
+        ("log_softmax in '2' (LogSoftmax)",),
+    ),
+    "scores": (nn.Sequential(*FLAT, nn.ReLU()), torch.relu, ("the ReLU of its scores",)),
+    "class": (
+        of(lambda m, x: m.a(x.flatten(1)).softmax(1).argmax(1), nn.Linear(256, 2)),
+        lambda y: y.argmax(1),
+        ("softmax in Model", "argmax in Model"),
+    ),
+    "clip": (one(nn.ReLU6()), lambda y: y.clamp(0, 6), ("hardtanh in '0.1' (ReLU6)",)),
+    "transposed": (of(lambda m, x: m.a(x).transpose(2, 3), conv()), lambda y: y.transpose(2, 3), ORDER),
+    "cut": (of(lambda m, x: m.a(x)[:, 1:], conv()), lambda y: y[:, 1:], ORDER),
+    "flat": (
+        nn.Sequential(conv(), nn.Flatten()),
+        lambda y: y.flatten(1),
+        ("the shape of what it gives, 4×6×6",),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_what_ends_a_network_is_left_to_the_host(case):
+    model, rest, host = ENDS[case]
+    images = torch.rand(2, 4, 8, 8)
+    converted = convert(model, (4, 8, 8))
+    assert converted.host == host and converted.note == f"left to the host: {', '.join(host)}"
+    assert_same(rest(converted.model(images)).float(), model(images).float())
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")

@@ -133,6 +133,17 @@ EQUAL = {
     "unused": unused,
     "dropout of nothing": lambda m, x: F.dropout(m.conv(x), 0.0, True),
     "dropout in eval": lambda m, x: F.dropout2d(m.conv(x), 0.5, m.training),
+    "padding for a norm": lambda m, x: m.norm(F.pad(m.conv(x), (1, 1, 1, 1))),
+    "padding for a maximum": lambda m, x: F.max_pool2d(F.pad(m.conv(x), (1, 1, 1, 1)), 2),
+    "padding for an offset": lambda m, x: m.same(F.pad(m.conv(x), (1, 1, 1, 1)) + 1),
+    "doubled map": lambda m, x: (lambda y: y + y)(m.conv(x)),
+    "offset after ReLU": lambda m, x: m.conv(x).relu() + 1,
+    "negative after ReLU": lambda m, x: -m.conv(x).relu(),
+    "negative after a maximum": lambda m, x: -F.max_pool2d(m.conv(x), 2),
+    "padding at the end": lambda m, x: F.pad(m.conv(x), (1, 1, 1, 1)),
+    "cropped": lambda m, x: m.conv(F.pad(x, (-1, -1, -1, -1))),
+    "padding around averages": lambda m, x: m.same(F.pad(F.avg_pool2d(m.conv(x), 2), (1, 1, 1, 1))),
+    "offset of averages": lambda m, x: m.narrow(m.conv(x).mean((2, 3)) + 1),
     "maximum of one": lambda m, x: F.max_pool2d(m.conv(x), 1),
 }
 
@@ -183,6 +194,13 @@ def changed_constant(m, x):
     return m.conv(x) + zeros
 
 
+def view_changed(m, x):
+    x = m.conv(x)
+    flat = x.view(-1, 6, 49)
+    F.relu_(x)
+    return m.same(x) + flat.view(-1, 6, 7, 7)
+
+
 RANDOM = "values are random"
 DROPS = "drops values at random"
 REFUSED = {
@@ -209,24 +227,19 @@ REFUSED = {
     "changed constant": (changed_constant, "add in", "constants that no bias can take"),
     "whole numbers": (lambda m, x: m.conv(x.int().float()), "to in", "casts to whole numbers"),
     "other bits": (lambda m, x: m.conv(x).view(torch.int32).float(), "view in"),
-    "cropped": (lambda m, x: m.conv(F.pad(x, (-1, -1, -1, -1))), "pad in", "convolution"),
     "filled": (lambda m, x: m.conv(F.pad(x, (1, 1, 1, 1), value=1)), "pad in", "padding is zero"),
-    "padding for a norm": (lambda m, x: m.norm(F.pad(m.conv(x), (1, 1, 1, 1))), "directly in front"),
-    "padding for a maximum": (lambda m, x: F.max_pool2d(F.pad(m.conv(x), (1, 1)), 2), "pad in"),
-    "padding for an offset": (lambda m, x: m.same(F.pad(m.conv(x), (1, 1, 1, 1)) + 1), "add in"),
-    "padding at the end": (lambda m, x: F.pad(m.conv(x), (1, 1, 1, 1)), "pad in", "convolution after it"),
-    "swapped": (lambda m, x: m.conv(x).permute(0, 1, 3, 2), "permute in", "leave the transposition out"),
-    "turned": (lambda m, x: m.conv(x).flip(3), "has no flip"),
-    "cut": (lambda m, x: m.conv(x)[:, :, 1:], "has no slice"),
-    "first of all": (lambda m, x: m.conv(x)[:, :, 0, 0], "has no select"),
-    "low bound": (lambda m, x: m.conv(x).clamp(min=0.1), "clamp in", "only activation"),
-    "high bound": (lambda m, x: m.conv(x).clamp(0, 6), "clamp in", "only activation"),
+    "low bound": (lambda m, x: m.same(m.conv(x).clamp(min=0.1)), "clamp in", "only activation"),
+    "high bound": (lambda m, x: m.same(m.conv(x).clamp(0, 6)), "clamp in", "only activation"),
     "bounds by channel": (lambda m, x: torch.maximum(m.conv(x), m.offsets.abs()), "maximum in"),
     "bounds below zero": (lambda m, x: torch.maximum(m.conv(x), -m.offsets.abs()), "only activation"),
     "maximum of maps": (lambda m, x: (lambda y: torch.maximum(y, y))(m.conv(x)), "maximum in"),
     "leaky": (lambda m, x: F.leaky_relu(m.conv(x), 0.5), "only activation"),
-    "doubled map": (lambda m, x: (lambda y: y + y)(m.conv(x)), "add in", "earlier map"),
-    "squared": (lambda m, x: (lambda y: y * y)(m.conv(x)), "mul in", "no arithmetic"),
+    "squared": (lambda m, x: (lambda y: y * y)(m.conv(x)), "mul in", "not with other maps"),
+    "swapped": (lambda m, x: m.same(m.conv(x).permute(0, 1, 3, 2)), "conv2d in 'same'", "were moved"),
+    "turned": (lambda m, x: m.same(m.conv(x).flip(3)), "conv2d in 'same'", "were moved"),
+    "cut": (lambda m, x: m.same(m.conv(x)[:, :, 1:]), "conv2d in 'same'", "1×1 kernel"),
+    "padding for a maximum": (lambda m, x: F.max_pool2d(F.pad(m.conv(x), (1, 1)), 2), "7×9 of 7×7 pixels"),
+    "a view changed": (view_changed, "view in", "changed in place (relu in Net)"),
     "inverse": (lambda m, x: 1 / m.conv(x), "no arithmetic"),
     "rounded": (lambda m, x: torch.div(m.conv(x), 2, rounding_mode="floor"), "div in", "no arithmetic"),
     "no number": (lambda m, x: m.conv(x) / 0, "div in", "no arithmetic"),
@@ -237,10 +250,6 @@ REFUSED = {
     ),
     "by image": (lambda m, x: m.conv(x) + torch.arange(2.0).view(2, 1, 1, 1), "2×1×1×1", "one number per"),
     "larger": (lambda m, x: m.conv(x) + torch.zeros(2, 2, 6, 7, 7), "one number per"),
-    "offset after ReLU": (lambda m, x: m.conv(x).relu() + 1, "add in", "in front of ReLU"),
-    "negative after ReLU": (lambda m, x: -m.conv(x).relu(), "neg in", "no arithmetic"),
-    "negative after a maximum": (lambda m, x: -F.max_pool2d(m.conv(x), 2), "neg in"),
-    "offset of averages": (lambda m, x: m.narrow(m.conv(x).mean((2, 3)) + 1), "add in"),
     "shared factor": (
         lambda m, x: m.same(m.conv(x) * m.scale.view(6, 1, 1)) * m.scale.view(6, 1, 1),
         "same weights",

@@ -231,24 +231,30 @@ def test_an_open_size_is_asked_for(tmp_path):
 # --- refusals -------------------------------------------------------------------------------------------
 
 BEHIND = {
-    "sigmoid": ([("Sigmoid", "c", "y", {})], "Sigmoid node 'node1'", "only activation", "ReLU"),
-    "clip": ([("Clip", "c zero six", "y", {})], "Clip node 'node1'", "only activation"),
-    "softmax": ([("Softmax", "c", "y", {})], "Softmax node 'node1'", "scores"),
-    "residual": ([("Conv", "c w4", "d", {"pads": [1] * 4}), ("Add", "d c", "y", {})], "'node2'", "residual"),
+    "sigmoid": (
+        [("Sigmoid", "c", "s", {}), ("Conv", "s w4", "y", {})],
+        "Sigmoid node 'node1'",
+        "only activation",
+        "ReLU",
+    ),
+    "clip": (
+        [("Clip", "c zero six", "s", {}), ("Conv", "s w4", "y", {})],
+        "Clip node 'node1'",
+        "only activation",
+    ),
+    "softmax": ([("Softmax", "c", "s", {}), ("Conv", "s w4", "y", {})], "Softmax node 'node1'", "scores"),
+    "sizes": (
+        [("Conv", "c w4", "d", {}), ("Add", "d c", "y", {})],
+        "'node2'",
+        "4×5×5 and 4×7×7",
+        "same shape",
+    ),
     "branch": (
         [("Conv", "c w4", "d", {}), ("Conv", "c w4", "e", {}), ("MatMul", "d e", "y", {})],
-        "'node2'",
-        "runs chains",
+        "MatMul node 'node3'",
+        "not with other maps",
     ),
-    "addition": ([("Relu", "c", "r", {}), ("Add", "r six", "y", {})], "Add node 'node2'", "constants"),
     "power": ([("Pow", "c six", "y", {})], "Pow node 'node1'", "no arithmetic"),
-    "stride": (
-        [("Conv", "c w4", "y", {"strides": [2, 2]})],
-        "Conv node 'node1'",
-        "stride 2×2",
-        "max pooling",
-    ),
-    "uneven": ([("Conv", "c w4", "y", {"pads": [0, 0, 1, 1]})], "'node1'", "padding (0, 0, 1, 1)"),
     "pooling": ([("MaxPool", "c", "y", {"kernel_shape": [2, 2]})], "'node1'", "stride 1×1"),
     "same pooling": (
         [("MaxPool", "c", "y", {"kernel_shape": [2, 2], "strides": [2, 2], "auto_pad": "SAME_UPPER"})],
@@ -391,7 +397,7 @@ def test_a_recipe_gives_the_sizes_that_a_file_leaves_open(tmp_path):
 
 
 def test_a_recipe_of_an_unsupported_file_says_so(tmp_path):
-    save(tmp_path / "bad.onnx", [CONV, ("Sigmoid", "c", "y", {})], WEIGHTS)
+    save(tmp_path / "bad.onnx", [CONV, ("Sigmoid", "c", "s", {}), ("Relu", "s", "y", {})], WEIGHTS)
     with pytest.raises(UnsupportedNetwork, match=r"bad\.toml: Sigmoid node 'node1'.*use ReLU"):
         recipe.read(recipe_of(tmp_path / "bad.toml", "bad.onnx"))
 

@@ -42,6 +42,10 @@ CONSTANTS = {
     "four": np.abs(array(4)),
     "bias": array(4),
     "to": np.array([0, 4, -1]),
+    "crops": np.array([0, 0, -1, -1, 0, 0, -1, -1]),
+    "zeros1": np.array([0, 1, 0, 0, 0, 0, 0, 0]),
+    "w5": array(3, 5, 3, 3),
+    "w8": array(3, 8, 3, 3),
     "wv": array(4, 3),
 }
 C = {name: torch.tensor(value) for name, value in CONSTANTS.items()}
@@ -108,6 +112,48 @@ EQUAL = {
     "vector of scores": ([*FLAT, ("Add", "m three", "y", {})], lambda x: flat(x) + C["three"]),
     "C of rows": ([FLAT[0], ("Gemm", "f wf same3", "y", {})], lambda x: flat(x) + C["three"]),
     "C of one": ([FLAT[0], ("Gemm", "f wf zero", "y", {})], flat),
+    "residual": ([("Relu", "c", "r", {}), ("Add", "c r", "y", {})], lambda x: conv(x) + conv(x).relu()),
+    "doubled": ([("Add", "c c", "y", {})], lambda x: 2 * conv(x)),
+    "difference": (
+        [("Conv", "c w4", "d", {"pads": [1] * 4}), ("Sub", "d c", "y", {})],
+        lambda x: F.conv2d(conv(x), C["w4"], padding=1) - conv(x),
+    ),
+    "sum of four": (
+        [("Conv", "c w4", "d", {"pads": [1] * 4}), ("Relu", "d", "r", {}), ("Sum", "d half c r", "y", {})],
+        lambda x: (lambda d: d + 0.5 + conv(x) + d.relu())(F.conv2d(conv(x), C["w4"], padding=1)),
+    ),
+    "padding at the end": ([("Pad", "c pads", "y", {})], lambda x: F.pad(conv(x), (1, 1, 1, 1))),
+    "cropped": (
+        [("Pad", "c crops", "d", {}), ("Conv", "d w4", "y", {})],
+        lambda x: F.conv2d(conv(x)[:, :, 1:-1, 1:-1], C["w4"]),
+    ),
+    "channels of zeros": (
+        [("Pad", "c zeros1", "d", {}), ("Conv", "d w5", "y", {})],
+        lambda x: F.conv2d(F.pad(conv(x), (0, 0, 0, 0, 1, 0)), C["w5"]),
+    ),
+    "split and joined": (
+        [
+            ("Split", "c", "a b", {"num_outputs": 2, "axis": 1}),
+            ("Concat", "b c a", "d", {"axis": 1}),
+            ("Conv", "d w8", "y", {}),
+        ],
+        lambda x: F.conv2d(torch.cat([conv(x)[:, 2:], conv(x), conv(x)[:, :2]], 1), C["w8"]),
+    ),
+    "uneven stride": (
+        [("Conv", "c w4", "y", {"strides": [2, 2], "auto_pad": "SAME_UPPER"})],
+        lambda x: F.conv2d(conv(x), C["w4"], stride=2, padding=1),
+    ),
+    "uneven pads": (
+        [("Conv", "c w4", "y", {"pads": [0, 0, 1, 1]})],
+        lambda x: F.conv2d(F.pad(conv(x), (0, 1, 0, 1)), C["w4"]),
+    ),
+    "pooled whole": (
+        [
+            ("Relu", "c", "r", {}),
+            ("MaxPool", "r", "y", {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
+        ],
+        lambda x: F.max_pool2d(conv(x).relu(), 2, ceil_mode=True),
+    ),
     "unused": (
         [
             ("Sigmoid", "c", "s", {}),
@@ -174,17 +220,16 @@ REFUSED = {
         "MaxPool node",
         "computes a constant",
     ),
-    "low bound": ([("Clip", "c half", "y", {})], "Clip node", "only activation"),
+    "low bound": ([("Clip", "c half", "d", {}), ("Conv", "d w4", "y", {})], "Clip node", "only activation"),
     "maximum": ([("Max", "c half", "y", {})], "Max node", "only activation"),
     "minimum": ([("Min", "c half", "y", {})], "Min node", "only activation"),
     "leaky": ([("LeakyRelu", "c", "y", {})], "only activation"),
     "whole numbers": ([("Cast", "c", "d", {"to": 6}), ("Cast", "d", "y", {"to": 1})], "whole numbers"),
-    "swapped": ([("Transpose", "c", "y", {"perm": [0, 1, 3, 2]})], "leave the transposition out"),
-    "cut": ([("Slice", "c one end axes2", "y", {})], "has no Slice"),
-    "joined": ([("Concat", "c w4", "y", {"axis": 0})], "cannot be computed"),
+    "swapped": ([("Transpose", "c", "d", {"perm": [0, 1, 3, 2]}), ("Conv", "d w4", "y", {})], "were moved"),
+    "cut": ([("Slice", "c one end axes2", "d", {}), ("Conv", "d w4", "y", {})], "makes 6×7 of 7×7 pixels"),
+    "joined": ([("Concat", "c w4", "y", {"axis": 0})], "joins and parts the channels"),
     "mirrored": ([("Pad", "c pads", "p", {"mode": "reflect"}), ("Conv", "p w4", "y", {})], "padding is zero"),
     "filled": ([("Pad", "c pads half", "p", {}), ("Conv", "p w4", "y", {})], "padding is zero"),
-    "padding at the end": ([("Pad", "c pads", "y", {})], "Pad node", "convolution after it"),
     "inverse": ([("Div", "half c", "y", {})], "Div node", "no arithmetic"),
     "no number": ([("Div", "c zero", "y", {})], "Div node", "no arithmetic"),
     "by pixel": ([("Add", "c three3", "y", {})], "one number per channel of the 4×7×7 map"),
@@ -197,8 +242,6 @@ REFUSED = {
     "kernel": ([("Conv", "c w4", "y", {"kernel_shape": [5, 5]})], "kernel_shape says 5×5", "weights are 3×3"),
     "no kernel": ([("MaxPool", "c", "y", {})], "kernel_shape must be two numbers, not none"),
     "auto_pad": ([("Conv", "c w4", "y", {"auto_pad": "SAME"})], "unknown auto_pad SAME"),
-    "residual": ([("Relu", "c", "r", {}), ("Add", "c r", "y", {})], "Add node", "earlier map"),
-    "doubled": ([("Add", "c c", "y", {})], "Add node", "earlier map"),
 }  # fmt: skip
 MORE = {"three3": array(7, 7), "rows": array(2, 3)}
 

@@ -1,0 +1,111 @@
+"""Maps that join: added up, or side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+import torch
+
+from pruning.importers.hardware import takes_addition
+from pruning.importers.joins import Joins
+from pruning.importers.maps import size_of
+from pruning.importers.refusals import refuse
+from pruning.importers.values import Made, Value, of
+
+
+class Branches(Joins):
+    """A map is added to the outputs of a convolution that nobody else reads, or of one that copies a map."""
+
+    def add(self, position: str, first: Value, second: Value) -> Value:
+        """The sum of two maps."""
+        self.ready(first), self.ready(second)
+        shape = first.shape
+        if shape != second.shape:
+            raise refuse(
+                position,
+                f"the sum of maps of {size_of(shape)} and {size_of(second.shape)}, which repeats one of them",
+                "add maps of the same shape",
+            )
+        if first.plain and second.plain and first.parts == second.parts:
+            return self.affine(replace(first, shared=True), position, "add", factor=2.0)
+        if first.vector or second.vector:
+            raise refuse(
+                position,
+                "the sum of outputs of fully connected layers, and the hardware adds maps to the outputs of "
+                "convolutions",
+                "add in front of the fully connected layers, or use 1×1 convolutions",
+            )
+        found = [self._map_to_add(value, position) for value in (first, second)]
+        if self._takes(found[0]):
+            value, other = found
+        elif self._takes(found[1]):
+            other, value = found
+        else:
+            value, other = self.copied(found[0], position), found[1]
+        made = value.parts[0]
+        made.added = other.parts
+        self._made.remove(made)  # what it adds may have been made after it, and nobody has read it yet
+        self._made.append(made)
+        return replace(of(made), shape=shape)
+
+    def _map_to_add(self, value: Value, position: str) -> Value:
+        flat = value.plain and len(value.shape) == 1
+        return self.settled(replace(value, shape=value.whole) if flat else value, position)
+
+    def _takes(self, value: Value) -> bool:
+        made = value.parts[0]
+        return (
+            made is not None
+            and not value.shared
+            and not made.added
+            and not made.spec.dot
+            and takes_addition(made.spec, made.size)
+        )
+
+    def joined(
+        self, position: str, values: Sequence[Value | None], axis: int, shapes: Sequence[Sequence[int]]
+    ) -> Value:
+        """Side by side along ``axis`` (the batch is axis 0); None: zeros. ``shapes`` of all, batch first."""
+        parts: dict[Made | None, int] = {}
+        pixels, indices, rank = None, [], len(shapes[0])
+        if len(values) == 1 and values[0] is not None:
+            return values[0]
+        if axis % rank == 0:
+            raise refuse(position, "maps are joined along the batch", "join them along the channels")
+        for value, shape in zip(values, shapes, strict=True):
+            if value is None:
+                indices.append(torch.full(tuple(shape[1:]), -1, dtype=torch.int32))
+                continue
+            self.ready(value)
+            if value.vector and len(values) > 1:
+                raise refuse(
+                    position,
+                    "the outputs of fully connected layers are joined, which lie apart from all maps",
+                    "join maps in front of the first fully connected layer",
+                )
+            value = self.averaged(self.still(value, position))
+            if pixels not in (None, value.whole[1:]):
+                raise refuse(
+                    position,
+                    f"maps of {size_of(pixels)} and {size_of(value.whole[1:])} pixels are joined",
+                    "join maps of as many rows and columns",
+                )
+            pixels, numbers, first = value.whole[1:], value.numbers(), 0
+            moved = numbers.clone()
+            for made in value.parts:
+                count = (self.input if made is None else made.shape)[0] * prod(pixels)
+                base = parts.setdefault(made, sum(self._values(other) for other in parts))
+                own = (numbers >= first) & (numbers < first + count)
+                moved[own] = numbers[own] - first + base
+                first += count
+            indices.append(moved)
+        index = torch.cat(indices, axis % rank - 1)
+        whole = (sum(self._values(made) for made in parts) // prod(pixels), *pixels)
+        there = [value for value in values if value is not None]
+        shared = any(value.shared for value in there) or sum(len(v.parts) for v in there) > len(parts)
+        return Value(tuple(parts), whole, whole, shared=shared).seen_as(index)
+
+    def _values(self, made: Made | None) -> int:
+        return prod(self.input if made is None else made.shape)

@@ -1,0 +1,87 @@
+"""The layers that were made, as a network and its model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+
+from hw.contract.network import IMAGES, Layer, Network, Shape
+from pruning.importers.placing import placed_side_by_side
+from pruning.importers.values import Made, Value
+from pruning.layers.models import NORM, NetworkModel
+
+
+class _Pair(NamedTuple):
+    network: Network
+    model: NetworkModel
+
+
+class Converted(_Pair):
+    """A network and the model that computes it, with the weights of what it was converted from.
+
+    Members: ``network``, ``model``; ``host``: what of the original is left to the host, in order, as words.
+    """
+
+    host: tuple[str, ...]
+
+    def __new__(cls, network: Network, model: NetworkModel, host: Sequence[str] = ()) -> Converted:
+        made = super().__new__(cls, network, model)
+        made.host = tuple(host)
+        return made
+
+    @property
+    def note(self) -> str:
+        """What is left to the host, as a sentence; mostly nothing."""
+        return f"left to the host: {', '.join(self.host)}" if self.host else ""
+
+
+def assembled(name: str, shape: Shape, value: Value | None, order: Sequence[Made]) -> _Pair:
+    """The network that ends in ``value``, of the layers of ``order`` that it takes."""
+    wanted = _needed(value)
+    layers = [made for made in order if made in wanted]
+    for made in layers[:-1]:
+        if made.copies and not made.spec.dot and not _signed(made):
+            made.spec = replace(made.spec, relu=True)  # it has nothing to do, and says that there is no sign
+    layers = placed_side_by_side(layers, shape)
+    network = Network(name, shape, tuple(_specs(layers)))
+    with torch.device("meta"):  # neither memory nor random numbers for weights that are replaced
+        model = NetworkModel(network)
+    for made in layers:
+        model.set_submodule(made.spec.name, made.module)
+        if made.norm is not None:
+            model.add_module(made.spec.name + NORM, made.norm)
+    return _Pair(network, model)
+
+
+def _needed(value: Value | None) -> set[Made]:
+    found: set[Made] = set()
+    left = list(value.parts) if value is not None else []
+    while left:
+        made = left.pop()
+        if made is not None and made not in found:
+            found.add(made)
+            left += made.sources
+    return found
+
+
+def _signed(made: Made) -> bool:
+    return any(source is not None and not source.spec.relu for source in made.sources)
+
+
+def _specs(layers: Sequence[Made]) -> list[Layer]:
+    """With the names of what they read; none where it is what the layer before makes."""
+    found: list[Layer] = []
+    before: Made | None = None
+    for made in layers:
+        names = tuple(IMAGES if source is None else source.spec.name for source in made.sources)
+        spec = made.spec
+        if made.added:
+            spec = replace(spec, added=True, in_channels=spec.in_channels + spec.out_channels, sources=names)
+        elif made.sources != (before,):
+            spec = replace(spec, sources=names)
+        found.append(spec)
+        before = made
+    return found

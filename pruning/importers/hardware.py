@@ -1,0 +1,116 @@
+"""What the hardware takes of an operation: the one place that decides it for the importers.
+
+What is no field of a layer here, :mod:`pruning.importers.assemble` writes as several layers, exactly, or
+refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+
+from hw.contract.network import MAX_KERNEL, Conv, Network
+from hw.contract.spectrum import TILE
+from hw.util.errors import UnsupportedNetwork
+
+Pair = tuple[int, int]
+"""Of rows and columns, or at the top and at the left."""
+
+MOST_KERNEL = MAX_KERNEL
+MOST_STRIDE = 2
+DENSE_SIDE = TILE
+"""Rows and columns of the largest map that a fully connected layer takes."""
+
+POOL = 2
+"""Rows and columns, and stride, of the maximum that a convolution ends in."""
+
+
+def halvings(kernel: Sequence[int], stride: Sequence[int]) -> int | None:
+    """How often 2×2 pooling of stride 2 does what pooling of ``kernel`` and ``stride`` does; None: never."""
+    sizes = {*kernel, *stride}
+    size = sizes.pop()
+    return None if sizes or size & (size - 1) or not size else size.bit_length() - 1
+
+
+def strides(stride: Sequence[int]) -> int | None:
+    """How often a stride of 2 makes ``stride``; None: never."""
+    return halvings(stride, stride)
+
+
+def takes_pool(layer: Conv, added: bool) -> bool:
+    """Whether 2×2 pooling can become part of ``layer``, which adds a map to its outputs or not."""
+    return layer.pool == 1 and layer.stride == 1 and not added
+
+
+def takes_addition(layer: Conv, size: Sequence[int]) -> bool:
+    """Whether a map can be added to the outputs of ``layer``, which reads maps of ``size`` pixels."""
+    plain = not layer.relu and layer.pool == layer.stride == 1
+    return plain and layer.output((layer.in_channels, size[0], size[1]))[1:] == tuple(size)
+
+
+def placed(
+    kernel: Sequence[int], start: Sequence[int], stride: int, size: Sequence[int], result: Sequence[int]
+) -> tuple[int, int, int] | None:
+    """(K, padding, end padding) of the smallest square kernel that a kernel of (rows, columns) fits into.
+
+    ``start``: how far above and left of a map of ``size`` its first window starts; negative: inside of it.
+    The given kernel lies ``padding - start[0]`` rows and ``padding - start[1]`` columns into the square,
+    zeros around it; with it the map becomes ``result``. None where no square does that.
+    """
+    for square in range(max(kernel), MOST_KERNEL + 1):
+        for before in range(square):
+            inside = all(
+                0 <= before - first <= square - side for first, side in zip(start, kernel, strict=True)
+            )
+            for after in sorted(range(square), key=lambda n: n != before) if inside else ():
+                sizes = [(n + before + after - square) // stride + 1 for n in size]
+                whole = min(size) + before + after >= square
+                if whole and sizes == list(result):
+                    return square, before, after
+    return None
+
+
+def phases(kernel: Pair, start: Pair, times: int, size: Pair, result: Pair) -> tuple[Pair, ...] | None:
+    """How a convolution of stride 2**``times`` becomes one of stride 1, of every second row and column.
+
+    Other arguments as of :func:`placed`. Returns the sizes of the maps in between, each of half the rows and
+    columns of the one before; None where that does not do it. A map in between starts above the one before
+    it by what is odd of ``start``, and the rest of ``start`` is halved: zeros stay outside while they can.
+    """
+    if not times:
+        return () if placed(kernel, start, 1, size, result) else None
+    odd = _each(lambda first: first % 2, start)
+    left = _each(lambda first: first // 2, start)
+    half = _each(lambda side: -(-side // 2), kernel)
+    stride = 2 ** (times - 1)
+    whole, needed = [], []
+    for axis in range(2):
+        whole.append(-(-(size[axis] + odd[axis]) // 2))
+        needed.append(min(whole[-1], (result[axis] - 1) * stride + half[axis] - left[axis]))
+    for rows, columns in product((whole[0], needed[0]), (whole[1], needed[1])):
+        if min(rows, columns) > 0 and placed(
+            _each(lambda side: min(side, 2), kernel), odd, 2, size, (rows, columns)
+        ):
+            rest = phases(half, left, times - 1, (rows, columns), result)
+            if rest is not None:
+                return ((rows, columns), *rest)
+    return None
+
+
+def _each(function: Callable[[int], int], pair: Pair) -> Pair:
+    return function(pair[0]), function(pair[1])
+
+
+def runs(network: Network) -> list[str]:
+    """Why the hardware does not run ``network``, which is one; mostly nothing."""
+    from hw.compile.map_placement import buffers_of
+    from hw.compile.program import signed_channels
+
+    found = []
+    try:
+        buffers_of(network)
+        for number in range(len(network.layers)):
+            signed_channels(network, number)
+    except UnsupportedNetwork as error:
+        found.append(str(error))
+    return found

@@ -1,0 +1,110 @@
+"""Fully connected layers, what a network ends in, and what of it is left to the host."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import torch
+from torch import Tensor
+
+from hw.util.errors import UnsupportedNetwork
+from pruning.importers import hardware
+from pruning.importers.branches import Branches
+from pruning.importers.kernels import scattered
+from pruning.importers.maps import size_of
+from pruning.importers.refusals import refuse
+from pruning.importers.values import Value
+
+AT_THE_END = frozenset(
+    "softmax logsoftmax argmax sigmoid logsigmoid hardsigmoid tanh topk upsamplenearest2d upsamplebilinear2d "
+    "resize pixelshuffle depthtospace normalize lpnormalization clamp hardtanh clip exp".split()
+)
+"""Operations, lower case without underscores, that the host does where nothing follows them."""
+
+
+def may_end(operation: str) -> bool:
+    """Whether the host can do it with what the hardware gives."""
+    return operation.replace("_", "").lower() in AT_THE_END
+
+
+class Heads(Branches):
+    """Fully connected layers, and the last map as the hardware gives it."""
+
+    def linear(self, value: Value, position: str, path: str, weight: Tensor, bias: Tensor | None) -> Value:
+        """``weight`` (out, features)."""
+        self.ready(value)
+        check_bias(position, weight, bias)
+        *ones, has = value.shape
+        if prod(ones) != 1:
+            raise refuse(
+                position,
+                f"a fully connected layer along the last axis of a {size_of(value.shape)} map",
+                "flatten the map in front of it (nn.Flatten)",
+            )
+        if weight.shape[1] != has:
+            raise refuse(
+                position,
+                f"a fully connected layer of {weight.shape[1]} features gets {has}",
+                "give it weights for as many",
+            )
+        if value.padding is not None:
+            value = self.settled(value, position)
+        value = self.averaged(value, hardware.DENSE_SIDE)
+        if value.index is not None:
+            weight = scattered(weight, value.index.flatten(), prod(value.whole))
+        if value.average is not None:
+            pixels = value.average.matrix().to(weight.device)
+            spread = weight.double().unflatten(1, (-1, pixels.shape[1])) @ pixels.T
+            whole = (value.whole[0], *value.average.size)
+            weight = spread.flatten(1).to(weight.dtype)
+            value = replace(value, average=None, whole=whole)
+        made = self.dense(path, replace(value, index=None), weight, bias)
+        return replace(made, shape=(*ones, made.whole[0]))
+
+    def leave(self, value: Value, position: str, error: UnsupportedNetwork) -> Value:
+        """An operation to the host: ``error`` says why, should something follow."""
+        self.ready(value)
+        return replace(value, ends=(*value.ends, position), blocked=error)
+
+    def last(self, value: Value) -> tuple[Value, tuple[str, ...]]:
+        """(what the last layer makes, sentences of what is left to the host)."""
+        position, notes = f"the end of {self.name!r}", list(value.ends)
+        value, shape = replace(value, blocked=None, ends=()), value.shape
+        if value.padding is not None:
+            value = self.settled(value, position)
+        if value.average is not None:
+            value = self._average(value, position)
+        if len(value.parts) > 1:
+            order = self.channels(value)
+            whole = value if order is not None or value.index is None else replace(value, index=None)
+            value = replace(self.settled(replace(whole, shape=whole.whole), position), index=value.index)
+            value = value if order is None else replace(value, index=None)
+        made = value.parts[0]
+        if value.index is not None:
+            notes.insert(0, f"the order of what it gives, {size_of(value.whole)}")
+        elif prod(shape) == prod(value.whole) and shape != value.whole and not value.vector:
+            notes.insert(0, f"the shape of what it gives, {size_of(value.whole)}")
+        if made is not None and made.spec.dot and made.spec.relu:
+            made.spec = replace(made.spec, relu=False)
+            notes.insert(0, "the ReLU of its scores")
+        return value, tuple(notes)
+
+    def _average(self, value: Value, position: str) -> Value:
+        """One mean for every channel is a fully connected layer; other averages are convolutions."""
+        if max(value.whole[1:]) > 1:
+            return self.averaged(value)
+        last, channels = value.parts[-1], value.shape[0]
+        name = f"{'images' if last is None else last.spec.name}_average"
+        flat = replace(value, shape=(channels,))
+        return self.linear(flat, position, name, torch.eye(channels), None)
+
+
+def check_bias(position: str, weight: Tensor, bias: Tensor | None) -> None:
+    """One number for every output, or none at all."""
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise refuse(
+            position,
+            f"a bias of {size_of(tuple(bias.shape)) or 'no axis'} for {len(weight)} outputs",
+            "give it one number per output",
+        )
