@@ -16,14 +16,22 @@ SMALL = 22
 
 
 def test_designs_reach_every_corner_and_are_the_same_every_time():
-    some = [design(seed) for seed in (1, 3, 7, 15, 16, 20, 22, 25)]
+    some = [design(seed) for seed in (1, 3, 7, 15, 16, 22, 25, 47)]
     words = {word for one in some for word in one.parameters.split("|")[2].split()}
     assert {"held", "bands", "sections", "ahead", "store", "bus", "sets", "X11"} <= words
     assert len({word for word in words if word.startswith("streams")}) >= 2
-    layers = [layer for one in some for layer in one.artifact.network.layers]
+    chains = [one.artifact.network for one in some[:-1]]
+    layers = [layer for network in chains for layer in network.layers]
     assert {layer.relu for layer in layers} == {True, False}
     assert {(layer.dot, layer.pool) for layer in layers} == {(False, 1), (False, 2), (True, 1)}
     assert len({one.kind for design in some for one in design.artifact.sparsity.values()}) > 5
+    # Graphs: of the last seed here and of two more.
+    graphs = [design(seed).artifact.network for seed in (29, 38)] + [some[-1].artifact.network]
+    assert not any(network.chain for network in graphs) and all(network.chain for network in chains)
+    layers = [layer for network in graphs for layer in network.layers if not layer.dot]
+    assert {layer.stride for layer in layers} == {1, 2} and any(layer.sources for layer in layers)
+    assert any(layer.after != layer.padding for layer in layers)
+    assert any(layer.added for layer in design(53).artifact.network.layers)
     again = design(some[3].seed)
     assert again.artifact.digest == some[3].artifact.digest and again.config == some[3].config
     np.testing.assert_array_equal(again.images, some[3].images)

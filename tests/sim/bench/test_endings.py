@@ -15,7 +15,10 @@ TINY = ("tiny", "adaptive", 8, 4, 2, 0), {"bus_bits": 128, "memories": 2}
 GRAPH = ("graph", "kernel", 8, 3, 2, 0), {"bus_bits": 64}
 
 
-@pytest.mark.parametrize(("size", "options"), [TINY, GRAPH], ids=["tiny", "graph"])
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [pytest.param(*TINY, id="tiny"), pytest.param(*GRAPH, id="graph", marks=pytest.mark.slow)],
+)
 def test_whatever_breaks_a_run_off_the_next_one_is_right(accelerator, tmp_path, size, options):
     """Designs of ``test_accelerator.py``: with two memories side by side, and with maps that outlive many
     layers."""

@@ -65,7 +65,7 @@ def test_what_is_added_is_no_weight(tmp_path):
     found = storage(artifact)
     assert found["words"] == found["kept_words"] == 32 * (2 * 3 + 3 * 2)
     assert found["spatial_bytes"] == 9 * (2 * 3 + 3 * 2)
-    assert found["weight_bytes"] == 4 * 32 * (2 * 3 + 5 * 2)
+    assert found["weight_bytes"] == 4 * 32 * (2 * 3 + 3 * 2 + 2)  # of what is added one for each output
     assert {name: row["kept"] for name, row in sparsity(artifact).items()} == {"stem": 100, "sum": 100}
     artifact.save(tmp_path / "model.npz")
     report = assemble(tmp_path)
