@@ -188,7 +188,7 @@ class Joins(Layers):
         padded = bool(top or left or bottom or right)
         if times is None or (padded and value.signed):
             result = tuple(
-                _places(n + low + high, side, step, low + n, ceil)
+                _windows(n + low + high, side, step, low + n, ceil)
                 for n, low, high, side, step in zip(
                     (height, width), (top, left), (bottom, right), kernel, stride, strict=True
                 )
@@ -250,9 +250,9 @@ class Joins(Layers):
         return value.parts[0] if alone else None
 
 
-def _places(length: int, side: int, step: int, within: int, ceil: bool) -> int:
+def _windows(length: int, side: int, step: int, within: int, ceil: bool) -> int:
     """Windows of ``side`` pixels, ``step`` apart, in ``length`` with its padding; rounding up (``ceil``) none
     begins behind pixel ``within``."""
-    places = (length - side) // step + 1
-    more = ceil and (length - side) % step and places * step < within
-    return places + bool(more)
+    count = (length - side) // step + 1
+    more = ceil and (length - side) % step and count * step < within
+    return count + bool(more)

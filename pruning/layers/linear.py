@@ -55,8 +55,8 @@ class MaskedLinear(nn.Module):
     def from_linear(
         cls, linear: nn.Linear, shape: Shape, *, name: str = "fc", relu: bool = True, features: int = 0
     ) -> MaskedLinear:
-        """The same layer after a map of ``shape``, or, if it has fewer inputs than ``features``, after the mean of
-        every channel of it."""
+        """The same layer after a map of ``shape``, or, if it has fewer inputs than ``features``, after the
+        mean of every channel of it."""
         weight = linear.weight
         if linear.in_features < features:
             pixels = shape[1] * shape[2]

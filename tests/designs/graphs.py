@@ -71,13 +71,26 @@ class _Graph:
             sources += others[: dice.choice((0, 0, 1, 1, 2))]
             pool, stride = dice.choice(((1, 1), (1, 1), (1, 1), (2, 1), (1, 2)))
             step = {"padding": dice.randrange(kernel), "pool": pool, "stride": stride}
+            if stride == 1 and dice.random() < 0.3:
+                step |= _windows(dice)
             if dice.random() < 0.6:  # maps of one size, which later layers can read together
                 step |= {"padding": kernel // 2, "end_padding": (kernel - 1) // 2}
             elif dice.random() < 0.4:
                 step["end_padding"] = dice.randrange(kernel)
             out = dice.choice((1, 2, 3, dice.randint(1, 24)))
+            if dice.random() < 0.2:
+                cin = sum(self.maps[source][0] for source in sources)
+                step["groups"] = dice.choice([n for n in range(1, cin + 1) if cin % n == 0])
+                out = step["groups"] * dice.randint(1, 3)
         cin = sum(self.maps[source][0] for source in sources)
         self.add(Conv(name, cin, out, kernel, relu=dice.random() < 0.6, sources=tuple(sources), **step))
+
+
+def _windows(dice: Random) -> dict[str, int]:
+    """Pooling windows that overlap or reach beyond the map."""
+    size, pool = dice.choice(((2, 2), (3, 1), (3, 2)))
+    ends = {"pool_padding": dice.randrange(size), "pool_end_padding": dice.randrange(size)}
+    return {"pool": pool, "pool_size": size, **ends}
 
 
 def graph(dice: Random) -> Network:
@@ -88,7 +101,8 @@ def graph(dice: Random) -> Network:
     size = (dice.randint(1, 26), dice.randint(1, 26))
     if dice.random() < 0.4:  # small maps, which lie side by side
         size = (dice.randint(1, 9), dice.randint(1, 9))
-    found = _Graph(dice, (dice.choice((1, 2, 3, dice.randint(1, 12))), *size))
+    image, spread = (dice.choice((1, 2, 3, dice.randint(1, 12))), *size), dice.choice((1, 1, 1, 2, 4))
+    found = _Graph(dice, (image[0] * spread**2, -(-image[1] // spread), -(-image[2] // spread)))
     for _ in range(dice.randint(3, 8)):
         found.grow()
     # What nobody read is read now, or left out.
@@ -97,7 +111,13 @@ def graph(dice: Random) -> Network:
         sources = [name, *(other for other in found.unread() if other in found.beside(name))]
         shapes = [found.maps[source] for source in sources]
         features = sum(c * h * w for c, h, w in shapes)
-        if max(shapes[0][1:]) <= TILE and dice.random() < 0.6:
+        _, height, width = shapes[0]
+        if height == width <= TILE and len(sources) == 1 and dice.random() < 0.3:
+            channels = shapes[0][0]
+            ends = {"end_padding": TILE - height, "groups": channels, "average": True}
+            found.add(Conv("mean", channels, channels, TILE, relu=False, sources=(name,), **ends))
+            features, sources = channels, ["mean"]
+        if dice.random() < 0.6:
             if dice.random() < 0.3:
                 found.add(Dense("d0", features, dice.randint(1, 90), dice.random() < 0.6, tuple(sources)))
                 features, sources = found.layers[-1].outputs, [found.layers[-1].name]
@@ -107,7 +127,7 @@ def graph(dice: Random) -> Network:
                 Conv("joined", sum(s[0] for s in shapes), dice.randint(1, 9), 1, sources=tuple(sources))
             )
     layers = _read(found.layers)
-    network = Network(f"graph{dice.randrange(1000)}", found.input, _unnamed(layers, dice))
+    network = Network(f"graph{dice.randrange(1000)}", image, _unnamed(layers, dice), spread)
     if network.chain:
         raise UnsupportedNetwork("a chain")
     return network
