@@ -185,7 +185,7 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pa
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench
-bench: bench-lenet bench-vgg16 bench-1in8 bench-vgg16-packed bench-narrow bench-vc709 bench-synth bench-lanes bench-packed bench-training ## every performance figure of docs/results.md; those of VGG16 beside what is recorded, as ratios
+bench: bench-lenet bench-vgg16 bench-1in8 bench-vgg16-packed bench-resnet18 bench-narrow bench-vc709 bench-synth bench-lanes bench-packed bench-training ## every performance figure of docs/results.md; those of VGG16 beside what is recorded, as ratios
 	$(BIN)/python -m sim.report.benchmarks $(BUILD)/bench
 
 VGG16 := $(BUILD)/bench/vgg16/model.npz
@@ -210,6 +210,14 @@ bench-1in8: $(STAMP) ## VGG16 pruned to 1 of 8, N=64 P=10, 128 bytes of weights 
 	$(SPEC2) prune vgg16 --untrained --block 64 --sparsity adaptive-1:8 --out $(EIGHTH)
 	$(SPEC2) generate $(EIGHTH)/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights --bus-bits 1024 --memories 2
 	$(SPEC2) simulate $(EIGHTH)/design --layers --random --out $(BUILD)/bench/vgg16-1in8.json
+
+# A graph: strides, additions, 3×3 pooling, the mean of the last map.
+RESNET := $(BUILD)/bench/resnet18
+.PHONY: bench-resnet18
+bench-resnet18: $(STAMP) ## ResNet-18 at 224 x 224, 2 of 8 words, N=64 P=10, 128 bytes of weights per clock: every layer on the Verilog
+	$(SPEC2) prune resnet18 --untrained --block 64 --out $(RESNET)
+	$(SPEC2) generate $(RESNET)/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights --bus-bits 1024 --stream-bits 256
+	$(SPEC2) simulate $(RESNET)/design --layers --random --out $(BUILD)/bench/resnet18.json
 
 # Spectra of 11 bits: two DSP slices per complex product instead of three.
 PACKED := $(BUILD)/bench/vgg16-packed

@@ -110,7 +110,7 @@ def test_throughput_takes_batches_and_a_limit_is_kept(run, tmp_path):
 
 
 MISTAKES = {
-    "residual": (["resnet18", "--board", "vc709"], "addition of an earlier map"),
+    "gates": (["efficientnet", "--board", "vc709"], "SiLU and gates"),
     "unknown network": (["vgg", "--board", "vc709"], "there is no network 'vgg'"),
     "unknown board": (["lenet", "--board", "de10"], "there is no board 'de10'"),
     "no board": (["lenet"], "--board"),
@@ -149,7 +149,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(run, tmp_path):
 
 def test_training_a_network_that_cannot_run_says_what_is_missing(run, tmp_path):
     for options in ([], ["--untrained"]):
-        assert "strides of 2" in run("prune", "resnet18", *options, "--out", tmp_path / "out").sentence
+        assert "SiLU and gates" in run("prune", "efficientnet", *options, "--out", tmp_path / "out").sentence
     assert "there is no recipe 'vgg16'" in run("prune", "vgg16", "--out", tmp_path / "out").sentence
 
 

@@ -209,23 +209,23 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 
 MISSING = {
     "efficientnet": "SiLU and gates (squeeze and excitation)",
-    "mobilenet-v3": "hard swish and gates (squeeze and excitation)",
     "mobilenetv3": "hard swish and gates (squeeze and excitation)",
 }
 """Families of networks, and what those for large images need that the hardware lacks."""
 
 
 def find_network(name: str) -> Network:
-    """The network of that name (upper or lower case).
+    """The network of that name (upper or lower case, with or without hyphens).
 
     Raises ``UnsupportedNetwork`` with what is missing for a family that is known not to run, ``ConfigError``
     for any other name.
     """
     known = ", ".join(NETWORKS)
-    if make := NETWORKS.get(name.lower()):
+    plain = name.lower().replace("-", "")
+    if make := {key.replace("-", ""): make for key, make in NETWORKS.items()}.get(plain):
         return make()
     for family, missing in MISSING.items():
-        if name.lower().startswith(family):
+        if plain.startswith(family):
             raise UnsupportedNetwork(
                 f"{name} needs {missing}, which the hardware has not: one without runs, from a torch module "
                 f"or an ONNX file; networks with a name are {known}"
