@@ -14,9 +14,9 @@ from hw.util.errors import ConfigError
 RecipeName = Annotated[
     str,
     typer.Argument(
-        help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, cifar-small-long, "
-        "vgg16-cifar-long, vgg16-cifar-half-long, or a .toml file of your own, or an ONNX file with --data. "
-        "With --untrained a file, or any network: vgg16, too."
+        help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, resnet20, "
+        "cifar-small-long, vgg16-cifar-long, vgg16-cifar-half-long, or a .toml file of your own, or an ONNX "
+        "file with --data. With --untrained a file, or any network: vgg16, too."
     ),
 ]
 Images = Annotated[

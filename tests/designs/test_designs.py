@@ -16,7 +16,7 @@ SMALL = 22
 
 
 def test_designs_reach_every_corner_and_are_the_same_every_time():
-    some = [design(seed) for seed in (1, 3, 7, 15, 16, 22, 25, 47)]
+    some = [design(seed) for seed in (1, 3, 7, 15, 16, 25, 40, 47)]
     words = {word for one in some for word in one.parameters.split("|")[2].split()}
     assert {"held", "bands", "sections", "ahead", "store", "bus", "sets", "X11"} <= words
     assert len({word for word in words if word.startswith("streams")}) >= 2

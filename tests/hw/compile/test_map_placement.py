@@ -61,7 +61,7 @@ def run(program: Program) -> None:
             for channel, wanted in enumerate(names):
                 np.testing.assert_array_equal(memory[places(program, layout, image, channel)], wanted)
 
-    write(0, replace(program.layers[0].source, shape=network.input, base=first_base(program)))
+    write(0, replace(program.layers[0].source, shape=network.maps[0], base=first_base(program)))
     for plan in program.layers:
         write(plan.number + 1, plan.dest)
         check(network.sources[plan.number], plan.source)

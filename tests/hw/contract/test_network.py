@@ -102,7 +102,12 @@ def net(*layers: Conv | Dense, shape: tuple[int, int, int] = (1, 8, 8)) -> Netwo
 REFUSALS: list[tuple[Callable[[], object], str]] = [
     (lambda: conv(kernel=8), "layer 'conv': kernel 8×8 is not supported.*1×1 to 7×7: split it"),
     (lambda: conv(kernel=0), "kernel 0×0 is not supported"),
-    (lambda: conv(pool=3), "layer 'conv': pooling 3×3 is not supported, only none .* or 2×2"),
+    (lambda: conv(pool=3), "layer 'conv': pooling 3×3 with stride 3 is not supported, only 2×2 .* and 3×3"),
+    (lambda: conv(pool=2, pool_padding=2), "reaches beyond the map by at most 1, not 2"),
+    (lambda: conv(stride=2, pool=2), "stride 2 and pooling in one layer are not supported"),
+    (lambda: conv(groups=2), "1 input and 1 output channels are no 2 groups of the same size"),
+    (lambda: conv(clip=6.0, relu=False), "clip 6 must be above 0, after a ReLU"),
+    (lambda: conv(average=True), "an average has a kernel of 8×8"),
     (lambda: conv(padding=3), r"layer 'conv': padding 3 must be 0\.\.2 for a 3×3 kernel"),
     (lambda: conv(padding=-1), "padding -1"),
     (lambda: conv(in_channels=0), "channel counts must be at least 1"),
@@ -114,7 +119,7 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
     (lambda: net(conv(in_channels=2)), "layer 'conv' takes 2 channels but gets 1"),
     (lambda: net(conv(kernel=7), shape=(1, 6, 8)), "a 6×8 input leaves no output pixel"),
     (lambda: net(conv(pool=2), shape=(1, 3, 8)), "a 3×8 input leaves no output pixel"),
-    (lambda: net(Dense("fc", 81, 2, relu=False), shape=(1, 9, 9)), "at most 8×8 pixels, not 9×9: pool"),
+    (lambda: net(Dense("fc", 80, 2, relu=False), shape=(1, 9, 9)), "takes 80 features but gets a 1×9×9"),
     (lambda: net(Dense("fc", 63, 2, relu=False), shape=(2, 5, 5)), "takes 63 features but gets a 2×5×5"),
     (lambda: net(Dense("fc", 64, 2, relu=False), shape=(2, 8, 8)), "takes 64 features but gets a 2×8×8"),
     (

@@ -1,4 +1,4 @@
-"""Residual networks: as in the paper, prunable in the spectral domain, and refused by the hardware."""
+"""Residual networks: as in the paper, prunable in the spectral domain, and accelerators by conversion."""
 
 import pytest
 import torch
@@ -113,13 +113,15 @@ def test_what_cannot_be_pruned_is_refused(options, error, message):
         prune_modules_(resnet20(), **options)
 
 
-def test_no_accelerator_is_made_of_them():
-    """The first place that the hardware cannot run, by its name."""
-    with pytest.raises(UnsupportedNetwork, match=r"add in 'stages\.0\.0' \(Block\): .*residual"):
-        convert(resnet20(), (3, 32, 32))
-    with pytest.raises(UnsupportedNetwork, match=r"conv2d in 'stem\.0' \(Conv2d\): .*stride 2×2"):
-        convert(resnet18(), (3, 224, 224))
-    model = resnet20()
+@pytest.mark.parametrize(("make", "size"), [(resnet20, 32), (resnet18, 64)])
+def test_accelerators_are_made_of_them(make, size):
+    """As networks with branches; one that is in the spectral domain already is refused."""
+    model = stirred(make(), 4).eval()
+    converted = convert(model, (3, size, size))
+    assert sum(layer.added for layer in converted.network.layers) == (9 if make is resnet20 else 8)
+    images = torch.rand(2, 3, size, size)
+    with torch.no_grad():
+        assert_same(converted.model.eval()(images), model(images))
     prune_modules_(model)
     with pytest.raises(UnsupportedNetwork, match=r"'stem\.0' \(SpectralConv2d\): .*spectral form already"):
-        convert(model, (3, 32, 32))
+        convert(model, (3, size, size))

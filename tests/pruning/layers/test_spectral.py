@@ -115,7 +115,6 @@ def test_runs_in_bfloat16():
     [
         nn.Conv2d(2, 2, 3, stride=3),
         nn.Conv2d(2, 2, 3, dilation=2),
-        nn.Conv2d(2, 2, 3, groups=2),
         nn.Conv2d(2, 2, (3, 5)),
         nn.Conv2d(2, 2, 3, padding="same"),
         nn.Conv2d(2, 2, 3, padding=1, padding_mode="reflect"),

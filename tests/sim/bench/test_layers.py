@@ -27,7 +27,7 @@ def test_every_layer_is_compared_and_counted(accelerator, tmp_path, monkeypatch)
     assert [row["cycles_rtl"] for row in found["layers"]] == predicted
     assert found["total"]["mismatches"] == 0 and found["total"]["cycles"] == sum(predicted)
     assert all(0 < row["occupancy"] <= 1 for row in found["layers"])
-    assert [row["bound_by"] for row in found["layers"]] == ["output", "array", "output", "output"]
+    assert [row["bound_by"] for row in found["layers"]] == ["output", "array", "array", "array"]
     assert "| bound by |" in layers.markdown(found)[0]
     total = found["total"]
     assert total["op_per_lut_cycle"] == round(program.operations / (total["cycles"] * total["lut"]), 4)
