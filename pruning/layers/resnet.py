@@ -1,8 +1,8 @@
-"""ResNet-18 and ResNet-20, to prune and fine-tune in the spectral domain; ResNet-20 can be converted.
+"""ResNet-18 and ResNet-20, to prune and fine-tune in the spectral domain; both can be converted.
 
 K. He, X. Zhang, S. Ren and J. Sun, arXiv:1512.03385: ResNet-18 is the first column of table 1, ResNet-20 the
 network of section 4.2 with n = 3. :func:`pruning.prune_modules_` prunes every 3×3 convolution: 17 of
-the one, 19 of the other. What the hardware lacks for the first: a maximum over 3×3.
+the one (with its 7×7), 19 of the other.
 """
 
 from __future__ import annotations

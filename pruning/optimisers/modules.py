@@ -1,4 +1,4 @@
-"""Prune the convolutions of a model that is no chain: in the spectral domain, for training only."""
+"""Prune the convolutions of any model: in the spectral domain, for training only."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def prune_modules_(
     (:meth:`SpectralConv2d.from_conv`) but those of 1×1, which it gives nothing. ``config`` chooses sets and
     optimiser, as in :func:`pruning.prune_`; its ``layers`` are paths, too.
 
-    The hardware runs chains only (:func:`pruning.convert` says what is in its way): use this to study what
-    pruning costs a network. Raises ``ConfigError`` for paths that are not there and for patterns that remove
-    channels, because who reads a channel is not known here; ``UnsupportedNetwork`` for a named layer that has
-    no spectral form.
+    Use this to study what pruning costs a network that the hardware does not run (:func:`pruning.convert`
+    says what is in its way), or one that you would rather not convert. Raises ``ConfigError`` for paths that
+    are not there and for patterns that remove channels, because who reads a channel is not known here;
+    ``UnsupportedNetwork`` for a named layer that has no spectral form.
     """
     config = config or AdmmConfig()
     widen_(model)
@@ -48,7 +48,7 @@ def prune_modules_(
     for path in layers:
         if (chosen := sets.of(config.sparsity(path))).removes_channels:
             raise ConfigError(
-                f"layer {path!r}: {chosen.kind} sparsity removes channels, and in a model that is no chain "
+                f"layer {path!r}: {chosen.kind} sparsity removes channels, and in a model of any shape "
                 "others may read them: use a pattern that keeps them, like adaptive"
             )
     return config.start(layers)
