@@ -224,6 +224,12 @@ class Program:
         return any(plan.layer.step > plan.layer.pool for plan in self.layers)
 
     @property
+    def post_columns(self) -> int:
+        """Pixels of a row of a tile that post-processing keeps."""
+        layers = [plan.layer for plan in self.layers]
+        return max(max(layer.tile_stride, layer.tile_side if layer.overlaps else 0) for layer in layers)
+
+    @property
     def overlaps(self) -> bool:
         """Whether pooling windows of a layer overlap, or reach beyond its map."""
         return any(plan.layer.overlaps for plan in self.layers)

@@ -91,7 +91,7 @@ def _lane(program: Program) -> Resources:
     rows, x_bits, cut = program.config.rows, program.spectrum_bits, _rounding(program)
     packed = program.packed
     array = _packed_array(program, packed) if packed else _array(program)
-    columns = max(plan.tile_stride for plan in program.layers)
+    columns = program.post_columns
     depth = 2 * 8 * (1 << max(1, (program.groups - 1).bit_length()))
     x_blocks, x_luts = memory(depth, 4 * 2 * x_bits)
     drain = program.config.drain

@@ -14,8 +14,8 @@ def drop_channels(artifact: Artifact) -> Artifact:
     Exact: every score (or value of the last map) is the same integer as before. Goes from the last layer
     to the first, so channels that only fed dropped ones are dropped as well; every layer keeps at least
     one. Outputs of fully connected layers and of the last layer stay, and those of maps that several layers
-    read, or one together with others, or a fully connected layer in parts. The result knows the network that
-    it was (:attr:`hw.contract.artifact.Artifact.pruned_from`).
+    read, or one together with others, or a fully connected layer in parts, and channels of layers in groups.
+    The result knows the network that it was (:attr:`hw.contract.artifact.Artifact.pruned_from`).
     """
     layers: list[Layer] = list(artifact.network.layers)
     weights = dict(artifact.layers)
@@ -23,7 +23,9 @@ def drop_channels(artifact: Artifact) -> Artifact:
         readers = artifact.network.readers(index + 1)
         layer, reader = layers[index], layers[readers[0]]
         shape, sources = artifact.network.inputs[readers[0]], artifact.network.sources[readers[0]]
-        if layer.dot or layer.added or len(readers) > 1 or len(sources) > 1 or reader.seen(shape) != shape:
+        if layer.dot or layer.added or layer.sparse or reader.sparse or len(readers) > 1 or len(sources) > 1:
+            continue
+        if reader.seen(shape) != shape:
             continue
         read = weights[reader.name].mask.any(axis=(0, 2))
         read[0] |= not read.any()

@@ -87,7 +87,7 @@ class Lane(wiring.Component):
         self.drain = Drain(rows, acc_bits, drain, ahead, packed, program.drain_lift, program.shift_bits)
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
-        self.post = Post(_columns(program), program.strides, program.overlaps)
+        self.post = Post(program.post_columns, program.strides, program.overlaps)
         super().__init__(
             {
                 "layer": In(range(len(program.layers))),
@@ -297,8 +297,3 @@ class Lane(wiring.Component):
             tiles = plan.layer.tiles(plan.source.shape)[axis - 1]
             found.append(min(TILE, size - (tiles - 1) * plan.tile_stride))
         return found
-
-
-def _columns(program):
-    """Pixels of a row that post-processing has to keep."""
-    return max(max(p.tile_stride, p.layer.tile_side if p.layer.overlaps else 0) for p in program.layers)

@@ -84,3 +84,23 @@ def test_a_dead_channel_that_is_read_stays():
     made = unread()
     made.layers["conv1"].weight[4] = 0
     assert widths(drop_channels(made)) == [9, 10, 6]
+
+
+IN_GROUPS = (
+    Conv("first", 2, 8, 3, padding=1),
+    Conv("depthwise", 8, 8, 3, padding=1, groups=8),
+    Conv("pointwise", 8, 6, 1),
+    Conv("last", 6, 4, 3),
+)
+LARGE_MAP = (Conv("first", 2, 8, 3, padding=1), Dense("fc", 8 * 144, 5, relu=False))
+
+
+@pytest.mark.parametrize(("layers", "expected"), [(IN_GROUPS, [8, 8, 5, 4]), (LARGE_MAP, [8])])
+def test_channels_that_lie_otherwise_than_they_are_read_stay(layers, expected):
+    """Those that a layer in groups makes or reads, and those of a map that is seen in parts; others go."""
+    made = random_artifact(Network("groups", (2, 12, 12), layers), seed=2)
+    for reader in layers[1:]:
+        made.layers[reader.name].weight[:, 2] = 0
+    smaller = drop_channels(made)
+    assert widths(smaller) == expected
+    np.testing.assert_array_equal(model.run(smaller, IMAGES), model.run(made, IMAGES))
