@@ -1,5 +1,4 @@
 """Pooling windows that overlap, in layers made in row bands: edges are those of the map, not of a band."""
-band."""
 
 import numpy as np
 
