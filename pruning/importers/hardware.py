@@ -53,9 +53,11 @@ def strides(stride: Sequence[int]) -> int | None:
     return halvings(stride, stride)
 
 
-def takes_pool(layer: Conv, added: bool) -> bool:
-    """Whether pooling can become part of ``layer``, which adds a map to its outputs or not."""
-    return layer.window == 1 and layer.stride == 1 and not added
+def takes_pool(layer: Conv, added: bool, fields: dict[str, int]) -> bool:
+    """Whether pooling of these ``fields`` can become part of ``layer``, which adds a map to its outputs or
+    not: no window straddles two tiles, so one must fit beside the kernel."""
+    side = fields.get("pool_size", fields["pool"])
+    return layer.window == 1 and layer.stride == 1 and not added and layer.kernel + side - 1 <= TILE
 
 
 def takes_addition(layer: Conv, size: Sequence[int]) -> bool:

@@ -116,6 +116,11 @@ class Conv:
                 f"layer {self.name!r}: stride 2 and pooling in one layer are not supported: put a layer "
                 "between"
             )
+        if self.tile_outputs < 1:
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: pooling of {self.window}×{self.window} pixels does not fit beside a "
+                f"{self.kernel}×{self.kernel} kernel into a tile of {TILE}×{TILE}: put a layer between"
+            )
         for padding in (self.padding, self.after):
             if not 0 <= padding < self.kernel:
                 raise UnsupportedNetwork(

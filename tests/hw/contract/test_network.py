@@ -105,6 +105,10 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
     (lambda: conv(pool=3), "layer 'conv': pooling 3×3 with stride 3 is not supported, only 2×2 .* and 3×3"),
     (lambda: conv(pool=2, pool_padding=2), "reaches beyond the map by at most 1, not 2"),
     (lambda: conv(stride=2, pool=2), "stride 2 and pooling in one layer are not supported"),
+    (
+        lambda: conv(kernel=7, padding=3, pool=2, pool_size=3),
+        "layer 'conv': pooling of 3×3 pixels does not fit beside a 7×7 kernel into a tile of 8×8",
+    ),
     (lambda: conv(groups=2), "1 input and 1 output channels are no 2 groups of the same size"),
     (lambda: conv(clip=6.0, relu=False), "clip 6 must be above 0, after a ReLU"),
     (lambda: conv(average=True), "an average has a kernel of 8×8"),
@@ -148,6 +152,26 @@ def test_refusals_say_what_and_why(make, message):
         make()
     assert isinstance(caught.value, Spec2Error)
     assert "\n" not in str(caught.value)
+
+
+@given(
+    st.integers(0, 9),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.integers(1, 4),
+    st.integers(0, 3),
+    st.booleans(),
+)
+def test_a_layer_that_is_taken_has_outputs_in_every_tile(kernel, pool, stride, size, before, average):
+    try:
+        layer = conv(
+            kernel=kernel, pool=pool, stride=stride, pool_size=size, pool_padding=before, average=average
+        )
+    except UnsupportedNetwork:
+        return
+    assert layer.tile_outputs >= 1
+    # All that a tile's outputs depend on lies in its 8×8 pixels, without wrap-around.
+    assert layer.tile_side + layer.kernel - 1 <= 8
 
 
 @given(st.integers(1, 5), st.integers(1, 8), st.integers(1, 8))

@@ -174,6 +174,14 @@ def test_large_strides_and_kernels_are_phases(kernel, stride, padding, size, ker
     assert len(network.layers) == len(kernels)
 
 
+@pytest.mark.parametrize("pool", [(2, 2, 0), (3, 1, 1), (3, 2, 0), (3, 2, 1)])
+@pytest.mark.parametrize("kernel", range(1, 8))
+def test_pooling_after_a_kernel_of_any_size(kernel, pool):
+    layers = nn.Conv2d(2, 3, kernel), nn.ReLU(), nn.MaxPool2d(*pool)
+    network = compared(nn.Sequential(*layers), (2, 15, 17))
+    assert len(network.layers) == (1 if kernel + pool[0] - 1 <= 8 else 2)
+
+
 @given(st.data())
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_any_convolution_computes_the_same_or_says_why_not(data):
