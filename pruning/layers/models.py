@@ -45,7 +45,7 @@ class NetworkModel(nn.Module):
                 self.add_module(layer.name + NORM, nn.BatchNorm2d(layer.out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = {0: spread(x, self.network.spread)}
+        maps = {0: first_map(x, self.network)}
         for i, (layer, sources) in enumerate(zip(self.network.layers, self.network.sources, strict=True)):
             module, given = self.get_submodule(layer.name), [maps[number] for number in sources]
             added = given.pop() if layer.added and not takes_all(module) else None
@@ -62,6 +62,14 @@ class NetworkModel(nn.Module):
             maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
             maps[i + 1] = x
         return x
+
+
+def first_map(images: Tensor, network: Network) -> Tensor:
+    """Map 0 of real images (B, C, H, W), of 0 to 1: what the host makes of them
+    (:func:`hw.host_interface.stream_format.first_map`)."""
+    if network.constant:
+        images = torch.cat([images, torch.ones_like(images[:, :1])], 1)
+    return spread(images, network.spread)
 
 
 def spread(images: Tensor, apart: int) -> Tensor:

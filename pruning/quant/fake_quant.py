@@ -31,6 +31,7 @@ from hw.contract.formats import (
 from hw.contract.narrow import no_shift
 from hw.contract.network import Layer
 from hw.contract.spectrum import TILE
+from hw.host_interface.stream_format import WHITE
 from pruning.layers.linear import MaskedLinear
 from pruning.layers.spectral import SpectralConv2d
 from pruning.quant.scales import bias_steps, float_limits
@@ -128,7 +129,11 @@ class FakeQuant(nn.Module):
         Quantisation chose a scale with which it fits; training may move it to the limit, not beyond.
         """
         unit = self.unit_of(self.word_shift)
-        return round_half_up(bias_steps(self.layer.bias, self.scale, unit), BIAS)
+        return round_half_up(bias_steps(self.layer.bias, self.scale, unit) + self.left_over(), BIAS)
+
+    def left_over(self) -> torch.Tensor | float:
+        """(out,) what rounding takes from sums of inputs that are always the same, in accumulator units."""
+        return 0.0
 
     @classmethod
     def unit_of(cls, word_shift: torch.Tensor | None) -> float:
@@ -162,6 +167,21 @@ class FakeQuantConv2d(FakeQuant):
     """A :class:`SpectralConv2d` by the integer rules: (B, C, H, W) to (B, N, H', W')."""
 
     bias_unit = TILE**2 << SPECTRUM_FRACTION
+    constant: tuple[int, ...] = ()
+    """Input channels that are white wherever there is an image."""
+
+    @torch.no_grad()
+    def left_over(self) -> torch.Tensor | float:
+        """Of a tile that is white in all of these: it has word 0 alone, and the bias takes up what the
+        weights lose."""
+        if not self.constant:
+            return 0.0
+        cut = 0 if self.word_shift is None else int(self.word_shift[0])
+        white = min((WHITE * self.bias_unit + (1 << cut >> 1)) >> cut, self.spectrum_format.limits[1])
+        channels = list(self.constant)
+        exact = self.layer.weight * (self.in_scale.view(-1, 1, 1) / self.scale.view(-1, 1, 1, 1))
+        exact = exact * self.layer.gate(self.layer.mask)
+        return white * (exact - self.integer_weight())[:, channels, 0, 0].sum(1)
 
     def integer_weight(self) -> torch.Tensor:
         steps = self.layer.weight * (self.in_scale.view(-1, 1, 1) / self.scale.view(-1, 1, 1, 1))

@@ -101,6 +101,7 @@ class Calibrated:
         device = next(iter(self.ranges.values())).device
         network = self.network
         map_scales = [torch.full((network.maps[0][0],), self.input_scale, device=device)]
+        map_scales[0][list(network.constant_channels)] = IMAGE_SCALE  # it is 1, whatever images are
         for i, (name, layer) in enumerate(self.layers.items()):
             in_scale = torch.cat([map_scales[number] for number in network.sources[i]])
             last = name == network.layers[-1].name
@@ -108,6 +109,8 @@ class Calibrated:
                 in_scale = per_feature(in_scale, layer.spec.inputs, network.inputs[i])
             bits = layer_bits.get(name, weight_bits)
             found[name] = self._fake_quant(layer, in_scale, bits, last)
+            if isinstance(made := found[name], FakeQuantConv2d):
+                made.constant = network.constant_inputs(i)
             map_scales.append(found[name].out_scale)
         for name, wrapped in found.items():  # only now: where a scale is refused, the model stays what it was
             self.model.set_submodule(name, wrapped)
