@@ -32,7 +32,7 @@ def with_constant(layers: Sequence[Made], images: Shape) -> list[Made]:
         if None in made.reads:
             if not reads_constant(made, images):
                 _extend(made, images)
-            if isinstance(made.spec, Conv) and made.spec.taps is None:  # operations are those of the original
+            if not made.spec.dot and made.spec.taps is None:  # operations are those of the original
                 own = made.spec.inputs - 1
                 made.spec = replace(made.spec, taps=made.spec.kernel**2 * own)
         found.append(made)
@@ -50,7 +50,7 @@ def _extend(made: Made, images: Shape) -> None:
         if source is None:
             parts.append(part.new_zeros(len(part), more, *part.shape[2:]))
     made.module.weight = nn.Parameter(torch.cat(parts, 1))
-    if isinstance(made.spec, Conv):
+    if not made.spec.dot:
         made.spec = replace(made.spec, in_channels=made.spec.in_channels + 1)
     else:
         made.spec = replace(made.spec, in_features=made.spec.in_features + more)

@@ -120,5 +120,5 @@ def of_mean(mean: Numbers | None, std: Numbers | None, channels: int) -> tuple[T
 
 def unscaled(shape: tuple[int, ...], position: str = "") -> Scale:
     """Of values as they are."""
-    one = torch.ones((), dtype=torch.double)
-    return Scale(one.expand(shape), torch.zeros_like(one).expand(shape), position)
+    factor, offset = torch.ones((), dtype=torch.double), torch.zeros((), dtype=torch.double)
+    return Scale(factor.expand(shape), offset.expand(shape), position)

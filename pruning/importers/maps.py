@@ -46,19 +46,19 @@ class Maps:
         It gets the numbers of the values, from 0, -1 for zeros: what it makes of them says where it moves
         them.
         """
-        # Of values that are scaled two may be the same pixel and differ: they are told apart by their places.
-        places = value if value.scale is None else _by_place(value)
-        given = self._numbered(places)
+        # Of values that are scaled two may be the same pixel and differ: they are told apart by where they stand.
+        by_position = value if value.scale is None else _by_position(value)
+        given = self._numbered(by_position)
         moved = function(given)
         if moved.shape == given.shape and torch.equal(moved, given):
             return value
         if (last := _turned(value, given, moved)) is not None:
             return replace(value, last=last)
         if value.padding is not None:
-            value = places = self.settled(value, position)
+            value = by_position = self.settled(value, position)
             given = self._numbered(value)
             moved = function(given)
-        count, first = prod(places.whole), moved[:1]
+        count, first = prod(by_position.whole), moved[:1]
         if len(moved) != self.batch or not torch.equal(moved, self._images(first, count)):
             if moved.numel() == given.numel() and torch.equal(moved.flatten(), given.flatten()):
                 raise refuse(
@@ -195,7 +195,7 @@ class Maps:
         return value
 
 
-def _by_place(value: Value) -> Value:
+def _by_position(value: Value) -> Value:
     """``value`` with its scaled values numbered as they come, whatever pixels they are."""
     assert value.scale is not None
     return replace(value, index=None, whole=tuple(value.scale.offset.shape))
