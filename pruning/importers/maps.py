@@ -46,7 +46,7 @@ class Maps:
         It gets the numbers of the values, from 0, -1 for zeros: what it makes of them says where it moves
         them.
         """
-        # Of values that are scaled two may be the same pixel and differ: they are told apart by where they stand.
+        # Of values that are scaled two may be the same pixel and differ: so they go by position.
         by_position = value if value.scale is None else _by_position(value)
         given = self._numbered(by_position)
         moved = function(given)
