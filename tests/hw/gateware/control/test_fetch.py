@@ -64,8 +64,8 @@ def rows_read(plan):
 
 
 def windows_of(plan, maps):
-    """Per tile row: the windows (y, 8 x, c, tile column, image) of the integer model, of a pointwise convolution
-    as many rows as its tiles have."""
+    """Per tile row: the windows (y, 8 x, c, tile column, image) of the integer model; of a pointwise
+    convolution as many rows as its tiles have."""
     if not plan.layer.pointwise:
         padded = model.pad(maps.transpose(1, 2, 3, 0), plan.layer)
         return [model.windows(padded, plan.layer, row) for row in range(plan.tile_rows)]
