@@ -73,6 +73,7 @@ class WeightReplay(wiring.Component):
         # Where the set begins: its first block, that one's first step, and where this lies.
         set_block, set_start, set_address = Signal.like(block), Signal.like(position), Signal.like(address)
         last_word = nest.word_wraps if nest.words else C(1)
+        block_begin = self._block_begin(m, nest, position, address)
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
 
@@ -118,8 +119,7 @@ class WeightReplay(wiring.Component):
                     m.d.sync += [layer.eq(layer + 1), wait.eq(SETTLE), playing.eq(layer != self.last)]
                     m.d.sync += entering.eq(1)
                 with m.If(~last_word):
-                    m.d.sync += [block.eq(block), wait.eq(0)]
-                    m.d.sync += Cat(position, address).eq(self._block_begin(m, nest, position, address))
+                    m.d.sync += [block.eq(block), wait.eq(0), Cat(position, address).eq(block_begin)]
         with m.If(self.start):
             m.d.sync += [
                 playing.eq(1),
