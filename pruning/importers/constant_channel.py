@@ -9,8 +9,9 @@ from math import prod
 import torch
 from torch import nn
 
-from hw.contract.network import Conv, Shape
+from hw.contract.network import Shape
 from hw.util import names
+from pruning.importers.placing import identity
 from pruning.importers.values import Made
 
 
@@ -62,11 +63,7 @@ def _copy(images: Shape, taken: set[str]) -> Made:
     while name in taken:
         name += "_"
     taken.add(name)
-    channels, height, width = images
-    module = nn.Conv2d(channels, channels, 1, bias=False, device="meta")
-    module.weight = nn.Parameter(torch.eye(channels).view(channels, channels, 1, 1))
-    spec = Conv(name, channels, channels, 1)
-    made = Made(spec, module, (None,), (height, width), images, copies=True)
+    made = identity(name, None, images)
     _extend(made, images)
     return made
 

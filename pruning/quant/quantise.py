@@ -109,7 +109,7 @@ class Calibrated:
                 in_scale = per_feature(in_scale, layer.spec.inputs, network.inputs[i])
             bits = layer_bits.get(name, weight_bits)
             found[name] = self._fake_quant(layer, in_scale, bits, last)
-            if isinstance(made := found[name], FakeQuantConv2d):
+            if isinstance(made := found[name], FakeQuantConv2d) and layer.spec.kernel > 1:
                 made.constant = network.constant_inputs(i)
             map_scales.append(found[name].out_scale)
         for name, wrapped in found.items():  # only now: where a scale is refused, the model stays what it was
