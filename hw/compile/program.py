@@ -191,11 +191,21 @@ class LayerPlan:
 
     @property
     def token_interval(self) -> int:
-        """Clocks between the inverse transforms of two output channels; in dot mode, where there is none, a
-        clock per lane row."""
-        if self.dot:
+        """Clocks between the inverse transforms of two output channels; in dot mode and for averages, where
+        there is none, a clock per lane row."""
+        if self.dot or self._mean:
             return self.lane_rows
         return self.lanes.token_interval(self.rows_made, self._made)
+
+    @property
+    def passes_by(self) -> bool:
+        """Whether words pass the inverse transform by."""
+        return not self.layer.transformed or self._mean
+
+    @property
+    def _mean(self) -> bool:
+        """Whether it is an average of real weights for word 0 alone, which is its own inverse transform."""
+        return self.layer.average and not (self.steps.word.any() or self.steps.weight[..., 1].any())
 
     @property
     def sets(self) -> int:

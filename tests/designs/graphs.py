@@ -156,7 +156,7 @@ def _unnamed(layers: list[Layer], dice: Random) -> tuple[Layer, ...]:
 
 def with_identities(artifact: Artifact, dice: Random) -> Artifact:
     """The same, in which every second layer that adds a map has one weight of it for each output, as those of
-    trained networks have."""
+    trained networks have, and most averages are means, one weight for each channel."""
     layers = dict(artifact.layers)
     for layer in artifact.network.layers:
         if layer.added and dice.random() < 0.5:
@@ -169,6 +169,11 @@ def with_identities(artifact: Artifact, dice: Random) -> Artifact:
                 1, limit + 1, (layer.outputs, 1, 1)
             )
             weight[..., ~layer.used_parts((0, 0, 0))[0, 0]] = 0
+            layers[layer.name] = replace(weights, weight=weight)
+        elif layer.average and Random(f"{artifact.digest}/{layer.name}").random() < 0.7:
+            weights = layers[layer.name]
+            weight = np.zeros_like(weights.weight)
+            weight[layer.connected, 0, 0] = (1 << artifact.bits_of(layer.name) - 1) - 1
             layers[layer.name] = replace(weights, weight=weight)
     return replace(artifact, layers=layers)
 

@@ -342,6 +342,7 @@ class Dense:
     dot: ClassVar[Literal[True]] = True
     transformed: ClassVar[Literal[False]] = False
     pointwise: ClassVar[Literal[False]] = False
+    average: ClassVar[Literal[False]] = False
     kernel: ClassVar[int] = 1
     padding: ClassVar[int] = 0
     pool: ClassVar[int] = 1

@@ -7,7 +7,8 @@ several drain groups, the last one short. "three": images side by side of three 
 of several lines. "graph": maps that are added, joined and read much later, of both signs; strides, paddings
 of two sizes. "stacks": the same with images side by side, and a map that is read alone and beside another.
 "strides": packed rows under a stride. "pointwise": tiles of fewer than 8 rows, packed and not, strides that
-skip pixels, added maps. "pointwise bands": such a stride over the end of a ring.
+skip pixels, added maps. "pointwise bands": such a stride over the end of a ring. "mean": outputs that leave
+one a clock.
 """
 
 from dataclasses import replace
@@ -148,6 +149,18 @@ CASES = {
             ),
         ),
         {"rows": 4, "lanes": 4, "batch": 2, "line_pixels": 32},
+    ),
+    "mean": (
+        Network(
+            "mean",
+            (2, 7, 7),
+            (
+                Conv("a", 2, 9, 3, padding=1),
+                Conv("mean", 9, 9, 8, end_padding=1, groups=9, average=True, relu=False),
+                Conv("b", 9, 5, 1, pointwise=True),
+            ),
+        ),
+        {"rows": 4, "lanes": 3, "batch": 2, "line_pixels": 16},
     ),
     "pointwise bands": (
         Network(
