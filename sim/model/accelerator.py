@@ -182,7 +182,7 @@ class ConvEngine:
             sums = mac.spectral_sums(self.matrices, x)
             accumulator_drain.add_bias(sums, self.weights.bias)
             y = accumulator_drain.drain(sums, self.weights.drain_shift[:, None, :, None, None])
-            pixels = post.requantise(ifft.tile(y, self.layer.tile_side), self.layer.relu)
+            pixels = post.requantise(ifft.tile(y, self.layer.tile_side), self.layer)
             if self.layer.overlaps:
                 post.hide(pixels, self.layer, row, self.shape)
             yield x, y, post.reduce(pixels, self.layer)
@@ -213,7 +213,7 @@ class DenseEngine:
         sums = mac.dot_sums(self.matrix, x) + self.weights.bias[:, None]
         y[0, 0, :, 0] = accumulator_drain.drain(sums, self.weights.shift[:, None])
         # All 64 outputs of the inverse transform equal word 0 when the other words are zero.
-        pixels = y[0, 0, :, 0] if self.last else post.requantise(y[0, 0, :, 0], self.layer.relu)
+        pixels = y[0, 0, :, 0] if self.last else post.requantise(y[0, 0, :, 0], self.layer)
         yield x[:, :, :, None].astype(np.int32), y, pixels
 
     def stitch(self, rows: list[Pixels]) -> Pixels:

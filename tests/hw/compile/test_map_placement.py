@@ -262,7 +262,8 @@ def test_signed_channels_are_those_of_maps_without_relu():
         network, layers=(*network.layers[:2], replace(last, sources=("b", IMAGES, "a")), *network.layers[3:])
     )
     with pytest.raises(
-        UnsupportedNetwork, match=r"layer 'c': .* without ReLU have to follow one another: change"
+        UnsupportedNetwork,
+        match=r"layer 'c': .* without ReLU, or with a leaky one, have to follow one another: change",
     ):
         compiled(apart)
 

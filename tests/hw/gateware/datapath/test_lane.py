@@ -126,7 +126,7 @@ def expected(tiles, layer, missing=()):
     words = drain(sums, np.array(SHIFTS * GROUPS)[:, None, None])
     words[:, list(missing)] = 0
     outputs = ifft.inverse(words)
-    pixels = [post.reduce(post.requantise(one, layer.relu), layer) for one in outputs]
+    pixels = [post.reduce(post.requantise(one, layer), layer) for one in outputs]
     return np.array(pixels).view(np.uint8), outputs[:, 0, 0]
 
 
