@@ -123,9 +123,9 @@ EQUAL = {
     "leaky, times": lambda m, x: m.same(F.leaky_relu(m.conv(x), 0.125) * 3),
     "leaky, times below zero": lambda m, x: m.same(F.leaky_relu(m.conv(x), 0.125) * -3 + 1),
     "leaky of a map read twice": lambda m, x: (lambda y: m.same(F.leaky_relu(y, 0.5)) + y)(m.conv(x)),
-    "leaky of what is joined": lambda m, x: m.same(
-        F.leaky_relu(torch.cat([m.conv(x)[:, :3].relu(), m.conv(x)[:, 3:]], 1), 0.5)
-    ),
+    "leaky of what is joined": lambda m, x: (
+        lambda y: m.same(F.leaky_relu(torch.cat([y[:, :3].relu(), y[:, 3:]], 1), 0.5))
+    )(m.conv(x)),
     "leaky of means": lambda m, x: m.same(F.leaky_relu(F.avg_pool2d(m.conv(x), 2), 0.5)),
     "leaky and flat": lambda m, x: m.head(F.leaky_relu(m.conv(x).flatten(1), 0.25)),
     "prelu of one slope": lambda m, x: m.same(F.prelu(m.conv(x), torch.full((6,), 0.25))),

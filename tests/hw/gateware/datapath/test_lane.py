@@ -29,7 +29,7 @@ NETWORK = Network(
     (
         Conv("signed", 2 * ROWS, ROWS, 3, padding=1, relu=False),
         Conv("pooled", ROWS, ROWS, 3, padding=1, pool=2),
-        Conv("strided", ROWS, ROWS, 3, padding=1, stride=2),
+        Conv("strided", ROWS, ROWS, 3, padding=1, stride=2, leak=3),
     ),
 )
 SHIFTS = [0, 1, 0, 2]

@@ -119,6 +119,7 @@ def test_no_register_is_wider_than_its_pixels(widths):
     for leaks in ((), (1, 7)):
         dut = Post(leaks=leaks)
         found = widths(dut)
+        assert any("leak" in name for name in found) == bool(leaks), "a multiplexer for no layer"
         for i in range(dut.columns):
             assert (found[f"clipped_{i}"], found[f"pair_{i}"]) == (9, 9)
 
