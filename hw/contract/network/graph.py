@@ -175,6 +175,7 @@ LATER = {
     "taps": None,
     "clip": None,
     "leak": 0,
+    "pointwise": False,
     "stride": 1,
     "end_padding": None,
     "pool_size": None,
