@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 
 from hw.contract.artifact import Artifact
-from hw.contract.network import IMAGES, Conv, Dense, Layer, Network, Shape
+from hw.contract.network import IMAGES, MOST_LEAK, Conv, Dense, Layer, Network, Shape
 from hw.contract.spectrum import TILE
 from hw.util.errors import UnsupportedNetwork
 
@@ -131,6 +131,19 @@ def graph(dice: Random) -> Network:
     if network.chain:
         raise UnsupportedNetwork("a chain")
     return network
+
+
+def leaking(network: Network) -> Network:
+    """The same, now and then with leaky ReLUs of up to three slopes. With dice of its own, so that seeds from
+    before draw what they did."""
+    dice = Random(f"{network.to_json()}/leaks")
+    if dice.random() < 0.6:
+        return network
+    slopes = [dice.randint(1, MOST_LEAK) for _ in range(3)]
+    layers = [
+        replace(layer, leak=dice.choice((0, *slopes))) if layer.relu else layer for layer in network.layers
+    ]
+    return replace(network, layers=tuple(layers))
 
 
 def _read(layers: list[Layer]) -> list[Layer]:

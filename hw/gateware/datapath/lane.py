@@ -90,7 +90,7 @@ class Lane(wiring.Component):
         )
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
-        self.post = Post(program.post_columns, program.strides, program.overlaps)
+        self.post = Post(program.post_columns, program.strides, program.overlaps, program.leaks)
         super().__init__(
             {
                 "layer": In(range(len(program.layers))),
@@ -232,11 +232,15 @@ class Lane(wiring.Component):
     def _back(self, m, dot):
         """Y read, inverse transform, post-processing."""
         plans = self.program.layers
-        relu = per_layer(m, self.layer, [int(p.layer.relu) for p in plans], name="relu")
+        relu = per_layer(m, self.layer, [int(not p.layer.signed) for p in plans], name="relu")
         pool = per_layer(m, self.layer, [int(p.layer.reduction == 2) for p in plans], name="pool")
         if self.program.strides:
             first = [int(p.layer.reduction > p.layer.pool) for p in plans]
             m.d.comb += self.post.first.eq(per_layer(m, self.layer, first, name="first"))
+        if self.program.leaks:
+            leaks = (0, *self.program.leaks)
+            leak = [leaks.index(p.layer.leak) for p in plans]
+            m.d.comb += self.post.leak.eq(per_layer(m, self.layer, leak, name="leak"))
         if self.program.overlaps:
             self._pool_windows(m)
         # Clock 0: keep the token, then count the tile's 8 clocks.

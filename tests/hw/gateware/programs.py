@@ -216,8 +216,8 @@ def passes(plan, images, *, blocks=True, dot_images=False):
 
 
 def signed_source(compiled, instruction):
-    """Which of the channels that an instruction reads have signed pixels: those that layers without ReLU
-    made, which are before its own, or named by it."""
+    """Which of the channels that an instruction reads have signed pixels: those that layers without ReLU,
+    or with a leaky one, made, which are before its own, or named by it."""
     number, network = compiled.layers[instruction].number, compiled.network
     layers = {layer.name: layer for layer in network.layers}
     before = network.layers[number - 1].name if number else IMAGES
@@ -225,7 +225,7 @@ def signed_source(compiled, instruction):
     for source in network.layers[number].sources or (before,):
         made = layers.get(source)
         channels = network.maps[0 if made is None else network.layers.index(made) + 1][0]
-        signs += channels * [made is not None and not made.relu]
+        signs += channels * [made is not None and made.signed]
     return np.array(signs)
 
 
