@@ -117,7 +117,7 @@ class Value:
         """Whether any of its numbers may be below zero."""
         if self.scale is not None and self.scale.signed:
             return True
-        return any(made is not None and not made.spec.relu for made in self.parts)
+        return any(made is not None and made.spec.signed for made in self.parts)
 
     def numbers(self) -> Tensor:
         """``index``, or what it would be."""

@@ -198,6 +198,10 @@ CASES = {
         [*SCALED, ("Relu", "d", "r", {}), ("Conv", "r w", "y", PADDED)],
         lambda x: padded(scaled(x).relu()),
     ),
+    "a leaky ReLU of scaled images": (
+        [*SCALED, ("LeakyRelu", "d", "r", {"alpha": 0.125}), ("Conv", "r w", "y", PADDED)],
+        lambda x: padded(F.leaky_relu(scaled(x), 0.125)),
+    ),
     "pooled before a layer": (
         [*SCALED, ("MaxPool", "d", "p", HALVED), ("Conv", "p w", "y", PADDED)],
         lambda x: padded(F.max_pool2d(scaled(x), 2)),
