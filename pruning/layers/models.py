@@ -85,11 +85,11 @@ def activated(layer: Layer, x: Tensor) -> Tensor:
 
 
 def pooled(module: nn.Module, layer: Layer, x: Tensor, size: torch.Size) -> Tensor:
-    """Max pooling of what ``module`` made of a map of ``size`` (H, W): word layers whose windows overlap
-    leave their tiles as they are."""
+    """Max pooling of what ``module`` made of a map of ``size`` (H, W): word layers with a transform whose
+    windows overlap leave their tiles as they are."""
     if not isinstance(layer, Conv) or not layer.overlaps:
         return max_pool2d(x, layer.pool)
-    if hasattr(module, "spec"):
+    if hasattr(module, "spec") and layer.transformed:
         return tiles.pooled(x, layer, size)
     before, after = layer.pool_padding, layer.pool_after
     return max_pool2d(pad(x, (before, after, before, after), value=-math.inf), layer.window, layer.pool)

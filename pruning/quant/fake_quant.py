@@ -31,8 +31,7 @@ from hw.contract.formats import (
 from hw.contract.narrow import no_shift
 from hw.contract.network import Layer
 from hw.contract.spectrum import TILE
-from pruning.layers.linear import MaskedLinear
-from pruning.layers.spectral import SpectralConv2d
+from pruning.layers.word_layers import WordLayer
 from pruning.quant.scales import bias_steps, float_limits
 
 TILE_BITS = TILE.bit_length() - 1
@@ -74,7 +73,7 @@ def requantise(x: torch.Tensor, shift: torch.Tensor | int, fmt: Format) -> torch
 
 
 class FakeQuant(nn.Module):
-    """What both fake-quant layers share.
+    """What all fake-quant layers share.
 
     Parameters: ``layer``, and the scales of :mod:`pruning.quant.quantise`: ``in_scale``, the real value
     of one step of every input channel (or feature), ``scale`` (out,), that of one weight step, and
@@ -93,7 +92,7 @@ class FakeQuant(nn.Module):
 
     def __init__(
         self,
-        layer: SpectralConv2d | MaskedLinear,
+        layer: WordLayer,
         in_scale: torch.Tensor,
         scale: torch.Tensor,
         shift: torch.Tensor,
@@ -180,6 +179,23 @@ class FakeQuantConv2d(FakeQuant):
         y = self.layer.tiles_to_map(words, x.shape[2:])  # 1/64 of the hardware's, which never divides
         pixels = requantise(y, POST_SHIFT - 2 * TILE_BITS, activation_format(self.layer.spec.relu))
         return pixels * self.out_scale.view(-1, 1, 1)
+
+
+class FakeQuantPointwise(FakeQuantConv2d):
+    """A :class:`PointwiseConv2d` by the integer rules: nothing is rounded in front of the drain."""
+
+    bias_unit = 1
+
+    @property
+    def out_scale(self) -> torch.Tensor:
+        return self.scale * 2 ** (self.shift + POST_SHIFT)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        acc = self.layer.convolved(self.integer_pixels(x), self.integer_weight(), self.integer_bias())
+        y = requantise(acc, self.shift.view(-1, 1, 1), PRODUCT_SUM)
+        return requantise(y, POST_SHIFT, activation_format(self.layer.spec.relu)) * self.out_scale.view(
+            -1, 1, 1
+        )
 
 
 class FakeQuantLinear(FakeQuant):
