@@ -25,8 +25,9 @@ def sort_channels_(model: nn.Module, network: Network) -> None:
     """Sort the outputs of every layer but the last by the energy of their weights, largest first.
 
     Permutes the weights of convolutions, fully connected and word layers in place; the outputs of the
-    model do not change. Call it before pruning. Outputs stay where they are that a map is added to, or that are
-    added to others; those of maps that several layers read; and those of layers in groups, or read by one.
+    model do not change. Call it before pruning. Outputs stay where they are that a map is added to, or that
+    are added to others; those of maps that several layers read; and those of layers in groups, or read by
+    one.
     """
     for number, spec in enumerate(network.layers[:-1], 1):
         place = _place(network, number)
@@ -46,7 +47,7 @@ def sort_channels_(model: nn.Module, network: Network) -> None:
 
 
 class _Place(NamedTuple):
-    """Of a map in the weights of the one layer that reads it: ``count`` inputs from ``first`` on, None for all."""
+    """Of a map in the weights of its only reader: ``count`` inputs from ``first`` on; None: all of them."""
 
     reader: str
     first: int
@@ -58,11 +59,8 @@ def _place(network: Network, number: int) -> _Place | None:
     readers = network.readers(number)
     if len(readers) != 1:
         return None
-    layer, reader, sources = (
-        network.layers[number - 1],
-        network.layers[readers[0]],
-        network.sources[readers[0]],
-    )
+    layer, reader = network.layers[number - 1], network.layers[readers[0]]
+    sources = network.sources[readers[0]]
     if layer.added or layer.sparse or reader.sparse:
         return None
     if len(sources) == 1:

@@ -193,9 +193,8 @@ class FakeQuantPointwise(FakeQuantConv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         acc = self.layer.convolved(self.integer_pixels(x), self.integer_weight(), self.integer_bias())
         y = requantise(acc, self.shift.view(-1, 1, 1), PRODUCT_SUM)
-        return requantise(y, POST_SHIFT, activation_format(self.layer.spec.relu)) * self.out_scale.view(
-            -1, 1, 1
-        )
+        pixels = requantise(y, POST_SHIFT, activation_format(self.layer.spec.relu))
+        return pixels * self.out_scale.view(-1, 1, 1)
 
 
 class FakeQuantLinear(FakeQuant):

@@ -23,7 +23,8 @@ from pruning.quant.calibration import evaluating
 def spectrum_ranges(
     model: nn.Module, layers: Mapping[str, WordLayer], images: torch.Tensor, batch: int
 ) -> dict[str, torch.Tensor]:
-    """(in, 32) per layer with a transform: the largest |part| of every word of its input's spectra, of real activations.
+    """(in, 32) per layer with a transform: the largest |part| of every word of its input's spectra, of real
+    activations.
 
     Runs ``model`` in eval mode, on the layers' device.
     """

@@ -20,9 +20,9 @@ class LayerSummary:
     """One layer.
 
     words: complex words a dense layer has, of a pointwise one its real weights; kept: those not pruned.
-    steps, dense_steps: clocks of the array for one pass over all blocks of output channels and the 32 words of a
-    tile, when each group of 8 input channels is taken one after the other and a step does at most one product
-    per row. The compiler can do better for irregular (``kernel``) masks only.
+    steps, dense_steps: clocks of the array for one pass over all blocks of output channels and the 32 words
+    of a tile, when each group of 8 input channels is taken one after the other and a step does at most one
+    product per row. The compiler can do better for irregular (``kernel``) masks only.
     """
 
     name: str
