@@ -58,7 +58,8 @@ class NetworkModel(nn.Module):
                 x = x + added
             if layer.overlaps or layer.pool > 1:
                 x = pooled(module, layer, x, size)
-            x = activated(layer, x)  # commutes with the maximum, which leaves it less to do
+            # Commutes with the maximum, which leaves it less to do. What saturates has clipped what it could.
+            x = relu(x) if layer.relu and saturates(module) else activated(layer, x)
             maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
             maps[i + 1] = x
         return x
@@ -75,6 +76,11 @@ def takes_all(module: nn.Module) -> bool:
     """Whether a module of a layer with additions takes what is added as channels of its input."""
     spec = getattr(module, "spec", None)
     return bool(spec is not None and spec.added)
+
+
+def saturates(module: nn.Module) -> bool:
+    """Whether a module computes as the hardware does, whose clips are its saturations."""
+    return getattr(module, "saturates", False)
 
 
 def activated(layer: Layer, x: Tensor) -> Tensor:

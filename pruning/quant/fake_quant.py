@@ -87,6 +87,8 @@ class FakeQuant(nn.Module):
     scale: torch.Tensor
     shift: torch.Tensor
     word_shift: torch.Tensor | None
+    saturates = True
+    """A clip behind it (``Conv.clip``) is left to its scales, as the hardware does."""
     bias_unit: float = 1
     """Accumulator steps per output step of one."""
 
