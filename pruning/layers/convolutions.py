@@ -62,6 +62,7 @@ def spec_of(
         pool_end_padding=like.pool_end_padding,
         taps=like.taps,
         clip=like.clip,
+        leak=like.leak,
     )
 
 

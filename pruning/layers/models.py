@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, pad, pixel_unshuffle, relu
+from torch.nn.functional import leaky_relu, max_pool2d, pad, pixel_unshuffle, relu
 
 from hw.contract.network import Conv, Layer, Network
 from pruning.layers import tiles
@@ -59,7 +59,7 @@ class NetworkModel(nn.Module):
             if layer.overlaps or layer.pool > 1:
                 x = pooled(module, layer, x, size)
             # Commutes with the maximum, which leaves it less to do. What saturates has clipped what it could.
-            x = relu(x) if layer.relu and saturates(module) else activated(layer, x)
+            x = relu(x) if layer.clip is not None and saturates(module) else activated(layer, x)
             maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
             maps[i + 1] = x
         return x
@@ -87,6 +87,8 @@ def activated(layer: Layer, x: Tensor) -> Tensor:
     """``x`` after the ReLU of ``layer``, if it has one."""
     if layer.clip is not None:
         return x.clamp(0, layer.clip)
+    if layer.leak:
+        return leaky_relu(x, 0.5**layer.leak)
     return relu(x) if layer.relu else x
 
 

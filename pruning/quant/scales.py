@@ -101,7 +101,7 @@ def output_limit(layer: WordLayer, last: bool) -> float:
     """The largest output, in weight steps shifted by ``shift``."""
     if last and layer.spec.dot:
         return PRODUCT_SUM.limits[1] / SCORE_HEADROOM
-    return activation_format(layer.spec.relu).limits[1] * (1 if layer.spec.transformed else 2**POST_SHIFT)
+    return activation_format(layer.spec.signed).limits[1] * (1 if layer.spec.transformed else 2**POST_SHIFT)
 
 
 def wanted(

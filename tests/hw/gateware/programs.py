@@ -6,7 +6,9 @@ layer. "packed" and "beside": packed rows of two and of five images. "rows": pac
 several drain groups, the last one short. "three": images side by side of three tile rows each. "wide": rows
 of several lines. "graph": maps that are added, joined and read much later, of both signs; strides, paddings
 of two sizes. "stacks": the same with images side by side, and a map that is read alone and beside another.
-"strides": packed rows under a stride.
+"strides": packed rows under a stride. "pointwise": tiles of fewer than 8 rows, packed and not, strides that
+skip pixels, added maps. "pointwise bands": such a stride over the end of a ring. "mean": outputs that leave
+one a clock.
 """
 
 from dataclasses import replace
@@ -134,6 +136,44 @@ CASES = {
         ),
         {"rows": 4, "lanes": 6, "batch": 1, "line_pixels": 32},
     ),
+    "pointwise": (
+        Network(
+            "pointwise",
+            (3, 15, 13),
+            (
+                Conv("a", 3, 9, 1, pointwise=True, relu=False),
+                Conv("b", 9, 5, 3, padding=1, stride=2),
+                Conv("s", 9, 6, 1, stride=2, pointwise=True, relu=False, sources=("a",)),
+                Conv("c", 5 + 6, 6, 1, added=True, pointwise=True, sources=("b", "s")),
+                Conv("d", 6, 4, 1, pointwise=True, pool=2),
+            ),
+        ),
+        {"rows": 4, "lanes": 4, "batch": 2, "line_pixels": 32},
+    ),
+    "mean": (
+        Network(
+            "mean",
+            (2, 7, 7),
+            (
+                Conv("a", 2, 9, 3, padding=1),
+                Conv("mean", 9, 9, 8, end_padding=1, groups=9, average=True, relu=False),
+                Conv("b", 9, 5, 1, pointwise=True),
+            ),
+        ),
+        {"rows": 4, "lanes": 3, "batch": 2, "line_pixels": 16},
+    ),
+    "pointwise bands": (
+        Network(
+            "pointwise-bands",
+            (1, 41, 16),
+            (
+                Conv("a", 1, 6, 3, padding=1),
+                Conv("b", 6, 5, 1, stride=2, pointwise=True, relu=False),
+                Conv("c", 5, 3, 3, padding=1),
+            ),
+        ),
+        {"rows": 4, "lanes": 2, "batch": 1, "line_pixels": 16, "memory_lines": 290},
+    ),
 }
 
 
@@ -176,8 +216,8 @@ def passes(plan, images, *, blocks=True, dot_images=False):
 
 
 def signed_source(compiled, instruction):
-    """Which of the channels that an instruction reads have signed pixels: those that layers without ReLU
-    made, which are before its own, or named by it."""
+    """Which of the channels that an instruction reads have signed pixels: those that layers without ReLU,
+    or with a leaky one, made, which are before its own, or named by it."""
     number, network = compiled.layers[instruction].number, compiled.network
     layers = {layer.name: layer for layer in network.layers}
     before = network.layers[number - 1].name if number else IMAGES
@@ -185,7 +225,7 @@ def signed_source(compiled, instruction):
     for source in network.layers[number].sources or (before,):
         made = layers.get(source)
         channels = network.maps[0 if made is None else network.layers.index(made) + 1][0]
-        signs += channels * [made is not None and not made.relu]
+        signs += channels * [made is not None and made.signed]
     return np.array(signs)
 
 

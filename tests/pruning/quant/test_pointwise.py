@@ -42,6 +42,7 @@ CASES = {
         point("b", 12, 7, pool_size=3, pool_padding=1, pool_end_padding=1, relu=False),
     ),
     "groups": network(point("a", 3, 12, groups=3), point("b", 12, 8, groups=4)),
+    "leaky": network(point("a", 3, 12, leak=2, pool=2), point("b", 12, 7, leak=1)),
     "clip": network(point("a", 3, 12, clip=0.4), point("b", 12, 7)),
     "added": network(
         point("a", 3, 12, relu=False),
