@@ -112,9 +112,9 @@ def test_spectra_of_8_bits_are_refused_where_pixels_have_9():
         quantise_(NetworkModel(net), net, real(PIXELS), spectrum_bits=8)
 
 
-@pytest.mark.parametrize(("weight_bits", "most"), [(8, 1), (12, 0)])
+@pytest.mark.parametrize(("weight_bits", "most"), [(8, 1), (10, 0)])
 def test_a_copy_is_exact_where_weights_have_the_bits(weight_bits, most):
-    """127/128 is as close to one as 8 bits come; with 12, 2047/2048 rounds every pixel to itself."""
+    """127/128 is as close to one as 8 bits come; with 10, 511/512 rounds every pixel to itself."""
     pixels = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
     net = Network("copy", (1, 16, 16), (point("copy", 1, 1),))
     model = NetworkModel(net)
@@ -124,7 +124,7 @@ def test_a_copy_is_exact_where_weights_have_the_bits(weight_bits, most):
         quantise_(model, net, real(pixels), weight_bits=weight_bits)
     artifact = to_artifact(model, net)
     copied = integer_model.run(artifact, pixels) * artifact.score_scale * 255
-    assert np.abs(copied - pixels).max() <= (0.51 if most else 0.13)
+    assert np.abs(copied - pixels).max() <= (0.51 if most else 0.5)
     if not most:
         assert np.array_equal(integer_model.run(artifact, pixels), pixels)
 
