@@ -77,13 +77,14 @@ def _of_network(
 
     network = find_network(name)
     with requires("torch"), progress("projecting and quantising"):
-        from pruning.patterns import fully_connected, parse
+        from pruning.patterns import fully_connected, parse, pointwise
         from pruning.training.synthetic import synthetic
 
         return synthetic(
             network,
             parse(sparsity, block),
             fully_connected=fully_connected(sparsity, block),
+            pointwise=pointwise(sparsity, block),
             seed=seed,
             weight_bits=weight_bits,
             layer_bits=layer_bits or {},

@@ -227,6 +227,7 @@ class Layers(Maps):
             relu=False,
             stride=stride,
             end_padding=None if after == before else after,
+            pointwise=square == 1,
         )
         module = nn.Conv2d(channels, out, square, stride, before, bias=bias is not None, device="meta")
         weight = inside(weight, square, before - start[0], before - start[1])

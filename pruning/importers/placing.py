@@ -141,5 +141,5 @@ def identity(name: str, source: Made | None, images: Shape) -> Made:
     channels, height, width = _shape(source, images)
     module = nn.Conv2d(channels, channels, 1, bias=False, device="meta")
     module.weight = nn.Parameter(torch.eye(channels).view(channels, channels, 1, 1))
-    spec = Conv(name, channels, channels, 1, relu=not _signed(source))
+    spec = Conv(name, channels, channels, 1, relu=not _signed(source), pointwise=True)
     return Made(spec, module, (source,), (height, width), (channels, height, width), copies=True)

@@ -58,7 +58,8 @@ class NetworkModel(nn.Module):
                 x = x + added
             if layer.overlaps or layer.pool > 1:
                 x = pooled(module, layer, x, size)
-            x = activated(layer, x)  # commutes with the maximum, which leaves it less to do
+            # Commutes with the maximum, which leaves it less to do. What saturates has clipped what it could.
+            x = relu(x) if layer.clip is not None and saturates(module) else activated(layer, x)
             maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
             maps[i + 1] = x
         return x
@@ -85,6 +86,11 @@ def takes_all(module: nn.Module) -> bool:
     return bool(spec is not None and spec.added)
 
 
+def saturates(module: nn.Module) -> bool:
+    """Whether a module computes as the hardware does, whose clips are its saturations."""
+    return getattr(module, "saturates", False)
+
+
 def activated(layer: Layer, x: Tensor) -> Tensor:
     """``x`` after the ReLU of ``layer``, if it has one."""
     if layer.clip is not None:
@@ -95,11 +101,11 @@ def activated(layer: Layer, x: Tensor) -> Tensor:
 
 
 def pooled(module: nn.Module, layer: Layer, x: Tensor, size: torch.Size) -> Tensor:
-    """Max pooling of what ``module`` made of a map of ``size`` (H, W): word layers whose windows overlap
-    leave their tiles as they are."""
+    """Max pooling of what ``module`` made of a map of ``size`` (H, W): word layers with a transform whose
+    windows overlap leave their tiles as they are."""
     if not isinstance(layer, Conv) or not layer.overlaps:
         return max_pool2d(x, layer.pool)
-    if hasattr(module, "spec"):
+    if hasattr(module, "spec") and layer.transformed:
         return tiles.pooled(x, layer, size)
     before, after = layer.pool_padding, layer.pool_after
     return max_pool2d(pad(x, (before, after, before, after), value=-math.inf), layer.window, layer.pool)

@@ -33,8 +33,7 @@ from hw.contract.narrow import no_shift
 from hw.contract.network import Layer
 from hw.contract.spectrum import TILE
 from hw.host_interface.stream_format import WHITE
-from pruning.layers.linear import MaskedLinear
-from pruning.layers.spectral import SpectralConv2d
+from pruning.layers.word_layers import WordLayer
 from pruning.quant.scales import bias_steps, float_limits
 
 TILE_BITS = TILE.bit_length() - 1
@@ -76,7 +75,7 @@ def requantise(x: torch.Tensor, shift: torch.Tensor | int, fmt: Format) -> torch
 
 
 class FakeQuant(nn.Module):
-    """What both fake-quant layers share.
+    """What all fake-quant layers share.
 
     Parameters: ``layer``, and the scales of :mod:`pruning.quant.quantise`: ``in_scale``, the real value
     of one step of every input channel (or feature), ``scale`` (out,), that of one weight step, and
@@ -90,12 +89,14 @@ class FakeQuant(nn.Module):
     scale: torch.Tensor
     shift: torch.Tensor
     word_shift: torch.Tensor | None
+    saturates = True
+    """A clip behind it (``Conv.clip``) is left to its scales, as the hardware does."""
     bias_unit: float = 1
     """Accumulator steps per output step of one."""
 
     def __init__(
         self,
-        layer: SpectralConv2d | MaskedLinear,
+        layer: WordLayer,
         in_scale: torch.Tensor,
         scale: torch.Tensor,
         shift: torch.Tensor,
@@ -213,6 +214,21 @@ class FakeQuantConv2d(FakeQuant):
         words = requantise(acc, shift, PRODUCT_SUM)
         y = self.layer.tiles_to_map(words, x.shape[2:])  # 1/64 of the hardware's, which never divides
         return self.pixels(y, POST_SHIFT - 2 * TILE_BITS) * self.out_scale.view(-1, 1, 1)
+
+
+class FakeQuantPointwise(FakeQuantConv2d):
+    """A :class:`PointwiseConv2d` by the integer rules: nothing is rounded in front of the drain."""
+
+    bias_unit = 1
+
+    @property
+    def out_scale(self) -> torch.Tensor:
+        return self.scale * 2 ** (self.shift + POST_SHIFT)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        acc = self.layer.convolved(self.integer_pixels(x), self.integer_weight(), self.integer_bias())
+        y = requantise(acc, self.shift.view(-1, 1, 1), PRODUCT_SUM)
+        return self.pixels(y, POST_SHIFT) * self.out_scale.view(-1, 1, 1)
 
 
 class FakeQuantLinear(FakeQuant):

@@ -94,18 +94,21 @@ class Recipe(Entries, frozen=True):
     def targets(self) -> Targets:
         """The constraint set of every layer.
 
-        Convolutions get ``sparsity``, fully connected layers the same or, where it is for convolutions
-        only, another (:func:`pruning.patterns.fully_connected`). The first layer (but with the patterns in
-        ``prune_first``), those in groups and a last one that gives class scores stay dense.
+        Convolutions get ``sparsity``, pointwise and fully connected layers the same or, where it is not for
+        them, another (:func:`pruning.patterns.fully_connected`, :func:`pruning.patterns.pointwise`). The
+        first layer (but with the patterns in ``prune_first``), those in groups and a last one that gives
+        class scores stay dense.
         """
         conv = patterns.parse(self.sparsity, self.block)
         dense = patterns.fully_connected(self.sparsity, self.block)
+        point = patterns.pointwise(self.sparsity, self.block)
         found: dict[str, Sparsity | None] = {}
         for index, layer in enumerate(self.network.layers):
             first = index == 0 and conv.kind not in self.prune_first
             scores = index == len(self.network.layers) - 1 and layer.dot
             whole = first or scores or layer.sparse
-            found[layer.name] = None if whole else dense if layer.dot else conv
+            own = dense if layer.dot else point if layer.pointwise else conv
+            found[layer.name] = None if whole else own
         for name, scheme in self.layers.items():
             found[name] = patterns.parse(scheme, self.block)
         return self._optimiser_config(found)
