@@ -81,6 +81,11 @@ def summed_flat(m, x):
     return m.head((m.one(y) + m.two(y.relu())).mean((2, 3)))
 
 
+def two_means(m, x):
+    y = m.stem(x)
+    return y.mean((2, 3)) - 2 * m.two(y).relu().mean((2, 3))
+
+
 def joined(m, y):
     return torch.cat([m.one(y), y], 1)
 
@@ -180,6 +185,13 @@ def test_pooling_after_a_kernel_of_any_size(kernel, pool):
     layers = nn.Conv2d(2, 3, kernel), nn.ReLU(), nn.MaxPool2d(*pool)
     network = compared(nn.Sequential(*layers), (2, 15, 17))
     assert len(network.layers) == (1 if kernel + pool[0] - 1 <= 8 else 2)
+
+
+@pytest.mark.parametrize("size", [(1, 5), (6, 7), (7, 7), (8, 8), (8, 9), (9, 9), (10, 13), (16, 16)])
+def test_a_mean_of_any_map_that_is_added(size):
+    """One number for a map says nothing of its window: any other pixels, times some factor, give it, too."""
+    network = compared(Net(two_means), (3, *size))
+    assert network.maps[-1][1:] == (1, 1)
 
 
 @given(st.data())
