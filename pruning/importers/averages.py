@@ -52,6 +52,19 @@ def windows(pool: Pool, height: int, width: int) -> tuple[Window, ...] | None:
     return None
 
 
+def counts_less_at_borders(pool: Pool, height: int, width: int) -> bool:
+    """Whether it is of windows of equal weights, but for what it divides by: fewer pixels at the borders."""
+    probe = torch.arange(height * width, dtype=torch.double).sin().add(2).view(1, 1, height, width)
+    pooled, other = pool(probe), probe.flip(2, 3).square()
+    for window in _candidates(height, width, (pooled.shape[2], pooled.shape[3])):
+        found = sums(probe, window)
+        if found.shape == pooled.shape and torch.allclose(
+            sums(other, window) * (pooled / found), pool(other)
+        ):
+            return True
+    return False
+
+
 def _candidates(height: int, width: int, result: tuple[int, int]) -> Iterator[Window]:
     if result == (1, 1) and height == width <= MOST_KERNEL:
         yield Window((height, width), 1, (0, 0, 0, 0), 1.0)

@@ -167,7 +167,8 @@ class Steps(Inputs):
         if given.get("transA", 0):
             raise refuse(position_of(node), "it transposes the map", "leave the transposition out")
         weight = self._tensor(node, 1, axes=2)
-        weight = given.get("alpha", 1.0) * (weight if given.get("transB", 0) else weight.T)
+        weight, factor = weight if given.get("transB", 0) else weight.T, given.get("alpha", 1.0)
+        weight = weight if factor == 1 else factor * weight
         if len(node.input) < 3 or not node.input[2]:
             return weight, None
         c = self._constant(node.input[2], np.float32)
