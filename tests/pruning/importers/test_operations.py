@@ -95,7 +95,7 @@ def parted(x):
 
 def moved(x, shuffled, spread, flat, rows):
     """Through every operation that moves values; 16 channels of 4×4 stay what they are in the end."""
-    x = rows(flat(spread(shuffled(x))))
+    x = rows(flat(spread(shuffled(x)))).contiguous(memory_format=torch.channels_last).contiguous()
     x = torch.ops.aten.lift_fresh_copy(torch.ops.aten.alias(x)).clone().detach()
     x = torch.native_channel_shuffle(x.expand(2, -1, -1, -1).flip(1), 2).repeat(1, 2, 1, 1).roll(1, 1)
     x = x.movedim(1, 1).narrow(1, 0, 20).permute(0, 2, 1, 3).swapaxes(1, 2).transpose(1, 2).transpose(1, 2)
