@@ -148,9 +148,9 @@ def tiny_yolo() -> Network:
 
 
 def unet_flat() -> Network:
-    """A segmenter as U-Net is one (O. Ronneberger, P. Fischer and T. Brox, arXiv:1505.04597), but for its inner
-    maps, which are of the size of the outer ones: dilated kernels, 3×3 in 5×5, see as far as pooling would
-    let them, and nothing is enlarged. Two classes for every pixel of an image of 128 × 128."""
+    """A segmenter as U-Net is one (O. Ronneberger, P. Fischer and T. Brox, arXiv:1505.04597), but that inner
+    maps are as large as outer ones: dilated kernels, 3×3 in 5×5, see as far as pooling would let them, and
+    nothing is enlarged. Two classes for every pixel of an image of 128 × 128."""
     return Network(
         "unet-flat",
         (3, 128, 128),

@@ -179,12 +179,17 @@ def test_large_strides_and_kernels_are_phases(kernel, stride, padding, size, ker
     assert len(network.layers) == len(kernels)
 
 
-@pytest.mark.parametrize("pool", [(2, 2, 0), (3, 1, 1), (3, 2, 0), (3, 2, 1)])
+APART = {(2, 2, 0): set(), (3, 1, 1): {4, 5, 6, 7}, (3, 2, 0): {5, 7}, (3, 2, 1): {5, 6, 7}}
+"""Kernels behind which a layer of its own for pooling (side, stride, padding) takes far fewer tiles, or is
+the only way; behind 6×6 and without padding a small map just does not."""
+
+
+@pytest.mark.parametrize("pool", APART)
 @pytest.mark.parametrize("kernel", range(1, 8))
 def test_pooling_after_a_kernel_of_any_size(kernel, pool):
     layers = nn.Conv2d(2, 3, kernel), nn.ReLU(), nn.MaxPool2d(*pool)
     network = compared(nn.Sequential(*layers), (2, 15, 17))
-    assert len(network.layers) == (1 if kernel + pool[0] - 1 <= 8 else 2)
+    assert len(network.layers) == (2 if kernel in APART[pool] else 1)
 
 
 @pytest.mark.parametrize("size", [(1, 5), (6, 7), (7, 7), (8, 8), (8, 9), (9, 9), (10, 13), (16, 16)])
