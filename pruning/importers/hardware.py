@@ -28,7 +28,10 @@ LARGEST_WINDOW = 3
 
 
 FEWER = 0.75
-"""Share of the tiles that a layer of its own for pooling may leave; more, and it does not pay."""
+"""Share of the work that a layer of its own for pooling may leave; more, and it does not pay."""
+
+AS_LONG = 64
+"""Input channels of a convolution, 2 of 8 words kept, whose products take as long as its last transforms."""
 
 
 def halvings(kernel: Sequence[int], stride: Sequence[int]) -> int | None:
@@ -73,8 +76,9 @@ def takes_pool(layer: Conv, added: bool, fields: dict[str, int], size: Sequence[
         return True
     channels, shape = layer.out_channels, (layer.in_channels, size[0], size[1])
     alone = Conv("pooling", channels, channels, 1, **fields)
-    together = prod(replace(layer, **fields).tiles(shape))
-    return prod(layer.tiles(shape)) + prod(alone.tiles(layer.output(shape))) > FEWER * together
+    work = max(1.0, layer.in_channels / AS_LONG)
+    together = work * prod(replace(layer, **fields).tiles(shape))
+    return work * prod(layer.tiles(shape)) + prod(alone.tiles(layer.output(shape))) > FEWER * together
 
 
 def takes_addition(layer: Conv, size: Sequence[int]) -> bool:

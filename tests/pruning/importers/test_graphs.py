@@ -13,6 +13,7 @@ from hw.compile.program import signed_channels
 from hw.contract.network import Conv, Dense
 from hw.util.errors import UnsupportedNetwork
 from pruning import convert, fold_batch_norms_, from_onnx, quantise_, to_artifact
+from pruning.importers import hardware
 from pruning.training import recipe
 from sim.model import run
 from tests.census.census import built
@@ -190,6 +191,13 @@ def test_pooling_after_a_kernel_of_any_size(kernel, pool):
     layers = nn.Conv2d(2, 3, kernel), nn.ReLU(), nn.MaxPool2d(*pool)
     network = compared(nn.Sequential(*layers), (2, 15, 17))
     assert len(network.layers) == (2 if kernel in APART[pool] else 1)
+
+
+@pytest.mark.parametrize(("channels", "size", "apart"), [(64, 56, False), (256, 56, True), (256, 13, False)])
+def test_pooling_behind_many_channels_is_a_layer_of_its_own_where_that_saves_tiles(channels, size, apart):
+    """196 tiles of a 3×3 kernel with 3×3 pooling of stride 2, or 100 without it and 81 of pooling alone."""
+    layer = Conv("conv", channels, 8, 3, padding=1)
+    assert hardware.takes_pool(layer, False, {"pool": 2, "pool_size": 3}, (size, size)) != apart
 
 
 @pytest.mark.parametrize("size", [(1, 5), (6, 7), (7, 7), (8, 8), (8, 9), (9, 9), (10, 13), (16, 16)])
