@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import prod
 
 import torch
-from torch import Tensor
 
 from pruning.importers.hardware import takes_addition
 from pruning.importers.joins import Joins
@@ -69,58 +68,43 @@ class Branches(Joins):
         self, position: str, values: Sequence[Value | None], axis: int, shapes: Sequence[Sequence[int]]
     ) -> Value:
         """Side by side along ``axis`` (the batch is axis 0); None: zeros. ``shapes`` of all, batch first."""
+        parts: dict[Made | None, int] = {}
+        pixels, indices, rank = None, [], len(shapes[0])
         if len(values) == 1 and values[0] is not None:
             return values[0]
-        rank = len(shapes[0])
         if axis % rank == 0:
             raise refuse(position, "maps are joined along the batch", "join them along the channels")
-        found = [value and self._map_to_join(value, position, len(values)) for value in values]
-        there = [value for value in found if value is not None]
-        for value in there[1:]:
-            if value.whole[1:] != there[0].whole[1:]:
+        for value, shape in zip(values, shapes, strict=True):
+            if value is None:
+                indices.append(torch.full(tuple(shape[1:]), -1, dtype=torch.int32))
+                continue
+            self.ready(value)
+            if value.vector and len(values) > 1:
                 raise refuse(
                     position,
-                    f"maps of {size_of(there[0].whole[1:])} and {size_of(value.whole[1:])} pixels are joined",
+                    "the outputs of fully connected layers are joined, which lie apart from all maps",
+                    "join maps in front of the first fully connected layer",
+                )
+            value = self.averaged(self.still(value, position))
+            if pixels not in (None, value.whole[1:]):
+                raise refuse(
+                    position,
+                    f"maps of {size_of(pixels)} and {size_of(value.whole[1:])} pixels are joined",
                     "join maps of as many rows and columns",
                 )
-        pixels, every = there[0].whole[1:], [made for value in there for made in value.parts]
-        parts: dict[Made | None, int] = {}
-        for made in every:
-            parts.setdefault(made, sum(self._values(other) for other in parts))
+            pixels, numbers, first = value.whole[1:], value.numbers(), 0
+            further = []  # of the values of every part: by how much their numbers are larger here
+            for made in value.parts:
+                base = parts.setdefault(made, sum(self._values(other) for other in parts))
+                further.append(torch.full((self._values(made),), base - first, dtype=torch.int32))
+                first += self._values(made)
+            moved = numbers + torch.cat(further)[numbers.clamp(min=0)]
+            indices.append(torch.where(numbers < 0, numbers, moved))
+        index = torch.cat(indices, axis % rank - 1)
         whole = (sum(self._values(made) for made in parts) // prod(pixels), *pixels)
-        shared = any(value.shared for value in there) or len(every) > len(parts)
-        joined = Value(tuple(parts), whole, whole, shared=shared)
-        plain = len(there) == len(values) and all(v.index is None and v.shape == v.whole for v in there)
-        if plain and len(every) == len(parts) and axis % rank == 1:
-            return joined
-        indices = [
-            torch.full(tuple(shape[1:]), -1, dtype=torch.int32)
-            if value is None
-            else self._moved(value, parts)
-            for value, shape in zip(found, shapes, strict=True)
-        ]
-        return joined.seen_as(torch.cat(indices, axis % rank - 1))
-
-    def _map_to_join(self, value: Value, position: str, among: int) -> Value:
-        self.ready(value)
-        if value.vector and among > 1:
-            raise refuse(
-                position,
-                "the outputs of fully connected layers are joined, which lie apart from all maps",
-                "join maps in front of the first fully connected layer",
-            )
-        return self.averaged(self.still(value, position))
-
-    def _moved(self, value: Value, parts: dict[Made | None, int]) -> Tensor:
-        """The numbers of its values where the first values of its ``parts`` have these numbers."""
-        numbers, first = value.numbers(), 0
-        moved = numbers.clone()
-        for made in value.parts:
-            count = self._values(made)
-            own = (numbers >= first) & (numbers < first + count)
-            moved[own] = numbers[own] - first + parts[made]
-            first += count
-        return moved
+        there = [value for value in values if value is not None]
+        shared = any(value.shared for value in there) or sum(len(v.parts) for v in there) > len(parts)
+        return Value(tuple(parts), whole, whole, shared=shared).seen_as(index)
 
     def _values(self, made: Made | None) -> int:
         return prod(self.input if made is None else made.shape)
