@@ -182,7 +182,7 @@ def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = N
 
 def latencies_of(program: Program) -> Latencies:
     """The latencies of an accelerator for ``program``."""
-    return latencies(program.config, program.narrow, program.overlaps)
+    return latencies(program.config, program.narrow, program.overlaps, program.pointwise)
 
 
 def load_cycles(program: Program, images: int, first: int = 0) -> int:

@@ -71,7 +71,8 @@ class Drain(wiring.Component):
         self.rows, self.acc_bits, self.drain, self.run_ahead = rows, acc_bits, drain, run_ahead
         self.packed, self.lift, self.pairs = packed, lift, pairs
         self.lead = 3 if run_ahead else 2
-        self.latency = 10 if packed else 9
+        self._late = (1 + pairs) if packed else 0
+        self.latency = 9 + self._late
         layout = held_layout(acc_bits, packed) if run_ahead else sums_layout(acc_bits, packed)
         super().__init__(
             {
@@ -89,13 +90,13 @@ class Drain(wiring.Component):
         group = delay(m, self.group, self.lead - 1, name="group")
         for i in range(self.drain):
             re, im = self._packed(m, group, i) if self.packed else self._biased(m, group, i)
-            due = delay(m, self.shift[i], int(bool(self.packed)), name=f"shift_{i}")
+            due = delay(m, self.shift[i], self._late, name=f"shift_{i}")
             for part, value in (("re", re), ("im", im)):
                 shift = replicate(m, due, name=f"{part}_{i}_shift")
                 coarse = Cat(C(0, FINE_BITS), shift[FINE_BITS:])
                 fine = replicate(m, shift[:FINE_BITS], name=f"{part}_{i}_fine_shift")
                 # Clocks 5 and 6: a zero below the value becomes the guard bit, the last one shifted out.
-                # (From here on a clock later for packed products.)
+                # (From here on a clock later for packed products, two with biases of both parts.)
                 lifted = Cat(C(0, 1 + self.lift), value).as_signed()
                 value = register(m, f"{part}_{i}_coarse", lifted >> coarse)
                 value = register(m, f"{part}_{i}_fine", value >> fine)
@@ -110,12 +111,12 @@ class Drain(wiring.Component):
         re, im = self._held(m, group, column) if self.run_ahead else self._joined(m, group, column)
         return (
             register(m, f"re_{column}_biased", re + self.bias[column]),
-            register(m, f"im_{column}_biased", self._with_bias(im, column)),
+            register(m, f"im_{column}_biased", self._with_bias(im, self.bias[column])),
         )
 
-    def _with_bias(self, im, column):
+    def _with_bias(self, im, bias):
         """An imaginary part with its bias, if it has one."""
-        return im + Mux(self.both, self.bias[column], 0) if self.pairs else im
+        return im + Mux(self.both, bias, 0) if self.pairs else im
 
     def _packed(self, m, group, column):
         """As :meth:`_biased`, in clock 5, of packed products.
@@ -133,11 +134,18 @@ class Drain(wiring.Component):
             wraps = register(m, f"wraps_{column}_waiting", wraps)
         low = Cat(low[: offset + 1], C(0, 1)).as_signed()  # of unsigned fields
         biased = register(m, f"low_{column}_biased", low + self.bias[column])
-        high = register(m, f"high_{column}_waiting", self._with_bias(high, column))
+        high = register(m, f"high_{column}_waiting", high)
         above = register(m, f"re_{column}_above", (biased >> offset) + wraps)
         below = register(m, f"re_{column}_below", biased[:offset])
-        im = register(m, f"im_{column}", high - wraps, None if self.pairs else self.packed.im_bits)
-        return Cat(below, above).as_signed(), im
+        im = register(m, f"im_{column}", high - wraps, self.packed.im_bits)
+        re = Cat(below, above).as_signed()
+        if not self.pairs:
+            return re, im
+        bias = delay(m, self.bias[column], 2, name=f"bias_{column}")
+        return (
+            register(m, f"re_{column}_late", re),
+            register(m, f"im_{column}_biased", self._with_bias(im, bias)),
+        )
 
     def _joined(self, m, group, column):
         """re and im of row ``column`` of the group. Clocks 1 and 2: the sums. Clock 3: their sums."""

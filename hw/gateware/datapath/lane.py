@@ -265,17 +265,17 @@ class Lane(wiring.Component):
             self.raw.eq(self.post.raw),
         ]
         if not all(p.layer.transformed for p in plans):
-            self._pass_by(m, start)
+            self._pass_by(m, start, dot)
 
-    def _pass_by(self, m, start):
+    def _pass_by(self, m, start, dot):
         """Where nothing is transformed, words pass the inverse transform by. Every output of a transform of
         word 0 alone would be that word, in dot mode, so its real part does, a token a clock; of a pointwise
         convolution words are pairs of pixels, four of them a row."""
         plans, latency = self.program.layers, self.ifft.latency
-        parts = [self.y.words[0].re]
+        raw, parts = dot, [self.y.words[0].re]
         if self.program.pointwise:
+            raw = per_layer(m, self.layer, [int(not p.layer.transformed) for p in plans], name="raw")
             parts = [part for word in self.y.words for part in (word.re, word.im)]
-        raw = per_layer(m, self.layer, [int(not p.layer.transformed) for p in plans], name="raw")
         late = [delay(m, part, latency, name=f"passed_{i}") for i, part in enumerate(parts)]
         with m.If(raw):
             m.d.comb += [
