@@ -17,9 +17,9 @@ Row = tuple[str, str]
 
 
 def accepts(**fields: Any) -> bool:
-    """Whether there is a convolution of 8 to 8 channels with these ``fields``."""
+    """Whether there is a convolution of 8 to 8 channels, 8 more if it adds some, with these ``fields``."""
     try:
-        Conv("layer", 8, 8, **fields)
+        Conv("layer", 16 if fields.get("added") else 8, 8, **fields)
     except UnsupportedNetwork:
         return False
     return True
@@ -39,9 +39,14 @@ def windows() -> list[tuple[int, int]]:
 def rows() -> list[Row]:
     """Of convolutions, then of fully connected layers."""
     sides, strides = kernels(), [s for s in TRIED if accepts(kernel=1, stride=s)]
+    pointwise = " and ".join(f"{k}×{k}" for k in kernels(pointwise=True))
     beside = [f"{k}×{k} of stride {s} {_most(pool=s, pool_size=k)}" for k, s in windows()]
     return [
         ("kernel", f"{sides[0]}×{sides[0]} to {sides[-1]}×{sides[-1]}"),
+        (
+            "pointwise",
+            f"{pointwise} without a transform: a weight for a pair of channels in place of 32 words",
+        ),
         ("stride", " or ".join(map(str, strides))),
         ("zeros above and left, zeros below and right", "each fewer than the kernel has rows"),
         ("after it", "ReLU, or not; a number at which channels saturate (ReLU6)"),
@@ -61,17 +66,8 @@ def _most(**fields: Any) -> str:
 
 
 def _addition() -> str:
-    added = {"added": True, "sources": ("a", "b")}
-
-    def takes(**fields: Any) -> bool:
-        try:
-            Conv("layer", 16, 8, 3, **added, **fields)
-        except UnsupportedNetwork:
-            return False
-        return True
-
-    tried = (("stride", {"stride": 2}), ("pooling", {"pool": 2}))
-    found = [name for name, fields in tried if takes(**fields)]
+    tried: list[tuple[str, dict[str, Any]]] = [("stride", {"stride": 2}), ("pooling", {"pool": 2})]
+    found = [name for name, fields in tried if accepts(kernel=3, added=True, sources=("a", "b"), **fields)]
     return f"with {' and '.join(found)} too" if found else "without stride and pooling"
 
 
