@@ -218,7 +218,7 @@ class Driver:
         if self._scored(last):
             return unpack_scores(frame, images, network.classes or 0, self._beat)
         layer = network.layers[last]
-        shape, signed = network.maps[last + 1], not layer.relu
+        shape, signed = network.maps[last + 1], layer.signed
         maps = unpack_maps(frame, images, shape, signed=signed, beat=self._beat)
         if layer.dot:  # the rest of its 8×8 channels holds what was in memory before
             maps.reshape(images, -1)[:, layer.outputs :] = 0

@@ -68,7 +68,7 @@ def _needed(value: Value | None) -> set[Made]:
 
 
 def _signed(made: Made) -> bool:
-    return any(source is not None and not source.spec.relu for source in made.sources)
+    return any(source is not None and source.spec.signed for source in made.sources)
 
 
 def _specs(layers: Sequence[Made]) -> list[Layer]:

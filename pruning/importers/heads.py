@@ -75,8 +75,8 @@ class Heads(Branches):
         elif prod(shape) == prod(value.whole) and shape != value.whole and not value.vector:
             notes.insert(0, f"the shape of what it gives, {size_of(value.whole)}")
         if made is not None and made.spec.dot and made.spec.relu:
-            made.spec = replace(made.spec, relu=False)
-            notes.insert(0, "the ReLU of its scores")
+            notes.insert(0, f"the {'leaky ' if made.spec.leak else ''}ReLU of its scores")
+            made.spec = replace(made.spec, relu=False, leak=0)
         return value, tuple(notes)
 
     def _average(self, value: Value, position: str) -> Value:

@@ -9,10 +9,11 @@ from math import inf
 import torch
 from torch import Tensor, nn
 
+from hw.contract.network import MOST_LEAK
 from pruning.importers import hardware
 from pruning.importers.layers import Layers
 from pruning.importers.maps import size_of
-from pruning.importers.refusals import refuse, unsupported
+from pruning.importers.refusals import refuse, unsupported, unsupported_slope
 from pruning.importers.values import Made, Value, trainable
 from pruning.quant.batch_norm_folding import fold_batch_norm_
 
@@ -117,17 +118,29 @@ class Joins(Layers):
             value = replace(self.copied(value, position), shape=shape)
         for made in value.parts:
             if made is not None:
-                made.spec = replace(made.spec, relu=True)
+                made.spec = replace(made.spec, relu=True, leak=0)
         return value
 
     def leaky(self, value: Value, position: str, operation: str, slope: Tensor | float) -> Value:
         """A ReLU of that slope below zero, as it is put together with a batch of maps."""
         falls = self.per_channel(value, torch.as_tensor(slope, dtype=torch.double))
+        self.ready(value)
         if falls is not None and (bool((falls == 1).all()) or not value.signed):
             return value
-        if falls is None or bool((falls != 0).any()):
+        if falls is None or not bool((falls >= 0).all()):
             raise unsupported(position, operation)
-        return self.relu(value, position)
+        if not bool((falls > 0).any()):
+            return self.relu(value, position)
+        leak = hardware.leak_of(falls.tolist())
+        if leak is None:
+            raise unsupported_slope(position, falls.tolist())
+        value, shape = self.averaged(value), value.shape
+        if value.shared or any(made and made.spec.leak + leak > MOST_LEAK for made in value.parts):
+            value = replace(self.copied(value, position), shape=shape)
+        for made in value.parts:
+            if made is not None and made.spec.signed:
+                made.spec = replace(made.spec, relu=True, leak=made.spec.leak + leak)
+        return value
 
     def clip(
         self, value: Value, position: str, operation: str, low: Tensor | float, high: Tensor | float

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hw.contract.network import MOST_LEAK
 from pruning.importers.hardware import DENSE_SIDE, LARGEST_WINDOW, MOST_KERNEL
 
 _KERNEL, _WINDOW, _DENSE = (f"{n}×{n}" for n in (MOST_KERNEL, LARGEST_WINDOW, DENSE_SIDE))
@@ -109,7 +110,13 @@ OPERATIONS = (
         ("LeakyReLU", "PReLU", "Threshold"),
         ("leaky_relu", "prelu", "threshold"),
         ("Elu", "LeakyRelu", "PRelu", "ThresholdedRelu"),
-        (Form("leaky ReLU and the like", "what is a ReLU, or does nothing", "a ReLU, or nothing"),),
+        (
+            Form(
+                "leaky ReLU, PReLU",
+                f"slopes of 1/2, 1/4, … 1/{1 << MOST_LEAK}, the same for all channels; 0 and 1",
+                "the same; a PReLU is no longer trained",
+            ),
+        ),
     ),
     Operation(
         "clip",
@@ -246,7 +253,7 @@ OPERATIONS = (
             Form(
                 "softmax, log-softmax, sigmoid, tanh, argmax, upsampling, pixel shuffle, clips",
                 "at the end",
-                "left to the host, as is a ReLU of scores and the shape of the result",
+                "left to the host, as is a ReLU of scores, leaky or not, and the shape of the result",
             ),
         ),
     ),

@@ -117,7 +117,7 @@ def _one_run(signs: Sequence[bool]) -> bool:
 
 
 def _signed(source: Made | None) -> bool:
-    return source is not None and not source.spec.relu
+    return source is not None and source.spec.signed
 
 
 def _shape(source: Made | None, images: Shape) -> Shape:

@@ -105,7 +105,7 @@ class Value:
     @property
     def signed(self) -> bool:
         """Whether any of its numbers may be below zero."""
-        return any(made is not None and not made.spec.relu for made in self.parts)
+        return any(made is not None and made.spec.signed for made in self.parts)
 
     def numbers(self) -> Tensor:
         """``index``, or what it would be."""

@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, pad, pixel_unshuffle, relu
+from torch.nn.functional import leaky_relu, max_pool2d, pad, pixel_unshuffle, relu
 
 from hw.contract.network import Conv, Layer, Network
 from pruning.layers import tiles
@@ -81,6 +81,8 @@ def activated(layer: Layer, x: Tensor) -> Tensor:
     """``x`` after the ReLU of ``layer``, if it has one."""
     if layer.clip is not None:
         return x.clamp(0, layer.clip)
+    if layer.leak:
+        return leaky_relu(x, 0.5**layer.leak)
     return relu(x) if layer.relu else x
 
 

@@ -126,6 +126,7 @@ class SpectralConv2d(nn.Module):
                 pool_end_padding=like.pool_end_padding,
                 taps=like.taps,
                 clip=like.clip,
+                leak=like.leak,
             )
         layer = cls(spec).to(conv.weight)
         with torch.no_grad():

@@ -2,9 +2,9 @@
 
 A fake-quant layer wraps a word layer and computes with whole numbers held in floats: integer pixels, rounded
 spectrum, integer weights and biases, the drain's rounding and saturation, rounded and clipped
-outputs. In and out it speaks real activations (integer × scale), so it drops into the model where
-the word layer was; a ReLU after it finds nothing left to do. It differs from the hardware only
-inside the two transforms, which are exact here and rounded at every stage there.
+outputs. In and out it speaks real activations (integer × scale), so it drops into the model where the word
+layer was; a ReLU after it finds nothing left to do, or the slope of a leaky one. It differs from the hardware
+only inside the two transforms, which are exact here and rounded at every stage there.
 
 Gradients pass a rounding unchanged and a saturation only inside its limits (Y. Bengio et al.,
 arXiv:1308.3432).
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.functional import leaky_relu
 
 from hw.contract.artifact import LayerWeights
 from hw.contract.formats import (
@@ -143,6 +144,19 @@ class FakeQuant(nn.Module):
         """Real activations back to the integers they stand for; ``x`` has channels in dimension 1."""
         return round_half_up(x / self.in_scale.view(-1, *[1] * (x.dim() - 2)))
 
+    def pixels(self, y: torch.Tensor, shift: int) -> torch.Tensor:
+        """Outputs ``y`` of the inverse transform as pixels, ``shift`` less fraction bits.
+
+        Those of a leaky ReLU below zero are given in front of its slope: the model's own ReLU, which follows,
+        makes pixels of them.
+        """
+        leak = self.layer.spec.leak
+        fmt = activation_format(self.layer.spec.signed)
+        if not leak:
+            return requantise(y, shift, fmt)
+        pixels = requantise(leaky_relu(y, 0.5**leak), shift, fmt)
+        return leaky_relu(pixels, 2.0**leak)
+
     @torch.no_grad()
     def integers(self) -> LayerWeights:
         """The artifact's arrays of this layer. Raises ``ArtifactError`` for numbers that do not fit them."""
@@ -178,8 +192,7 @@ class FakeQuantConv2d(FakeQuant):
         acc[0, 0] += self.integer_bias()
         words = requantise(acc, shift, PRODUCT_SUM)
         y = self.layer.tiles_to_map(words, x.shape[2:])  # 1/64 of the hardware's, which never divides
-        pixels = requantise(y, POST_SHIFT - 2 * TILE_BITS, activation_format(self.layer.spec.relu))
-        return pixels * self.out_scale.view(-1, 1, 1)
+        return self.pixels(y, POST_SHIFT - 2 * TILE_BITS) * self.out_scale.view(-1, 1, 1)
 
 
 class FakeQuantLinear(FakeQuant):
@@ -204,5 +217,5 @@ class FakeQuantLinear(FakeQuant):
         acc = F.linear(self.integer_pixels(x), self.integer_weight(), self.integer_bias())
         y = requantise(acc, self.shift, PRODUCT_SUM)
         if not self.scores:
-            y = requantise(y, POST_SHIFT, activation_format(self.layer.spec.relu))
+            y = self.pixels(y, POST_SHIFT)
         return y * self.out_scale

@@ -102,7 +102,7 @@ def output_limit(layer: WordLayer, last: bool) -> float:
     conv = not layer.spec.dot
     if last and not conv:
         return PRODUCT_SUM.limits[1] / SCORE_HEADROOM
-    return activation_format(layer.spec.relu).limits[1] * (1 if conv else 2**POST_SHIFT)
+    return activation_format(layer.spec.signed).limits[1] * (1 if conv else 2**POST_SHIFT)
 
 
 def wanted(

@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 
 from hw.contract.artifact import Artifact
-from hw.contract.network import IMAGES, Conv, Dense, Layer, Network, Shape
+from hw.contract.network import IMAGES, MOST_LEAK, Conv, Dense, Layer, Network, Shape
 from hw.contract.spectrum import TILE
 from hw.util.errors import UnsupportedNetwork
 
@@ -133,6 +133,19 @@ def graph(dice: Random) -> Network:
     return network
 
 
+def leaking(network: Network) -> Network:
+    """The same, now and then with leaky ReLUs of up to three slopes. With dice of its own, so that seeds from
+    before draw what they did."""
+    dice = Random(f"{network.to_json()}/leaks")
+    if dice.random() < 0.6:
+        return network
+    slopes = [dice.randint(1, MOST_LEAK) for _ in range(3)]
+    layers = [
+        replace(layer, leak=dice.choice((0, *slopes))) if layer.relu else layer for layer in network.layers
+    ]
+    return replace(network, layers=tuple(layers))
+
+
 def _read(layers: list[Layer]) -> list[Layer]:
     """The layers that the last one needs."""
     needed: set[str] = set()
@@ -156,7 +169,7 @@ def _unnamed(layers: list[Layer], dice: Random) -> tuple[Layer, ...]:
 
 def with_identities(artifact: Artifact, dice: Random) -> Artifact:
     """The same, in which every second layer that adds a map has one weight of it for each output, as those of
-    trained networks have."""
+    trained networks have, and most averages are means, one weight for each channel."""
     layers = dict(artifact.layers)
     for layer in artifact.network.layers:
         if layer.added and dice.random() < 0.5:
@@ -169,6 +182,11 @@ def with_identities(artifact: Artifact, dice: Random) -> Artifact:
                 1, limit + 1, (layer.outputs, 1, 1)
             )
             weight[..., ~layer.used_parts((0, 0, 0))[0, 0]] = 0
+            layers[layer.name] = replace(weights, weight=weight)
+        elif layer.average and Random(f"{artifact.digest}/{layer.name}").random() < 0.7:
+            weights = layers[layer.name]
+            weight = np.zeros_like(weights.weight)
+            weight[layer.connected, 0, 0] = (1 << artifact.bits_of(layer.name) - 1) - 1
             layers[layer.name] = replace(weights, weight=weight)
     return replace(artifact, layers=layers)
 

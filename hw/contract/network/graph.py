@@ -128,8 +128,9 @@ class Network:
         return all(maps == (i,) for i, maps in enumerate(self.sources))
 
     def signed(self, number: int) -> bool:
-        """Whether the pixels of map ``number`` are signed, as those of a layer without ReLU are."""
-        return number > 0 and not self.layers[number - 1].relu
+        """Whether the pixels of map ``number`` are signed, as those of a layer without ReLU, or with a leaky
+        one, are."""
+        return number > 0 and self.layers[number - 1].signed
 
     def readers(self, number: int) -> list[int]:
         """The layers that read map ``number``."""
@@ -173,6 +174,7 @@ LATER = {
     "average": False,
     "taps": None,
     "clip": None,
+    "leak": 0,
     "pointwise": False,
     "stride": 1,
     "end_padding": None,

@@ -40,6 +40,8 @@ def rows() -> list[Row]:
     """Of convolutions, then of fully connected layers."""
     sides, strides = kernels(), [s for s in TRIED if accepts(kernel=1, stride=s)]
     pointwise = " and ".join(f"{k}×{k}" for k in kernels(pointwise=True))
+    leaks = [n for n in TRIED if accepts(kernel=1, leak=n)]
+    slopes = f"1/{1 << leaks[0]} to 1/{1 << leaks[-1]}, a power of two"
     beside = [f"{k}×{k} of stride {s} {_most(pool=s, pool_size=k)}" for k, s in windows()]
     return [
         ("kernel", f"{sides[0]}×{sides[0]} to {sides[-1]}×{sides[-1]}"),
@@ -49,7 +51,10 @@ def rows() -> list[Row]:
         ),
         ("stride", " or ".join(map(str, strides))),
         ("zeros above and left, zeros below and right", "each fewer than the kernel has rows"),
-        ("after it", "ReLU, or not; a number at which channels saturate (ReLU6)"),
+        (
+            "after it",
+            f"nothing, ReLU, or a leaky one of slope {slopes}; a number at which channels saturate (ReLU6)",
+        ),
         ("max pooling behind it", f"{'; '.join(beside)}; windows may reach beyond the map"),
         ("stride and max pooling in one layer", "yes" if accepts(kernel=1, stride=2, pool=2) else "no"),
         ("a map added to its outputs", f"of their shape, in front of the ReLU; {_addition()}"),

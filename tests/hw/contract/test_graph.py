@@ -55,6 +55,18 @@ def test_a_source_that_is_the_layer_before_is_a_chain_in_longer_words():
     assert not net(conv("a", 2, 3, sources=(IMAGES, IMAGES)), shape=(1, 8, 8)).chain
 
 
+def test_a_leaky_relu_is_a_sign_and_a_field_of_later_files():
+    layers = conv("a", 2, 3, leak=3), Dense("b", 192, 5, leak=7), Dense("c", 5, 2, relu=False)
+    leaky = net(*layers)
+    assert [leaky.signed(number) for number in range(4)] == [False, True, True, True] and not leaky.plain
+    data = leaky.to_json()
+    assert [layer.get("leak") for layer in data["layers"]] == [3, 7, None]
+    assert Network.from_json(json.loads(json.dumps(data))) == leaky
+    without = net(*(replace(layer, leak=0) for layer in layers))
+    assert without.plain and [without.signed(number) for number in (1, 2)] == [False, False]
+    assert schema_of(leaky, 16) > schema_of(without, 16)
+
+
 def test_operations_do_not_count_what_is_added():
     sum_, whole = residual().layers[2], residual()
     assert (sum_.inputs, sum_.convolved) == (8, 5)

@@ -122,7 +122,7 @@ TORCH = {
     "relu": Example(None, nn.ReLU()),
     "leaky": Example(
         lambda x, *found: sum(module(x) for module in found),
-        *(nn.LeakyReLU(0.0), nn.LeakyReLU(1.0), nn.Threshold(0, 0), nn.PReLU(init=0.0)),
+        *(nn.LeakyReLU(0.0), nn.LeakyReLU(1.0), nn.Threshold(0, 0), nn.PReLU(), nn.LeakyReLU(0.125)),
     ),
     "clip": Example(clipped, nn.ReLU6(), nn.Hardtanh(0, 3)),
     "max pooling": Example(None, nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1)),
@@ -199,7 +199,7 @@ FILES = {
     "relu": ([("Relu", "c", "r", {}), ("Conv", "r v", "y", {})], {"v": array(3, 4, 1, 1)}),
     "leaky": (
         [
-            *(("LeakyRelu", "c", "a", {"alpha": 0.0}), ("PRelu", "c zero", "b", {})),
+            *(("LeakyRelu", "c", "a", {"alpha": 0.125}), ("PRelu", "c zero", "b", {})),
             *(("Elu", "c", "d", {"alpha": 0.0}), ("ThresholdedRelu", "c", "e", {"alpha": 0.0})),
             ("Sum", "a b d e", "y", {}),
         ],
