@@ -26,6 +26,13 @@ Scheme = Annotated[
     str | None,
     typer.Option(help="Which words may stay: PATTERN, or PATTERN-a:b for a of b. [default: adaptive]"),
 ]
+OneShot = Annotated[
+    str | None,
+    typer.Option(
+        "--sparsity",
+        help="With --calibrate: which words may stay, as of 'spec2 prune': adaptive-2:8. [default: dense]",
+    ),
+]
 Optimiser = Annotated[
     str | None,
     typer.Option(help="admm, proximal, reweighted, or magnitude for one shot. [default: admm]"),
