@@ -102,7 +102,7 @@ def _read_layout(
         0,
         packing=layout.rows,
         slot_pixels=line // layout.rows,
-        interleave=layer.tile_stride,
+        interleave=layout.row_stride(layer),
         padding=layer.tile_padding,
         images=layout.images,
     )
@@ -118,15 +118,15 @@ def _group_rows(
     """How ``layer``, whose steps have so many bits, goes over its map."""
     if layer.dot:
         return GroupRows(layer.name, 1, shape[1], 0, 0, 1, cost=0, splits=False)
-    height = layout.rows * layer.tile_stride
+    height = layout.rows * layout.row_stride(layer)
     fetched = bits // config.bus_bits if config.stream_weights else 0
     # A tile group through transform and output.
     through = CLOCKS_PER_TILE * (shape[0] + min(config.rows, layer.out_channels))
     return GroupRows(
         name=layer.name,
-        groups=-(-layer.tiles(shape)[0] // layout.rows),
+        groups=-(-layer.tiles(shape, layout.height)[0] // layout.rows),
         stride=height,
-        overlap=TILE - layer.tile_stride,
+        overlap=max(0, TILE - layer.tile_stride),
         padding=layer.tile_padding,
         made=height // layer.step,
         cost=INSTRUCTION_CLOCKS + through + fetched,
