@@ -99,6 +99,7 @@ def test_sizes_that_a_file_leaves_open_are_those_of_the_images(run, given, tmp_p
 
 def test_images_of_one_class_are_worth_a_word(run, given, tmp_path):
     result = run("prune", given / "net.onnx", "--calibrate", given / "same.npz", "--out", tmp_path / "net")
+    assert torch.is_grad_enabled()
     assert result.code == 0 and "all images are of one of 6 classes" in result.err
 
 

@@ -52,6 +52,7 @@ def post_train_and_measure(
     return {
         "model": str(folder / "model.npz"),
         "images": len(found.images),
+        "compared": len(_compared(found)),
         "accuracy": accuracy,
         "layers": layers,
     }
@@ -64,9 +65,9 @@ def markdown(measured: dict[str, Any], sparsity: str | None) -> list[str]:
         for name, layer in measured["layers"].items()
     ]
     heads = ["layer", "words kept %", "error after pruning %", "error in integers %"]
-    images = min(COMPARED, measured["images"])
     paragraphs = [
-        f"Errors of outputs, root mean square, of the file's on {images} of {measured['images']} images:",
+        f"By how much outputs differ from the file's, on {measured['compared']} of {measured['images']} "
+        "images, as root mean square:",
         table(heads, rows),
     ]
     if accuracy := measured["accuracy"]:
@@ -103,7 +104,7 @@ def errors(found: PostTrained) -> dict[str, dict[str, float]]:
     from sim import model
     from sim.report.data import sparsity
 
-    few = found.images[:: -(-len(found.images) // COMPARED)]
+    few = _compared(found)
     names = [layer.name for layer in found.network.layers]
     sums = np.zeros((3, len(names)))
     with progress("integer model, layer by layer") as show:
@@ -123,6 +124,11 @@ def errors(found: PostTrained) -> dict[str, dict[str, float]]:
     }
 
 
+def _compared(found: PostTrained) -> NDArray[np.uint8]:
+    """Some of the images, from all over them."""
+    return found.images[:: -(-len(found.images) // COMPARED)]
+
+
 def _real(integers: NDArray[Any], scale: NDArray[np.float32], like: NDArray[Any]) -> NDArray[Any]:
     """The numbers that a map of the integer model stands for, laid out ``like`` the float model's."""
     if like.ndim == 4:
@@ -136,10 +142,10 @@ def _float_maps(net: NetworkModel, images: NDArray[np.uint8]) -> Iterator[Iterat
 
     from pruning.training.augment import to_float
 
+    @torch.no_grad()  # not inside: what two generators enter and leave in turn would stay on
     def maps(x: torch.Tensor) -> Iterator[NDArray[Any]]:
-        with torch.no_grad():
-            for one in net.maps(x):
-                yield one.numpy()
+        for one in net.maps(x):
+            yield one.numpy()
 
     for first in range(0, len(images), BATCH):
         yield maps(to_float(torch.from_numpy(images[first : first + BATCH])))
