@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("build"))
-    parser.add_argument("--sparsity", nargs="*", default=["adaptive-4:8", "adaptive-2:8", "adaptive-1:8"])
+    parser.add_argument("--sparsity", nargs="*", default=["adaptive-2:8", "adaptive-1:8"])
     parser.add_argument(
         "--images", type=int, default=256, help="to calibrate on, drawn from those of training"
     )
