@@ -53,11 +53,19 @@ class PostTrained:
 
 
 def post_train(
-    path: Path | str, calibrate: Path, *, sparsity: str = "dense", threads: int | None = None, **options: Any
+    path: Path | str,
+    calibrate: Path,
+    *,
+    sparsity: str = "dense",
+    threads: int | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    **options: Any,
 ) -> PostTrained:
     """Import the ONNX file ``path``, prune it by ``sparsity``, quantise it with the images of ``calibrate``.
 
-    ``options``: of :class:`pruning.training.recipe.Recipe`: block, weight_bits, layer_bits, spectrum_bits.
+    ``mean``, ``std``: as the importer takes them, if it does. ``options``: of
+    :class:`pruning.training.recipe.Recipe`: block, weight_bits, layer_bits, spectrum_bits.
     Raises ``ConfigError`` and ``DataError`` for what cannot be, and says what else a caller should know.
     """
     if Path(path).suffix.lower() != SUFFIX:
@@ -70,7 +78,8 @@ def post_train(
         torch.set_num_threads(threads)
     given = calibration_file.read(calibrate)
     with requires("onnx"), progress("importing"):
-        found = _imported(Path(path), given)
+        numbers = {name: value for name, value in {"mean": mean, "std": std}.items() if value is not None}
+        found = _imported(Path(path), given, numbers)
     if found.note:
         typer.echo(found.note, err=True)
     images, labels = given.images_for(found.network.input), given.labels_for(found.network)
@@ -81,15 +90,15 @@ def post_train(
         return _quantised(recipe, found, calibrate.name, images, labels, show)
 
 
-def _imported(path: Path, given: CalibrationFile) -> Converted:
-    """The network; of the images' size, where the file leaves it open."""
+def _imported(path: Path, given: CalibrationFile, numbers: dict[str, Any]) -> Converted:
+    """The network, of the images' size where the file leaves it open; ``numbers`` are for the importer."""
     from pruning.importers.onnx_file import from_onnx
 
     try:
-        return from_onnx(path)
+        return from_onnx(path, **numbers)
     except ConfigError:
         shape = given.images.shape[1:]
-        return from_onnx(path, shape if len(shape) == 3 else (1, *shape))
+        return from_onnx(path, shape if len(shape) == 3 else (1, *shape), **numbers)
 
 
 def _warnings(network: Network, given: CalibrationFile, labels: NDArray[np.int64] | None) -> list[str]:

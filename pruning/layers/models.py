@@ -51,7 +51,7 @@ class NetworkModel(nn.Module):
 
     def maps(self, images: Tensor) -> Iterator[Tensor]:
         """What one layer after the other makes of ``images``."""
-        maps = {0: spread(images, self.network.spread)}
+        maps = {0: first_map(images, self.network)}
         for i, layer in enumerate(self.network.layers):
             given, added = self.given(i, maps)
             module = self.get_submodule(layer.name)
@@ -77,6 +77,11 @@ class NetworkModel(nn.Module):
         if layer.overlaps or layer.pool > 1:
             y = pooled(self.get_submodule(layer.name), layer, y, size)
         return activated(layer, y)  # commutes with the maximum, which leaves it less to do
+
+
+def first_map(images: Tensor, network: Network) -> Tensor:
+    """Map 0 of real images (B, C, H, W)."""
+    return spread(images, network.spread)
 
 
 def spread(images: Tensor, apart: int) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from hw.contract.network import Network
-from pruning.layers.models import NetworkModel, spread
+from pruning.layers.models import NetworkModel, first_map
 from pruning.layers.word_layers import WordLayer, to_word_layers_
 from pruning.optimisers import Pruner, Targets, prune_
 from pruning.optimisers.magnitude import Magnitude
@@ -99,7 +99,7 @@ def _refitted(
     held = torch.arange(len(images)) % HELD == 0
     parts = [part.to(device) for some in (images[held], images[~held]) for part in some.split(batch)]
     split = -(-int(held.sum()) // batch)
-    before = [{0: spread(part, network.spread)} for part in parts]
+    before = [{0: first_map(part, network)} for part in parts]
     after = [dict(maps) for maps in before]
     changed = False
     for i, layer in enumerate(network.layers):
