@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import typer
 
 from hw.commands.console import progress, requires
 from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from hw.contract.artifact import Artifact
@@ -105,8 +105,8 @@ def _warnings(network: Network, given: CalibrationFile, labels: NDArray[np.int64
     """Of images that are unlike those to come, as far as one can see."""
     if labels is None:
         return ["labels are not used: the network gives no class scores"] if given.labels is not None else []
-    there, classes = len(np.unique(labels)), network.classes
-    if there == 1:
+    classes = network.classes
+    if len(set(labels.tolist())) == 1:
         return [f"all images are of one of {classes} classes: what is right for them may be wrong for others"]
     return []
 

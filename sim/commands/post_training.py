@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from hw.commands.console import progress
 from hw.util import quote
 from hw.util.tables import table
 from pruning.commands.post_training import BATCH, COMPARED, PostTrained, post_train
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from pruning.layers.models import NetworkModel
@@ -80,6 +79,8 @@ def markdown(measured: dict[str, Any], sparsity: str | None) -> list[str]:
 
 def accuracies(found: PostTrained) -> dict[str, float]:
     """In percent of all images, which have labels: of both float models, and of the integer model."""
+    import numpy as np
+
     from sim import model
 
     def right(scores: NDArray[Any]) -> float:
@@ -101,6 +102,8 @@ def _last(maps: Iterator[NDArray[Any]]) -> NDArray[Any]:
 def errors(found: PostTrained) -> dict[str, dict[str, float]]:
     """By layer: the share of words ``kept``, and by how much its outputs differ from the dense float model's,
     as root mean square: ``pruned`` in floats, and ``integer``. All in percent."""
+    import numpy as np
+
     from sim import model
     from sim.report.data import sparsity
 
