@@ -30,6 +30,7 @@ _HOME = {
     "NetworkModel": "layers.models",
     "MagnitudeConfig": "optimisers",
     "MaskedLinear": "layers.linear",
+    "PointwiseConv2d": "layers.pointwise",
     "ProximalConfig": "optimisers",
     "ReweightedConfig": "optimisers",
     "compress_": "post_training.compress",

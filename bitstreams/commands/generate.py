@@ -15,7 +15,16 @@ from hw.commands.models import DESIGN, MODEL, located, usual_array
 from hw.util import quote
 from hw.util.errors import ConfigError
 from hw.util.tables import table
-from pruning.commands.options import LayerBits, OneShot, SpectrumBits, WeightBits, parse_widths
+from pruning.commands.options import (
+    LayerBits,
+    Mean,
+    OneShot,
+    SpectrumBits,
+    Std,
+    WeightBits,
+    parse_numbers,
+    parse_widths,
+)
 from sim.commands.post_training import markdown, post_train_and_measure
 
 if TYPE_CHECKING:
@@ -38,6 +47,8 @@ def generate(
     config: options.ConfigFile = None,
     board: options.BoardName = None,
     calibrate: options.Calibrate = None,
+    mean: Mean = None,
+    std: Std = None,
     sparsity: OneShot = None,
     weight_bits: WeightBits = None,
     layer_bits: LayerBits = None,
@@ -84,6 +95,7 @@ def generate(
         "weight_bits": weight_bits,
         "spectrum_bits": spectrum_bits,
     }
+    choices |= {"mean": parse_numbers("--mean", mean), "std": parse_numbers("--std", std)}
     choices["layer_bits"] = parse_widths(layer_bits) if layer_bits else None
     choices = {name: value for name, value in choices.items() if value is not None}
     measured: dict[str, Any] = {}

@@ -145,6 +145,14 @@ def _of(
             yield layout_cost(layer, shape, layout, work), layout
 
 
+def packed_rows_fit(layer: Layer, shape: Shape, layout: LaneLayout, line: int) -> bool:
+    """Whether ``layer`` can have a packed ``layout``, whose height is one that its tiles may have."""
+    if layer.dot or layer.sampling > 1 or layout.height not in layer.heights:
+        return False
+    taken = layout.rows <= layer.tiles(shape, layout.height)[0]
+    return taken and _packed_rows_fit(layer, shape, layout.rows, layout.columns, line)
+
+
 def _packed_rows_fit(layer: Conv, shape: Shape, r: int, q: int, line: int) -> bool:
     """Whether r rows of the whole map fit into a line, with pixels that no window reaches, and a window into
     two tile rows."""

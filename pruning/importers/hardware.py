@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import product
+from math import log2
 
-from hw.contract.network import MAX_KERNEL, Conv, Network
+from hw.contract.network import MAX_KERNEL, MOST_LEAK, Conv, Network
 from hw.contract.spectrum import TILE
 from hw.util.errors import UnsupportedNetwork
 
@@ -46,6 +47,18 @@ def window(
         if all((n + first + after - side) // step + 1 == made for n, made in zip(size, result, strict=True)):
             return {"pool": step, "pool_size": side, "pool_padding": first, "pool_end_padding": after}
     return None
+
+
+def leak_of(slopes: Sequence[float]) -> int | None:
+    """n of a leaky ReLU of slope 2^-n, if all its channels have that one and the hardware does."""
+    leak = nearest_leak(slopes)
+    return leak if set(slopes) == {0.5**leak} else None
+
+
+def nearest_leak(slopes: Sequence[float]) -> int:
+    """n of the nearest slope 2^-n that the hardware has, by ratio, to the mean of those of the channels."""
+    mean = sum(slopes) / len(slopes)
+    return min(range(1, MOST_LEAK + 1), key=lambda n: abs(n + log2(mean)))
 
 
 def strides(stride: Sequence[int]) -> int | None:

@@ -105,7 +105,8 @@ def _outputs(layer: WordLayer, inputs: Parts, weight: Tensor, bias: Tensor) -> l
 def _power(layer: WordLayer, inputs: Parts) -> Tensor:
     """In the shape of a channel's weights: mean square of an output pixel for a weight of one. Positive."""
     if not isinstance(layer, SpectralConv2d):
-        found = torch.stack([x.square().mean(0) for x in inputs]).mean(0)
+        means = [x.square().transpose(0, 1).flatten(1).mean(1) for x in inputs]
+        found = torch.stack(means).mean(0).view(layer.weight.shape[1:])
     else:
         words = [layer.spectrum(x).view(WORDS, 2, -1, x.shape[1]).square().mean(2) for x in inputs]
         power = torch.stack(words).mean(0)  # (32, 2, in)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hw.contract.spectrum import DUAL_REAL, WORDS
+from pruning.layers.pointwise import PointwiseConv2d
 from pruning.layers.spectral import SpectralConv2d
 from pruning.layers.word_layers import WordLayer
 from pruning.quant.calibration import evaluating
@@ -82,6 +83,9 @@ class Moments:
 
         Of a convolution complex: the words, and behind them the second parts of dual-real ones.
         """
+        if isinstance(self.layer, PointwiseConv2d):
+            step = self.layer.spec.stride
+            return x[:, :, ::step, ::step].transpose(0, 1).flatten(1).T[None]
         if not isinstance(self.layer, SpectralConv2d):
             return x[None]
         words = self.layer.spectrum(x).view(WORDS, 2, -1, x.shape[1])
@@ -92,10 +96,10 @@ class Moments:
         return torch.complex(torch.cat([real, second]), torch.cat([imaginary, torch.zeros_like(second)]))
 
     def costs(self) -> Tensor:
-        """1 / [H⁻¹] of every weight: (in, 32, 2), or (features,) of a fully connected layer."""
+        """1 / [H⁻¹] of every weight, in the shape of an output's: (in, 32, 2), (in, 1, 1) or (features,)."""
         found = torch.cat([self._inverse(*pair) for pair in zip(self.sums, self.products, strict=True)], 1)
         if not isinstance(self.layer, SpectralConv2d):
-            return found[0]
+            return found[0].view(self.layer.weight.shape[1:])
         costs = found[:WORDS, :, None].repeat(1, 1, 2)
         costs[list(DUAL_REAL), :, 1] = found[WORDS:]
         return costs.transpose(0, 1)

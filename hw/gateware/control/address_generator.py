@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import C, Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
@@ -80,7 +80,8 @@ class AddressGenerator:
         self._first_x = setting("first_x", [-padding for padding in paddings])
         self._first_y = setting("first_y", [top_row(p) for p in plans])
         self._group_width = setting("group_width", [p.lane_columns * p.tile_stride for p in plans])
-        self._sampling = setting("sampling", [p.layer.sampling for p in plans])
+        samplings = [p.layer.sampling for p in plans]
+        self._sampling = setting("sampling", samplings) if max(samplings) > 1 else C(1)
 
     def _choose_next_group(self, m: Module, span, group_height: Signal) -> data.View:
         """A register: where the next tile group begins."""

@@ -72,7 +72,7 @@ class WeightReplay(wiring.Component):
         next_address = Signal.like(address)
         # Where the set begins: its first block, that one's first step, and where this lies.
         set_block, set_start, set_address = Signal.like(block), Signal.like(position), Signal.like(address)
-        last_word = nest.word_wraps if nest.words else C(1)
+        block_begin = self._block_begin(m, nest, position, address) if nest.words else None
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
 
@@ -80,15 +80,18 @@ class WeightReplay(wiring.Component):
         rewound = Signal()  # it went back to the start of the set, or of the block
         playing = Signal()
         again = nest.block_wraps & ~nest.stack_wraps  # after this block the set begins again
+        last_time, back = nest.last_group, again
+        if nest.words:
+            last_time, back = last_time & nest.word_wraps, back | ~nest.word_wraps
         advance = ~offered | skid.i.ready
         readable = playing & (wait == 0) & self._is_stored(m, address, next_address, stepped, rewound)
         read = advance & readable
-        m.d.sync += [stepped.eq(read), rewound.eq(read & position.last & (again | ~last_word))]
+        m.d.sync += [stepped.eq(read), rewound.eq(read & position.last & back)]
         m.d.comb += [
             next_address.eq(address + 1),
             buffer.r_step.eq(address),
             buffer.r_en.eq(advance),
-            buffer.freed.eq(read & nest.last_group & last_word),
+            buffer.freed.eq(read & last_time),
             nest.step.eq(read & position.last),
         ]
 
@@ -117,9 +120,9 @@ class WeightReplay(wiring.Component):
                 with m.If(nest.ends):
                     m.d.sync += [layer.eq(layer + 1), wait.eq(SETTLE), playing.eq(layer != self.last)]
                     m.d.sync += entering.eq(1)
-                with m.If(~last_word):
-                    m.d.sync += [block.eq(block), wait.eq(0)]
-                    m.d.sync += Cat(position, address).eq(self._block_begin(m, nest, position, address))
+                if nest.words:
+                    with m.If(~nest.word_wraps):
+                        m.d.sync += [block.eq(block), wait.eq(0), Cat(position, address).eq(block_begin)]
         with m.If(self.start):
             m.d.sync += [
                 playing.eq(1),
@@ -133,10 +136,8 @@ class WeightReplay(wiring.Component):
         return m
 
     def _block_begin(self, m, nest, position, address):
-        """Where the block at hand begins, where blocks are repeated for every word."""
+        """Where the block at hand begins, which is repeated for every word."""
         here = Cat(position, address)
-        if not nest.words:
-            return here
         kept, fresh = Signal.like(here, name="block_begin"), Signal()
         with m.If(fresh):
             m.d.sync += [kept.eq(here), fresh.eq(0)]

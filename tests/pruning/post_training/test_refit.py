@@ -6,6 +6,7 @@ from torch import nn
 
 from hw.contract.network import Conv
 from pruning.layers.linear import MaskedLinear
+from pruning.layers.pointwise import PointwiseConv2d
 from pruning.layers.spectral import SpectralConv2d
 from pruning.post_training.refit import refit_
 
@@ -22,7 +23,14 @@ def convolution(stride=1, pool=1, masked: float = 0.0):
     return layer, lambda n: torch.rand(n, 3, 13, 11)
 
 
+def pointwise(masked: float = 0.0):
+    layer = PointwiseConv2d(Conv("p", 6, 4, 1, stride=2, pointwise=True))
+    layer.mask &= torch.rand(layer.mask.shape) >= masked
+    return layer, lambda n: torch.rand(n, 6, 9, 7)
+
+
 LAYERS = {
+    "pointwise": pointwise,
     "linear": linear,
     "convolution": convolution,
     "stride": lambda **k: convolution(2, **k),

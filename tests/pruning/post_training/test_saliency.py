@@ -7,6 +7,7 @@ from torch import nn
 from hw.contract.network import Conv
 from hw.contract.spectrum import DUAL_REAL, WORDS
 from pruning.layers.linear import MaskedLinear
+from pruning.layers.pointwise import PointwiseConv2d
 from pruning.layers.spectral import SpectralConv2d
 from pruning.post_training import saliency
 from pruning.post_training.saliency import Moments, saliencies
@@ -52,6 +53,15 @@ def test_words_of_a_convolution():
         else:
             wanted = lost(torch.complex(*words[word]), 1, torch.complex(weight[0], weight[1]))
         assert float(found[1, 1, word]) == pytest.approx(wanted * float(layer.metric[word]), rel=1e-6)
+
+
+def test_pixels_of_a_pointwise_layer():
+    layer = PointwiseConv2d(Conv("p", 4, 2, 1, stride=2, pointwise=True)).double()
+    x = torch.rand(20, 4, 9, 9, dtype=torch.float64)
+    x[:, 1] += 0.8 * x[:, 0]
+    found = saliencies(nn.Sequential(layer), {"p": layer}, x, 7)["p"]
+    wanted = lost(x[:, :, ::2, ::2].transpose(0, 1).flatten(1).T, 1, layer.weight[1, 1, 0, 0].detach())
+    assert found.shape == (2, 4, 1) and float(found[1, 1, 0]) == pytest.approx(wanted, rel=1e-6)
 
 
 def test_channels_that_are_not_connected_have_none():
