@@ -87,8 +87,8 @@ def accuracies(found: PostTrained) -> dict[str, float]:
         return round(100 * float((scores.argmax(axis=1) == found.labels).mean()), 4)
 
     floats = {
-        name: right(np.concatenate([_last(maps) for maps in _float_maps(one, found.images)]))
-        for name, one in (("dense", found.dense), ("pruned", found.pruned))
+        name: right(np.concatenate([_last(maps) for maps in _float_maps(net, found.images)]))
+        for name, net in (("dense", found.dense), ("pruned", found.pruned))
     }
     with progress("integer model, all images") as show:
         scores = model.run(found.artifact, found.images, progress=show)
@@ -129,7 +129,8 @@ def errors(found: PostTrained) -> dict[str, dict[str, float]]:
 
 def _compared(found: PostTrained) -> NDArray[np.uint8]:
     """Some of the images, from all over them."""
-    return found.images[:: -(-len(found.images) // COMPARED)]
+    images: NDArray[np.uint8] = found.images[:: -(-len(found.images) // COMPARED)]
+    return images
 
 
 def _real(integers: NDArray[Any], scale: NDArray[np.float32], like: NDArray[Any]) -> NDArray[Any]:
@@ -145,10 +146,10 @@ def _float_maps(net: NetworkModel, images: NDArray[np.uint8]) -> Iterator[Iterat
 
     from pruning.training.augment import to_float
 
-    @torch.no_grad()  # not inside: what two generators enter and leave in turn would stay on
+    @torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore] # not inside: what two generators enter and leave in turn would stay on
     def maps(x: torch.Tensor) -> Iterator[NDArray[Any]]:
-        for one in net.maps(x):
-            yield one.numpy()
+        for made in net.maps(x):
+            yield made.numpy()
 
     for first in range(0, len(images), BATCH):
         yield maps(to_float(torch.from_numpy(images[first : first + BATCH])))
