@@ -47,8 +47,7 @@ OPERATIONS = (
             Form(
                 "… of 1×1",
                 "without padding",
-                "a pointwise layer: no transform, one real weight for each pair of channels "
-                "([numbers](numbers.md#scales))",
+                "a pointwise layer: no transform, one real weight for each pair of channels",
             ),
             Form(
                 "… rectangular, dilated, padded unevenly",
