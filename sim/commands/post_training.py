@@ -129,7 +129,8 @@ def errors(found: PostTrained) -> dict[str, dict[str, float]]:
 
 def _compared(found: PostTrained) -> NDArray[np.uint8]:
     """Some of the images, from all over them."""
-    return found.images[:: -(-len(found.images) // COMPARED)]
+    few: NDArray[np.uint8] = found.images[:: -(-len(found.images) // COMPARED)]
+    return few
 
 
 def _real(integers: NDArray[Any], scale: NDArray[np.float32], like: NDArray[Any]) -> NDArray[Any]:
@@ -145,9 +146,13 @@ def _float_maps(net: NetworkModel, images: NDArray[np.uint8]) -> Iterator[Iterat
 
     from pruning.training.augment import to_float
 
-    @torch.no_grad()  # not inside: what two generators enter and leave in turn would stay on
     def maps(x: torch.Tensor) -> Iterator[NDArray[Any]]:
-        for one in net.maps(x):
+        running = net.maps(x)
+        while True:
+            with torch.no_grad():  # not around yield: what two generators enter and leave in turn stays on
+                one = next(running, None)
+            if one is None:
+                return
             yield one.numpy()
 
     for first in range(0, len(images), BATCH):
