@@ -102,14 +102,13 @@ class Branches(Joins):
                     "join maps of as many rows and columns",
                 )
             pixels, numbers, first = value.whole[1:], value.numbers(), 0
-            moved = numbers.clone()
+            further = []  # of the values of every part: by how much their numbers are larger here
             for made in value.parts:
-                count = (self.input if made is None else made.shape)[0] * prod(pixels)
                 base = parts.setdefault(made, sum(self._values(other) for other in parts))
-                own = (numbers >= first) & (numbers < first + count)
-                moved[own] = numbers[own] - first + base
-                first += count
-            indices.append(moved)
+                further.append(torch.full((self._values(made),), base - first, dtype=torch.int32))
+                first += self._values(made)
+            moved = numbers + torch.cat(further)[numbers.clamp(min=0)]
+            indices.append(torch.where(numbers < 0, numbers, moved))
         index = torch.cat(indices, axis % rank - 1)
         whole = (sum(self._values(made) for made in parts) // prod(pixels), *pixels)
         shared = any(value.shared for value in there) or sum(len(v.parts) for v in there) > len(parts)

@@ -17,17 +17,6 @@ from pruning.importers.maps import size_of
 from pruning.importers.refusals import refuse
 from pruning.importers.values import Value
 
-AT_THE_END = frozenset(
-    "softmax logsoftmax argmax sigmoid logsigmoid hardsigmoid tanh topk upsamplenearest2d upsamplebilinear2d "
-    "resize pixelshuffle depthtospace normalize lpnormalization clamp hardtanh clip exp".split()
-)
-"""Operations, lower case without underscores, that the host does where nothing follows them."""
-
-
-def may_end(operation: str) -> bool:
-    """Whether the host can do it with what the hardware gives."""
-    return operation.replace("_", "").lower() in AT_THE_END
-
 
 class Heads(Branches):
     """Fully connected layers, and the last map as the hardware gives it."""

@@ -265,7 +265,9 @@ class Joins(Layers):
         channels = self.map_of(value, position)[0]
         made = [made for made in value.parts if made is not None]
         joins = value.plain and not value.shared and len(made) == len(value.parts)
-        if not joins or not all(hardware.takes_pool(maker.spec, bool(maker.added), fields) for maker in made):
+        if not joins or not all(
+            hardware.takes_pool(maker.spec, bool(maker.added), fields, maker.size) for maker in made
+        ):
             value = self.copied(value, position)
             made = [value.parts[0]]
         for maker in made:

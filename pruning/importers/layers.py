@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hw.contract.network import Conv, Dense
 from hw.util import names
 from hw.util.errors import UnsupportedNetwork
-from pruning.importers.averages import Window, sums, windows
+from pruning.importers.averages import Window, counts_less_at_borders, sums, windows
 from pruning.importers.hardware import MOST_KERNEL, placed
 from pruning.importers.image_scale import Scale
 from pruning.importers.kernels import Selection, inside, selection
@@ -102,6 +102,13 @@ class Layers(Maps):
         for pool in average.pools:
             height, width = probe.shape[2:]
             steps = windows(pool, height, width) if max(height, width) > most else (pool,)
+            if steps is None and counts_less_at_borders(pool, height, width):
+                raise refuse(
+                    average.position,
+                    f"average pooling of {height}×{width} maps whose windows count fewer pixels at the "
+                    "borders, and a convolution has the same weights everywhere",
+                    "count the zeros there, too (count_include_pad), and train again",
+                )
             if steps is None:
                 raise refuse(
                     average.position,

@@ -113,7 +113,7 @@ class _Walk(Steps):
         super().__init__(assembler, constants, inputs[0].name, read, open_batch=not batch, whole=whole)
         self.model = model
         self.lost: set[str] = set()
-        """What stands behind a node that was refused, where it is no map."""
+        """What stands behind a node that was refused, where it is no map, or none of a known shape."""
 
     def run(self) -> Converted:
         constants, blockers = self.constants.values, self.assembler.blockers
@@ -124,16 +124,20 @@ class _Walk(Steps):
             if not self.lost.isdisjoint(inputs):
                 self._refused(node)
                 continue
+            fixed = all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs)
             with blockers.noting():
                 if node.domain not in ("", "ai.onnx") or any(a.HasField("g") for a in node.attribute):
                     raise unsupported(position_of(node), node.op_type)
-                if all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs):
+                if fixed:
                     self.constants.add(node, self.shapes)
                     continue
                 for name, value in self.step(node, maps).items():
                     self._note(name, value)
                 continue
-            self._refused(node)
+            if fixed:
+                self.lost.update(node.output)  # a constant, no map
+            else:
+                self._refused(node)
         if self.output[0] in self.values:
             return self.assembler.finish(self.values[self.output[0]])
         if self.output[0] in constants:

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 import onnx
+import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, pad
 
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.importers import onnx_guard
@@ -138,15 +139,28 @@ def average_pool(node: onnx.NodeProto, size: Sequence[int]) -> Callable[[Tensor]
     given, position = attributes(node), position_of(node)
     kernel, stride = pair(node, "kernel_shape"), pair(node, "strides", [1, 1])
     pads = padding_of(node, kernel, stride, size)
-    if pads[:2] != pads[2:]:
-        raise refuse(position, "average pooling with padding that differs from side to side", "pad evenly")
     if set(given.get("dilations", [1])) != {1}:
         raise refuse(position, "dilated average pooling", "leave the dilation out")
-    return partial(
-        avg_pool2d,
-        kernel_size=kernel,
-        stride=stride,
-        padding=pads[:2],
-        ceil_mode=bool(given.get("ceil_mode", 0)),
-        count_include_pad=bool(given.get("count_include_pad", 0)),
-    )
+    counted, ceil = bool(given.get("count_include_pad", 0)), bool(given.get("ceil_mode", 0))
+    return partial(average, kernel=kernel, stride=stride, pads=pads, ceil=ceil, counted=counted)
+
+
+def average(
+    x: Tensor, kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int], ceil: bool, counted: bool
+) -> Tensor:
+    """Average pooling of (n, c, H, W), padded by ``pads`` at the top, left, bottom and right.
+
+    counted: whether padding counts as pixels; ceil: a last window that begins within the map, or its first
+    padding, is taken although it does not end there.
+    """
+    more = []
+    for axis in range(2):
+        within = x.shape[2 + axis] + pads[axis]
+        rest = (within + pads[2 + axis] - kernel[axis]) % stride[axis]
+        windows = (within + pads[2 + axis] - kernel[axis]) // stride[axis] + 1
+        more.append(stride[axis] - rest if ceil and rest and windows * stride[axis] < within else 0)
+    sides = (pads[1], pads[3], pads[0], pads[2])
+    weights = pad(torch.ones_like(x[:1, :1]), sides, value=float(counted))
+    whole, weights = (pad(t, (0, more[1], 0, more[0])) for t in (pad(x, sides), weights))
+    sums, counts = (avg_pool2d(t, kernel, stride, divisor_override=1) for t in (whole, weights))
+    return sums / counts

@@ -79,10 +79,16 @@ _REASONS = (
         "pad with zeros",
     ),
     (
-        "layernorm layernormalization groupnorm groupnormalization instancenorm instancenormalization lrn "
-        "localresponsenorm rmsnorm normalize",
+        "layernorm layernormalization groupnorm groupnormalization instancenorm instancenormalization "
+        "rmsnorm normalize",
         "only a batch norm can become part of a layer",
         "use batch norm after the convolution and train again",
+    ),
+    (
+        "lrn localresponsenorm",
+        "a local response normalisation divides by a power of what other channels hold, and the hardware "
+        "multiplies with weights alone",
+        "leave it out, or use batch norm in its place, and train again",
     ),
     (
         "convtranspose convtranspose2d convtranspose2dinput upsample resize interpolate upsamplenearest2d "

@@ -258,8 +258,8 @@ REFUSED = {
     "not flat": (nn.Sequential(conv(), nn.Linear(7, 3)), "linear in '1'", "4×7×7 map", "nn.Flatten"),
     "unflattened": (
         nn.Sequential(nn.Flatten(), nn.Linear(324, 64), nn.Unflatten(1, (4, 4, 4)), conv()),
-        "'2'",
-        "in '2' (Unflatten)",
+        "'3'",
+        "in '3' (Conv2d): it takes 4×4×4, no map",
     ),
     "leaky": (
         one(nn.Sequential(nn.LeakyReLU(), conv())),
