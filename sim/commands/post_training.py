@@ -87,8 +87,8 @@ def accuracies(found: PostTrained) -> dict[str, float]:
         return round(100 * float((scores.argmax(axis=1) == found.labels).mean()), 4)
 
     floats = {
-        name: right(np.concatenate([_last(maps) for maps in _float_maps(one, found.images)]))
-        for name, one in (("dense", found.dense), ("pruned", found.pruned))
+        name: right(np.concatenate([_last(maps) for maps in _float_maps(net, found.images)]))
+        for name, net in (("dense", found.dense), ("pruned", found.pruned))
     }
     with progress("integer model, all images") as show:
         scores = model.run(found.artifact, found.images, progress=show)
@@ -129,8 +129,8 @@ def errors(found: PostTrained) -> dict[str, dict[str, float]]:
 
 def _compared(found: PostTrained) -> NDArray[np.uint8]:
     """Some of the images, from all over them."""
-    few: NDArray[np.uint8] = found.images[:: -(-len(found.images) // COMPARED)]
-    return few
+    images: NDArray[np.uint8] = found.images[:: -(-len(found.images) // COMPARED)]
+    return images
 
 
 def _real(integers: NDArray[Any], scale: NDArray[np.float32], like: NDArray[Any]) -> NDArray[Any]:
@@ -150,10 +150,10 @@ def _float_maps(net: NetworkModel, images: NDArray[np.uint8]) -> Iterator[Iterat
         running = net.maps(x)
         while True:
             with torch.no_grad():  # not around yield: what two generators enter and leave in turn stays on
-                one = next(running, None)
-            if one is None:
+                made = next(running, None)
+            if made is None:
                 return
-            yield one.numpy()
+            yield made.numpy()
 
     for first in range(0, len(images), BATCH):
         yield maps(to_float(torch.from_numpy(images[first : first + BATCH])))
