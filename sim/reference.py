@@ -26,7 +26,7 @@ from hw.contract.formats import (
 from hw.contract.narrow import no_shift
 from hw.contract.network import Conv, Dense, Layer, Shape
 from hw.contract.spectrum import DUAL_REAL, TILE, WORDS, pack, unpack
-from hw.host_interface.stream_format import spread
+from hw.host_interface.stream_format import first_map
 
 Array = NDArray[np.float64]
 
@@ -172,7 +172,8 @@ def post(outputs: Array, layer: Layer, pool: int = 1, *, rounded: bool = False) 
 def run(artifact: Artifact, images: NDArray[Any], *, rounded: bool = False) -> Array:
     """Class scores (n, classes), or the last feature map, in the units of :func:`sim.model.run`."""
     network = artifact.network
-    maps = {0: spread(images.reshape(len(images), *network.input), network.spread).astype(float)}
+    images = images.reshape(len(images), *network.input)
+    maps = {0: first_map(images, network.spread, network.constant).astype(float)}
     for i, (layer, shape) in enumerate(zip(network.layers, network.inputs, strict=True)):
         weights = artifact.layers[layer.name]
         given = np.concatenate([maps[number] for number in network.sources[i]], axis=1)

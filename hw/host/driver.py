@@ -20,9 +20,9 @@ from hw.host_interface import registers
 from hw.host_interface.registers import BATCH, CONTROL, CYCLES, DIGEST, LAYERS, STATUS, WEIGHTS, Register
 from hw.host_interface.stream_format import (
     check_images,
+    first_map,
     map_beats,
     pack_image,
-    spread,
     unpack_maps,
     unpack_scores,
 )
@@ -128,7 +128,7 @@ class Driver:
         first_instruction, last_instruction = instructions_of(network, self.info.numbers, layers)
         images = check_images(images, network.given(first))
         if first == 0:
-            images = spread(images, network.spread)
+            images = first_map(images, network.spread, network.constant)
         most = self.info.config.batch
         if not 0 <= batch <= most:
             raise DataError(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from hw.contract.network import IMAGES, Layer, Network, Shape
+from pruning.importers.constant_channel import reads_constant, with_constant
 from pruning.importers.placing import placed_side_by_side
 from pruning.importers.values import Made, Value
 from pruning.layers.models import NORM, NetworkModel
@@ -38,15 +39,23 @@ class Converted(_Pair):
         return f"left to the host: {', '.join(self.host)}" if self.host else ""
 
 
-def assembled(name: str, shape: Shape, value: Value | None, order: Sequence[Made]) -> _Pair:
-    """The network that ends in ``value``, of the layers of ``order`` that it takes."""
+def assembled(
+    name: str, shape: Shape, value: Value | None, order: Sequence[Made], *, constant: bool = False
+) -> _Pair:
+    """The network that ends in ``value``, of the layers of ``order`` that it takes.
+
+    constant: some layer reads the constant channel as well as images of ``shape``.
+    """
     wanted = _needed(value)
     layers = [made for made in order if made in wanted]
     for made in layers[:-1]:
         if made.copies and not made.spec.dot and not _signed(made):
             made.spec = replace(made.spec, relu=True)  # it has nothing to do, and says that there is no sign
-    layers = placed_side_by_side(layers, shape)
-    network = Network(name, shape, tuple(_specs(layers)))
+    constant = constant and any(reads_constant(made, shape) for made in layers)
+    if constant:
+        layers = with_constant(layers, shape)
+    layers = placed_side_by_side(layers, (shape[0] + constant, *shape[1:]))
+    network = Network(name, shape, tuple(_specs(layers)), constant=constant)
     with torch.device("meta"):  # neither memory nor random numbers for weights that are replaced
         model = NetworkModel(network)
     for made in layers:

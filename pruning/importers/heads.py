@@ -11,6 +11,7 @@ from torch import Tensor
 from hw.util.errors import UnsupportedNetwork
 from pruning.importers import hardware
 from pruning.importers.branches import Branches
+from pruning.importers.image_scale import folded
 from pruning.importers.kernels import scattered
 from pruning.importers.maps import size_of
 from pruning.importers.refusals import refuse
@@ -24,7 +25,7 @@ class Heads(Branches):
         """``weight`` (out, features)."""
         self.ready(value)
         check_bias(position, weight, bias)
-        *ones, has = value.shape
+        *ones, has = value.seen
         if prod(ones) != 1:
             raise refuse(
                 position,
@@ -39,7 +40,11 @@ class Heads(Branches):
             )
         if value.padding is not None:
             value = self.settled(value, position)
-        value = self.averaged(value, hardware.DENSE_SIDE)
+        value = self.averaged(value, hardware.DENSE_SIDE).unrolled()
+        if value.scale is not None:
+            factor, offset = value.scale.factor.flatten(), value.scale.offset.flatten()
+            weight, bias, _ = folded(factor, offset, weight, bias, outside=False)
+            value = replace(value, scale=None)
         if value.index is not None:
             weight = scattered(weight, value.index.flatten(), prod(value.whole))
         if value.average is not None:
@@ -59,6 +64,10 @@ class Heads(Branches):
     def last(self, value: Value) -> tuple[Value, tuple[str, ...]]:
         """(what the last layer makes, sentences of what is left to the host)."""
         position, notes = f"the end of {self.name!r}", list(value.ends)
+        if value.last:
+            notes.insert(0, "the order of rows, columns and channels (it gives channels first)")
+            value = replace(value, last=False)
+        value = self.scaled(value, position)
         value, shape = replace(value, blocked=None, ends=()), value.shape
         if value.padding is not None:
             value = self.settled(value, position)

@@ -20,14 +20,17 @@ import onnx.inliner
 import torch
 from numpy.typing import NDArray
 
+from hw.host_interface.stream_format import WHITE
 from hw.util import names
 from hw.util.documents import printable, said
 from hw.util.errors import ConfigError, Spec2Error, UnsupportedNetwork
 from pruning.importers import onnx_guard
 from pruning.importers.assemble import Assembler
 from pruning.importers.finish import Converted
+from pruning.importers.image_scale import Numbers
 from pruning.importers.onnx_constants import OF_SHAPES, Constants, used
-from pruning.importers.onnx_nodes import image, position_of
+from pruning.importers.onnx_layout import channels_last
+from pruning.importers.onnx_nodes import image, position_of, sizes_of
 from pruning.importers.onnx_steps import Steps
 from pruning.importers.refusals import unsupported
 from pruning.importers.values import Value
@@ -40,14 +43,21 @@ BATCH = 2
 
 
 def from_onnx(
-    path: str | PathLike[str], input_shape: Sequence[int] | None = None, name: str | None = None
+    path: str | PathLike[str],
+    input_shape: Sequence[int] | None = None,
+    name: str | None = None,
+    *,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
 ) -> Converted:
     """The network in an ONNX file, with its weights: what :func:`pruning.convert` gives for a module.
 
     ``input_shape`` (C, H, W) is needed where the file leaves it open; ``name`` is else that of the file.
-    Layers are called after their weights or nodes. The ``NetworkModel`` is in training mode, as a new module
-    is, and in float32. Raises ``UnsupportedNetwork`` as :func:`pruning.convert` does, ``ConfigError`` for a
-    file that cannot be read.
+    ``mean`` and ``std``: what the file takes is not images of 0 to 1, but (images - mean) / std. Files whose
+    images have their channels last are taken; the network's come first. A file that takes bytes gets 0 to
+    255, as it says. Layers are called after their weights or nodes. The ``NetworkModel`` is in training mode,
+    as a new module is, and in float32. Raises ``UnsupportedNetwork`` as :func:`pruning.convert` does,
+    ``ConfigError`` for a file that cannot be read.
     """
     path = Path(path)
     try:
@@ -61,7 +71,8 @@ def from_onnx(
     constants = onnx_guard.constants(path, model.graph.initializer)
     try:
         with torch.no_grad():
-            return _Walk(model, constants, name or names.closest(path.stem, "network"), input_shape).run()
+            name = name or names.closest(path.stem, "network")
+            return _Walk(model, constants, name, input_shape, mean, std).run()
     except Spec2Error as error:  # it names nodes as the file does
         raise type(error)(printable(str(error), MOST_SAID)) from None
     except Exception as error:  # of numpy, torch and ONNX, about sizes that do not fit
@@ -77,6 +88,8 @@ class _Walk(Steps):
         values: dict[str, NDArray[Any]],
         name: str,
         input_shape: Sequence[int] | None,
+        mean: Numbers | None,
+        std: Numbers | None,
     ) -> None:
         graph = model.graph
         self.output = [value.name for value in graph.output]
@@ -90,9 +103,14 @@ class _Walk(Steps):
                 f"network {name!r} has {len(inputs)} inputs and {len(self.output)} outputs, and the "
                 "hardware takes one map and gives one result: export the part between"
             )
-        batch, shape = image(inputs[0], name, input_shape)
+        last = channels_last(self.nodes, inputs[0].name, sizes_of(inputs[0])[1:])
+        batch, shape = image(inputs[0], name, input_shape, last)
+        whole = inputs[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
+        if whole and (mean is not None or std is not None):
+            raise ConfigError(f"network {name!r} takes bytes, as they are: leave mean and std out")
         assembler = Assembler(name, shape, batch or BATCH)
-        super().__init__(assembler, constants, inputs[0].name, read, open_batch=not batch)
+        assembler.take_images(mean, 1 / WHITE if whole else std, channels_last=last)
+        super().__init__(assembler, constants, inputs[0].name, read, open_batch=not batch, whole=whole)
         self.model = model
         self.lost: set[str] = set()
         """What stands behind a node that was refused, where it is no map, or none of a known shape."""
@@ -131,7 +149,7 @@ class _Walk(Steps):
 
     def _note(self, name: str, value: Value) -> None:
         self.values[name] = replace(value, shared=True) if self.read[name] > 1 else value
-        self.shapes[name] = (self.assembler.batch, *value.shape)
+        self.shapes[name] = (self.assembler.batch, *value.seen)
 
     def _refused(self, node: onnx.NodeProto) -> None:
         """Go on behind it as far as shapes are known."""

@@ -32,7 +32,7 @@ class Inputs:
         self.assembler, self.constants, self.current = assembler, constants, image
         self.open_batch = open_batch
         self.values: dict[str, Value] = {image: assembler.images}
-        self.shapes: dict[str, tuple[int, ...]] = {image: (assembler.batch, *assembler.input)}
+        self.shapes: dict[str, tuple[int, ...]] = {image: (assembler.batch, *assembler.images.seen)}
 
     def _moving(self, node: onnx.NodeProto, output: str = "") -> Callable[[Tensor], Tensor]:
         """What a node does to the numbers of the map's values."""

@@ -23,6 +23,9 @@ FLOATS = {
 }
 """Types between which a cast is a matter of rounding in what is quantised later anyway."""
 
+PIXELS = FLOATS | {onnx.TensorProto.UINT8}
+"""Types of images."""
+
 
 def position_of(node: onnx.NodeProto) -> str:
     """The operation and the name of the node, or of its output if it has none."""
@@ -56,20 +59,25 @@ def pair(node: onnx.NodeProto, name: str, default: Sequence[int] | None = None) 
     return list(value)
 
 
-def image(
-    value: onnx.ValueInfoProto, network: str, wanted: Sequence[int] | None
-) -> tuple[int, Sequence[int]]:
-    """(batch, (C, H, W)) of the input; a batch that the file leaves open is 0.
+def sizes_of(value: onnx.ValueInfoProto) -> list[int]:
+    """Of the input, the batch first, 0 for those that are open. Some exporters write these as -1."""
+    return [max(d.dim_value, 0) for d in value.type.tensor_type.shape.dim] or [0]
 
-    Some exporters write open sizes as -1.
-    """
+
+def image(
+    value: onnx.ValueInfoProto, network: str, wanted: Sequence[int] | None, last: bool = False
+) -> tuple[int, Sequence[int]]:
+    """(batch, (C, H, W)) of the input, which has its channels ``last`` or first; a batch that the file leaves
+    open is 0."""
     kind = value.type.tensor_type
-    batch, *shape = (max(d.dim_value, 0) for d in kind.shape.dim) or (0,)
+    batch, *shape = sizes_of(value)
     says = "×".join(str(n or "?") for n in (batch, *shape))
-    if kind.elem_type not in FLOATS:
+    if last and len(shape) == 3:
+        shape = [shape[2], *shape[:2]]
+    if kind.elem_type not in PIXELS:
         name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
         raise UnsupportedNetwork(
-            f"network {network!r} takes an input of type {name}, and images come as floats of 0 to 1: export "
+            f"network {network!r} takes an input of type {name}, and images come as floats or bytes: export "
             "it with a float input"
         )
     if shape and len(shape) != 3:

@@ -20,6 +20,7 @@ from pruning.importers.assemble import Assembler
 from pruning.importers.maps import one_per_channel, size_of
 from pruning.importers.onnx_constants import Constants
 from pruning.importers.onnx_inputs import Inputs
+from pruning.importers.onnx_layout import LAST_TO_FIRST, stays_whole
 from pruning.importers.onnx_nodes import (
     FLOATS,
     attributes,
@@ -46,15 +47,26 @@ class Steps(Inputs):
     """
 
     def __init__(
-        self, assembler: Assembler, constants: Constants, image: str, read: Counter[str], *, open_batch: bool
+        self,
+        assembler: Assembler,
+        constants: Constants,
+        image: str,
+        read: Counter[str],
+        *,
+        open_batch: bool,
+        whole: bool = False,
     ) -> None:
         super().__init__(assembler, constants, image, open_batch)
         self.read = read
+        self.whole = {image} if whole else set()
+        """Names of images whose pixels are whole numbers still."""
 
     def step(self, node: onnx.NodeProto, names: list[str]) -> dict[str, Value]:
         """What a node gives for the maps ``names``, by name; what may be the last one is left to the host."""
         self.current = names[0]
         value = self.values[self.current]
+        if not self.whole.isdisjoint(names) and stays_whole(node):
+            self.whole.update(node.output)
         if value.blocked is not None and (node.op_type in MOVES or operations.may_end(node.op_type)):
             ends = value.ends if node.op_type in MOVES else (*value.ends, position_of(node))
             return {node.output[0]: replace(value, ends=ends)}
@@ -251,6 +263,8 @@ class Steps(Inputs):
         for axis, low, high in zip(over, amounts, amounts[len(amounts) // 2 :], strict=False):
             before[axis], after[axis] = low, high
         value = self.values[self.current]
+        if value.last and rank == 4 and min(amounts) >= 0 and not before[3] + after[3]:
+            before, after = ([ends[axis] for axis in LAST_TO_FIRST] for ends in (before, after))
         if not any(amounts):
             return value
         position, kind = position_of(node), given.get("mode", b"constant")

@@ -45,6 +45,11 @@ OPERATIONS = (
         (
             Form("convolution", f"kernels of 1×1 to {_KERNEL}, stride 1 or 2", "a layer"),
             Form(
+                "… of 1×1",
+                "without padding",
+                "a pointwise layer: no transform, one real weight for each pair of channels",
+            ),
+            Form(
                 "… rectangular, dilated, padded unevenly",
                 f"what a square kernel of at most {_KERNEL}, with as much padding above as left and below as "
                 "right, computes too",
@@ -90,6 +95,11 @@ OPERATIONS = (
         ("Add", "Sum", "Sub", "Mul", "Div", "Neg"),
         (
             Form("constant factors and offsets", "one number, or one per channel", "the same"),
+            Form(
+                "… and batch norms of the images",
+                "what was subtracted from images and what they were divided by, in the order of the file",
+                "part of the first layer, exactly, whatever its padding",
+            ),
             Form(
                 "sums and differences of maps",
                 "maps of one shape",
@@ -196,6 +206,12 @@ OPERATIONS = (
                 "every second pixel, space to depth, crops",
                 f"what a kernel of at most {_KERNEL} selects",
                 "a layer",
+            ),
+            Form(
+                "channels last",
+                "transpositions of the images and of maps, with sums, joins, clips, padding, means and "
+                "slices between them",
+                "other weights of the next layer: nothing is moved",
             ),
             Form(
                 "reshapes, transpositions",

@@ -16,6 +16,7 @@ from hw.util.errors import UnsupportedNetwork
 from pruning.importers import operations
 from pruning.importers.assemble import Assembler
 from pruning.importers.finish import Converted
+from pruning.importers.image_scale import Numbers
 from pruning.importers.refusals import refuse, unsupported
 from pruning.importers.torch_constants import SAME, Constants
 from pruning.importers.torch_flow import Flow
@@ -28,8 +29,18 @@ BATCH = 2
 """Images in the trace: more than one, so that a reshape that mixes images shows."""
 
 
-def convert(model: nn.Module, input_shape: Sequence[int], name: str | None = None) -> Converted:
+def convert(
+    model: nn.Module,
+    input_shape: Sequence[int],
+    name: str | None = None,
+    *,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
+) -> Converted:
     """``model`` as what the hardware runs, for images of ``input_shape`` (C, H, W).
+
+    ``mean`` and ``std``, one number or one per channel: what the model takes is not images of 0 to 1, but
+    (images - mean) / std, as ``transforms.Normalize`` makes them.
 
     Takes any graph of what docs/own_networks.md lists: convolutions, batch norms (kept: the layer's name with
     ``_norm``), ReLU, pooling, sums and joins of maps, fully connected layers, constant factors and offsets,
@@ -47,6 +58,7 @@ def convert(model: nn.Module, input_shape: Sequence[int], name: str | None = Non
         raise error
     name = name or names.closest(type(model).__name__.lower(), "network")
     assembler = Assembler(name, input_shape, BATCH)
+    assembler.take_images(mean, std)
     traced = trace(model, images_for(model, BATCH, assembler.input))
     with torch.no_grad():
         converted = _Walk(traced, assembler).run()
@@ -287,6 +299,8 @@ class _Walk:
 
     def _pad(self, value: Value, node: fx.Node, given: dict[str, Any]) -> Value:
         amounts, position, operation = list(given["pad"]), position_of(node), plain(node)
+        if value.last and min(amounts) >= 0 and not any(amounts[:2]):  # of channels first
+            amounts = [*amounts, *[0] * 4][2:6]
         left, right, top, bottom, *rest = (*amounts, *[0] * 4)
         if not any(amounts):
             return value

@@ -13,7 +13,7 @@ from hw.contract.artifact import Artifact, LayerWeights
 from hw.contract.formats import PIXEL_BITS, Format
 from hw.contract.network import Conv, Dense, Network, Shape
 from hw.contract.spectrum import TILE, WORDS
-from hw.host_interface.stream_format import spread
+from hw.host_interface.stream_format import first_map
 from hw.util.errors import DataError
 from sim.model import accumulator_drain, fetch, fft, ifft, mac, post
 
@@ -130,7 +130,7 @@ class Maps:
 
 def _taken(images: Pixels, network: Network) -> Pixels:
     """Map 0 of ``images``, (n, c, h, w)."""
-    return spread(checked(images, network), network.spread)
+    return first_map(checked(images, network), network.spread, network.constant)
 
 
 def checked(images: Pixels, network: Network) -> Pixels:

@@ -102,7 +102,9 @@ def graph(dice: Random) -> Network:
     if dice.random() < 0.4:  # small maps, which lie side by side
         size = (dice.randint(1, 9), dice.randint(1, 9))
     image, spread = (dice.choice((1, 2, 3, dice.randint(1, 12))), *size), dice.choice((1, 1, 1, 2, 4))
-    found = _Graph(dice, (image[0] * spread**2, -(-image[1] // spread), -(-image[2] // spread)))
+    constant = Random(repr(image)).random() < 0.25  # of its own, so that other networks stay what they were
+    channels = (image[0] + constant) * spread**2
+    found = _Graph(dice, (channels, -(-image[1] // spread), -(-image[2] // spread)))
     for _ in range(dice.randint(3, 8)):
         found.grow()
     # What nobody read is read now, or left out.
@@ -127,7 +129,7 @@ def graph(dice: Random) -> Network:
                 Conv("joined", sum(s[0] for s in shapes), dice.randint(1, 9), 1, sources=tuple(sources))
             )
     layers = _read(found.layers)
-    network = Network(f"graph{dice.randrange(1000)}", image, _unnamed(layers, dice), spread)
+    network = Network(f"graph{dice.randrange(1000)}", image, _unnamed(layers, dice), spread, constant)
     if network.chain:
         raise UnsupportedNetwork("a chain")
     return network

@@ -76,17 +76,17 @@ def random_artifact(
     return Artifact(network, layers, weight_bits, sparsity, 1.0, provenance, layer_bits, spectrum_bits)
 
 
-def _connect(weight: NDArray[np.int16], layer: Conv, one: int) -> None:
+def _connect(weight: NDArray[np.int16], layer: Conv, value: int) -> None:
     """In place: no weight between channels that are not connected; what is added and averaged comes whole,
-    with the weight ``one``."""
+    with the weight ``value``."""
     whole = layer.connected
     if layer.added:
         weight[:, layer.convolved :] = 0
         outputs = np.arange(layer.out_channels)
-        weight[outputs, layer.convolved + outputs] = one, 0
+        weight[outputs, layer.convolved + outputs] = value, 0
     if layer.average:
         weight[:] = 0
-        weight[whole, 0, 0] = one
+        weight[whole, 0, 0] = value
     weight[~whole] = 0
 
 

@@ -119,17 +119,15 @@ def resnet50() -> Network:
         for number in range(1, blocks + 1):
             block, source, channels = f"stage{stage}_{number}", layers[-1].name, layers[-1].outputs
             stride = 2 if number == 1 and stage > 1 else 1
-            layers.append(Conv(f"{block}a", channels, width, 1, sources=(source,)))
+            layers.append(Conv(f"{block}a", channels, width, 1, pointwise=True, sources=(source,)))
             layers.append(Conv(f"{block}b", width, width, 3, padding=1, stride=stride))
             middle, shortcut = layers[-1].name, source
             if number == 1:
                 shortcut = f"{block}s"
-                shortcut_layer = Conv(
-                    shortcut, channels, 4 * width, 1, relu=False, stride=stride, sources=(source,)
-                )
-                layers.append(shortcut_layer)
+                layers.append(_projection(shortcut, source, channels, 4 * width, stride))
             sources = (middle, shortcut)
-            layers.append(Conv(f"{block}c", 5 * width, 4 * width, 1, added=True, sources=sources))
+            last = Conv(f"{block}c", 5 * width, 4 * width, 1, added=True, pointwise=True, sources=sources)
+            layers.append(last)
     return Network("resnet50", (3, 224, 224), (*layers, *classifier(2048, 1000)), spread=2)
 
 
@@ -160,11 +158,16 @@ def residual_stage(name: str, source: str, channels: int, width: int, blocks: in
         shortcut = source
         if channels != width:
             shortcut = f"{block}s"
-            layers.append(Conv(shortcut, channels, width, 1, relu=False, stride=stride, sources=(source,)))
+            layers.append(_projection(shortcut, source, channels, width, stride))
         sources = (f"{block}a", shortcut)
         layers.append(Conv(f"{block}b", 2 * width, width, 3, padding=1, added=True, sources=sources))
         source, channels = layers[-1].name, width
     return layers
+
+
+def _projection(name: str, source: str, channels: int, width: int, stride: int) -> Conv:
+    """A shortcut to another number of channels."""
+    return Conv(name, channels, width, 1, relu=False, stride=stride, pointwise=True, sources=(source,))
 
 
 def tiny() -> Network:

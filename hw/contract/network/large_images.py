@@ -46,7 +46,7 @@ def mobilenet() -> Network:
         depthwise = Conv(
             f"depthwise{number}", channels, channels, 3, padding=1, stride=stride, groups=channels
         )
-        layers += [depthwise, Conv(f"pointwise{number}", channels, width, 1)]
+        layers += [depthwise, Conv(f"pointwise{number}", channels, width, 1, pointwise=True)]
     return Network("mobilenet", (3, 224, 224), (*layers, *classifier(1024, 1000)), spread=2)
 
 
@@ -61,7 +61,7 @@ def mobilenet_v2() -> Network:
             source, channels = layers[-1].name, layers[-1].outputs
             inner = channels * wider
             if wider > 1:
-                layers.append(Conv(f"expand{number}", channels, inner, 1, clip=6.0))
+                layers.append(Conv(f"expand{number}", channels, inner, 1, pointwise=True, clip=6.0))
             depthwise = Conv(
                 f"depthwise{number}", inner, inner, 3, padding=1, stride=stride, groups=inner, clip=6.0
             )
@@ -69,11 +69,20 @@ def mobilenet_v2() -> Network:
             if stride == 1 and channels == width:
                 sources = (depthwise.name, source)
                 layers.append(
-                    Conv(f"project{number}", inner + width, width, 1, relu=False, added=True, sources=sources)
+                    Conv(
+                        f"project{number}",
+                        inner + width,
+                        width,
+                        1,
+                        relu=False,
+                        pointwise=True,
+                        added=True,
+                        sources=sources,
+                    )
                 )
             else:
-                layers.append(Conv(f"project{number}", inner, width, 1, relu=False))
-    layers.append(Conv("last", layers[-1].outputs, 1280, 1, clip=6.0))
+                layers.append(Conv(f"project{number}", inner, width, 1, relu=False, pointwise=True))
+    layers.append(Conv("last", layers[-1].outputs, 1280, 1, pointwise=True, clip=6.0))
     return Network("mobilenet-v2", (3, 224, 224), (*layers, *classifier(1280, 1000)), spread=2)
 
 
@@ -89,7 +98,7 @@ def squeezenet() -> Network:
     sources: tuple[str, ...] = ()
     for number, (squeezed, expanded) in enumerate(SQUEEZENET, 2):
         channels = layers[-1].outputs * max(1, len(sources))
-        squeeze = Conv(f"fire{number}_squeeze", channels, squeezed, 1, sources=sources)
+        squeeze = Conv(f"fire{number}_squeeze", channels, squeezed, 1, pointwise=True, sources=sources)
         pool, window = (2, 3) if number in (3, 5) else (1, None)
         expansions = [
             Conv(
@@ -98,6 +107,7 @@ def squeezenet() -> Network:
                 expanded,
                 kernel,
                 padding=kernel // 2,
+                pointwise=kernel == 1,
                 pool=pool,
                 pool_size=window,
                 sources=(squeeze.name,),
@@ -106,7 +116,7 @@ def squeezenet() -> Network:
         ]
         layers += [squeeze, *expansions]
         sources = (expansions[0].name, expansions[1].name)
-    layers.append(Conv("conv10", 512, 1000, 1, sources=sources))
+    layers.append(Conv("conv10", 512, 1000, 1, pointwise=True, sources=sources))
     layers.append(Conv("average2", 1000, 1000, 2, relu=False, end_padding=1, stride=2, groups=1000, taps=0))
     layers.append(average("average", 1000, 7))
     return Network("squeezenet", (3, 224, 224), tuple(layers), spread=2)
@@ -122,7 +132,7 @@ def alexnet() -> Network:
         (
             Conv("conv1", 48, 64, 4, padding=1, taps=3 * 11 * 11, pool=2, pool_size=3),
             Conv("conv2", 64, 192, 5, padding=2),
-            Conv("pool2", 192, 192, 1, pool=2, pool_size=3, groups=192, taps=0),
+            Conv("pool2", 192, 192, 1, pointwise=True, pool=2, pool_size=3, groups=192, taps=0),
             Conv("conv3", 192, 384, 3, padding=1),
             Conv("conv4", 384, 256, 3, padding=1),
             Conv("conv5", 256, 256, 3, padding=1, pool=2, pool_size=3),
@@ -143,7 +153,7 @@ def tiny_yolo() -> Network:
     for number, width in enumerate((16, 32, 64, 128, 256, 512, 1024, 1024), 1):
         layers.append(Conv(f"conv{number}", channels, width, 3, padding=1, pool=2 if number < 6 else 1))
         channels = width
-    layers.append(Conv("boxes", channels, 5 * (4 + 1 + 20), 1, relu=False))
+    layers.append(Conv("boxes", channels, 5 * (4 + 1 + 20), 1, relu=False, pointwise=True))
     return Network("tiny-yolo", (3, 416, 416), tuple(layers))
 
 
@@ -161,6 +171,6 @@ def unet_flat() -> Network:
             Conv("inner2", 64, 64, 5, padding=2, taps=9 * 64),
             Conv("up1", 64, 32, 3, padding=1),
             Conv("up2", 64, 32, 3, padding=1, sources=("down2", "up1")),
-            Conv("classes", 32, 2, 1, relu=False),
+            Conv("classes", 32, 2, 1, relu=False, pointwise=True),
         ),
     )

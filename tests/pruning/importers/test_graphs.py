@@ -28,6 +28,8 @@ def compared(model, shape, seed=1):
     images = torch.rand(2, *shape)
     with torch.no_grad():
         assert_same(found.eval()(images).flatten(1), model(images.clone()).flatten(1))
+    points = [layer for layer in network.layers if isinstance(layer, Conv) and layer.kernel == 1]
+    assert all(layer.pointwise for layer in points), "copies as well"
     buffers_of(network)
     for number in range(len(network.layers)):
         signed_channels(network, number)

@@ -342,10 +342,10 @@ def test_damaged_tensors_and_integer_images_are_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match="no sound ONNX model: tensor 'w'"):
         from_onnx(path)
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(WEIGHTS["w"], "w"))
-    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT32
     onnx.save(model, path)
     with pytest.raises(
-        UnsupportedNetwork, match="an input of type uint8, and images come as floats of 0 to 1"
+        UnsupportedNetwork, match="an input of type int32, and images come as floats or bytes"
     ):
         from_onnx(path)
 
