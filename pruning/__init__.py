@@ -14,6 +14,8 @@ names are loaded on first use::
     quantise_(model, network, images)                 # quant/quantise.py: fake-quant
     artifact = to_artifact(model, network, ...)       # quant/export.py: model.npz
 
+    compress_(model, network, images, targets)        # post_training/: prune without training; then quantise_
+
 :func:`pruning.training.run.run` does all of it as a recipe says (:mod:`pruning.training.recipe_file`).
 Models that the hardware cannot run are pruned with :func:`pruning.optimisers.modules.prune_modules_`;
 :mod:`pruning.layers.resnet` has some.
@@ -31,6 +33,7 @@ _HOME = {
     "PointwiseConv2d": "layers.pointwise",
     "ProximalConfig": "optimisers",
     "ReweightedConfig": "optimisers",
+    "compress_": "post_training.compress",
     "SpectralConv2d": "layers.spectral",
     "convert": "importers.traced",
     "fold_batch_norms_": "quant.batch_norm_folding",

@@ -13,7 +13,19 @@ from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.models import DESIGN, MODEL, located, usual_array
 from hw.util import quote
+from hw.util.errors import ConfigError
 from hw.util.tables import table
+from pruning.commands.options import (
+    LayerBits,
+    Mean,
+    OneShot,
+    SpectrumBits,
+    Std,
+    WeightBits,
+    parse_numbers,
+    parse_widths,
+)
+from sim.commands.post_training import markdown, post_train_and_measure
 
 if TYPE_CHECKING:
     from hw.compile.program import Program
@@ -34,13 +46,25 @@ def generate(
     stream_bits: options.StreamBits = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
+    calibrate: options.Calibrate = None,
+    mean: Mean = None,
+    std: Std = None,
+    sparsity: OneShot = None,
+    weight_bits: WeightBits = None,
+    layer_bits: LayerBits = None,
+    spectrum_bits: SpectrumBits = None,
     out: Annotated[Path | None, typer.Option(help="Design folder. [default: 'design' beside MODEL]")] = None,
     as_json: options.Json = False,
+    *,
+    context: typer.Context,
 ) -> None:
     """Write the accelerator for a model: spec2.v, its memory images, design.json.
 
-    With --board a design that needs more than the board has is refused before anything is written.
+    With --board a design that needs more than the board has is refused before any of it is written.
     A model of the zoo has an array that it is usually generated for (spec2 zoo); options override.
+    With --calibrate MODEL is a trained network in an ONNX file. It is quantised on some images, without
+    training, and written to build/NAME/model.npz (with --out into that folder); what each layer and the
+    accuracy lose is measured. --sparsity and the bits are for this alone; by default nothing is pruned.
 
     **Examples**
 
@@ -49,6 +73,7 @@ def generate(
         spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
         spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
         spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
+        spec2 generate net.onnx --calibrate images.npz --sparsity adaptive-2:8
     """
     from hw.contract.artifact import load
 
@@ -65,13 +90,46 @@ def generate(
         products=products,
         stream_bits=stream_bits,
     )
-    path = located(model, MODEL)
-    folder = out or path.parent / DESIGN
+    choices: dict[str, Any] = {
+        "sparsity": sparsity,
+        "weight_bits": weight_bits,
+        "spectrum_bits": spectrum_bits,
+    }
+    choices |= {"mean": parse_numbers("--mean", mean), "std": parse_numbers("--std", std)}
+    choices["layer_bits"] = parse_widths(layer_bits) if layer_bits else None
+    choices = {name: value for name, value in choices.items() if value is not None}
+    measured: dict[str, Any] = {}
+    if calibrate is not None:
+        home = out or Path("build") / model.stem
+        measured = post_train_and_measure(
+            model, calibrate, home, block=array.rows, command=context.obj, **choices
+        )
+        path, folder = home / MODEL, out or home / DESIGN
+    else:
+        _check_trained(model, choices)
+        path = located(model, MODEL)
+        folder = out or path.parent / DESIGN
     info = write_design(load(path), array, folder, board)
     text = table(["estimate", "value"], scalars(info["estimates"]))
     emit(
-        as_json, {"design": str(folder), **info}, f"Wrote the design to {quote.markdown(str(folder))}.", text
+        as_json,
+        {"design": str(folder), **info, **({"calibration": measured} if measured else {})},
+        *(markdown(measured, sparsity) if measured else []),
+        f"Wrote the design to {quote.markdown(str(folder))}.",
+        text,
     )
+
+
+def _check_trained(model: Path, choices: dict[str, Any]) -> None:
+    """Raise ``ConfigError`` for what needs --calibrate."""
+    if model.suffix.lower() == ".onnx":
+        raise ConfigError(
+            f"{model} has no integers yet: give --calibrate images.npz, or train it with spec2 prune {model} "
+            "--data SET"
+        )
+    if choices:
+        option = next(iter(choices)).replace("_", "-")
+        raise ConfigError(f"--{option} is for --calibrate: a model.npz has its masks and widths")
 
 
 def write_design(

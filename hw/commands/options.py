@@ -15,6 +15,14 @@ DEFAULT_BAUD = 921_600
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Model = Annotated[Path, typer.Argument(help="The artifact, model.npz, or zoo:NAME ('spec2 zoo').")]
+Calibrate = Annotated[
+    Path | None,
+    typer.Option(
+        help="For a trained network in an ONNX file: quantise it, and prune it by --sparsity, without "
+        "training, on the images in this .npz: 'images' (n, c, h, w), 0 to 255 or 0 to 1; with 'labels' (n,) "
+        "accuracy is measured. Some hundred of all kinds will do."
+    ),
+]
 Design = Annotated[Path, typer.Argument(help="The folder that 'spec2 generate' wrote, also for zoo:NAME.")]
 ConfigFile = Annotated[
     Path | None,

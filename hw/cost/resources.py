@@ -108,6 +108,7 @@ def _lane(program: Program) -> Resources:
         + pooling.lut
         + pairs.lut
         + 53 * columns
+        + _slopes(program)
         + transposes
         + BANKS * x_luts
         + drain * y_luts,
@@ -140,6 +141,12 @@ def _rounding(program: Program) -> Resources:
         ff=8 * (2 * width + program.spectrum_bits + levels + 4),
         bram36=0,
     )
+
+
+def _slopes(program: Program) -> int:
+    """LUTs of a lane with leaky ReLUs, as Yosys 0.68 maps them: of 26 bits of every pixel one is chosen."""
+    slopes = len(program.leaks)
+    return program.post_columns * (6 + 14 * slopes) if slopes else 0
 
 
 def _window_pool(program: Program) -> Resources:

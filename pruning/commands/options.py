@@ -16,7 +16,7 @@ RecipeName = Annotated[
     typer.Argument(
         help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, resnet20, "
         "cifar-small-long, vgg16-cifar-long, vgg16-cifar-half-long, or a .toml file of your own, or an ONNX "
-        "file with --data. With --untrained a file, or any network: vgg16, too."
+        "file with --data or --calibrate. With --untrained a file, or any network: vgg16, too."
     ),
 ]
 Mean = Annotated[
@@ -40,6 +40,13 @@ Images = Annotated[
 Scheme = Annotated[
     str | None,
     typer.Option(help="Which words may stay: PATTERN, or PATTERN-a:b for a of b. [default: adaptive]"),
+]
+OneShot = Annotated[
+    str | None,
+    typer.Option(
+        "--sparsity",
+        help="With --calibrate: which words may stay, as of 'spec2 prune': adaptive-2:8. [default: dense]",
+    ),
 ]
 Optimiser = Annotated[
     str | None,

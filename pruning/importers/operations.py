@@ -47,7 +47,8 @@ OPERATIONS = (
             Form(
                 "… of 1×1",
                 "without padding",
-                "a pointwise layer: no transform, one real weight for each pair of channels",
+                "a pointwise layer: no transform, one real weight for each pair of channels "
+                "([numbers](numbers.md#scales))",
             ),
             Form(
                 "… rectangular, dilated, padded unevenly",

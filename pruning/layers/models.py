@@ -1,6 +1,8 @@
 """A trainable torch module for any network the accelerator runs."""
 
 import math
+from collections import deque
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -45,24 +47,38 @@ class NetworkModel(nn.Module):
                 self.add_module(layer.name + NORM, nn.BatchNorm2d(layer.out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = {0: first_map(x, self.network)}
-        for i, (layer, sources) in enumerate(zip(self.network.layers, self.network.sources, strict=True)):
-            module, given = self.get_submodule(layer.name), [maps[number] for number in sources]
-            added = given.pop() if layer.added and not takes_all(module) else None
-            x = given[0] if len(given) == 1 else torch.cat(given, 1)
-            size = x.shape[2:]
-            x = _convolve(module, layer, x) if isinstance(layer, Conv) else _connect(module, x)
-            if layer.name + NORM in self._modules:
-                x = self.get_submodule(layer.name + NORM)(x)
-            if added is not None:
-                x = x + added
-            if layer.overlaps or layer.pool > 1:
-                x = pooled(module, layer, x, size)
-            # Commutes with the maximum, which leaves it less to do. What saturates has clipped what it could.
-            x = relu(x) if layer.clip is not None and saturates(module) else activated(layer, x)
+        return deque(self.maps(x), maxlen=1)[0]
+
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        """What one layer after the other makes of ``images``."""
+        maps = {0: first_map(images, self.network)}
+        for i, layer in enumerate(self.network.layers):
+            given, added = self.given(i, maps)
+            module = self.get_submodule(layer.name)
+            y = _convolve(module, layer, given) if isinstance(layer, Conv) else _connect(module, given)
+            x = self.finished(i, y, added, given.shape[2:])
             maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
             maps[i + 1] = x
-        return x
+            yield x
+
+    def given(self, i: int, maps: Mapping[int, Tensor]) -> tuple[Tensor, Tensor | None]:
+        """What the module of layer ``i`` gets of ``maps`` (by number), and what is added to what it makes."""
+        layer, given = self.network.layers[i], [maps[number] for number in self.network.sources[i]]
+        added = given.pop() if layer.added and not takes_all(self.get_submodule(layer.name)) else None
+        return given[0] if len(given) == 1 else torch.cat(given, 1), added
+
+    def finished(self, i: int, y: Tensor, added: Tensor | None, size: torch.Size) -> Tensor:
+        """The map of layer ``i`` from what its module made, ``y``, of a map of ``size`` (H, W)."""
+        layer = self.network.layers[i]
+        if layer.name + NORM in self._modules:
+            y = self.get_submodule(layer.name + NORM)(y)
+        if added is not None:
+            y = y + added
+        module = self.get_submodule(layer.name)
+        if layer.overlaps or layer.pool > 1:
+            y = pooled(module, layer, y, size)
+        # Commutes with the maximum, which leaves it less to do. What saturates has clipped what it could.
+        return relu(y) if layer.clip is not None and saturates(module) else activated(layer, y)
 
 
 def first_map(images: Tensor, network: Network) -> Tensor:

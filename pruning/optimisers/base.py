@@ -174,6 +174,10 @@ class Pruner(ABC):
         """What to project, for every pruned layer: the weights, unless an optimiser knows better."""
         return {name: layer.weight.detach() for name, layer in self.pruned.items()}
 
+    def energy(self, name: str, weight: torch.Tensor) -> torch.Tensor:
+        """(out, in, 32): what the set of that layer weighs words of ``weight`` by; -1 where there is none."""
+        return self.pruned[name].energy(weight)
+
     def masks(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The word masks of ``weights`` of the pruned layers, and of those that read a removed channel.
 
@@ -187,7 +191,7 @@ class Pruner(ABC):
         for name, layer in self.layers.items():
             gone = removed[name].to(layer.mask.device)[:, None]
             if name in self.pruned:
-                energy = layer.energy(weights[name])
+                energy = self.energy(name, weights[name])
                 energy = energy.masked_fill(gone & (energy > 0), 0.0)
                 mask = sets.mask(energy, self.config.sparsity(name))
             elif gone.any():

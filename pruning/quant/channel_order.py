@@ -30,10 +30,10 @@ def sort_channels_(model: nn.Module, network: Network) -> None:
     one.
     """
     for number, spec in enumerate(network.layers[:-1], 1):
-        place = _place(network, number)
-        if place is None:
+        position = _place(network, number)
+        if position is None:
             continue
-        layer, following = submodule(model, spec.name), submodule(model, place.reader)
+        layer, following = submodule(model, spec.name), submodule(model, position.reader)
         order = energy(layer).argsort(descending=True, stable=True)
         layer.weight.copy_(layer.weight[order])
         if layer.bias is not None:
@@ -41,7 +41,7 @@ def sort_channels_(model: nn.Module, network: Network) -> None:
         if (norm := norm_of(model, spec)) is not None:
             for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
                 values.copy_(values[order])
-        read = following.weight[:, place.first :][:, : place.count]
+        read = following.weight[:, position.first :][:, : position.count]
         inputs = read.unflatten(1, (len(order), -1))  # a channel's pixels stay together
         read.copy_(inputs[:, order].flatten(1, 2))
 

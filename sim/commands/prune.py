@@ -7,13 +7,14 @@ from typing import Any
 
 import typer
 
-from hw.commands.options import DataDir, Json
+from hw.commands.options import Calibrate, DataDir, Json
 from hw.contract.sparsity import sentence
 from hw.util.errors import ConfigError
 from pruning.commands import options
 from pruning.commands.train import train
 from pruning.commands.untrained import prune_untrained
 from sim.commands.integer_model import measure
+from sim.commands.post_training import markdown, post_train_and_measure
 from sim.commands.report import print_report
 
 
@@ -23,6 +24,7 @@ def prune(
     optimiser: options.Optimiser = None,
     data: options.Images = None,
     data_dir: DataDir = None,
+    calibrate: Calibrate = None,
     mean: options.Mean = None,
     std: options.Std = None,
     out: options.Out = None,
@@ -50,6 +52,8 @@ def prune(
     Weights of single layers may have fewer bits than the array takes: given, or found with --mean-bits after
     fine-tuning, when each layer is narrowed alone and the loss measured (OUT/bits.json says what was).
     Spectra of 11 bits instead of 16 (--spectrum-bits) take a third less memory.
+    A trained network in an ONNX file needs no training: with --calibrate it is pruned at once, what stays is
+    refitted to what its layers gave, and quantised on some images. There --sparsity is dense by default.
 
     **Examples**
 
@@ -63,6 +67,7 @@ def prune(
         spec2 prune lenet --spectrum-bits 11
         spec2 prune vgg16 --untrained --block 64
         spec2 prune net.onnx --data cifar10 --sparsity adaptive
+        spec2 prune net.onnx --calibrate images.npz --sparsity adaptive-2:8
         spec2 prune net.onnx --data cifar10 --mean 0.491,0.482,0.447 --std 0.247,0.243,0.262
     """
     folder = out or Path("build") / Path(recipe).stem
@@ -80,7 +85,22 @@ def prune(
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     _check_together(untrained, target_cycles, lanes, mean_bits)
     result: dict[str, Any] = {"model": str(folder / "model.npz")}
-    if untrained:
+    more: list[str] = []
+    if calibrate is not None:
+        trains = {
+            "untrained": untrained or None,
+            "fresh": fresh or None,
+            "data": data,
+            "optimiser": optimiser,
+        }
+        trains |= {"target-cycles": target_cycles, "mean-bits": mean_bits, "seed": seed}
+        if wrong := [name for name, value in trains.items() if value is not None]:
+            raise ConfigError(f"--calibrate takes a trained network as it is: leave --{wrong[0]} out")
+        result = post_train_and_measure(
+            recipe, calibrate, folder, threads=threads, command=context.obj, **given
+        )
+        more = markdown(result, sparsity)
+    elif untrained:
         prune_untrained(recipe, folder, **given)
     else:
         result["accuracy"] = prune_and_measure(
@@ -97,7 +117,7 @@ def prune(
             command=context.obj,
             **given,
         )
-    print_report(folder, None, as_json, result)
+    print_report(folder, None, as_json, result, more)
 
 
 prune.__doc__ = (prune.__doc__ or "").replace("PATTERNS", sentence())

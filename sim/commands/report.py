@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,11 +29,16 @@ def report(
 
 
 def print_report(
-    folder: Path, design: Path | None, as_json: bool, extra: dict[str, Any] | None = None
+    folder: Path,
+    design: Path | None,
+    as_json: bool,
+    extra: dict[str, Any] | None = None,
+    more: Sequence[str] = (),
 ) -> None:
+    """Print the report and write it; ``extra`` is further JSON, ``more`` further paragraphs."""
     from sim.report.data import assemble, write
     from sim.report.page import markdown
 
     figures = assemble(folder, design)
     write(figures, folder)
-    emit(as_json, {**figures, **(extra or {})}, markdown(figures))
+    emit(as_json, {**figures, **(extra or {})}, markdown(figures), *more)

@@ -290,6 +290,22 @@ def make_npz(folder: Path) -> None:
     np.savez_compressed(folder / "images.npz", image=pixels(3, 1, 9, 11), label=np.array([1, 2, 3]))
 
 
+def make_calibration(folder: Path) -> None:
+    np.savez_compressed(
+        folder / "calibration.npz",
+        images=pixels(16, 2, 9, 11).astype(np.float32) / 255,
+        labels=np.arange(16) % 3,
+    )
+
+
+def read_calibration(folder: Path) -> None:
+    from hw.contract.network import tiny
+    from pruning.data.calibration_file import read
+
+    found = read(folder / "calibration.npz")
+    found.images_for(tiny().input), found.labels_for(tiny())
+
+
 def make_npy(folder: Path) -> None:
     np.save(folder / "images.npy", pixels(3, 9, 11))
 
@@ -715,6 +731,7 @@ READERS = [
         for kind in ("png", "jpg", "gif", "bmp", "tiff", "webp")
     ),
     Reader("images.npz", make_npz, mutate.archive, images("images.npz", (1, 9, 11))),
+    Reader("calibration.npz", make_calibration, mutate.archive, read_calibration),
     Reader("images.npy", make_npy, mutate.npy, images("images.npy", (1, 9, 11))),
     Reader("mnist_train.npz", make_mnist, mutate.archive, read_set("mnist")),
     Reader("mnist_5k.csv.gz", make_csv, inside_gzip, read_csv, 0.5),

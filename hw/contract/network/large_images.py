@@ -6,6 +6,8 @@ of a smaller kernel and stride 1.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hw.contract.network.graph import Network
 from hw.contract.network.layers import Conv, Dense, Layer
 from hw.contract.spectrum import TILE
@@ -68,20 +70,10 @@ def mobilenet_v2() -> Network:
             layers.append(depthwise)
             if stride == 1 and channels == width:
                 sources = (depthwise.name, source)
-                layers.append(
-                    Conv(
-                        f"project{number}",
-                        inner + width,
-                        width,
-                        1,
-                        relu=False,
-                        pointwise=True,
-                        added=True,
-                        sources=sources,
-                    )
-                )
+                project = Conv(f"project{number}", inner + width, width, 1, added=True, sources=sources)
             else:
-                layers.append(Conv(f"project{number}", inner, width, 1, relu=False, pointwise=True))
+                project = Conv(f"project{number}", inner, width, 1)
+            layers.append(replace(project, relu=False, pointwise=True))
     layers.append(Conv("last", layers[-1].outputs, 1280, 1, pointwise=True, clip=6.0))
     return Network("mobilenet-v2", (3, 224, 224), (*layers, *classifier(1280, 1000)), spread=2)
 
@@ -107,9 +99,9 @@ def squeezenet() -> Network:
                 expanded,
                 kernel,
                 padding=kernel // 2,
-                pointwise=kernel == 1,
                 pool=pool,
                 pool_size=window,
+                pointwise=kernel == 1,
                 sources=(squeeze.name,),
             )
             for kernel in (1, 3)
@@ -132,7 +124,7 @@ def alexnet() -> Network:
         (
             Conv("conv1", 48, 64, 4, padding=1, taps=3 * 11 * 11, pool=2, pool_size=3),
             Conv("conv2", 64, 192, 5, padding=2),
-            Conv("pool2", 192, 192, 1, pointwise=True, pool=2, pool_size=3, groups=192, taps=0),
+            Conv("pool2", 192, 192, 1, pool=2, pool_size=3, groups=192, taps=0, pointwise=True),
             Conv("conv3", 192, 384, 3, padding=1),
             Conv("conv4", 384, 256, 3, padding=1),
             Conv("conv5", 256, 256, 3, padding=1, pool=2, pool_size=3),

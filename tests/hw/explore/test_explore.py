@@ -57,6 +57,15 @@ def test_a_model_is_explored_with_the_spectra_it_has():
     assert resources(explored) == resources(compiled)
 
 
+def test_leaky_relus_take_luts_and_no_clocks():
+    layers = (replace(tiny().layers[0], leak=3), *tiny().layers[1:])
+    config, networks = AcceleratorConfig(8, 2, 1), (tiny(), replace(tiny(), layers=layers))
+    without, leaky = (UniformWorkload(network, Density()).program(config, 8) for network in networks)
+    assert total_cycles(leaky, 1) == total_cycles(without, 1)
+    one, other = resources(without), resources(leaky)
+    assert other.lut - one.lut == 2 * 20 * leaky.post_columns and replace(other, lut=one.lut) == one
+
+
 def point(cycles, dsp, bits, bram=1.0, batch=1):
     needs = {"dsp": float(dsp), "bram36": bram, "lut": 1.0, "ff": 1.0}
     return Point(AcceleratorConfig(8, 4, batch), bits, 1, 0, needs, True, 1000, 1e6, 1, cycles)

@@ -143,16 +143,7 @@ def forms(network):
 
 def _form(layer):
     pool = (layer.window, layer.pool, layer.pool_padding, layer.pool_after)
-    return (
-        layer.kernel,
-        layer.pointwise,
-        layer.stride,
-        layer.padding,
-        layer.after,
-        pool,
-        layer.added,
-        layer.clip,
-    )
+    return layer.kernel, layer.stride, layer.padding, layer.after, pool, layer.added, layer.clip
 
 
 def shifted(found, by):

@@ -98,8 +98,8 @@ def test_tiles_of_pixels_pass_as_they_are(simulate):
             before = [n for n, start in enumerate(starts) if start <= now]
             if before and now < starts[before[-1]] + TILE:
                 n = before[-1]
-                place = (channels[n] % 8, halves[n], channels[n] // 8, now - starts[n])
-                wanted[now] = place, list(zip(pixels[::2], pixels[1::2], strict=True))
+                target = (channels[n] % 8, halves[n], channels[n] // 8, now - starts[n])
+                wanted[now] = target, list(zip(pixels[::2], pixels[1::2], strict=True))
             if (written := write(ctx, dut)) is not None:
                 found[now] = written
                 assert ctx.get(dut.w_swap) == 0
