@@ -86,8 +86,9 @@ class Heads(Branches):
         elif prod(shape) == prod(value.whole) and shape != value.whole and not value.vector:
             notes.insert(0, f"the shape of what it gives, {size_of(value.whole)}")
         if made is not None and made.spec.dot and made.spec.relu:
-            made.spec = replace(made.spec, relu=False)
-            notes.insert(0, "the ReLU of its scores")
+            limit = "" if made.spec.clip is None else f" and the limit of {made.spec.clip:g}"
+            made.spec = replace(made.spec, relu=False, clip=None)
+            notes.insert(0, f"the ReLU{limit} of its scores")
         return value, tuple(notes)
 
     def _average(self, value: Value, position: str) -> Value:

@@ -142,7 +142,7 @@ class Joins(Layers):
         if 0 < top < inf and bool((most == top).all()):
             if value.signed and not bool((least == 0).all()):
                 raise unsupported(position, operation)
-            return self._clipped(self.relu(value, position), position, operation, top)
+            return self._clipped(self.relu(value, position), position, top)
         if not bool((most == inf).all()):
             raise unsupported(position, operation)
         if not value.signed and bool((least <= 0).all()):
@@ -153,14 +153,12 @@ class Joins(Layers):
             raise unsupported(position, operation)
         return value
 
-    def _clipped(self, value: Value, position: str, operation: str, top: float) -> Value:
+    def _clipped(self, value: Value, position: str, top: float) -> Value:
         """Nothing above ``top``, of maps without a sign."""
         value, shape = self.averaged(value), value.shape
-        if value.shared or any(made is None or made.spec.dot for made in value.parts):
+        if value.shared or any(made is None for made in value.parts):
             value = replace(self.copied(value, position), shape=shape)
             for made in value.parts:
-                if made is None or made.spec.dot:
-                    raise unsupported(position, operation)
                 made.spec = replace(made.spec, relu=True)
         for made in value.parts:
             if made is not None:

@@ -53,7 +53,14 @@ class MaskedLinear(nn.Module):
 
     @classmethod
     def from_linear(
-        cls, linear: nn.Linear, shape: Shape, *, name: str = "fc", relu: bool = True, features: int = 0
+        cls,
+        linear: nn.Linear,
+        shape: Shape,
+        *,
+        name: str = "fc",
+        relu: bool = True,
+        features: int = 0,
+        clip: float | None = None,
     ) -> MaskedLinear:
         """The same layer after a map of ``shape``, or, if it has fewer inputs than ``features``, after the
         mean of every channel of it."""
@@ -61,7 +68,7 @@ class MaskedLinear(nn.Module):
         if linear.in_features < features:
             pixels = shape[1] * shape[2]
             weight = weight.repeat_interleave(pixels, 1) / pixels
-        layer = cls(Dense(name, weight.shape[1], linear.out_features, relu), shape).to(linear.weight)
+        layer = cls(Dense(name, weight.shape[1], linear.out_features, relu, clip), shape).to(linear.weight)
         with torch.no_grad():
             layer.weight.copy_(weight)
             layer.bias.copy_(linear.bias if linear.bias is not None else torch.zeros_like(layer.bias))

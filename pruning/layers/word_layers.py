@@ -40,7 +40,7 @@ def to_word_layers_(
             )
         elif not isinstance(layer, Conv) and isinstance(module, nn.Linear):
             module = MaskedLinear.from_linear(
-                module, shape, name=layer.name, relu=layer.relu, features=layer.inputs
+                module, shape, name=layer.name, relu=layer.relu, features=layer.inputs, clip=layer.clip
             )
         if not isinstance(module, SpectralConv2d | MaskedLinear) or not _computes(module.spec, layer):
             raise UnsupportedNetwork(

@@ -111,6 +111,7 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: conv(groups=2), "1 input and 1 output channels are no 2 groups of the same size"),
     (lambda: conv(clip=6.0, relu=False), "clip 6 must be above 0, after a ReLU"),
+    (lambda: Dense("fc", 1, 1, relu=False, clip=6.0), "layer 'fc': clip 6 must be above 0, after a ReLU"),
     (lambda: conv(average=True), "an average has a kernel of 8×8"),
     (lambda: conv(padding=3), r"layer 'conv': padding 3 must be 0\.\.2 for a 3×3 kernel"),
     (lambda: conv(padding=-1), "padding -1"),
