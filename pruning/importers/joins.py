@@ -55,7 +55,7 @@ class Joins(Layers):
             shape = value.shape
             value = replace(self.copied(value, position), shape=shape)
             made = value.parts[0]
-        made.copies = False
+        made.copies, made.range = False, None
         weight = made.module.weight if made.norm is None else made.norm.weight
         bias = made.bias() if made.norm is None else made.norm.bias
         weight.mul_(times.to(weight).view(-1, *[1] * (weight.dim() - 1)))
@@ -100,7 +100,7 @@ class Joins(Layers):
             norm.weight.copy_(weight)
         if bias is not None:
             norm.bias.copy_(bias)
-        made.copies = False
+        made.copies, made.range = False, None
         if made.spec.dot:
             fold_batch_norm_(norm, made.module.weight, made.bias())
         else:
@@ -117,7 +117,8 @@ class Joins(Layers):
             value = replace(self.copied(value, position), shape=shape)
         for made in value.parts:
             if made is not None:
-                made.spec = replace(made.spec, relu=True)
+                top = made.spec.clip if made.range is None else made.range[1]
+                made.spec = replace(made.spec, relu=True, clip=top)
         return value
 
     def leaky(self, value: Value, position: str, operation: str, slope: Tensor | float) -> Value:

@@ -28,7 +28,8 @@ from pruning.importers.assemble import Assembler
 from pruning.importers.finish import Converted
 from pruning.importers.onnx_constants import OF_SHAPES, Constants, used
 from pruning.importers.onnx_nodes import image, position_of
-from pruning.importers.onnx_steps import Steps
+from pruning.importers.onnx_quantised import Quantised
+from pruning.importers.onnx_quantisers import is_quantiser
 from pruning.importers.refusals import unsupported
 from pruning.importers.values import Value
 
@@ -68,7 +69,7 @@ def from_onnx(
         raise onnx_guard.unsound(path, error) from None
 
 
-class _Walk(Steps):
+class _Walk(Quantised):
     """Follows the nodes from image to output, and tells an assembler."""
 
     def __init__(
@@ -107,7 +108,8 @@ class _Walk(Steps):
                 self._refused(node)
                 continue
             with blockers.noting():
-                if node.domain not in ("", "ai.onnx") or any(a.HasField("g") for a in node.attribute):
+                plain = node.domain in ("", "ai.onnx") or is_quantiser(node)
+                if not plain or any(a.HasField("g") for a in node.attribute):
                     raise unsupported(position_of(node), node.op_type)
                 if all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs):
                     self.constants.add(node, self.shapes)
@@ -117,13 +119,19 @@ class _Walk(Steps):
                 continue
             self._refused(node)
         if self.output[0] in self.values:
-            return self.assembler.finish(self.values[self.output[0]])
+            return self._finish(self.values[self.output[0]])
         if self.output[0] in constants:
             raise UnsupportedNetwork(
                 f"output {self.output[0]!r} is not that of the last layer, which is what the hardware gives: "
                 "export it alone"
             )
         return self.assembler.finish(None)
+
+    def _finish(self, value: Value) -> Converted:
+        if self.output[0] in self.grids:
+            value = replace(value, ends=(*value.ends, "rounding to whole numbers"))
+        found = self.assembler.finish(value)
+        return Converted(found.network, found.model, found.host, found.given, self.taken())
 
     def _note(self, name: str, value: Value) -> None:
         self.values[name] = replace(value, shared=True) if self.read[name] > 1 else value
