@@ -56,7 +56,7 @@ class Converted(_Pair):
 def assembled(
     name: str, shape: Shape, value: Value | None, order: Sequence[Made]
 ) -> tuple[Network, NetworkModel, Mapping[str, Given]]:
-    """The network that ends in ``value``, of the layers of ``order`` that it takes; and what is known of them."""
+    """The network that ends in ``value``, of the layers of ``order`` that it takes; what is known of them."""
     wanted = _needed(value)
     layers = [made for made in order if made in wanted]
     for made in layers[:-1]:

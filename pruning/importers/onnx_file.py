@@ -29,7 +29,7 @@ from pruning.importers.finish import Converted
 from pruning.importers.onnx_constants import OF_SHAPES, Constants, used
 from pruning.importers.onnx_nodes import image, position_of
 from pruning.importers.onnx_quantised import Quantised
-from pruning.importers.onnx_quantisers import is_quantiser
+from pruning.importers.onnx_quantisers import is_quantiser, without_quantisers
 from pruning.importers.refusals import unsupported
 from pruning.importers.values import Value
 
@@ -150,7 +150,7 @@ class _Walk(Quantised):
     def _inferred(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the file's tensors, without the batch, as far as ONNX can tell; none of open sizes."""
         with suppress(Exception):  # what cannot be inferred is not known
-            graph = onnx.shape_inference.infer_shapes(self.model).graph
+            graph = onnx.shape_inference.infer_shapes(without_quantisers(self.model)).graph
             sizes = {
                 info.name: tuple(dim.dim_value for dim in info.type.tensor_type.shape.dim)[1:]
                 for info in graph.value_info

@@ -29,7 +29,7 @@ def position_of(node: onnx.NodeProto) -> str:
 
 
 def path_of(node: onnx.NodeProto, number: int, weight: str) -> str:
-    """What to call its layer: the module of its ``weight``, or the scope that torch puts into the node's name.
+    """What to call its layer: the module of its ``weight``, or the scope that torch puts into its own name.
 
     Its operation and ``number`` where nothing has a name.
     """

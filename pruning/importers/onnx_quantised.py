@@ -17,7 +17,7 @@ from pruning.importers import onnx_quantisers
 from pruning.importers.onnx_nodes import position_of
 from pruning.importers.onnx_quantisers import TO_NEAREST, Grid, is_quantiser
 from pruning.importers.onnx_steps import MOVES, Steps
-from pruning.importers.refusals import refuse
+from pruning.importers.refusals import refuse, unsupported
 from pruning.importers.values import Value
 
 LEFT_AS_THEY_ARE = MOVES - {"Cast"} | {"MaxPool"}
@@ -45,7 +45,7 @@ class Quantised(Steps):
                 return {node.output[0]: replace(value, ends=(*value.ends, position_of(node)))}
             try:
                 return {node.output[0]: self._quantised(node, value)}
-            except _TooFine as error:
+            except _ForTheHost as error:
                 return {node.output[0]: self.assembler.leave(value, position_of(node), error)}
         if any(name in self.grids for name in names):
             return self._of_whole_numbers(node, names)
@@ -60,7 +60,9 @@ class Quantised(Steps):
         """Sentences on what the file gave."""
         found = []
         if self.constants.widths:
-            found.append(f"weights of {_listed(self.constants.widths)} bits are the real numbers of the file")
+            found.append(
+                f"weights of up to {max(self.constants.widths)} bits are the real numbers of the file"
+            )
         if narrow := {bits for bits in self.widths if bits < PIXEL_BITS}:
             found.append(f"maps of {_listed(narrow)} bits have finer steps in the same range")
         if self.directed:
@@ -107,14 +109,10 @@ class Quantised(Steps):
     def _ranged(self, node: onnx.NodeProto, value: Value, grid: Grid) -> Value:
         position = position_of(node)
         if grid.bits > PIXEL_BITS:
-            raise _TooFine(
-                str(
-                    refuse(
-                        position,
-                        f"a map of {grid.bits} bits, and the hardware's maps have {PIXEL_BITS}",
-                        f"quantise it to {PIXEL_BITS} bits or fewer",
-                    )
-                )
+            raise _for_the_host(
+                position,
+                f"a map of {grid.bits} bits, and the hardware's maps have {PIXEL_BITS}",
+                f"quantise it to {PIXEL_BITS} bits or fewer",
             )
         if grid.bits == 1:
             raise _two_values(position)
@@ -155,26 +153,24 @@ class Quantised(Steps):
         return found
 
 
-class _TooFine(UnsupportedNetwork):
-    """A map of more bits than the hardware has, which at the end of a network is the host's."""
+class _ForTheHost(UnsupportedNetwork):
+    """A map that the hardware cannot have, but that the host can make of the last one."""
+
+
+def _for_the_host(position: str, what: str, way_out: str) -> UnsupportedNetwork:
+    return _ForTheHost(str(refuse(position, what, way_out)))
 
 
 def _two_values(position: str) -> UnsupportedNetwork:
-    return _TooFine(
-        str(
-            refuse(
-                position,
-                "a map of two values, a step function of what the layer in front of it gives, and the hardware "
-                "has maps of 8 bits with or without ReLU",
-                "use activations of 2 bits or more",
-            )
-        )
+    return _for_the_host(
+        position,
+        "a map of two values, which is a step function, and the hardware's maps go straight from zero",
+        "use activations of 2 bits or more",
     )
 
 
 def _in_integers(node: onnx.NodeProto) -> UnsupportedNetwork:
-    what = f"{node.op_type} computes with whole numbers between QuantizeLinear and DequantizeLinear"
-    return refuse(position_of(node), what, "export quantisers in pairs around every operation (QDQ)")
+    return unsupported(position_of(node), "QLinear")
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:

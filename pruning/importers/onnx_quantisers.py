@@ -1,7 +1,7 @@
 """What quantisers of ONNX files do to numbers: QuantizeLinear and DequantizeLinear, and those of QONNX.
 
-A quantiser has a *grid*: the multiples (q - zero) · step of whole numbers q from least to most. QONNX's ``Quant``
-(A. Pappalardo et al., arXiv:2206.07527, section 5) rounds to its grid and gives real numbers again;
+A quantiser has a *grid*: the multiples (q - zero) · step of whole numbers q from least to most. QONNX's
+``Quant`` (A. Pappalardo et al., arXiv:2206.07527, section 5) rounds to its grid and gives real numbers again;
 QuantizeLinear gives the whole numbers, for a DequantizeLinear behind it.
 """
 
@@ -36,6 +36,16 @@ MOST_BITS = 32
 
 def is_quantiser(node: onnx.NodeProto) -> bool:
     return node.domain in NODES.get(node.op_type, ())
+
+
+def without_quantisers(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model`` with nothing in the place of those that ONNX does not know: for the inference of shapes."""
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    for node in found.graph.node:
+        if is_quantiser(node) and node.domain not in PLAIN:
+            node.CopyFrom(onnx.helper.make_node("Identity", node.input[:1], node.output))
+    return found
 
 
 @dataclass(frozen=True)
@@ -76,8 +86,8 @@ class Grid:
 
 
 def bits_of(least: float, most: float) -> int:
-    """Bits of whole numbers in that range."""
-    return max(1, int(max(most, -least - 1 if least < 0 else 0)).bit_length() + (least < 0))
+    """Bits that tell so many whole numbers apart."""
+    return max(1, int(most - least).bit_length())
 
 
 def width(node: onnx.NodeProto, values: Mapping[str, Array]) -> int:

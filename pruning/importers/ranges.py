@@ -1,4 +1,4 @@
-"""Maps that a quantiser keeps in a range. Its rounding is none of ours: the hardware rounds every map itself."""
+"""Maps that a quantiser keeps in a range. Its rounding is left out: the hardware rounds every map itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pruning.importers.heads import Heads
 from pruning.importers.refusals import refuse
 from pruning.importers.values import Made, Value
 from pruning.quant.given import Given
+
+Range = tuple[float, float]
 
 CLOSE = 1 + 1e-6
 
@@ -27,8 +29,8 @@ class Ranges(Heads):
         """A map that a quantiser with steps of ``step`` keeps within ``low`` and ``high``.
 
         What has no sign ends at ``high``, exactly. Where numbers have a sign, the range is that of the
-        hardware's 8 bits, and nothing is done to the float model. Averages that wait are left as they are, and so
-        are images, which no quantiser of 0 to about 1 changes by more than two steps.
+        hardware's 8 bits, and nothing is done to the float model. Averages that wait are left as they are,
+        and so are images, which no quantiser of 0 to about 1 changes by more than two steps.
         """
         self.ready(value)
         if not low <= 0 < high:
@@ -64,9 +66,9 @@ def _below(value: Value, high: float) -> bool:
 
 
 def given(layers: Sequence[Made]) -> dict[str, Given]:
-    """What is known of the layers, in their order, by name. Layers that only copy or average have the range of
-    what they read."""
-    ends: dict[Made | None, tuple[float, float] | None] = {None: (0.0, 1.0)}
+    """What is known of the layers, in their order, by name. Layers that only copy or average have the range
+    of what they read."""
+    ends: dict[Made | None, Range | None] = {None: (0.0, 1.0)}
     found = {}
     for made in layers:
         if made.spec.clip is not None:
@@ -79,7 +81,7 @@ def given(layers: Sequence[Made]) -> dict[str, Given]:
     return found
 
 
-def _copied(made: Made, ends: Mapping[Made | None, tuple[float, float] | None]) -> tuple[float, float] | None:
+def _copied(made: Made, ends: Mapping[Made | None, Range | None]) -> Range | None:
     """The range of what reads one pixel an output, or averages them, from those of what it reads."""
     weight = made.module.weight.detach().double().flatten(1)
     single = bool(((weight != 0).sum(1) <= 1).all())
@@ -94,4 +96,3 @@ def _copied(made: Made, ends: Mapping[Made | None, tuple[float, float] | None]) 
     most = rising * high + falling * low + bias + sum(end[1] for end in added)
     bottom = 0.0 if made.spec.relu else min(0.0, float(least.min()))
     return (bottom, float(most.max())) if float(most.max()) > 0 else None
-

@@ -75,8 +75,8 @@ _REASONS = (
         "leave layers that enlarge them to the host",
     ),
     (
-        "qlinearconv qlinearmatmul qlinearadd qlinearmul qlinearglobalaveragepool qlinearaveragepool qlinearconcat "
-        "qgemm convinteger matmulinteger",
+        "qlinear qlinearconv qlinearmatmul qlinearadd qlinearmul qlinearglobalaveragepool qlinearaveragepool "
+        "qlinearconcat qlinearleakyrelu qlinearsigmoid qgemm convinteger matmulinteger",
         "it computes with whole numbers",
         "export the model with quantisers in pairs (QDQ), whose weights and ranges are taken, or as floats",
     ),

@@ -1,7 +1,7 @@
 """What a quantised file says of its layers, in place of calibration images: ranges of maps, steps of weights.
 
-A map gets the range of the file exactly: 255 steps (127 and -128 with a sign) are its ends, whatever a channel
-reaches. Class scores need no range, since they cannot be larger than their weights allow.
+A map gets the range of the file exactly: 255 steps (127 and -128 with a sign) are its ends, whatever a
+channel reaches. Class scores need no range, since they cannot be larger than their weights allow.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Given:
 
 
 def top_of(given: Given, relu: bool) -> float:
-    """The largest output that makes the range of ``given`` that of the map: of a map with a sign its lower end
-    may decide."""
+    """The largest output that makes the range of ``given`` that of the map; of a map with a sign its lower
+    end may decide."""
     assert given.low is not None and given.high is not None
     least, most = activation_format(relu).limits
     return given.high if relu else max(given.high, given.low / least * most)
@@ -51,7 +51,7 @@ def tops(
     input_scale: float,
     whole: bool,
 ) -> dict[str, Tensor]:
-    """(out,) per layer that has a range: what :func:`pruning.quant.calibration.activation_ranges` measures.
+    """(out,) per layer with a range: what :func:`pruning.quant.calibration.activation_ranges` measures.
 
     ``whole``: nothing else is known. Then class scores get what they can reach, and ``ConfigError`` names the
     layers of whose maps the file says nothing.
@@ -81,8 +81,7 @@ def tops(
     if whole and missing:
         more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
         raise ConfigError(
-            f"the file says nothing of the range of {', '.join(missing[:MOST_NAMED])}{more}: give calibration "
+            f"nothing says what range {', '.join(missing[:MOST_NAMED])}{more} should have: give calibration "
             "images, or quantise the outputs of these layers in the file"
         )
     return found
-

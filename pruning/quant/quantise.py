@@ -55,8 +55,8 @@ def quantise_(
 ) -> Mapping[str, FakeQuant]:
     """Calibrate on ``images`` (n, C, H, W, real, integer × ``input_scale``) and swap in place.
 
-    ``given``: what a quantised file says of its layers (:attr:`pruning.importers.finish.Converted.given`), which
-    counts more than the images. ``images`` may be None where it says the range of every map.
+    ``given``: what a quantised file says of its layers (``given`` of what :func:`pruning.from_onnx` returns),
+    which counts more than the images. ``images`` may be None where it says the range of every map.
     ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``spectrum_bits``: of each part
     of a spectrum word, 8 to 16 (9 where a fully connected layer reads unsigned pixels). ``quantile`` of a
     channel's activations in a batch counts as its largest (1: the largest). Computes in 32-bit floats.
@@ -85,7 +85,7 @@ class Calibrated:
     """A model of word layers and all that its scales depend on but the widths.
 
     ranges: (out,) per layer, :func:`pruning.quant.calibration.activation_ranges`. spectra: where spectra of
-    ``spectrum_bits`` are narrow, :func:`pruning.quant.word_shift.spectrum_ranges`. given: of a quantised file.
+    ``spectrum_bits`` are narrow, :func:`pruning.quant.word_shift.spectrum_ranges`. given: of the file.
     """
 
     model: nn.Module

@@ -123,7 +123,9 @@ def _multiples(
     whole = layer.weight * layer.gate(layer.mask) / step
     near = bool(((whole - whole.round()).abs() <= INTEGRAL).all())
     same = (in_scale[0] * step).expand_as(scale)
-    fits = bool((whole.round().abs() <= Format(bits).limits[1]).all()) and bool((same >= scale * (1 - 1e-5)).all())
+    fits = bool((whole.round().abs() <= Format(bits).limits[1]).all()) and bool(
+        (same >= scale * (1 - 1e-5)).all()
+    )
     return same if near and fits else scale
 
 
