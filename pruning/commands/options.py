@@ -79,6 +79,15 @@ Untrained = Annotated[
     typer.Option("--untrained", help="Random low-pass kernels, pruned by one projection: for benchmarks."),
 ]
 
+AsGiven = Annotated[
+    bool,
+    typer.Option(
+        "--as-given",
+        help="A quantised ONNX file (QONNX, QDQ) as it is: its weights, and its ranges of maps in place of "
+        "images. No training, nothing is pruned.",
+    ),
+]
+
 
 def parse_widths(options: Sequence[str]) -> dict[str, int]:
     """Bits of weights by layer, from ``LAYER=BITS``; the last one of a layer counts.

@@ -11,6 +11,7 @@ from hw.commands.options import DataDir, Json
 from hw.contract.sparsity import sentence
 from hw.util.errors import ConfigError
 from pruning.commands import options
+from pruning.commands.as_given import quantise_as_given
 from pruning.commands.train import train
 from pruning.commands.untrained import prune_untrained
 from sim.commands.integer_model import measure
@@ -36,6 +37,7 @@ def prune(
     device: options.Device = "cpu",
     fresh: options.Fresh = False,
     untrained: options.Untrained = False,
+    as_given: options.AsGiven = False,
     as_json: Json = False,
     *,
     context: typer.Context,
@@ -61,6 +63,7 @@ def prune(
         spec2 prune lenet --spectrum-bits 11
         spec2 prune vgg16 --untrained --block 64
         spec2 prune net.onnx --data cifar10 --sparsity adaptive
+        spec2 prune quantised.onnx --as-given --weight-bits 10
     """
     folder = out or Path("build") / Path(recipe).stem
     changes = {
@@ -75,7 +78,10 @@ def prune(
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     _check_together(untrained, target_cycles, lanes, mean_bits)
     result: dict[str, Any] = {"model": str(folder / "model.npz")}
-    if untrained:
+    if as_given:
+        asked = {"data": data, "target_cycles": target_cycles, "mean_bits": mean_bits, "untrained": untrained}
+        quantise_as_given(recipe, folder, **given, **{name: value for name, value in asked.items() if value})
+    elif untrained:
         prune_untrained(recipe, folder, **given)
     else:
         result["accuracy"] = prune_and_measure(
