@@ -101,11 +101,12 @@ def width(node: onnx.NodeProto, values: Mapping[str, Array]) -> int:
     return bits_of(float(whole.min()), float(whole.max())) if whole.size else 1
 
 
+@np.errstate(all="ignore")  # numbers that are none stay so, and are refused where weights are
 def constant(node: onnx.NodeProto, values: Mapping[str, Array]) -> Array:
     """What a quantiser makes of a constant. Raises ``UnsupportedNetwork``."""
     given = values[node.input[0]]
     if node.op_type == "BipolarQuant":
-        (step,) = _numbers(node, values, 1)
+        step = _fitting(node, _numbers(node, values, 1)[0], given.shape)
         return (np.where(given >= 0, 1, -1) * step).astype(np.float32)
     if node.op_type == "Trunc":
         raise refuse(position_of(node), "it computes a constant", "put its result in the file")
@@ -138,6 +139,7 @@ def grid(node: onnx.NodeProto, values: Mapping[str, Array], shape: Sequence[int]
     if rounding not in _ROUNDINGS:
         known = ", ".join(_ROUNDINGS)
         raise refuse(position_of(node), f"rounding {rounding!r} is none of {known}", "use ROUND")
+    step, zero = (_fitting(node, value, shape) for value in (step, zero))
     return Grid(_checked(node, step), zero, least, most, bits, rounding)
 
 
@@ -177,17 +179,26 @@ def _spread(node: onnx.NodeProto, value: Array, shape: Sequence[int]) -> Array:
     """``value`` along the axis of the node, so that it can be put together with what has ``shape``."""
     given = attributes(node)
     axis, block, rank = given.get("axis", 1), given.get("block_size", 0), len(shape)
-    if value.size == 1:
-        return value.reshape(())
+    if value.size == 1 or not rank:
+        return _fitting(node, value, shape)
     if not -rank <= axis < rank:
         raise refuse(position_of(node), f"axis {axis} of {rank}", "export the model again")
     if block:
+        if not 1 <= block <= shape[axis]:
+            raise refuse(position_of(node), f"blocks of {block} of {shape[axis]}", "export the model again")
         rows = np.repeat(value, block, axis)
         value = rows[(*[slice(None)] * (axis % rank), slice(shape[axis]))]
     else:
         sizes = [1] * rank
         sizes[axis] = -1
         value = value.reshape(sizes)
+    return _fitting(node, value, shape)
+
+
+def _fitting(node: onnx.NodeProto, value: Array, shape: Sequence[int]) -> Array:
+    """``value``, which must fit what has ``shape`` without making it larger."""
+    if value.size == 1:
+        return value.reshape(())
     try:
         np.broadcast_to(value, shape)
     except ValueError:
