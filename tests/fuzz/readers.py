@@ -422,9 +422,8 @@ def make_onnx(folder: Path) -> None:
 OPERATIONS = """
     Relu Conv Gemm MatMul Add Mul MaxPool AveragePool GlobalAveragePool Reshape Flatten Expand ConstantOfShape
     Tile Range Pad Clip Transpose Concat Identity Dropout Shape Cast Squeeze Unsqueeze Loop Softmax
-    RandomNormal QuantizeLinear DequantizeLinear Quant BipolarQuant Trunc Resize Sparkle Sub Div Neg Sum Max Min
-    LeakyRelu PRelu Elu ReduceMean
-    ReduceSum Slice Gather Size
+    RandomNormal QuantizeLinear DequantizeLinear Quant BipolarQuant Trunc Resize Sparkle Sub Div Neg Sum Max
+    Min LeakyRelu PRelu Elu ReduceMean ReduceSum Slice Gather Size
 """.split()
 NUMBERS = (0, 1, 2, 3, -1, -7, 7, 64, 1 << 20, 1 << 31, -(1 << 63), (1 << 63) - 1)
 
