@@ -25,7 +25,7 @@ from hw.contract.formats import (
 )
 from hw.contract.narrow import no_shift
 from hw.contract.network import Conv, Dense, Shape
-from hw.contract.spectrum import DUAL_REAL, TILE, pack, unpack
+from hw.contract.spectrum import DUAL_REAL, TILE, WORDS, pack, unpack
 from hw.host_interface.stream_format import spread
 
 Array = NDArray[np.float64]
@@ -83,8 +83,10 @@ def conv(
     the map.
     """
     n, _, h, w = maps.shape
-    s, k = layer.tile_stride, layer.tile_padding
     rows, columns = layer.tiles((layer.in_channels, h, w))
+    _, oh, ow = layer.output((layer.in_channels, h, w))
+    maps = maps[:, :, :: layer.sampling, :: layer.sampling]
+    s, k = layer.tile_stride // layer.sampling, layer.tile_padding
     padded = np.pad(maps, ((0, 0), (0, 0), (k, k + 2 * TILE), (k, k + 2 * TILE)))
     tiles = np.stack(
         [
@@ -93,21 +95,25 @@ def conv(
         ],
         axis=1,
     )  # (n, row, column, in, 8, 8)
-    spectra, cut = forward(tiles), 2.0 ** (no_shift() if word_shift is None else word_shift)
-    if spectrum_bits < SPECTRUM.bits:
-        low, high = Format(spectrum_bits).limits
-        spectra = np.clip(spectra, low * cut[:, None], high * cut[:, None])
-    sums = products(spectra, weight)
-    sums[..., 0, 0] += bias * cut[0]
+    if layer.transformed:
+        spectra, cut = forward(tiles), 2.0 ** (no_shift() if word_shift is None else word_shift)
+        if spectrum_bits < SPECTRUM.bits:
+            low, high = Format(spectrum_bits).limits
+            spectra = np.clip(spectra, low * cut[:, None], high * cut[:, None])
+        sums = products(spectra, weight)
+        sums[..., 0, 0] += bias * cut[0]
+    else:  # words are pairs of pixels
+        sums = np.einsum("...cbp,oc->...obp", tiles.reshape(*tiles.shape[:-2], WORDS, 2), weight[..., 0, 0])
+        sums += bias[:, None, None]
     drained = np.clip(sums / 2.0 ** shift.astype(float)[:, None, None], *PRODUCT_SUM.limits)
+    outputs = inverse(drained) if layer.transformed else drained.reshape(*drained.shape[:-2], TILE, TILE)
+    outputs = outputs / 2.0**POST_SHIFT
     if layer.overlaps:
-        return drained, _overlapping(inverse(drained) / 2.0**POST_SHIFT, layer, (h, w))
-    pixels = inverse(drained)[..., :s, :s] / 2.0**POST_SHIFT
+        return drained, _overlapping(outputs, layer, (h, w))
+    pixels = outputs[..., :s, :s]
     stitched = pixels.transpose(0, 3, 1, 4, 2, 5).reshape(n, layer.out_channels, rows * s, columns * s)
-    _, oh, ow = layer.output((layer.in_channels, h, w))
-    return drained, stitched[:, :, : oh * layer.step, : ow * layer.step][
-        :, :, :: layer.stride, :: layer.stride
-    ]
+    kept = layer.reduction // layer.pool
+    return drained, stitched[:, :, : oh * layer.reduction, : ow * layer.reduction][:, :, ::kept, ::kept]
 
 
 def _overlapping(tiles: Array, layer: Conv, size: tuple[int, int]) -> Array:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hw.compile.block_sets import group_work, set_sizes
 from hw.compile.feature_maps import plan_maps
-from hw.compile.lane_layout import GroupWork, line_pixels
+from hw.compile.lane_layout import GroupWork, LaneLayout, line_pixels
 from hw.compile.limits import check_instructions, check_network, check_stream, check_sums, check_symmetric
 from hw.compile.program import LayerPlan, Program
 from hw.compile.step_format import row_bits, step_format
@@ -114,6 +114,9 @@ def assemble(
     ]
     maps = plan_maps(network, config, best_work, steps)
     check_instructions(len(maps.instructions), len(network.layers), config)
+    if not config.stream_weights:  # steps that the design holds name their words
+        every = zip(tables, maps.lanes, network.layers, strict=True)
+        tables = [table.repeated(layout.words(layer)) for table, layout, layer in every]
     cuts: Sequence[NDArray[np.integer]] = word_shifts or [no_shift() for _ in network.layers]
     lift = drain_lift(channels, cuts)
     channel_tables = [_channel_table(channel, config) for channel in channels]
@@ -123,7 +126,7 @@ def assemble(
     for instruction in maps.instructions:
         i = instruction.layer
         layer = network.layers[i]
-        tile_rows, tile_columns = _tiles(layer, network.inputs[i], config)
+        tile_rows, tile_columns = _tiles(layer, network.inputs[i], maps.lanes[i], config)
         plan = LayerPlan(
             layer=layer,
             number=i,
@@ -166,9 +169,9 @@ def assemble(
     return program
 
 
-def _tiles(layer: Layer, shape: Shape, config: AcceleratorConfig) -> tuple[int, int]:
+def _tiles(layer: Layer, shape: Shape, lanes: LaneLayout, config: AcceleratorConfig) -> tuple[int, int]:
     """(rows, columns) of tiles; in dot mode an image is a tile, and those of a batch lie in a column."""
-    return (config.batch, 1) if layer.dot else layer.tiles(shape)
+    return (config.batch, 1) if layer.dot else layer.tiles(shape, lanes.height)
 
 
 def _replayed(plan: LayerPlan, config: AcceleratorConfig) -> bool:

@@ -9,13 +9,16 @@ from functools import cache
 import numpy as np
 
 from hw.contract.config import CLOCKS_PER_TILE, AcceleratorConfig
-from hw.contract.network import Conv, Network, Shape
+from hw.contract.network import Conv, Layer, Network, Shape
 from hw.contract.spectrum import TILE
 from hw.util.errors import ConfigError
 
 Cost = tuple[float, float, float]
 """Clocks of a layer, tile groups, lines fetched per channel beyond a window's."""
 
+
+LEAST_LINES = 8
+"""Lines of a tile group at least."""
 
 ANY_LINE = 1 << 30
 """Pixels of a line that every layout fits into."""
@@ -26,17 +29,32 @@ class LaneLayout:
     """R lane rows of Q lanes; ``packed``: whether a line feeds all lane rows at once. R = 0: none fits.
 
     ``images``: maps of so many images are packed into a line; in the lane rows one's tile rows follow the
-    other's.
+    other's. ``height``: rows of a tile of a pointwise convolution (``Conv.heights``), 0 for others.
     """
 
     rows: int
     columns: int
     packed: bool = False
     images: int = 1
+    height: int = 0
 
-    def lines(self, stride: int) -> int:
-        """Lines fetched per input channel of a tile group whose tiles lie ``stride`` apart."""
-        return TILE if self.packed else (self.rows - 1) * stride + TILE
+    def row_stride(self, layer: Layer) -> int:
+        """Rows from a tile of ``layer`` to the one below it."""
+        return self.height or layer.tile_stride
+
+    def words(self, layer: Layer) -> int:
+        """How often a block's steps are made for a tile group: for every pair of pixels of a pointwise
+        convolution's tile, once for others, whose steps name their words."""
+        rows = self.height // layer.sampling or TILE
+        return rows * TILE // 2 if layer.pointwise else 1
+
+    def lines(self, layer: Conv) -> int:
+        """Lines fetched per input channel of a tile group; of few channels so many that the fetch controller
+        finds the next group meanwhile."""
+        if self.height:
+            rows = self.height if self.packed else self.rows * self.height // layer.sampling
+            return max(2, rows, -(-LEAST_LINES // layer.in_channels))
+        return TILE if self.packed else (self.rows - 1) * layer.tile_stride + TILE
 
     def skew(self, stride: int, made: int) -> int:
         """Clocks in which a lane row writes, of tiles ``stride`` apart in maps that give ``made`` rows before
@@ -58,7 +76,8 @@ class Ranked:
 
 @dataclass(frozen=True)
 class GroupWork:
-    """What a tile group takes in any layout. array: clocks of the array for all blocks of outputs. fetches:
+    """What a tile group takes in any layout. array: clocks of the array for all blocks of outputs, of a
+    pointwise convolution for one pair of pixels. fetches:
     how often its input is fetched where there are others, once or for every set of blocks. images: of a full
     batch."""
 
@@ -106,28 +125,40 @@ def _of(
 ) -> Iterator[tuple[Cost, LaneLayout]]:
     """Every layout that uses exactly ``lanes``, with its cost."""
     rows, columns = layer.tiles(shape)
+    packs = packs and layer.sampling == 1
     for q in range(1, min(lanes, columns) + 1):
-        if (q - 1) * layer.tile_stride + TILE > line:
+        if (q - 1) * layer.tile_stride + TILE * layer.sampling > line:
             break
         r, rest = divmod(lanes, q)
         if rest:
             continue
-        if r <= rows:
-            layout = LaneLayout(r, q, packs and _packed_rows_fit(layer, shape, r, q, line))
-            yield layout_cost(layer, shape, layout, work), layout
+        for height in layer.heights:
+            if r <= layer.tiles(shape, height)[0]:
+                packed = packs and _packed_rows_fit(layer, shape, r, q, line)
+                layout = LaneLayout(r, q, packed, height=height)
+                yield layout_cost(layer, shape, layout, work), layout
         images, rest = divmod(r, rows)
-        if rest or not 2 <= images <= work.images or not packs:
+        if rest or not 2 <= images <= work.images or not packs or layer.pointwise:
             continue
         if _packed_rows_fit(layer, shape, r, q, line) and _images_fit(layer, shape):
             layout = LaneLayout(r, q, True, images)
             yield layout_cost(layer, shape, layout, work), layout
 
 
+def packed_rows_fit(layer: Layer, shape: Shape, layout: LaneLayout, line: int) -> bool:
+    """Whether ``layer`` can have a packed ``layout``, whose height is one that its tiles may have."""
+    if layer.dot or layer.sampling > 1 or layout.height not in layer.heights:
+        return False
+    taken = layout.rows <= layer.tiles(shape, layout.height)[0]
+    return taken and _packed_rows_fit(layer, shape, layout.rows, layout.columns, line)
+
+
 def _packed_rows_fit(layer: Conv, shape: Shape, r: int, q: int, line: int) -> bool:
     """Whether r rows of the whole map fit into a line, with pixels that no window reaches, and a window into
     two tile rows."""
     wide = max((q - 1) * layer.tile_stride + TILE, layer.tile_padding + shape[2])
-    return r > 1 and q == layer.tiles(shape)[1] and wide <= line // r and TILE <= 2 * layer.tile_stride
+    reaches = layer.pointwise or TILE <= 2 * layer.tile_stride
+    return r > 1 and q == layer.tiles(shape)[1] and wide <= line // r and reaches
 
 
 def _images_fit(layer: Conv, shape: Shape) -> bool:
@@ -137,14 +168,19 @@ def _images_fit(layer: Conv, shape: Shape) -> bool:
 
 def layout_cost(layer: Conv, shape: Shape, layout: LaneLayout, work: GroupWork) -> Cost:
     """Of an image. Fetch, array and output work at the same time: the slowest one counts."""
-    rows, columns = layer.tiles(shape)
+    rows, columns = layer.tiles(shape, layout.height)
     groups = -(-rows // layout.rows) * -(-columns // layout.columns) * -(-work.images // layout.images)
-    lines = layout.lines(layer.tile_stride)
+    lines = layout.lines(layer)
     fetch = layer.in_channels * lines * (work.fetches if groups > 1 else 1)
-    made = layer.output(shape)[1] * layer.step
-    output = layer.out_channels * layout.token_interval(layer.tile_stride, made)
-    each = groups / work.images
-    return each * max(fetch, work.array, output), each, lines - TILE
+    made = layer.output(shape)[1] * layer.reduction
+    output = layer.out_channels * layout.token_interval(layout.row_stride(layer) // layer.sampling, made)
+    array, each = work.array * layout.words(layer), groups / work.images
+    clocks = each * max(fetch, array, output)
+    if layer.pointwise:  # tiles of any height: many groups of few rows leave less to wait for at the ends
+        once = layer.in_channels * lines
+        sets = work.fetches if groups > 1 else 1
+        clocks += (once + max(array, output) / sets - max(fetch, array, output) / sets) / work.images
+    return clocks, each, lines - TILE
 
 
 def line_pixels(network: Network, config: AcceleratorConfig, work: Sequence[GroupWork]) -> int:

@@ -62,8 +62,23 @@ class LayerPlan:
 
     @property
     def tile_stride(self) -> int:
-        """Rows and columns from a tile to the next."""
+        """Columns from a tile to the next."""
         return self.layer.tile_stride
+
+    @property
+    def row_stride(self) -> int:
+        """Rows from a tile to the one below it."""
+        return self.lanes.row_stride(self.layer)
+
+    @property
+    def rows_made(self) -> int:
+        """Rows that the array makes of a tile before pooling."""
+        return self.row_stride // self.layer.sampling
+
+    @property
+    def words(self) -> int:
+        """How often the steps of a block are made for a tile group (:meth:`LaneLayout.words`)."""
+        return self.lanes.words(self.layer)
 
     @property
     def lane_rows(self) -> int:
@@ -104,28 +119,39 @@ class LayerPlan:
     def group_lines(self) -> int:
         """Lines from a tile group to the one below it."""
         if self.packing > 1:
-            return self.tile_stride
+            return self.row_stride
         return self.group_height * self.source.lines_per_row
 
     @property
+    def repeated(self) -> bool:
+        """Whether the array makes a block's steps once for every word of a tile: those that the design holds
+        are stored so often."""
+        return self.words > 1 and len(self.steps.word_lengths) == self.blocks
+
+    @property
     def out_stride(self) -> int:
-        """Rows and columns a tile adds to the output map."""
+        """Columns a tile adds to the output map."""
         return self.layer.tile_stride // self.layer.step
+
+    @property
+    def out_rows(self) -> int:
+        """Rows a tile adds to the output map."""
+        return self.row_stride // self.layer.step
 
     @property
     def skew(self) -> int:
         """Clocks by which the inverse transform of a lane row starts after that of the row above it."""
-        return self.lanes.skew(self.tile_stride, self._made)
+        return self.lanes.skew(self.rows_made, self._made)
 
     @property
     def rows_written(self) -> int:
         """Rows that a tile adds to the output map: all but those that the map has not."""
-        return self.dest.shape[1] if self.skew < self.tile_stride else self.out_stride
+        return self.dest.shape[1] if self.skew < self.rows_made else self.out_rows
 
     @property
     def _made(self) -> int:
         """Rows of the output map before pooling."""
-        return self.dest.shape[1] * self.layer.step
+        return self.dest.shape[1] * self.layer.reduction
 
     @property
     def outputs(self) -> int:
@@ -135,12 +161,12 @@ class LayerPlan:
     @property
     def group_height(self) -> int:
         """Input rows from a tile group to the one below it."""
-        return self.lane_rows * self.tile_stride
+        return self.lane_rows * self.row_stride
 
     @property
     def out_group_height(self) -> int:
         """Output rows of a tile group."""
-        return self.lane_rows * self.out_stride
+        return self.lane_rows * self.out_rows
 
     @property
     def group_columns(self) -> int:
@@ -159,9 +185,9 @@ class LayerPlan:
     @property
     def lines_per_channel(self) -> int:
         """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""
-        if self.dot:
+        if self.layer.dot:
             return max(2, self.seen.shape[1])
-        return self.lanes.lines(self.tile_stride)
+        return self.lanes.lines(self.layer)
 
     @property
     def token_interval(self) -> int:
@@ -169,7 +195,7 @@ class LayerPlan:
         clock per lane row."""
         if self.dot:
             return self.lane_rows
-        return self.lanes.token_interval(self.tile_stride, self._made)
+        return self.lanes.token_interval(self.rows_made, self._made)
 
     @property
     def sets(self) -> int:
@@ -219,15 +245,26 @@ class Program:
         return self.spectrum_bits < SPECTRUM.bits
 
     @property
+    def pointwise(self) -> bool:
+        """Whether a convolution is pointwise."""
+        return any(plan.layer.pointwise for plan in self.layers)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the array makes steps of a layer once for every word."""
+        return any(plan.repeated for plan in self.layers)
+
+    @property
     def strides(self) -> bool:
-        """Whether a convolution has stride 2."""
-        return any(plan.layer.step > plan.layer.pool for plan in self.layers)
+        """Whether post-processing drops pixels of a convolution of stride 2."""
+        return any(plan.layer.reduction > plan.layer.pool for plan in self.layers)
 
     @property
     def post_columns(self) -> int:
         """Pixels of a row of a tile that post-processing keeps."""
         layers = [plan.layer for plan in self.layers]
-        return max(max(layer.tile_stride, layer.tile_side if layer.overlaps else 0) for layer in layers)
+        sides = (layer.tile_side if layer.overlaps else 0 for layer in layers)
+        return max(*(layer.tile_stride // layer.sampling for layer in layers), *sides)
 
     @property
     def overlaps(self) -> bool:
@@ -248,7 +285,9 @@ class Program:
     @property
     def transform_shifts(self) -> tuple[tuple[int, ...], ...]:
         """Those of convolutions, by which words are cut behind the forward transform; one table at least."""
-        return tuple(dict.fromkeys(p.word_shift for p in self.layers if not p.dot)) or ((0,) * WORDS,)
+        return tuple(dict.fromkeys(p.word_shift for p in self.layers if p.layer.transformed)) or (
+            (0,) * WORDS,
+        )
 
     @property
     def shift_bits(self) -> int:
@@ -295,6 +334,7 @@ class Program:
     def stream(self) -> StreamPlan:
         """Where the steps lie in external memory (``config.stream_weights``)."""
         replayed = [plan.blocks_per_transform if plan.weights_stay else 0 for plan in self.layers]
+        replayed = [max(n, int(p.words > 1)) for n, p in zip(replayed, self.layers, strict=True)]
         config = self.config
         tables = [plan.steps for plan in self.layers]
         return plan_stream(

@@ -85,6 +85,19 @@ class StepTable:
         words = np.flatnonzero(self.end_of_word)
         return np.concatenate([[0], np.searchsorted(words, np.flatnonzero(self.end_of_pass)[:-1]) + 1])
 
+    def repeated(self, times: int) -> StepTable:
+        """The steps of every block so many times, for one word after the other, where they name a single
+        one."""
+        if times == 1:
+            return self
+        ends = np.flatnonzero(self.end_of_pass) + 1
+        order = np.concatenate([np.tile(block, times) for block in np.split(np.arange(len(self)), ends[:-1])])
+        lengths = self.block_lengths
+        word = np.concatenate([np.repeat(np.arange(times), length) for length in lengths])
+        last = np.zeros(len(order), np.bool_)
+        last[np.cumsum(times * lengths) - 1] = True
+        return StepTable(self.steps.taken(order, word), self.weight[order], last)
+
     @property
     def occupancy(self) -> float:
         """Share of multiplier slots (steps × rows) that hold a non-zero weight."""

@@ -50,11 +50,14 @@ class Latencies:
     settle: int = SETTLE
 
 
-def latencies(config: AcceleratorConfig, narrow: bool = False, overlaps: bool = False) -> Latencies:
+def latencies(
+    config: AcceleratorConfig, narrow: bool = False, overlaps: bool = False, pointwise: bool = False
+) -> Latencies:
     """The latencies of an accelerator of ``config`` (``line_pixels`` resolved), spectra ``narrow`` or not,
-    with pooling windows that overlap or not."""
+    with pooling windows that overlap or not, with pointwise convolutions or not."""
     rotate = rotate_latency(config.line_pixels)
-    wraps = config.products == "packed"  # join the sums in the drain, in a clock of their own
+    # Wraps join the sums in the drain in a clock of their own, and biases of imaginary parts in another one.
+    wraps = (1 + pointwise) * (config.products == "packed")
     memory = 2 + rotate
     return Latencies(
         memory=memory,

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.formats import MIN_SPECTRUM_BITS, SPECTRUM, Format
-from hw.contract.network import Network
+from hw.contract.network import Layer, Network
 from hw.contract.spectrum import WORDS
 from hw.util import documents
 from hw.util.errors import Spec2Error
 
-UNSIGNED_DOT_BITS = 9
-"""Fully connected layers hold pixels in place of words: 0 to 255 takes 9 bits with a sign."""
+UNSIGNED_PIXEL_BITS = 9
+"""Layers without a transform hold pixels in place of words: 0 to 255 takes 9 bits with a sign."""
 
 
 def most_shift(bits: int) -> int:
@@ -51,30 +51,35 @@ def check_spectrum_bits(bits: object, network: Network, error: type[Spec2Error])
         raise error(
             f"spectrum_bits must be {MIN_SPECTRUM_BITS} to {SPECTRUM.bits}, not {documents.shown(bits)}"
         )
-    if bits < UNSIGNED_DOT_BITS and (name := _unsigned_dot(network)) is not None:
+    if bits < UNSIGNED_PIXEL_BITS and (layer := _of_unsigned_pixels(network)) is not None:
         raise error(
-            f"spectrum_bits must be {UNSIGNED_DOT_BITS} or more, not {bits}: the fully connected layer "
-            f"{name!r} takes pixels of 0 to 255 in place of words"
+            f"spectrum_bits must be {UNSIGNED_PIXEL_BITS} or more, not {bits}: the {_kind(layer)} layer "
+            f"{layer.name!r} takes pixels of 0 to 255 in place of words"
         )
 
 
-def _unsigned_dot(network: Network) -> str | None:
-    """The first fully connected layer that reads pixels without a sign."""
+def _of_unsigned_pixels(network: Network) -> Layer | None:
+    """The first layer without a transform that reads pixels without a sign."""
     for layer, maps in zip(network.layers, network.sources, strict=True):
-        if layer.dot and not all(map(network.signed, maps)):
-            return layer.name
+        if not layer.transformed and not all(map(network.signed, maps)):
+            return layer
     return None
 
 
-def check_shift(name: str, dot: bool, shift: NDArray[np.integer], bits: int, error: type[Spec2Error]) -> None:
-    """Raise ``error`` unless ``shift`` can be the words' shifts of the layer ``name``."""
+def _kind(layer: Layer) -> str:
+    return "fully connected" if layer.dot else "pointwise"
+
+
+def check_shift(layer: Layer, shift: NDArray[np.integer], bits: int, error: type[Spec2Error]) -> None:
+    """Raise ``error`` unless ``shift`` can be the words' shifts of ``layer``."""
+    name = layer.name
     if shift.shape != (WORDS,):
         raise error(f"{name}.word_shift is {shift.shape}, a spectrum has {WORDS} words")
     if not np.issubdtype(shift.dtype, np.integer):
         raise error(f"{name}.word_shift holds {shift.dtype}, not integers: quantise it first")
-    most = 0 if dot else most_shift(bits)
+    most = most_shift(bits) if layer.transformed else 0
     if shift.min() < 0 or shift.max() > most:
-        where = "fully connected layers" if dot else f"spectra of {bits} bits"
+        where = f"spectra of {bits} bits" if layer.transformed else f"{_kind(layer)} layers"
         raise error(
             f"{name}.word_shift is {int(shift.min())}..{int(shift.max())}, {where} shift words by "
             f"{'0' if most == 0 else f'0..{most}'}: calibrate again"

@@ -54,6 +54,8 @@ class Pass:
 def passes(plan: LayerPlan, config: AcceleratorConfig) -> list[Pass]:
     """The passes of one tile group of ``plan``."""
     lengths, starts = plan.steps.word_lengths, plan.steps.first_words
+    if plan.repeated:
+        lengths, starts = np.repeat(lengths, plan.words), starts * plan.words
     valid = np.array([plan.block_rows(b, config.rows) for b in range(plan.blocks)])
     drain = -(-valid // config.drain)
     words = np.diff(starts, append=len(lengths))
@@ -129,7 +131,14 @@ def layer_cycles(
             words, clock = work.words, start + step
             gate = start + first_end
             word_end = weights.issue(
-                item.block, words, work.drain, clock, gate, begins=item.begins, ends=item.ends
+                item.block,
+                words,
+                work.drain,
+                clock,
+                gate,
+                begins=item.begins,
+                ends=item.ends,
+                repeated=plan.repeated,
             )
             word_end -= start
         else:
@@ -173,7 +182,7 @@ def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = N
 
 def latencies_of(program: Program) -> Latencies:
     """The latencies of an accelerator for ``program``."""
-    return latencies(program.config, program.narrow, program.overlaps)
+    return latencies(program.config, program.narrow, program.overlaps, program.pointwise)
 
 
 def load_cycles(program: Program, images: int, first: int = 0) -> int:

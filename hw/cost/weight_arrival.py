@@ -57,13 +57,23 @@ class WeightArrival:
         self._at = 0  # and the step in it with which the block at hand begins
 
     def issue(
-        self, block: int, lengths: Ints, drain: int, step: int, gate: int, *, begins: bool, ends: bool
+        self,
+        block: int,
+        lengths: Ints,
+        drain: int,
+        step: int,
+        gate: int,
+        *,
+        begins: bool,
+        ends: bool,
+        repeated: bool = False,
     ) -> int:
         """Clock in which the array issues the last step of a pass: of ``block`` of the instruction at hand,
         which the first pass ``begins`` and the last one ``ends``.
 
         lengths: steps of its words. drain: clocks to drain one of them. step: the first clock in which the
-        array could issue a step, gate: one that completes the first word.
+        array could issue a step, gate: one that completes the first word. repeated: all words take the same
+        steps, which leave the buffer with the last one.
         """
         self._at = int(self._before[self._number][block])
         last = np.cumsum(lengths) - 1
@@ -74,17 +84,19 @@ class WeightArrival:
         end = np.empty(len(lengths) + 1, np.int64)  # clock before the first word, then of every word's end
         end[0] = step - 1
         held = self.issued - np.arange(HELD)[::-1]  # when those steps left
-        if not ends:
-            arrival, _ = self._arrive(last)
+        if begins and (repeated or not ends):
+            arrival, _ = self._arrive(np.minimum(last, lengths[0] - 1) if repeated else last)
             arrival[0] = max(arrival[0], gate)
             _words(end, free, 0, arrival)
         elif begins:
             self._issue_once(lengths, last, free, end, gate, held)
         else:
             _words(end, free, 0, np.append(gate, np.zeros(len(last) - 1, np.int64)))
+        if ends and (repeated or not begins):
             issue = np.repeat(end[:-1] - last + lengths, lengths) + np.arange(last[-1] + 1)
             issue[last] = end[1:]
-            self._free(np.append(held, issue)[:-HELD] + 1)
+            read = np.append(held, issue)[:-HELD] + 1
+            self._free(read[-lengths[-1] :] if repeated else read)
         return int(end[-1])
 
     def next_instruction(self) -> None:

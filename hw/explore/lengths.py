@@ -53,8 +53,8 @@ def uniform_lengths(layer: Layer, shape: Shape, rows: int, share: float) -> Ints
     """
     if not layer.dot and layer.groups > 1:
         return _connected_lengths(layer, rows, share)
-    words = 1 if layer.dot else WORDS
     used: NDArray[np.bool_] = np.any(layer.used_parts(shape), axis=2)
+    words = WORDS if layer.transformed else 1
     added = layer.outputs if layer.added else 0
     steps = max(words, int(np.ceil(share * used[: len(used) - added].sum())))
     block = np.diff(np.arange(words + 1) * steps // words)
@@ -77,7 +77,7 @@ def _connected_lengths(layer: Conv, rows: int, share: float) -> Ints:
             counts = np.add.reduceat(part, np.arange(0, part.shape[1], BANKS), axis=1, dtype=np.int64)
             busiest = np.maximum.reduceat(counts, np.arange(0, len(counts), rows), axis=0)
             length += np.ceil(stays * busiest).astype(np.int64).sum(axis=1)
-    lengths = np.repeat(np.maximum(length, 1)[:, None], WORDS, axis=1)
+    lengths = np.repeat(np.maximum(length, 1)[:, None], WORDS if layer.transformed else 1, axis=1)
     if layer.average:
         lengths[:, 1:] = 0
     return lengths

@@ -124,7 +124,7 @@ class UniformWorkload(DensityWorkload):
         super().__init__(network, {layer.name: density.share for layer in network.layers[1:]}, source)
         most = most_shift(spectrum_bits)
         every = (np.arange(WORDS) % (most + 1)).astype(np.uint8)
-        self.word_shifts = [no_shift() if layer.dot else every for layer in network.layers]
+        self.word_shifts = [every if layer.transformed else no_shift() for layer in network.layers]
         shifts = [np.full(layer.outputs, most) for layer in network.layers]  # none goes to the left
         self._channels = [(bias, shift) for (bias, _), shift in zip(self._channels, shifts, strict=True)]
 

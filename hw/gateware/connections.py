@@ -100,7 +100,13 @@ def _array(m, core):
     words, ahead = [step.word], core.program.run_ahead
     if ahead:
         words = [Mux(of_next, step.next_word, step.word) for of_next in step.of_next]
-    modes = Cat(Mux(dot, Mode.DOT, Mux(_any_of(w, DUAL_REAL), Mode.DUAL, Mode.COMPLEX)) for w in words)
+    dual = [_any_of(word, DUAL_REAL) for word in words]
+    if core.program.pointwise:
+        pointwise = _pointwise(core)
+        dual = [is_dual & ~pointwise for is_dual in dual]
+        if core.program.repeats:
+            words = [Mux(pointwise, issue.word, word) for word in words]
+    modes = Cat(Mux(dot, Mode.DOT, Mux(is_dual, Mode.DUAL, Mode.COMPLEX)) for is_dual in dual)
     head_start = core.lanes[0].x.latency - row_weights.latency
     bit_planes = sign_extended(m, core.program, core.layer, step.bit_planes)
     rows = rows_of(core.program.step_format, step, bit_planes)
@@ -130,20 +136,29 @@ def _dot_mode(core):
     return _any_of(core.layer, [i for i, plan in enumerate(core.program.layers) if plan.dot])
 
 
+def _pointwise(core):
+    """Whether the layer at work is a pointwise convolution."""
+    return _any_of(core.layer, [i for i, plan in enumerate(core.program.layers) if plan.layer.pointwise])
+
+
 def _readout(m, core):
     """Every step that completes a word; what comes of it, to all lanes alike."""
     issue, readout, step = core.issue, core.readout, core.weights.step
+    word, end_of_pass = step.word, step.end_of_pass
+    if core.program.repeats:
+        word = Mux(_pointwise(core), issue.word, word)
+        end_of_pass &= issue.word_ends
     m.d.comb += [
         readout.issued.eq(issue.issued),
         readout.end_of_word.eq(step.end_of_word),
-        readout.word.eq(Mux(_dot_mode(core), 0, step.word)),
-        readout.end_of_pass.eq(step.end_of_pass),
+        readout.word.eq(Mux(_dot_mode(core), 0, word)),
+        readout.end_of_pass.eq(end_of_pass),
         readout.half.eq(issue.y_half),
         readout.entry.eq(issue.entry),
         readout.entries.eq(issue.entries),
         core.y_ping_pong.fill.eq(readout.pass_full),
     ]
-    if core.program.narrow:
+    if core.program.narrow or core.program.pointwise:
         m.d.comb += readout.layer.eq(core.layer)
     for lane in core.lanes:
         m.d.comb += [

@@ -158,7 +158,8 @@ def engines(artifact: Artifact) -> Iterator[ConvEngine | DenseEngine]:
     for layer, shape in zip(network.layers, network.inputs, strict=True):
         weights = artifact.layers[layer.name]
         if isinstance(layer, Conv):
-            yield ConvEngine(layer, weights, shape, artifact.spectrum_bits)
+            engine = ConvEngine if layer.transformed else PointwiseEngine
+            yield engine(layer, weights, shape, artifact.spectrum_bits)
         else:
             yield DenseEngine(layer, weights, last=layer is network.layers[-1])
 
@@ -170,7 +171,7 @@ class ConvEngine:
         self.layer, self.weights, self.spectrum_bits = layer, weights, spectrum_bits
         self.shape, self.grid = shape, layer.tiles(shape)
         self.output = layer.output(shape)
-        self.matrices = mac.spectral_matrices(weights.weight)
+        self.matrices = self._matrices()
         self.chunk = max(1, CHUNK_WORDS // (WORDS * layer.out_channels * self.grid[1]))
 
     def tile_rows(self, maps: Pixels) -> Iterator[Planes]:
@@ -178,14 +179,29 @@ class ConvEngine:
         padded = fetch.pad(maps, self.layer)
         for row in range(self.grid[0]):
             windows = fetch.windows(padded, self.layer, row)
-            x = fft.words(windows, self.spectrum_bits, self.weights.word_shift)
-            sums = mac.spectral_sums(self.matrices, x)
-            accumulator_drain.add_bias(sums, self.weights.bias)
-            y = accumulator_drain.drain(sums, self.weights.drain_shift[:, None, :, None, None])
-            pixels = post.requantise(ifft.tile(y, self.layer.tile_side), self.layer.relu)
+            x = self._words(windows)
+            y = self._drained(x)
+            pixels = post.requantise(self._tile(y), self.layer.relu)
             if self.layer.overlaps:
                 post.hide(pixels, self.layer, row, self.shape)
             yield x, y, post.reduce(pixels, self.layer)
+
+    def _matrices(self) -> NDArray[np.float64]:
+        return mac.spectral_matrices(self.weights.weight)
+
+    def _words(self, windows: NDArray[np.int32]) -> NDArray[np.int32]:
+        """What the array reads of windows (8 y, 8 x, in, column, image)."""
+        return fft.words(windows, self.spectrum_bits, self.weights.word_shift)
+
+    def _drained(self, x: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Words Y."""
+        sums = mac.spectral_sums(self.matrices, x)
+        accumulator_drain.add_bias(sums, self.weights.bias)
+        return accumulator_drain.drain(sums, self.weights.drain_shift[:, None, :, None, None])
+
+    def _tile(self, y: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Outputs of tiles in front of rounding, as far as they are needed: (y, x, out, column, image)."""
+        return ifft.tile(y, self.layer.tile_side)
 
     def stitch(self, rows: list[Pixels]) -> Pixels:
         """Tiles side by side: the map (out, h, w, image) from the pixels of every tile row."""
@@ -195,6 +211,25 @@ class ConvEngine:
         ]
         _, h, w = self.output
         return np.concatenate(row_bands, axis=1)[:, :h, :w]
+
+
+class PointwiseEngine(ConvEngine):
+    """Runs one pointwise convolution: words are pairs of pixels, and nothing is transformed."""
+
+    def _matrices(self) -> NDArray[np.float64]:
+        return mac.pixel_matrix(self.weights.weight)
+
+    def _words(self, windows: NDArray[np.int32]) -> NDArray[np.int32]:
+        return windows.reshape(WORDS, 2, *windows.shape[2:])
+
+    def _drained(self, x: NDArray[np.int32]) -> NDArray[np.int32]:
+        sums = mac.pixel_sums(self.matrices, x)
+        sums += self.weights.bias[:, None, None]
+        return accumulator_drain.drain(sums, self.weights.shift[:, None, None])
+
+    def _tile(self, y: NDArray[np.int32]) -> NDArray[np.int32]:
+        side = self.layer.tile_side
+        return y.reshape(TILE, TILE, *y.shape[2:])[:side, :side]
 
 
 class DenseEngine:

@@ -16,11 +16,13 @@ Map = NDArray[np.integer]
 def pad(maps: Map, layer: Conv) -> Map:
     """Zero padding before, and after as much as the last tiles reach; cut where no tile looks.
 
-    Returns (c, (rows-1)·S + 8, (columns-1)·S + 8, image) for a grid of rows × columns tiles.
+    Returns (c, (rows-1)·S + 8, (columns-1)·S + 8, image) for a grid of rows × columns tiles, 16 in place of 8
+    where every second pixel is looked at.
     """
     c, h, w, images = maps.shape
     grid = layer.tiles((c, h, w))
-    out = np.zeros((c, *((g - 1) * layer.tile_stride + TILE for g in grid), images), dtype=maps.dtype)
+    window = TILE * layer.sampling
+    out = np.zeros((c, *((g - 1) * layer.tile_stride + window for g in grid), images), dtype=maps.dtype)
     k = layer.tile_padding
     inside = out[:, k:, k:]
     height, width = min(h, inside.shape[1]), min(w, inside.shape[2])
@@ -31,8 +33,9 @@ def pad(maps: Map, layer: Conv) -> Map:
 def windows(padded: Map, layer: Conv, row: int) -> NDArray[np.int32]:
     """The windows of tile row ``row``, as planes (8 y, 8 x, c, tile column, image)."""
     s = layer.tile_stride
-    line = padded[:, row * s : row * s + TILE]
-    tiles = np.lib.stride_tricks.sliding_window_view(line, TILE, axis=2)[:, :, ::s]
+    step, size = layer.sampling, TILE * layer.sampling
+    line = padded[:, row * s : row * s + size : step]
+    tiles = np.lib.stride_tricks.sliding_window_view(line, size, axis=2)[:, :, ::s, :, ::step]
     return np.ascontiguousarray(tiles.transpose(1, 4, 0, 2, 3), dtype=np.int32)
 
 

@@ -46,3 +46,17 @@ def dot_sums(matrix: NDArray[np.float64], words: NDArray[np.integer]) -> NDArray
     """Accumulators in dot mode: words (32, 2, in, image) to sums (out, image), exact integers."""
     assert matrix.shape[1] << (8 + 15) < EXACT
     return matrix @ words.reshape(matrix.shape[1], -1).astype(np.float64)
+
+
+def pixel_matrix(weight: NDArray[np.int16]) -> NDArray[np.float64]:
+    """The matrix (out, in) of a pointwise convolution from weights (out, in, 1, 2)."""
+    return weight[:, :, 0, 0].astype(np.float64)
+
+
+def pixel_sums(matrix: NDArray[np.float64], words: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Accumulators of a pointwise convolution: words (32, 2, in, ...) to sums (32, 2, out, ...), exact
+    integers."""
+    assert matrix.shape[1] << (8 + 15) < EXACT
+    out, ins = matrix.shape
+    x = words.reshape(2 * WORDS, ins, -1).astype(np.float64)
+    return (matrix @ x).reshape(WORDS, 2, out, *words.shape[3:])

@@ -19,10 +19,11 @@ def requantise(outputs: NDArray[np.signedinteger], relu: bool) -> NDArray[Any]:
 def reduce(pixels: NDArray[Any], layer: Conv) -> NDArray[Any]:
     """What a layer makes of the pixels of tiles, over the first two axes: every second row and column (stride
     2), or the maximum of every window (pooling)."""
-    last = (layer.tile_outputs - 1) * layer.step + 1
+    step = layer.reduction
+    last = (layer.tile_outputs - 1) * step + 1
     taken = range(layer.window)
-    rows = reduce_(np.maximum, (pixels[i : i + last : layer.step] for i in taken))
-    return np.asarray(reduce_(np.maximum, (rows[:, i : i + last : layer.step] for i in taken)))
+    rows = reduce_(np.maximum, (pixels[i : i + last : step] for i in taken))
+    return np.asarray(reduce_(np.maximum, (rows[:, i : i + last : step] for i in taken)))
 
 
 def hide(pixels: NDArray[Any], layer: Conv, row: int, shape: Shape) -> None:

@@ -90,7 +90,8 @@ def _layer_text(layer: Layer) -> str:
     step = "p" if layer.pool == 2 else "s" if layer.stride == 2 else ""
     end = "" if layer.after == layer.padding else f"/{layer.after}"
     added = "+" if layer.added else ""
-    return f"c{layer.out_channels}k{layer.kernel}+{layer.padding}{end}{step}{sign}{added}"
+    point = "!" if layer.pointwise else ""
+    return f"c{layer.out_channels}k{layer.kernel}{point}+{layer.padding}{end}{step}{sign}{added}"
 
 
 def is_graph(seed: int) -> bool:
@@ -112,7 +113,7 @@ def design(seed: int) -> Design:
 
 
 def _draw(seed: int, dice: Random) -> Design | None:
-    network = graph(dice) if is_graph(seed) else _network(dice)
+    network = _pointwise(graph(dice) if is_graph(seed) else _network(dice))
     artifact = _artifact(network, dice)
     if is_graph(seed):
         artifact = with_identities(artifact, dice)
@@ -190,6 +191,19 @@ def _network(dice: Random) -> Network:
     return Network(f"random{dice.randrange(1000)}", first, tuple(layers))
 
 
+def _pointwise(network: Network) -> Network:
+    """The same, with most of its 1×1 convolutions pointwise. With dice of its own, so that seeds from before
+    draw what they did."""
+    dice = Random(f"{network}/pointwise")
+    layers = [
+        replace(layer, pointwise=True)
+        if isinstance(layer, Conv) and layer.kernel == 1 and dice.random() < 0.7
+        else layer
+        for layer in network.layers
+    ]
+    return replace(network, layers=tuple(layers))
+
+
 def _config(network: Network, dice: Random) -> AcceleratorConfig:
     rows = dice.choice((4, 4, 8, 8, 12, 16, 32))
     lanes = dice.randint(1, max(1, min(12, MOST_MACS // rows)))
@@ -251,7 +265,7 @@ def _narrow(artifact: Artifact, dice: Random) -> Artifact:
         bits = 9
     most, layers = narrow.most_shift(bits), dict(artifact.layers)
     for layer in artifact.network.layers:
-        if not layer.dot:
+        if layer.transformed:
             least = dice.choice((most, max(0, most - 4), 0))
             shift = np.array([dice.randint(least, most) for _ in range(WORDS)], np.uint8)
             layers[layer.name] = replace(layers[layer.name], word_shift=shift)

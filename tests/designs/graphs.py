@@ -168,6 +168,7 @@ def with_identities(artifact: Artifact, dice: Random) -> Artifact:
             weight[outputs, layer.convolved + outputs] = np.random.default_rng(layer.outputs).integers(
                 1, limit + 1, (layer.outputs, 1, 1)
             )
+            weight[..., ~layer.used_parts((0, 0, 0))[0, 0]] = 0
             layers[layer.name] = replace(weights, weight=weight)
     return replace(artifact, layers=layers)
 

@@ -59,6 +59,13 @@ class Steps:
         """(T, 8): the word that every bank reads."""
         return np.where(self.of_next, self.next_word[:, None], self.word[:, None])
 
+    def taken(self, order: Ints, word: Ints) -> Steps:
+        """These of the steps, all of the same word, each for a ``word``."""
+        groups, channel, end_of_word = self.groups[order], self.channel[order], self.end_of_word[order]
+        if not self.ahead:
+            return Steps.in_step(word, groups, channel, end_of_word)
+        return Steps(word, groups, channel, end_of_word, word, self.of_next[order], self.end[order])
+
     def clocks(self, drain: int) -> int:
         """Clocks when nothing makes a step wait but the drain, busy with a word for ``drain`` of them."""
         lengths = np.diff(np.flatnonzero(self.end_of_word), prepend=-1)

@@ -170,7 +170,7 @@ class Artifact:
                 f"{name}.shift is {int(w.shift.min())}..{int(w.shift.max())}, "
                 f"the drain shifts by 0..{MAX_DRAIN_SHIFT}"
             )
-        narrow.check_shift(name, layer.dot, w.word_shift, self.spectrum_bits, ArtifactError)
+        narrow.check_shift(layer, w.word_shift, self.spectrum_bits, ArtifactError)
 
     def regular(self, layer: str) -> bool:
         """Whether the masks of ``layer`` fit one address for all banks, as n:m masks do."""

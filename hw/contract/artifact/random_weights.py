@@ -63,13 +63,13 @@ def random_artifact(
         # A sum of products of spread 1000 (words) or 100 (pixels) and limit/2, brought to 2**10 (64
         # words make a pixel) or 2**13 (one does).
         products = np.any(weight != 0, axis=-1).sum(axis=(1, 2)).mean() + 1
-        if layer.dot:
-            excess = limit / 2 * 100 * np.sqrt(products) / 2**13
-        else:
+        if layer.transformed:
             excess = limit / 2 * 1000 * np.sqrt(products / words) / 2**10
+        else:
+            excess = limit / 2 * 100 * np.sqrt(products) / 2**13
         shift = np.clip(np.round(np.log2(excess)) + rng.integers(-1, 2, out), 0, 20)
         bias = BIAS.saturate(rng.integers(-(2**12), 2**12, out) << shift.astype(np.int64))
-        word_shift = narrow.no_shift() if layer.dot else _word_shift(of_words, spectrum_bits)
+        word_shift = _word_shift(of_words, spectrum_bits) if layer.transformed else narrow.no_shift()
         bias >>= int(word_shift[0])
         layers[layer.name] = LayerWeights(weight, bias.astype(np.int32), shift.astype(np.uint8), word_shift)
     provenance = {"random_seed": seed, "kind": kind}

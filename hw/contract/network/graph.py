@@ -173,6 +173,7 @@ LATER = {
     "average": False,
     "taps": None,
     "clip": None,
+    "pointwise": False,
     "stride": 1,
     "end_padding": None,
     "pool_size": None,

@@ -19,9 +19,12 @@ property        ``Conv``                     ``Dense``
                 the first tile has
 ``step``        rows from an output to the   1
                 next: stride times pool
+``sampling``    rows from a pixel that is    1
+                read to the next
 ``tile_stride`` rows from a tile to the next 1
 ``added``       adds its last channels       False
 ``dot``         False                        True: the array runs in dot mode (one sum per output)
+``transformed`` not ``pointwise``            False: the array multiplies pixels
 =============== ============================ ===================================================
 
 ``dot`` tells type checkers which of the two a ``Layer`` is.
@@ -66,8 +69,8 @@ class Conv:
     with a kernel of 8×8 and each channel a group. taps: weights of an output channel in the convolution that
     this one stands for, if it has others (of spread images): operations are counted by it. clip: the largest
     value after ReLU, in the units of training (6 for ReLU6): scales are chosen so that channels which reach
-    it saturate there, and nothing else is done about it. In the array that is a kernel of one pixel, so it
-    costs what channels cost.
+    it saturate there, and nothing else is done about it. pointwise: a kernel of 1×1 is not transformed: the
+    array multiplies pixels, with one real weight for each pair of channels in place of 32 spectral words.
     """
 
     dot: ClassVar[Literal[False]] = False
@@ -89,11 +92,17 @@ class Conv:
     average: bool = False
     taps: int | None = None
     clip: float | None = None
+    pointwise: bool = False
     sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names.check("layer", self.name)
         documents.check_fields(self, f"layer {self.name!r}", UnsupportedNetwork)
+        if self.pointwise and self.kernel != 1:
+            raise UnsupportedNetwork(
+                f"layer {self.name!r}: a pointwise convolution has a kernel of 1×1, not "
+                f"{self.kernel}×{self.kernel}"
+            )
         if not 1 <= self.kernel <= MAX_KERNEL + self.average:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: kernel {self.kernel}×{self.kernel} is not supported, an 8×8 "
@@ -152,6 +161,11 @@ class Conv:
             )
 
     @property
+    def transformed(self) -> bool:
+        """Whether the array works on spectra."""
+        return not self.pointwise
+
+    @property
     def inputs(self) -> int:
         """Input channels, those that are added included."""
         return self.in_channels
@@ -208,6 +222,17 @@ class Conv:
         return self.stride * self.pool
 
     @property
+    def sampling(self) -> int:
+        """Rows and columns from a pixel that is read to the next: the stride of a pointwise convolution, of
+        which no other pixel is looked at."""
+        return self.stride if self.pointwise else 1
+
+    @property
+    def reduction(self) -> int:
+        """Rows and columns of what the array makes, from an output to the next."""
+        return self.step // self.sampling
+
+    @property
     def tile_outputs(self) -> int:
         """Output rows and columns of a tile.
 
@@ -215,12 +240,12 @@ class Conv:
         no pooling window straddles two tiles: where windows overlap, so do the tiles' outputs in front of
         pooling.
         """
-        return (TILE - self.kernel + 1 - self.window) // self.step + 1
+        return (TILE - self.kernel + 1 - self.window) // self.reduction + 1
 
     @property
     def tile_side(self) -> int:
         """Rows and columns of a tile in front of stride and pooling that its outputs depend on."""
-        return (self.tile_outputs - 1) * self.step + self.window
+        return (self.tile_outputs - 1) * self.reduction + self.window
 
     @property
     def tile_stride(self) -> int:
@@ -253,14 +278,24 @@ class Conv:
             )
         return self.out_channels, oh, ow
 
-    def tiles(self, shape: Shape) -> tuple[int, int]:
-        """(rows, columns) of the tile grid: just enough tiles to cover the outputs."""
+    def tiles(self, shape: Shape, height: int = 0) -> tuple[int, int]:
+        """(rows, columns) of the tile grid: just enough tiles to cover the outputs. ``height``: rows from a
+        tile to the one below it, where that is not ``tile_stride``."""
         _, oh, ow = self.output(shape)
-        return -(-oh // self.tile_outputs), -(-ow // self.tile_outputs)
+        return -(-oh // (height // self.step or self.tile_outputs)), -(-ow // self.tile_outputs)
+
+    @property
+    def heights(self) -> tuple[int, ...]:
+        """What ``height`` of its tiles can be: those of a pointwise convolution may have fewer than 8 rows,
+        where no windows overlap; 0 is ``tile_stride``."""
+        if self.transformed or self.overlaps:
+            return (0,)
+        return tuple(range(self.step, TILE * self.sampling + 1, self.step))
 
     def weight_shape(self, shape: Shape) -> tuple[int, int, int, int]:
-        """(out, in, 32, 2): integer weight words in the artifact."""
-        return self.out_channels, self.in_channels, WORDS, 2
+        """(out, in, 32, 2): integer weight words in the artifact; of a pointwise convolution (out, in, 1, 2),
+        which serves all words."""
+        return self.out_channels, self.in_channels, WORDS if self.transformed else 1, 2
 
     @property
     def connected(self) -> NDArray[np.bool_]:
@@ -272,8 +307,11 @@ class Conv:
         return np.concatenate([found, *unmoved], axis=1)
 
     def used_parts(self, shape: Shape) -> NDArray[np.bool_]:
-        """(in, 32, 2): parts of words that can hold a weight: all of them."""
-        return np.ones((self.in_channels, WORDS, 2), dtype=bool)
+        """(in, 32, 2): parts of words that can hold a weight: all of them, but that of a pointwise
+        convolution, (in, 1, 2), is real."""
+        used = np.ones(self.weight_shape(shape)[1:], dtype=bool)
+        used[..., 1] = self.transformed
+        return used
 
     def seen(self, shape: Shape) -> Shape:
         """An input of ``shape`` as it is read: itself."""
@@ -301,11 +339,15 @@ class Dense:
     """
 
     dot: ClassVar[Literal[True]] = True
+    transformed: ClassVar[Literal[False]] = False
+    pointwise: ClassVar[Literal[False]] = False
     kernel: ClassVar[int] = 1
     padding: ClassVar[int] = 0
     pool: ClassVar[int] = 1
     window: ClassVar[int] = 1
     step: ClassVar[int] = 1
+    sampling: ClassVar[int] = 1
+    reduction: ClassVar[int] = 1
     overlaps: ClassVar[Literal[False]] = False
     tile_padding: ClassVar[int] = 0
     tile_stride: ClassVar[int] = 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import C, Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
@@ -70,7 +70,8 @@ class AddressGenerator:
         self._map_lines = setting("map_lines", [p.source.stack_lines for p in plans])
         self._first_line = setting("first_line", [p.source.base + first_line(p) for p in plans])
         rings = [p.source.ring * p.source.lines_per_row for p in plans]
-        rows, groups = [p.source.lines_per_row for p in plans], [p.group_lines for p in plans]
+        rows = [p.source.lines_per_row * p.layer.sampling for p in plans]
+        groups = [p.group_lines for p in plans]
         self._row_lines = setting("row_lines", rows)
         self._row_back = setting("row_back", [n - ring for n, ring in zip(rows, rings, strict=True)])
         self._group_lines = setting("group_lines", groups)
@@ -79,6 +80,8 @@ class AddressGenerator:
         self._first_x = setting("first_x", [-padding for padding in paddings])
         self._first_y = setting("first_y", [top_row(p) for p in plans])
         self._group_width = setting("group_width", [p.lane_columns * p.tile_stride for p in plans])
+        samplings = [p.layer.sampling for p in plans]
+        self._sampling = setting("sampling", samplings) if max(samplings) > 1 else C(1)
 
     def _choose_next_group(self, m: Module, span, group_height: Signal) -> data.View:
         """A register: where the next tile group begins."""
@@ -121,7 +124,7 @@ class AddressGenerator:
         """Go to the next row of the channel."""
         self._ring.step(m)
         m.d.sync += [
-            self.y.eq(self.y + 1),
+            self.y.eq(self.y + self._sampling),
             self.address.eq(self.address + Mux(self._ring.wraps, self._row_back, self._row_lines)),
         ]
 

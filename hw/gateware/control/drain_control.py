@@ -57,9 +57,10 @@ class DrainControl(wiring.Component):
     o_word      out  5            of this word,
     o_half      out  1            for this half;
     end         out  1            the last ones of a pass
-    bias        out  D × 32       signed: ``table_latency`` clocks after ``active``, 0 but for word 0
+    bias        out  D × 32       signed: ``table_latency`` clocks after ``active``, 0 but for word 0, and for
+                                  every word of a pointwise convolution
     shift       out  D × shifts   likewise; of narrow spectra less by what the word was cut
-    layer       in   ⌈log2 L⌉     narrow spectra: instruction of the layer program
+    layer       in   ⌈log2 L⌉     narrow spectra, pointwise convolutions: instruction of the layer program
     =========== ==== ============ =====================================================================
     """
 
@@ -84,7 +85,7 @@ class DrainControl(wiring.Component):
                 "end": Out(1),
                 "bias": Out(self.layout["bias"].shape),
                 "shift": Out(self.layout["shift"].shape),
-                **({"layer": In(range(len(program.layers)))} if program.narrow else {}),
+                **({"layer": In(range(len(program.layers)))} if program.narrow or program.pointwise else {}),
             }
         )
 
@@ -118,7 +119,11 @@ class DrainControl(wiring.Component):
             ]
         # Word 0 brings the bias. Gated once here, not in every lane.
         entry = data.View(self.layout, port.data)
-        with_bias = delay(m, self.o_word == 0, 2, name="with_bias")
+        has_bias = self.o_word == 0
+        if self.program.pointwise:
+            kinds = [int(plan.layer.pointwise) for plan in self.program.layers]
+            has_bias |= per_layer(m, self.layer, kinds, name="pointwise")
+        with_bias = delay(m, has_bias, 2, name="with_bias")
         bias, shift = Signal.like(self.bias, reset_less=True), Signal.like(self.shift, reset_less=True)
         m.d.sync += [bias.eq(Mux(with_bias, entry.bias.as_value(), 0)), shift.eq(entry.shift)]
         if self.program.narrow:

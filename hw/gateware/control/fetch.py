@@ -98,7 +98,9 @@ class Fetch(wiring.Component):
         last_channel = self._setting(m, "last_channel", [p.seen.shape[0] - 1 for p in plans])
         # Packed rows: the line after which a window goes on one packed row further, one tile row down.
         last_packed = self._setting(
-            m, "last_packed", [p.tile_stride - 1 if p.packing > 1 else -1 for p in plans]
+            m,
+            "last_packed",
+            [p.tile_stride - 1 if p.packing > 1 and p.layer.transformed else -1 for p in plans],
         )
 
         position = AddressGenerator(m, self.layer, self.program, loops, dot)

@@ -9,6 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
+from hw.contract.spectrum import WORDS
 from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.delay import delay, per_layer
 from hw.gateware.primitives.micro_instruction import ends_layout
@@ -36,6 +37,8 @@ class Issue(wiring.Component):
     y_half      out  1          the Y half to fill,
     entry       out  channels   the first entry of the block in the table of channels
     entries     out  groups     and the clocks of the drain - 1
+    word        out  5          where steps are repeated for every word: this one (0 in other layers),
+    word_ends   out  1          and whether the step may end a pass
     wait_x      out  1          no step is issued, for want of an X half,
     wait_drain  out  1          since the drain is still at work,
     wait_y      out  1          or for want of a Y half: all for the counters
@@ -63,6 +66,7 @@ class Issue(wiring.Component):
                 "y_half": Out(1),
                 "entry": Out(range(max(2, len(program.channel_bias)))),
                 "entries": Out(range(max(2, per_block))),
+                **({"word": Out(range(WORDS)), "word_ends": Out(1)} if program.repeats else {}),
                 "wait_x": Out(1),
                 "wait_drain": Out(1),
                 "wait_y": Out(1),
@@ -77,7 +81,7 @@ class Issue(wiring.Component):
         def setting(name, values):
             return per_layer(m, self.layer, values, name=name)
 
-        m.submodules.loops = loops = LoopNest(self.program)
+        m.submodules.loops = loops = LoopNest(self.program, words=True)
         m.d.comb += [
             loops.layer.eq(self.layer),
             loops.images.eq(self.images),
@@ -128,7 +132,8 @@ class Issue(wiring.Component):
             m.d.sync += first.eq(row_ends)
             with m.If(end):
                 m.d.sync += [drain_clocks.eq(entries), draining.eq(entries != 0), open_pass.eq(1)]
-        with m.If(loops.step):
+        pass_ends = loops.step & loops.word_wraps if self.program.repeats else loops.step
+        with m.If(pass_ends):
             m.d.sync += [open_pass.eq(0), y_half.eq(~y_half)]
             with m.If(loops.block_wraps):
                 m.d.sync += x_half.eq(~x_half)
@@ -143,4 +148,6 @@ class Issue(wiring.Component):
         m.d.sync += self.issued.eq(self.ends.ready)
         with_step = Cat(self.first, self.x_half, self.y_half, self.entry, self.entries)
         m.d.comb += with_step.eq(delay(m, Cat(first, x_half, y_half, entry, entries), 1, name="with_step"))
+        if self.program.repeats:
+            m.d.sync += [self.word.eq(loops.word), self.word_ends.eq(loops.word_wraps)]
         return m

@@ -95,8 +95,8 @@ class LaneFlags(wiring.Component):
         first, ahead = [], []
         for plan, row in zip(self.program.layers, _rows(self.program, lane), strict=True):
             packed = plan.packing > 1
-            first.append(-1 if row < 0 else 0 if packed else row * plan.tile_stride)
-            ahead.append(row % plan.source.image_packing * plan.tile_stride if packed and row > 0 else 0)
+            first.append(-1 if row < 0 else 0 if packed else row * plan.rows_made)
+            ahead.append(row % plan.source.image_packing * plan.row_stride if packed and row > 0 else 0)
         return self._setting(m, f"first_{lane}", first), self._setting(m, f"ahead_{lane}", ahead)
 
     def _columns(self, m):

@@ -39,7 +39,7 @@ class Readout(wiring.Component):
     y_word      out  5            this word
     word_valid  out  2 × 32       the words of each half's pass that were written so far
     pass_full   out  1            a pulse: the output controller may begin with a pass
-    layer       in   ⌈log2 L⌉     narrow spectra: instruction of the layer program
+    layer       in   ⌈log2 L⌉     narrow spectra, pointwise convolutions: instruction of the layer program
     =========== ==== ============ =====================================================================
 
     Parameters: ``program``; ``lane``: any lane, for its latencies.
@@ -66,7 +66,7 @@ class Readout(wiring.Component):
                 "y_word": Out(5),
                 "word_valid": Out(data.ArrayLayout(WORDS, BUFFERS)),
                 "pass_full": Out(1),
-                **({"layer": In(shapes["layer"])} if program.narrow else {}),
+                **({"layer": In(shapes["layer"])} if "layer" in shapes else {}),
             }
         )
 
@@ -75,7 +75,7 @@ class Readout(wiring.Component):
         m.submodules.control = self.control
         self._through_the_array(m)
         control, lane = self.control, self.lane
-        if control.program.narrow:
+        if "layer" in self.signature.members:
             m.d.comb += control.layer.eq(self.layer)
         wait = lane.drain.table_latency - control.table_latency
         m.d.comb += [

@@ -46,13 +46,19 @@ class RingPointer:
         ringed = setting("ringed", [int(ring > 0) for ring in rings])
         last = setting("last_position", [max(0, ring - 1) for ring in rings])
         ring_rows = setting("ring_rows", rings)
+        samplings = [plan.layer.sampling for plan in plans]
+        self._sampled = setting("ring_sampled", [n - 1 for n in samplings]) if max(samplings) > 1 else None
 
+        self._last = last
         self.position = Signal.like(last, name="position")
         self.top = Signal.like(last, name="top_position")
         self.wraps = Signal(name="wraps")
         self._next = Signal.like(last, name="next_position")
         m.d.comb += self._next.eq(self.position)
-        m.d.sync += [self.position.eq(self._next), self.wraps.eq(ringed & (self._next == last))]
+        at_end = self._next == last
+        if self._sampled is not None:  # every second row: the one before the last row is the last one, too
+            at_end |= self._sampled.any() & (self._next + 1 == last)
+        m.d.sync += [self.position.eq(self._next), self.wraps.eq(ringed & at_end)]
 
         beyond = self.top + group_height  # of the group below, were the ring without an end
         ahead = Signal(len(beyond), name="position_below")
@@ -67,7 +73,13 @@ class RingPointer:
 
     def step(self, m: Module) -> None:
         """Go to the next row."""
-        m.d.comb += self._next.eq(Mux(self.wraps, 0, self.position + 1))
+        following = self.position + 1
+        if self._sampled is None:
+            m.d.comb += self._next.eq(Mux(self.wraps, 0, following))
+            return
+        # Of a ring of an odd number of rows the next one may be its second.
+        first = (self._sampled.any() & (self.position == self._last))[:1]
+        m.d.comb += self._next.eq(Mux(self.wraps, first, following + self._sampled))
 
     def back_to_top(self, m: Module) -> None:
         """Go to the first row of the window, for the next channel."""

@@ -1,6 +1,6 @@
 """Drain: the sums of a word, D rows per clock, as the 18-bit words the inverse transform takes."""
 
-from amaranth import Array, C, Cat, Module, signed, unsigned
+from amaranth import Array, C, Cat, Module, Mux, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -44,7 +44,8 @@ class Drain(wiring.Component):
     Parameters: ``rows`` N, a multiple of ``drain`` D; ``acc_bits`` of k1, k2, k3, which wrap: re and im
     must fit; ``run_ahead``; ``packed``: what the rows are (:class:`hw.gateware.datapath.mac.MacLane`);
     ``lift``: bits by which a sum with its bias is lifted before it is shifted, and ``shift_bits`` of a shift,
-    both for narrow spectra.
+    both for narrow spectra. ``pairs``: with ``both`` (constant while sums are read) the bias is also added to
+    the imaginary parts, which are pixels of their own.
     Latency, no back pressure: the ``sums`` (or ``held``) of rows D·``group`` to D·``group`` + D - 1 are taken
     ``lead`` clocks after ``group`` and leave at ``o_words`` ``latency`` clocks after it; their ``bias`` (zero
     for a word without one) and ``shift`` (with ``lift`` in it) are due ``table_latency`` clocks after it.
@@ -65,11 +66,13 @@ class Drain(wiring.Component):
         packed: PackedProducts | None = None,
         lift: int = 0,
         shift_bits: int = SHIFT_BITS,
+        pairs: bool = False,
     ):
         self.rows, self.acc_bits, self.drain, self.run_ahead = rows, acc_bits, drain, run_ahead
-        self.packed, self.lift = packed, lift
+        self.packed, self.lift, self.pairs = packed, lift, pairs
         self.lead = 3 if run_ahead else 2
-        self.latency = 10 if packed else 9
+        self._late = (1 + pairs) if packed else 0
+        self.latency = 9 + self._late
         layout = held_layout(acc_bits, packed) if run_ahead else sums_layout(acc_bits, packed)
         super().__init__(
             {
@@ -77,6 +80,7 @@ class Drain(wiring.Component):
                 "group": In(range(max(2, rows // drain))),
                 "bias": In(data.ArrayLayout(signed(BIAS.bits), drain)),
                 "shift": In(data.ArrayLayout(unsigned(shift_bits), drain)),
+                **({"both": In(1)} if pairs else {}),
                 "o_words": Out(words_layout(PRODUCT_SUM.bits, drain)),
             }
         )
@@ -86,13 +90,13 @@ class Drain(wiring.Component):
         group = delay(m, self.group, self.lead - 1, name="group")
         for i in range(self.drain):
             re, im = self._packed(m, group, i) if self.packed else self._biased(m, group, i)
-            due = delay(m, self.shift[i], int(bool(self.packed)), name=f"shift_{i}")
+            due = delay(m, self.shift[i], self._late, name=f"shift_{i}")
             for part, value in (("re", re), ("im", im)):
                 shift = replicate(m, due, name=f"{part}_{i}_shift")
                 coarse = Cat(C(0, FINE_BITS), shift[FINE_BITS:])
                 fine = replicate(m, shift[:FINE_BITS], name=f"{part}_{i}_fine_shift")
                 # Clocks 5 and 6: a zero below the value becomes the guard bit, the last one shifted out.
-                # (From here on a clock later for packed products.)
+                # (From here on a clock later for packed products, two with biases of both parts.)
                 lifted = Cat(C(0, 1 + self.lift), value).as_signed()
                 value = register(m, f"{part}_{i}_coarse", lifted >> coarse)
                 value = register(m, f"{part}_{i}_fine", value >> fine)
@@ -107,8 +111,12 @@ class Drain(wiring.Component):
         re, im = self._held(m, group, column) if self.run_ahead else self._joined(m, group, column)
         return (
             register(m, f"re_{column}_biased", re + self.bias[column]),
-            register(m, f"im_{column}_biased", im),
+            register(m, f"im_{column}_biased", self._with_bias(im, self.bias[column])),
         )
+
+    def _with_bias(self, im, bias):
+        """An imaginary part with its bias, if it has one."""
+        return im + Mux(self.both, bias, 0) if self.pairs else im
 
     def _packed(self, m, group, column):
         """As :meth:`_biased`, in clock 5, of packed products.
@@ -130,7 +138,14 @@ class Drain(wiring.Component):
         above = register(m, f"re_{column}_above", (biased >> offset) + wraps)
         below = register(m, f"re_{column}_below", biased[:offset])
         im = register(m, f"im_{column}", high - wraps, self.packed.im_bits)
-        return Cat(below, above).as_signed(), im
+        re = Cat(below, above).as_signed()
+        if not self.pairs:
+            return re, im
+        bias = delay(m, self.bias[column], 2, name=f"bias_{column}")
+        return (
+            register(m, f"re_{column}_late", re),
+            register(m, f"im_{column}_biased", self._with_bias(im, bias)),
+        )
 
     def _joined(self, m, group, column):
         """re and im of row ``column`` of the group. Clocks 1 and 2: the sums. Clock 3: their sums."""

@@ -82,9 +82,12 @@ class Lane(wiring.Component):
         acc_bits, packed, ahead = program.accumulator_bits, program.packed, program.run_ahead
         x_bits, drain = program.spectrum_bits, config.drain
         self.x = XBuffer(program.groups, ahead, x_bits)
-        self.tiles = TileInput(channels, self.x.group_bits, x_bits, program.transform_shifts)
+        pairs = program.pointwise
+        self.tiles = TileInput(channels, self.x.group_bits, x_bits, program.transform_shifts, pairs)
         self.mac = MacLane(rows, bits, acc_bits, drain, ahead, x_bits, packed)
-        self.drain = Drain(rows, acc_bits, drain, ahead, packed, program.drain_lift, program.shift_bits)
+        self.drain = Drain(
+            rows, acc_bits, drain, ahead, packed, program.drain_lift, program.shift_bits, pairs
+        )
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
         self.post = Post(program.post_columns, program.strides, program.overlaps)
@@ -164,10 +167,14 @@ class Lane(wiring.Component):
         m.submodules.tiles, m.submodules.ifft = self.tiles, Shared(self.ifft)
         m.submodules.x_buffer, m.submodules.mac, m.submodules.drain = self.x, self.mac, self.drain
         m.submodules.y_buffer, m.submodules.post = self.y, self.post
-        dot = per_layer(m, self.layer, [int(p.dot) for p in self.program.layers], name="dot")
+        plans = self.program.layers
+        dot = per_layer(m, self.layer, [int(p.dot) for p in plans], name="dot")
         self._front(m, dot)
         self._array(m)
         self._back(m, dot)
+        if self.program.pointwise:
+            raw = per_layer(m, self.layer, [int(p.layer.pointwise) for p in plans], name="pointwise")
+            m.d.comb += [self.tiles.raw.eq(raw), self.drain.both.eq(raw)]
         return m
 
     def _front(self, m, dot):
@@ -191,7 +198,8 @@ class Lane(wiring.Component):
         ]
         if self.program.narrow:
             tables = self.program.transform_shifts
-            chosen = [0 if p.dot else tables.index(p.word_shift) for p in self.program.layers]
+            layers = self.program.layers
+            chosen = [tables.index(p.word_shift) if p.layer.transformed else 0 for p in layers]
             m.d.comb += tiles.table.eq(per_layer(m, self.layer, chosen, name="table"))
 
     def _array(self, m):
@@ -225,9 +233,9 @@ class Lane(wiring.Component):
         """Y read, inverse transform, post-processing."""
         plans = self.program.layers
         relu = per_layer(m, self.layer, [int(p.layer.relu) for p in plans], name="relu")
-        pool = per_layer(m, self.layer, [int(p.layer.step == 2) for p in plans], name="pool")
+        pool = per_layer(m, self.layer, [int(p.layer.reduction == 2) for p in plans], name="pool")
         if self.program.strides:
-            first = [int(p.layer.step > p.layer.pool) for p in plans]
+            first = [int(p.layer.reduction > p.layer.pool) for p in plans]
             m.d.comb += self.post.first.eq(per_layer(m, self.layer, first, name="first"))
         if self.program.overlaps:
             self._pool_windows(m)
@@ -256,14 +264,24 @@ class Lane(wiring.Component):
             self.out_pixels.eq(self.post.o_pixels),
             self.raw.eq(self.post.raw),
         ]
-        if any(p.dot for p in plans):
-            # Every output of a transform of word 0 alone is that word: it passes by, a token a clock.
-            word = delay(m, self.y.words[0].re, self.ifft.latency, name="sum")
-            with m.If(dot):
-                m.d.comb += [
-                    self.post.start.eq(delay(m, start, self.ifft.latency, name="sum_start", reset=True)),
-                    self.post.pixels[0].eq(word),
-                ]
+        if not all(p.layer.transformed for p in plans):
+            self._pass_by(m, start, dot)
+
+    def _pass_by(self, m, start, dot):
+        """Where nothing is transformed, words pass the inverse transform by. Every output of a transform of
+        word 0 alone would be that word, in dot mode, so its real part does, a token a clock; of a pointwise
+        convolution words are pairs of pixels, four of them a row."""
+        plans, latency = self.program.layers, self.ifft.latency
+        raw, parts = dot, [self.y.words[0].re]
+        if self.program.pointwise:
+            raw = per_layer(m, self.layer, [int(not p.layer.transformed) for p in plans], name="raw")
+            parts = [part for word in self.y.words for part in (word.re, word.im)]
+        late = [delay(m, part, latency, name=f"passed_{i}") for i, part in enumerate(parts)]
+        with m.If(raw):
+            m.d.comb += [
+                self.post.start.eq(delay(m, start, latency, name="passed_start", reset=True)),
+                *(self.post.pixels[i].eq(part) for i, part in enumerate(late)),
+            ]
 
     def _pool_windows(self, m):
         """What pooling windows that overlap have to know of the layer and of the tile."""

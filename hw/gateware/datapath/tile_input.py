@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import C, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -29,6 +29,8 @@ class TileInput(wiring.Component):
     port    flow width    meaning
     ======= ==== ======== =====================================================================
     dot     in   1        the layer is fully connected: pixels pass as they are
+    raw     in   1        it is pointwise: they do so too, and rows of a tile follow its first one (only with
+                          ``pairs``)
     window  in   8 × 9    signed: pixels, row by row
     start   in   1        a clock before: row 0 of a tile (dot mode: any row)
     row     in   3        a clock before, dot mode: its index
@@ -45,8 +47,9 @@ class TileInput(wiring.Component):
     ======= ==== ======== =====================================================================
 
     Parameters: ``channels``; ``group_bits`` of the X buffer; ``bits`` of a part of a word; ``tables`` of word
-    shifts, where they are less than 16. Words of a tile leave ``latency`` clocks
-    after its row 0 came, in dot mode pixels in the clock in which they come. No back pressure.
+    shifts, where they are less than 16; ``pairs``: some layer is pointwise. Words of a tile leave ``latency``
+    clocks after its row 0 came, pixels that pass as they are in the clock in which they come. No back
+    pressure.
     """
 
     def __init__(
@@ -55,7 +58,9 @@ class TileInput(wiring.Component):
         group_bits: int,
         bits: int = SPECTRUM.bits,
         tables: Sequence[Sequence[int]] = (),
+        pairs: bool = False,
     ):
+        self.pairs = pairs
         narrow = bits < SPECTRUM.bits
         self.fft = ForwardFFT(exact=narrow)
         self.rounding = SpectrumRounding(bits, tables) if narrow else None
@@ -63,6 +68,7 @@ class TileInput(wiring.Component):
         super().__init__(
             {
                 "dot": In(1),
+                **({"raw": In(1)} if pairs else {}),
                 "window": In(data.ArrayLayout(signed(PIXEL_BITS + 1), TILE)),
                 "start": In(1),
                 "row": In(3),
@@ -91,10 +97,14 @@ class TileInput(wiring.Component):
         row = delay(m, self.row, 1, name="row")
 
         # The tile's channel travels beside the transform and is held for its 8 clocks.
-        m.d.comb += [self.fft.start.eq(start & ~self.dot), self.fft.pixels.eq(window)]
+        raw = self.raw if self.pairs else C(0)
+        m.d.comb += [self.fft.start.eq(start & ~self.dot & ~raw), self.fft.pixels.eq(window)]
         fresh, words = self._rounded(m)
         moved_channel = delay(m, channel, self.latency, name="moved_channel")
         moved_half = delay(m, half, self.latency, name="moved_half")
+        if self.pairs:
+            fresh = Mux(raw, start, fresh)
+            moved_channel, moved_half = Mux(raw, channel, moved_channel), Mux(raw, half, moved_half)
         kept_channel = Signal.like(moved_channel, reset_less=True)
         kept_half = Signal(reset_less=True)
         clock, running = Signal(3), Signal()
@@ -119,10 +129,8 @@ class TileInput(wiring.Component):
                 self.w_group.eq(group),
                 self.w_half.eq(half),
                 self.w_t.eq(row),
+                *self._pairs(window),
             ]
-            for i in range(TILE // 2):
-                word = self.w_words[i]
-                m.d.comb += [word.re.eq(window[2 * i]), word.im.eq(window[2 * i + 1])]
         with m.Else():
             bank, group = bank_and_group(Mux(fresh, moved_channel, kept_channel))
             m.d.comb += [
@@ -131,10 +139,17 @@ class TileInput(wiring.Component):
                 self.w_group.eq(group),
                 self.w_half.eq(Mux(fresh, moved_half, kept_half)),
                 self.w_t.eq(Mux(fresh, 0, clock)),
-                self.w_swap.eq(1),
+                self.w_swap.eq(~raw),
                 self.w_words.eq(words),
             ]
+            with m.If(raw):
+                m.d.comb += self._pairs(window)
         return m
+
+    def _pairs(self, window):
+        """Pairs of pixels as words."""
+        parts = [part for word in self.w_words for part in (word.re, word.im)]
+        return [part.eq(pixel) for part, pixel in zip(parts, window, strict=True)]
 
     def _rounded(self, m):
         """When words 0..3 of a tile are there, and the words."""

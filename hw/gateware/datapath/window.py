@@ -9,6 +9,9 @@ from hw.contract.formats import PIXEL_BITS
 from hw.contract.spectrum import TILE
 from hw.gateware.primitives.delay import per_layer, replicate
 
+Pixels = tuple[int, int]
+"""Of a window in a line: the first one, and pixels from one to the next."""
+
 
 class Window(wiring.Component):
     """All that tells lanes apart: where in the line the window of lane ``index`` lies, layer by layer.
@@ -37,9 +40,14 @@ class Window(wiring.Component):
         )
 
     @property
-    def first_pixels(self) -> tuple[tuple[int, int], ...]:
-        """Per layer: the first pixel of the window in the line, and in one that is ``beyond``."""
-        return tuple((self._first_pixel(plan, 0), self._first_pixel(plan, 1)) for plan in self.program.layers)
+    def first_pixels(self) -> tuple[tuple[Pixels, Pixels], ...]:
+        """Per layer: the pixels of the window in the line, and in one that is ``beyond``."""
+        return tuple((self._pixels(plan, 0), self._pixels(plan, 1)) for plan in self.program.layers)
+
+    def _pixels(self, plan: LayerPlan, further: int) -> Pixels:
+        """Pixels of the window, ``further`` packed rows on."""
+        first, step = self._first_pixel(plan, further), plan.layer.sampling
+        return (first, step) if first + TILE * step <= self.program.config.line_pixels else (0, 1)  # idle
 
     def _first_pixel(self, plan: LayerPlan, further: int) -> int:
         """First pixel of the window, ``further`` packed rows on."""
@@ -49,7 +57,7 @@ class Window(wiring.Component):
         first = 0 if plan.dot else plan.tile_stride * column
         if plan.packing > 1:
             first += (row + further) % plan.packing * plan.source.slot_pixels
-        return first if first + TILE <= self.program.config.line_pixels else 0  # an idle lane
+        return first
 
     def elaborate(self, platform):
         m = Module()
@@ -68,8 +76,8 @@ class Window(wiring.Component):
 
         window = Signal(self.window.shape(), reset_less=True)
         for i in range(TILE):
-            pixel = Array(self.pixels[first + i] for first in firsts)[choice]
-            inside = Array(self.mask[first + i] for first in firsts)[choice]
+            pixel = Array(self.pixels[first + i * step] for first, step in firsts)[choice]
+            inside = Array(self.mask[first + i * step] for first, step in firsts)[choice]
             with m.If(self.inside & inside):
                 m.d.sync += window[i].eq(Mux(extend, pixel.as_signed(), pixel))
             with m.Else():

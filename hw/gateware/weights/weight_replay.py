@@ -1,10 +1,10 @@
 """Weight replay: steps in the order in which the array wants them.
 
 Where weights stay, a set of blocks lies in the weight buffer as a whole and is read for one tile group after
-another.
+another. So does a block of a pointwise convolution, for one word after another.
 """
 
-from amaranth import Array, C, Module, Mux, Signal
+from amaranth import Array, C, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -58,7 +58,7 @@ class WeightReplay(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.buffer = buffer = self.buffer
-        m.submodules.loop_nest = nest = LoopNest(self.program)
+        m.submodules.loop_nest = nest = LoopNest(self.program, words=True)
         m.submodules.skid = skid = SkidBuffer(self.program.step_format)
         offered = Signal()  # the buffer delivers a step
         self._connect(m, skid, offered)
@@ -72,22 +72,26 @@ class WeightReplay(wiring.Component):
         next_address = Signal.like(address)
         # Where the set begins: its first block, that one's first step, and where this lies.
         set_block, set_start, set_address = Signal.like(block), Signal.like(position), Signal.like(address)
+        block_begin = self._block_begin(m, nest, position, address) if nest.words else None
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
 
         stepped = Signal()  # the last clock's read went on by one
-        rewound = Signal()  # it went back to the start of the set
+        rewound = Signal()  # it went back to the start of the set, or of the block
         playing = Signal()
         again = nest.block_wraps & ~nest.stack_wraps  # after this block the set begins again
+        last_time, back = nest.last_group, again
+        if nest.words:
+            last_time, back = last_time & nest.word_wraps, back | ~nest.word_wraps
         advance = ~offered | skid.i.ready
         readable = playing & (wait == 0) & self._is_stored(m, address, next_address, stepped, rewound)
         read = advance & readable
-        m.d.sync += [stepped.eq(read), rewound.eq(read & position.last & again)]
+        m.d.sync += [stepped.eq(read), rewound.eq(read & position.last & back)]
         m.d.comb += [
             next_address.eq(address + 1),
             buffer.r_step.eq(address),
             buffer.r_en.eq(advance),
-            buffer.freed.eq(read & nest.last_group),
+            buffer.freed.eq(read & last_time),
             nest.step.eq(read & position.last),
         ]
 
@@ -116,6 +120,9 @@ class WeightReplay(wiring.Component):
                 with m.If(nest.ends):
                     m.d.sync += [layer.eq(layer + 1), wait.eq(SETTLE), playing.eq(layer != self.last)]
                     m.d.sync += entering.eq(1)
+                if nest.words:
+                    with m.If(~nest.word_wraps):
+                        m.d.sync += [block.eq(block), wait.eq(0), Cat(position, address).eq(block_begin)]
         with m.If(self.start):
             m.d.sync += [
                 playing.eq(1),
@@ -127,6 +134,16 @@ class WeightReplay(wiring.Component):
                 *(number.eq(self._first_block(self.first)) for number in (block, set_block)),
             ]
         return m
+
+    def _block_begin(self, m, nest, position, address):
+        """Where the block at hand begins, which is repeated for every word."""
+        here = Cat(position, address)
+        kept, fresh = Signal.like(here, name="block_begin"), Signal()
+        with m.If(fresh):
+            m.d.sync += [kept.eq(here), fresh.eq(0)]
+        with m.If(nest.start | (nest.step & nest.word_wraps)):
+            m.d.sync += fresh.eq(1)
+        return Mux(fresh, here, kept)
 
     def _connect(self, m, skid, offered):
         """Beats to the buffer, its steps through the skid buffer to the array."""

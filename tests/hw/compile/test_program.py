@@ -42,6 +42,34 @@ def test_steps_hold_every_weight_once(config, kind):
         assert (seen == weight).all()
 
 
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_steps_of_pointwise_convolutions_serve_every_word(config, kind, streamed):
+    """Those that the design holds are stored for each pair of a tile's pixels, others once."""
+    layers = Conv("a", 11, 19, 1, pointwise=True), Conv("b", 19, 6, 1, pointwise=True, pool=2)
+    artifact = random_artifact(Network("point", (11, 20, 11), layers), seed=1, kind=kind)
+    program = compile_program(artifact, replace(config, stream_weights=streamed))
+    assert program.repeats == streamed
+    for plan in program.layers:
+        weight, table = artifact.layers[plan.layer.name].weight[:, :, 0].astype(int), plan.steps
+        words = 4 * plan.rows_made
+        assert plan.words == words and plan.repeated == streamed and plan.rows_made % plan.layer.step == 0
+        seen = np.zeros((1 if streamed else words, *weight.shape), int)
+        ends = np.flatnonzero(table.end_of_pass) + 1
+        for block, steps in enumerate(np.split(np.arange(len(table)), ends[:-1])):
+            order = table.word[steps]
+            assert (np.diff(order) >= 0).all() and set(order) == set(range(len(seen)))
+            assert table.end_of_word[steps].sum() == len(seen)
+            for t in steps:
+                for row in range(min(config.rows, len(weight) - block * config.rows)):
+                    bank = table.select[t, row]
+                    if table.weight[t, row].any():
+                        channel = table.groups[t, bank] * 8 + bank
+                        seen[table.word[t], block * config.rows + row, channel] += table.weight[t, row]
+        np.testing.assert_array_equal(seen, np.broadcast_to(weight, seen.shape))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_words_of_a_pass_end_once_each(kind):
     artifact = random_artifact(tiny(), seed=2, kind=kind)

@@ -6,7 +6,8 @@ layer. "packed" and "beside": packed rows of two and of five images. "rows": pac
 several drain groups, the last one short. "three": images side by side of three tile rows each. "wide": rows
 of several lines. "graph": maps that are added, joined and read much later, of both signs; strides, paddings
 of two sizes. "stacks": the same with images side by side, and a map that is read alone and beside another.
-"strides": packed rows under a stride.
+"strides": packed rows under a stride. "pointwise": tiles of fewer than 8 rows, packed and not, strides that
+skip pixels, added maps. "pointwise bands": such a stride over the end of a ring.
 """
 
 from dataclasses import replace
@@ -133,6 +134,32 @@ CASES = {
             ),
         ),
         {"rows": 4, "lanes": 6, "batch": 1, "line_pixels": 32},
+    ),
+    "pointwise": (
+        Network(
+            "pointwise",
+            (3, 15, 13),
+            (
+                Conv("a", 3, 9, 1, pointwise=True, relu=False),
+                Conv("b", 9, 5, 3, padding=1, stride=2),
+                Conv("s", 9, 6, 1, stride=2, pointwise=True, relu=False, sources=("a",)),
+                Conv("c", 5 + 6, 6, 1, added=True, pointwise=True, sources=("b", "s")),
+                Conv("d", 6, 4, 1, pointwise=True, pool=2),
+            ),
+        ),
+        {"rows": 4, "lanes": 4, "batch": 2, "line_pixels": 32},
+    ),
+    "pointwise bands": (
+        Network(
+            "pointwise-bands",
+            (1, 41, 16),
+            (
+                Conv("a", 1, 6, 3, padding=1),
+                Conv("b", 6, 5, 1, stride=2, pointwise=True, relu=False),
+                Conv("c", 5, 3, 3, padding=1),
+            ),
+        ),
+        {"rows": 4, "lanes": 2, "batch": 1, "line_pixels": 16, "memory_lines": 290},
     ),
 }
 

@@ -7,23 +7,31 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.latencies import latencies
-from hw.contract.network import tiny
+from hw.contract.network import Conv, Network, tiny
 from hw.contract.packed_products import PRODUCTS
 from hw.gateware.control.writer import Writer
 from hw.gateware.datapath.feature_memory import FeatureMemory
 from hw.gateware.datapath.lane import Lane
 from hw.gateware.datapath.post import RAW_BITS
 
+POINTWISE = Network("point", (3, 8, 8), (Conv("a", 3, 4, 1, pointwise=True),))
+
 
 @pytest.mark.parametrize("products", PRODUCTS)
-@pytest.mark.parametrize(("line", "bits"), [(8, 16), (16, 16), (32, 16), (64, 16), (16, 11), (32, 9)])
-def test_cost_model_has_the_latencies_of_the_gateware(line, bits, products):
+@pytest.mark.parametrize(
+    ("network", "line", "bits"),
+    [
+        *((tiny(), *case) for case in ((8, 16), (16, 16), (32, 16), (64, 16), (16, 11), (32, 9))),
+        (POINTWISE, 16, 11),
+    ],
+)
+def test_cost_model_has_the_latencies_of_the_gateware(network, line, bits, products):
     config = AcceleratorConfig(8, 2, 1, line_pixels=line, products=products)
-    program = compile_program(random_artifact(tiny(), weight_bits=6, spectrum_bits=bits), config)
+    program = compile_program(random_artifact(network, weight_bits=6, spectrum_bits=bits), config)
     memory, lane, writer = FeatureMemory(line, 16), Lane(program), Writer(program, RAW_BITS)
     for block in (memory, lane, writer):
         Fragment.get(block, None)  # Amaranth warns of blocks that are never elaborated
-    model = latencies(program.config, program.narrow, program.overlaps)
+    model = latencies(program.config, program.narrow, program.overlaps, program.pointwise)
     assert model.memory == memory.latency
     assert model.fill == lane.fill_latency
     assert model.array == lane.array_latency

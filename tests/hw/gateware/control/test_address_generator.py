@@ -77,12 +77,13 @@ def lines_of(plan, images):
         x = column * plan.lane_columns * plan.tile_stride - (0 if plan.packing > 1 else padding)
         for channel in range(plan.source.shape[0]):
             for n in range(plan.lines_per_channel):
-                y = address = top + n
+                y = address = top + n * plan.layer.sampling
                 image = stack * plan.images
                 if plan.packing > 1:
                     first, _ = position_of(plan.source, image, channel, 0)
                     first -= plan.source.position(0)[0]
-                    address = first + (plan.top_group + group_row) * plan.tile_stride + n % plan.tile_stride
+                    again = n if plan.layer.pointwise else n % plan.tile_stride
+                    address = first + (plan.top_group + group_row) * plan.row_stride + again
                 elif 0 <= y < height:
                     address, _ = position_of(plan.source, image, channel, y)
                 else:
@@ -130,7 +131,8 @@ def test_every_line_of_every_window(simulate, name, instruction):
                 checked += 1
                 assert ctx.get(dut.address) == address, f"line {number}"
             ctx.set(dut.step, 1)
-            ctx.set(dut.again, int(plan.packing > 1 and n == plan.tile_stride - 1))
+            again = plan.packing > 1 and n == plan.tile_stride - 1 and not plan.layer.pointwise
+            ctx.set(dut.again, int(again))
             ctx.set(dut.end_channel, int(n == lines - 1))
             ctx.set(dut.end_pass, int((number + 1) % per_pass == 0))
             await ctx.tick()

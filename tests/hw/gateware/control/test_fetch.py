@@ -58,15 +58,29 @@ def rows_read(plan):
     if not plan.source.ring:
         return range(height)
     below = (plan.top_group + plan.group_rows - 1) * plan.group_height - plan.layer.padding
-    last = min(height, below + (plan.lane_rows - 1) * plan.tile_stride + TILE)
+    seen = plan.row_stride if plan.layer.pointwise else TILE
+    last = min(height, below + (plan.lane_rows - 1) * plan.row_stride + seen)
     return range(max(0, last - plan.source.ring), last)
 
 
+def windows_of(plan, maps):
+    """Per tile row: the windows (y, 8 x, c, tile column, image) of the integer model; of a pointwise
+    convolution as many rows as its tiles have."""
+    if not plan.layer.pointwise:
+        padded = model.pad(maps.transpose(1, 2, 3, 0), plan.layer)
+        return [model.windows(padded, plan.layer, row) for row in range(plan.tile_rows)]
+    step, rows = plan.layer.sampling, plan.rows_made
+    pixels = maps[:, :, ::step, ::step].transpose(2, 3, 1, 0)
+    pixels = np.pad(pixels, ((0, TILE), (0, TILE), (0, 0), (0, 0)))
+    pixels = pixels[: plan.tile_rows * rows, : plan.tile_columns * TILE]
+    parts = pixels.reshape(plan.tile_rows, rows, plan.tile_columns, TILE, *pixels.shape[2:])
+    return list(parts.transpose(0, 1, 3, 4, 2, 5))
+
+
 def tiles_of(plan, maps, images):
-    """Per pass and input channel: {lane: (8, 8) pixels} of lanes with a tile."""
+    """Per pass and input channel: {lane: pixels} of lanes with a tile."""
     rows_of_image = plan.source.image_packing if plan.images > 1 else plan.lane_rows
-    padded = model.pad(maps.transpose(1, 2, 3, 0), plan.layer)
-    windows = [model.windows(padded, plan.layer, row) for row in range(plan.tile_rows)]
+    windows = windows_of(plan, maps)
     for _, group_row, column, stack in passes(plan, images, blocks=False, dot_images=True):
         for channel in range(plan.source.shape[0]):
             found = {}
@@ -152,7 +166,7 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
     )
 
     tiles, channels = list(tiles_of(plan, maps, images)), plan.source.shape[0]
-    skews = [row * plan.tile_stride if plan.packing == 1 else 0 for row in range(plan.lane_rows)]
+    skews = [row * plan.rows_made if plan.packing == 1 else 0 for row in range(plan.lane_rows)]
     for lane in range(compiled.config.lanes):
         starts = [clock for clock, sample in enumerate(log) if sample["starts"] >> lane & 1]
         if lane >= plan.lane_rows * plan.lane_columns:
@@ -164,7 +178,7 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
         for n, (clock, wanted) in enumerate(zip(starts, tiles, strict=True)):
             assert (log[clock]["channel"], log[clock]["half"]) == (n % channels, n // channels % 2)
             if lane in wanted:
-                found = [window_of(log[clock + 1 + y]["window"], lane) for y in range(TILE)]
+                found = [window_of(log[clock + 1 + y]["window"], lane) for y in range(len(wanted[lane]))]
                 np.testing.assert_array_equal(found, wanted[lane], f"tile {n} of lane {lane}")
     assert any(tiles)
 

@@ -8,8 +8,8 @@ from tests.hw.gateware.programs import passes, program
 
 
 def steps_of(compiled, plan, images):
-    """Steps of a layer in the order of passes: (ends of word, pass and rows, first entry, drain clocks - 1,
-    whether the X half is free after it)."""
+    """Steps of a layer in the order of passes: (ends of word, block, pass and rows, first entry, drain
+    clocks - 1, whether the X half is free after it, repeated word)."""
     table, config = plan.steps, compiled.config
     ends = np.flatnonzero(table.end_of_pass) + 1
     blocks = np.split(np.arange(len(table)), ends[:-1])
@@ -18,17 +18,22 @@ def steps_of(compiled, plan, images):
     for block, *_ in order:
         used = -(-plan.block_rows(block, config.rows) // config.drain)
         frees = (block + 1) % plan.blocks_per_transform == 0
-        for t in blocks[block]:
-            rows = table.run_ahead.end[t].tolist() if compiled.run_ahead else None
-            last = t == blocks[block][-1]
-            yield (
-                bool(table.end_of_word[t]),
-                last,
-                rows,
-                plan.first_drain_group + block * per_block,
-                used - 1,
-                frees and last,
-            )
+        words = plan.words if plan.repeated else 1
+        for word in range(words):
+            for t in blocks[block]:
+                rows = table.run_ahead.end[t].tolist() if compiled.run_ahead else None
+                ends = t == blocks[block][-1]
+                last = ends and word == words - 1
+                yield (
+                    bool(table.end_of_word[t]),
+                    ends,
+                    last,
+                    rows,
+                    plan.first_drain_group + block * per_block,
+                    used - 1,
+                    frees and last,
+                    word,
+                )
 
 
 @pytest.mark.parametrize(
@@ -39,6 +44,7 @@ def steps_of(compiled, plan, images):
         ("plain", False, "kernel", 0.8),
         ("plain", False, "adaptive", 0.7),
         ("beside", False, "adaptive", 0.8),
+        ("pointwise", True, "adaptive", 0.8),
     ],
 )
 def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, kind, pace):
@@ -59,11 +65,11 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
         issued = None
         assert ctx.get(dut.issued) == 0
         while todo:
-            end, last, rows, entry_of, entries, frees = todo[0]
+            end, block_ends, last, rows, entry_of, entries, frees, word = todo[0]
             valid, full, free_y = (rng.random() < pace for _ in range(3))
             ctx.set(dut.ends.valid, int(valid))
             ctx.set(dut.ends.payload.end_of_word, int(end))
-            ctx.set(dut.ends.payload.end_of_pass, int(last))
+            ctx.set(dut.ends.payload.end_of_pass, int(block_ends))
             bits = sum(int(bit) << i for i, bit in enumerate(rows)) if rows else int(end)
             if rows:
                 ctx.set(dut.ends.payload.rows, bits)
@@ -93,6 +99,9 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
             if take:
                 ports = (dut.first, dut.x_half, dut.y_half, dut.entry, dut.entries)
                 assert [ctx.get(port) for port in ports] == list(beside)
+                if compiled.repeats and plan.repeated:
+                    assert ctx.get(dut.word) == word
+                    assert not block_ends or ctx.get(dut.word_ends) == last
                 issued, first = todo.pop(0), bits
                 if end:
                     opened, free = True, now + entries
@@ -101,7 +110,7 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
                 if frees:
                     x_half = 1 - x_half
         ctx.set(dut.ends.valid, 1)
-        assert (ctx.get(dut.busy), ctx.get(dut.ends.ready)) == (0, 0) and issued[-1]
+        assert (ctx.get(dut.busy), ctx.get(dut.ends.ready)) == (0, 0) and issued[-2]
         ctx.set(dut.ends.valid, 0)
 
     async def bench(ctx):

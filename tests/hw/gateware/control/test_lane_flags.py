@@ -15,7 +15,7 @@ def starts_of(plan, lanes, stack, line):
     if plan.dot:
         return {stack} & set(range(lanes))
     used = range(plan.lane_rows * plan.lane_columns)
-    skew = 0 if plan.packing > 1 else plan.tile_stride
+    skew = 0 if plan.packing > 1 else plan.rows_made
     return {lane for lane in used if line == lane // plan.lane_columns * skew}
 
 
@@ -24,7 +24,7 @@ def rows_of(plan, lanes, y):
     for lane in range(lanes):
         row = lane // plan.lane_columns
         packed = plan.packing > 1 and row < plan.lane_rows
-        yield y + (row % plan.source.image_packing * plan.tile_stride if packed else 0)
+        yield y + (row % plan.source.image_packing * plan.row_stride if packed else 0)
 
 
 def columns_of(plan, x, line_pixels):

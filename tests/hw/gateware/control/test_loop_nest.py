@@ -9,6 +9,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Dense, Network
 from hw.gateware.control.loop_nest import LoopNest
+from tests.hw.gateware.programs import program as case
 
 NETWORKS = {
     "apart": Network(
@@ -90,3 +91,35 @@ def test_all_passes_are_made_in_order_twice(simulate, network, images, sets, blo
     ]
     assert found == wanted
     assert len({passed[-1] for passed in wanted}) >= (4 if network == "apart" else 2)
+
+
+def test_words_are_the_innermost_loop(simulate):
+    """Of layers whose steps are repeated; others have no such loop."""
+    compiled = case("pointwise", streamed=True)
+    dut, found, wanted = LoopNest(compiled, words=True), [], []
+
+    async def bench(ctx):
+        ctx.set(dut.images, 2)
+        for layer, plan in enumerate(compiled.layers):
+            ctx.set(dut.layer, layer)
+            await ctx.tick().repeat(2)
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            words = plan.words if plan.repeated else 1
+            for row, stack, last_block, last_group, wraps in expected(plan, 2, True, False):
+                for word in range(words):
+                    passed = word == words - 1
+                    wanted.append((row, stack, last_block, last_group, word, passed, passed * wraps))
+                    flags = (dut.block_wraps, dut.column_wraps, dut.row_wraps, dut.stack_wraps, dut.ends)
+                    ports = dut.group_row, dut.stack, dut.last_block, dut.last_group, dut.word, dut.word_wraps
+                    found.append((*map(ctx.get, ports), sum(map(ctx.get, flags))))
+                    ctx.set(dut.step, 1)
+                    await ctx.tick()
+                    ctx.set(dut.step, 0)
+                    if len(found) % 3:
+                        await ctx.tick()
+
+    simulate(dut, bench)
+    assert found == wanted
+    assert {plan.repeated for plan in compiled.layers} == {True, False}

@@ -35,7 +35,7 @@ class Back(wiring.Component):
 
 def rows_of(plan, clock):
     """The row of a tile that leaves ``clock`` clocks after its first one, None for none."""
-    step = 1 if plan.dot else plan.layer.step
+    step = plan.layer.reduction
     if step == 1:
         return clock if clock < TILE else None
     return clock // 2 if clock % 2 and clock < TILE else None
@@ -49,7 +49,7 @@ def tile_of(plan, work, lane, images):
         return (lane, 0, 0) if lane < images else None
     per_image = plan.source.image_packing if plan.images > 1 else plan.lane_rows
     image = stack * plan.images + row // per_image
-    y = ((plan.top_group + group_row) * per_image + row % per_image) * plan.out_stride
+    y = ((plan.top_group + group_row) * per_image + row % per_image) * plan.out_rows
     x = (column * plan.lane_columns + q) * plan.out_stride
     return (image, y, x) if image < images else None
 

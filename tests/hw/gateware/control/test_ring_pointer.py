@@ -1,5 +1,7 @@
 """Ring pointer against row numbers modulo the ring, over the windows of every layer in row bands."""
 
+from dataclasses import replace
+
 import pytest
 from amaranth import Module
 from amaranth.lib import wiring
@@ -53,19 +55,32 @@ class Alone(wiring.Component):
 
 
 def ringed():
-    compiled = program("bands")
-    return [instruction for instruction, plan in enumerate(compiled.layers) if plan.source.ring]
+    return [
+        (name, instruction)
+        for name in ("bands", "pointwise bands")
+        for instruction, plan in enumerate(program(name).layers)
+        if plan.source.ring
+    ]
 
 
 def test_the_case_has_rings():
     assert len(ringed()) > 1
 
 
-@pytest.mark.parametrize("instruction", ringed())
-def test_rows_of_windows_wrap_at_the_end_of_the_ring(simulate, instruction):
-    compiled = program("bands")
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize(("name", "instruction"), ringed())
+def test_rows_of_windows_wrap_at_the_end_of_the_ring(simulate, name, instruction, odd):
+    compiled = program(name)
+    if odd:  # a ring that a stride of two rows does not divide
+        layers = [
+            replace(p, source=replace(p.source, ring=p.source.ring - 1 + p.source.ring % 2))
+            if p.source.ring
+            else p
+            for p in compiled.layers
+        ]
+        compiled = replace(compiled, layers=tuple(layers))
     plan, dut, wraps = compiled.layers[instruction], Alone(compiled), []
-    ring, channels = plan.source.ring, 2
+    ring, channels, step = plan.source.ring, 2, plan.layer.sampling
 
     async def pulse(ctx, *names):
         for name in names:
@@ -81,14 +96,14 @@ def test_rows_of_windows_wrap_at_the_end_of_the_ring(simulate, instruction):
         for group in range(12):  # more than the instruction has: over the ring's end at least once
             top = top_row(plan) + group * plan.group_height
             for channel in range(channels):
-                for row in range(top, top + TILE):
+                for row in range(top, top + TILE * step, step):
                     assert ctx.get(dut.position) == row % ring, (group, channel, row)
                     assert ctx.get(dut.top) == top % ring
                     wraps.append(ctx.get(dut.wraps))
-                    assert wraps[-1] == ((row + 1) % ring == 0)
-                    if row - top >= 3:
+                    assert wraps[-1] == ((row + step) % ring < step)
+                    if row - top >= 3 * step:
                         assert ctx.get(dut.below_wraps) == (top % ring + plan.group_height >= ring)
-                    ends = row == top + TILE - 1
+                    ends = row == top + (TILE - 1) * step
                     last = ends and channel == channels - 1
                     await pulse(ctx, "step", *(["back"] if ends else []), *(["below"] if last else []))
             await ctx.tick()  # nothing moves without a step

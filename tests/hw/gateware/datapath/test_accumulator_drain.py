@@ -48,16 +48,20 @@ def sums_of(value, acc_bits, rng):
     return [dict(zip(("k1", "k2", "k3"), row, strict=True)) for row in wrapped.tolist()]
 
 
-def run(simulate, loads, rows, acc_bits, width=WIDTH, lift=0):
+def run(simulate, loads, rows, acc_bits, width=WIDTH, lift=0, both=None):
     """Words (N, 2) of every load. Its sums are there in the one clock in which each group is read;
-    all else is garbage."""
-    dut, groups = Drain(rows, acc_bits, width, lift=lift, shift_bits=6), rows // width
+    all else is garbage. ``both``: of a drain of pairs, whether both parts have a bias."""
+    pairs = both is not None
+    dut = Drain(rows, acc_bits, width, lift=lift, shift_bits=6, pairs=pairs)
+    groups = rows // width
     rng = np.random.default_rng(99)
     start = np.cumsum([0, *(groups + idle for *_, idle in loads)]).tolist()
     served_at = {s + j: (load, j) for s, load in zip(start, loads, strict=False) for j in range(groups)}
     found = []
 
     async def testbench(ctx):
+        if pairs:
+            ctx.set(dut.both, int(both))
         for now in range(start[-1] + dut.latency + 1):
             ctx.set(dut.group, served_at[now][1] if now in served_at else int(rng.integers(groups)))
             value = rng.integers(*Format(acc_bits).limits, (rows, 2))
@@ -79,10 +83,10 @@ def run(simulate, loads, rows, acc_bits, width=WIDTH, lift=0):
     return np.array(found).reshape(len(loads), rows, 2)
 
 
-def expected(loads):
+def expected(loads, both=False):
     words = []
     for value, bias, shift, _ in loads:
-        acc = value + np.stack([bias, 0 * bias], -1)
+        acc = value + np.stack([bias, both * bias], -1)
         words.append(drain(acc, shift[:, None]))
     return np.array(words)
 
@@ -93,6 +97,12 @@ def expected(loads):
 def test_random_sums(simulate, rows, acc_bits, width):
     loads = list(random_loads(rows, 120, rows, acc_bits))
     np.testing.assert_array_equal(run(simulate, loads, rows, acc_bits, width), expected(loads))
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_both_parts_of_a_pair_have_the_bias(simulate, both):
+    loads = list(random_loads(7, 120, 8, 34))
+    np.testing.assert_array_equal(run(simulate, loads, 8, 34, both=both), expected(loads, both))
 
 
 @pytest.mark.parametrize("lift", [1, 6])
@@ -139,9 +149,10 @@ def packed_sums(value, run_ahead, rng):
     return rows, wraps
 
 
-def run_packed(simulate, loads, rows, run_ahead):
+def run_packed(simulate, loads, rows, run_ahead, both=None):
     """As :func:`run`: sums are there in the clock in which they are read, wraps in the one after it."""
-    dut, groups = Drain(rows, PACKED.re_bits, WIDTH, run_ahead, PACKED), rows // WIDTH
+    pairs = both is not None
+    dut, groups = Drain(rows, PACKED.re_bits, WIDTH, run_ahead, PACKED, pairs=pairs), rows // WIDTH
     rng, found = np.random.default_rng(98), []
     start = np.cumsum([0, *(groups + idle for *_, idle in loads)]).tolist()
     served_at = {s + j: (load, j) for s, load in zip(start, loads, strict=False) for j in range(groups)}
@@ -150,6 +161,8 @@ def run_packed(simulate, loads, rows, run_ahead):
     ports = dut.held if run_ahead else dut.sums
 
     async def testbench(ctx):
+        if pairs:
+            ctx.set(dut.both, int(both))
         for now in range(start[-1] + dut.latency + 1):
             ctx.set(dut.group, served_at[now][1] if now in served_at else int(rng.integers(groups)))
             garbage = rng.integers(-1000, 1000, (rows, 2))
@@ -179,15 +192,17 @@ def run_packed(simulate, loads, rows, run_ahead):
     return np.array(found).reshape(len(loads), rows, 2)
 
 
+@pytest.mark.parametrize("both", [None, False, True])
 @pytest.mark.parametrize("run_ahead", [False, True])
-def test_sums_of_packed_products(simulate, run_ahead):
+def test_sums_of_packed_products(simulate, run_ahead, both):
     """Any split into sums and wraps that is the same number; the imaginary part is the narrower one."""
     loads = []
     for value, *rest in random_loads(8, 40, 8, PACKED.re_bits):
         im = np.clip(value[:, 1], *Format(PACKED.im_bits).limits)
         re = np.where(value[:, 0] >> PACKED.re_bits - 2 == -2, value[:, 0] >> 1, value[:, 0])
         loads.append((np.stack([re, im], -1), *rest))
-    np.testing.assert_array_equal(run_packed(simulate, loads, 8, run_ahead), expected(loads))
+    found = run_packed(simulate, loads, 8, run_ahead, both)
+    np.testing.assert_array_equal(found, expected(loads, bool(both)))
 
 
 @pytest.mark.slow

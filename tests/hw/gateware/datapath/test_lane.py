@@ -32,6 +32,8 @@ NETWORK = Network(
         Conv("strided", ROWS, ROWS, 3, padding=1, stride=2),
     ),
 )
+POINTWISE = Network("point", (2 * ROWS, 8, 8), (Conv("point", 2 * ROWS, ROWS, 1, pointwise=True),))
+CASES = [(NETWORK, entry) for entry in range(len(NETWORK.layers))] + [(POINTWISE, 0)]
 SHIFTS = [0, 1, 0, 2]
 """Of the rows of a drain group."""
 
@@ -93,7 +95,7 @@ def fill(plan, lane, clock, tiles, half):
     return clock + TILE * (len(tiles) - 1) + LAST_CLOCK + lane.fill_latency
 
 
-def step(plan, dut, clock, word, x_half, y_half):
+def step(plan, dut, clock, word, x_half, y_half, pointwise=False):
     """One word of a pass, its read request in ``clock``; returns the clock of its last group's number."""
     lane, weights = dut.lane, dut.weights
     plan.at(clock, lane.x_half, x_half)
@@ -101,7 +103,7 @@ def step(plan, dut, clock, word, x_half, y_half):
     for bank in range(ROWS):
         plan.at(clock, lane.x_groups[bank], x_half)
     at = clock + lane.x.latency - weights.latency
-    dual = word in DUAL_REAL
+    dual = word in DUAL_REAL and not pointwise
     for port, value in ((weights.valid, 1), (weights.first, 1), (weights.modes[0], Mode.DUAL if dual else 0)):
         plan.at(at, port, value)
     for n in range(ROWS):
@@ -110,7 +112,7 @@ def step(plan, dut, clock, word, x_half, y_half):
     first = clock + lane.array_latency
     for j in range(GROUPS):
         plan.at(first + j, lane.group, j)
-        if word == 0:
+        if word == 0 or pointwise:
             for i, bias in enumerate(BIASES[DRAIN * j : DRAIN * (j + 1)]):
                 plan.at(first + j + lane.drain.table_latency, lane.bias[i], bias)
         at = first + j + lane.drain.latency - lane.y.lead
@@ -121,25 +123,28 @@ def step(plan, dut, clock, word, x_half, y_half):
 
 def expected(tiles, layer, missing=()):
     """Pixels of every row's tile, the integer model's."""
-    sums = fft.forward(tiles).astype(np.int64)
-    sums[:, 0, 0] += BIASES
+    if layer.pointwise:
+        sums = tiles.reshape(ROWS, WORDS, 2).astype(np.int64) + np.array(BIASES)[:, None, None]
+    else:
+        sums = fft.forward(tiles).astype(np.int64)
+        sums[:, 0, 0] += BIASES
     words = drain(sums, np.array(SHIFTS * GROUPS)[:, None, None])
     words[:, list(missing)] = 0
-    outputs = ifft.inverse(words)
+    outputs = words.reshape(ROWS, TILE, TILE) if layer.pointwise else ifft.inverse(words)
     pixels = [post.reduce(post.requantise(one, layer.relu), layer) for one in outputs]
     return np.array(pixels).view(np.uint8), outputs[:, 0, 0]
 
 
 @pytest.mark.parametrize("products", PRODUCTS)
-@pytest.mark.parametrize("entry", range(len(NETWORK.layers)))
-def test_a_tile_of_every_channel_reaches_its_row(simulate, entry, products):
+@pytest.mark.parametrize(("network", "entry"), CASES)
+def test_a_tile_of_every_channel_reaches_its_row(simulate, network, entry, products):
     """Two passes, of either half; the first one's half is filled again as soon as it may be."""
     compiled = compile_program(
-        random_artifact(NETWORK, kind="dense", weight_bits=6),
+        random_artifact(network, kind="dense", weight_bits=6),
         AcceleratorConfig(ROWS, 1, 1, line_pixels=8, products=products),
     )
     assert (compiled.config.drain, compiled.run_ahead) == (DRAIN, False)
-    dut, rng, layer, schedule = Chain(compiled), np.random.default_rng(entry), NETWORK.layers[entry], Plan()
+    dut, rng, layer, schedule = Chain(compiled), np.random.default_rng(entry), network.layers[entry], Plan()
     lane = dut.lane
     low, high = (-128, 128) if entry == 1 else (0, 256)
     tiles = rng.integers(low, high, (2, ROWS, TILE, TILE))
@@ -157,7 +162,7 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry, products):
     for half in range(2):
         clock = max(clock + 4, told[half] + 2)  # at the earliest
         for word in reversed(range(WORDS)):
-            last = step(schedule, dut, clock, word, half, half)
+            last = step(schedule, dut, clock, word, half, half, layer.pointwise)
             clock += GROUPS
         # From the group's number, by way of the counter of halves and the controller, to the token.
         first = last + lane.pass_latency + 3
@@ -166,7 +171,7 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, entry, products):
     # The controller frees half 1, a clock ahead of what the lane sees; two later a step may ask for its word.
     freed = tokens[-1][0] - 1 - lane.reuse_lead
     for n, word in enumerate(reversed(range(WORDS))):
-        step(schedule, dut, freed + 2 + GROUPS * n, word, 0, 1)
+        step(schedule, dut, freed + 2 + GROUPS * n, word, 0, 1, layer.pointwise)
     clocks = freed + 2 + GROUPS * WORDS + 60
     rows, raw = {}, {}
 

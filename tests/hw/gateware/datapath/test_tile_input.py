@@ -77,3 +77,33 @@ def test_dot_mode_passes_pairs_of_pixels(simulate, bits, low, high):
             await ctx.tick()
 
     simulate(dut, bench)
+
+
+def test_tiles_of_pixels_pass_as_they_are(simulate):
+    """Of tiles that have fewer than 8 rows the next one begins sooner, and cuts the last one off."""
+    rng = np.random.default_rng(4)
+    dut = TileInput(CHANNELS, GROUP_BITS, pairs=True)
+    starts, channels, halves = [2, 5, 6, 14, 30], [3, 9, 29, 8, 0], [0, 0, 1, 1, 0]
+    found, wanted = {}, {}
+
+    async def bench(ctx):
+        ctx.set(dut.raw, 1)
+        for now in range(starts[-1] + 2 * TILE):
+            at = starts.index(now + 1) if now + 1 in starts else None
+            ctx.set(dut.start, int(at is not None))
+            ctx.set(dut.channel, int(rng.integers(CHANNELS)) if at is None else channels[at])
+            ctx.set(dut.half, int(rng.integers(2)) if at is None else halves[at])
+            pixels = rng.integers(-128, 256, TILE).tolist()
+            ctx.set(dut.window, pixels)
+            before = [n for n, start in enumerate(starts) if start <= now]
+            if before and now < starts[before[-1]] + TILE:
+                n = before[-1]
+                place = (channels[n] % 8, halves[n], channels[n] // 8, now - starts[n])
+                wanted[now] = place, list(zip(pixels[::2], pixels[1::2], strict=True))
+            if (written := write(ctx, dut)) is not None:
+                found[now] = written
+                assert ctx.get(dut.w_swap) == 0
+            await ctx.tick()
+
+    simulate(dut, bench)
+    assert found == wanted

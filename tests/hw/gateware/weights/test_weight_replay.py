@@ -14,16 +14,20 @@ from tests.hw.gateware.streamed import NARROW, WIDE, layer_beats, program, step_
 
 
 def replayed(compiled, first, last, images):
-    """The steps a run takes, each with its width: a set of blocks for all tile groups, or the layer once."""
+    """The steps a run takes, each with its width: a set of blocks for all tile groups, or the layer once; a
+    block of a pointwise convolution for all words before the next one."""
     values = []
     for plan, steps in zip(
         compiled.layers[first : last + 1], step_values(compiled)[first : last + 1], strict=True
     ):
-        ends = np.cumsum(plan.steps.block_lengths)[plan.blocks_per_transform - 1 :: plan.blocks_per_transform]
         groups = plan.group_rows * plan.group_columns * images if plan.weights_stay else 1
-        for block in np.split(np.arange(len(steps)), ends[:-1]):
-            width = compiled.step_format.bits_of(plan.weight_bits)
-            values += groups * [(width, steps[i]) for i in block]
+        words = plan.words if plan.repeated else 1
+        of_blocks = np.split(np.arange(len(steps)), np.cumsum(plan.steps.block_lengths)[:-1])
+        width = compiled.step_format.bits_of(plan.weight_bits)
+        size = plan.blocks_per_transform
+        for first in range(0, plan.blocks, size):
+            blocks = of_blocks[first : first + size]
+            values += groups * [(width, steps[i]) for block in blocks for _ in range(words) for i in block]
     return values
 
 
@@ -179,6 +183,48 @@ def pruned_away():
     kept = np.where(np.arange(8)[:, None, None, None] < 4, 0, weights.weight)
     layers = artifact.layers | {"b": replace(weights, weight=kept.astype(weights.weight.dtype))}
     return replace(artifact, layers=layers)
+
+
+def pointwise():
+    """Blocks that are repeated for every word, of one step and of several, in sets and alone."""
+    return random_artifact(
+        Network(
+            "point",
+            (9, 8, 9),
+            (
+                Conv("a", 9, 12, 1, pointwise=True),
+                Conv("b", 12, 1, 3, padding=1),
+                Conv("c", 1, 8, 1, pointwise=True, stride=2),
+                Dense("d", 8 * 20, 3, relu=False),
+            ),
+        ),
+        seed=3,
+        kind="adaptive",
+        density=0.2,
+    )
+
+
+@pytest.mark.parametrize("late", [0, 400])
+@pytest.mark.parametrize("sets", [False, True])
+@pytest.mark.parametrize("array", [{"rows": 4, "lanes": 1}, {"rows": 4, "lanes": 6}])
+def test_blocks_are_repeated_for_every_word(simulate, array, sets, late):
+    config = AcceleratorConfig(**array, batch=1, stream_weights=True, bus_bits=64, line_pixels=16)
+    compiled = compile_program(pointwise(), config)
+    compiled = in_sets(compiled) if sets else compiled
+    assert [plan.repeated for plan in compiled.layers] == [True, False, True, False]
+    assert min(compiled.stream.block_steps) == 1 < max(compiled.layers[0].steps.block_lengths)
+    dut, found = WeightReplay(compiled), []
+    beats = [beat for layer in layer_beats(compiled) for beat in layer]
+    wanted = [step for _, step in replayed(compiled, 0, 3, 1)]
+
+    async def bench(ctx):
+        for _ in range(2):
+            found.append(await one_run(ctx, dut, (0, 3), 1, beats, len(wanted), 20 * len(wanted), late))
+            await ctx.tick().repeat(20)
+            assert not ctx.get(dut.ends.valid)
+
+    simulate(dut, bench)
+    assert found == [wanted, wanted]
 
 
 def few_inputs():
