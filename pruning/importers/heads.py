@@ -89,6 +89,9 @@ class Heads(Branches):
             limit = "" if made.spec.clip is None else f" and the limit of {made.spec.clip:g}"
             made.spec = replace(made.spec, relu=False, clip=None)
             notes.insert(0, f"the ReLU{limit} of its scores")
+        elif made is not None and made.spec.dot and made.range is not None:
+            low, high = made.range
+            notes.insert(0, f"the range of {low:.4g} to {high:.4g} of its scores")
         return value, tuple(notes)
 
     def _average(self, value: Value, position: str) -> Value:

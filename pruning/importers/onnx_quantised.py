@@ -173,8 +173,8 @@ def _in_integers(node: onnx.NodeProto) -> UnsupportedNetwork:
     return unsupported(position_of(node), "QLinear")
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool(np.allclose(one, other, rtol=1e-6, atol=0))
+def _same(first: np.ndarray, second: np.ndarray) -> bool:
+    return bool(np.allclose(first, second, rtol=1e-6, atol=0))
 
 
 def _listed(numbers: set[int]) -> str:

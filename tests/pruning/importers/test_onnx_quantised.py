@@ -423,7 +423,10 @@ ENDS = {
         [("QuantizeLinear", "g s", "y", {})],
         ("the ReLU and the limit of 12.75 of its scores",),
     ),
-    "with a sign": ([("QuantizeLinear", "g s z8", "y", {})], ("rounding to whole numbers",)),
+    "with a sign": (
+        [("QuantizeLinear", "g s z8", "y", {})],
+        ("the range of -6.4 to 6.35 of its scores", "rounding to whole numbers"),
+    ),
     "16 bits": ([("Quant", "g s z b16", "y", Q)], ("Quant node 'node3'",)),
     "a sign alone": ([("BipolarQuant", "g s", "y", QONNX)], ("BipolarQuant node 'node3'",)),
     "softmax": (
