@@ -39,9 +39,9 @@ class Given:
 def top_of(given: Given, relu: bool) -> float:
     """The largest output that makes the range of ``given`` that of the map; of a map with a sign its lower
     end may decide."""
-    assert given.low is not None and given.high is not None
+    low, high = given.low or 0.0, given.high or 0.0
     least, most = activation_format(relu).limits
-    return given.high if relu else max(given.high, given.low / least * most)
+    return high if relu else max(high, low / least * most)
 
 
 def tops(
