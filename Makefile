@@ -234,6 +234,16 @@ bench-vgg16-packed: $(STAMP) ## VGG16 with packed products, 1 and 2 of 8 words, 
 
 # The design that explore chooses for a VC709.
 VC709 := $(BUILD)/bench/vc709
+# What docs/exploring.md says of networks that are no VGG; the largest take minutes.
+EXPLORED_NETWORKS := resnet20 resnet18 resnet50 mobilenet mobilenet-v2 squeezenet alexnet tiny-yolo unet-flat
+EXPLORED := $(BUILD)/explored
+.PHONY: explore-networks
+explore-networks: $(STAMP) ## clocks of well-known networks on a VCU118, and what binds, into docs/exploring.md
+	@for network in $(EXPLORED_NETWORKS); do \
+	  $(SPEC2) explore $$network --board vcu118 --rows 64 --weight-bits 8 --out $(EXPLORED)/$$network; \
+	done
+	$(BIN)/python -m sim.report.networks_page docs/exploring.md $(EXPLORED_NETWORKS:%=$(EXPLORED)/%/explore.json)
+
 .PHONY: bench-vc709
 bench-vc709: $(VC709)/config.json ## VGG16 on the design that explore chooses for a VC709, on the Verilog
 	$(SPEC2) generate $(VGG16) --config $< --board vc709 --out $(VC709)/design

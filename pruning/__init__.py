@@ -28,6 +28,7 @@ _HOME = {
     "NetworkModel": "layers.models",
     "MagnitudeConfig": "optimisers",
     "MaskedLinear": "layers.linear",
+    "PointwiseConv2d": "layers.pointwise",
     "ProximalConfig": "optimisers",
     "ReweightedConfig": "optimisers",
     "SpectralConv2d": "layers.spectral",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Literal
 
 from hw.contract.artifact import Sparsity
 from hw.contract.config import BANKS
@@ -50,9 +51,19 @@ def fully_connected(scheme: str, block: int = 8) -> Sparsity:
     The same where it may be. Where channels disappear, columns: input words that no output reads. Else
     ``adaptive``. Of the same share.
     """
+    return _replaced(scheme, block, "fully_connected")
+
+
+def pointwise(scheme: str, block: int = 8) -> Sparsity:
+    """What pointwise convolutions get: the same, or ``adaptive`` of the same share where ``scheme`` chooses
+    among the words of a kernel; theirs have one."""
+    return _replaced(scheme, block, "pointwise")
+
+
+def _replaced(scheme: str, block: int, where: Literal["fully_connected", "pointwise"]) -> Sparsity:
     name, dash, density = _split(scheme)
     if name in BY_NAME:
-        name = BY_NAME[name].fully_connected or name
+        name = getattr(BY_NAME[name], where) or name
     return parse(name + dash + density, block)
 
 

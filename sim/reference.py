@@ -24,9 +24,9 @@ from hw.contract.formats import (
     activation_format,
 )
 from hw.contract.narrow import no_shift
-from hw.contract.network import Conv, Dense, Shape
+from hw.contract.network import Conv, Dense, Layer, Shape
 from hw.contract.spectrum import DUAL_REAL, TILE, WORDS, pack, unpack
-from hw.host_interface.stream_format import spread
+from hw.host_interface.stream_format import first_map
 
 Array = NDArray[np.float64]
 
@@ -142,12 +142,12 @@ def dense(maps: Array, layer: Dense, weights: LayerWeights) -> Array:
 def pooled(outputs: Array, layer: Conv, shape: Shape, *, rounded: bool = False) -> Array:
     """Pixels of the map that ``layer`` makes of one of ``shape``, from its :func:`conv`."""
     if not layer.overlaps:
-        return post(outputs, layer.relu, layer.pool, rounded=rounded)
+        return post(outputs, layer, layer.pool, rounded=rounded)
     _, height, width = layer.output(shape)
     rows, columns = layer.tiles(shape)
     side, kept = layer.tile_side, layer.tile_outputs
     last = (kept - 1) * layer.pool + 1
-    tiles = post(outputs, layer.relu, rounded=rounded).reshape(len(outputs), -1, rows, side, columns, side)
+    tiles = post(outputs, layer, rounded=rounded).reshape(len(outputs), -1, rows, side, columns, side)
     every = [
         tiles[:, :, :, y : y + last : layer.pool, :, x : x + last : layer.pool]
         for y in range(layer.window)
@@ -157,10 +157,12 @@ def pooled(outputs: Array, layer: Conv, shape: Shape, *, rounded: bool = False) 
     return np.asarray(maxima[:, :, :height, :width])
 
 
-def post(outputs: Array, relu: bool, pool: int = 1, *, rounded: bool = False) -> Array:
-    """Saturation to pixels (which is ReLU at its lower end), and the 2×2 maximum of (..., h, w)."""
+def post(outputs: Array, layer: Layer, pool: int = 1, *, rounded: bool = False) -> Array:
+    """Saturation to pixels (which is ReLU at its lower end), behind the slope of a leaky one, and the 2×2
+    maximum of (..., h, w)."""
+    outputs = np.where(outputs < 0, outputs / 2.0**layer.leak, outputs) if layer.leak else outputs
     levels = np.floor(outputs + 0.5) if rounded else outputs
-    pixels: Array = np.clip(levels, *activation_format(relu).limits)
+    pixels: Array = np.clip(levels, *activation_format(layer.signed).limits)
     if pool == 1:
         return pixels
     *lead, h, w = pixels.shape
@@ -170,7 +172,8 @@ def post(outputs: Array, relu: bool, pool: int = 1, *, rounded: bool = False) ->
 def run(artifact: Artifact, images: NDArray[Any], *, rounded: bool = False) -> Array:
     """Class scores (n, classes), or the last feature map, in the units of :func:`sim.model.run`."""
     network = artifact.network
-    maps = {0: spread(images.reshape(len(images), *network.input), network.spread).astype(float)}
+    images = images.reshape(len(images), *network.input)
+    maps = {0: first_map(images, network.spread, network.constant).astype(float)}
     for i, (layer, shape) in enumerate(zip(network.layers, network.inputs, strict=True)):
         weights = artifact.layers[layer.name]
         given = np.concatenate([maps[number] for number in network.sources[i]], axis=1)
@@ -184,6 +187,6 @@ def run(artifact: Artifact, images: NDArray[Any], *, rounded: bool = False) -> A
             return scores
         c, h, w = layer.output(shape)
         vector = np.zeros((len(images), c * h * w))
-        vector[:, : layer.outputs] = post(scores / 2.0**POST_SHIFT, layer.relu, rounded=rounded)
+        vector[:, : layer.outputs] = post(scores / 2.0**POST_SHIFT, layer, rounded=rounded)
         maps[i + 1] = vector.reshape(len(images), c, h, w)
     return maps[len(network.layers)]

@@ -1,7 +1,8 @@
 """Images for a board, from the files people have: arrays of numpy, or pictures.
 
 ``.npz``: the array ``image`` (or the only one in the file), and ``label`` if it is there. ``.npy``: one
-array. Anything else is read with Pillow as a picture of the network's size; a folder stands for all files
+array. Arrays are uint8, the pixels as they are, of channels, rows and columns or of rows, columns and
+channels. Anything else is read with Pillow as a picture of the network's size; a folder stands for all files
 in it, by name.
 """
 
@@ -78,6 +79,8 @@ def _read(path: Path, shape: Shape) -> Batch:
         raise DataError(f"there is no file {path}: name an image, or a .npz or .npy of images") from None
     except (OSError, DataError) as error:
         raise DataError(f"cannot read {path} ({error}): it is no picture and no array of images") from None
+    if images.ndim == 4 and images.shape[1:] == (*shape[1:], shape[0]) != shape:
+        images = images.transpose(0, 3, 1, 2)
     try:
         images = check_images(images, shape)
     except DataError as error:

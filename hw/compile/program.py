@@ -191,11 +191,21 @@ class LayerPlan:
 
     @property
     def token_interval(self) -> int:
-        """Clocks between the inverse transforms of two output channels; in dot mode, where there is none, a
-        clock per lane row."""
-        if self.dot:
+        """Clocks between the inverse transforms of two output channels; in dot mode and for averages, where
+        there is none, a clock per lane row."""
+        if self.dot or self._mean:
             return self.lane_rows
         return self.lanes.token_interval(self.rows_made, self._made)
+
+    @property
+    def passes_by(self) -> bool:
+        """Whether words pass the inverse transform by."""
+        return not self.layer.transformed or self._mean
+
+    @property
+    def _mean(self) -> bool:
+        """Whether it is an average of real weights for word 0 alone, which is its own inverse transform."""
+        return self.layer.average and not (self.steps.word.any() or self.steps.weight[..., 1].any())
 
     @property
     def sets(self) -> int:
@@ -272,6 +282,11 @@ class Program:
         return any(plan.layer.overlaps for plan in self.layers)
 
     @property
+    def leaks(self) -> tuple[int, ...]:
+        """The different slopes of leaky ReLUs, 2^-n each."""
+        return tuple(sorted({plan.layer.leak for plan in self.layers} - {0}))
+
+    @property
     def mixes_signs(self) -> bool:
         """Whether a layer reads signed and unsigned channels."""
         pairs = zip(self.signed_channels, self.layers, strict=True)
@@ -327,7 +342,7 @@ class Program:
     @property
     def signed_channels(self) -> tuple[range, ...]:
         """Of every instruction of the layer program: which of the channels that it reads are signed, as those
-        of a layer without ReLU are."""
+        of a layer without ReLU are, or of a leaky one."""
         return tuple(signed_channels(self.network, plan.number) for plan in self.layers)
 
     @cached_property
@@ -382,15 +397,15 @@ def signed_channels(network: Network, number: int) -> range:
         channel += count
     if signed[1:-1:2] != signed[2::2]:
         raise UnsupportedNetwork(
-            f"layer {network.layers[number].name!r}: of the maps that it reads those without ReLU have to "
-            "follow one another: change the order of its sources"
+            f"layer {network.layers[number].name!r}: of the maps that it reads those without ReLU, or with a "
+            "leaky one, have to follow one another: change the order of its sources"
         )
     found = range(signed[0], signed[-1]) if signed else range(0)
     layer, shape = network.layers[number], network.inputs[number]
     if layer.seen(shape) != shape and len(found) not in (0, channel):
         raise UnsupportedNetwork(
-            f"layer {layer.name!r} reads maps of more than {TILE}×{TILE} pixels with and without ReLU: "
-            "give all of them one, or none"
+            f"layer {layer.name!r} reads maps of more than {TILE}×{TILE} pixels with and without sign: "
+            "give all of them a ReLU, or none"
         )
     return found
 

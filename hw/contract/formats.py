@@ -122,9 +122,20 @@ MAX_DRAIN_SHIFT = 31
 """Largest per-channel shift from accumulator to PRODUCT_SUM."""
 
 
-def activation_format(relu: bool) -> Format:
-    """Format of a layer's output pixels."""
-    return Format(PIXEL_BITS, signed=not relu)
+def activation_format(signed: bool) -> Format:
+    """Format of a layer's output pixels, with or without a sign."""
+    return Format(PIXEL_BITS, signed=signed)
+
+
+def leaked(x: Ints, leak: int) -> Ints:
+    """A leaky ReLU in front of the rounding to pixels: below zero ``x`` / 2**``leak``, rounded down.
+
+    The number is rounded once all the same: round_shift(leaked(x, n), s) is round_shift(x, s + n) below
+    zero, for s of 1 and more. All others, and everything where ``leak`` is 0, stay.
+    """
+    if not leak:
+        return x
+    return np.where(x < 0, x >> leak, x) if isinstance(x, np.ndarray) else x >> (leak if x < 0 else 0)
 
 
 def drain(acc: NDArray[np.int64], shift: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -26,7 +26,9 @@ class SparsityPattern:
     stays: what, where a quarter of the words stays; a phrase of the help. rank: its position in
     comparisons, which go from the freest pattern to those that leave a smaller network. regular: whether
     the array's steps are full with one address for all banks. fully_connected: the pattern that fully
-    connected layers get in its place, where it is for convolutions only. paper: its origin, on arXiv.
+    connected layers get in its place, where it is for convolutions only. pointwise: likewise that of
+    pointwise convolutions, whose kernels have one word, where it chooses among those of a kernel. paper: its
+    origin, on arXiv.
 
     For ``Sparsity`` (:mod:`hw.contract.artifact`): ``per`` is what ``keep`` of ``group`` counts, the words
     of a kernel or the input channels of the banks; ``block`` is stored as it is, or :data:`OUTPUTS`.
@@ -39,6 +41,7 @@ class SparsityPattern:
     rank: int
     regular: bool = False
     fully_connected: str | None = None
+    pointwise: str | None = None
     per: Literal["words", "channels"] = "words"
     block: int = 0
     rooted: bool = False
@@ -54,13 +57,21 @@ PATTERNS = (
     SparsityPattern("dense", "all words", 0),
     SparsityPattern("adaptive", _ADAPTIVE, 40, regular=True, per="channels", block=OUTPUTS),
     SparsityPattern("uniform", "2 of 8 everywhere", 30, regular=True, per="channels", paper="2104.08378"),
-    SparsityPattern("kernel", "8 of 32 words per kernel", 20, fully_connected="adaptive", paper="1910.11103"),
+    SparsityPattern(
+        "kernel",
+        "8 of 32 words per kernel",
+        20,
+        fully_connected="adaptive",
+        pointwise="adaptive",
+        paper="1910.11103",
+    ),
     SparsityPattern("unstructured", "the largest words of a layer", 10, paper="1506.02626"),
     SparsityPattern(
         "pattern",
         "one of 8 word patterns in half of the kernels",
         50,
         fully_connected="adaptive",
+        pointwise="adaptive",
         block=8,  # patterns in the library, as PatDNN has them
         paper="2001.00138",
     ),

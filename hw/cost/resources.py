@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hw.compile.program import Program
 from hw.compile.step_format import SELECT_BITS
 from hw.compile.weight_stream import QUEUED_BEATS, UNIT_BITS
-from hw.contract.config import BANKS, STREAM_BITS
+from hw.contract.config import BANKS, STREAM_BITS, TRANSFORM_WORDS
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.contract.latencies import ROTATOR_LEVELS
 from hw.contract.packed_products import PackedProducts
@@ -89,6 +89,7 @@ def resources(program: Program) -> Resources:
 def _lane(program: Program) -> Resources:
     """One lane: transforms, N array rows, drain, buffers, post-processing."""
     rows, x_bits, cut = program.config.rows, program.spectrum_bits, _rounding(program)
+    pooling, pairs = _window_pool(program), _pairs(program)
     packed = program.packed
     array = _packed_array(program, packed) if packed else _array(program)
     columns = program.post_columns
@@ -104,6 +105,8 @@ def _lane(program: Program) -> Resources:
         + windows
         + cut.lut
         + array.lut
+        + pooling.lut
+        + pairs.lut
         + 53 * columns
         + transposes
         + BANKS * x_luts
@@ -113,6 +116,8 @@ def _lane(program: Program) -> Resources:
         + cut.ff
         + 100
         + array.ff
+        + pooling.ff
+        + pairs.ff
         + (BANKS * 8 * x_bits if x_luts else 0)  # the read registers of memories in LUTs
         + 59 * columns
         + 431
@@ -134,6 +139,26 @@ def _rounding(program: Program) -> Resources:
         lut=8 * (shifter + width + program.spectrum_bits + 4),
         ff=8 * (2 * width + program.spectrum_bits + levels + 4),
         bram36=0,
+    )
+
+
+def _window_pool(program: Program) -> Resources:
+    """Of a lane where pooling windows overlap in some layer, as Yosys 0.68 maps it."""
+    if not program.overlaps:
+        return Resources(0, 0, 0, 0)
+    columns = program.post_columns
+    return Resources(dsp=0, lut=90 * columns - 60, ff=66 * columns + 20, bram36=0)
+
+
+def _pairs(program: Program) -> Resources:
+    """Of a lane with pointwise convolutions: words past the inverse transform, biases of imaginary parts."""
+    if not program.pointwise:
+        return Resources(0, 0, 0, 0)
+    past = TRANSFORM_WORDS * 2 * PRODUCT_SUM.bits  # in shift registers
+    bits = program.packed.re_bits if program.packed else program.accumulator_bits
+    late = 2 * bits if program.packed else 4
+    return Resources(
+        dsp=0, lut=past + 2 * bits * program.config.drain, ff=late * program.config.drain, bram36=0
     )
 
 

@@ -20,9 +20,9 @@ from hw.host_interface import registers
 from hw.host_interface.registers import BATCH, CONTROL, CYCLES, DIGEST, LAYERS, STATUS, WEIGHTS, Register
 from hw.host_interface.stream_format import (
     check_images,
+    first_map,
     map_beats,
     pack_image,
-    spread,
     unpack_maps,
     unpack_scores,
 )
@@ -128,7 +128,7 @@ class Driver:
         first_instruction, last_instruction = instructions_of(network, self.info.numbers, layers)
         images = check_images(images, network.given(first))
         if first == 0:
-            images = spread(images, network.spread)
+            images = first_map(images, network.spread, network.constant)
         most = self.info.config.batch
         if not 0 <= batch <= most:
             raise DataError(
@@ -218,7 +218,7 @@ class Driver:
         if self._scored(last):
             return unpack_scores(frame, images, network.classes or 0, self._beat)
         layer = network.layers[last]
-        shape, signed = network.maps[last + 1], not layer.relu
+        shape, signed = network.maps[last + 1], layer.signed
         maps = unpack_maps(frame, images, shape, signed=signed, beat=self._beat)
         if layer.dot:  # the rest of its 8×8 channels holds what was in memory before
             maps.reshape(images, -1)[:, layer.outputs :] = 0

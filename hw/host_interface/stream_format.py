@@ -6,7 +6,9 @@ each, in the low bytes of a beat whose other bytes are zero, class by class: cla
 batch, then class 1.
 
 A network may take its images spread: every pixel of a square of neighbours in a channel of its own
-(:func:`spread`), so that a first convolution of large stride becomes one of stride 1. The host does that.
+(:func:`spread`), so that a first convolution of large stride becomes one of stride 1. It may take a channel
+more, white wherever the image is (:func:`with_constant`), so that a mean can be subtracted in front of a
+padded convolution. The host does both (:func:`first_map`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ BEAT = 4
 SCORE = 4
 """Bytes of a class score."""
 
+
+WHITE = 255
+"""Pixels of the constant channel."""
 
 LEAST_BEATS = 4
 """Of any map of a network whose images are packed into lines: ports find the next image meanwhile."""
@@ -67,6 +72,18 @@ def spread(images: NDArray[np.uint8], apart: int) -> NDArray[np.uint8]:
     padded = np.pad(images, ((0, 0), (0, 0), (0, -h % apart), (0, -w % apart)))
     parts = padded.reshape(n, c, -(-h // apart), apart, -(-w // apart), apart).transpose(0, 1, 3, 5, 2, 4)
     return np.ascontiguousarray(parts.reshape(n, c * apart**2, *parts.shape[4:]))
+
+
+def with_constant(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images (n, c, h, w) with a last channel of :data:`WHITE` pixels."""
+    n, _, h, w = images.shape
+    return np.concatenate([images, np.full((n, 1, h, w), WHITE, images.dtype)], axis=1)
+
+
+def first_map(images: NDArray[np.uint8], apart: int, constant: bool) -> NDArray[np.uint8]:
+    """Map 0 of a network that takes images (n, c, h, w) spread by ``apart``, with a ``constant`` channel or
+    without."""
+    return spread(with_constant(images) if constant else images, apart)
 
 
 def pack_image(image: NDArray[np.uint8], beat: int = BEAT) -> bytes:

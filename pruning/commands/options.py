@@ -19,6 +19,21 @@ RecipeName = Annotated[
         "file with --data. With --untrained a file, or any network: vgg16, too."
     ),
 ]
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBERS",
+        help="What was subtracted from the images, of 0 to 1, that an ONNX file was trained on: one number, "
+        "or one per channel, as in 0.485,0.456,0.406. [default: 0]",
+    ),
+]
+Std = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBERS",
+        help="What they were divided by then, likewise; 1/255 for a file that takes 0 to 255. [default: 1]",
+    ),
+]
 Images = Annotated[
     str | None, typer.Option("--data", help="Images to train on: mnist, cifar10; a recipe names its own.")
 ]
@@ -87,6 +102,25 @@ AsGiven = Annotated[
         "images. No training, nothing is pruned.",
     ),
 ]
+
+
+def parse_numbers(option: str, given: str | None) -> tuple[float, ...] | None:
+    """Numbers with commas between, some of them perhaps fractions such as 1/255.
+
+    Raises ``ConfigError`` for anything else.
+    """
+    if given is None:
+        return None
+    found = []
+    for part in given.split(","):
+        above, slash, below = part.partition("/")
+        try:
+            found.append(float(above) / float(below) if slash else float(above))
+        except (ValueError, ZeroDivisionError):
+            raise ConfigError(
+                f"{option} takes numbers with commas between, as in 0.5,0.4,0.45, not {shown(given)}"
+            ) from None
+    return tuple(found)
 
 
 def parse_widths(options: Sequence[str]) -> dict[str, int]:

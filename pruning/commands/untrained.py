@@ -26,11 +26,13 @@ def prune_untrained(
     spectrum_bits: int | None = None,
     seed: int | None = None,
     optimiser: str | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
 ) -> None:
     """An artifact with the masks of one projection: sparse like a trained network, good for nothing else.
 
     ``what``: a network's name, an ONNX file, or a recipe's file, whose entries count where an option is not
-    given.
+    given. ``mean``, ``std``: of the images that an ONNX file takes.
     """
     if optimiser is not None:
         raise ConfigError("--untrained prunes by one projection: leave --optimiser out")
@@ -51,11 +53,13 @@ def prune_untrained(
         with requires("onnx"):  # where the network is such a file
             if Path(what).suffix.lower() == recipe.ONNX_SUFFIX:
                 given["data"] = next(iter(LOADERS))  # which nobody looks at
-            found = recipe.find(what, **given)
+            found = recipe.find(what, mean=mean, std=std, **given)
         if found.note:
             typer.echo(found.note, err=True)
         made = _of_recipe(found)
     else:
+        if mean is not None or std is not None:
+            raise ConfigError(f"--mean and --std are for ONNX files, and {what!r} is none: leave them out")
         made = _of_network(what, **given)
     made.save(out / "model.npz")
 
@@ -73,13 +77,14 @@ def _of_network(
 
     network = find_network(name)
     with requires("torch"), progress("projecting and quantising"):
-        from pruning.patterns import fully_connected, parse
+        from pruning.patterns import fully_connected, parse, pointwise
         from pruning.training.synthetic import synthetic
 
         return synthetic(
             network,
             parse(sparsity, block),
             fully_connected=fully_connected(sparsity, block),
+            pointwise=pointwise(sparsity, block),
             seed=seed,
             weight_bits=weight_bits,
             layer_bits=layer_bits or {},

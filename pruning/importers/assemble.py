@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from hw.contract.network import MOST, Conv
@@ -19,7 +20,9 @@ from pruning.importers.blockers import Blockers
 from pruning.importers.finish import Converted, assembled
 from pruning.importers.hardware import Pair
 from pruning.importers.heads import check_bias
+from pruning.importers.image_scale import Folded, Numbers, folded, of_mean
 from pruning.importers.kernels import of_phases, phases, scattered, undilated, ungrouped
+from pruning.importers.maps import size_of
 from pruning.importers.ranges import Ranges
 from pruning.importers.refusals import refuse
 from pruning.importers.values import Made, Value, of
@@ -37,6 +40,19 @@ class Assembler(Ranges):
     def __init__(self, name: str, shape: Sequence[int], batch: int) -> None:
         super().__init__(name, shape, batch)
         self.blockers = Blockers()
+        self.constant = False
+        """Whether a convolution reads the constant channel (:mod:`pruning.importers.image_scale`)."""
+
+    def take_images(
+        self, mean: Numbers | None = None, std: Numbers | None = None, *, channels_last: bool = False
+    ) -> None:
+        """Say what the first operations see of images: (images - mean) / std, with channels first or last."""
+        self.images = replace(self.images, last=channels_last)
+        factor, offset = of_mean(mean, std, self.input[0])
+        if channels_last:
+            factor, offset = (numbers.view(-1) for numbers in (factor, offset))
+        with torch.no_grad():
+            self.images = self.affine(self.images, "mean and std", "sub", factor, offset)
 
     def unknown(self, shape: Sequence[int]) -> Value | None:
         """What stands behind an operation that was refused: some map of ``shape``, batch first, or none."""
@@ -63,7 +79,7 @@ class Assembler(Ranges):
 
         ``padding``: of all sides, of rows and columns, or of top, left, bottom and right.
         """
-        channels, height, width = self.map_of(value, position)
+        channels, height, width = self.map_of(self.channels_first(value, position), position)
         check_bias(position, weight, bias)
         weight = undilated(ungrouped(weight, groups), dilation)
         if weight.shape[1] != channels:
@@ -95,9 +111,15 @@ class Assembler(Ranges):
             (width + left + right - columns) // stride[1] + 1,
         )
         index = value.index
+        beyond = _beyond((rows, columns), start, stride, (value.whole[1], value.whole[2]), result)
+        weight, bias, constant = self._unscaled(value, weight, bias, beyond)
         if index is not None:
             weight = scattered(weight, index, value.whole[0])
-            value = replace(value, index=None)
+        if constant is not None:
+            self.constant = True
+            weight = torch.cat([weight, constant], 1)
+            value = replace(value, whole=(value.whole[0] + 1, *value.whole[1:]))
+        value = replace(value, index=None, scale=None)
         sizes = (rows, columns), start, (value.whole[1], value.whole[2]), result
         return self._in_phases(value, position, path, weight, bias, times, *sizes)
 
@@ -113,6 +135,15 @@ class Assembler(Ranges):
             else:
                 value = replace(value, index=found)
         return replace(value, padding=None, shape=value.whole), above[:2]
+
+    def _unscaled(self, value: Value, weight: Tensor, bias: Tensor | None, beyond: bool) -> Folded:
+        """Of a convolution that reads ``value``: for pixels as they are, where images are scaled."""
+        if value.scale is None:
+            return Folded(weight, bias, None)
+        constants = value.scale.per_channel()
+        if constants is None:
+            raise self.per_pixel(value.scale)
+        return folded(*constants, weight, bias, outside=beyond)
 
     def _in_phases(
         self,
@@ -156,8 +187,21 @@ class Assembler(Ranges):
             with self.blockers.noting():
                 value, left = self.last(value)
         self.blockers.check()
-        network, model, given = assembled(self.name, self.input, value, self._made)
+        network, model, given = assembled(self.name, self.input, value, self._made, constant=self.constant)
         for reason in hardware.runs(network):
             self.blockers.add(UnsupportedNetwork(reason))
         self.blockers.check()
+        if self.images.last:
+            size = f"{size_of(self.input)} (channels, rows, columns)"
+            left = (f"the order of its input, which the hardware takes as {size}", *left)
         return Converted(network, model, left, given)
+
+
+def _beyond(kernel: Pair, start: Pair, stride: Sequence[int], size: Pair, result: Pair) -> bool:
+    """Whether any window reaches beyond a map of ``size``; arguments as of
+    :func:`pruning.importers.hardware.placed`."""
+    ends = (
+        (made - 1) * step + side - first
+        for made, step, side, first in zip(result, stride, kernel, start, strict=True)
+    )
+    return max(start) > 0 or any(end > length for end, length in zip(ends, size, strict=True))

@@ -9,6 +9,7 @@ from math import prod
 import torch
 
 from pruning.importers.hardware import takes_addition
+from pruning.importers.image_scale import Scale, joined, unscaled
 from pruning.importers.joins import Joins
 from pruning.importers.maps import size_of
 from pruning.importers.refusals import refuse
@@ -21,11 +22,12 @@ class Branches(Joins):
     def add(self, position: str, first: Value, second: Value) -> Value:
         """The sum of two maps."""
         self.ready(first), self.ready(second)
-        shape = first.shape
-        if shape != second.shape:
+        shape, last = first.shape, first.last
+        if first.seen != second.seen or last != second.last:
             raise refuse(
                 position,
-                f"the sum of maps of {size_of(shape)} and {size_of(second.shape)}, which repeats one of them",
+                f"the sum of maps of {size_of(first.seen)} and {size_of(second.seen)}, which repeats one of "
+                "them" + (" or turns it" if last != second.last else ""),
                 "add maps of the same shape",
             )
         if first.plain and second.plain and first.parts == second.parts:
@@ -48,7 +50,7 @@ class Branches(Joins):
         made.added, made.range = other.parts, None
         self._made.remove(made)  # what it adds may have been made after it, and nobody has read it yet
         self._made.append(made)
-        return replace(of(made), shape=shape)
+        return replace(of(made), shape=shape, last=last)
 
     def _map_to_add(self, value: Value, position: str) -> Value:
         flat = value.plain and len(value.shape) == 1
@@ -68,12 +70,18 @@ class Branches(Joins):
         self, position: str, values: Sequence[Value | None], axis: int, shapes: Sequence[Sequence[int]]
     ) -> Value:
         """Side by side along ``axis`` (the batch is axis 0); None: zeros. ``shapes`` of all, batch first."""
+        there = [value for value in values if value is not None]
+        if there and all(value.last for value in there) and len(shapes[0]) == 4:
+            first = [None if value is None else replace(value, last=False) for value in values]
+            sizes = [(n, c, h, w) for n, h, w, c in shapes]
+            return replace(self.joined(position, first, (0, 2, 3, 1)[axis], sizes), last=True)
         parts: dict[Made | None, int] = {}
         pixels, indices, rank = None, [], len(shapes[0])
         if len(values) == 1 and values[0] is not None:
             return values[0]
         if axis % rank == 0:
             raise refuse(position, "maps are joined along the batch", "join them along the channels")
+        scale = self._scales_joined(values, axis % len(shapes[0]) - 1, shapes)
         for value, shape in zip(values, shapes, strict=True):
             if value is None:
                 indices.append(torch.full(tuple(shape[1:]), -1, dtype=torch.int32))
@@ -85,7 +93,8 @@ class Branches(Joins):
                     "the outputs of fully connected layers are joined, which lie apart from all maps",
                     "join maps in front of the first fully connected layer",
                 )
-            value = self.averaged(self.still(value, position))
+            value = self.still(value, position)
+            value = self.averaged(self.scaled(value, position) if scale is None else value).unrolled()
             if pixels not in (None, value.whole[1:]):
                 raise refuse(
                     position,
@@ -93,19 +102,32 @@ class Branches(Joins):
                     "join maps of as many rows and columns",
                 )
             pixels, numbers, first = value.whole[1:], value.numbers(), 0
-            moved = numbers.clone()
+            further = []  # of the values of every part: by how much their numbers are larger here
             for made in value.parts:
-                count = (self.input if made is None else made.shape)[0] * prod(pixels)
                 base = parts.setdefault(made, sum(self._values(other) for other in parts))
-                own = (numbers >= first) & (numbers < first + count)
-                moved[own] = numbers[own] - first + base
-                first += count
-            indices.append(moved)
+                further.append(torch.full((self._values(made),), base - first, dtype=torch.int32))
+                first += self._values(made)
+            moved = numbers + torch.cat(further)[numbers.clamp(min=0)]
+            indices.append(torch.where(numbers < 0, numbers, moved))
         index = torch.cat(indices, axis % rank - 1)
         whole = (sum(self._values(made) for made in parts) // prod(pixels), *pixels)
-        there = [value for value in values if value is not None]
         shared = any(value.shared for value in there) or sum(len(v.parts) for v in there) > len(parts)
-        return Value(tuple(parts), whole, whole, shared=shared).seen_as(index)
+        return replace(Value(tuple(parts), whole, whole, shared=shared).seen_as(index), scale=scale)
+
+    def _scales_joined(
+        self, values: Sequence[Value | None], axis: int, shapes: Sequence[Sequence[int]]
+    ) -> Scale | None:
+        """Of values of the images alone, side by side; None where none is scaled, or there are others."""
+        there = [value for value in values if value is not None]
+        if all(value.scale is None for value in there):
+            return None
+        if any(value.parts != (None,) or value.average or value.padding for value in there):
+            return None
+        found = [
+            unscaled(tuple(shape[1:])) if value is None or value.scale is None else value.unrolled().scale
+            for value, shape in zip(values, shapes, strict=True)
+        ]
+        return joined([scale for scale in found if scale is not None], axis)
 
     def _values(self, made: Made | None) -> int:
         return prod(self.input if made is None else made.shape)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 
 from hw.contract.network import IMAGES, Layer, Network, Shape
+from pruning.importers.constant_channel import reads_constant, with_constant
 from pruning.importers.placing import placed_side_by_side
 from pruning.importers.ranges import given
 from pruning.importers.values import Made, Value
@@ -54,17 +55,23 @@ class Converted(_Pair):
 
 
 def assembled(
-    name: str, shape: Shape, value: Value | None, order: Sequence[Made]
+    name: str, shape: Shape, value: Value | None, order: Sequence[Made], *, constant: bool = False
 ) -> tuple[Network, NetworkModel, Mapping[str, Given]]:
-    """The network that ends in ``value``, of the layers of ``order`` that it takes; what is known of them."""
+    """The network that ends in ``value``, of the layers of ``order`` that it takes; what is known of them.
+
+    constant: some layer reads the constant channel as well as images of ``shape``.
+    """
     wanted = _needed(value)
     layers = [made for made in order if made in wanted]
     for made in layers[:-1]:
         if made.copies and not made.spec.dot and not _signed(made):
             clip = made.spec.clip if made.range is None else made.range[1]
             made.spec = replace(made.spec, relu=True, clip=clip)  # it has nothing to do: there is no sign
-    layers = placed_side_by_side(layers, shape)
-    network = Network(name, shape, tuple(_specs(layers)))
+    constant = constant and any(reads_constant(made, shape) for made in layers)
+    if constant:
+        layers = with_constant(layers, shape)
+    layers = placed_side_by_side(layers, (shape[0] + constant, *shape[1:]))
+    network = Network(name, shape, tuple(_specs(layers)), constant=constant)
     with torch.device("meta"):  # neither memory nor random numbers for weights that are replaced
         model = NetworkModel(network)
     for made in layers:
@@ -86,7 +93,7 @@ def _needed(value: Value | None) -> set[Made]:
 
 
 def _signed(made: Made) -> bool:
-    return any(source is not None and not source.spec.relu for source in made.sources)
+    return any(source is not None and source.spec.signed for source in made.sources)
 
 
 def _specs(layers: Sequence[Made]) -> list[Layer]:

@@ -7,9 +7,11 @@ refuses.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
+from math import log2, prod
 
-from hw.contract.network import MAX_KERNEL, Conv, Network
+from hw.contract.network import MAX_KERNEL, MOST_LEAK, Conv, Network
 from hw.contract.spectrum import TILE
 from hw.util.errors import UnsupportedNetwork
 
@@ -23,6 +25,13 @@ DENSE_SIDE = TILE
 
 LARGEST_WINDOW = 3
 """Rows and columns of the largest maximum that a convolution ends in; its strides are 1 and 2."""
+
+
+FEWER = 0.75
+"""Share of the work that a layer of its own for pooling may leave; more, and it does not pay."""
+
+AS_LONG = 64
+"""Input channels of a convolution, 2 of 8 words kept, whose products take as long as its last transforms."""
 
 
 def halvings(kernel: Sequence[int], stride: Sequence[int]) -> int | None:
@@ -48,16 +57,40 @@ def window(
     return None
 
 
+def leak_of(slopes: Sequence[float]) -> int | None:
+    """n of a leaky ReLU of slope 2^-n, if all its channels have that one and the hardware does."""
+    leak = nearest_leak(slopes)
+    return leak if set(slopes) == {0.5**leak} else None
+
+
+def nearest_leak(slopes: Sequence[float]) -> int:
+    """n of the nearest slope 2^-n that the hardware has, by ratio, to the mean of those of the channels."""
+    mean = sum(slopes) / len(slopes)
+    return min(range(1, MOST_LEAK + 1), key=lambda n: abs(n + log2(mean)))
+
+
 def strides(stride: Sequence[int]) -> int | None:
     """How often a stride of 2 makes ``stride``; None: never."""
     return halvings(stride, stride)
 
 
-def takes_pool(layer: Conv, added: bool, fields: dict[str, int]) -> bool:
-    """Whether pooling of these ``fields`` can become part of ``layer``, which adds a map to its outputs or
-    not: no window straddles two tiles, so one must fit beside the kernel."""
+def takes_pool(layer: Conv, added: bool, fields: dict[str, int], size: Sequence[int]) -> bool:
+    """Whether pooling of these ``fields`` is to become part of ``layer``, which reads maps of ``size`` pixels
+    and adds a map to its outputs or not.
+
+    No window straddles two tiles, so one must fit beside the kernel; and where windows overlap, tiles do. A
+    layer of its own reads and writes the map once more, but may take so much fewer tiles that it pays.
+    """
     side = fields.get("pool_size", fields["pool"])
-    return layer.window == 1 and layer.stride == 1 and not added and layer.kernel + side - 1 <= TILE
+    if layer.window > 1 or layer.stride > 1 or added or layer.kernel + side - 1 > TILE:
+        return False
+    if side == fields["pool"]:
+        return True
+    channels, shape = layer.out_channels, (layer.in_channels, size[0], size[1])
+    alone = Conv("pooling", channels, channels, 1, **fields)
+    work = max(1.0, layer.in_channels / AS_LONG)
+    together = work * prod(replace(layer, **fields).tiles(shape))
+    return work * prod(layer.tiles(shape)) + prod(alone.tiles(layer.output(shape))) > FEWER * together
 
 
 def takes_addition(layer: Conv, size: Sequence[int]) -> bool:

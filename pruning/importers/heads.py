@@ -11,21 +11,11 @@ from torch import Tensor
 from hw.util.errors import UnsupportedNetwork
 from pruning.importers import hardware
 from pruning.importers.branches import Branches
+from pruning.importers.image_scale import folded
 from pruning.importers.kernels import scattered
 from pruning.importers.maps import size_of
 from pruning.importers.refusals import refuse
 from pruning.importers.values import Value
-
-AT_THE_END = frozenset(
-    "softmax logsoftmax argmax sigmoid logsigmoid hardsigmoid tanh topk upsamplenearest2d upsamplebilinear2d "
-    "resize pixelshuffle depthtospace normalize lpnormalization clamp hardtanh clip exp".split()
-)
-"""Operations, lower case without underscores, that the host does where nothing follows them."""
-
-
-def may_end(operation: str) -> bool:
-    """Whether the host can do it with what the hardware gives."""
-    return operation.replace("_", "").lower() in AT_THE_END
 
 
 class Heads(Branches):
@@ -35,7 +25,7 @@ class Heads(Branches):
         """``weight`` (out, features)."""
         self.ready(value)
         check_bias(position, weight, bias)
-        *ones, has = value.shape
+        *ones, has = value.seen
         if prod(ones) != 1:
             raise refuse(
                 position,
@@ -50,7 +40,11 @@ class Heads(Branches):
             )
         if value.padding is not None:
             value = self.settled(value, position)
-        value = self.averaged(value, hardware.DENSE_SIDE)
+        value = self.averaged(value, hardware.DENSE_SIDE).unrolled()
+        if value.scale is not None:
+            factor, offset = value.scale.factor.flatten(), value.scale.offset.flatten()
+            weight, bias, _ = folded(factor, offset, weight, bias, outside=False)
+            value = replace(value, scale=None)
         if value.index is not None:
             weight = scattered(weight, value.index.flatten(), prod(value.whole))
         if value.average is not None:
@@ -70,6 +64,10 @@ class Heads(Branches):
     def last(self, value: Value) -> tuple[Value, tuple[str, ...]]:
         """(what the last layer makes, sentences of what is left to the host)."""
         position, notes = f"the end of {self.name!r}", list(value.ends)
+        if value.last:
+            notes.insert(0, "the order of rows, columns and channels (it gives channels first)")
+            value = replace(value, last=False)
+        value = self.scaled(value, position)
         value, shape = replace(value, blocked=None, ends=()), value.shape
         if value.padding is not None:
             value = self.settled(value, position)
@@ -87,8 +85,8 @@ class Heads(Branches):
             notes.insert(0, f"the shape of what it gives, {size_of(value.whole)}")
         if made is not None and made.spec.dot and made.spec.relu:
             limit = "" if made.spec.clip is None else f" and the limit of {made.spec.clip:g}"
-            made.spec = replace(made.spec, relu=False, clip=None)
-            notes.insert(0, f"the ReLU{limit} of its scores")
+            notes.insert(0, f"the {'leaky ' if made.spec.leak else ''}ReLU{limit} of its scores")
+            made.spec = replace(made.spec, relu=False, leak=0, clip=None)
         elif made is not None and made.spec.dot and made.range is not None:
             low, high = made.range
             notes.insert(0, f"the range of {low:.4g} to {high:.4g} of its scores")

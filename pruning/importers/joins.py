@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
+from math import inf, prod
 
 import torch
 from torch import Tensor, nn
 
+from hw.contract.network import MOST_LEAK
 from pruning.importers import hardware
+from pruning.importers.image_scale import unscaled
 from pruning.importers.layers import Layers
 from pruning.importers.maps import size_of
-from pruning.importers.refusals import refuse, unsupported
+from pruning.importers.refusals import refuse, unsupported, unsupported_slope
 from pruning.importers.values import Made, Value, trainable
 from pruning.quant.batch_norm_folding import fold_batch_norm_
+
+MOST_SCALED = 1 << 24
+"""Values of images whose factors and offsets are kept, one by one, for what reads them."""
 
 
 class Joins(Layers):
@@ -35,6 +40,8 @@ class Joins(Layers):
         it is negative, an offset through the maximum alone.
         """
         constants = [torch.as_tensor(number, dtype=torch.double) for number in (factor, offset)]
+        if (images := self._images_scaled(value, position, *constants)) is not None:
+            return images
         times, plus = (self.per_channel(value, constant) for constant in constants)
         if times is None or plus is None:
             size = size_of(tuple(constants[times is not None].shape))
@@ -61,6 +68,20 @@ class Joins(Layers):
         weight.mul_(times.to(weight).view(-1, *[1] * (weight.dim() - 1)))
         bias.mul_(times.to(bias)).add_(plus.to(bias))
         return value
+
+    def _images_scaled(self, value: Value, position: str, factor: Tensor, offset: Tensor) -> Value | None:
+        """Images as they are, or scaled before, times ``factor`` and plus ``offset``: both wait for a reader.
+        None for all other maps, and for what differs from image to image."""
+        self.ready(value)
+        if value.parts != (None,) or value.average is not None or value.padding is not None:
+            return None
+        if prod(value.shape) > MOST_SCALED:
+            return None
+        times, plus = (self.per_value(value, constant) for constant in (factor, offset))
+        if times is None or plus is None or not bool((times.isfinite() & plus.isfinite()).all()):
+            return None
+        scale = (value.scale or unscaled(value.shape, position)).then(times, plus)
+        return replace(value, scale=None if scale.nothing else scale)
 
     def batch_norm(
         self,
@@ -89,6 +110,11 @@ class Joins(Layers):
                 f"{value.shape[0]} channels",
                 "give it one mean, variance, factor and offset per channel",
             )
+        if value.parts == (None,):
+            factor = (variance.double() + eps).rsqrt() * (1 if weight is None else weight.double())
+            plus = (0 if bias is None else bias.double()) - mean.double() * factor
+            axes = (-1, *[1] * (len(value.shape) - 1))
+            return self.affine(value, position, "batch_norm", factor.view(axes), plus.view(axes))
         made, shape = self._own(value), value.shape
         if made is None or made.norm or made.spec.relu or made.spec.window > 1 or made.added:
             value = replace(self.copied(value, position), shape=shape)
@@ -112,23 +138,35 @@ class Joins(Layers):
         self.ready(value)
         if not value.signed:
             return value
-        value, shape = self.averaged(value), value.shape
+        value, shape = self.averaged(self.scaled(value, position)), value.shape
         if value.shared:
             value = replace(self.copied(value, position), shape=shape)
         for made in value.parts:
             if made is not None:
                 top = made.spec.clip if made.range is None else made.range[1]
-                made.spec = replace(made.spec, relu=True, clip=top)
+                made.spec = replace(made.spec, relu=True, leak=0, clip=top)
         return value
 
     def leaky(self, value: Value, position: str, operation: str, slope: Tensor | float) -> Value:
         """A ReLU of that slope below zero, as it is put together with a batch of maps."""
         falls = self.per_channel(value, torch.as_tensor(slope, dtype=torch.double))
+        self.ready(value)
         if falls is not None and (bool((falls == 1).all()) or not value.signed):
             return value
-        if falls is None or bool((falls != 0).any()):
+        if falls is None or not bool((falls >= 0).all()):
             raise unsupported(position, operation)
-        return self.relu(value, position)
+        if not bool((falls > 0).any()):
+            return self.relu(value, position)
+        leak = hardware.leak_of(falls.tolist())
+        if leak is None:
+            raise unsupported_slope(position, falls.tolist())
+        value, shape = self.averaged(self.scaled(value, position)), value.shape
+        if value.shared or any(made and made.spec.leak + leak > MOST_LEAK for made in value.parts):
+            value = replace(self.copied(value, position), shape=shape)
+        for made in value.parts:
+            if made is not None and made.spec.signed:
+                made.spec = replace(made.spec, relu=True, leak=made.spec.leak + leak)
+        return value
 
     def clip(
         self, value: Value, position: str, operation: str, low: Tensor | float, high: Tensor | float
@@ -156,7 +194,7 @@ class Joins(Layers):
 
     def _clipped(self, value: Value, position: str, top: float) -> Value:
         """Nothing above ``top``, of maps without a sign."""
-        value, shape = self.averaged(value), value.shape
+        value, shape = self.averaged(self.scaled(value, position)), value.shape
         if value.shared or any(made is None for made in value.parts):
             value = replace(self.copied(value, position), shape=shape)
             for made in value.parts:
@@ -179,7 +217,7 @@ class Joins(Layers):
         ceil: bool,
     ) -> Value:
         """``padding``: of rows and columns, or at the top, left, bottom and right."""
-        _, height, width = self.map_of(value, position)
+        _, height, width = self.map_of(self.channels_first(value, position), position)
         times = hardware.halvings(kernel, stride)
         top, left, bottom, right = tuple(padding) * (4 // len(padding))
         if ceil and times:
@@ -226,7 +264,9 @@ class Joins(Layers):
         channels = self.map_of(value, position)[0]
         made = [made for made in value.parts if made is not None]
         joins = value.plain and not value.shared and len(made) == len(value.parts)
-        if not joins or not all(hardware.takes_pool(maker.spec, bool(maker.added), fields) for maker in made):
+        if not joins or not all(
+            hardware.takes_pool(maker.spec, bool(maker.added), fields, maker.size) for maker in made
+        ):
             value = self.copied(value, position)
             made = [value.parts[0]]
         for maker in made:

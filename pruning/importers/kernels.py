@@ -23,6 +23,8 @@ def ungrouped(weight: Tensor, groups: int) -> Tensor:
 
 def undilated(weight: Tensor, dilation: Sequence[int]) -> Tensor:
     """The kernel with the zeros between its pixels."""
+    if set(dilation) == {1}:
+        return weight
     rows, columns = ((n - 1) * d + 1 for n, d in zip(weight.shape[2:], dilation, strict=True))
     whole = weight.new_zeros(*weight.shape[:2], rows, columns)
     whole[:, :, :: dilation[0], :: dilation[1]] = weight

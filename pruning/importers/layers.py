@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from hw.contract.network import Conv, Dense
 from hw.util import names
-from pruning.importers.averages import Window, sums, windows
+from hw.util.errors import UnsupportedNetwork
+from pruning.importers.averages import Window, counts_less_at_borders, sums, windows
 from pruning.importers.hardware import MOST_KERNEL, placed
+from pruning.importers.image_scale import Scale
 from pruning.importers.kernels import Selection, inside, selection
 from pruning.importers.maps import Maps, size_of
 from pruning.importers.refusals import refuse
@@ -42,6 +44,9 @@ class Layers(Maps):
 
     def copied(self, value: Value, position: str) -> Value:
         """The same, always by a layer of its own: a convolution of one pixel, or what selects pixels."""
+        if value.scale is not None:
+            value = self.scaled(value, position)
+            return value if value.plain else self.copied(value, position)
         value = self.averaged(value)
         if value.vector:
             return self._copied_vector(value, position)
@@ -65,7 +70,27 @@ class Layers(Maps):
             return self.copied(value, position)
         weight, start = _selecting(found, value.whole[0])
         start = (top - start[0], left - start[1])
-        return self._copy(value, position, "copy", weight, start, found.stride, (height, width))
+        made = self._copy(value, position, "copy", weight, start, found.stride, (height, width))
+        return replace(made, last=value.last)
+
+    def scaled(self, value: Value, position: str) -> Value:
+        """``value`` with images that are scaled made by a layer that does it, in front of any padding."""
+        if value.scale is None:
+            return value
+        inner = value.whole if value.index is None else value.numbers().shape
+        scale = replace(
+            value.scale, **{name: getattr(value.scale, name).reshape(inner) for name in ("factor", "offset")}
+        )
+        constants = scale.per_channel() if len(inner) == 3 else None
+        if constants is None:
+            raise self.per_pixel(scale)
+        made = self.copied(replace(value, scale=None, padding=None, shape=tuple(inner)), position)
+        layer = made.parts[0]
+        layer.copies = False
+        factor, offset = (numbers.to(layer.module.weight) for numbers in constants)
+        layer.module.weight.mul_(factor.view(-1, 1, 1, 1))
+        layer.bias().add_(offset)
+        return replace(made, padding=value.padding, shape=value.shape if value.padding else made.shape)
 
     def averaged(self, value: Value, most: int = 0) -> Value:
         """``value`` with layers for average pooling that waits: for so much that what is left waits on a map
@@ -77,6 +102,13 @@ class Layers(Maps):
         for pool in average.pools:
             height, width = probe.shape[2:]
             steps = windows(pool, height, width) if max(height, width) > most else (pool,)
+            if steps is None and counts_less_at_borders(pool, height, width):
+                raise refuse(
+                    average.position,
+                    f"average pooling of {height}×{width} maps whose windows count fewer pixels at the "
+                    "borders, and a convolution has the same weights everywhere",
+                    "count the zeros there, too (count_include_pad), and train again",
+                )
             if steps is None:
                 raise refuse(
                     average.position,
@@ -93,6 +125,15 @@ class Layers(Maps):
         rest = (partial(sums, window=step) if isinstance(step, Window) else step for step in found)
         left = Average(average.position, made.shape[1:], tuple(rest)) if found else None
         return replace(value, parts=made.parts, average=left, shared=made.shared)
+
+    def per_pixel(self, scale: Scale) -> UnsupportedNetwork:
+        """The error for images that are scaled otherwise from pixel to pixel, where a map is wanted."""
+        size = size_of(tuple(scale.offset.shape))
+        return refuse(
+            scale.position,
+            f"a constant of {size} that is not one number per channel of the {size} map",
+            "use one number per channel, which becomes part of weights and bias",
+        )
 
     def channels(self, value: Value) -> Tensor | None:
         """Which channels of ``whole`` a map with an order of its own has, -1: zeros; None: it has others."""
@@ -143,7 +184,7 @@ class Layers(Maps):
             module.bias = nn.Parameter(_picked(own.bias, order))
         made.module, made.spec = module, replace(made.spec, out_channels=len(order))
         made.shape = (len(order), *made.shape[1:])
-        return replace(of(made), shared=False)
+        return replace(of(made), shared=False, last=value.last)
 
     def _copied_vector(self, value: Value, position: str) -> Value:
         if len(value.shape) != 1 and max(value.shape) != len(value.numbers().flatten()):
@@ -193,6 +234,7 @@ class Layers(Maps):
             relu=False,
             stride=stride,
             end_padding=None if after == before else after,
+            pointwise=square == 1,
         )
         module = nn.Conv2d(channels, out, square, stride, before, bias=bias is not None, device="meta")
         weight = inside(weight, square, before - start[0], before - start[1])

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from hw.contract.network import MOST, Shape
 from hw.util.errors import ConfigError
+from pruning.importers.image_scale import Scale
+from pruning.importers.kernels import selection
 from pruning.importers.refusals import refuse, unsupported
 from pruning.importers.values import Average, Pool, Value
 
@@ -44,15 +46,19 @@ class Maps:
         It gets the numbers of the values, from 0, -1 for zeros: what it makes of them says where it moves
         them.
         """
-        given = self._numbered(value)
+        # Of values that are scaled two may be the same pixel and differ: so they go by position.
+        by_position = value if value.scale is None else _by_position(value)
+        given = self._numbered(by_position)
         moved = function(given)
         if moved.shape == given.shape and torch.equal(moved, given):
             return value
+        if (last := _turned(value, given, moved)) is not None:
+            return replace(value, last=last)
         if value.padding is not None:
-            value = self.settled(value, position)
+            value = by_position = self.settled(value, position)
             given = self._numbered(value)
             moved = function(given)
-        count, first = prod(value.whole), moved[:1]
+        count, first = prod(by_position.whole), moved[:1]
         if len(moved) != self.batch or not torch.equal(moved, self._images(first, count)):
             if moved.numel() == given.numel() and torch.equal(moved.flatten(), given.flatten()):
                 raise refuse(
@@ -62,13 +68,19 @@ class Maps:
                     "flatten everything but the batch (nn.Flatten)",
                 )
             raise unsupported(position, operation)
-        return value.seen_as(first[0])
+        if value.scale is None:
+            return _as_map(value, first[0], None)
+        index, numbers = first[0], value.numbers().flatten()
+        index = torch.where(index >= 0, numbers[index.clamp(min=0).long()], -1)
+        return _as_map(value, index, value.scale.moved(first[0]))
 
     def _numbered(self, value: Value) -> Tensor:
         numbers = value.numbers()
         if value.padding is not None:
             top, left, bottom, right = value.padding
             numbers = torch.nn.functional.pad(numbers, (left, right, top, bottom), value=-1)
+        if value.last:
+            numbers = numbers.permute(1, 2, 0).contiguous()
         return self._images(numbers[None], prod(value.whole))
 
     def _images(self, numbers: Tensor, count: int) -> Tensor:
@@ -113,7 +125,7 @@ class Maps:
         pooled = pool(probe)
         if pooled.shape == probe.shape and torch.equal(pooled, probe):
             return value
-        if value.index is not None or value.padding is not None:
+        if value.index is not None or value.padding is not None or value.scale is not None:
             value = self.settled(value, position)
         before = value.average or Average(position, (height, width), ())
         shape = (channels, pooled.shape[2], pooled.shape[3])
@@ -125,13 +137,14 @@ class Maps:
         if len(value.shape) == 2:
             value = replace(value, shape=value.whole)
         value = self.average(value, position, lambda x: (x.sum if sums else x.mean)((2, 3), keepdim=True))
-        return replace(value, shape=tuple(shape[1:]))
+        kept = value.last and len(shape) == 4
+        return replace(value, shape=value.whole if kept else tuple(shape[1:]), last=kept)
 
     def pixels_of(self, value: Value, rank: int, axes: Sequence[int]) -> bool:
         """Whether ``axes`` of a tensor of that rank, batch first, are all pixels of a map and no more."""
         found = {axis % rank for axis in axes}
         if len(value.shape) == 3:
-            return found == {2, 3}
+            return found == ({1, 2} if value.last else {2, 3})
         as_rows = value.index is None and value.padding is None and len(value.whole) == 3
         return as_rows and value.shape == (value.whole[0], prod(value.whole[1:])) and found == {2}
 
@@ -142,8 +155,22 @@ class Maps:
 
         None if it differs from pixel to pixel or image to image, or makes the map larger.
         """
+        if value.last:
+            if constant.dim() > 4:
+                return None
+            constant = constant[(None,) * (4 - constant.dim())].permute(0, 3, 1, 2)
         channels = value.whole[0] if value.index is None else value.shape[0]
         return one_per_channel(constant, (self.batch, *value.shape), channels)
+
+    def per_value(self, value: Value, constant: Tensor) -> Tensor | None:
+        """The same with a number for every value, (``shape``)."""
+        try:
+            spread = constant.expand(self.batch, *value.seen)
+        except RuntimeError:
+            return None
+        if not bool((spread == spread[:1]).all()):
+            return None
+        return spread[0].permute(2, 0, 1) if value.last else spread[0]
 
     def map_of(self, value: Value, position: str) -> Shape:
         """The shape, which must be that of a map."""
@@ -156,6 +183,47 @@ class Maps:
                 "put it in front of the flattening",
             )
         return value.shape[0], value.shape[1], value.shape[2]
+
+    def channels_first(self, value: Value, position: str) -> Value:
+        """``value``, of which an operation takes the channels from the first axis behind the batch."""
+        if value.last:
+            raise refuse(
+                position,
+                f"it takes the rows of a {size_of(value.seen)} map, with its channels last, as channels",
+                "leave the transposition in front of it out",
+            )
+        return value
+
+
+def _by_position(value: Value) -> Value:
+    """``value`` with its scaled values numbered as they come, whatever pixels they are."""
+    assert value.scale is not None
+    return replace(value, index=None, whole=tuple(value.scale.offset.shape))
+
+
+def _turned(value: Value, given: Tensor, moved: Tensor) -> bool | None:
+    """Whether ``moved`` is ``given``, a batch of maps as operations see ``value``, with channels last; None
+    if it is no such map."""
+    if value.vector or len(value.shape) != 3 or moved.dim() != 4:
+        return None
+    first = given.permute(0, 3, 1, 2) if value.last else given
+    for last, seen in ((False, moved), (True, moved.permute(0, 3, 1, 2))):
+        if seen.shape == first.shape and torch.equal(seen, first):
+            return last
+    return None
+
+
+def _as_map(value: Value, index: Tensor, scale: Scale | None) -> Value:
+    """What operations see when they see the values ``index`` of ``value``, times ``scale``: with channels
+    first or last, whichever of the two is a selection of channels and pixels."""
+    found = replace(value.seen_as(index), scale=scale)
+    if value.vector or index.dim() != 3 or not value.last:
+        return found
+    first = index.permute(2, 0, 1)
+    if selection(first, value.whole) is None:
+        return found
+    scale = None if scale is None else scale.turned().turned()
+    return replace(value.seen_as(first), scale=scale, last=True)
 
 
 def one_per_channel(value: Tensor, shape: Sequence[int], channels: int) -> Tensor | None:

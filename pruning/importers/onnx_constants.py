@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,9 @@ class Constants:
         if onnx_quantisers.is_quantiser(node):
             self._quantise(node)
             return
+        if node.op_type == "ConstantOfShape":
+            self.values[node.output[0]] = self._filled(node)
+            return
         black = np.zeros((), np.int8)
         known = {name: np.broadcast_to(black, maps[name]) for name in node.input if name in maps}
         self.values |= self.run(node, known)
@@ -94,6 +98,18 @@ class Constants:
             why = f"it cannot be computed ({said(error)})"
             raise refuse(position_of(node), why, "simplify the model") from None
         return dict(zip(node.output, map(np.asarray, results), strict=True))
+
+    def _filled(self, node: onnx.NodeProto) -> NDArray[Any]:
+        """One number in any shape, which takes no memory until it becomes the weights of a layer."""
+        shape, value = self.real(node.input[0]), attributes(node).get("value")
+        number = np.zeros(1, np.float32) if value is None else onnx.numpy_helper.to_array(value)
+        if shape.ndim != 1 or number.size != 1 or (shape < 0).any():
+            raise refuse(position_of(node), "it has no shape or no number", "export the model again")
+        count = prod(map(int, shape))
+        if count > onnx_guard.MOST_WEIGHTS:
+            why = f"it gives {count:,} elements, more than {onnx_guard.MOST_WEIGHTS:,}"
+            raise refuse(position_of(node), why, "simplify the model")
+        return np.broadcast_to(number.reshape(()), tuple(map(int, shape)))
 
     def real(self, name: str) -> NDArray[Any]:
         """A constant that an operation on the map takes."""

@@ -20,14 +20,17 @@ import onnx.inliner
 import torch
 from numpy.typing import NDArray
 
+from hw.host_interface.stream_format import WHITE
 from hw.util import names
 from hw.util.documents import printable, said
 from hw.util.errors import ConfigError, Spec2Error, UnsupportedNetwork
 from pruning.importers import onnx_guard
 from pruning.importers.assemble import Assembler
 from pruning.importers.finish import Converted
+from pruning.importers.image_scale import Numbers
 from pruning.importers.onnx_constants import OF_SHAPES, Constants, used
-from pruning.importers.onnx_nodes import image, position_of
+from pruning.importers.onnx_layout import channels_last
+from pruning.importers.onnx_nodes import image, position_of, sizes_of
 from pruning.importers.onnx_quantised import Quantised
 from pruning.importers.onnx_quantisers import is_quantiser, without_quantisers
 from pruning.importers.refusals import unsupported
@@ -41,14 +44,21 @@ BATCH = 2
 
 
 def from_onnx(
-    path: str | PathLike[str], input_shape: Sequence[int] | None = None, name: str | None = None
+    path: str | PathLike[str],
+    input_shape: Sequence[int] | None = None,
+    name: str | None = None,
+    *,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
 ) -> Converted:
     """The network in an ONNX file, with its weights: what :func:`pruning.convert` gives for a module.
 
     ``input_shape`` (C, H, W) is needed where the file leaves it open; ``name`` is else that of the file.
-    Layers are called after their weights or nodes. The ``NetworkModel`` is in training mode, as a new module
-    is, and in float32. Raises ``UnsupportedNetwork`` as :func:`pruning.convert` does, ``ConfigError`` for a
-    file that cannot be read.
+    ``mean`` and ``std``: what the file takes is not images of 0 to 1, but (images - mean) / std. Files whose
+    images have their channels last are taken; the network's come first. A file that takes bytes gets 0 to
+    255, as it says. Layers are called after their weights or nodes. The ``NetworkModel`` is in training mode,
+    as a new module is, and in float32. Raises ``UnsupportedNetwork`` as :func:`pruning.convert` does,
+    ``ConfigError`` for a file that cannot be read.
     """
     path = Path(path)
     try:
@@ -62,7 +72,8 @@ def from_onnx(
     constants = onnx_guard.constants(path, model.graph.initializer)
     try:
         with torch.no_grad():
-            return _Walk(model, constants, name or names.closest(path.stem, "network"), input_shape).run()
+            name = name or names.closest(path.stem, "network")
+            return _Walk(model, constants, name, input_shape, mean, std).run()
     except Spec2Error as error:  # it names nodes as the file does
         raise type(error)(printable(str(error), MOST_SAID)) from None
     except Exception as error:  # of numpy, torch and ONNX, about sizes that do not fit
@@ -78,6 +89,8 @@ class _Walk(Quantised):
         values: dict[str, NDArray[Any]],
         name: str,
         input_shape: Sequence[int] | None,
+        mean: Numbers | None,
+        std: Numbers | None,
     ) -> None:
         graph = model.graph
         self.output = [value.name for value in graph.output]
@@ -91,12 +104,17 @@ class _Walk(Quantised):
                 f"network {name!r} has {len(inputs)} inputs and {len(self.output)} outputs, and the "
                 "hardware takes one map and gives one result: export the part between"
             )
-        batch, shape = image(inputs[0], name, input_shape)
+        last = channels_last(self.nodes, inputs[0].name, sizes_of(inputs[0])[1:])
+        batch, shape = image(inputs[0], name, input_shape, last)
+        whole = inputs[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
+        if whole and (mean is not None or std is not None):
+            raise ConfigError(f"network {name!r} takes bytes, as they are: leave mean and std out")
         assembler = Assembler(name, shape, batch or BATCH)
-        super().__init__(assembler, constants, inputs[0].name, read, open_batch=not batch)
+        assembler.take_images(mean, 1 / WHITE if whole else std, channels_last=last)
+        super().__init__(assembler, constants, inputs[0].name, read, open_batch=not batch, whole=whole)
         self.model = model
         self.lost: set[str] = set()
-        """What stands behind a node that was refused, where it is no map."""
+        """What stands behind a node that was refused, where it is no map, or none of a known shape."""
 
     def run(self) -> Converted:
         constants, blockers = self.constants.values, self.assembler.blockers
@@ -107,17 +125,21 @@ class _Walk(Quantised):
             if not self.lost.isdisjoint(inputs):
                 self._refused(node)
                 continue
+            fixed = all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs)
             with blockers.noting():
                 plain = node.domain in ("", "ai.onnx") or is_quantiser(node)
                 if not plain or any(a.HasField("g") for a in node.attribute):
                     raise unsupported(position_of(node), node.op_type)
-                if all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs):
+                if fixed:
                     self.constants.add(node, self.shapes)
                     continue
                 for name, value in self.step(node, maps).items():
                     self._note(name, value)
                 continue
-            self._refused(node)
+            if fixed:
+                self.lost.update(node.output)  # a constant, no map
+            else:
+                self._refused(node)
         if self.output[0] in self.values:
             return self._finish(self.values[self.output[0]])
         if self.output[0] in constants:
@@ -135,7 +157,7 @@ class _Walk(Quantised):
 
     def _note(self, name: str, value: Value) -> None:
         self.values[name] = replace(value, shared=True) if self.read[name] > 1 else value
-        self.shapes[name] = (self.assembler.batch, *value.shape)
+        self.shapes[name] = (self.assembler.batch, *value.seen)
 
     def _refused(self, node: onnx.NodeProto) -> None:
         """Go on behind it as far as shapes are known."""

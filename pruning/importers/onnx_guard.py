@@ -18,6 +18,10 @@ MOST = 1 << 22
 """Elements of what is computed from constants, or as many as the file's own have, if these are more. A few
 bytes of a shape may ask for any number."""
 
+MOST_WEIGHTS = 1 << 27
+"""Elements of weights that are one number in any shape; the largest layer of well-known networks, the first
+fully connected one of VGG, has 102,760,448."""
+
 SMALL = 1024
 """Elements of a constant whose values a shape may follow from."""
 

@@ -11,6 +11,7 @@ import onnx
 import torch
 from torch import Tensor
 
+from hw.util.errors import UnsupportedNetwork
 from pruning.importers.assemble import Assembler
 from pruning.importers.onnx_constants import Constants
 from pruning.importers.onnx_nodes import position_of
@@ -31,7 +32,7 @@ class Inputs:
         self.assembler, self.constants, self.current = assembler, constants, image
         self.open_batch = open_batch
         self.values: dict[str, Value] = {image: assembler.images}
-        self.shapes: dict[str, tuple[int, ...]] = {image: (assembler.batch, *assembler.input)}
+        self.shapes: dict[str, tuple[int, ...]] = {image: (assembler.batch, *assembler.images.seen)}
 
     def _moving(self, node: onnx.NodeProto, output: str = "") -> Callable[[Tensor], Tensor]:
         """What a node does to the numbers of the map's values."""
@@ -62,6 +63,11 @@ class Inputs:
     def _constant(self, name: str, kind: type[np.floating[Any]] = np.float64) -> Tensor:
         """A constant that is put together with the map. One of equal rows fits any open batch."""
         value = self.constants.real(name)
+        if value.size > self.constants.most:
+            raise UnsupportedNetwork(
+                f"tensor {name!r}, which meets a map, has {value.size:,} elements, more than "
+                f"{self.constants.most:,}: give it one number per channel"
+            )
         rows = value.ndim == len(self.shapes[self.current]) and len(value) > 1
         if self.open_batch and rows and bool((value == value[:1]).all()):
             value = value[:1]
@@ -71,7 +77,11 @@ class Inputs:
         """A constant input, which must have so many axes; None where it is left out."""
         if index >= len(node.input) or not node.input[index]:
             return None
-        tensor = torch.from_numpy(np.array(self.constants.real(node.input[index]), np.float32))
+        value = self.constants.real(node.input[index])
+        if value.size and not any(value.strides):  # one number: the layer that has it as weights copies it
+            tensor = torch.tensor(float(value.flat[0])).expand(value.shape)
+        else:
+            tensor = torch.from_numpy(np.array(value, np.float32))
         if axes is not None and tensor.dim() != axes:
             raise refuse(
                 position_of(node),

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 import onnx
+import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, pad
 
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.importers import onnx_guard
@@ -21,6 +22,9 @@ FLOATS = {
     onnx.TensorProto.BFLOAT16,
 }
 """Types between which a cast is a matter of rounding in what is quantised later anyway."""
+
+PIXELS = FLOATS | {onnx.TensorProto.UINT8}
+"""Types of images."""
 
 
 def position_of(node: onnx.NodeProto) -> str:
@@ -55,20 +59,25 @@ def pair(node: onnx.NodeProto, name: str, default: Sequence[int] | None = None) 
     return list(value)
 
 
-def image(
-    value: onnx.ValueInfoProto, network: str, wanted: Sequence[int] | None
-) -> tuple[int, Sequence[int]]:
-    """(batch, (C, H, W)) of the input; a batch that the file leaves open is 0.
+def sizes_of(value: onnx.ValueInfoProto) -> list[int]:
+    """Of the input, the batch first, 0 for those that are open. Some exporters write these as -1."""
+    return [max(d.dim_value, 0) for d in value.type.tensor_type.shape.dim] or [0]
 
-    Some exporters write open sizes as -1.
-    """
+
+def image(
+    value: onnx.ValueInfoProto, network: str, wanted: Sequence[int] | None, last: bool = False
+) -> tuple[int, Sequence[int]]:
+    """(batch, (C, H, W)) of the input, which has its channels ``last`` or first; a batch that the file leaves
+    open is 0."""
     kind = value.type.tensor_type
-    batch, *shape = (max(d.dim_value, 0) for d in kind.shape.dim) or (0,)
+    batch, *shape = sizes_of(value)
     says = "×".join(str(n or "?") for n in (batch, *shape))
-    if kind.elem_type not in FLOATS:
+    if last and len(shape) == 3:
+        shape = [shape[2], *shape[:2]]
+    if kind.elem_type not in PIXELS:
         name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
         raise UnsupportedNetwork(
-            f"network {network!r} takes an input of type {name}, and images come as floats of 0 to 1: export "
+            f"network {network!r} takes an input of type {name}, and images come as floats or bytes: export "
             "it with a float input"
         )
     if shape and len(shape) != 3:
@@ -130,15 +139,28 @@ def average_pool(node: onnx.NodeProto, size: Sequence[int]) -> Callable[[Tensor]
     given, position = attributes(node), position_of(node)
     kernel, stride = pair(node, "kernel_shape"), pair(node, "strides", [1, 1])
     pads = padding_of(node, kernel, stride, size)
-    if pads[:2] != pads[2:]:
-        raise refuse(position, "average pooling with padding that differs from side to side", "pad evenly")
     if set(given.get("dilations", [1])) != {1}:
         raise refuse(position, "dilated average pooling", "leave the dilation out")
-    return partial(
-        avg_pool2d,
-        kernel_size=kernel,
-        stride=stride,
-        padding=pads[:2],
-        ceil_mode=bool(given.get("ceil_mode", 0)),
-        count_include_pad=bool(given.get("count_include_pad", 0)),
-    )
+    counted, ceil = bool(given.get("count_include_pad", 0)), bool(given.get("ceil_mode", 0))
+    return partial(average, kernel=kernel, stride=stride, pads=pads, ceil=ceil, counted=counted)
+
+
+def average(
+    x: Tensor, kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int], ceil: bool, counted: bool
+) -> Tensor:
+    """Average pooling of (n, c, H, W), padded by ``pads`` at the top, left, bottom and right.
+
+    counted: whether padding counts as pixels; ceil: a last window that begins within the map, or its first
+    padding, is taken although it does not end there.
+    """
+    more = []
+    for axis in range(2):
+        within = x.shape[2 + axis] + pads[axis]
+        rest = (within + pads[2 + axis] - kernel[axis]) % stride[axis]
+        windows = (within + pads[2 + axis] - kernel[axis]) // stride[axis] + 1
+        more.append(stride[axis] - rest if ceil and rest and windows * stride[axis] < within else 0)
+    sides = (pads[1], pads[3], pads[0], pads[2])
+    weights = pad(torch.ones_like(x[:1, :1]), sides, value=float(counted))
+    whole, weights = (pad(t, (0, more[1], 0, more[0])) for t in (pad(x, sides), weights))
+    sums, counts = (avg_pool2d(t, kernel, stride, divisor_override=1) for t in (whole, weights))
+    return sums / counts

@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from hw.util.errors import UnsupportedNetwork
+from pruning.importers import operations
 from pruning.importers.assemble import Assembler
-from pruning.importers.heads import may_end
 from pruning.importers.maps import one_per_channel, size_of
 from pruning.importers.onnx_constants import Constants
 from pruning.importers.onnx_inputs import Inputs
+from pruning.importers.onnx_layout import LAST_TO_FIRST, stays_whole
 from pruning.importers.onnx_nodes import (
     FLOATS,
     attributes,
@@ -46,24 +47,35 @@ class Steps(Inputs):
     """
 
     def __init__(
-        self, assembler: Assembler, constants: Constants, image: str, read: Counter[str], *, open_batch: bool
+        self,
+        assembler: Assembler,
+        constants: Constants,
+        image: str,
+        read: Counter[str],
+        *,
+        open_batch: bool,
+        whole: bool = False,
     ) -> None:
         super().__init__(assembler, constants, image, open_batch)
         self.read = read
+        self.whole = {image} if whole else set()
+        """Names of images whose pixels are whole numbers still."""
 
     def step(self, node: onnx.NodeProto, names: list[str]) -> dict[str, Value]:
         """What a node gives for the maps ``names``, by name; what may be the last one is left to the host."""
         self.current = names[0]
         value = self.values[self.current]
-        if value.blocked is not None and (node.op_type in MOVES or may_end(node.op_type)):
+        if not self.whole.isdisjoint(names) and stays_whole(node):
+            self.whole.update(node.output)
+        if value.blocked is not None and (node.op_type in MOVES or operations.may_end(node.op_type)):
             ends = value.ends if node.op_type in MOVES else (*value.ends, position_of(node))
             return {node.output[0]: replace(value, ends=ends)}
         try:
-            if node.op_type == "Split":
+            if operations.of_onnx(node.op_type) == "parts":
                 return self._split(node)
             return {node.output[0]: self._apply(node, names)}
         except UnsupportedNetwork as error:
-            if not may_end(node.op_type) or len(names) > 1:
+            if not operations.may_end(node.op_type) or len(names) > 1:
                 raise
             return {node.output[0]: self.assembler.leave(value, position_of(node), error)}
 
@@ -77,10 +89,10 @@ class Steps(Inputs):
         if any(output in self.read for output in node.output[1:]):
             raise refuse(position, "its second output is used", "leave that out")
         given = attributes(node)
-        match operation:
-            case "Conv" | "Gemm" | "MatMul":
+        match operations.of_onnx(operation):
+            case "convolution" | "fully connected":
                 return self._layer(node, given)
-            case "BatchNormalization":
+            case "batch norm":
                 weight, bias, mean, variance = (self._tensor(node, i) for i in range(1, 5))
                 if self.constants.learns(node):
                     mean = variance = None
@@ -94,13 +106,13 @@ class Steps(Inputs):
                     eps=given.get("epsilon", 1e-5),
                     momentum=1 - given.get("momentum", 0.9),  # ONNX's is the share that stays
                 )
-            case "Add" | "Sum" | "Sub" | "Mul" | "Div" | "Neg":
+            case "arithmetic":
                 return self._arithmetic(node, names)
-            case "Relu":
+            case "relu":
                 return make.relu(value, position)
-            case "LeakyRelu" | "PRelu" | "Elu" | "ThresholdedRelu" | "Clip" | "Max" | "Min":
+            case "leaky" | "clip":
                 return self._activation(node, given)
-            case "MaxPool":
+            case "max pooling":
                 kernel, stride = pair(node, "kernel_shape"), pair(node, "strides", [1, 1])
                 return make.max_pool(
                     value,
@@ -111,30 +123,26 @@ class Steps(Inputs):
                     dilation=given.get("dilations", [1, 1]),
                     ceil=bool(given.get("ceil_mode", 0)),
                 )
-            case "AveragePool":
+            case "average pooling" if operation == "AveragePool":
                 return make.average(value, position, average_pool(node, value.shape[1:]))
-            case "GlobalAveragePool":
+            case "average pooling":
                 return make.average(value, position, lambda x: x.mean((2, 3), keepdim=True))
-            case "ReduceMean" | "ReduceSum" if self._over_pixels(node, given):
+            case "mean" if self._over_pixels(node, given):
                 return make.global_average(value, position, self._shape(node), sums=operation == "ReduceSum")
-            case "Concat":
+            case "join":
                 return self._joined(node, given)
-            case "Pad":
+            case "pad":
                 return self._pad(node, given)
-            case (
-                ("Expand" | "Flatten" | "Gather" | "Reshape" | "Slice" | "SpaceToDepth" | "Squeeze" | "Tile")
-                | "Transpose"
-                | "Unsqueeze"
-            ):
+            case "move":
                 return make.move(value, position, operation, self._moving(node))
-            case "Cast" if given.get("to") in FLOATS:
+            case "cast" if given.get("to") in FLOATS:
                 return value
-            case "Dropout" if not self.constants.drops(node):
+            case "dropout" if not self.constants.drops(node):
                 return value
-            case "Identity":
+            case "identity":
                 return value
-            case other:
-                raise unsupported(position, other)
+            case _:
+                raise unsupported(position, operation)
 
     # --- operations ---------------------------------------------------------------------------------
 
@@ -172,7 +180,8 @@ class Steps(Inputs):
         if given.get("transA", 0):
             raise refuse(position_of(node), "it transposes the map", "leave the transposition out")
         weight = self._tensor(node, 1, axes=2)
-        weight = given.get("alpha", 1.0) * (weight if given.get("transB", 0) else weight.T)
+        weight, factor = weight if given.get("transB", 0) else weight.T, given.get("alpha", 1.0)
+        weight = weight if factor == 1 else factor * weight
         if len(node.input) < 3 or not node.input[2]:
             return weight, None
         c = self._constant(node.input[2], np.float32)
@@ -255,6 +264,8 @@ class Steps(Inputs):
         for axis, low, high in zip(over, amounts, amounts[len(amounts) // 2 :], strict=False):
             before[axis], after[axis] = low, high
         value = self.values[self.current]
+        if value.last and rank == 4 and min(amounts) >= 0 and not before[3] + after[3]:
+            before, after = ([ends[axis] for axis in LAST_TO_FIRST] for ends in (before, after))
         if not any(amounts):
             return value
         position, kind = position_of(node), given.get("mode", b"constant")

@@ -39,7 +39,7 @@ def placed_side_by_side(layers: Sequence[Made], images: Shape) -> list[Made]:
                 while name in taken:
                     name += "_"
                 taken.add(name)
-                copies[number] = _copy(name, source, images)
+                copies[number] = identity(name, source, images)
                 found.append(copies[number])
             whole = [copies.get(number, source) for number, source in enumerate(order)]
             count = len(made.reads)
@@ -117,7 +117,7 @@ def _one_run(signs: Sequence[bool]) -> bool:
 
 
 def _signed(source: Made | None) -> bool:
-    return source is not None and not source.spec.relu
+    return source is not None and source.spec.signed
 
 
 def _shape(source: Made | None, images: Shape) -> Shape:
@@ -136,9 +136,10 @@ def _reorder(made: Made, order: Sequence[Made | None], images: Shape) -> None:
     made.module.weight = nn.Parameter(torch.cat([blocks[source] for source in reads], 1).detach().clone())
 
 
-def _copy(name: str, source: Made | None, images: Shape) -> Made:
+def identity(name: str, source: Made | None, images: Shape) -> Made:
+    """A layer that copies the map of ``source`` (None: the images)."""
     channels, height, width = _shape(source, images)
     module = nn.Conv2d(channels, channels, 1, bias=False, device="meta")
     module.weight = nn.Parameter(torch.eye(channels).view(channels, channels, 1, 1))
-    spec = Conv(name, channels, channels, 1, relu=not _signed(source))
+    spec = Conv(name, channels, channels, 1, relu=not _signed(source), pointwise=True)
     return Made(spec, module, (source,), (height, width), (channels, height, width), copies=True)

@@ -50,7 +50,7 @@ class Ranges(Heads):
         for made in value.parts if not value.shared else ():
             if made is None:
                 continue
-            if made.spec.relu:
+            if not made.spec.signed:
                 clip = high if made.spec.clip is None else min(high, made.spec.clip)
                 made.spec = replace(made.spec, clip=clip)
             else:
@@ -94,5 +94,5 @@ def _copied(made: Made, ends: Mapping[Made | None, Range | None]) -> Range | Non
     bias = 0.0 if made.module.bias is None else made.module.bias.detach().double()
     least = rising * low + falling * high + bias + sum(end[0] for end in added)
     most = rising * high + falling * low + bias + sum(end[1] for end in added)
-    bottom = 0.0 if made.spec.relu else min(0.0, float(least.min()))
+    bottom = 0.0 if not made.spec.signed else min(0.0, float(least.min()))
     return (bottom, float(most.max())) if float(most.max()) > 0 else None

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from hw.contract.network import MOST_LEAK
 from hw.util.errors import UnsupportedNetwork
+from pruning.importers import hardware
 
 
 def refuse(position: str, what: str, way_out: str) -> UnsupportedNetwork:
     """The error for ``what`` at ``position`` (an operation and where it stands)."""
     return UnsupportedNetwork(f"{position}: {what}; {way_out}")
+
+
+def unsupported_slope(position: str, slopes: Sequence[float]) -> UnsupportedNetwork:
+    """The error for a leaky ReLU of ``slopes`` of its channels, above zero, that no layer has."""
+    least, most = min(slopes), max(slopes)
+    told = f"{least:.4g}" if least == most else f"{least:.4g} to {most:.4g}, by channel"
+    return refuse(
+        position,
+        f"the slope of a leaky ReLU is {told}, and the hardware has powers of two, 1/2 to "
+        f"1/{1 << MOST_LEAK}, one for all channels",
+        f"train with nn.LeakyReLU({0.5 ** hardware.nearest_leak(slopes):g}), the nearest, or with ReLU",
+    )
 
 
 def unsupported(position: str, operation: str) -> UnsupportedNetwork:
@@ -29,7 +45,7 @@ _REASONS = (
         "sigmoid logsigmoid tanh gelu silu elu selu celu leakyrelu prelu rrelu hardtanh hardswish "
         "hardsigmoid mish softplus softsign relu6 clip clamp clampmin clampmax threshold thresholdedrelu "
         "max min maximum minimum",
-        "the only activation the hardware has is ReLU",
+        "the only activation the hardware has is ReLU, leaky or not",
         "use ReLU and fine-tune",
     ),
     (
@@ -63,10 +79,16 @@ _REASONS = (
         "pad with zeros",
     ),
     (
-        "layernorm layernormalization groupnorm groupnormalization instancenorm instancenormalization lrn "
-        "localresponsenorm rmsnorm normalize",
+        "layernorm layernormalization groupnorm groupnormalization instancenorm instancenormalization "
+        "rmsnorm normalize",
         "only a batch norm can become part of a layer",
         "use batch norm after the convolution and train again",
+    ),
+    (
+        "lrn localresponsenorm",
+        "a local response normalisation divides by a power of what other channels hold, and the hardware "
+        "multiplies with weights alone",
+        "leave it out, or use batch norm in its place, and train again",
     ),
     (
         "convtranspose convtranspose2d convtranspose2dinput upsample resize interpolate upsamplenearest2d "

@@ -17,6 +17,7 @@ PARTS = {"chunk", "split", "split_with_sizes", "tensor_split", "unbind"}
 """Operations that give several views."""
 
 MAY_VIEW = VIEWS | PARTS | {"getitem", "movedim", "permute", "swapaxes", "transpose", "narrow", "dropout"}
+MAY_VIEW |= {"unflatten"}
 """Operations whose result may be the memory of what they are given."""
 
 

@@ -9,8 +9,7 @@ from torch import nn
 
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.importers.refusals import refuse
-from pruning.layers.linear import MaskedLinear
-from pruning.layers.spectral import SpectralConv2d
+from pruning.layers.word_layers import WordLayer
 
 FLOAT_MODEL = "give the float model: spec2 quantises by the hardware's rules"
 
@@ -53,7 +52,7 @@ def check_kind(model: Any) -> None:
             raise refuse(
                 position, "it is TorchScript", "give the nn.Module that it was scripted or traced from"
             )
-        if isinstance(module, SpectralConv2d | MaskedLinear):
+        if isinstance(module, WordLayer):
             raise refuse(
                 position,
                 "it is in spectral form already",

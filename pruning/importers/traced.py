@@ -13,12 +13,13 @@ from torch.nn.functional import pad
 
 from hw.util import names
 from hw.util.errors import UnsupportedNetwork
+from pruning.importers import operations
 from pruning.importers.assemble import Assembler
 from pruning.importers.finish import Converted
-from pruning.importers.heads import may_end
+from pruning.importers.image_scale import Numbers
 from pruning.importers.refusals import refuse, unsupported
 from pruning.importers.torch_constants import SAME, Constants
-from pruning.importers.torch_flow import CASTS, MAY_VIEW, PARTS, Flow
+from pruning.importers.torch_flow import Flow
 from pruning.importers.torch_models import check_kind, other_axes
 from pruning.importers.torch_nodes import arguments, padding_of, pair, plain, position_of
 from pruning.importers.torch_trace import Trace, images_for, trace
@@ -27,13 +28,19 @@ from pruning.importers.values import Value
 BATCH = 2
 """Images in the trace: more than one, so that a reshape that mixes images shows."""
 
-NO_VIEWS = {"channel_shuffle", "flip", "native_channel_shuffle", "pixel_unshuffle", "repeat", "roll"}
 
-MOVES = (MAY_VIEW | NO_VIEWS) - PARTS - {"dropout", "getitem", "to"}
-
-
-def convert(model: nn.Module, input_shape: Sequence[int], name: str | None = None) -> Converted:
+def convert(
+    model: nn.Module,
+    input_shape: Sequence[int],
+    name: str | None = None,
+    *,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
+) -> Converted:
     """``model`` as what the hardware runs, for images of ``input_shape`` (C, H, W).
+
+    ``mean`` and ``std``, one number or one per channel: what the model takes is not images of 0 to 1, but
+    (images - mean) / std, as ``transforms.Normalize`` makes them.
 
     Takes any graph of what docs/own_networks.md lists: convolutions, batch norms (kept: the layer's name with
     ``_norm``), ReLU, pooling, sums and joins of maps, fully connected layers, constant factors and offsets,
@@ -51,6 +58,7 @@ def convert(model: nn.Module, input_shape: Sequence[int], name: str | None = Non
         raise error
     name = name or names.closest(type(model).__name__.lower(), "network")
     assembler = Assembler(name, input_shape, BATCH)
+    assembler.take_images(mean, std)
     traced = trace(model, images_for(model, BATCH, assembler.input))
     with torch.no_grad():
         converted = _Walk(traced, assembler).run()
@@ -108,7 +116,7 @@ class _Walk:
             return self._apply(node, inputs)
         except UnsupportedNetwork as error:
             values = [self.values[n] for n in inputs]
-            if not may_end(plain(node)) or not isinstance(values[0], Value) or len(values) > 1:
+            if not operations.may_end(plain(node)) or not isinstance(values[0], Value) or len(values) > 1:
                 raise
             return self.make.leave(values[0], position_of(node), error)
 
@@ -116,12 +124,13 @@ class _Walk:
         make, position, operation, given = self.make, position_of(node), plain(node), arguments(node)
         values = [self.values[n] for n in inputs]
         value = values[0]
-        if operation == "getitem":
-            return value[node.args[1]]
-        if value.blocked is not None and (operation in MOVES or may_end(operation)):
-            return replace(value, ends=value.ends if operation in MOVES else (*value.ends, position))
-        match operation:
-            case "conv2d":
+        if operation == "getitem":  # of what is left to the host: whatever it is
+            return value if isinstance(value, Value) else value[node.args[1]]
+        kind = operations.of_torch(operation)
+        if value.blocked is not None and (kind == "move" or operations.may_end(operation)):
+            return replace(value, ends=value.ends if kind == "move" else (*value.ends, position))
+        match kind:
+            case "convolution":
                 kernel = given["weight"].meta["val"].shape[2:]
                 return make.convolution(
                     value,
@@ -132,28 +141,22 @@ class _Walk:
                     dilation=pair(given["dilation"]),
                     groups=given["groups"],
                 )
-            case "linear":
-                return make.linear(value, position, *self._weights(node, given))
-            case "matmul" | "mm":
-                return make.linear(value, position, *self._matrix(node, given))
-            case "batch_norm":
+            case "fully connected":
+                weights = self._weights if operation == "linear" else self._matrix
+                return make.linear(value, position, *weights(node, given))
+            case "batch norm":
                 return self._batch_norm(value, node, given)
-            case "add" | "sub" | "rsub" | "mul" | "div" | "neg":
+            case "arithmetic":
                 return self._arithmetic(values, node, given)
-            case "cat" | "concat":
+            case "join":
                 return self._joined(node, given)
             case "relu":
                 return make.relu(value, position)
-            case "clamp" | "clamp_min" | "clamp_max" | "hardtanh" | "maximum" | "minimum" | "max" | "min":
+            case "clip":
                 return make.clip(value, position, operation, *self._bounds(node, given))
-            case "leaky_relu":
-                return make.leaky(value, position, operation, given["negative_slope"])
-            case "prelu":
-                slope = self.constants.value(node, given["weight"])
-                return make.leaky(value, position, operation, slope.view(-1, *[1] * (len(value.shape) - 1)))
-            case "threshold" if given["threshold"] == given["value"] == 0:
-                return make.relu(value, position)
-            case "max_pool2d":
+            case "leaky":
+                return self._leaky(value, node, given)
+            case "max pooling":
                 return make.max_pool(
                     value,
                     position,
@@ -163,26 +166,26 @@ class _Walk:
                     dilation=pair(given["dilation"]),
                     ceil=given["ceil_mode"],
                 )
-            case "avg_pool2d" | "adaptive_avg_pool2d":
+            case "average pooling":
                 return make.average(value, position, lambda x: node.target(x, *node.args[1:], **node.kwargs))
-            case "mean" | "sum" if make.pixels_of(value, len(value.shape) + 1, given.get("dim") or ()):
+            case "mean" if make.pixels_of(value, len(value.shape) + 1, given.get("dim") or ()):
                 return make.global_average(value, position, node.meta["val"].shape, sums=operation == "sum")
-            case "pad" | "constant_pad_nd":
+            case "pad":
                 return self._pad(value, node, given)
-            case "dropout" | "feature_dropout" | "alpha_dropout" | "feature_alpha_dropout":
+            case "dropout":
                 if given["train"] and given["p"] > 0:
                     raise unsupported(position, operation)
                 return value
-            case _ if operation in CASTS:
+            case "cast":
                 if not node.meta["val"].dtype.is_floating_point:
                     raise unsupported(position, operation)
                 return value
-            case _ if operation in PARTS:
+            case "parts":
                 return self._parts(value, node)
-            case _ if operation in MOVES and node.meta["val"].dtype.is_floating_point:
+            case "move" if node.meta["val"].dtype.is_floating_point:
                 return make.move(value, position, operation, self._moving(node))
-            case other:
-                raise unsupported(position, other)
+            case _:
+                raise unsupported(position, operation)
 
     # --- operations ---------------------------------------------------------------------------------
 
@@ -265,6 +268,18 @@ class _Walk:
     def _is_map(self, node: fx.Node, of: Any) -> bool:
         return isinstance(of, fx.Node) and self.flow.owner(node, of) in self.values
 
+    def _leaky(self, value: Value, node: fx.Node, given: dict[str, Any]) -> Value:
+        """Of an activation that is a ReLU with some slope below zero."""
+        position, operation = position_of(node), plain(node)
+        if operation == "leaky_relu":
+            return self.make.leaky(value, position, operation, given["negative_slope"])
+        if operation == "prelu":
+            slope = self.constants.value(node, given["weight"])
+            return self.make.leaky(value, position, operation, slope.view(-1, *[1] * (len(value.shape) - 1)))
+        if given["threshold"] == given["value"] == 0:
+            return self.make.relu(value, position)
+        raise unsupported(position, operation)
+
     def _bounds(self, node: fx.Node, given: dict[str, Any]) -> tuple[Tensor | float, Tensor | float]:
         """(low, high) of an operation that keeps values between them."""
         operation = plain(node)
@@ -274,6 +289,8 @@ class _Walk:
                 raise unsupported(position_of(node), operation)
             bound = self.constants.value(node, other if self._is_map(node, left) else left)
             return (bound, inf) if operation.startswith("max") else (-inf, bound)
+        if operation == "relu6":
+            return 0.0, 6.0
         low, high = (given.get(f"{end}_val" if operation == "hardtanh" else end) for end in ("min", "max"))
         return (
             -inf if low is None else self.constants.value(node, low),
@@ -282,6 +299,8 @@ class _Walk:
 
     def _pad(self, value: Value, node: fx.Node, given: dict[str, Any]) -> Value:
         amounts, position, operation = list(given["pad"]), position_of(node), plain(node)
+        if value.last and min(amounts) >= 0 and not any(amounts[:2]):  # of channels first
+            amounts = [*amounts, *[0] * 4][2:6]
         left, right, top, bottom, *rest = (*amounts, *[0] * 4)
         if not any(amounts):
             return value

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hw.contract.network import Layer
 from hw.util.errors import UnsupportedNetwork
+from pruning.importers.image_scale import Scale
 
 Pool = Callable[[Tensor], Tensor]
 """An average pooling or sum of pixels, of (n, 1, H, W)."""
@@ -79,7 +80,9 @@ class Value:
     parts: who makes the maps (None: the images), none of them twice. average: pooling of them. whole: their
     shape after it, (C, H, W), or (features,) of a fully connected layer. shape: of what operations see,
     without the batch. index (``shape``): the values of ``whole`` that are there, by number, -1 for a zero;
-    None: all of them in their order. padding: zeros at the top, left, bottom and right.
+    None: all of them in their order. scale: factors and offsets of images, one for every value of ``shape``.
+    padding: zeros at the top, left, bottom and right, not scaled. last: operations see it with its channels
+    last, (H, W, C); all of the above has them first.
 
     shared: somebody else reads the maps as they are. ends: what is left to the host, as sentences, and
     ``blocked``, the error for an operation that would follow that.
@@ -90,7 +93,9 @@ class Value:
     shape: tuple[int, ...]
     average: Average | None = None
     index: Tensor | None = None
+    scale: Scale | None = None
     padding: tuple[int, int, int, int] | None = None
+    last: bool = False
     shared: bool = False
     ends: tuple[str, ...] = ()
     blocked: UnsupportedNetwork | None = None
@@ -98,7 +103,12 @@ class Value:
     @property
     def plain(self) -> bool:
         """Whether nothing waits but a reshape."""
-        return self.average is None and self.index is None and self.padding is None
+        return self.average is None and self.index is None and self.scale is None and self.padding is None
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """The shape that operations see, without the batch."""
+        return (*self.shape[1:], self.shape[0]) if self.last else self.shape
 
     @property
     def vector(self) -> bool:
@@ -108,7 +118,9 @@ class Value:
     @property
     def signed(self) -> bool:
         """Whether any of its numbers may be below zero."""
-        return any(made is not None and not made.spec.relu for made in self.parts)
+        if self.scale is not None and self.scale.signed:
+            return True
+        return any(made is not None and made.spec.signed for made in self.parts)
 
     def numbers(self) -> Tensor:
         """``index``, or what it would be."""
@@ -118,10 +130,17 @@ class Value:
         return torch.arange(prod(self.whole), dtype=torch.int32).view(shape)
 
     def seen_as(self, index: Tensor) -> Value:
-        """With these values of ``whole``."""
+        """With these values of ``whole``, as operations see them."""
         order = torch.arange(prod(self.whole), dtype=index.dtype)
         same = index.numel() == len(order) and torch.equal(index.flatten(), order)
-        return replace(self, shape=tuple(index.shape), index=None if same else index)
+        return replace(self, shape=tuple(index.shape), index=None if same else index, last=False)
+
+    def unrolled(self) -> Value:
+        """As operations see it, in the order in which they do: for one without padding that waits."""
+        if not self.last:
+            return self
+        scale = None if self.scale is None else self.scale.turned()
+        return replace(self.seen_as(self.numbers().permute(1, 2, 0)), scale=scale)
 
 
 def of(made: Made) -> Value:

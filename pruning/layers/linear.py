@@ -59,6 +59,7 @@ class MaskedLinear(nn.Module):
         *,
         name: str = "fc",
         relu: bool = True,
+        leak: int = 0,
         features: int = 0,
         clip: float | None = None,
     ) -> MaskedLinear:
@@ -68,7 +69,8 @@ class MaskedLinear(nn.Module):
         if linear.in_features < features:
             pixels = shape[1] * shape[2]
             weight = weight.repeat_interleave(pixels, 1) / pixels
-        layer = cls(Dense(name, weight.shape[1], linear.out_features, relu, clip), shape).to(linear.weight)
+        spec = Dense(name, weight.shape[1], linear.out_features, relu, clip, leak=leak)
+        layer = cls(spec, shape).to(linear.weight)
         with torch.no_grad():
             layer.weight.copy_(weight)
             layer.bias.copy_(linear.bias if linear.bias is not None else torch.zeros_like(layer.bias))

@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, pad, pixel_unshuffle, relu
+from torch.nn.functional import leaky_relu, max_pool2d, pad, pixel_unshuffle, relu
 
 from hw.contract.network import Conv, Layer, Network
 from pruning.layers import tiles
@@ -45,7 +45,7 @@ class NetworkModel(nn.Module):
                 self.add_module(layer.name + NORM, nn.BatchNorm2d(layer.out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = {0: spread(x, self.network.spread)}
+        maps = {0: first_map(x, self.network)}
         for i, (layer, sources) in enumerate(zip(self.network.layers, self.network.sources, strict=True)):
             module, given = self.get_submodule(layer.name), [maps[number] for number in sources]
             added = given.pop() if layer.added and not takes_all(module) else None
@@ -58,10 +58,19 @@ class NetworkModel(nn.Module):
                 x = x + added
             if layer.overlaps or layer.pool > 1:
                 x = pooled(module, layer, x, size)
-            x = activated(layer, x)  # commutes with the maximum, which leaves it less to do
+            # Commutes with the maximum, which leaves it less to do. What saturates has clipped what it could.
+            x = relu(x) if layer.clip is not None and saturates(module) else activated(layer, x)
             maps = {n: map_ for n, map_ in maps.items() if max(self.network.readers(n)) > i}
             maps[i + 1] = x
         return x
+
+
+def first_map(images: Tensor, network: Network) -> Tensor:
+    """Map 0 of real images (B, C, H, W), of 0 to 1: what the host makes of them
+    (:func:`hw.host_interface.stream_format.first_map`)."""
+    if network.constant:
+        images = torch.cat([images, torch.ones_like(images[:, :1])], 1)
+    return spread(images, network.spread)
 
 
 def spread(images: Tensor, apart: int) -> Tensor:
@@ -77,19 +86,26 @@ def takes_all(module: nn.Module) -> bool:
     return bool(spec is not None and spec.added)
 
 
+def saturates(module: nn.Module) -> bool:
+    """Whether a module computes as the hardware does, whose clips are its saturations."""
+    return getattr(module, "saturates", False)
+
+
 def activated(layer: Layer, x: Tensor) -> Tensor:
     """``x`` after the ReLU of ``layer``, if it has one."""
     if layer.clip is not None:
         return x.clamp(0, layer.clip)
+    if layer.leak:
+        return leaky_relu(x, 0.5**layer.leak)
     return relu(x) if layer.relu else x
 
 
 def pooled(module: nn.Module, layer: Layer, x: Tensor, size: torch.Size) -> Tensor:
-    """Max pooling of what ``module`` made of a map of ``size`` (H, W): word layers whose windows overlap
-    leave their tiles as they are."""
+    """Max pooling of what ``module`` made of a map of ``size`` (H, W): word layers with a transform whose
+    windows overlap leave their tiles as they are."""
     if not isinstance(layer, Conv) or not layer.overlaps:
         return max_pool2d(x, layer.pool)
-    if hasattr(module, "spec"):
+    if hasattr(module, "spec") and layer.transformed:
         return tiles.pooled(x, layer, size)
     before, after = layer.pool_padding, layer.pool_after
     return max_pool2d(pad(x, (before, after, before, after), value=-math.inf), layer.window, layer.pool)

@@ -15,7 +15,6 @@ the model and is the one of :class:`hw.contract.network.Conv`. Its order in memo
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +22,8 @@ from torch import nn
 
 from hw.contract.network import Conv
 from hw.contract.spectrum import MULTIPLICITY, TILE, WORDS
-from hw.util.errors import UnsupportedNetwork
 from pruning.layers import products, tiles, transform
+from pruning.layers.convolutions import spec_of, whole_kernel
 from pruning.layers.layout import channels_first, stored_words_first, words_first
 from pruning.layers.overlap_save import Operator, overlap_save
 
@@ -86,52 +85,12 @@ class SpectralConv2d(nn.Module):
         relu: bool = True,
         like: Conv | None = None,
     ) -> SpectralConv2d:
-        """The same convolution in spectral form.
-
-        ``pool`` is the max pooling that follows (1 or 2), of 2×2; ``like``: a layer with what else may be
-        said of padding and pooling. Raises ``UnsupportedNetwork`` for strides above 2, dilations,
-        rectangular kernels and non-zero padding modes.
-        """
-        k, p = conv.kernel_size, conv.padding
-        supported = (
-            conv.stride in ((1, 1), (2, 2))
-            and conv.dilation == (1, 1)
-            and conv.padding_mode == "zeros"
-            and len(set(k)) == 1
-            and isinstance(p, tuple)
-            and len(set(p)) == 1
-        )
-        if not supported:
-            raise UnsupportedNetwork(
-                f"layer {name!r}: {conv} has no spectral form; it takes stride 1 or 2, no dilation, a "
-                "square kernel and equal zero padding on all sides"
-            )
-        spec = Conv(
-            name,
-            conv.in_channels,
-            conv.out_channels,
-            k[0],
-            int(p[0]),
-            relu,
-            pool,
-            conv.stride[0],
-            groups=conv.groups,
-        )
-        if like is not None:
-            spec = replace(
-                spec,
-                end_padding=like.end_padding,
-                pool_size=like.pool_size,
-                pool_padding=like.pool_padding,
-                pool_end_padding=like.pool_end_padding,
-                taps=like.taps,
-                clip=like.clip,
-            )
+        """The same convolution in spectral form; parameters and errors are those of
+        :func:`pruning.layers.convolutions.spec_of`."""
+        spec = spec_of(conv, pool, name=name, relu=relu, like=like)
         layer = cls(spec).to(conv.weight)
         with torch.no_grad():
-            kernel = conv.weight.new_zeros(*conv.weight.shape[:1], conv.in_channels, *conv.weight.shape[2:])
-            kernel[torch.from_numpy(spec.connected).to(kernel.device)] = conv.weight.flatten(0, 1)
-            layer.weight.copy_(transform.kernel_spectrum(kernel))
+            layer.weight.copy_(transform.kernel_spectrum(whole_kernel(conv, spec)))
             layer.bias.copy_(conv.bias if conv.bias is not None else torch.zeros_like(layer.bias))
         return layer
 

@@ -10,9 +10,10 @@ from hw.contract.network import Conv, Layer, Network
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.layers.linear import MaskedLinear
 from pruning.layers.models import Average
+from pruning.layers.pointwise import PointwiseConv2d
 from pruning.layers.spectral import SpectralConv2d
 
-WordLayer = SpectralConv2d | MaskedLinear
+WordLayer = SpectralConv2d | PointwiseConv2d | MaskedLinear
 
 
 def to_word_layers_(
@@ -35,14 +36,19 @@ def to_word_layers_(
             device = next(model.parameters()).device
             module = SpectralConv2d.of_average(layer, shape[1] * shape[2]).to(device)
         elif isinstance(layer, Conv) and isinstance(module, nn.Conv2d):
-            module = SpectralConv2d.from_conv(
-                module, layer.pool, name=layer.name, relu=layer.relu, like=layer
-            )
+            form = PointwiseConv2d if layer.pointwise else SpectralConv2d
+            module = form.from_conv(module, layer.pool, name=layer.name, relu=layer.relu, like=layer)
         elif not isinstance(layer, Conv) and isinstance(module, nn.Linear):
             module = MaskedLinear.from_linear(
-                module, shape, name=layer.name, relu=layer.relu, features=layer.inputs, clip=layer.clip
+                module,
+                shape,
+                name=layer.name,
+                relu=layer.relu,
+                leak=layer.leak,
+                features=layer.inputs,
+                clip=layer.clip,
             )
-        if not isinstance(module, SpectralConv2d | MaskedLinear) or not _computes(module.spec, layer):
+        if not isinstance(module, WordLayer) or not _computes(module.spec, layer):
             raise UnsupportedNetwork(
                 f"layer {layer.name!r} is {layer} in the network but {module} in the model"
             )

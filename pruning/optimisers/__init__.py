@@ -70,10 +70,15 @@ def prune_(model: nn.Module, network: Network, config: Targets | None = None) ->
         raise ConfigError(f"no layer is called {sorted(unknown)[0]!r}: the network has {', '.join(names)}")
     chosen = {layer.name: sets.of(config.sparsity(layer.name)) for layer in network.layers}
     for layer in network.layers:
+        kind = chosen[layer.name].kind
         if chosen[layer.name].convolutions_only and layer.dot:
-            kind = chosen[layer.name].kind
             raise ConfigError(
                 f"layer {layer.name!r}: {kind} sparsity is for convolutions, use uniform or adaptive"
+            )
+        if chosen[layer.name].among_words and layer.pointwise:
+            raise ConfigError(
+                f"layer {layer.name!r}: {kind} sparsity chooses among the words of a kernel, and those of a "
+                "pointwise convolution have one, use uniform or adaptive"
             )
     pruned = [name for name, kept in chosen.items() if kept.kind != "dense"]
     removing = any(kept.removes_channels for kept in chosen.values())

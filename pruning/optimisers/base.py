@@ -196,7 +196,9 @@ class Pruner(ABC):
                 continue
             result[name] = mask & ~gone
             if sets.of(self.config.sparsity(name)).removes_channels and name in following:
-                removed[following[name]] = ~result[name].any((1, 2))
+                gone = ~result[name].any((1, 2))
+                if len(gone) == len(removed[following[name]]):  # else the reader sees a large map as rows
+                    removed[following[name]] = gone
         return result
 
     def project(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -6,10 +6,9 @@ import torch
 from torch import nn
 
 from hw.contract.network import Conv, Network
-from hw.contract.spectrum import WORDS
 from pruning.layers import transform
-from pruning.layers.layout import stored_words_first
 from pruning.layers.models import takes_all
+from pruning.layers.pointwise import PointwiseConv2d
 from pruning.layers.spectral import SpectralConv2d
 from pruning.layers.word_layers import to_word_layers_
 
@@ -26,20 +25,22 @@ def absorb_additions_(model: nn.Module, network: Network) -> None:
     for layer in network.layers:
         if isinstance(layer, Conv) and layer.added and not takes_all(layers[layer.name]):
             old = layers[layer.name]
-            whole = SpectralConv2d(layer).to(old.weight)
+            form = PointwiseConv2d if layer.pointwise else SpectralConv2d
+            whole = form(layer).to(old.weight)
             unmoved = identity(layer).to(old.weight)
-            whole.weight.copy_(stored_words_first(torch.cat([old.weight, unmoved], 1)))
+            whole.weight.copy_(torch.cat([old.weight, unmoved], 1))
             whole.bias.copy_(old.bias)
             own = torch.eye(layer.out_channels, dtype=torch.bool, device=old.mask.device)
-            kept = torch.cat([old.mask, own[:, :, None].expand(-1, -1, WORDS)], 1)
+            kept = torch.cat([old.mask, own[:, :, None].expand(-1, -1, old.mask.shape[2])], 1)
             whole.mask.copy_(kept)
             whole.train(old.training)
             model.set_submodule(layer.name, whole)
 
 
 def identity(layer: Conv) -> torch.Tensor:
-    """(out, out, 32, 2): weights with which ``layer`` gives the map that it adds."""
+    """Weights with which ``layer`` gives the map that it adds: (out, out, 32, 2), of a pointwise layer
+    (out, out, 1, 1)."""
     kernel = torch.zeros(layer.out_channels, layer.out_channels, layer.kernel, layer.kernel)
     index = torch.arange(layer.out_channels)
     kernel[index, index, layer.padding, layer.padding] = 1
-    return transform.kernel_spectrum(kernel)
+    return kernel if layer.pointwise else transform.kernel_spectrum(kernel)

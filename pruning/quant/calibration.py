@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from hw.contract.formats import PIXEL_BITS, Format
 from hw.contract.network import Network
 from hw.util.errors import ConfigError, DataError, UnsupportedNetwork
-from pruning.layers.models import activated, pooled, spread
+from pruning.layers.models import activated, first_map, pooled
 from pruning.layers.word_layers import WordLayer, submodule
 
 PROBE = 4
@@ -185,7 +185,7 @@ class _Probe:
 
     def __init__(self, network: Network, layers: list[WordLayer], images: torch.Tensor) -> None:
         self.network, self.waiting = network, layers
-        self.maps: dict[int, torch.Tensor] = {0: spread(images, network.spread)}
+        self.maps: dict[int, torch.Tensor] = {0: first_map(images, network)}
 
     def follow(self, layer: WordLayer, given: torch.Tensor, y: torch.Tensor) -> None:
         """``layer`` was given that and made ``y``."""

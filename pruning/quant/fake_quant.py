@@ -2,9 +2,9 @@
 
 A fake-quant layer wraps a word layer and computes with whole numbers held in floats: integer pixels, rounded
 spectrum, integer weights and biases, the drain's rounding and saturation, rounded and clipped
-outputs. In and out it speaks real activations (integer × scale), so it drops into the model where
-the word layer was; a ReLU after it finds nothing left to do. It differs from the hardware only
-inside the two transforms, which are exact here and rounded at every stage there.
+outputs. In and out it speaks real activations (integer × scale), so it drops into the model where the word
+layer was; a ReLU after it finds nothing left to do, or the slope of a leaky one. It differs from the hardware
+only inside the two transforms, which are exact here and rounded at every stage there.
 
 Gradients pass a rounding unchanged and a saturation only inside its limits (Y. Bengio et al.,
 arXiv:1308.3432).
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.functional import leaky_relu
 
 from hw.contract.artifact import LayerWeights
 from hw.contract.formats import (
@@ -31,8 +32,8 @@ from hw.contract.formats import (
 from hw.contract.narrow import no_shift
 from hw.contract.network import Layer
 from hw.contract.spectrum import TILE
-from pruning.layers.linear import MaskedLinear
-from pruning.layers.spectral import SpectralConv2d
+from hw.host_interface.stream_format import WHITE
+from pruning.layers.word_layers import WordLayer
 from pruning.quant.scales import bias_steps, float_limits
 
 TILE_BITS = TILE.bit_length() - 1
@@ -74,7 +75,7 @@ def requantise(x: torch.Tensor, shift: torch.Tensor | int, fmt: Format) -> torch
 
 
 class FakeQuant(nn.Module):
-    """What both fake-quant layers share.
+    """What all fake-quant layers share.
 
     Parameters: ``layer``, and the scales of :mod:`pruning.quant.quantise`: ``in_scale``, the real value
     of one step of every input channel (or feature), ``scale`` (out,), that of one weight step, and
@@ -88,12 +89,14 @@ class FakeQuant(nn.Module):
     scale: torch.Tensor
     shift: torch.Tensor
     word_shift: torch.Tensor | None
+    saturates = True
+    """A clip behind it (``Conv.clip``) is left to its scales, as the hardware does."""
     bias_unit: float = 1
     """Accumulator steps per output step of one."""
 
     def __init__(
         self,
-        layer: SpectralConv2d | MaskedLinear,
+        layer: WordLayer,
         in_scale: torch.Tensor,
         scale: torch.Tensor,
         shift: torch.Tensor,
@@ -128,7 +131,11 @@ class FakeQuant(nn.Module):
         Quantisation chose a scale with which it fits; training may move it to the limit, not beyond.
         """
         unit = self.unit_of(self.word_shift)
-        return round_half_up(bias_steps(self.layer.bias, self.scale, unit), BIAS)
+        return round_half_up(bias_steps(self.layer.bias, self.scale, unit) + self.left_over(), BIAS)
+
+    def left_over(self) -> torch.Tensor | float:
+        """(out,) what rounding takes from sums of inputs that are always the same, in accumulator units."""
+        return 0.0
 
     @classmethod
     def unit_of(cls, word_shift: torch.Tensor | None) -> float:
@@ -142,6 +149,19 @@ class FakeQuant(nn.Module):
     def integer_pixels(self, x: torch.Tensor) -> torch.Tensor:
         """Real activations back to the integers they stand for; ``x`` has channels in dimension 1."""
         return round_half_up(x / self.in_scale.view(-1, *[1] * (x.dim() - 2)))
+
+    def pixels(self, y: torch.Tensor, shift: int) -> torch.Tensor:
+        """Outputs ``y`` of the inverse transform as pixels, ``shift`` less fraction bits.
+
+        Those of a leaky ReLU below zero are given in front of its slope: the model's own ReLU, which follows,
+        makes pixels of them.
+        """
+        leak = self.layer.spec.leak
+        fmt = activation_format(self.layer.spec.signed)
+        if not leak:
+            return requantise(y, shift, fmt)
+        pixels = requantise(leaky_relu(y, 0.5**leak), shift, fmt)
+        return leaky_relu(pixels, 2.0**leak)
 
     @torch.no_grad()
     def integers(self) -> LayerWeights:
@@ -162,6 +182,21 @@ class FakeQuantConv2d(FakeQuant):
     """A :class:`SpectralConv2d` by the integer rules: (B, C, H, W) to (B, N, H', W')."""
 
     bias_unit = TILE**2 << SPECTRUM_FRACTION
+    constant: tuple[int, ...] = ()
+    """Input channels that are white wherever there is an image."""
+
+    @torch.no_grad()
+    def left_over(self) -> torch.Tensor | float:
+        """Of a tile that is white in all of these: it has word 0 alone, and the bias takes up what the
+        weights lose."""
+        if not self.constant:
+            return 0.0
+        cut = 0 if self.word_shift is None else int(self.word_shift[0])
+        white = min((WHITE * self.bias_unit + (1 << cut >> 1)) >> cut, self.spectrum_format.limits[1])
+        channels = list(self.constant)
+        exact = self.layer.weight * (self.in_scale.view(-1, 1, 1) / self.scale.view(-1, 1, 1, 1))
+        exact = exact * self.layer.gate(self.layer.mask)
+        return white * (exact - self.integer_weight())[:, channels, 0, 0].sum(1)
 
     def integer_weight(self) -> torch.Tensor:
         steps = self.layer.weight * (self.in_scale.view(-1, 1, 1) / self.scale.view(-1, 1, 1, 1))
@@ -178,8 +213,22 @@ class FakeQuantConv2d(FakeQuant):
         acc[0, 0] += self.integer_bias()
         words = requantise(acc, shift, PRODUCT_SUM)
         y = self.layer.tiles_to_map(words, x.shape[2:])  # 1/64 of the hardware's, which never divides
-        pixels = requantise(y, POST_SHIFT - 2 * TILE_BITS, activation_format(self.layer.spec.relu))
-        return pixels * self.out_scale.view(-1, 1, 1)
+        return self.pixels(y, POST_SHIFT - 2 * TILE_BITS) * self.out_scale.view(-1, 1, 1)
+
+
+class FakeQuantPointwise(FakeQuantConv2d):
+    """A :class:`PointwiseConv2d` by the integer rules: nothing is rounded in front of the drain."""
+
+    bias_unit = 1
+
+    @property
+    def out_scale(self) -> torch.Tensor:
+        return self.scale * 2 ** (self.shift + POST_SHIFT)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        acc = self.layer.convolved(self.integer_pixels(x), self.integer_weight(), self.integer_bias())
+        y = requantise(acc, self.shift.view(-1, 1, 1), PRODUCT_SUM)
+        return self.pixels(y, POST_SHIFT) * self.out_scale.view(-1, 1, 1)
 
 
 class FakeQuantLinear(FakeQuant):
@@ -204,5 +253,5 @@ class FakeQuantLinear(FakeQuant):
         acc = F.linear(self.integer_pixels(x), self.integer_weight(), self.integer_bias())
         y = requantise(acc, self.shift, PRODUCT_SUM)
         if not self.scores:
-            y = requantise(y, POST_SHIFT, activation_format(self.layer.spec.relu))
+            y = self.pixels(y, POST_SHIFT)
         return y * self.out_scale

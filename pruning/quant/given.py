@@ -36,12 +36,12 @@ class Given:
         return self.high is not None
 
 
-def top_of(given: Given, relu: bool) -> float:
+def top_of(given: Given, signed: bool) -> float:
     """The largest output that makes the range of ``given`` that of the map; of a map with a sign its lower
     end may decide."""
     low, high = given.low or 0.0, given.high or 0.0
-    least, most = activation_format(relu).limits
-    return high if relu else max(high, low / least * most)
+    least, most = activation_format(signed).limits
+    return max(high, low / least * most) if signed else high
 
 
 def tops(
@@ -72,9 +72,9 @@ def tops(
             largest = torch.maximum(most.abs(), least.abs()) / SCORE_HEADROOM
             found[layer.name] = largest.clamp(min=1e-12)
         elif says.ranged:
-            top = top_of(says, layer.relu)
+            top = top_of(says, layer.signed)
             found[layer.name] = module.bias.new_full((layer.outputs,), top)
-            ends.append((0.0 if layer.relu else float(says.low or 0), float(says.high or 0)))
+            ends.append((0.0 if not layer.signed else float(says.low or 0), float(says.high or 0)))
         else:
             missing.append(repr(layer.name))
             ends.append((0.0, 0.0))

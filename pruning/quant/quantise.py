@@ -1,7 +1,7 @@
 """Choose every scale from training images and swap word layers for fake-quant ones.
 
 The array has no multiplier after it (``docs/numbers.md``, "Scales"): one step of output channel n
-is worth s_n·2^shift[n] (a fully connected layer: ·2^7 more), and the next layer's weights absorb
+is worth s_n·2^shift[n] (without a transform: ·2^7 more), and the next layer's weights absorb
 that. So layers are calibrated in order:
 
 * s_n makes the channel's largest folded weight the largest integer, unless its bias would then not fit its
@@ -31,7 +31,7 @@ from pruning.layers.word_layers import WordLayer, submodule, to_word_layers_
 from pruning.quant import scales
 from pruning.quant.additions import absorb_additions_
 from pruning.quant.calibration import activation_ranges, any_images, check_complete, check_images
-from pruning.quant.fake_quant import FakeQuant, FakeQuantConv2d, FakeQuantLinear
+from pruning.quant.fake_quant import FakeQuant, FakeQuantConv2d, FakeQuantLinear, FakeQuantPointwise
 from pruning.quant.given import Given, tops
 from pruning.quant.word_shift import choose_shift, spectrum_ranges
 
@@ -58,7 +58,7 @@ def quantise_(
     ``given``: what a quantised file says of its layers (``given`` of what :func:`pruning.from_onnx` returns),
     which counts more than the images. ``images`` may be None where it says the range of every map.
     ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``spectrum_bits``: of each part
-    of a spectrum word, 8 to 16 (9 where a fully connected layer reads unsigned pixels). ``quantile`` of a
+    of a spectrum word, 8 to 16 (9 where a layer without a transform reads unsigned pixels). ``quantile`` of a
     channel's activations in a batch counts as its largest (1: the largest). Computes in 32-bit floats.
     Returns the fake-quant layers by name, in order. Raises ``ConfigError`` for parameters out of range,
     weights or activations that are not finite, batch norms that are left and pruning that is not finalised;
@@ -107,6 +107,7 @@ class Calibrated:
         device = next(iter(self.ranges.values())).device
         network = self.network
         map_scales = [torch.full((network.maps[0][0],), self.input_scale, device=device)]
+        map_scales[0][list(network.constant_channels)] = IMAGE_SCALE  # it is 1, whatever images are
         for i, (name, layer) in enumerate(self.layers.items()):
             in_scale = torch.cat([map_scales[number] for number in network.sources[i]])
             last = name == network.layers[-1].name
@@ -114,6 +115,8 @@ class Calibrated:
                 in_scale = per_feature(in_scale, layer.spec.inputs, network.inputs[i])
             bits = layer_bits.get(name, weight_bits)
             found[name] = self._fake_quant(layer, in_scale, bits, last)
+            if isinstance(made := found[name], FakeQuantConv2d) and layer.spec.kernel > 1:
+                made.constant = network.constant_inputs(i)
             map_scales.append(found[name].out_scale)
         for name, wrapped in found.items():  # only now: where a scale is refused, the model stays what it was
             self.model.set_submodule(name, wrapped)
@@ -132,11 +135,10 @@ class Calibrated:
             )
         spectra = self.spectra.get(name)
         cut = None if spectra is None else choose_shift(spectra, in_scale, self.spectrum_bits)
-        unit = FakeQuantConv2d.unit_of(cut)
+        form = FakeQuantConv2d if layer.spec.transformed else FakeQuantPointwise
+        unit = form.unit_of(cut)
         scale, shift = scales.choose(layer, in_scale, top, bits, unit, last=last, exact=says.ranged)
-        return FakeQuantConv2d(
-            layer, in_scale, scale, shift, bits, spectrum_bits=self.spectrum_bits, word_shift=cut
-        )
+        return form(layer, in_scale, scale, shift, bits, spectrum_bits=self.spectrum_bits, word_shift=cut)
 
 
 @torch.no_grad()

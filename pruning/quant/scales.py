@@ -131,10 +131,9 @@ def _multiples(
 
 def output_limit(layer: WordLayer, last: bool) -> float:
     """The largest output, in weight steps shifted by ``shift``."""
-    conv = not layer.spec.dot
-    if last and not conv:
+    if last and layer.spec.dot:
         return PRODUCT_SUM.limits[1] / SCORE_HEADROOM
-    return activation_format(layer.spec.relu).limits[1] * (1 if conv else 2**POST_SHIFT)
+    return activation_format(layer.spec.signed).limits[1] * (1 if layer.spec.transformed else 2**POST_SHIFT)
 
 
 def wanted(

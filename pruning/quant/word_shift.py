@@ -23,7 +23,8 @@ from pruning.quant.calibration import evaluating
 def spectrum_ranges(
     model: nn.Module, layers: Mapping[str, WordLayer], images: torch.Tensor, batch: int
 ) -> dict[str, torch.Tensor]:
-    """(in, 32) per convolution: the largest |part| of every word of its input's spectra, of real activations.
+    """(in, 32) per layer with a transform: the largest |part| of every word of its input's spectra, of real
+    activations.
 
     Runs ``model`` in eval mode, on the layers' device.
     """
@@ -37,7 +38,7 @@ def spectrum_ranges(
 
         return hook
 
-    convolutions = {name: layer for name, layer in layers.items() if not layer.spec.dot}
+    convolutions = {name: layer for name, layer in layers.items() if layer.spec.transformed}
     handles = [layer.register_forward_pre_hook(watch(name)) for name, layer in convolutions.items()]
     try:
         with evaluating(model):

@@ -18,16 +18,19 @@ class ConstraintSet(ABC):
     """A set of masks. Immutable; parameters are checked on construction (``ConfigError``).
 
     Every set works on ``energy`` (out, in, words), which is negative where a word does not exist.
-    ``words`` is 32 for spectral weights and k·k for spatial ones.
+    ``words`` is 32 for spectral weights, 1 for pointwise ones and k·k for spatial ones.
 
     kind: its name in ``Sparsity.kind``. exact: whether :meth:`mask` is the Euclidean projection, not a
-    heuristic. convolutions_only: whether it is refused for fully connected layers. removes_channels:
-    whether output channels may lose all their words, and are then to disappear from the network.
+    heuristic. convolutions_only: whether it is refused for fully connected layers. among_words: whether it
+    chooses among the words of a kernel, and is refused for pointwise convolutions, whose kernels have one.
+    removes_channels: whether output channels may lose all their words, and are then to disappear from the
+    network.
     """
 
     kind: ClassVar[str]
     exact: ClassVar[bool] = True
     convolutions_only: ClassVar[bool] = False
+    among_words: ClassVar[bool] = False
     removes_channels: ClassVar[bool] = False
 
     share: Fraction

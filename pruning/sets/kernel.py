@@ -20,6 +20,7 @@ class Kernel(ConstraintSet):
 
     kind: ClassVar[str] = "kernel"
     convolutions_only: ClassVar[bool] = True
+    among_words: ClassVar[bool] = True
 
     words: int
 

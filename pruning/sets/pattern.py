@@ -34,6 +34,7 @@ class Pattern(ShareSet):
     kind: ClassVar[str] = "pattern"
     exact: ClassVar[bool] = False
     convolutions_only: ClassVar[bool] = True
+    among_words: ClassVar[bool] = True
 
     patterns: int = 8
 

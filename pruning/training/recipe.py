@@ -5,7 +5,7 @@ What a file may say is in :mod:`pruning.training.recipe_file`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -37,6 +37,9 @@ SUFFIX = ".toml"
 
 ONNX_SUFFIX = ".onnx"
 """What tells a file from the name of a network, however it is written."""
+
+Numbers = float | Sequence[float]
+"""Of a mean or deviation: one for every channel, or one for all."""
 
 MOST_SAID = 8000
 """Characters of what is wrong with a file: all that is in the way of a network."""
@@ -91,18 +94,21 @@ class Recipe(Entries, frozen=True):
     def targets(self) -> Targets:
         """The constraint set of every layer.
 
-        Convolutions get ``sparsity``, fully connected layers the same or, where it is for convolutions
-        only, another (:func:`pruning.patterns.fully_connected`). The first layer (but with the patterns in
-        ``prune_first``), those in groups and a last one that gives class scores stay dense.
+        Convolutions get ``sparsity``, pointwise and fully connected layers the same or, where it is not for
+        them, another (:func:`pruning.patterns.fully_connected`, :func:`pruning.patterns.pointwise`). The
+        first layer (but with the patterns in ``prune_first``), those in groups and a last one that gives
+        class scores stay dense.
         """
         conv = patterns.parse(self.sparsity, self.block)
         dense = patterns.fully_connected(self.sparsity, self.block)
+        point = patterns.pointwise(self.sparsity, self.block)
         found: dict[str, Sparsity | None] = {}
         for index, layer in enumerate(self.network.layers):
             first = index == 0 and conv.kind not in self.prune_first
             scores = index == len(self.network.layers) - 1 and layer.dot
             whole = first or scores or layer.sparse
-            found[layer.name] = None if whole else dense if layer.dot else conv
+            own = dense if layer.dot else point if layer.pointwise else conv
+            found[layer.name] = None if whole else own
         for name, scheme in self.layers.items():
             found[name] = patterns.parse(scheme, self.block)
         return self._optimiser_config(found)
@@ -142,27 +148,28 @@ def is_file(name: str) -> bool:
     return Path(name).suffix.lower() in (SUFFIX, ONNX_SUFFIX)
 
 
-def find(name: str, **changes: Any) -> Recipe:
+def find(name: str, *, mean: Numbers | None = None, std: Numbers | None = None, **changes: Any) -> Recipe:
     """The recipe of that name, or in the file of that name, with other values for some fields; for an ONNX
     file one that has only the network and these.
 
-    Raises ``ConfigError`` for an unknown name and for whatever the file holds that makes no sense.
+    ``mean``, ``std``: of the images that an ONNX file takes (:func:`pruning.from_onnx`), whatever the recipe
+    says. Raises ``ConfigError`` for an unknown name and for whatever the file holds that makes no sense.
     """
     path = FOLDER / f"{name.lower()}.toml"
     if Path(name).suffix.lower() == ONNX_SUFFIX:
-        return _of_onnx(Path(name), **changes)
+        return _of_onnx(Path(name), mean, std, **changes)
     if is_file(name):
         path = Path(name)
     elif not path.exists():
         with suppress(ConfigError):
             find_network(name)  # a family that is known not to run gets its own sentence
         raise ConfigError(f"there is no recipe {name!r}: choose {', '.join(names())}, or give a .toml file")
-    return replace(read(path), **changes)
+    return replace(read(path, mean, std), **changes)
 
 
-def _of_onnx(path: Path, **changes: Any) -> Recipe:
+def _of_onnx(path: Path, mean: Numbers | None, std: Numbers | None, **changes: Any) -> Recipe:
     """For the data set whose images have its shape, if none is given. ``ConfigError`` if there is none."""
-    network, start, note = _network(path.name, None, path.parent)
+    network, start, note = _network(path.name, None, path.parent, mean, std)
     images = changes.pop("data", None) or data.name_for(network.input)
     if images is None:
         size = "×".join(map(str, network.input))
@@ -187,8 +194,8 @@ def for_bits(recipe: Recipe, mean: float) -> Recipe:
     return replace(recipe, bits=replace(recipe.bits, mean=mean) if recipe.bits else Bits(mean))
 
 
-def read(path: Path) -> Recipe:
-    """The recipe in a file. Raises ``ConfigError``."""
+def read(path: Path, mean: Numbers | None = None, std: Numbers | None = None) -> Recipe:
+    """The recipe in a file, with another ``mean`` and ``std`` where given. Raises ``ConfigError``."""
     try:
         content = documents.read(path)
     except OSError as error:
@@ -197,22 +204,34 @@ def read(path: Path) -> Recipe:
     file: RecipeFile = documents.decode(content, RecipeFile, what, form="toml", error=ConfigError)
     entries = asdict(file)
     try:
-        network, start, note = _network(entries.pop("network"), entries.pop("input"), path.parent)
+        given = entries.pop("mean"), entries.pop("std")
+        mean, std = (old if new is None else new for new, old in zip((mean, std), given, strict=True))
+        name, shape = entries.pop("network"), entries.pop("input")
+        network, start, note = _network(name, shape, path.parent, mean, std)
         return Recipe(path.stem, network, start=start, note=note, **entries)
     except (ConfigError, UnsupportedNetwork) as error:
         raise type(error)(f"the recipe {path}: {documents.printable(str(error), MOST_SAID)}") from None
 
 
 def _network(
-    entry: str, shape: tuple[int, int, int] | None, folder: Path
+    entry: str,
+    shape: tuple[int, int, int] | None,
+    folder: Path,
+    mean: Numbers | None,
+    std: Numbers | None,
 ) -> tuple[Network, NetworkModel | None, str]:
     """The network of that name, or in that file below ``folder`` and then with its weights, and a note."""
     if Path(entry).suffix.lower() == ONNX_SUFFIX:
         from pruning.importers.onnx_file import from_onnx  # other recipes need no onnx
 
-        found = from_onnx(folder / entry, shape)
+        found = from_onnx(folder / entry, shape, mean=mean, std=std)
         return found.network, found.model, found.note
     network = find_network(entry)
+    if mean is not None or std is not None:
+        raise ConfigError(
+            f"mean and std say what images an ONNX file was trained on, and {entry!r} is trained here, on "
+            "images of 0 to 1: leave them out"
+        )
     if shape is not None and shape != network.input:
         size = list(network.input)
         raise ConfigError(f"{entry} takes an input of {size}, not of {list(shape)}: leave input out")

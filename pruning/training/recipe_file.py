@@ -5,6 +5,8 @@ own by copying one. ::
 
     network = "vgg16-cifar"         # of hw.contract.network, or an .onnx file: its weights are the start
     input = [3, 32, 32]             # channels, rows, columns, where such a file leaves them open
+    mean = [0.49, 0.48, 0.45]       # of images of 0 to 1, what such a file takes is (images - mean) / std:
+    std = [0.25, 0.24, 0.26]        # a number per channel, or one for all
     data = "cifar10"                # a name of pruning.data
     sparsity = "adaptive-1:8"       # pruning.patterns.parse
     optimiser = "admm"              # pruning.optimisers
@@ -86,7 +88,10 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class RecipeFile(Entries, frozen=True, forbid_unknown_fields=True):
-    """A recipe as it is written: the network has a name. input: of a file that leaves its sizes open."""
+    """A recipe as it is written: the network has a name. input: of a file that leaves its sizes open; mean,
+    std: of the images that a file takes."""
 
     network: str
     input: tuple[int, int, int] | None = None
+    mean: float | tuple[float, ...] | None = None
+    std: float | tuple[float, ...] | None = None

@@ -9,9 +9,9 @@ from torch import nn
 
 from hw.contract.config import BANKS
 from hw.contract.network import Network
+from hw.contract.spectrum import WORDS
 from pruning.layers.linear import MaskedLinear
-from pruning.layers.spectral import SpectralConv2d
-from pruning.layers.word_layers import submodule
+from pruning.layers.word_layers import WordLayer, submodule
 from pruning.quant.fake_quant import FakeQuant
 
 
@@ -19,10 +19,10 @@ from pruning.quant.fake_quant import FakeQuant
 class LayerSummary:
     """One layer.
 
-    words: complex words a dense layer has; kept: those not pruned.
-    steps, dense_steps: clocks of the array for one pass over all blocks of output channels, when each
-    group of 8 input channels is taken one after the other and a step does at most one product per row. The
-    compiler can do better for irregular (``kernel``) masks only.
+    words: complex words a dense layer has, of a pointwise one its real weights; kept: those not pruned.
+    steps, dense_steps: clocks of the array for one pass over all blocks of output channels and the 32 words
+    of a tile, when each group of 8 input channels is taken one after the other and a step does at most one
+    product per row. The compiler can do better for irregular (``kernel``) masks only.
     """
 
     name: str
@@ -50,10 +50,10 @@ def summary(model: nn.Module, network: Network, rows: int = 8) -> list[LayerSumm
         dense = torch.ones(layer.weight_shape(shape)[:3], dtype=torch.bool)
         if layer.dot:
             dense = MaskedLinear(layer, shape).mask
-        mask = module.mask if isinstance(module, SpectralConv2d | MaskedLinear) else dense
-        table.append(
-            LayerSummary(layer.name, int(dense.sum()), int(mask.sum()), steps(mask, rows), steps(dense, rows))
-        )
+        mask = module.mask if isinstance(module, WordLayer) else dense
+        times = WORDS if layer.pointwise else 1
+        clocks = [times * steps(each, rows) for each in (mask, dense)]
+        table.append(LayerSummary(layer.name, int(dense.sum()), int(mask.sum()), *clocks))
     return table
 
 
@@ -64,7 +64,7 @@ def kept_share(model: nn.Module, network: Network) -> float:
 
 
 def steps(mask: torch.Tensor, rows: int) -> int:
-    """Steps of a mask (out, in, 32): per block, word and group of 8 channels the busiest row's count."""
+    """Steps of a mask (out, in, words): per block, word and group of 8 channels the busiest row's count."""
     padding = (0, 0, 0, -mask.shape[1] % BANKS, 0, -mask.shape[0] % rows)
     padded = nn.functional.pad(mask.int(), padding)
     blocks = padded.view(padded.shape[0] // rows, rows, -1, BANKS, mask.shape[2])

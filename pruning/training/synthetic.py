@@ -35,6 +35,7 @@ def synthetic(
     sparsity: Sparsity,
     *,
     fully_connected: Sparsity | None = None,
+    pointwise: Sparsity | None = None,
     seed: int = 0,
     weight_bits: int = 8,
     layer_bits: Mapping[str, int] = MappingProxyType({}),
@@ -44,9 +45,10 @@ def synthetic(
 ) -> Artifact:
     """An artifact of ``network`` with ``sparsity`` in every layer (but the first if ``first_dense``).
 
-    ``fully_connected``: the set of those layers, where it is to be another. ``layer_bits``: widths of the
-    layers that take less than ``weight_bits``. ``spectrum_bits``: of each part of a spectrum word.
-    ``layers``: sets of single layers, whatever the others say. Calibrated on one image of blurred noise.
+    ``fully_connected``, ``pointwise``: the sets of those layers, where they are to be others.
+    ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``spectrum_bits``: of each part
+    of a spectrum word. ``layers``: sets of single layers, whatever the others say. Calibrated on one image of
+    blurred noise.
     Raises ``ConfigError`` for a sparsity that makes no sense and for widths there cannot be.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -57,6 +59,7 @@ def synthetic(
     chosen: dict[str, Sparsity | None] = {
         layer.name: fully_connected for layer in network.layers if fully_connected and layer.dot
     }
+    chosen |= {layer.name: pointwise for layer in network.layers if pointwise and layer.pointwise}
     chosen |= {layer.name: None for layer in network.layers if layer.sparse}
     if first_dense:
         chosen[network.layers[0].name] = None

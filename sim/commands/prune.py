@@ -24,6 +24,8 @@ def prune(
     optimiser: options.Optimiser = None,
     data: options.Images = None,
     data_dir: DataDir = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
     out: options.Out = None,
     weight_bits: options.WeightBits = None,
     layer_bits: options.LayerBits = None,
@@ -64,6 +66,7 @@ def prune(
         spec2 prune vgg16 --untrained --block 64
         spec2 prune net.onnx --data cifar10 --sparsity adaptive
         spec2 prune quantised.onnx --as-given --weight-bits 10
+        spec2 prune net.onnx --data cifar10 --mean 0.491,0.482,0.447 --std 0.247,0.243,0.262
     """
     folder = out or Path("build") / Path(recipe).stem
     changes = {
@@ -74,6 +77,8 @@ def prune(
         "layer_bits": options.parse_widths(layer_bits) if layer_bits else None,
         "block": block,
         "seed": seed,
+        "mean": options.parse_numbers("--mean", mean),
+        "std": options.parse_numbers("--std", std),
     }
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     _check_together(untrained, target_cycles, lanes, mean_bits)

@@ -13,7 +13,7 @@ from hw.contract.artifact import Artifact, LayerWeights
 from hw.contract.formats import PIXEL_BITS, Format
 from hw.contract.network import Conv, Dense, Network, Shape
 from hw.contract.spectrum import TILE, WORDS
-from hw.host_interface.stream_format import spread
+from hw.host_interface.stream_format import first_map
 from hw.util.errors import DataError
 from sim.model import accumulator_drain, fetch, fft, ifft, mac, post
 
@@ -130,7 +130,7 @@ class Maps:
 
 def _taken(images: Pixels, network: Network) -> Pixels:
     """Map 0 of ``images``, (n, c, h, w)."""
-    return spread(checked(images, network), network.spread)
+    return first_map(checked(images, network), network.spread, network.constant)
 
 
 def checked(images: Pixels, network: Network) -> Pixels:
@@ -181,7 +181,7 @@ class ConvEngine:
             windows = fetch.windows(padded, self.layer, row)
             x = self._words(windows)
             y = self._drained(x)
-            pixels = post.requantise(self._tile(y), self.layer.relu)
+            pixels = post.requantise(self._tile(y), self.layer)
             if self.layer.overlaps:
                 post.hide(pixels, self.layer, row, self.shape)
             yield x, y, post.reduce(pixels, self.layer)
@@ -248,7 +248,7 @@ class DenseEngine:
         sums = mac.dot_sums(self.matrix, x) + self.weights.bias[:, None]
         y[0, 0, :, 0] = accumulator_drain.drain(sums, self.weights.shift[:, None])
         # All 64 outputs of the inverse transform equal word 0 when the other words are zero.
-        pixels = y[0, 0, :, 0] if self.last else post.requantise(y[0, 0, :, 0], self.layer.relu)
+        pixels = y[0, 0, :, 0] if self.last else post.requantise(y[0, 0, :, 0], self.layer)
         yield x[:, :, :, None].astype(np.int32), y, pixels
 
     def stitch(self, rows: list[Pixels]) -> Pixels:

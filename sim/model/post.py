@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.formats import POST_SHIFT, activation_format, round_shift
-from hw.contract.network import Conv, Shape
+from hw.contract.formats import POST_SHIFT, activation_format, leaked, round_shift
+from hw.contract.network import Conv, Layer, Shape
 
 
-def requantise(outputs: NDArray[np.signedinteger], relu: bool) -> NDArray[Any]:
-    """Outputs of the inverse transform to pixels: uint8 with ReLU (which is the clip at 0), else int8."""
-    pixels = activation_format(relu).saturate(round_shift(outputs, POST_SHIFT))
-    return np.asarray(pixels.astype(np.uint8 if relu else np.int8))
+def requantise(outputs: NDArray[np.signedinteger], layer: Layer) -> NDArray[Any]:
+    """Outputs of the inverse transform to pixels: uint8 with ReLU (which is the clip at 0), else int8; with a
+    leaky one those below zero are made smaller in front of the rounding."""
+    pixels = activation_format(layer.signed).saturate(round_shift(leaked(outputs, layer.leak), POST_SHIFT))
+    return np.asarray(pixels.astype(np.int8 if layer.signed else np.uint8))
 
 
 def reduce(pixels: NDArray[Any], layer: Conv) -> NDArray[Any]:
@@ -30,7 +31,7 @@ def hide(pixels: NDArray[Any], layer: Conv, row: int, shape: Shape) -> None:
     """In place, where pooling windows reach beyond the map of ``shape`` (c, h, w) that a layer convolves:
     give the least value to pixels (y, x, out, column, image) of tile row ``row`` that are not in the plain
     convolution's map."""
-    low = activation_format(layer.relu).limits[0]
+    low = activation_format(layer.signed).limits[0]
     _, height, width = shape
     y = row * layer.tile_stride - layer.pool_padding + np.arange(len(pixels))
     pixels[(y < 0) | (y >= layer.conv_size(height))] = low

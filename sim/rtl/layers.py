@@ -25,7 +25,7 @@ from hw.cost import efficiency
 from hw.cost.resources import resources
 from hw.cost.stages import layer_work
 from hw.host.counters import Counters
-from hw.host_interface.stream_format import spread
+from hw.host_interface.stream_format import first_map
 from hw.util.errors import DataError, DigestMismatch
 from hw.util.tables import table
 from sim import model, rtl
@@ -64,7 +64,8 @@ def measure(
         raise DataError(f"layers are compared with one image, not with {len(image)}")
     program = compile_program(artifact, info.config, processes=processes)
     count = len(program.network.layers)
-    rows, taken = [], spread(np.asarray(image), artifact.network.spread)
+    network = artifact.network
+    rows, taken = [], first_map(np.asarray(image), network.spread, network.constant)
     maps = [taken, *model.maps(artifact, image)]
     for first, last in together(program.numbers):
         given = (

@@ -13,7 +13,11 @@ REFUSED = {
     "keyword spotting, cnn": ["7×5 kernel", "5×3 kernel"],
     "mobilenet-v3": ["hardswish in '2' (Hardswish)", "gates"],
     "efficientnet": ["silu in '2' (SiLU)", "gates"],
-    "tiny-yolo-v2": ["leaky_relu in '2' (LeakyReLU)", "max pooling of 2×2 with stride 1×1"],
+    "tiny-yolo-v2": [
+        "leaky_relu in '2' (LeakyReLU)",
+        "nn.LeakyReLU(0.125)",
+        "max pooling of 2×2 with stride 1×1",
+    ],
     "autoencoder, transposed convolutions": ["maps never grow"],
     "srcnn": ["a kernel of 9×9"],
 }

@@ -21,7 +21,7 @@ from hw.contract.sparsity import NAMES
 from hw.contract.spectrum import TILE, WORDS
 from hw.cost.cycles import total_cycles
 from hw.util.errors import ArtifactError, Spec2Error
-from tests.designs.graphs import graph, text, with_identities
+from tests.designs.graphs import graph, leaking, text, with_identities
 
 MOST_CLOCKS = 40_000
 """Of a run of a full batch, as estimated."""
@@ -84,7 +84,7 @@ class Design:
 
 
 def _layer_text(layer: Layer) -> str:
-    sign = "" if layer.relu else "±"
+    sign = (f"/{1 << layer.leak}" if layer.leak else "") if layer.relu else "±"
     if isinstance(layer, Dense):
         return f"d{layer.out_features}{sign}"
     step = "p" if layer.pool == 2 else "s" if layer.stride == 2 else ""
@@ -113,7 +113,7 @@ def design(seed: int) -> Design:
 
 
 def _draw(seed: int, dice: Random) -> Design | None:
-    network = _pointwise(graph(dice) if is_graph(seed) else _network(dice))
+    network = _pointwise(leaking(graph(dice) if is_graph(seed) else _network(dice)))
     artifact = _artifact(network, dice)
     if is_graph(seed):
         artifact = with_identities(artifact, dice)
@@ -194,7 +194,7 @@ def _network(dice: Random) -> Network:
 def _pointwise(network: Network) -> Network:
     """The same, with most of its 1×1 convolutions pointwise. With dice of its own, so that seeds from before
     draw what they did."""
-    dice = Random(f"{network}/pointwise")
+    dice = Random(f"{network.to_json()}/pointwise")
     layers = [
         replace(layer, pointwise=True)
         if isinstance(layer, Conv) and layer.kernel == 1 and dice.random() < 0.7

@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 
 from hw.contract.artifact import Artifact
-from hw.contract.network import IMAGES, Conv, Dense, Layer, Network, Shape
+from hw.contract.network import IMAGES, MOST_LEAK, Conv, Dense, Layer, Network, Shape
 from hw.contract.spectrum import TILE
 from hw.util.errors import UnsupportedNetwork
 
@@ -102,7 +102,9 @@ def graph(dice: Random) -> Network:
     if dice.random() < 0.4:  # small maps, which lie side by side
         size = (dice.randint(1, 9), dice.randint(1, 9))
     image, spread = (dice.choice((1, 2, 3, dice.randint(1, 12))), *size), dice.choice((1, 1, 1, 2, 4))
-    found = _Graph(dice, (image[0] * spread**2, -(-image[1] // spread), -(-image[2] // spread)))
+    constant = Random(repr(image)).random() < 0.25  # of its own, so that other networks stay what they were
+    channels = (image[0] + constant) * spread**2
+    found = _Graph(dice, (channels, -(-image[1] // spread), -(-image[2] // spread)))
     for _ in range(dice.randint(3, 8)):
         found.grow()
     # What nobody read is read now, or left out.
@@ -127,10 +129,23 @@ def graph(dice: Random) -> Network:
                 Conv("joined", sum(s[0] for s in shapes), dice.randint(1, 9), 1, sources=tuple(sources))
             )
     layers = _read(found.layers)
-    network = Network(f"graph{dice.randrange(1000)}", image, _unnamed(layers, dice), spread)
+    network = Network(f"graph{dice.randrange(1000)}", image, _unnamed(layers, dice), spread, constant)
     if network.chain:
         raise UnsupportedNetwork("a chain")
     return network
+
+
+def leaking(network: Network) -> Network:
+    """The same, now and then with leaky ReLUs of up to three slopes. With dice of its own, so that seeds from
+    before draw what they did."""
+    dice = Random(f"{network.to_json()}/leaks")
+    if dice.random() < 0.6:
+        return network
+    slopes = [dice.randint(1, MOST_LEAK) for _ in range(3)]
+    layers = [
+        replace(layer, leak=dice.choice((0, *slopes))) if layer.relu else layer for layer in network.layers
+    ]
+    return replace(network, layers=tuple(layers))
 
 
 def _read(layers: list[Layer]) -> list[Layer]:
@@ -156,7 +171,7 @@ def _unnamed(layers: list[Layer], dice: Random) -> tuple[Layer, ...]:
 
 def with_identities(artifact: Artifact, dice: Random) -> Artifact:
     """The same, in which every second layer that adds a map has one weight of it for each output, as those of
-    trained networks have."""
+    trained networks have, and most averages are means, one weight for each channel."""
     layers = dict(artifact.layers)
     for layer in artifact.network.layers:
         if layer.added and dice.random() < 0.5:
@@ -169,6 +184,11 @@ def with_identities(artifact: Artifact, dice: Random) -> Artifact:
                 1, limit + 1, (layer.outputs, 1, 1)
             )
             weight[..., ~layer.used_parts((0, 0, 0))[0, 0]] = 0
+            layers[layer.name] = replace(weights, weight=weight)
+        elif layer.average and Random(f"{artifact.digest}/{layer.name}").random() < 0.7:
+            weights = layers[layer.name]
+            weight = np.zeros_like(weights.weight)
+            weight[layer.connected, 0, 0] = (1 << artifact.bits_of(layer.name) - 1) - 1
             layers[layer.name] = replace(weights, weight=weight)
     return replace(artifact, layers=layers)
 

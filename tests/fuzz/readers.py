@@ -208,6 +208,24 @@ def make_rows(folder: Path) -> None:
     (folder / "rows.json").write_text(json.dumps([row, row | {"scheme": "2:8"}]))
 
 
+def make_explored(folder: Path) -> None:
+    chosen = {
+        "config": {"rows": 8, "lanes": 4},
+        "cycles": 1000,
+        "ms": 0.25,
+        "needs": {"dsp": 96, "bram36": 7.5},
+    }
+    said = "Of 1,000 clocks, layers bound by: array 60 %, inverse transform and output 40 %; images in 0 %."
+    document = {"schema": 1, "network": "lenet", "chosen": chosen, "limits": ["Scarcest are LUTs.", said]}
+    (folder / "explore.json").write_text(json.dumps(document))
+
+
+def read_explored(folder: Path) -> None:
+    from sim.report import networks_page
+
+    networks_page.markdown([networks_page.read(folder / "explore.json")])
+
+
 def read_rows(folder: Path) -> None:
     from sim.report.comparison import read_rows
     from sim.report.comparison_page import section
@@ -700,6 +718,7 @@ READERS = [
     Reader("training.json", design, mutate.document, report, 0.3),
     Reader("predicted.json", make_predicted, mutate.document, read_predicted),
     Reader("rows.json", make_rows, mutate.document, read_rows),
+    Reader("explore.json", make_explored, mutate.document, read_explored),
     Reader("manifest.json", make_manifest, mutate.document, read_manifest),
     Reader("answer.npz", make_answer, mutate.archive, read_answer),
     *(

@@ -59,7 +59,7 @@ def random_artifact(
         elif kind != "dense":
             raise ArtifactError(f"unknown kind {kind!r}: dense, kernel or adaptive")
         if not layer.dot:
-            _connect(weight, layer)
+            _connect(weight, layer, min(64, limit))
         # A sum of products of spread 1000 (words) or 100 (pixels) and limit/2, brought to 2**10 (64
         # words make a pixel) or 2**13 (one does).
         products = np.any(weight != 0, axis=-1).sum(axis=(1, 2)).mean() + 1
@@ -76,16 +76,17 @@ def random_artifact(
     return Artifact(network, layers, weight_bits, sparsity, 1.0, provenance, layer_bits, spectrum_bits)
 
 
-def _connect(weight: NDArray[np.int16], layer: Conv) -> None:
-    """In place: no weight between channels that are not connected; what is added and averaged comes whole."""
+def _connect(weight: NDArray[np.int16], layer: Conv, value: int) -> None:
+    """In place: no weight between channels that are not connected; what is added and averaged comes whole,
+    with the weight ``value``."""
     whole = layer.connected
     if layer.added:
         weight[:, layer.convolved :] = 0
         outputs = np.arange(layer.out_channels)
-        weight[outputs, layer.convolved + outputs] = 64, 0
+        weight[outputs, layer.convolved + outputs] = value, 0
     if layer.average:
         weight[:] = 0
-        weight[whole, 0, 0] = 64
+        weight[whole, 0, 0] = value
     weight[~whole] = 0
 
 

@@ -16,13 +16,14 @@ from hw.contract.network.known import (
     vgg16_cifar,
     vgg16_cifar_half,
 )
-from hw.contract.network.layers import IMAGES, MAX_KERNEL, MOST, Conv, Dense, Layer, Shape
+from hw.contract.network.layers import IMAGES, MAX_KERNEL, MOST, MOST_LEAK, Conv, Dense, Layer, Shape
 
 __all__ = [
     "IMAGES",
     "MAX_KERNEL",
     "MISSING",
     "MOST",
+    "MOST_LEAK",
     "NETWORKS",
     "VGG16_WIDTHS",
     "Conv",

@@ -37,6 +37,10 @@ class Network:
     spread: int = 1
     """Rows and columns of pixels that the host spreads over channels of map 0
     (:func:`hw.host_interface.stream_format.spread`)."""
+    constant: bool = False
+    """Whether the host adds a last channel to the images, white wherever they are
+    (:func:`hw.host_interface.stream_format.with_constant`): with a kernel of its own it makes what a mean
+    subtracted from images leaves at the edges of a padded convolution."""
 
     def __post_init__(self) -> None:
         names.check("network", self.name)
@@ -107,7 +111,7 @@ class Network:
     def maps(self) -> tuple[Shape, ...]:
         """The shape of every map: the input's, and what each layer makes."""
         c, h, w = self.input
-        maps = [(c * self.spread**2, -(-h // self.spread), -(-w // self.spread))]
+        maps = [((c + self.constant) * self.spread**2, -(-h // self.spread), -(-w // self.spread))]
         for layer, numbers in zip(self.layers, self.sources, strict=True):
             maps.append(layer.output(_joined(layer, [maps[number] for number in numbers])))
         return tuple(maps)
@@ -128,8 +132,9 @@ class Network:
         return all(maps == (i,) for i, maps in enumerate(self.sources))
 
     def signed(self, number: int) -> bool:
-        """Whether the pixels of map ``number`` are signed, as those of a layer without ReLU are."""
-        return number > 0 and not self.layers[number - 1].relu
+        """Whether the pixels of map ``number`` are signed, as those of a layer without ReLU, or with a leaky
+        one, are."""
+        return number > 0 and self.layers[number - 1].signed
 
     def readers(self, number: int) -> list[int]:
         """The layers that read map ``number``."""
@@ -149,20 +154,36 @@ class Network:
     @property
     def plain(self) -> bool:
         """Whether files need none of the fields that came later (:data:`LATER`)."""
-        return self.spread == 1 and not any(_later(layer) for layer in self.layers)
+        return self.spread == 1 and not self.constant and not any(_later(layer) for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, with a ``type`` per layer."""
         layers = [{"type": type(layer).__name__.lower(), **_fields(layer)} for layer in self.layers]
         spread = {} if self.spread == 1 else {"spread": self.spread}
-        return {"name": self.name, "input": list(self.input), **spread, "layers": layers}
+        constant = {"constant": True} if self.constant else {}
+        return {"name": self.name, "input": list(self.input), **spread, **constant, "layers": layers}
 
     @classmethod
     def from_json(cls, data: Any) -> Network:
         """The inverse of :meth:`to_json`; ``UnsupportedNetwork`` for unknown layer types and fields, and for
         values of another type."""
         found: _Document = documents.convert(data, _Document, "the network", error=UnsupportedNetwork)
-        return cls(found.name, found.input, tuple(map(_layer, found.layers)), found.spread)
+        return cls(found.name, found.input, tuple(map(_layer, found.layers)), found.spread, found.constant)
+
+    def constant_inputs(self, layer: int) -> tuple[int, ...]:
+        """Those of the channels that ``layer`` reads."""
+        found: list[int] = []
+        first = 0
+        for number in self.sources[layer]:
+            found += [first + channel for channel in self.constant_channels if not number]
+            first += self.maps[number][0]
+        return tuple(found)
+
+    @property
+    def constant_channels(self) -> tuple[int, ...]:
+        """Channels of map 0 that are white wherever there is an image."""
+        first = self.input[0] * self.spread**2
+        return tuple(range(first, first + self.spread**2)) if self.constant else ()
 
 
 MOST_SPREAD = 4
@@ -173,6 +194,7 @@ LATER = {
     "average": False,
     "taps": None,
     "clip": None,
+    "leak": 0,
     "pointwise": False,
     "stride": 1,
     "end_padding": None,
@@ -219,6 +241,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     input: Shape
     layers: list[dict[str, Any]]
     spread: int = 1
+    constant: bool = False
 
 
 def _layer(described: dict[str, Any]) -> Layer:

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hw.contract.network.graph import Network
+from hw.contract.network.large_images import (
+    alexnet,
+    classifier,
+    mobilenet,
+    mobilenet_v2,
+    squeezenet,
+    tiny_yolo,
+    unet_flat,
+)
 from hw.contract.network.layers import Conv, Dense, Layer
 from hw.util.errors import ConfigError, UnsupportedNetwork
 
@@ -92,7 +101,7 @@ def resnet18() -> Network:
     layers: list[Layer] = [_stem()]
     for stage, width in enumerate((64, 128, 256, 512), 1):
         layers += residual_stage(f"stage{stage}", layers[-1].name, layers[-1].outputs, width, blocks=2)
-    return Network("resnet18", (3, 224, 224), (*layers, *_classifier(512, 1000)), spread=2)
+    return Network("resnet18", (3, 224, 224), (*layers, *classifier(512, 1000)), spread=2)
 
 
 def resnet34() -> Network:
@@ -100,7 +109,7 @@ def resnet34() -> Network:
     layers: list[Layer] = [_stem()]
     for stage, (width, blocks) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3)), 1):
         layers += residual_stage(f"stage{stage}", layers[-1].name, layers[-1].outputs, width, blocks)
-    return Network("resnet34", (3, 224, 224), (*layers, *_classifier(512, 1000)), spread=2)
+    return Network("resnet34", (3, 224, 224), (*layers, *classifier(512, 1000)), spread=2)
 
 
 def resnet50() -> Network:
@@ -110,18 +119,16 @@ def resnet50() -> Network:
         for number in range(1, blocks + 1):
             block, source, channels = f"stage{stage}_{number}", layers[-1].name, layers[-1].outputs
             stride = 2 if number == 1 and stage > 1 else 1
-            layers.append(Conv(f"{block}a", channels, width, 1, sources=(source,)))
+            layers.append(Conv(f"{block}a", channels, width, 1, pointwise=True, sources=(source,)))
             layers.append(Conv(f"{block}b", width, width, 3, padding=1, stride=stride))
             middle, shortcut = layers[-1].name, source
             if number == 1:
                 shortcut = f"{block}s"
-                shortcut_layer = Conv(
-                    shortcut, channels, 4 * width, 1, relu=False, stride=stride, sources=(source,)
-                )
-                layers.append(shortcut_layer)
+                layers.append(_projection(shortcut, source, channels, 4 * width, stride))
             sources = (middle, shortcut)
-            layers.append(Conv(f"{block}c", 5 * width, 4 * width, 1, added=True, sources=sources))
-    return Network("resnet50", (3, 224, 224), (*layers, *_classifier(2048, 1000)), spread=2)
+            last = Conv(f"{block}c", 5 * width, 4 * width, 1, added=True, pointwise=True, sources=sources)
+            layers.append(last)
+    return Network("resnet50", (3, 224, 224), (*layers, *classifier(2048, 1000)), spread=2)
 
 
 def _stem() -> Conv:
@@ -141,27 +148,6 @@ def _stem() -> Conv:
     )
 
 
-def _classifier(channels: int, classes: int) -> tuple[Layer, Layer]:
-    """The mean of a map of 7×7 pixels, and class scores."""
-    average = Conv("average", channels, channels, 8, relu=False, end_padding=1, groups=channels, average=True)
-    return average, Dense("fc", channels, classes, relu=False)
-
-
-def mobilenet() -> Network:
-    """MobileNet of width 1 for images of 224 × 224 (A. Howard et al., arXiv:1704.04861, table 1); the host
-    spreads the images."""
-    layers: list[Layer] = [Conv("stem", 12, 32, 2, padding=1, end_padding=0, taps=3 * 3 * 3)]
-    widths = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
-    for number, width in enumerate(widths, 1):
-        channels = layers[-1].outputs
-        stride = 2 if number in (2, 4, 6, 12) else 1
-        depthwise = Conv(
-            f"depthwise{number}", channels, channels, 3, padding=1, stride=stride, groups=channels
-        )
-        layers += [depthwise, Conv(f"pointwise{number}", channels, width, 1)]
-    return Network("mobilenet", (3, 224, 224), (*layers, *_classifier(1024, 1000)), spread=2)
-
-
 def residual_stage(name: str, source: str, channels: int, width: int, blocks: int) -> list[Layer]:
     """``blocks`` residual blocks of two 3×3 convolutions on the map ``source`` of so many ``channels``; where
     these are not ``width``, the first block halves rows and columns."""
@@ -172,11 +158,16 @@ def residual_stage(name: str, source: str, channels: int, width: int, blocks: in
         shortcut = source
         if channels != width:
             shortcut = f"{block}s"
-            layers.append(Conv(shortcut, channels, width, 1, relu=False, stride=stride, sources=(source,)))
+            layers.append(_projection(shortcut, source, channels, width, stride))
         sources = (f"{block}a", shortcut)
         layers.append(Conv(f"{block}b", 2 * width, width, 3, padding=1, added=True, sources=sources))
         source, channels = layers[-1].name, width
     return layers
+
+
+def _projection(name: str, source: str, channels: int, width: int, stride: int) -> Conv:
+    """A shortcut to another number of channels."""
+    return Conv(name, channels, width, 1, relu=False, stride=stride, pointwise=True, sources=(source,))
 
 
 def tiny() -> Network:
@@ -205,7 +196,15 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "resnet34": resnet34,
     "resnet50": resnet50,
     "mobilenet": mobilenet,
+    "mobilenet-v2": mobilenet_v2,
+    "squeezenet": squeezenet,
+    "alexnet": alexnet,
+    "tiny-yolo": tiny_yolo,
+    "unet-flat": unet_flat,
 }
+
+ALSO_CALLED = {"mobilenetv1": "mobilenet", "squeezenet1.1": "squeezenet", "tinyyolov2": "tiny-yolo"}
+"""Other names, without hyphens."""
 
 MISSING = {
     "efficientnet": "SiLU and gates (squeeze and excitation)",
@@ -222,6 +221,7 @@ def find_network(name: str) -> Network:
     """
     known = ", ".join(NETWORKS)
     plain = name.lower().replace("-", "")
+    plain = ALSO_CALLED.get(plain, plain).replace("-", "")
     if make := {key.replace("-", ""): make for key, make in NETWORKS.items()}.get(plain):
         return make()
     for family, missing in MISSING.items():

@@ -23,6 +23,8 @@ property        ``Conv``                     ``Dense``
                 read to the next
 ``tile_stride`` rows from a tile to the next 1
 ``added``       adds its last channels       False
+``leak``        of its ReLU, 0 for none      likewise
+``signed``      outputs may be below zero    likewise
 ``dot``         False                        True: the array runs in dot mode (one sum per output)
 ``transformed`` not ``pointwise``            False: the array multiplies pixels
 =============== ============================ ===================================================
@@ -50,6 +52,9 @@ IMAGES = "images"
 
 MAX_KERNEL = 7
 
+MOST_LEAK = 7
+"""A leaky ReLU's least slope is 2^-7: of less, hardly a pixel's step of eight bits would be left."""
+
 MOST = 1 << 20
 """Channels, features, rows and columns of anything. What a design holds ends far below; this keeps a number
 in a file from becoming hours or gigabytes before anyone looks at it."""
@@ -69,8 +74,9 @@ class Conv:
     with a kernel of 8×8 and each channel a group. taps: weights of an output channel in the convolution that
     this one stands for, if it has others (of spread images): operations are counted by it. clip: the largest
     value after ReLU, in the units of training (6 for ReLU6): scales are chosen so that channels which reach
-    it saturate there, and nothing else is done about it. pointwise: a kernel of 1×1 is not transformed: the
-    array multiplies pixels, with one real weight for each pair of channels in place of 32 spectral words.
+    it saturate there, and nothing else is done about it. leak: n of a leaky ReLU, whose slope below zero is
+    2^-n, 1 to 7; 0: its slope is zero. pointwise: a kernel of 1×1 is not transformed: the array multiplies
+    pixels, with one real weight for each pair of channels in place of 32 spectral words.
     """
 
     dot: ClassVar[Literal[False]] = False
@@ -92,6 +98,7 @@ class Conv:
     average: bool = False
     taps: int | None = None
     clip: float | None = None
+    leak: int = 0
     pointwise: bool = False
     sources: tuple[str, ...] = ()
 
@@ -147,6 +154,7 @@ class Conv:
             )
 
         _check_clip(self)
+        _check_leak(self)
         if self.groups < 1 or self.convolved % self.groups or self.out_channels % self.groups:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: {self.convolved} input and {self.out_channels} output channels are no "
@@ -189,6 +197,11 @@ class Conv:
     def outputs(self) -> int:
         """Output channels."""
         return self.out_channels
+
+    @property
+    def signed(self) -> bool:
+        """Whether its pixels have a sign."""
+        return not self.relu or self.leak > 0
 
     @property
     def after(self) -> int:
@@ -330,7 +343,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class Dense:
-    """A fully connected layer, with optional ReLU.
+    """A fully connected layer, with optional ReLU (leak: as of :class:`Conv`).
 
     After a map of at most 8×8 pixels it takes the flattened map (channel, row, column). Of a larger one it
     takes all rows of all channels, one after the other, as channels of 8 rows (:meth:`seen`), and 8 columns
@@ -341,6 +354,7 @@ class Dense:
     dot: ClassVar[Literal[True]] = True
     transformed: ClassVar[Literal[False]] = False
     pointwise: ClassVar[Literal[False]] = False
+    average: ClassVar[Literal[False]] = False
     kernel: ClassVar[int] = 1
     padding: ClassVar[int] = 0
     pool: ClassVar[int] = 1
@@ -360,10 +374,12 @@ class Dense:
     relu: bool = True
     clip: float | None = None
     sources: tuple[str, ...] = ()
+    leak: int = 0
 
     def __post_init__(self) -> None:
         names.check("layer", self.name)
         documents.check_fields(self, f"layer {self.name!r}", UnsupportedNetwork)
+        _check_leak(self)
         if self.in_features < 1 or self.out_features < 1:
             raise UnsupportedNetwork(f"layer {self.name!r}: feature counts must be at least 1")
         if max(self.in_features, self.out_features) > MOST:
@@ -384,6 +400,11 @@ class Dense:
     def outputs(self) -> int:
         """Output features."""
         return self.out_features
+
+    @property
+    def signed(self) -> bool:
+        """Whether its outputs have a sign."""
+        return not self.relu or self.leak > 0
 
     def output(self, shape: Shape) -> Shape:
         """Output shape: the vector of ``out_features`` laid out as 8×8 channels."""
@@ -430,6 +451,23 @@ class Dense:
 def _check_clip(layer: Conv | Dense) -> None:
     if layer.clip is not None and not (layer.relu and layer.clip > 0):
         raise UnsupportedNetwork(f"layer {layer.name!r}: clip {layer.clip:g} must be above 0, after a ReLU")
+    if layer.clip is not None and layer.leak:
+        raise UnsupportedNetwork(
+            f"layer {layer.name!r}: clip and a leaky ReLU in one layer are not supported: leave out one "
+            "of them, or put a layer between"
+        )
 
 
 Layer = Conv | Dense
+
+
+def _check_leak(layer: Layer) -> None:
+    if not 0 <= layer.leak <= MOST_LEAK:
+        raise UnsupportedNetwork(
+            f"layer {layer.name!r}: leak {layer.leak} must be 1 to {MOST_LEAK}, for a slope of 1/2 to "
+            f"1/{1 << MOST_LEAK} below zero, or 0"
+        )
+    if layer.leak and not layer.relu:
+        raise UnsupportedNetwork(
+            f"layer {layer.name!r}: leak is the slope of a leaky ReLU: set relu, or leave leak out"
+        )

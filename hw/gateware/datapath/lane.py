@@ -90,7 +90,7 @@ class Lane(wiring.Component):
         )
         self.y = YBuffer(rows, config.drain)
         self.ifft = InverseFFT()
-        self.post = Post(program.post_columns, program.strides, program.overlaps)
+        self.post = Post(program.post_columns, program.strides, program.overlaps, program.leaks)
         super().__init__(
             {
                 "layer": In(range(len(program.layers))),
@@ -232,11 +232,15 @@ class Lane(wiring.Component):
     def _back(self, m, dot):
         """Y read, inverse transform, post-processing."""
         plans = self.program.layers
-        relu = per_layer(m, self.layer, [int(p.layer.relu) for p in plans], name="relu")
+        relu = per_layer(m, self.layer, [int(not p.layer.signed) for p in plans], name="relu")
         pool = per_layer(m, self.layer, [int(p.layer.reduction == 2) for p in plans], name="pool")
         if self.program.strides:
             first = [int(p.layer.reduction > p.layer.pool) for p in plans]
             m.d.comb += self.post.first.eq(per_layer(m, self.layer, first, name="first"))
+        if self.program.leaks:
+            leaks = (0, *self.program.leaks)
+            leak = [leaks.index(p.layer.leak) for p in plans]
+            m.d.comb += self.post.leak.eq(per_layer(m, self.layer, leak, name="leak"))
         if self.program.overlaps:
             self._pool_windows(m)
         # Clock 0: keep the token, then count the tile's 8 clocks.
@@ -264,17 +268,18 @@ class Lane(wiring.Component):
             self.out_pixels.eq(self.post.o_pixels),
             self.raw.eq(self.post.raw),
         ]
-        if not all(p.layer.transformed for p in plans):
+        if any(p.passes_by for p in plans):
             self._pass_by(m, start, dot)
 
     def _pass_by(self, m, start, dot):
-        """Where nothing is transformed, words pass the inverse transform by. Every output of a transform of
-        word 0 alone would be that word, in dot mode, so its real part does, a token a clock; of a pointwise
-        convolution words are pairs of pixels, four of them a row."""
+        """Where nothing has to be transformed, words pass the inverse transform by. Every output of a
+        transform of word 0 alone would be that word, in dot mode and of an average, so its real part does, a
+        token a clock; of a pointwise convolution words are pairs of pixels, four of them a row."""
         plans, latency = self.program.layers, self.ifft.latency
         raw, parts = dot, [self.y.words[0].re]
+        if any(p.passes_by != p.dot for p in plans):
+            raw = per_layer(m, self.layer, [int(p.passes_by) for p in plans], name="raw")
         if self.program.pointwise:
-            raw = per_layer(m, self.layer, [int(not p.layer.transformed) for p in plans], name="raw")
             parts = [part for word in self.y.words for part in (word.re, word.im)]
         late = [delay(m, part, latency, name=f"passed_{i}") for i, part in enumerate(parts)]
         with m.If(raw):

@@ -1,5 +1,7 @@
 """Post-processing: from the inverse transform's rows to pixels of the output map."""
 
+from collections.abc import Sequence
+
 from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -24,7 +26,7 @@ class Post(wiring.Component):
 
     ::
 
-        clock 0   round     half up, by 2^7
+        clock 0   round     half up, by 2^7; what is below zero was shifted by a leaky ReLU before
         clock 1   saturate  0..255 with ``relu``, else -128..127
         clock 2   pool      maximum of pixels 2i and 2i + 1, or the first of them
         clock 3   pool      maximum of rows 2j and 2j + 1, or the first of them
@@ -33,19 +35,27 @@ class Post(wiring.Component):
     other without a gap. Every row y leaves with ``valid`` and ``row`` = y, ``latency`` clocks after it
     came, however soon another tile follows; with ``pool`` only the odd rows do, as ``row`` = y // 2 with half
     as many pixels. All 8 rows leave: the writer keeps the first ``Conv.tile_outputs``. Pixels from
-    ``columns`` on (half of it with ``pool``) are undefined. ``relu``, ``pool`` and ``first`` stay constant
-    while a tile is in flight. ``raw`` is pixel (0, 0) of the tile as it came in, valid with the tile's first
-    output row.
+    ``columns`` on (half of it with ``pool``) are undefined. ``relu``, ``leak``, ``pool`` and ``first`` stay
+    constant while a tile is in flight. ``raw`` is pixel (0, 0) of the tile as it came in, valid with the
+    tile's first output row.
 
     Cost (Yosys 0.66, 8 columns): 400 LUT, 435 FF, no DSP slice.
 
     Parameters: ``columns``: most pixels needed of a row, 1 to 8; ``strides``: with ``pool``, ``first`` asks
     for the first of every 2×2 pixels (a convolution of stride 2) in place of the largest; ``overlaps``: of
-    windows that overlap, which takes more clocks, with the ports :data:`OF_WINDOWS`. No back pressure.
+    windows that overlap, which takes more clocks, with the ports :data:`OF_WINDOWS`; ``leaks``: shifts of
+    leaky ReLUs, of which ``leak`` chooses the i-th as i + 1, with ``relu`` low, and none as 0. No back
+    pressure.
     """
 
-    def __init__(self, columns: int = TILE, strides: bool = False, overlaps: bool = False):
-        self.columns, self.strides = columns, strides
+    def __init__(
+        self,
+        columns: int = TILE,
+        strides: bool = False,
+        overlaps: bool = False,
+        leaks: Sequence[int] = (),
+    ):
+        self.columns, self.strides, self.leaks = columns, strides, tuple(leaks)
         self.windows = WindowPool(columns, strides) if overlaps else None
         extra = {name: self.windows.signature.members[name] for name in OF_WINDOWS} if self.windows else {}
         super().__init__(
@@ -53,6 +63,7 @@ class Post(wiring.Component):
                 "start": In(1),
                 "pixels": In(pixels_layout(RAW_BITS, TILE)),
                 "relu": In(1),
+                **({"leak": In(range(len(self.leaks) + 1))} if self.leaks else {}),
                 "pool": In(1),
                 **({"first": In(1)} if strides else {}),
                 **extra,
@@ -89,14 +100,22 @@ class Post(wiring.Component):
         """Clocks 0 and 1."""
         kept = range(self.columns)
         # Clock 0: round.
-        rounded = [register(m, f"rounded_{i}", round_shift(self.pixels[i], POST_SHIFT)) for i in kept]
+        leaked = [self._leaked(self.pixels[i]) for i in kept]
+        rounded = [register(m, f"rounded_{i}", round_shift(leaked[i], POST_SHIFT)) for i in kept]
         # Clock 1: saturate; nine bits hold both kinds of pixel, so that one comparison suits both.
-        formats = activation_format(relu=True), activation_format(relu=False)
+        formats = activation_format(signed=False), activation_format(signed=True)
         clipped = []
         for i in kept:
             positive, either = (saturate(rounded[i], fmt) for fmt in formats)
             clipped.append(register(m, f"clipped_{i}", Mux(self.relu, positive, either), PIXEL_BITS + 1))
         return clipped
+
+    def _leaked(self, x):
+        """Below zero shifted as ``leak`` says. The rounding that follows is the only one: it is that of the
+        whole shift (:func:`hw.contract.formats.leaked`)."""
+        for number, shift in enumerate(self.leaks, 1):
+            x = Mux((self.leak == number) & x[-1], x >> shift, x)
+        return x
 
     def _pool(self, m, clipped, active, now):
         """Clock 2: pool pairs of pixels. Clock 3: pool pairs of rows. Pooled rows leave in the clock of an

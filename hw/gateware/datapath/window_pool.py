@@ -92,7 +92,7 @@ class WindowPool(wiring.Component):
 
     def _hidden(self, m):
         """Clock 0: the least value for pixels that are not in the map."""
-        low = Mux(self.relu, *(activation_format(relu).limits[0] for relu in (True, False)))
+        low = Mux(self.relu, *(activation_format(signed).limits[0] for signed in (False, True)))
         row_out = (self.edges.top & (self.row < self.skipped)) | (
             self.edges.bottom & (self.row >= self.rows_left)
         )

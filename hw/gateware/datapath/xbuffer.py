@@ -19,6 +19,9 @@ from hw.gateware.primitives.layouts import complex_layout, words_layout
 
 SUB_BANKS = WORDS // CLOCKS_PER_TILE
 
+LUT_ADDRESS_BITS = 6
+"""Of the deepest memory that goes to LUTs: 64 words."""
+
 
 class XBuffer(wiring.Component):
     """Two halves of ``groups`` × 8 channels, 32 words each, for one lane.
@@ -78,10 +81,13 @@ class XBuffer(wiring.Component):
         enables = Signal(BANKS)
         m.d.sync += [words.eq(self._stored()), enables.eq(self.w_en << self.w_bank)]
         w_address = delay(m, Cat(self.w_t, self.w_group, self.w_half), 1, name="w_address")
+        in_luts = len(w_address) == LUT_ADDRESS_BITS
         for k in range(BANKS):
             word = self.r_words[k % len(self.r_words)]
             request = Cat(word[2:], self.r_groups[k], self.r_half)
-            r_address = delay(m, request, 1, name=f"r_address_{k}")
+            name = f"r_address_{k}"
+            # Memories in LUTs are many: each bank keeps an address of its own, where all are the same too.
+            r_address = replicate(m, request, name=name) if in_luts else delay(m, request, 1, name=name)
             bank = memory.Memory(shape=words.shape(), depth=1 << len(w_address), init=[])
             m.submodules[f"bank_{k}"] = bank
             write, read = bank.write_port(), bank.read_port()

@@ -36,6 +36,18 @@ def test_colour_goes_channel_by_channel(tmp_path):
     assert np.array_equal(read([tmp_path / "x.png"], COLOUR).images[0], picture.transpose(2, 0, 1))
 
 
+def test_arrays_may_have_their_channels_last(tmp_path):
+    given = pixels(2, 4, 6, 3)
+    np.save(tmp_path / "x.npy", given)
+    assert np.array_equal(read([tmp_path / "x.npy"], COLOUR).images, given.transpose(0, 3, 1, 2))
+    same = pixels(2, 3, 3, 3)
+    np.save(tmp_path / "y.npy", same)
+    assert np.array_equal(read([tmp_path / "y.npy"], (3, 3, 3)).images, same), "what fits stays as it is"
+    np.save(tmp_path / "z.npy", pixels(2, 6, 4, 3))
+    with pytest.raises(DataError, match="images must be n×3×4×6"):
+        read([tmp_path / "z.npy"], COLOUR)
+
+
 def test_labels_come_along_when_every_file_has_them(tmp_path):
     for name, labels in (("a", [3, 1]), ("b", [2, 2])):
         np.savez(tmp_path / name, image=pixels(2, 5, 7), label=np.array(labels, np.uint8))

@@ -9,7 +9,7 @@ from bitstreams.synthesis.yosys import synthesise
 from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
-from hw.contract.network import Dense, Network, tiny
+from hw.contract.network import Conv, Dense, Network, tiny
 from hw.contract.packed_products import SLICES
 from hw.cost.resources import ROM_BITS_PER_RAMB18, memory, resources, rom
 from hw.generate import generate
@@ -35,6 +35,32 @@ FIVE = {layer.name: 5 for layer in tiny().layers}
 def test_estimate_is_close_to_synthesis(tmp_path, kind, rows, lanes, stream, narrow, products):
     artifact = random_artifact(tiny(), seed=1, kind=kind, layer_bits=narrow)
     config = AcceleratorConfig(rows, lanes, 1, stream_weights=stream, products=products)
+    _check(artifact, config, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rows", "lanes", "stream", "products"),
+    [(12, 3, True, "three"), (8, 4, False, "three"), (8, 2, True, "packed")],
+)
+def test_estimate_of_a_graph_is_close_to_synthesis(tmp_path, rows, lanes, stream, products):
+    """With all that graphs bring: pointwise convolutions, strides, windows that overlap, added maps."""
+    layers = (
+        Conv("stem", 3, 16, 3, padding=1, pool=2, pool_size=3, pool_padding=1),
+        Conv("a", 16, 8, 1, pointwise=True),
+        Conv("b", 8, 8, 3, padding=1, stride=2),
+        Conv("s", 16, 24, 1, stride=2, pointwise=True, relu=False, sources=("stem",)),
+        Conv("c", 32, 24, 1, added=True, pointwise=True, sources=("b", "s")),
+        Conv("d", 24, 16, 3, padding=1),
+    )
+    bits = {layer.name: 5 for layer in layers}
+    artifact = random_artifact(Network("graph", (3, 30, 26), layers), seed=1, layer_bits=bits)
+    config = AcceleratorConfig(rows, lanes, 1, stream_weights=stream, products=products)
+    _check(artifact, config, tmp_path)
+
+
+def _check(artifact, config, tmp_path):
+    rows, lanes, products = config.rows, config.lanes, config.products
     generate(artifact, config, tmp_path / "design")
     found = synthesise(tmp_path / "design", paths=True)
     assert found.paths.longest <= MOST_LEVELS, found.paths.worst[0]

@@ -262,7 +262,8 @@ def test_signed_channels_are_those_of_maps_without_relu():
         network, layers=(*network.layers[:2], replace(last, sources=("b", IMAGES, "a")), *network.layers[3:])
     )
     with pytest.raises(
-        UnsupportedNetwork, match=r"layer 'c': .* without ReLU have to follow one another: change"
+        UnsupportedNetwork,
+        match=r"layer 'c': .* without ReLU, or with a leaky one, have to follow one another: change",
     ):
         compiled(apart)
 
@@ -271,7 +272,18 @@ def test_a_layer_that_reads_signed_maps_alone_mixes_none():
     layers = conv("a", 2, 3, relu=False), conv("b", 3, 3, relu=False), conv("c", 6, 1, "b", "a")
     program = compiled(Network("all", (2, 8, 8), layers))
     assert program.signed_channels == (range(0), range(3), range(6)) and not program.mixes_signs
-    assert not compiled(tiny()).mixes_signs and not compiled(tiny()).strides
+    assert not compiled(tiny()).mixes_signs and not compiled(tiny()).strides and not compiled(tiny()).leaks
+
+
+def test_a_leaky_map_has_a_sign_and_its_slope_is_one_of_the_designs():
+    layers = (
+        conv("a", 2, 3, leak=3),
+        conv("b", 2, 4, "images", leak=7),
+        conv("c", 9, 1, "a", "b", IMAGES, leak=3),
+    )
+    program = compiled(Network("all", (2, 8, 8), layers))
+    assert program.leaks == (3, 7) and program.mixes_signs
+    assert program.signed_channels == (range(0), range(0), range(7))
 
 
 # --- numbers of a layer --------------------------------------------------------------------------------

@@ -79,13 +79,21 @@ def test_drain_broadcasts_channels_over_words():
     assert (out[0] == 3).all() and (out[1] == 2).all()
 
 
+@given(st.integers(-(2**25), 2**25 - 1), st.integers(1, 7), st.integers(1, 12))
+def test_a_slope_in_front_of_a_rounding_is_one_rounding(x, leak, shift):
+    once = formats.round_shift(x, shift + leak if x < 0 else shift)
+    assert formats.round_shift(formats.leaked(x, leak), shift) == once
+    assert formats.leaked(np.array([x]), leak)[0] == formats.leaked(x, leak)
+    assert formats.leaked(x, 0) == x
+
+
 def test_the_schedule_is_consistent():
     """The spectrum's scale follows from the shifts, and its format holds the largest tile."""
     assert formats.SPECTRUM_FRACTION == formats.ROW_FRACTION - formats.COLUMN_SHIFT
     assert formats.SPECTRUM.holds(64 * 255 << formats.SPECTRUM_FRACTION)
     assert Format(16).holds(8 * 255 << formats.ROW_FRACTION), "row spectrum"
-    assert formats.activation_format(relu=True).limits == (0, 255)
-    assert formats.activation_format(relu=False).limits == (-128, 127)
+    assert formats.activation_format(signed=False).limits == (0, 255)
+    assert formats.activation_format(signed=True).limits == (-128, 127)
 
 
 def test_the_widths_are_those_of_the_page():

@@ -55,6 +55,35 @@ def test_a_source_that_is_the_layer_before_is_a_chain_in_longer_words():
     assert not net(conv("a", 2, 3, sources=(IMAGES, IMAGES)), shape=(1, 8, 8)).chain
 
 
+def test_a_constant_channel_is_one_more_for_whoever_reads_the_images():
+    """Spread like the others; files without one stay what they were."""
+    layers = (conv("stem", 4, 3), conv("beside", 3 + 4, 2, sources=("stem", IMAGES)))
+    network = Network("net", (3, 8, 8), layers, constant=True)
+    assert network.input == (3, 8, 8) and network.maps[0] == (4, 8, 8) and network.inputs[1] == (7, 8, 8)
+    assert network.constant_channels == (3,)
+    assert [network.constant_inputs(i) for i in range(2)] == [(3,), (6,)]
+    apart = Network("net", (3, 7, 8), (conv("stem", 16, 3),), spread=2, constant=True)
+    assert apart.maps[0] == (16, 4, 4) and apart.constant_channels == (12, 13, 14, 15)
+    for made in (network, apart):
+        assert not made.plain and Network.from_json(json.loads(json.dumps(made.to_json()))) == made
+        assert schema_of(made, 16) == 3
+    with pytest.raises(UnsupportedNetwork, match="takes 4 channels but gets 3"):
+        replace(network, constant=False)
+    assert "constant" not in residual().to_json() and residual().constant_channels == ()
+
+
+def test_a_leaky_relu_is_a_sign_and_a_field_of_later_files():
+    layers = conv("a", 2, 3, leak=3), Dense("b", 192, 5, leak=7), Dense("c", 5, 2, relu=False)
+    leaky = net(*layers)
+    assert [leaky.signed(number) for number in range(4)] == [False, True, True, True] and not leaky.plain
+    data = leaky.to_json()
+    assert [layer.get("leak") for layer in data["layers"]] == [3, 7, None]
+    assert Network.from_json(json.loads(json.dumps(data))) == leaky
+    without = net(*(replace(layer, leak=0) for layer in layers))
+    assert without.plain and [without.signed(number) for number in (1, 2)] == [False, False]
+    assert schema_of(leaky, 16) > schema_of(without, 16)
+
+
 def test_operations_do_not_count_what_is_added():
     sum_, whole = residual().layers[2], residual()
     assert (sum_.inputs, sum_.convolved) == (8, 5)

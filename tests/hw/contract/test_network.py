@@ -112,6 +112,14 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
     (lambda: conv(groups=2), "1 input and 1 output channels are no 2 groups of the same size"),
     (lambda: conv(clip=6.0, relu=False), "clip 6 must be above 0, after a ReLU"),
     (lambda: Dense("fc", 1, 1, relu=False, clip=6.0), "layer 'fc': clip 6 must be above 0, after a ReLU"),
+    (
+        lambda: conv(leak=8),
+        "layer 'conv': leak 8 must be 1 to 7, for a slope of 1/2 to 1/128 below zero, or 0",
+    ),
+    (lambda: conv(leak=-1), "leak -1 must be"),
+    (lambda: Dense("fc", 1, 1, leak=8), "layer 'fc': leak 8 must be"),
+    (lambda: conv(leak=3, relu=False), "layer 'conv': leak is the slope of a leaky ReLU: set relu"),
+    (lambda: conv(leak=3, clip=6.0), "clip and a leaky ReLU in one layer"),
     (lambda: conv(average=True), "an average has a kernel of 8×8"),
     (lambda: conv(padding=3), r"layer 'conv': padding 3 must be 0\.\.2 for a 3×3 kernel"),
     (lambda: conv(padding=-1), "padding -1"),
@@ -131,6 +139,7 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
         lambda: net(Dense("fc", 64, 64, relu=False), conv()),
         "layer 'conv': a convolution cannot follow the fully connected layer 'fc'",
     ),
+    (lambda: net(Dense("fc", 64, 2, leak=3)), "layer 'fc': the last fully connected layer"),
     (lambda: net(Dense("fc", 64, 2)), "layer 'fc': the last fully connected layer .* set relu to false"),
     (
         lambda: Network.from_json(

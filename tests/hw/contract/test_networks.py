@@ -11,6 +11,15 @@ def test_every_name_is_that_of_its_network(name):
     assert find_network(name).name == find_network(name.upper()).name == name
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_kernels_of_one_pixel_are_not_transformed(name):
+    points = [layer for layer in find_network(name).layers if not layer.dot and layer.kernel == 1]
+    assert all(layer.pointwise for layer in points)
+    assert len(points) == {"resnet20": 2, "resnet18": 3, "resnet34": 3, "resnet50": 36, "mobilenet": 13}.get(
+        name, len(points)
+    )
+
+
 @pytest.mark.parametrize(("name", "found"), [("ResNet-50", "resnet50"), ("vgg16cifar", "vgg16-cifar")])
 def test_hyphens_and_capitals_make_no_difference(name, found):
     assert find_network(name).name == found

@@ -7,7 +7,8 @@ several drain groups, the last one short. "three": images side by side of three 
 of several lines. "graph": maps that are added, joined and read much later, of both signs; strides, paddings
 of two sizes. "stacks": the same with images side by side, and a map that is read alone and beside another.
 "strides": packed rows under a stride. "pointwise": tiles of fewer than 8 rows, packed and not, strides that
-skip pixels, added maps. "pointwise bands": such a stride over the end of a ring.
+skip pixels, added maps. "pointwise bands": such a stride over the end of a ring. "mean": outputs that leave
+one a clock.
 """
 
 from dataclasses import replace
@@ -149,6 +150,18 @@ CASES = {
         ),
         {"rows": 4, "lanes": 4, "batch": 2, "line_pixels": 32},
     ),
+    "mean": (
+        Network(
+            "mean",
+            (2, 7, 7),
+            (
+                Conv("a", 2, 9, 3, padding=1),
+                Conv("mean", 9, 9, 8, end_padding=1, groups=9, average=True, relu=False),
+                Conv("b", 9, 5, 1, pointwise=True),
+            ),
+        ),
+        {"rows": 4, "lanes": 3, "batch": 2, "line_pixels": 16},
+    ),
     "pointwise bands": (
         Network(
             "pointwise-bands",
@@ -203,8 +216,8 @@ def passes(plan, images, *, blocks=True, dot_images=False):
 
 
 def signed_source(compiled, instruction):
-    """Which of the channels that an instruction reads have signed pixels: those that layers without ReLU
-    made, which are before its own, or named by it."""
+    """Which of the channels that an instruction reads have signed pixels: those that layers without ReLU,
+    or with a leaky one, made, which are before its own, or named by it."""
     number, network = compiled.layers[instruction].number, compiled.network
     layers = {layer.name: layer for layer in network.layers}
     before = network.layers[number - 1].name if number else IMAGES
@@ -212,7 +225,7 @@ def signed_source(compiled, instruction):
     for source in network.layers[number].sources or (before,):
         made = layers.get(source)
         channels = network.maps[0 if made is None else network.layers.index(made) + 1][0]
-        signs += channels * [made is not None and not made.relu]
+        signs += channels * [made is not None and made.signed]
     return np.array(signs)
 
 

@@ -26,6 +26,7 @@ from hw.host_interface.registers import (
     VERSION,
 )
 from hw.host_interface.stream_format import map_beats, pack_maps, pack_scores, unpack_image
+from hw.host_interface.stream_format import spread as spread_
 from hw.util.errors import ArtifactError, DataError, DigestMismatch, LinkError
 
 DIGEST_HEX = bytes(range(32)).hex()
@@ -95,7 +96,7 @@ class PythonAccelerator:
     async def send(self, frame: bytes) -> None:
         assert self.registers[STATUS.address()] & 1, "images before start"
         beat = self.info.config.stream_pixels
-        assert len(frame) == beat * map_beats(self.info.network.input, beat)
+        assert len(frame) == beat * map_beats(self.info.network.maps[0], beat)
         self.frames.append(frame)
 
     async def receive(self, words: int, timeout: int) -> bytes:
@@ -103,7 +104,7 @@ class PythonAccelerator:
         if self.hangs:
             raise LinkError(f"no results within {timeout} clocks")
         assert len(self.frames) == self.registers[BATCH.address()]
-        values = results(network, np.stack([unpack_image(f, network.input, beat) for f in self.frames]))
+        values = results(network, np.stack([unpack_image(f, network.maps[0], beat) for f in self.frames]))
         frame = pack_scores(values, beat) if network.classes is not None else pack_maps(values, beat)
         assert len(frame) == 4 * words
         self.registers[STATUS.address()] &= 0b100
@@ -118,6 +119,17 @@ def make(network: Network = SCORES, bits: int = 32) -> tuple[Driver, PythonAccel
 
 def images(n: int, network: Network = SCORES, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, *network.input), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("spread", [1, 2])
+def test_the_constant_channel_is_the_drivers_to_send(spread: int) -> None:
+    layer = Conv("c", 3 * spread**2, 2, 3, padding=1, relu=False)
+    network = Network("maps", (2, 4, 6), (layer,), spread, constant=True)
+    driver, _ = make(network)
+    given = images(5, network)
+    white = np.concatenate([given, np.full((5, 1, 4, 6), 255, np.uint8)], axis=1)
+    found = asyncio.run(driver.run(given))
+    assert np.array_equal(found, results(network, spread_(white, spread)).reshape(found.shape))
 
 
 def test_connecting_ends_the_run_a_dead_host_left_behind() -> None:

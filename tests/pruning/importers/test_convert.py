@@ -258,13 +258,13 @@ REFUSED = {
     "not flat": (nn.Sequential(conv(), nn.Linear(7, 3)), "linear in '1'", "4×7×7 map", "nn.Flatten"),
     "unflattened": (
         nn.Sequential(nn.Flatten(), nn.Linear(324, 64), nn.Unflatten(1, (4, 4, 4)), conv()),
-        "'2'",
-        "in '2' (Unflatten)",
+        "'3'",
+        "in '3' (Conv2d): it takes 4×4×4, no map",
     ),
     "leaky": (
         one(nn.Sequential(nn.LeakyReLU(), conv())),
         "leaky_relu in '0.1.0' (LeakyReLU)",
-        "only activation",
+        "powers of two",
     ),
     "hardtanh": (one(nn.Sequential(nn.Hardtanh(), conv())), "'0.1.0' (Hardtanh)", "only activation"),
     "sigmoid": (one(nn.Sequential(nn.Sigmoid(), conv())), "sigmoid in '0.1.0' (Sigmoid)", "ReLU and fine"),
@@ -347,6 +347,11 @@ ENDS = {
         lambda y: y.clamp(0, 0.1),
         ("the ReLU and the limit of 0.1 of its scores",),
     ),
+    "leaky scores": (
+        nn.Sequential(*FLAT, nn.LeakyReLU(0.25)),
+        lambda y: nn.functional.leaky_relu(y, 0.25),
+        ("the leaky ReLU of its scores",),
+    ),
     "class": (
         of(lambda m, x: m.a(x.flatten(1)).softmax(1).argmax(1), nn.Linear(256, 2)),
         lambda y: y.argmax(1),
@@ -392,6 +397,19 @@ def test_what_the_hardware_cannot_run_is_one_sentence_with_place_and_way_out(cas
     for part in parts:
         assert part in sentence
     assert capfd.readouterr() == ("", ""), "the sentence is all that is said"
+
+
+def test_slopes_become_fields_of_their_layers():
+    """Of convolutions and fully connected layers, as written by torch's modules."""
+    layers = (
+        *(conv(), nn.BatchNorm2d(4), nn.LeakyReLU(0.125), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(36, 9), nn.PReLU(init=0.25), nn.Linear(9, 3)),
+    )
+    model, images = nn.Sequential(*layers).eval(), torch.rand(2, 4, 8, 8)
+    network, converted = convert(model, (4, 8, 8))
+    assert [(layer.relu, layer.leak) for layer in network.layers] == [(True, 3), (True, 2), (False, 0)]
+    assert network.layers[0].pool == 2
+    assert_same(converted(images), model(images))
 
 
 def test_a_pruned_model_is_refused():

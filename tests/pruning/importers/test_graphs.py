@@ -13,6 +13,7 @@ from hw.compile.program import signed_channels
 from hw.contract.network import Conv, Dense
 from hw.util.errors import UnsupportedNetwork
 from pruning import convert, fold_batch_norms_, from_onnx, quantise_, to_artifact
+from pruning.importers import hardware
 from pruning.training import recipe
 from sim.model import run
 from tests.census.census import built
@@ -27,6 +28,8 @@ def compared(model, shape, seed=1):
     images = torch.rand(2, *shape)
     with torch.no_grad():
         assert_same(found.eval()(images).flatten(1), model(images.clone()).flatten(1))
+    points = [layer for layer in network.layers if isinstance(layer, Conv) and layer.kernel == 1]
+    assert all(layer.pointwise for layer in points), "copies as well"
     buffers_of(network)
     for number in range(len(network.layers)):
         signed_channels(network, number)
@@ -79,6 +82,11 @@ def subsampled(m, x):
 def summed_flat(m, x):
     y = m.stem(x)
     return m.head((m.one(y) + m.two(y.relu())).mean((2, 3)))
+
+
+def two_means(m, x):
+    y = m.stem(x)
+    return y.mean((2, 3)) - 2 * m.two(y).relu().mean((2, 3))
 
 
 def joined(m, y):
@@ -174,12 +182,31 @@ def test_large_strides_and_kernels_are_phases(kernel, stride, padding, size, ker
     assert len(network.layers) == len(kernels)
 
 
-@pytest.mark.parametrize("pool", [(2, 2, 0), (3, 1, 1), (3, 2, 0), (3, 2, 1)])
+APART = {(2, 2, 0): set(), (3, 1, 1): {4, 5, 6, 7}, (3, 2, 0): {5, 7}, (3, 2, 1): {5, 6, 7}}
+"""Kernels behind which a layer of its own for pooling (side, stride, padding) takes far fewer tiles, or is
+the only way; behind 6×6 and without padding a small map just does not."""
+
+
+@pytest.mark.parametrize("pool", APART)
 @pytest.mark.parametrize("kernel", range(1, 8))
 def test_pooling_after_a_kernel_of_any_size(kernel, pool):
     layers = nn.Conv2d(2, 3, kernel), nn.ReLU(), nn.MaxPool2d(*pool)
     network = compared(nn.Sequential(*layers), (2, 15, 17))
-    assert len(network.layers) == (1 if kernel + pool[0] - 1 <= 8 else 2)
+    assert len(network.layers) == (2 if kernel in APART[pool] else 1)
+
+
+@pytest.mark.parametrize(("channels", "size", "apart"), [(64, 56, False), (256, 56, True), (256, 13, False)])
+def test_pooling_behind_many_channels_is_a_layer_of_its_own_where_that_saves_tiles(channels, size, apart):
+    """196 tiles of a 3×3 kernel with 3×3 pooling of stride 2, or 100 without it and 81 of pooling alone."""
+    layer = Conv("conv", channels, 8, 3, padding=1)
+    assert hardware.takes_pool(layer, False, {"pool": 2, "pool_size": 3}, (size, size)) != apart
+
+
+@pytest.mark.parametrize("size", [(1, 5), (6, 7), (7, 7), (8, 8), (8, 9), (9, 9), (10, 13), (16, 16)])
+def test_a_mean_of_any_map_that_is_added(size):
+    """One number for a map says nothing of its window: any other pixels, times some factor, give it, too."""
+    network = compared(Net(two_means), (3, *size))
+    assert network.maps[-1][1:] == (1, 1)
 
 
 @given(st.data())

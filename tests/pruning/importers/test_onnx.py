@@ -268,7 +268,8 @@ BEHIND = {
     ),
     "average": (
         [("AveragePool", "c", "y", {"kernel_shape": [2, 2], "pads": [0, 0, 1, 1]})],
-        "differs from side to side",
+        "'node1': average pooling of 7×7 maps whose windows count fewer pixels at the borders",
+        "count_include_pad",
     ),
     "training": (
         [("BatchNormalization", "c four four four four", "y m v", {"training_mode": 1})],

@@ -53,6 +53,20 @@ REFUSED = {
         [constant("ConstantOfShape", "size"), ("Add", "x k", "c", {})],
         {"size": np.array([HUGE, HUGE])},
         UnsupportedNetwork,
+        "it gives 17,179,869,184 elements, more than 134,217,728",
+    ),
+    "filled less": (
+        (1, 2, 9, 9),
+        [constant("ConstantOfShape", "size"), ("Add", "x k", "c", {})],
+        {"size": np.array([1 << 13, 1 << 13])},
+        UnsupportedNetwork,
+        "'k', which meets a map, has 67,108,864 elements, more than 4,194,304",
+    ),
+    "filled and computed with": (
+        (1, 2, 9, 9),
+        [("ConstantOfShape", "size", "h", {}), constant("Neg", "h"), ("MatMul", "x k", "c", {})],
+        {"size": np.array([1 << 13, 1 << 13])},
+        UnsupportedNetwork,
         "elements, more than 4,194,304",
     ),
     "complex pads": (

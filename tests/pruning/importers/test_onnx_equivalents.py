@@ -99,6 +99,8 @@ EQUAL = {
     "clip nothing": ([("Clip", "c", "y", {})], conv),
     "clip what is positive": ([("Relu", "c", "r", {}), ("Clip", "r low", "y", {})], lambda x: conv(x).relu()),
     "leak of nothing": ([("LeakyRelu", "c", "y", {"alpha": 0.0})], lambda x: conv(x).relu()),
+    "leaky": ([("LeakyRelu", "c", "y", {"alpha": 0.125})], lambda x: F.leaky_relu(conv(x), 0.125)),
+    "slopes alike": ([("PRelu", "c half", "y", {})], lambda x: F.leaky_relu(conv(x), 0.5)),
     "slopes": ([("PRelu", "c slopes0", "y", {})], lambda x: conv(x).relu()),
     "threshold": ([("ThresholdedRelu", "c", "y", {"alpha": 0.0})], lambda x: conv(x).relu()),
     "scalar": ([("Add", "c half", "a", {}), ("Sub", "a seven", "y", {})], lambda x: conv(x) + 0.5 - 7),
@@ -223,7 +225,8 @@ REFUSED = {
     "low bound": ([("Clip", "c half", "d", {}), ("Conv", "d w4", "y", {})], "Clip node", "only activation"),
     "maximum": ([("Max", "c half", "y", {})], "Max node", "only activation"),
     "minimum": ([("Min", "c half", "y", {})], "Min node", "only activation"),
-    "leaky": ([("LeakyRelu", "c", "y", {})], "only activation"),
+    "leaky": ([("LeakyRelu", "c", "y", {})], "LeakyRelu node", "is 0.01,", "nn.LeakyReLU(0.0078125)"),
+    "leaky of float32": ([("LeakyRelu", "c", "y", {"alpha": 0.1})], "is 0.1,", "nn.LeakyReLU(0.125)"),
     "whole numbers": ([("Cast", "c", "d", {"to": 6}), ("Cast", "d", "y", {"to": 1})], "whole numbers"),
     "swapped": ([("Transpose", "c", "d", {"perm": [0, 1, 3, 2]}), ("Conv", "d w4", "y", {})], "were moved"),
     "cut": ([("Slice", "c one end axes2", "d", {}), ("Conv", "d w4", "y", {})], "makes 6×7 of 7×7 pixels"),
@@ -339,10 +342,10 @@ def test_damaged_tensors_and_integer_images_are_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match="no sound ONNX model: tensor 'w'"):
         from_onnx(path)
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(WEIGHTS["w"], "w"))
-    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT32
     onnx.save(model, path)
     with pytest.raises(
-        UnsupportedNetwork, match="an input of type uint8, and images come as floats of 0 to 1"
+        UnsupportedNetwork, match="an input of type int32, and images come as floats or bytes"
     ):
         from_onnx(path)
 

@@ -328,7 +328,7 @@ def test_a_map_that_is_read_twice_is_no_copy_and_a_sum_has_the_range_behind_it(t
     assert float(expected.max()) > 255 * 0.02
     with torch.no_grad():
         assert_same(found.model.eval()(images), expected.clamp(0, 255 * 0.02))
-    layers = quantise_(found.model, found.network, None, given=found.given)
+    layers = quantise_(found.model, found.network, None, given=found.given, weight_bits=12)
     assert float(layers[found.network.layers[1].name].out_scale[0]) * 128 == pytest.approx(-low, rel=1e-5)
 
 

@@ -29,6 +29,8 @@ CASES = {
     "groups": replace(BASE, groups=2),
     "depthwise": replace(BASE, in_channels=6, groups=6, stride=2),
     "clipped": replace(BASE, clip=0.3),
+    "leaky": replace(BASE, leak=2),
+    "leaky, 3x3": replace(BASE, leak=3, pool=2, pool_size=3, pool_padding=1),
 }
 
 
@@ -38,6 +40,8 @@ def by_torch(layer: Conv, weight: torch.Tensor, bias: torch.Tensor, x: torch.Ten
     y = F.conv2d(x, weight, bias, stride=layer.stride, groups=layer.groups)
     ends = (layer.pool_padding, layer.pool_after) * 2
     y = F.max_pool2d(F.pad(y, ends, value=-torch.inf), layer.window, layer.pool)
+    if layer.leak:
+        return F.leaky_relu(y, 2.0**-layer.leak)
     if layer.relu:
         y = y.clamp(0, layer.clip) if layer.clip else y.relu()
     return y

@@ -92,10 +92,13 @@ IN_GROUPS = (
     Conv("pointwise", 8, 6, 1),
     Conv("last", 6, 4, 3),
 )
+AS_POINTS = (*IN_GROUPS[:2], replace(IN_GROUPS[2], pointwise=True), Conv("last", 6, 4, 1, pointwise=True))
 LARGE_MAP = (Conv("first", 2, 8, 3, padding=1), Dense("fc", 8 * 144, 5, relu=False))
 
 
-@pytest.mark.parametrize(("layers", "expected"), [(IN_GROUPS, [8, 8, 5, 4]), (LARGE_MAP, [8])])
+@pytest.mark.parametrize(
+    ("layers", "expected"), [(IN_GROUPS, [8, 8, 5, 4]), (AS_POINTS, [8, 8, 4, 4]), (LARGE_MAP, [8])]
+)
 def test_channels_that_lie_otherwise_than_they_are_read_stay(layers, expected):
     """Those that a layer in groups makes or reads, and those of a map that is seen in parts; others go."""
     made = random_artifact(Network("groups", (2, 12, 12), layers), seed=2)

@@ -1,6 +1,7 @@
 """Fake-quant layers against the numpy rules and against the integer model."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -109,9 +110,45 @@ def test_a_feature_map_agrees_within_one_step(tiny_batch, relu):
     assert pixels.max() == (255 if relu else 127) or pixels.max() >= 128 - 64 * (not relu)
 
 
-def test_gradients_are_near_the_float_ones(tiny_batch):
-    model = NetworkModel(tiny())
-    prune_(model, tiny(), AdmmConfig()).finalise()
+def leaky(leak: int) -> Network:
+    """``tiny()`` with leaky ReLUs."""
+    layers = [replace(layer, leak=leak) if layer.relu else layer for layer in tiny().layers]
+    return replace(tiny(), layers=tuple(layers))
+
+
+@pytest.mark.parametrize("leak", [1, 3])
+def test_a_leaky_map_agrees_within_one_step_and_has_both_signs(tiny_batch, leak):
+    """Pooled, beyond its edge too; and the model's own ReLU behind the layer does not lower it twice."""
+    windows = {"pool": 2, "pool_size": 3, "pool_padding": 1}
+    layers = (
+        Conv("first", 2, 5, 3, padding=1, leak=leak),
+        Conv("second", 5, 4, 3, padding=1, leak=leak, **windows),
+    )
+    network = Network("map", (2, 9, 11), layers)
+    model = quantised(network, tiny_batch)
+    artifact = to_artifact(model, network)
+    seen = {}
+    fake_quants_of(model, network)["first"].register_forward_hook(
+        lambda m, x, y: seen.update(y=y, scale=m.out_scale)
+    )
+    with torch.no_grad():
+        fake_quantised = model(tiny_batch).numpy() / artifact.score_scale
+    first, second = (
+        layer.output.astype(int)
+        for layer in integer_model.trace(artifact, (tiny_batch * 255).round().byte().numpy()).values()
+    )
+    inner = torch.nn.functional.leaky_relu(seen["y"] / seen["scale"].view(-1, 1, 1), 0.5**leak).numpy()
+    for pixels, found in ((first, inner), (second, fake_quantised)):
+        np.testing.assert_allclose(found, np.round(found), atol=1e-3)
+        difference = np.abs(pixels - found)
+        assert difference.max() <= 1.001 and difference.mean() < 0.05 and pixels.max() > 60
+    assert first.min() < -127 * 0.2 * 0.5**leak
+
+
+@pytest.mark.parametrize("network", [tiny(), leaky(2)], ids=["relu", "leaky"])
+def test_gradients_are_near_the_float_ones(tiny_batch, network):
+    model = NetworkModel(network)
+    prune_(model, network, AdmmConfig()).finalise()
     probe = torch.randn(len(tiny_batch), 5)
 
     def gradients() -> dict[str, torch.Tensor]:
@@ -120,7 +157,7 @@ def test_gradients_are_near_the_float_ones(tiny_batch):
         return {n.replace(".layer.", "."): p.grad.clone() for n, p in model.named_parameters()}
 
     exact = gradients()
-    quantise_(model, tiny(), tiny_batch)
+    quantise_(model, network, tiny_batch)
     for name, fake_quantised in gradients().items():
         cosine = torch.nn.functional.cosine_similarity(fake_quantised.flatten(), exact[name].flatten(), dim=0)
         assert float(cosine) > 0.9, name

@@ -46,6 +46,26 @@ def test_fully_connected_layers_may_have_another_set():
     assert artifact.layers["fc1"].mask.any(0).sum() <= 50 * 8 / 4 and fc1.out_features == 500
 
 
+def test_pointwise_layers_are_pruned_weight_by_weight():
+    """And take another set where it chooses among the words of a kernel; the integers compile."""
+    network = Network(
+        "points",
+        (3, 24, 24),
+        (
+            *NETWORK.layers,
+            Conv("c", 16, 24, 1, pointwise=True),
+            Conv("d", 24, 8, 1, pointwise=True, stride=2),
+        ),
+    )
+    kernel = Sparsity("kernel", 8, 32)
+    artifact = synthetic(network, kernel, pointwise=SPARSITY, seed=1)
+    assert artifact.sparsity["b"] == kernel and artifact.sparsity["c"] == artifact.sparsity["d"] == SPARSITY
+    for name in ("c", "d"):
+        mask = artifact.layers[name].mask
+        assert mask.shape[2] == 1 and 0.15 < mask.mean() <= 0.25
+    assert compile_program(artifact, AcceleratorConfig(8, 2, 1)).pointwise
+
+
 def test_spectra_may_be_narrow():
     artifact = synthetic(NETWORK, SPARSITY, seed=1, spectrum_bits=10)
     assert artifact.spectrum_bits == compile_program(artifact, AcceleratorConfig(8, 2, 1)).spectrum_bits == 10

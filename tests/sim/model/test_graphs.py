@@ -68,7 +68,7 @@ def test_maps_are_kept_until_their_last_reader():
     alive = []
     for layer, shape in zip(GRAPH.layers, GRAPH.maps[1:], strict=True):
         assert kept.read().shape[0] == GRAPH.inputs[GRAPH.layers.index(layer)][0]
-        kept.made(np.zeros((*shape, 1), np.uint8 if layer.relu else np.int8))
+        kept.made(np.zeros((*shape, 1), np.int8 if layer.signed else np.uint8))
         alive.append(sorted(kept.alive))
     assert alive == [[0, 1], [0, 1, 2], [0, 3], [4], [4, 5], []]
 

@@ -120,8 +120,22 @@ def test_windows_cover_the_padded_map(kernel, data):
 
 def test_requantise_rounds_half_up_and_saturates():
     outputs = np.array([-(1 << 25), -193, -192, -65, -64, 63, 64, 127 * 128 + 63, 255 * 128 + 64, 1 << 24])
-    assert post.requantise(outputs, relu=False).tolist() == [-128, -2, -1, -1, 0, 0, 1, 127, 127, 127]
-    assert post.requantise(outputs, relu=True).tolist() == [0, 0, 0, 0, 0, 0, 1, 127, 255, 255]
+    none, relu = (Conv("conv", 1, 1, 3, relu=relu) for relu in (False, True))
+    assert post.requantise(outputs, none).tolist() == [-128, -2, -1, -1, 0, 0, 1, 127, 127, 127]
+    assert post.requantise(outputs, relu).tolist() == [0, 0, 0, 0, 0, 0, 1, 127, 255, 255]
+
+
+@pytest.mark.parametrize("leak", [1, 3, 7])
+def test_a_leaky_relu_rounds_once_and_saturates_after_its_slope(leak):
+    step = 1 << 7 + leak  # of outputs below zero that are a pixel apart
+    half = step // 2
+    outputs = np.array(
+        [-129 * step, -128 * step, -step - half - 1, -step - half, -half - 1, -half, -1, 0, 63, 64]
+    )
+    for layer in (Conv("conv", 1, 1, 3, leak=leak), Dense("fc", 1, 1, leak=leak)):
+        pixels = post.requantise(np.append(outputs, [127 * 128 + 63, 255 * 128]), layer)
+        assert pixels.tolist() == [-128, -128, -2, -1, -1, 0, 0, 0, 0, 1, 127, 127]
+        assert pixels.dtype == np.int8
 
 
 def test_pool_takes_the_maximum_of_each_square():
@@ -164,7 +178,7 @@ def tile_by_tile(layer: Conv, weights: LayerWeights, image: np.ndarray) -> np.nd
             acc[:, 0, 0] += weights.bias
             y = formats.drain(acc, weights.shift[:, None, None])
             full[:, i * s : i * s + s, j * s : j * s + s] = inverse(y)[:, :s, :s]
-    pixels = formats.activation_format(layer.relu).saturate(formats.round_shift(full, formats.POST_SHIFT))
+    pixels = formats.activation_format(layer.signed).saturate(formats.round_shift(full, formats.POST_SHIFT))
     out, oh, ow = layer.output((c, h, w))
     if layer.stride > 1:
         return pixels[:, : oh * layer.stride : layer.stride, : ow * layer.stride : layer.stride]
@@ -217,7 +231,7 @@ def test_dense_layers_are_matrix_products():
         w = artifact.layers[layer.name]
         matrix = w.weight[:, *layer.word_index(shape)].astype(int)
         y = formats.drain(x @ matrix.T + w.bias, w.shift)
-        x = formats.activation_format(layer.relu).saturate(formats.round_shift(y, formats.POST_SHIFT))
+        x = formats.activation_format(layer.signed).saturate(formats.round_shift(y, formats.POST_SHIFT))
     np.testing.assert_array_equal(run(artifact, images(network, 6)), y)
 
 
@@ -245,7 +259,7 @@ def test_trace_agrees_with_run_and_chains():
             assert (outputs == outputs[..., :1, :1]).all()
     second = layers["conv2"]
     np.testing.assert_array_equal(layers["fc1"].spectra[:, 0, 0, :, 5, 1], second.output[:, :, 1, 3])
-    pixels = post.requantise(inverse(second.drained), relu=False)[:, 0, 0, :, :4, :5]
+    pixels = post.requantise(inverse(second.drained), network.layers[1])[:, 0, 0, :, :4, :5]
     np.testing.assert_array_equal(second.output, pixels)
 
 

@@ -98,7 +98,7 @@ def run(simulate, compiled, instruction, images, maps, scores, rng=None):
             for lane, tiles in list(running.items()):
                 running[lane] = tiles = tuple(tile for tile in tiles if now < tile[0] + TILE)
                 for first, work, channel in (
-                    reversed(tiles) if plan.dot else tiles
+                    reversed(tiles) if plan.token_interval < TILE else tiles
                 ):  # a token cuts the last one off
                     row = rows_of(plan, now - first) if now >= first else None
                     if row is not None:

@@ -29,7 +29,7 @@ NETWORK = Network(
     (
         Conv("signed", 2 * ROWS, ROWS, 3, padding=1, relu=False),
         Conv("pooled", ROWS, ROWS, 3, padding=1, pool=2),
-        Conv("strided", ROWS, ROWS, 3, padding=1, stride=2),
+        Conv("strided", ROWS, ROWS, 3, padding=1, stride=2, leak=3),
     ),
 )
 POINTWISE = Network("point", (2 * ROWS, 8, 8), (Conv("point", 2 * ROWS, ROWS, 1, pointwise=True),))
@@ -131,7 +131,7 @@ def expected(tiles, layer, missing=()):
     words = drain(sums, np.array(SHIFTS * GROUPS)[:, None, None])
     words[:, list(missing)] = 0
     outputs = words.reshape(ROWS, TILE, TILE) if layer.pointwise else ifft.inverse(words)
-    pixels = [post.reduce(post.requantise(one, layer.relu), layer) for one in outputs]
+    pixels = [post.reduce(post.requantise(one, layer), layer) for one in outputs]
     return np.array(pixels).view(np.uint8), outputs[:, 0, 0]
 
 

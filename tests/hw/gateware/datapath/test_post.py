@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw.contract.formats import POST_SHIFT, activation_format, round_shift
+from hw.contract.formats import POST_SHIFT, activation_format, leaked, round_shift
 from hw.contract.spectrum import TILE
 from hw.gateware.datapath.post import RAW_BITS, Post
 
@@ -20,8 +20,8 @@ def tiles(seed, count):
         yield np.where(rng.random(tile.shape) < 0.1, tile | (1 << (POST_SHIFT - 1)), tile)
 
 
-def expected(tile, relu, pool, first=0):
-    pixels = activation_format(relu).saturate(round_shift(tile, POST_SHIFT))
+def expected(tile, relu, pool, first=0, leak=0):
+    pixels = activation_format(not relu).saturate(round_shift(leaked(tile, leak), POST_SHIFT))
     if first:
         return pixels[::2, ::2]
     if pool:
@@ -29,7 +29,7 @@ def expected(tile, relu, pool, first=0):
     return pixels
 
 
-def run(simulate, dut, images, gaps, relu, pool, first=0):
+def run(simulate, dut, images, gaps, relu, pool, first=0, leak=0):
     """(clock, row, pixels, raw) of every valid row, and the clocks in which the tiles began."""
     seen, starts = [], []
     plan = []
@@ -44,6 +44,8 @@ def run(simulate, dut, images, gaps, relu, pool, first=0):
         ctx.set(dut.pool, pool)
         if dut.strides:
             ctx.set(dut.first, first)
+        if dut.leaks:
+            ctx.set(dut.leak, (0, *dut.leaks).index(leak))
         for now, entry in enumerate(plan):
             ctx.set(dut.start, entry is not None and entry[0] == 0)
             ctx.set(dut.pixels, [-12345] * TILE if entry is None else entry[1])
@@ -93,16 +95,33 @@ def test_every_pixel_value_and_the_ties_between_them(simulate, relu):
     np.testing.assert_array_equal(found.reshape(images.shape), expected_all(images, relu))
 
 
+@pytest.mark.parametrize("leaks", [(3,), (1, 7), (2, 3, 5)])
+def test_slopes_below_zero(simulate, leaks):
+    """Of every layer of such a network, with and without ReLU of its own: ties, limits, pooling of signed
+    pixels."""
+    dut = Post(leaks=leaks)
+    for leak in (0, *leaks):
+        edges = (np.arange(-160, 160)[:, None] << POST_SHIFT + leak) + (1 << POST_SHIFT + leak - 1)
+        images = [*(edges + np.arange(-1, 1)).reshape(-1, TILE, TILE), *tiles(seed=leak, count=6)]
+        for relu, pool in ((0, 0), (0, 1), *([(1, 0)] if not leak else [])):
+            seen, _ = run(simulate, dut, images, [0] * len(images), relu, pool, leak=leak)
+            found = np.array([pixels for _, _, pixels, _ in seen], dtype=np.uint8)[:, : TILE // (1 + pool)]
+            wanted = [expected(tile, relu, pool, leak=leak).astype(np.uint8) for tile in images]
+            np.testing.assert_array_equal(found, np.concatenate(wanted))
+
+
 def expected_all(images, relu):
     return np.array([expected(tile, relu, 0) for tile in images])
 
 
 def test_no_register_is_wider_than_its_pixels(widths):
     """A pixel of either kind fits nine bits."""
-    dut = Post()
-    found = widths(dut)
-    for i in range(dut.columns):
-        assert (found[f"clipped_{i}"], found[f"pair_{i}"]) == (9, 9)
+    for leaks in ((), (1, 7)):
+        dut = Post(leaks=leaks)
+        found = widths(dut)
+        assert any("leak" in name for name in found) == bool(leaks), "a multiplexer for no layer"
+        for i in range(dut.columns):
+            assert (found[f"clipped_{i}"], found[f"pair_{i}"]) == (9, 9)
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ BASE = Conv("conv", 1, 1, 3, padding=1)
 SIZE = 11
 """Rows and columns of the map: with every layer below the last tiles are not whole."""
 
+LEAK = 3
+
 LAYERS = {
     "3x3 of stride 2": replace(BASE, pool=2, pool_size=3),
     "3x3 of stride 2, padded": replace(BASE, pool=2, pool_size=3, pool_padding=1),
@@ -34,7 +36,7 @@ LAYERS = {
 def run(simulate, layer, tiles, gaps):
     """(clock, row, pixels, raw) of every row that leaves, and the clocks in which tiles (edges, rows)
     began."""
-    dut, plan, starts, seen = Post(TILE, strides=True, overlaps=True), [], [], []
+    dut, plan, starts, seen = Post(TILE, strides=True, overlaps=True, leaks=(2, LEAK)), [], [], []
     for (edges, rows), gap in zip(tiles, gaps, strict=True):
         plan += [None] * gap
         starts.append(len(plan))
@@ -44,7 +46,8 @@ def run(simulate, layer, tiles, gaps):
     async def testbench(ctx):
         shape = (1, SIZE, SIZE)
         left = layer.conv_size(SIZE) + layer.pool_padding - (layer.tiles(shape)[0] - 1) * layer.tile_stride
-        ctx.set(dut.relu, layer.relu)
+        ctx.set(dut.relu, not layer.signed)
+        ctx.set(dut.leak, 2 * (layer.leak == LEAK))
         ctx.set(dut.pool, layer.step == 2)
         ctx.set(dut.first, layer.stride == 2)
         ctx.set(dut.wide, layer.window == 3)
@@ -66,17 +69,17 @@ def run(simulate, layer, tiles, gaps):
     return seen, starts, dut.latency
 
 
-@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("fields", [{}, {"relu": False}, {"leak": LEAK}], ids=str)
 @pytest.mark.parametrize("name", LAYERS)
-def test_maps_are_those_of_the_model(simulate, name, relu):
+def test_maps_are_those_of_the_model(simulate, name, fields):
     """Every tile of a map, in the order of the machine, some right behind one another."""
-    layer, rng = replace(LAYERS[name], relu=relu), np.random.default_rng(len(name))
+    layer, rng = replace(LAYERS[name], **fields), np.random.default_rng(len(name))
     rows, columns = layer.tiles((1, SIZE, SIZE))
     tiles, wanted = [], []
     for row in range(rows):
         outputs = rng.integers(-(200 << POST_SHIFT), 300 << POST_SHIFT, (TILE, TILE, 1, columns, 1))
         side = layer.tile_side
-        pixels = post.requantise(outputs[:side, :side], layer.relu)
+        pixels = post.requantise(outputs[:side, :side], layer)
         if layer.overlaps:
             post.hide(pixels, layer, row, (1, SIZE, SIZE))
         made = post.reduce(pixels, layer)
