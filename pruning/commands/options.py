@@ -101,6 +101,15 @@ Untrained = Annotated[
     typer.Option("--untrained", help="Random low-pass kernels, pruned by one projection: for benchmarks."),
 ]
 
+AsGiven = Annotated[
+    bool,
+    typer.Option(
+        "--as-given",
+        help="A quantised ONNX file (QONNX, QDQ) as it is: its weights, and its ranges of maps in place of "
+        "images. No training, nothing is pruned.",
+    ),
+]
+
 
 def parse_numbers(option: str, given: str | None) -> tuple[float, ...] | None:
     """Numbers with commas between, some of them perhaps fractions such as 1/255.

@@ -19,15 +19,16 @@ from pruning.importers import hardware
 from pruning.importers.blockers import Blockers
 from pruning.importers.finish import Converted, assembled
 from pruning.importers.hardware import Pair
-from pruning.importers.heads import Heads, check_bias
+from pruning.importers.heads import check_bias
 from pruning.importers.image_scale import Folded, Numbers, folded, of_mean
 from pruning.importers.kernels import of_phases, phases, scattered, undilated, ungrouped
 from pruning.importers.maps import size_of
+from pruning.importers.ranges import Ranges
 from pruning.importers.refusals import refuse
 from pruning.importers.values import Made, Value, of
 
 
-class Assembler(Heads):
+class Assembler(Ranges):
     """A network in the making, for ``batch`` inputs of ``shape`` (C, H, W).
 
     Methods are operations; ``position`` says in errors where one stands. All raise ``UnsupportedNetwork``.
@@ -186,14 +187,14 @@ class Assembler(Heads):
             with self.blockers.noting():
                 value, left = self.last(value)
         self.blockers.check()
-        network, model = assembled(self.name, self.input, value, self._made, constant=self.constant)
+        network, model, given = assembled(self.name, self.input, value, self._made, constant=self.constant)
         for reason in hardware.runs(network):
             self.blockers.add(UnsupportedNetwork(reason))
         self.blockers.check()
         if self.images.last:
             size = f"{size_of(self.input)} (channels, rows, columns)"
             left = (f"the order of its input, which the hardware takes as {size}", *left)
-        return Converted(network, model, left)
+        return Converted(network, model, left, given)
 
 
 def _beyond(kernel: Pair, start: Pair, stride: Sequence[int], size: Pair, result: Pair) -> bool:

@@ -47,7 +47,7 @@ class Branches(Joins):
         else:
             value, other = self.copied(found[0], position), found[1]
         made = value.parts[0]
-        made.added = other.parts
+        made.added, made.range = other.parts, None
         self._made.remove(made)  # what it adds may have been made after it, and nobody has read it yet
         self._made.append(made)
         return replace(of(made), shape=shape, last=last)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -11,8 +12,10 @@ import torch
 from hw.contract.network import IMAGES, Layer, Network, Shape
 from pruning.importers.constant_channel import reads_constant, with_constant
 from pruning.importers.placing import placed_side_by_side
+from pruning.importers.ranges import given
 from pruning.importers.values import Made, Value
 from pruning.layers.models import NORM, NetworkModel
+from pruning.quant.given import Given
 
 
 class _Pair(NamedTuple):
@@ -23,26 +26,38 @@ class _Pair(NamedTuple):
 class Converted(_Pair):
     """A network and the model that computes it, with the weights of what it was converted from.
 
-    Members: ``network``, ``model``; ``host``: what of the original is left to the host, in order, as words.
+    Members: ``network``, ``model``; ``host``: what of the original is left to the host, in order, as words;
+    ``given``: what a quantised file says of layers, by name, for :func:`pruning.quantise_`; ``taken``:
+    sentences on that.
     """
 
     host: tuple[str, ...]
+    given: Mapping[str, Given]
+    taken: tuple[str, ...]
 
-    def __new__(cls, network: Network, model: NetworkModel, host: Sequence[str] = ()) -> Converted:
+    def __new__(
+        cls,
+        network: Network,
+        model: NetworkModel,
+        host: Sequence[str] = (),
+        given: Mapping[str, Given] = MappingProxyType({}),
+        taken: Sequence[str] = (),
+    ) -> Converted:
         made = super().__new__(cls, network, model)
-        made.host = tuple(host)
+        made.host, made.given, made.taken = tuple(host), given, tuple(taken)
         return made
 
     @property
     def note(self) -> str:
-        """What is left to the host, as a sentence; mostly nothing."""
-        return f"left to the host: {', '.join(self.host)}" if self.host else ""
+        """What is left to the host, and what a quantised file gave, as sentences; mostly nothing."""
+        host = [f"left to the host: {', '.join(self.host)}"] if self.host else []
+        return "; ".join([*host, *self.taken])
 
 
 def assembled(
     name: str, shape: Shape, value: Value | None, order: Sequence[Made], *, constant: bool = False
-) -> _Pair:
-    """The network that ends in ``value``, of the layers of ``order`` that it takes.
+) -> tuple[Network, NetworkModel, Mapping[str, Given]]:
+    """The network that ends in ``value``, of the layers of ``order`` that it takes; what is known of them.
 
     constant: some layer reads the constant channel as well as images of ``shape``.
     """
@@ -50,7 +65,8 @@ def assembled(
     layers = [made for made in order if made in wanted]
     for made in layers[:-1]:
         if made.copies and not made.spec.dot and not _signed(made):
-            made.spec = replace(made.spec, relu=True)  # it has nothing to do, and says that there is no sign
+            clip = made.spec.clip if made.range is None else made.range[1]
+            made.spec = replace(made.spec, relu=True, clip=clip)  # it has nothing to do: there is no sign
     constant = constant and any(reads_constant(made, shape) for made in layers)
     if constant:
         layers = with_constant(layers, shape)
@@ -62,7 +78,7 @@ def assembled(
         model.set_submodule(made.spec.name, made.module)
         if made.norm is not None:
             model.add_module(made.spec.name + NORM, made.norm)
-    return _Pair(network, model)
+    return network, model, given(layers)
 
 
 def _needed(value: Value | None) -> set[Made]:

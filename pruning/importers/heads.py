@@ -84,8 +84,12 @@ class Heads(Branches):
         elif prod(shape) == prod(value.whole) and shape != value.whole and not value.vector:
             notes.insert(0, f"the shape of what it gives, {size_of(value.whole)}")
         if made is not None and made.spec.dot and made.spec.relu:
-            notes.insert(0, f"the {'leaky ' if made.spec.leak else ''}ReLU of its scores")
-            made.spec = replace(made.spec, relu=False, leak=0)
+            limit = "" if made.spec.clip is None else f" and the limit of {made.spec.clip:g}"
+            notes.insert(0, f"the {'leaky ' if made.spec.leak else ''}ReLU{limit} of its scores")
+            made.spec = replace(made.spec, relu=False, leak=0, clip=None)
+        elif made is not None and made.spec.dot and made.range is not None:
+            low, high = made.range
+            notes.insert(0, f"the range of {low:.4g} to {high:.4g} of its scores")
         return value, tuple(notes)
 
     def _average(self, value: Value, position: str) -> Value:

@@ -62,7 +62,7 @@ class Joins(Layers):
             shape = value.shape
             value = replace(self.copied(value, position), shape=shape)
             made = value.parts[0]
-        made.copies = False
+        made.copies, made.range = False, None
         weight = made.module.weight if made.norm is None else made.norm.weight
         bias = made.bias() if made.norm is None else made.norm.bias
         weight.mul_(times.to(weight).view(-1, *[1] * (weight.dim() - 1)))
@@ -126,7 +126,7 @@ class Joins(Layers):
             norm.weight.copy_(weight)
         if bias is not None:
             norm.bias.copy_(bias)
-        made.copies = False
+        made.copies, made.range = False, None
         if made.spec.dot:
             fold_batch_norm_(norm, made.module.weight, made.bias())
         else:
@@ -143,7 +143,8 @@ class Joins(Layers):
             value = replace(self.copied(value, position), shape=shape)
         for made in value.parts:
             if made is not None:
-                made.spec = replace(made.spec, relu=True, leak=0)
+                top = made.spec.clip if made.range is None else made.range[1]
+                made.spec = replace(made.spec, relu=True, leak=0, clip=top)
         return value
 
     def leaky(self, value: Value, position: str, operation: str, slope: Tensor | float) -> Value:
@@ -180,7 +181,7 @@ class Joins(Layers):
         if 0 < top < inf and bool((most == top).all()):
             if value.signed and not bool((least == 0).all()):
                 raise unsupported(position, operation)
-            return self._clipped(self.relu(value, position), position, operation, top)
+            return self._clipped(self.relu(value, position), position, top)
         if not bool((most == inf).all()):
             raise unsupported(position, operation)
         if not value.signed and bool((least <= 0).all()):
@@ -191,14 +192,12 @@ class Joins(Layers):
             raise unsupported(position, operation)
         return value
 
-    def _clipped(self, value: Value, position: str, operation: str, top: float) -> Value:
+    def _clipped(self, value: Value, position: str, top: float) -> Value:
         """Nothing above ``top``, of maps without a sign."""
         value, shape = self.averaged(self.scaled(value, position)), value.shape
-        if value.shared or any(made is None or made.spec.dot for made in value.parts):
+        if value.shared or any(made is None for made in value.parts):
             value = replace(self.copied(value, position), shape=shape)
             for made in value.parts:
-                if made is None or made.spec.dot:
-                    raise unsupported(position, operation)
                 made.spec = replace(made.spec, relu=True)
         for made in value.parts:
             if made is not None:

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from hw.util.documents import said
 from hw.util.errors import UnsupportedNetwork
-from pruning.importers import onnx_guard
+from pruning.importers import onnx_guard, onnx_quantisers
 from pruning.importers.onnx_nodes import attributes, position_of
 from pruning.importers.refusals import refuse, unsupported
 
@@ -28,19 +28,24 @@ RANDOM = {
 OF_SHAPES = {"Shape", "Size"}
 """Operations that take no more of a map than its shape."""
 
-MISJUDGED = {"AveragePool", "LogSoftmax", "MaxPool", "QuantizeLinear", "Softmax"}
+MISJUDGED = {"AveragePool", "LogSoftmax", "MaxPool", "Softmax"}
 """onnx 1.23.2 computes these otherwise than runtimes do: padding, windows and axes of old versions."""
 
 
 class Constants:
     """Values by name: ``values`` are the initializers at first.
 
-    Members: ``values``; ``most``, elements of what is computed on the way.
+    Members: ``values``; ``most``, elements of what is computed on the way. Of constants that a quantiser has
+    rounded, by name: ``origins``, what they are called in front of it; ``steps``, where there is one step for
+    all; ``widths``, bits of them.
     """
 
     def __init__(self, values: Mapping[str, NDArray[Any]], opsets: Mapping[str, int]) -> None:
         self.opsets = dict(opsets)
         self.values = dict(values)
+        self.origins: dict[str, str] = {}
+        self.steps: dict[str, float] = {}
+        self.widths: set[int] = set()
         self.most = max((onnx_guard.MOST, *(value.size for value in values.values())))
 
     @property
@@ -56,12 +61,28 @@ class Constants:
             raise refuse(
                 position_of(node), "it computes a constant", "put its result in the file (constant folding)"
             )
+        if onnx_quantisers.is_quantiser(node):
+            self._quantise(node)
+            return
         if node.op_type == "ConstantOfShape":
             self.values[node.output[0]] = self._filled(node)
             return
         black = np.zeros((), np.int8)
         known = {name: np.broadcast_to(black, maps[name]) for name in node.input if name in maps}
         self.values |= self.run(node, known)
+
+    def _quantise(self, node: onnx.NodeProto) -> None:
+        given, output = node.input[0], node.output[0]
+        self.values[output] = onnx_quantisers.constant(node, self.values)
+        self.origins[output] = self.origins.get(given, given).removesuffix("_quantized")
+        if node.op_type == "QuantizeLinear":
+            return
+        if node.op_type != "BipolarQuant":
+            found = onnx_quantisers.grid(node, self.values, self.values[given].shape)
+            if found.uniform:
+                self.steps[output] = float(found.step.flat[0])
+        if self.values[given].ndim > 1:
+            self.widths.add(onnx_quantisers.width(node, self.values))
 
     def run(self, node: onnx.NodeProto, maps: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The outputs of a node for these ``maps``."""

@@ -31,7 +31,8 @@ from pruning.importers.image_scale import Numbers
 from pruning.importers.onnx_constants import OF_SHAPES, Constants, used
 from pruning.importers.onnx_layout import channels_last
 from pruning.importers.onnx_nodes import image, position_of, sizes_of
-from pruning.importers.onnx_steps import Steps
+from pruning.importers.onnx_quantised import Quantised
+from pruning.importers.onnx_quantisers import is_quantiser, without_quantisers
 from pruning.importers.refusals import unsupported
 from pruning.importers.values import Value
 
@@ -79,7 +80,7 @@ def from_onnx(
         raise onnx_guard.unsound(path, error) from None
 
 
-class _Walk(Steps):
+class _Walk(Quantised):
     """Follows the nodes from image to output, and tells an assembler."""
 
     def __init__(
@@ -126,7 +127,8 @@ class _Walk(Steps):
                 continue
             fixed = all(n in constants or (node.op_type in OF_SHAPES and n in self.shapes) for n in inputs)
             with blockers.noting():
-                if node.domain not in ("", "ai.onnx") or any(a.HasField("g") for a in node.attribute):
+                plain = node.domain in ("", "ai.onnx") or is_quantiser(node)
+                if not plain or any(a.HasField("g") for a in node.attribute):
                     raise unsupported(position_of(node), node.op_type)
                 if fixed:
                     self.constants.add(node, self.shapes)
@@ -139,13 +141,19 @@ class _Walk(Steps):
             else:
                 self._refused(node)
         if self.output[0] in self.values:
-            return self.assembler.finish(self.values[self.output[0]])
+            return self._finish(self.values[self.output[0]])
         if self.output[0] in constants:
             raise UnsupportedNetwork(
                 f"output {self.output[0]!r} is not that of the last layer, which is what the hardware gives: "
                 "export it alone"
             )
         return self.assembler.finish(None)
+
+    def _finish(self, value: Value) -> Converted:
+        if self.output[0] in self.grids:
+            value = replace(value, ends=(*value.ends, "rounding to whole numbers"))
+        found = self.assembler.finish(value)
+        return Converted(found.network, found.model, found.host, found.given, self.taken())
 
     def _note(self, name: str, value: Value) -> None:
         self.values[name] = replace(value, shared=True) if self.read[name] > 1 else value
@@ -164,7 +172,7 @@ class _Walk(Steps):
     def _inferred(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the file's tensors, without the batch, as far as ONNX can tell; none of open sizes."""
         with suppress(Exception):  # what cannot be inferred is not known
-            graph = onnx.shape_inference.infer_shapes(self.model).graph
+            graph = onnx.shape_inference.infer_shapes(without_quantisers(self.model)).graph
             sizes = {
                 info.name: tuple(dim.dim_value for dim in info.type.tensor_type.shape.dim)[1:]
                 for info in graph.value_info

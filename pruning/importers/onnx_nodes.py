@@ -32,12 +32,12 @@ def position_of(node: onnx.NodeProto) -> str:
     return f"{node.op_type} node {node.name or node.output[0]!r}"
 
 
-def path_of(node: onnx.NodeProto, number: int) -> str:
-    """What to call its layer: the module of its weight, or the scope that torch puts into the node's name.
+def path_of(node: onnx.NodeProto, number: int, weight: str) -> str:
+    """What to call its layer: the module of its ``weight``, or the scope that torch puts into its own name.
 
     Its operation and ``number`` where nothing has a name.
     """
-    module, dot, last = node.input[1].rpartition(".")
+    module, dot, last = weight.rpartition(".")
     if dot and last == "weight":
         return module
     path = ""

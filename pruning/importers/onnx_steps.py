@@ -147,7 +147,8 @@ class Steps(Inputs):
     # --- operations ---------------------------------------------------------------------------------
 
     def _layer(self, node: onnx.NodeProto, given: dict[str, Any]) -> Value:
-        make, position, path = self.assembler, position_of(node), path_of(node, len(self.shapes))
+        make, position = self.assembler, position_of(node)
+        path = path_of(node, len(self.shapes), self.constants.origins.get(node.input[1], node.input[1]))
         value = self.values[self.current]
         if node.op_type == "MatMul":
             return make.linear(value, position, path, self._tensor(node, 1, axes=2).T, None)

@@ -97,10 +97,20 @@ _REASONS = (
         "leave layers that enlarge them to the host",
     ),
     (
-        "quantizelinear dequantizelinear qlinearconv qlinearmatmul convinteger matmulinteger "
+        "qlinear qlinearconv qlinearmatmul qlinearadd qlinearmul qlinearglobalaveragepool qlinearaveragepool "
+        "qlinearconcat qlinearleakyrelu qlinearsigmoid qgemm convinteger matmulinteger",
+        "it computes with whole numbers",
+        "export the model with quantisers in pairs (QDQ), whose weights and ranges are taken, or as floats",
+    ),
+    (
         "dynamicquantizelinear",
-        "the model is quantised already",
-        "give the float model: spec2 quantises by the hardware's rules",
+        "its step follows from the image",
+        "quantise with steps that are in the file (static), or give the float model",
+    ),
+    (
+        "floatquant quantizelinearfloat",
+        "it rounds to floats of few bits, and the hardware has whole numbers",
+        "quantise to whole numbers",
     ),
     (
         "cast to typeas int long",

@@ -24,7 +24,8 @@ class Made:
     reads: the maps that it reads, by the layers that make them (None: the images); added: the one that is
     added to its outputs, if any. size: rows and columns of what it reads. shape: of its map, or (features,).
     copies: its weights are no training's, only a way to move or average pixels, so that what has no sign gets
-    none. spec: without ``added`` and ``sources``.
+    none. range: least and most that a quantiser leaves of its outputs, where those have a sign. step: real
+    number that its weights are multiples of in the file. spec: without ``added`` and ``sources``.
     """
 
     spec: Layer
@@ -35,6 +36,8 @@ class Made:
     norm: nn.BatchNorm2d | None = None
     added: tuple[Made | None, ...] = ()
     copies: bool = False
+    range: tuple[float, float] | None = None
+    step: float | None = None
 
     @property
     def sources(self) -> tuple[Made | None, ...]:

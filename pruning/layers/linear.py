@@ -61,6 +61,7 @@ class MaskedLinear(nn.Module):
         relu: bool = True,
         leak: int = 0,
         features: int = 0,
+        clip: float | None = None,
     ) -> MaskedLinear:
         """The same layer after a map of ``shape``, or, if it has fewer inputs than ``features``, after the
         mean of every channel of it."""
@@ -68,7 +69,7 @@ class MaskedLinear(nn.Module):
         if linear.in_features < features:
             pixels = shape[1] * shape[2]
             weight = weight.repeat_interleave(pixels, 1) / pixels
-        spec = Dense(name, weight.shape[1], linear.out_features, relu, leak=leak)
+        spec = Dense(name, weight.shape[1], linear.out_features, relu, clip, leak=leak)
         layer = cls(spec, shape).to(linear.weight)
         with torch.no_grad():
             layer.weight.copy_(weight)

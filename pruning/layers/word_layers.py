@@ -40,7 +40,13 @@ def to_word_layers_(
             module = form.from_conv(module, layer.pool, name=layer.name, relu=layer.relu, like=layer)
         elif not isinstance(layer, Conv) and isinstance(module, nn.Linear):
             module = MaskedLinear.from_linear(
-                module, shape, name=layer.name, relu=layer.relu, leak=layer.leak, features=layer.inputs
+                module,
+                shape,
+                name=layer.name,
+                relu=layer.relu,
+                leak=layer.leak,
+                features=layer.inputs,
+                clip=layer.clip,
             )
         if not isinstance(module, WordLayer) or not _computes(module.spec, layer):
             raise UnsupportedNetwork(

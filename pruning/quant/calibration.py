@@ -67,6 +67,13 @@ def check_images(images: torch.Tensor, network: Network, input_scale: float) -> 
         )
 
 
+def any_images(network: Network, input_scale: float) -> torch.Tensor:
+    """A few images of noise, the same every time: for the checks, where nothing is to be measured."""
+    generator = torch.Generator().manual_seed(0)
+    top = Format(PIXEL_BITS, signed=False).limits[1]
+    return torch.randint(0, top + 1, (PROBE, *network.input), generator=generator) * input_scale
+
+
 def check_complete(model: nn.Module, network: Network) -> None:
     """Raise ``ConfigError`` for what an artifact of ``model`` would silently leave out or get wrong.
 

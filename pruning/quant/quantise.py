@@ -30,8 +30,9 @@ from hw.util.errors import ConfigError
 from pruning.layers.word_layers import WordLayer, submodule, to_word_layers_
 from pruning.quant import scales
 from pruning.quant.additions import absorb_additions_
-from pruning.quant.calibration import activation_ranges, check_complete, check_images
+from pruning.quant.calibration import activation_ranges, any_images, check_complete, check_images
 from pruning.quant.fake_quant import FakeQuant, FakeQuantConv2d, FakeQuantLinear, FakeQuantPointwise
+from pruning.quant.given import Given, tops
 from pruning.quant.word_shift import choose_shift, spectrum_ranges
 
 IMAGE_SCALE = 1 / 255
@@ -42,8 +43,9 @@ IMAGE_SCALE = 1 / 255
 def quantise_(
     model: nn.Module,
     network: Network,
-    images: torch.Tensor,
+    images: torch.Tensor | None,
     *,
+    given: Mapping[str, Given] = MappingProxyType({}),
     weight_bits: int = 8,
     layer_bits: Mapping[str, int] = MappingProxyType({}),
     spectrum_bits: int = SPECTRUM.bits,
@@ -53,6 +55,8 @@ def quantise_(
 ) -> Mapping[str, FakeQuant]:
     """Calibrate on ``images`` (n, C, H, W, real, integer × ``input_scale``) and swap in place.
 
+    ``given``: what a quantised file says of its layers (``given`` of what :func:`pruning.from_onnx` returns),
+    which counts more than the images. ``images`` may be None where it says the range of every map.
     ``layer_bits``: widths of the layers that take less than ``weight_bits``. ``spectrum_bits``: of each part
     of a spectrum word, 8 to 16 (9 where a layer without a transform reads unsigned pixels). ``quantile`` of a
     channel's activations in a batch counts as its largest (1: the largest). Computes in 32-bit floats.
@@ -67,6 +71,7 @@ def quantise_(
         model,
         network,
         images,
+        given=given,
         quantile=quantile,
         input_scale=input_scale,
         batch=batch,
@@ -80,7 +85,7 @@ class Calibrated:
     """A model of word layers and all that its scales depend on but the widths.
 
     ranges: (out,) per layer, :func:`pruning.quant.calibration.activation_ranges`. spectra: where spectra of
-    ``spectrum_bits`` are narrow, :func:`pruning.quant.word_shift.spectrum_ranges`.
+    ``spectrum_bits`` are narrow, :func:`pruning.quant.word_shift.spectrum_ranges`. given: of the file.
     """
 
     model: nn.Module
@@ -90,6 +95,7 @@ class Calibrated:
     input_scale: float
     spectrum_bits: int = SPECTRUM.bits
     spectra: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    given: Mapping[str, Given] = field(default_factory=dict)
 
     @torch.no_grad()
     def fake_quantise_(self, weight_bits: int, layer_bits: Mapping[str, int]) -> Mapping[str, FakeQuant]:
@@ -118,15 +124,20 @@ class Calibrated:
 
     def _fake_quant(self, layer: WordLayer, in_scale: torch.Tensor, bits: int, last: bool) -> FakeQuant:
         name, top = layer.spec.name, self.ranges[layer.spec.name]
+        says = self.given.get(name, Given())
         if layer.spec.dot:
-            scale, shift = scales.choose(layer, in_scale, top, bits, FakeQuantLinear.bias_unit, last=last)
+            exact, unit = says.ranged and not last, FakeQuantLinear.bias_unit
+            scale, shift = scales.choose(
+                layer, in_scale, top, bits, unit, last=last, exact=exact, step=says.step
+            )
             return FakeQuantLinear(
                 layer, in_scale, scale, shift, bits, scores=last, spectrum_bits=self.spectrum_bits
             )
         spectra = self.spectra.get(name)
         cut = None if spectra is None else choose_shift(spectra, in_scale, self.spectrum_bits)
         form = FakeQuantConv2d if layer.spec.transformed else FakeQuantPointwise
-        scale, shift = scales.choose(layer, in_scale, top, bits, form.unit_of(cut), last=last)
+        unit = form.unit_of(cut)
+        scale, shift = scales.choose(layer, in_scale, top, bits, unit, last=last, exact=says.ranged)
         return form(layer, in_scale, scale, shift, bits, spectrum_bits=self.spectrum_bits, word_shift=cut)
 
 
@@ -134,8 +145,9 @@ class Calibrated:
 def calibrate_(
     model: nn.Module,
     network: Network,
-    images: torch.Tensor,
+    images: torch.Tensor | None,
     *,
+    given: Mapping[str, Given] = MappingProxyType({}),
     quantile: float = 1.0,
     input_scale: float = IMAGE_SCALE,
     batch: int = 250,
@@ -147,15 +159,22 @@ def calibrate_(
     if batch < 1:
         raise ConfigError(f"batch must be at least 1, not {batch}")
     check_spectrum_bits(spectrum_bits, network, ConfigError)
-    check_images(images, network, input_scale)
+    narrow = spectrum_bits < SPECTRUM.bits
+    if images is None and narrow:
+        raise ConfigError(
+            f"spectra of {spectrum_bits} bits are shifted as images ask for: give calibration images, or "
+            f"spectra of {SPECTRUM.bits} bits"
+        )
+    measuring = any_images(network, input_scale) if images is None else images
+    check_images(measuring, network, input_scale)
     check_complete(model, network)
     absorb_additions_(model, network)
     layers = to_word_layers_(model, network)
     model.float()
-    ranges = activation_ranges(model, network, layers, images, quantile, batch)
-    narrow = spectrum_bits < SPECTRUM.bits
-    spectra = spectrum_ranges(model, layers, images, batch) if narrow else {}
-    return Calibrated(model, network, layers, ranges, input_scale, spectrum_bits, spectra)
+    told = tops(network, layers, given, input_scale, whole=images is None)
+    ranges = activation_ranges(model, network, layers, measuring, quantile, batch) | told
+    spectra = spectrum_ranges(model, layers, measuring, batch) if narrow else {}
+    return Calibrated(model, network, layers, ranges, input_scale, spectrum_bits, spectra, dict(given))
 
 
 def check_weight_bits(bits: int) -> None:

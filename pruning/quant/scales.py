@@ -25,6 +25,9 @@ SCORE_HEADROOM = 4
 FINEST = 2.0**-120
 """Smallest weight step."""
 
+INTEGRAL = 1e-3
+"""By how much a weight may differ from a whole number of steps, as a share of one."""
+
 FINEST_PART = 2.0**-100
 """Smallest part of an input's step that a weight step is: their quotients stay finite in float32."""
 
@@ -55,12 +58,15 @@ def choose(
     unit: float,
     *,
     last: bool = False,
+    exact: bool = False,
+    step: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(scale, shift) of every output channel, both (out,), float32.
 
     in_scale: real value of one step of every input channel (or feature). top: the largest activation of every
     output, positive. unit: accumulator steps per output step of one. last: all outputs get the same, or they
-    could not be compared.
+    could not be compared. exact: ``top`` is to be the largest output that there is. step: real value that all
+    weights of a ``last`` layer are multiples of, if anyone knows one.
 
     scale is the real value of a weight step; shift is the smallest with which ``top`` fits, 0 to 31.
     Raises ``ConfigError`` where no float32 has the scale.
@@ -75,8 +81,11 @@ def choose(
     scale = torch.maximum(wanted(layer, in_scale, top, bits, last), least)
     if last:
         scale = scale.max().expand_as(scale)
+        scale = _multiples(layer, in_scale, step, bits, scale)
     shift = (top / scale / limit).log2().ceil().clamp(0, MAX_DRAIN_SHIFT)
-    if layer.spec.clip is not None:
+    if exact:
+        scale, shift = _exactly(scale, top, limit)
+    elif layer.spec.clip is not None:
         scale, shift = _clipped(scale, shift, top, layer.spec.clip, limit)
     largest = scale * 2**shift * limit
     if not bool(torch.isfinite(largest).all()):
@@ -95,6 +104,29 @@ def _clipped(
     coarser = clip / (limit * 2**lower)
     reaches = (top >= clip * (1 - 1e-6)) & (coarser >= scale)
     return torch.where(reaches, coarser, scale), torch.where(reaches, lower, shift)
+
+
+def _exactly(scale: torch.Tensor, top: torch.Tensor, limit: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scales made coarser, by less than twice, with which ``top`` is the largest output; those with which it
+    could only be less stay."""
+    shift = (top / scale / limit).log2().add(1e-5).floor().clamp(0, MAX_DRAIN_SHIFT)
+    wanted = top / (limit * 2**shift)
+    return torch.where(wanted >= scale * (1 - 1e-5), wanted, scale), shift
+
+
+def _multiples(
+    layer: WordLayer, in_scale: torch.Tensor, step: float | None, bits: int, scale: torch.Tensor
+) -> torch.Tensor:
+    """``scale``, or one that makes integer weights multiples of ``step``, if they are, and fit as such."""
+    if step is None or not layer.spec.dot or not bool((in_scale == in_scale[0]).all()):
+        return scale
+    whole = layer.weight * layer.gate(layer.mask) / step
+    near = bool(((whole - whole.round()).abs() <= INTEGRAL).all())
+    same = (in_scale[0] * step).expand_as(scale)
+    fits = bool((whole.round().abs() <= Format(bits).limits[1]).all()) and bool(
+        (same >= scale * (1 - 1e-5)).all()
+    )
+    return same if near and fits else scale
 
 
 def output_limit(layer: WordLayer, last: bool) -> float:

@@ -146,9 +146,13 @@ def _float_maps(net: NetworkModel, images: NDArray[np.uint8]) -> Iterator[Iterat
 
     from pruning.training.augment import to_float
 
-    @torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore] # not inside: what two generators enter and leave in turn would stay on
     def maps(x: torch.Tensor) -> Iterator[NDArray[Any]]:
-        for made in net.maps(x):
+        running = net.maps(x)
+        while True:
+            with torch.no_grad():  # not around yield: what two generators enter and leave in turn stays on
+                made = next(running, None)
+            if made is None:
+                return
             yield made.numpy()
 
     for first in range(0, len(images), BATCH):

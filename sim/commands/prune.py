@@ -11,6 +11,7 @@ from hw.commands.options import Calibrate, DataDir, Json
 from hw.contract.sparsity import sentence
 from hw.util.errors import ConfigError
 from pruning.commands import options
+from pruning.commands.as_given import quantise_as_given
 from pruning.commands.train import train
 from pruning.commands.untrained import prune_untrained
 from sim.commands.integer_model import measure
@@ -40,6 +41,7 @@ def prune(
     device: options.Device = "cpu",
     fresh: options.Fresh = False,
     untrained: options.Untrained = False,
+    as_given: options.AsGiven = False,
     as_json: Json = False,
     *,
     context: typer.Context,
@@ -68,6 +70,7 @@ def prune(
         spec2 prune vgg16 --untrained --block 64
         spec2 prune net.onnx --data cifar10 --sparsity adaptive
         spec2 prune net.onnx --calibrate images.npz --sparsity adaptive-2:8
+        spec2 prune quantised.onnx --as-given --weight-bits 10
         spec2 prune net.onnx --data cifar10 --mean 0.491,0.482,0.447 --std 0.247,0.243,0.262
     """
     folder = out or Path("build") / Path(recipe).stem
@@ -88,6 +91,7 @@ def prune(
     more: list[str] = []
     if calibrate is not None:
         trains = {
+            "as-given": as_given or None,
             "untrained": untrained or None,
             "fresh": fresh or None,
             "data": data,
@@ -100,6 +104,9 @@ def prune(
             recipe, calibrate, folder, threads=threads, command=context.obj, **given
         )
         more = markdown(result, sparsity)
+    elif as_given:
+        asked = {"data": data, "target_cycles": target_cycles, "mean_bits": mean_bits, "untrained": untrained}
+        quantise_as_given(recipe, folder, **given, **{name: value for name, value in asked.items() if value})
     elif untrained:
         prune_untrained(recipe, folder, **given)
     else:

@@ -416,32 +416,48 @@ def make_onnx(folder: Path) -> None:
     shapes = {"w": (3, 1, 3, 3), "b": (3,), "v": (5, 27), "c": (5,)}
     constants = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
     constants |= {"s": np.ones(3), "m": np.zeros(3), "f": np.full((3, 1, 1), 2)}
+    constants |= {"qs": np.full((3, 1, 1, 1), 0.02), "qz": np.zeros(()), "qb": np.full((), 6.0)}
     nodes = [
         helper.make_node("Pad", ["x", "p"], ["0"], mode="constant"),
         helper.make_node(
-            "Conv", ["0", "w", "b"], ["1"], pads=[0, 0, 0, 0], kernel_shape=[3, 3], strides=[1, 1]
+            "Quant",
+            ["w", "qs", "qz", "qb"],
+            ["wq"],
+            domain="qonnx.custom_op.general",
+            signed=1,
+            narrow=1,
+            rounding_mode="ROUND",
+        ),
+        helper.make_node(
+            "Conv", ["0", "wq", "b"], ["1"], pads=[0, 0, 0, 0], kernel_shape=[3, 3], strides=[1, 1]
         ),
         helper.make_node("BatchNormalization", ["1", "s", "m", "m", "s"], ["2"], epsilon=1e-5),
         helper.make_node("Neg", ["f"], ["g"]),
         helper.make_node("Mul", ["2", "g"], ["2a"]),
         helper.make_node("Relu", ["2a"], ["3"]),
-        helper.make_node("MaxPool", ["3"], ["4"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("QuantizeLinear", ["3", "vs"], ["3i"]),
+        helper.make_node("DequantizeLinear", ["3i", "vs"], ["3q"]),
+        helper.make_node("MaxPool", ["3q"], ["4"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("DequantizeLinear", ["vi", "vs"], ["v"], axis=0, block_size=0),
         helper.make_node("Flatten", ["4"], ["5"], axis=1),
         helper.make_node("Gemm", ["5", "v", "c"], ["y"], transB=1, alpha=1.0),
     ]
     tensors = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
+    whole = tensors.pop([tensor.name for tensor in tensors].index("v"))
+    whole = (numpy_helper.to_array(whole) * 40).astype(np.int8)
+    tensors += [numpy_helper.from_array(whole, "vi"), numpy_helper.from_array(np.float32(0.05), "vs")]
     tensors.append(numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 1]), "p"))
     ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 6, 6])]
     out = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
     graph = helper.make_graph(nodes, "net", ends, out, tensors)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), folder / "network.onnx")
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), folder / "network.onnx")
 
 
 OPERATIONS = """
     Relu Conv Gemm MatMul Add Mul MaxPool AveragePool GlobalAveragePool Reshape Flatten Expand ConstantOfShape
     Tile Range Pad Clip Transpose Concat Identity Dropout Shape Cast Squeeze Unsqueeze Loop Softmax
-    RandomNormal QuantizeLinear Resize Sparkle Sub Div Neg Sum Max Min LeakyRelu PRelu Elu ReduceMean
-    ReduceSum Slice Gather Size
+    RandomNormal QuantizeLinear DequantizeLinear Quant BipolarQuant Trunc Resize Sparkle Sub Div Neg Sum Max
+    Min LeakyRelu PRelu Elu ReduceMean ReduceSum Slice Gather Size
 """.split()
 NUMBERS = (0, 1, 2, 3, -1, -7, 7, 64, 1 << 20, 1 << 31, -(1 << 63), (1 << 63) - 1)
 

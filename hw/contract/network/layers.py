@@ -153,14 +153,8 @@ class Conv:
                 "stands last in the layer's sources, after what is convolved"
             )
 
+        _check_clip(self)
         _check_leak(self)
-        if self.clip is not None and self.leak:
-            raise UnsupportedNetwork(
-                f"layer {self.name!r}: clip and a leaky ReLU in one layer are not supported: leave out one "
-                "of them, or put a layer between"
-            )
-        if self.clip is not None and not (self.relu and self.clip > 0):
-            raise UnsupportedNetwork(f"layer {self.name!r}: clip {self.clip:g} must be above 0, after a ReLU")
         if self.groups < 1 or self.convolved % self.groups or self.out_channels % self.groups:
             raise UnsupportedNetwork(
                 f"layer {self.name!r}: {self.convolved} input and {self.out_channels} output channels are no "
@@ -354,7 +348,7 @@ class Dense:
     After a map of at most 8×8 pixels it takes the flattened map (channel, row, column). Of a larger one it
     takes all rows of all channels, one after the other, as channels of 8 rows (:meth:`seen`), and 8 columns
     of them at a time. After another ``Dense`` of F outputs it takes them laid out as ceil(F / 64) channels of
-    8×8 pixels, output i being pixel (i % 64 // 8, i % 8) of channel i // 64.
+    8×8 pixels, output i being pixel (i % 64 // 8, i % 8) of channel i // 64. clip: as of :class:`Conv`.
     """
 
     dot: ClassVar[Literal[True]] = True
@@ -372,13 +366,13 @@ class Dense:
     tile_padding: ClassVar[int] = 0
     tile_stride: ClassVar[int] = 1
     added: ClassVar[Literal[False]] = False
-    clip: ClassVar[None] = None
     sparse: ClassVar[Literal[False]] = False
 
     name: str
     in_features: int
     out_features: int
     relu: bool = True
+    clip: float | None = None
     sources: tuple[str, ...] = ()
     leak: int = 0
 
@@ -390,6 +384,7 @@ class Dense:
             raise UnsupportedNetwork(f"layer {self.name!r}: feature counts must be at least 1")
         if max(self.in_features, self.out_features) > MOST:
             raise UnsupportedNetwork(f"layer {self.name!r}: feature counts must be at most {MOST:,}")
+        _check_clip(self)
 
     @property
     def inputs(self) -> int:
@@ -451,6 +446,16 @@ class Dense:
         follows as further channels, and so on."""
         c, h, w = shape
         return shape if h <= TILE and w <= TILE else (-(-c * h // TILE), TILE, w)
+
+
+def _check_clip(layer: Conv | Dense) -> None:
+    if layer.clip is not None and not (layer.relu and layer.clip > 0):
+        raise UnsupportedNetwork(f"layer {layer.name!r}: clip {layer.clip:g} must be above 0, after a ReLU")
+    if layer.clip is not None and layer.leak:
+        raise UnsupportedNetwork(
+            f"layer {layer.name!r}: clip and a leaky ReLU in one layer are not supported: leave out one "
+            "of them, or put a layer between"
+        )
 
 
 Layer = Conv | Dense

@@ -111,6 +111,7 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: conv(groups=2), "1 input and 1 output channels are no 2 groups of the same size"),
     (lambda: conv(clip=6.0, relu=False), "clip 6 must be above 0, after a ReLU"),
+    (lambda: Dense("fc", 1, 1, relu=False, clip=6.0), "layer 'fc': clip 6 must be above 0, after a ReLU"),
     (
         lambda: conv(leak=8),
         "layer 'conv': leak 8 must be 1 to 7, for a slope of 1/2 to 1/128 below zero, or 0",

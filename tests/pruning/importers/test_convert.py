@@ -342,6 +342,11 @@ ENDS = {
         ("log_softmax in '2' (LogSoftmax)",),
     ),
     "scores": (nn.Sequential(*FLAT, nn.ReLU()), torch.relu, ("the ReLU of its scores",)),
+    "few scores": (
+        nn.Sequential(*FLAT, nn.Hardtanh(0, 0.1)),
+        lambda y: y.clamp(0, 0.1),
+        ("the ReLU and the limit of 0.1 of its scores",),
+    ),
     "leaky scores": (
         nn.Sequential(*FLAT, nn.LeakyReLU(0.25)),
         lambda y: nn.functional.leaky_relu(y, 0.25),
@@ -361,6 +366,15 @@ ENDS = {
         ("the shape of what it gives, 4×6×6",),
     ),
 }
+
+
+def test_a_clip_behind_a_fully_connected_layer_is_part_of_it():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(256, 9), nn.Hardtanh(0, 0.2), nn.Linear(9, 3))
+    network, found = convert(model, (4, 8, 8))
+    images = torch.rand(4, 4, 8, 8)
+    assert [layer.clip for layer in network.layers] == [0.2, None]
+    assert float(model[:3](images).max()) == pytest.approx(0.2)
+    assert_same(found.eval()(images), model(images))
 
 
 @pytest.mark.parametrize("case", ENDS)

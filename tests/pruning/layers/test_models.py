@@ -115,3 +115,20 @@ def test_channels_that_reach_the_clip_saturate_there():
         top = model.a.out_scale * 255
         assert float(top[0]) == pytest.approx(0.25) and 0.1 <= float(top[1]) < 0.25
         assert float((model(x) - expected).abs().max()) < 0.01 * float(expected.abs().max())
+
+
+def test_outputs_of_fully_connected_layers_that_reach_the_clip_saturate_there():
+    layers = (Dense("a", 25, 4, clip=0.25), Dense("b", 4, 3, relu=False))
+    network = Network("six", (1, 5, 5), layers)
+    assert Network.from_json(network.to_json()) == network and "clip" not in network.to_json()["layers"][1]
+    model, x = NetworkModel(network).eval(), torch.randint(0, 256, (20, 1, 5, 5)) / 255
+    with torch.no_grad():
+        model.a.bias[0], model.a.bias[1] = 1.0, 0.1
+        model.a.weight[1] *= 0.01
+        hidden = model.a(x.flatten(1)).clamp(0, 0.25)
+        expected = model(x)
+        assert torch.allclose(expected, model.b(hidden)) and float(hidden[:, 0].min()) == 0.25
+        quantise_(model, network, x, weight_bits=12)
+        top = model.a.out_scale * 255
+        assert float(top[0]) == pytest.approx(0.25) and 0.1 <= float(top[1]) < 0.25
+        assert float((model(x) - expected).abs().max()) < 0.01 * float(expected.abs().max())
