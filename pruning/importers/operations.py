@@ -136,7 +136,7 @@ OPERATIONS = (
         (
             Form(
                 "ReLU6, clips from 0 to a number",
-                "behind a convolution, a sum of maps or a copy",
+                "anywhere",
                 "the same; scales let channels saturate there",
             ),
         ),
