@@ -209,6 +209,10 @@ def lane_layouts(
             continue
         layout = best_layout(layer, shape, config.lanes, line, group, i not in plain)[1]
         if not layout.rows:
-            raise ConfigError(f"line_pixels {line} is less than a tile's {TILE}")
+            pixels = TILE * layer.sampling
+            raise ConfigError(
+                f"line_pixels {line} is less than a tile's {pixels} in layer {layer.name!r}: raise it to "
+                f"{pixels}"
+            )
         found.append(layout)
     return found

@@ -185,7 +185,7 @@ class LayerPlan:
     @property
     def lines_per_channel(self) -> int:
         """Lines fetched per input channel of a tile group (of an image in dot mode, at least two)."""
-        if self.layer.dot:
+        if self.layer.dot:  # not self.dot, which tells type checkers nothing
             return max(2, self.seen.shape[1])
         return self.lanes.lines(self.layer)
 
@@ -349,7 +349,7 @@ class Program:
     def stream(self) -> StreamPlan:
         """Where the steps lie in external memory (``config.stream_weights``)."""
         replayed = [plan.blocks_per_transform if plan.weights_stay else 0 for plan in self.layers]
-        replayed = [max(n, int(p.words > 1)) for n, p in zip(replayed, self.layers, strict=True)]
+        replayed = [max(n, int(p.repeated)) for n, p in zip(replayed, self.layers, strict=True)]
         config = self.config
         tables = [plan.steps for plan in self.layers]
         return plan_stream(

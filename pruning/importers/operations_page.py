@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.contract.network import layer_table
-from hw.util import quote
-from hw.util.errors import ConfigError, Spec2Error
+from hw.util import pages, quote
+from hw.util.errors import Spec2Error
 from hw.util.files import write
 from hw.util.tables import table
 from pruning.importers.operations import OPERATIONS
@@ -55,11 +55,7 @@ def section() -> str:
 
 def put(page: str) -> str:
     """``page`` with the section of today in place of the one that it has."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ConfigError(f"the page has no {BEGIN} and {END}: write them where the tables belong")
-    return before + section() + after
+    return pages.put(page, BEGIN, section(), END)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

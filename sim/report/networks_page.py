@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from hw.util import documents, quote
-from hw.util.errors import ConfigError, Spec2Error
+from hw.util import documents, pages, quote
+from hw.util.errors import Spec2Error
 from hw.util.files import write
 from hw.util.tables import table
 
@@ -73,11 +73,7 @@ def _row(found: Explored) -> tuple[Any, ...]:
 
 def put(page: str, made: str) -> str:
     """``page`` with ``made`` between its marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ConfigError(f"the page has no {BEGIN} and {END}: write them where the table belongs")
-    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
+    return pages.put(page, BEGIN, f"{BEGIN}\n\n{made}\n\n{END}", END)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -69,14 +69,15 @@ class Conv:
     what pool is (None); pool_padding, pool_end_padding: by how much windows reach beyond the map at either
     end, where there is nothing to take the maximum of. added: the last ``out_channels`` of the input channels
     are not convolved, they are added to the outputs in front of the ReLU (a residual connection); they have
-    the shape of the output. groups: of input and output channels; an output channel depends on the inputs of
-    its own group alone. average: the layer gives the mean of every channel of a map of at most 8×8 pixels,
-    with a kernel of 8×8 and each channel a group. taps: weights of an output channel in the convolution that
-    this one stands for, if it has others (of spread images): operations are counted by it. clip: the largest
-    value after ReLU, in the units of training (6 for ReLU6): scales are chosen so that channels which reach
-    it saturate there, and nothing else is done about it. leak: n of a leaky ReLU, whose slope below zero is
-    2^-n, 1 to 7; 0: its slope is zero. pointwise: a kernel of 1×1 is not transformed: the array multiplies
-    pixels, with one real weight for each pair of channels in place of 32 spectral words.
+    the shape of the output. In the array each is a kernel of one pixel, so it costs what a channel costs.
+    groups: of input and output channels; an output channel depends on the inputs of its own group alone.
+    average: the layer gives the mean of every channel of a map of at most 8×8 pixels, with a kernel of 8×8
+    and each channel a group. taps: weights of an output channel in the convolution that this one stands for,
+    if it has others (of spread images): operations are counted by it. clip: the largest value after ReLU, in
+    the units of training (6 for ReLU6): scales are chosen so that channels which reach it saturate there, and
+    nothing else is done about it. leak: n of a leaky ReLU, whose slope below zero is 2^-n, 1 to 7; 0: its
+    slope is zero. pointwise: a kernel of 1×1 is not transformed: the array multiplies pixels, with one real
+    weight for each pair of channels in place of 32 spectral words.
     """
 
     dot: ClassVar[Literal[False]] = False

@@ -70,6 +70,17 @@ def test_steps_of_pointwise_convolutions_serve_every_word(config, kind, streamed
         np.testing.assert_array_equal(seen, np.broadcast_to(weight, seen.shape))
 
 
+def test_a_line_too_short_for_a_stride_is_refused():
+    """A tile that takes every second pixel reaches over 16 of them."""
+    layers = (Conv("plain", 3, 4, 3), Conv("half", 4, 2, 1, stride=2, pointwise=True))
+    artifact = random_artifact(Network("short", (3, 20, 20), layers))
+    with pytest.raises(
+        ConfigError, match="line_pixels 8 is less than a tile's 16 in layer 'half': raise it to 16"
+    ):
+        compile_program(artifact, AcceleratorConfig(4, 2, 1, line_pixels=8))
+    assert compile_program(artifact, AcceleratorConfig(4, 2, 1, line_pixels=16)).config.line_pixels == 16
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_words_of_a_pass_end_once_each(kind):
     artifact = random_artifact(tiny(), seed=2, kind=kind)
