@@ -42,15 +42,11 @@ def plan(
 
     ``mhz`` (the design's clock) and ``baud`` (of the UART) default to the board's. Raises ``DoesNotFit``
     before anything else when the board is too small, ``ConfigError`` for a choice that board or toolchain do
-    not offer (or a design whose weights are elsewhere), ``ArtifactError`` without a complete design.
+    not offer (memory for a design that reads its weights, for one), ``ArtifactError`` without a complete
+    design.
     """
     board = boards.find(board) if isinstance(board, str) else board
     info = DesignInfo.load(design)
-    if info.config.stream_weights:
-        raise ConfigError(
-            "the design reads its weights from external memory, and no shell connects one yet: generate it "
-            "without --stream-weights"
-        )
     if info.estimates:
         budget.check_multiplier_port(board, info.estimates)
         budget.check(board, budget.needs(info.estimates))
@@ -59,6 +55,12 @@ def plan(
     if transport not in board.transports:
         raise ConfigError(
             f"the {board.name} has no transport {transport!r}: it has {', '.join(board.transports)}"
+        )
+    if info.config.stream_weights and transport != "pcie":
+        able = ", ".join(name for name, other in boards.BOARDS.items() if other.pcie)
+        raise ConfigError(
+            "the design reads its weights from external memory, which is connected beside PCI Express alone: "
+            f"use --transport pcie ({able}), or generate it without --stream-weights"
         )
     if mhz is not None and mhz <= 0:
         raise ConfigError(f"the design clock must be positive, not {mhz:g} MHz")
@@ -85,8 +87,13 @@ def build(
     The tool works in ``out/NAME``, where a Vivado run that was broken off goes on. Raises ``ToolNotFound``
     without the tool, ``ToolFailed`` when it fails, leaves too little or takes more than ``timeout`` seconds,
     and ``TimingNotMet`` for a clock that is too fast unless ``allow_timing_fail``: ``build.json`` is written
-    then, but there is no bitstream.
+    then, but there is no bitstream. ``ConfigError`` for a design whose weights nothing loads.
     """
+    if plan.manifest.memory:
+        raise ConfigError(
+            "the design reads its weights from the board's memory, and nothing loads them there yet: make "
+            "its plan with --plan-only, or generate it without --stream-weights"
+        )
     out = Path(out)
     folder = out / plan.name
     plan.extract(folder)
@@ -135,6 +142,7 @@ def _figures(plan: Plan, result: BuildResult, products: dict[str, str], seconds:
         "artifact": made.artifact,
         "design": made.design,
         "products": products,
+        "memory": [dict(row) for row in made.memory],
         "clock_mhz": round(made.clock_hz / 1e6, 6),
         "timing_met": result.met,
         "slack_ns": result.slack_ns,

@@ -7,6 +7,7 @@ XC7A100T of grade -1; the industrial low-power XC7A...TI-1L is on the 35T board 
 from amaranth_boards.arty_a7 import ArtyA7_100Platform as _Upstream
 
 from bitstreams.boards.board import Board, Flash
+from bitstreams.boards.memory import Memory
 
 
 class ArtyA7100Platform(_Upstream):  # type: ignore[misc]
@@ -27,11 +28,17 @@ BOARD = Board(
     lut=63_400,
     ff=126_800,
     source="7 Series FPGAs Overview, DS180, XC7A100T",
-    dram=256 << 20,
-    dram_interfaces=1,
-    dram_bits=16,
-    dram_rate=667_000_000,
-    dram_source="Arty A7 Reference Manual",
+    memories=(
+        Memory(
+            name="DDR3L",
+            kind="ddr3",
+            part="MT41K128M16JT-125",
+            bytes=256 << 20,
+            bits=16,
+            rate=667_000_000,
+            source="Arty A7 Reference Manual; as Digilent's board files (arty-a7-100 E.0, mig.prj) run it",
+        ),
+    ),
     pins="Arty-A7-100-Master.xdc; amaranth-boards",
     baud=921_600,
     max_baud=3_000_000,  # the FT2232H can do 12 Mbit/s; at 50 MHz that would be four clocks per bit

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from bitstreams.boards.memory import Controller, Memory, together
 from hw.contract.config import STREAM_BITS
 from hw.contract.packed_products import WIDE_PORTS
 from hw.util.errors import ConfigError
@@ -17,7 +18,7 @@ XRAY_FAMILIES = {"a": "artix7", "k": "kintex7", "v": "virtex7", "s": "spartan7",
 DSP_TYPES = {"xc7": "DSP48E1", "xcup": "DSP48E2"}
 """The DSP slice of a device family, as :data:`hw.contract.packed_products.WIDE_PORTS` names it."""
 
-_PART = re.compile(r"(?P<die>xc[a-z0-9]+?[tp])-?(?P<package>[a-z]{3,4}\d+)-(?P<speed>\d)")
+_PART = re.compile(r"(?P<die>xc(?:u\d+|[a-z0-9]+?[tp]))-?(?P<package>[a-z]{3,4}\d+)-(?P<speed>\d)")
 
 
 RESOURCES = {
@@ -38,13 +39,15 @@ class Flash:
     """A configuration memory. Raises ``ConfigError`` for an interface that no script can write.
 
     name: Vivado's. interface: one of :data:`FLASH_INTERFACES`. mbytes: its size by its data sheet, both
-    halves of a pair together. alias: another name under which releases of Vivado know it.
+    halves of a pair together. alias: another name under which releases of Vivado know it. offset: the byte at
+    which a design begins, where what lies before it has to stay.
     """
 
     name: str
     interface: str
     mbytes: int
     alias: str = ""
+    offset: int = 0
 
     def __post_init__(self) -> None:
         if self.interface not in FLASH_INTERFACES:
@@ -63,16 +66,31 @@ class Flash:
 class PcieBlock:
     """What the block design around the accelerator, with PCI Express and DRAM, needs to know of a board.
 
-    Names are those of the board files in Xilinx/XilinxBoardStore. dram: ``mig7`` or ``ddr4``, which is also
-    the name of its script in ``bitstreams/flows/tcl``. dram_interfaces: the memory among the board's
-    interfaces, the preferred name first. dram_clock: its clock. xdma: parameters that place PCI Express, by
-    name.
+    Names are those of the board files in Xilinx/XilinxBoardStore, or in Vivado. lanes, gts: width of the link
+    and transfers per lane and second, in GT/s; :data:`LINKS` has them. controllers: of designs that read one
+    memory, two side by side, and so on; there are none for counts that it ends before or leaves empty.
+    reset: the reset button and its polarity. xdma: parameters that place PCI Express, by name.
     """
 
-    dram: str
-    dram_interfaces: tuple[str, ...]
-    dram_clock: str
+    controllers: tuple[tuple[Controller, ...], ...]
+    lanes: int = 8
+    gts: str = "8.0"
+    reset: tuple[str, str] = ("reset", "ACTIVE_HIGH")
     xdma: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.lanes, self.gts) not in LINKS:
+            known = ", ".join(f"{lanes} lanes at {gts}" for lanes, gts in LINKS)
+            raise ConfigError(f"no link has {self.lanes} lanes at {self.gts} GT/s: name one of {known}")
+
+    @property
+    def link_bits(self) -> int:
+        """Bits that the PCI Express block moves in a clock of 250 MHz."""
+        return LINKS[self.lanes, self.gts]
+
+
+LINKS = {(8, "5.0"): 128, (8, "8.0"): 256, (16, "8.0"): 512}
+"""Bits of a beat at 250 MHz, by lanes and GT/s (PG195, AXI data width)."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +100,7 @@ class Board:
     family: yosys' name of the device family: ``xc7`` (7 series) or ``xcup`` (UltraScale+).
     dsp, bram36, uram, lut, ff: the budget; ``bram36`` counts RAMB36 blocks (each also usable as two
         RAMB18), ``uram`` UltraRAM blocks. source: where these numbers come from.
-    dram: bytes of memory on the board. dram_interfaces: memories that work side by side. dram_bits: data
-        bits of one, without ECC. dram_rate: transfers per second. dram_source: where these come from.
+    memories: those that work side by side, in the order in which designs take them.
     pins: where the pin-out comes from.
     baud, max_baud: bit rate of the UART by default, and the most its USB bridge can do.
     clock, open_clock: design clock in Hz that Vivado and openXC7 are asked for by default; ``open_clock``
@@ -108,11 +125,7 @@ class Board:
     lut: int
     ff: int
     source: str
-    dram: int
-    dram_interfaces: int
-    dram_bits: int
-    dram_rate: int
-    dram_source: str
+    memories: tuple[Memory, ...]
     pins: str
     baud: int
     max_baud: int
@@ -143,9 +156,20 @@ class Board:
         return ("uart",) if self.pcie is None else ("uart", "pcie")
 
     @property
-    def dram_bytes_per_second(self) -> float:
-        """Peak of one memory interface."""
-        return self.dram_bits / 8 * self.dram_rate
+    def dram(self) -> int:
+        """Bytes of memory on the board."""
+        return sum(memory.bytes for memory in self.memories)
+
+    def bandwidth(self, count: int) -> tuple[float, float]:
+        """Peak and sustained bytes per second of the first ``count`` memories side by side.
+
+        Raises ``ConfigError`` for more than there are.
+        """
+        if not 0 < count <= len(self.memories):
+            have = len(self.memories)
+            what = f"{have} memory {'interface' if have == 1 else 'interfaces'}"
+            raise ConfigError(f"the {self.name} has {what}, not {count}: lower --memories")
+        return together(self.memories[:count])
 
     @property
     def die(self) -> str:
@@ -177,4 +201,7 @@ class Board:
         """Plain data: the flash by its name, without platform and block design."""
         data = {item.name: getattr(self, item.name) for item in fields(self)}
         del data["platform"], data["pcie"]
-        return data | {"flash": self.flash.name, "transports": self.transports}
+        memories = [
+            asdict(memory) | {"peak": memory.peak, "sustained": memory.sustained} for memory in self.memories
+        ]
+        return data | {"flash": self.flash.name, "transports": self.transports, "memories": memories}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bitstreams.boards.board import RESOURCES, Board
+from bitstreams.boards.memory import Memory
 from bitstreams.boards.wiring import Pin, wiring
 
 _GIB, _MHZ = 1 << 30, 1e6
@@ -25,8 +26,10 @@ def _rows(board: Board) -> Iterator[tuple[str, str]]:
         yield plural, f"{board.budget[name]:,}"
     yield "budget from", board.source
     yield "memory on the board", f"{board.dram / _GIB:g} GiB"
-    yield "its bandwidth", _bandwidth(board)
-    yield "bandwidth from", board.dram_source
+    for memory in board.memories:
+        yield memory.name, _memory(memory)
+    yield "bandwidth, peak and reckoned with", _bandwidth(board)
+    yield "bandwidth from", "; ".join(dict.fromkeys(memory.source for memory in board.memories))
     yield "pins from", board.pins
     yield "oscillator", f"{pins.clock_hz / _MHZ:g} MHz at {_sites(*pins.clock)}"
     yield "reset button", f"{_sites(pins.reset)}, active {'low' if pins.reset.inverted else 'high'}"
@@ -45,12 +48,22 @@ def _rows(board: Board) -> Iterator[tuple[str, str]]:
     yield "flash", f"`{board.flash.name}`"
 
 
+def _memory(memory: Memory) -> str:
+    """``MT8KTF51264HZ-1G9, 4 GiB, 64 bits at 1,600 MT/s``."""
+    size = f"{memory.bytes / _GIB:g} GiB"
+    return f"{memory.part}, {size}, {memory.bits} bits at {memory.rate / _MHZ:,g} MT/s"
+
+
 def _bandwidth(board: Board) -> str:
-    """``2 × 64 bits at 1,866 MT/s, 14.9 GB/s each``."""
-    count = f"{board.dram_interfaces} × " if board.dram_interfaces > 1 else ""
-    each = " each" if board.dram_interfaces > 1 else ""
-    rate = f"{board.dram_rate / _MHZ:,g} MT/s, {board.dram_bytes_per_second / 1e9:.3g} GB/s{each}"
-    return f"{count}{board.dram_bits} bits at {rate}"
+    """``one 12.8 and 10.2 GB/s, 2 side by side 24.2 and 19.4 GB/s``."""
+    counts = [count for count in (1, 2, 4) if count <= len(board.memories)]
+    parts = []
+    for count in counts:
+        peak, sustained = (rate / 1e9 for rate in board.bandwidth(count))
+        parts.append(
+            f"{'one' if count == 1 else f'{count} side by side'} {peak:.3g} and {sustained:.3g} GB/s"
+        )
+    return ", ".join(parts)
 
 
 def _sites(*pins: Pin) -> str:

@@ -7,6 +7,7 @@ litex-hub/litex-boards ``digilent_genesys2.py``.
 from amaranth_boards.genesys2 import Genesys2Platform
 
 from bitstreams.boards.board import Board, Flash
+from bitstreams.boards.memory import Memory
 
 __all__ = ["BOARD", "Genesys2Platform"]
 
@@ -21,11 +22,17 @@ BOARD = Board(
     lut=203_800,
     ff=407_600,
     source="7 Series FPGAs Overview, DS180, XC7K325T",
-    dram=1 << 30,
-    dram_interfaces=1,
-    dram_bits=32,
-    dram_rate=1_800_000_000,
-    dram_source="Genesys 2 Reference Manual",
+    memories=(
+        Memory(
+            name="DDR3",
+            kind="ddr3",
+            part="MT41J256M16HA-107",
+            bytes=1 << 30,
+            bits=32,
+            rate=800_000_000,  # the manual says up to 1,800
+            source="as Digilent's board files (genesys2 H, mig.prj) run it",
+        ),
+    ),
     pins="Genesys-2-Master.xdc; amaranth-boards",
     baud=921_600,
     max_baud=3_000_000,  # FT232R

@@ -9,7 +9,8 @@ from amaranth.build import Attrs, Clock, DiffPairs, Pins, Resource
 from amaranth_boards.kc705 import KC705Platform as _Upstream
 from amaranth_boards.resources import LEDResources, UARTResource
 
-from bitstreams.boards.board import Board, Flash
+from bitstreams.boards.board import Board, Flash, PcieBlock
+from bitstreams.boards.memory import Controller, Memory
 
 
 class KC705Platform(_Upstream):  # type: ignore[misc]
@@ -38,11 +39,17 @@ BOARD = Board(
     lut=203_800,
     ff=407_600,
     source="7 Series FPGAs Overview, DS180, XC7K325T",
-    dram=1 << 30,
-    dram_interfaces=1,
-    dram_bits=64,
-    dram_rate=1_600_000_000,
-    dram_source="UG810",
+    memories=(
+        Memory(
+            name="DDR3",
+            kind="ddr3",
+            part="MT8JTF12864HZ-1G6",
+            bytes=1 << 30,
+            bits=64,
+            rate=1_600_000_000,
+            source="UG810; as AMD's board files (kc705 1.6, mig.prj) run it",
+        ),
+    ),
     pins="UG810; amaranth-boards",
     baud=921_600,
     max_baud=1_000_000,  # CP2103
@@ -54,4 +61,10 @@ BOARD = Board(
     cfgbvs="VCCO",
     config_voltage=2.5,
     platform=KC705Platform,
+    pcie=PcieBlock(  # names of version 1.6 of the board files
+        controllers=((Controller("mig7", ("ddr3_sdram",), ("sys_diff_clock",)),),),
+        gts="5.0",  # the blocks of Kintex-7 know no more
+        xdma={"mode_selection": "Advanced"},
+    ),
+    stream_bits=128,  # what the PCI Express block moves in a clock
 )

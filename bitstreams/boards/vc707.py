@@ -13,6 +13,7 @@ from amaranth.vendor import XilinxPlatform
 from amaranth_boards.resources import LEDResources, UARTResource
 
 from bitstreams.boards.board import Board, Flash
+from bitstreams.boards.memory import Memory
 
 
 class VC707Platform(XilinxPlatform):  # type: ignore[misc]
@@ -43,11 +44,17 @@ BOARD = Board(
     lut=303_600,
     ff=607_200,
     source="7 Series FPGAs Overview, DS180, XC7VX485T",
-    dram=1 << 30,
-    dram_interfaces=1,
-    dram_bits=64,
-    dram_rate=1_600_000_000,
-    dram_source="UG885",
+    memories=(
+        Memory(
+            name="DDR3",
+            kind="ddr3",
+            part="MT8JTF12864HZ-1G6",
+            bytes=1 << 30,
+            bits=64,
+            rate=1_600_000_000,
+            source="UG885; as AMD's board files (vc707 1.4, mig.prj) run it",
+        ),
+    ),
     pins="UG885",
     baud=921_600,
     max_baud=1_000_000,  # CP2103

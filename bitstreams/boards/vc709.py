@@ -9,6 +9,7 @@ from amaranth.vendor import XilinxPlatform
 from amaranth_boards.resources import LEDResources, UARTResource
 
 from bitstreams.boards.board import Board, Flash, PcieBlock
+from bitstreams.boards.memory import Controller, Memory
 
 
 class VC709Platform(XilinxPlatform):  # type: ignore[misc]
@@ -39,11 +40,26 @@ BOARD = Board(
     lut=433_200,
     ff=866_400,
     source="7 Series FPGAs Overview, DS180, XC7VX690T",
-    dram=8 << 30,  # two modules of 4 GiB
-    dram_interfaces=2,
-    dram_bits=64,
-    dram_rate=1_866_000_000,  # of its modules, MT8KTF51264HZ-1G9; public designs run them at 1,600
-    dram_source="UG887",
+    memories=(  # modules for 1,866 MT/s (UG887), which no preset of the board files runs them at
+        Memory(
+            name="DDR3 J1",
+            kind="ddr3",
+            part="MT8KTF51264HZ-1G9",
+            bytes=4 << 30,
+            bits=64,
+            rate=1_600_000_000,
+            source="UG887; as AMD's board files (vc709 1.8, mig_j1.prj) run it",
+        ),
+        Memory(
+            name="DDR3 J3",
+            kind="ddr3",
+            part="MT8KTF51264HZ-1G9",
+            bytes=4 << 30,
+            bits=64,
+            rate=1_515_000_000,  # 1,320 ps, from the oscillator of 233.33 MHz
+            source="UG887; as AMD's board files (vc709 1.8, mig_j1_j3.prj) run it",
+        ),
+    ),
     pins="UG887",
     baud=921_600,
     max_baud=1_000_000,  # CP2103
@@ -56,9 +72,11 @@ BOARD = Board(
     config_voltage=1.8,
     platform=VC709Platform,
     pcie=PcieBlock(  # names of version 1.8 of the board files
-        dram="mig7",
-        dram_interfaces=("ddr3_sdram_socket_j1",),
-        dram_clock="sys_diff_clock",
+        controllers=(
+            (Controller("mig7", ("ddr3_sdram_socket_j1",), ("sys_diff_clock",)),),
+            # For both there is a preset of its own: one controller, which shares the reference clock.
+            (Controller("mig7", ("ddr3_sdram_socket_j1_j3",), ("sys_diff_clock", "sys_diff_clock_233")),),
+        ),
         xdma={"mode_selection": "Advanced", "pcie_blk_locn": "X0Y1"},
     ),
     stream_bits=256,  # what the PCI Express block moves in a clock

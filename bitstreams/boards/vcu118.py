@@ -9,6 +9,7 @@ from amaranth.vendor import XilinxPlatform
 from amaranth_boards.resources import LEDResources, UARTResource
 
 from bitstreams.boards.board import Board, Flash, PcieBlock
+from bitstreams.boards.memory import Controller, Memory
 
 
 class VCU118Platform(XilinxPlatform):  # type: ignore[misc]
@@ -30,6 +31,12 @@ class VCU118Platform(XilinxPlatform):  # type: ignore[misc]
     connectors = ()
 
 
+# Later boards carry a faster memory; the oldest board files know one name only.
+_CONTROLLERS = tuple(
+    Controller("ddr4", (f"ddr4_sdram_c{i}_062", f"ddr4_sdram_c{i}"), (f"default_250mhz_clk{i}",))
+    for i in (1, 2)
+)
+
 BOARD = Board(
     name="vcu118",
     title="AMD VCU118 (Virtex UltraScale+)",
@@ -41,11 +48,18 @@ BOARD = Board(
     lut=1_182_240,
     ff=2_364_480,
     source="UltraScale Architecture Overview, DS890, XCVU9P",
-    dram=4 << 30,  # 2 GiB each; 16 more bits of each are for ECC
-    dram_interfaces=2,
-    dram_bits=64,
-    dram_rate=2_400_000_000,
-    dram_source="UG1224",
+    memories=tuple(
+        Memory(
+            name=f"DDR4 C{i}",
+            kind="ddr4",
+            part="MT40A256M16LY-062E",
+            bytes=2 << 30,  # 16 more bits are for ECC
+            bits=64,
+            rate=2_400_000_000,
+            source="UG1224; as AMD's board files (vcu118 2.4, preset.xml) run it",
+        )
+        for i in (1, 2)
+    ),
     pins="UG1224",
     baud=921_600,
     max_baud=921_600,  # the slower port of the CP2105
@@ -58,10 +72,7 @@ BOARD = Board(
     config_voltage=1.8,
     platform=VCU118Platform,
     pcie=PcieBlock(  # names of versions 2.0 to 2.4 of the board files
-        dram="ddr4",
-        # Later boards carry a faster memory; the oldest board files know one name only.
-        dram_interfaces=("ddr4_sdram_c1_062", "ddr4_sdram_c1"),
-        dram_clock="default_250mhz_clk1",
+        controllers=(_CONTROLLERS[:1], _CONTROLLERS),
         xdma={
             "mode_selection": "Advanced",
             "pcie_blk_locn": "X1Y2",

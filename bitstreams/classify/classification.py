@@ -14,7 +14,7 @@ from bitstreams.classify.images import Batch
 from hw.contract.design import DesignInfo
 from hw.host.driver import Driver
 from hw.host.link import Link
-from hw.util.errors import DataError
+from hw.util.errors import ConfigError, DataError
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all) after each run."""
@@ -70,10 +70,16 @@ async def classify(
     """Connect to the accelerator of ``info`` behind ``link`` and run ``batch``, ``size`` images at a time.
 
     ``size`` 0 takes as many as the accelerator does. Raises ``DataError`` when the network ends in a
-    feature map, and what :meth:`hw.host.driver.Driver.connect` and :meth:`~hw.host.driver.Driver.run` raise.
+    feature map, ``ConfigError`` for weights in a board's memory, and what
+    :meth:`hw.host.driver.Driver.connect` and :meth:`~hw.host.driver.Driver.run` raise.
     """
     if info.network.classes is None:
         raise DataError(f"network {info.network.name!r} ends in a feature map: it gives no labels")
+    if info.config.stream_weights:  # whatever lies there would give labels, and wrong ones
+        raise ConfigError(
+            "the design reads its weights from the board's memory, and nothing loads them there yet: "
+            "generate it without --stream-weights"
+        )
     driver = Driver(link, info)
     await driver.connect()
     size = size or info.config.batch

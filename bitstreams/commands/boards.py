@@ -10,7 +10,11 @@ from hw.util.errors import ConfigError
 from hw.util.tables import table
 
 if TYPE_CHECKING:
+    from hw.compile.program import Program
     from hw.explore.device import Device
+
+MEMORIES = (1, 2, 4)
+"""Memories that a design can read side by side (:class:`hw.contract.config.AcceleratorConfig`)."""
 
 
 def boards(as_json: Json = False) -> None:
@@ -39,6 +43,16 @@ def fit(board: str, figures: dict[str, Any]) -> dict[str, float]:
     return {name: round(share, 1) for name, share in budget.use(chosen, needs).items()}
 
 
+def fed(board: str, program: Program) -> dict[str, Any]:
+    """What a design reads its weights at on that board, and whether its memories keep pace; empty for one
+    that holds them. Raises ``ConfigError`` for more memories than the board has."""
+    from bitstreams.boards import feeding, find
+
+    if not program.config.stream_weights:
+        return {}
+    return feeding.feeding(find(board), program.stream.bus_bits, program.config.memories).to_json()
+
+
 def device_of(name: str, clock_mhz: float | None, memories: int | None) -> Device:
     """A board as ``spec2 explore`` sees it. Raises ``ConfigError`` for more ``memories`` than it has."""
     from bitstreams.boards import find
@@ -46,19 +60,18 @@ def device_of(name: str, clock_mhz: float | None, memories: int | None) -> Devic
     from hw.explore.device import Device
 
     board = find(name)
-    if memories and memories > board.dram_interfaces:
-        raise ConfigError(
-            f"the {board.name} has {board.dram_interfaces} memory interfaces, not {memories}: "
-            "lower --memories"
-        )
-    used = memories or board.dram_interfaces
+    if memories and memories not in MEMORIES:
+        raise ConfigError(f"designs read weights from 1, 2 or 4 memories, not {memories}: change --memories")
+    used = memories or max(count for count in MEMORIES if count <= len(board.memories))
+    peak, _ = board.bandwidth(used)
     return Device(
         name=board.name,
         clock_hz=board.clock if clock_mhz is None else clock_mhz * 1e6,
         budget=board.budget,
         labels=RESOURCES,
-        dram_rate=used * board.dram_bytes_per_second,
+        dram_rate=peak,
         dram_interfaces=used,
+        dram_sustained=tuple(board.bandwidth(count)[1] for count in range(1, used + 1)),
         wide_port=board.wide_port,
         stream_bits=board.stream_bits,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bitstreams.commands.boards import fit
+from bitstreams.commands.boards import fed, fit
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, scalars
@@ -61,6 +61,10 @@ def estimate(
     figures = estimates(program)
     if board:
         figures["use_percent"] = fit(board, figures)
+        if memory := fed(board, program):
+            figures["memory"] = memory
     layers = [(layer["name"], layer["cycles"], layer["steps"]) for layer in figures["layers"]]
-    text = table(["layer", "clocks", "steps"], layers), table(["figure", "value"], scalars(figures))
+    text = [table(["layer", "clocks", "steps"], layers), table(["figure", "value"], scalars(figures))]
+    if "memory" in figures:
+        text.append(figures["memory"]["says"])
     emit(as_json, figures, *text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitstreams.commands.boards import fit
+from bitstreams.commands.boards import fed, fit
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
@@ -60,7 +60,8 @@ def generate(
 ) -> None:
     """Write the accelerator for a model: spec2.v, its memory images, design.json.
 
-    With --board a design that needs more than the board has is refused before any of it is written.
+    With --board a design that needs more than the board has is refused before any of it is written; of one
+    that reads its weights from memory it is said whether the board's keeps pace.
     A model of the zoo has an array that it is usually generated for (spec2 zoo); options override.
     With --calibrate MODEL is a trained network in an ONNX file. It is quantised on some images, without
     training, and written to build/NAME/model.npz (with --out into that folder); what each layer and the
@@ -111,12 +112,14 @@ def generate(
         folder = out or path.parent / DESIGN
     info = write_design(load(path), array, folder, board)
     text = table(["estimate", "value"], scalars(info["estimates"]))
+    memory = info.get("memory")
     emit(
         as_json,
         {"design": str(folder), **info, **({"calibration": measured} if measured else {})},
         *(markdown(measured, sparsity) if measured else []),
         f"Wrote the design to {quote.markdown(str(folder))}.",
         text,
+        *([memory["says"]] if memory else []),
     )
 
 
@@ -137,15 +140,19 @@ def write_design(
 ) -> dict[str, Any]:
     """Write a design, and the model it is of, into the folder ``out``; returns its description.
 
-    Raises ``DoesNotFit``, with nothing written, where ``board`` is named and too small.
+    Raises ``DoesNotFit`` or ``ConfigError``, with nothing written, where ``board`` is named and too small, or
+    has too few memories.
     """
     from hw.cost.cycles import estimates
     from hw.generate import generate
     from hw.util.processes import processors
 
+    memory: dict[str, Any] = {}
+
     def check(program: Program) -> None:
         if board:
             fit(board, estimates(program))
+            memory.update(fed(board, program))
 
     with requires("amaranth"), progress("generating") as show:
         info = generate(
@@ -156,4 +163,4 @@ def write_design(
             processes=processors(),
             progress=lambda what: show(None, None, what),
         )
-    return info.to_json()
+    return info.to_json() | ({"memory": memory} if memory else {})

@@ -13,7 +13,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 from bitstreams.boards import BOARDS, Board
-from bitstreams.flows import vivado_block, vivado_sync
+from bitstreams.flows import memory_map, vivado_block, vivado_sync
 from bitstreams.plans.manifest import describe
 from bitstreams.plans.plan import Plan, combined
 from bitstreams.shell import constraints as shell_constraints
@@ -56,6 +56,7 @@ def plan(
     verilog = {name: text for name, text in texts.items() if name.endswith(VERILOG)}
     images = {name: text for name, text in texts.items() if name not in verilog}
     clock_hz = clock_hz or board.clock
+    memory: list[dict[str, object]] = []
     if transport == "pcie":
         if not CLOCK_RANGE[0] <= clock_hz <= CLOCK_RANGE[1]:
             raise ConfigError(
@@ -64,6 +65,7 @@ def plan(
             )
         made, baud = float(clock_hz), 0
         files = pcie_files(board, info, mhz=made / 1e6, verilog=verilog, images=images)
+        memory = memory_map.memory_map(board, info).to_json()
     else:
         baud = baud or board.baud
         shell = shell_top.emit_shell(board, info, clock_hz, baud)
@@ -81,7 +83,7 @@ def plan(
         run="vivado -mode batch -source build.tcl",
         files=files,
         products=(BITSTREAM, *board.flash.images),
-        manifest=describe(folder, board, FLOW, clock_hz=made, baud=baud),
+        manifest=describe(folder, board, FLOW, clock_hz=made, baud=baud, memory=memory),
     )
 
 
@@ -100,12 +102,14 @@ def pcie_files(
 ) -> dict[str, bytes]:
     """The files of a plan with the accelerator in a block design: PCI Express, DRAM, clocks, resets.
 
-    Raises ``ConfigError`` for a board without PCI Express, or a design with ports that have no place in it.
+    Raises ``ConfigError`` for a board without PCI Express, or too few memories, or a design with ports that
+    have no place in it.
     """
     block = board.pcie
     if block is None:
-        able = " and ".join(name for name, other in BOARDS.items() if other.pcie)
+        able = ", ".join(name for name, other in BOARDS.items() if other.pcie)
         raise ConfigError(f"the {board.name} has no PCI Express shell, {able} have: use --transport uart")
+    ways = memory_map.memory_map(board, info)
     return _plan(
         board,
         "pcie",
@@ -123,12 +127,19 @@ def pcie_files(
         {
             "board_part": board.board_part,
             "series": "7" if board.family == "xc7" else "usp",
-            "dram": block.dram,
-            "dram_interfaces": block.dram_interfaces,
-            "dram_clock": block.dram_clock,
+            "lanes": str(block.lanes),
+            "gts": block.gts,
+            "link_bytes": str(block.link_bits // 8),
+            "reset": block.reset,
             "xdma": [word for name, value in block.xdma.items() for word in (f"CONFIG.{name}", value)],
-            "memory_ports": vivado_block.memory_ports(info),
             "stream_bytes": str(info.config.stream_pixels),
+            "windows": [
+                word
+                for bus, offset in memory_map.WINDOWS.items()
+                if ways.ways or not bus.startswith("loader/")
+                for word in (bus, f"0x{offset:04X}")
+            ],
+            **ways.settings(),
         },
     )
 
@@ -145,7 +156,7 @@ def _plan(
 ) -> dict[str, bytes]:
     scripts = [*_ALWAYS, f"synth_{transport}.tcl"]
     if transport == "pcie":
-        scripts += ["block.tcl", f"dram_{more['dram']}.tcl"]
+        scripts += ["block.tcl", "dram.tcl"]
     texts = combined(verilog, images, constraints, {name: script(name) for name in scripts})
     plan = {name: text.encode() for name, text in texts.items()}
     settings: dict[str, str | Iterable[str]] = {
@@ -159,6 +170,7 @@ def _plan(
         "constraints": constraints,
         "flash_interface": board.flash.interface,
         "flash_mbytes": str(board.flash.mbytes),
+        "flash_offset": f"0x{board.flash.offset:08X}",
         "flash_parts": [name for name in (board.flash.name, board.flash.alias) if name],
         **more,
     }

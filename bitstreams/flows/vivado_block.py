@@ -1,7 +1,8 @@
 """The accelerator as a block design sees it: a Verilog wrapper whose ports say what they are.
 
 Vivado guesses interfaces from port names; the attributes here leave nothing to guess. Every AXI port of
-the design is found by name in its description, so that a later ``m_axi`` port to memory needs no change.
+the design is found by name in its description; :mod:`bitstreams.flows.memory_map` says where those to memory
+lead.
 """
 
 from __future__ import annotations
@@ -10,14 +11,12 @@ from dataclasses import dataclass
 
 from bitstreams.boards import Board
 from bitstreams.flows import vivado_sync
+from hw.compile.weight_stream import MOST_BEATS, OUTSTANDING
 from hw.contract.design import DesignInfo
 from hw.util.errors import ConfigError
 
 WRAPPER = "spec2_axi"
 """Module name of the wrapper."""
-
-CELL = "accelerator"
-"""The wrapper's instance in the block design (``tcl/block.tcl``)."""
 
 _STREAM, _MEMORY = "xilinx.com:interface:axis:1.0", "xilinx.com:interface:aximm:1.0"
 
@@ -85,11 +84,6 @@ def ports(info: DesignInfo) -> list[Port]:
 
 def _is_memory(bus: str) -> bool:
     return bus == "m_axi" or bus.startswith("m_axi_")
-
-
-def memory_ports(info: DesignInfo) -> list[str]:
-    """The AXI4 managers of the design, as pins of the block design."""
-    return [f"{CELL}/{bus}" for bus in dict.fromkeys(port.bus for port in ports(info)) if _is_memory(bus)]
 
 
 def wrapper(info: DesignInfo) -> str:
@@ -181,8 +175,16 @@ def _parameters(of_bus: list[Port]) -> str:
         return f"TDATA_NUM_BYTES {width['tdata'] // 8}, HAS_TKEEP 1, HAS_TLAST 1, HAS_TREADY 1"
     address = width.get("awaddr") or width["araddr"]
     data = width.get("wdata") or width["rdata"]
-    protocol = "AXI4LITE" if of_bus[0].bus == "s_axil" else "AXI4"
-    return f"PROTOCOL {protocol}, DATA_WIDTH {data}, ADDR_WIDTH {address}"
+    if of_bus[0].bus == "s_axil":
+        return f"PROTOCOL AXI4LITE, DATA_WIDTH {data}, ADDR_WIDTH {address}"
+    # What a crossbar makes room for; it makes none for channels that are not there.
+    both = {"awaddr", "araddr"} <= set(width)
+    mode = "READ_WRITE" if both else "READ_ONLY" if "araddr" in width else "WRITE_ONLY"
+    return (
+        f"PROTOCOL AXI4, DATA_WIDTH {data}, ADDR_WIDTH {address}, ID_WIDTH {width.get('arid', 0)}, "
+        f"READ_WRITE_MODE {mode}, HAS_BURST 1, SUPPORTS_NARROW_BURST 0, MAX_BURST_LENGTH {MOST_BEATS}, "
+        f"NUM_READ_OUTSTANDING {OUTSTANDING}"
+    )
 
 
 def constraints(board: Board) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,7 +36,8 @@ class Manifest:
     board, part, flow: what it is for and who builds it. clock_hz, baud: as made, not as asked for.
     artifact: digest of the weights. design: fingerprint of the design folder (:mod:`hw.contract.results`).
     constraints: SHA-256 of the constraints. tools: versions by name; those that wrote the plan first, those
-        that built from it are added after the build. files: SHA-256 by name.
+        that built from it are added after the build. files: SHA-256 by name. memory: where weights go, a row
+        a memory (:meth:`bitstreams.flows.memory_map.Way.to_json`); empty where the design holds them.
     """
 
     board: str
@@ -49,6 +50,7 @@ class Manifest:
     constraints: str = ""
     tools: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    memory: tuple[Mapping[str, Any], ...] = ()
 
     def with_files(self, files: Mapping[str, bytes]) -> Manifest:
         """The same with the digests of ``files``; constraints are those that end in ``.xdc``."""
@@ -101,7 +103,15 @@ class Manifest:
         return cls.from_json(documents.decode(content, Any, str(path)))
 
 
-def describe(design: Path | str, board: Board, flow: str, *, clock_hz: float, baud: int) -> Manifest:
+def describe(
+    design: Path | str,
+    board: Board,
+    flow: str,
+    *,
+    clock_hz: float,
+    baud: int,
+    memory: Sequence[Mapping[str, Any]] = (),
+) -> Manifest:
     """The manifest of a build of the design in folder ``design``, before it has files.
 
     Raises ``ArtifactError`` without a design there.
@@ -115,6 +125,7 @@ def describe(design: Path | str, board: Board, flow: str, *, clock_hz: float, ba
         artifact=DesignInfo.load(design).digest,
         design=results.fingerprint(design),
         tools={name: _version(name) for name in GENERATORS},
+        memory=tuple(memory),
     )
 
 

@@ -101,10 +101,11 @@ def _memory(found: Exploration) -> Iterator[str]:
     if not config.stream_weights:
         return
     count = device.dram_interfaces
-    givers = f"{count} memory interfaces side by side" if count > 1 else "the memory interface"
+    givers = f"{count} memory interfaces side by side are" if count > 1 else "the memory interface is"
     yield (
         f"Weights come at {dram_rate(found) / 1e9:.3g} GB/s, {config.bus_bits} bits a clock, of the "
-        f"{device.dram_rate / 1e9:.3g} GB/s that {givers} can give."
+        f"{device.sustained(count) / 1e9:.3g} GB/s that {givers} reckoned to sustain (peak "
+        f"{device.dram_rate / 1e9:.3g} GB/s)."
     )
 
 

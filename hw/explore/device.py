@@ -10,8 +10,7 @@ from hw.contract.packed_products import WIDE_PORTS
 from hw.util.errors import ConfigError
 
 DRAM_EFFICIENCY = 0.9
-"""Share of a memory's peak that long reads are taken to reach; refresh and changes of row cost the rest. An
-assumption: no board was measured."""
+"""Share of a memory's peak that long reads are taken to reach where a device does not say. An assumption."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,8 @@ class Device:
     """name: of the board. clock_hz: of the design. budget: resource name to count. labels: resource name
     to its plural for people. dram_rate: peak bytes per second of external memory, of ``dram_interfaces`` side
     by side. wide_port: bits of the wide port of a multiplier. stream_bits: of the widest streams that its
-    link to the host keeps busy."""
+    link to the host keeps busy. dram_sustained: bytes per second that long reads reach of one memory, of two
+    side by side, and so on; without it DRAM_EFFICIENCY of the peak."""
 
     name: str
     clock_hz: float
@@ -29,6 +29,7 @@ class Device:
     dram_interfaces: int = 1
     wide_port: int = WIDE_PORTS["DSP48E1"]
     stream_bits: int = STREAM_BITS[0]
+    dram_sustained: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.clock_hz > 0:
@@ -37,14 +38,19 @@ class Device:
     @property
     def bus_bits(self) -> int:
         """Widest bus that memory keeps pace with, a beat per clock; 0 where it is too slow for any."""
-        most = DRAM_EFFICIENCY * self.dram_rate
+        most = self.sustained(self.dram_interfaces)
         return max((bits for bits in BUS_BITS if self.bus_rate(bits) <= most), default=0)
 
     def memories(self, bits: int) -> int:
         """Fewest memories side by side that keep pace with a bus of ``bits``."""
-        rate = DRAM_EFFICIENCY * self.dram_rate / self.dram_interfaces
         counts = [count for count in (1, 2, 4) if count <= self.dram_interfaces]
-        return next((count for count in counts if count * rate >= self.bus_rate(bits)), counts[-1])
+        return next((count for count in counts if self.sustained(count) >= self.bus_rate(bits)), counts[-1])
+
+    def sustained(self, count: int) -> float:
+        """Bytes per second that designs are reckoned to read from ``count`` memories side by side."""
+        if self.dram_sustained:
+            return self.dram_sustained[count - 1]
+        return DRAM_EFFICIENCY * self.dram_rate * count / self.dram_interfaces
 
     def bus_rate(self, bits: int) -> float:
         """Bytes per second of a bus of ``bits``."""

@@ -33,6 +33,7 @@ def report(found: Exploration) -> dict[str, Any]:
         "budget": dict(device.budget),
         "labels": dict(device.labels),
         "dram_bytes_per_second": device.dram_rate,
+        "dram_sustained_bytes_per_second": device.sustained(device.dram_interfaces),
         "dram_interfaces": device.dram_interfaces,
         "objective": found.objective.value,
         "max_ms": None if found.most_seconds is None else 1e3 * found.most_seconds,

@@ -18,11 +18,10 @@ from bitstreams import build
 from bitstreams.boards import BOARDS
 from bitstreams.plans import manifest
 from bitstreams.plans.manifest import Manifest
-from hw.contract.config import AcceleratorConfig
-from hw.contract.design import DesignInfo
 from hw.util.errors import ArtifactError, ConfigError, DoesNotFit, TimingNotMet, ToolFailed, ToolNotFound
 from tests.bitstreams import vivado_run, vivado_texts
 from tests.bitstreams.vivado_design import design as described
+from tests.bitstreams.vivado_design import streamed
 from tests.design_folder import save_design
 
 FILES = {
@@ -143,13 +142,47 @@ def test_packed_products_need_slices_that_are_wide_enough(tmp_path):
     build.plan(folder, "vcu118")
 
 
-def test_a_design_whose_weights_are_elsewhere_is_refused(tmp_path):
-    save(tmp_path / "design")
-    info = DesignInfo.load(tmp_path / "design")
-    replace(info, config=AcceleratorConfig(stream_weights=True)).save(tmp_path / "design")
+def save_streamed(folder, memories=2, bits=256):
+    """A design folder with the ports of one that reads its weights."""
+    save_design(folder, replace(streamed(memories, bits), estimates=ESTIMATES), FILES)
+    return folder
+
+
+def test_a_design_whose_weights_are_elsewhere_needs_memory(tmp_path):
+    folder = save_streamed(tmp_path / "design")
     for toolchain in build.TOOLCHAINS:
-        with pytest.raises(ConfigError, match="without --stream-weights"):
-            build.plan(tmp_path / "design", "vc709", toolchain=toolchain)
+        with pytest.raises(ConfigError, match=r"--transport pcie \(kc705, u200, .*without --stream-weights"):
+            build.plan(folder, "vc709", toolchain=toolchain)
+    with pytest.raises(ConfigError, match="on the kc705 it can be 1: generate it with --memories"):
+        build.plan(folder, "kc705", transport="pcie")
+
+
+@pytest.mark.parametrize(
+    ("board", "memories"), [("vc709", 2), ("vcu118", 2), ("u200", 4), ("u250", 1), ("kc705", 1)]
+)
+def test_a_plan_says_where_every_part_of_the_weights_goes(tmp_path, board, memories, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    plan = build.plan(save_streamed(tmp_path / "design", memories), board, transport="pcie")
+    rows = Manifest.from_json(json.loads(plan.contents[manifest.FILE_NAME])).memory
+    assert [row["ports"] for row in rows] == [
+        [f"m_axi_{i}" if memories > 1 else "m_axi"] for i in range(memories)
+    ]
+    known = BOARDS[board].memories
+    for row, memory in zip(rows, known, strict=False):
+        assert (row["memory"], row["part"], row["bytes"]) == (memory.name, memory.part, memory.bytes)
+        assert row["bits"] == [256] and row["sustained"] < row["peak"]
+    assert [row["base"] for row in rows] == [i * known[0].bytes for i in range(memories)]
+    result = vivado_run.run(plan.extract(tmp_path / "plan"), "build.tcl", board=board)
+    assert result.code == 0, result.output + result.errors
+    assert json.loads(plan.contents[manifest.FILE_NAME])["memory"] == [dict(row) for row in rows]
+
+
+def test_nothing_is_built_whose_weights_nothing_loads(tmp_path, vivado):
+    folder = vivado()
+    plan = build.plan(save_streamed(tmp_path / "design"), "vcu118", transport="pcie")
+    with pytest.raises(ConfigError, match="nothing loads them there yet: make its plan with --plan-only"):
+        build.build(plan, tmp_path / "out")
+    assert not (folder / "arguments").exists() and not (tmp_path / "out").exists()
 
 
 def test_a_design_that_lacks_a_file(tmp_path):

@@ -1,6 +1,7 @@
 """Descriptions of designs, by their ports: what the flows need to know of an accelerator."""
 
 import re
+from dataclasses import replace
 
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
@@ -16,6 +17,22 @@ AXI = (
     "awaddr32 awlen8 awsize3 awburst2 awvalid1 awready1 wdata64 wstrb8 wlast1 wvalid1 wready1 bresp2 bvalid1 "
     "bready1 araddr32 arlen8 arsize3 arburst2 arvalid1 arready1 rdata64 rresp2 rlast1 rvalid1 rready1"
 )
+
+
+AXI_READ = (
+    "arid4 araddr40 arlen8 arsize3 arburst2 arprot3 arvalid1 arready1 rid4 rdata{bits} rresp2 rlast1 rvalid1 "
+    "rready1"
+)
+
+
+def streamed(memories: int = 1, bits: int = 256, stream_bits: int = 32) -> DesignInfo:
+    """The description of a design that reads its weights from so many ``memories``, ``bits`` from each."""
+    names = [f"m_axi_{i}" for i in range(memories)] if memories > 1 else ["m_axi"]
+    info = design(stream_bits, **{name: AXI_READ.format(bits=bits) for name in names})
+    config = AcceleratorConfig(
+        stream_bits=stream_bits, stream_weights=True, bus_bits=memories * bits, memories=memories
+    )
+    return replace(info, config=config)
 
 
 def design(bits: int = 32, **more: str) -> DesignInfo:

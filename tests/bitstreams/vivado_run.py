@@ -10,13 +10,24 @@ import pytest
 
 RECORDER = Path(__file__).parent / "tcl" / "recorder.tcl"
 
+_ALVEO = "pci_express_x16 pcie_refclk pcie_perstn resetn " + " ".join(
+    f"ddr4_sdram_c{i} default_300mhz_clk{i}" for i in range(4)
+)
 INTERFACES = {
-    "vc709": "pci_express_x8 pcie_refclk pcie_perstn ddr3_sdram_socket_j1 sys_diff_clock reset",
-    "vcu118": "pci_express_x8 pcie_refclk pcie_perstn ddr4_sdram_c1_062 default_250mhz_clk1 reset",
+    "kc705": "pci_express_x8 pcie_refclk pcie_perstn ddr3_sdram sys_diff_clock reset",
+    "vc709": "pci_express_x8 pcie_refclk pcie_perstn ddr3_sdram_socket_j1 ddr3_sdram_socket_j3 "
+    "ddr3_sdram_socket_j1_j3 sys_diff_clock sys_diff_clock_233 reset",
+    "vcu118": "pci_express_x8 pci_express_x16 pcie_refclk pcie_perstn ddr4_sdram_c1_062 ddr4_sdram_c2_062 "
+    "default_250mhz_clk1 default_250mhz_clk2 reset",
+    "u200": _ALVEO,
+    "u250": _ALVEO,
 }
+"""What the board files have of what the plans use, by board."""
+
 BOARD_PARTS = (
     "xilinx.com:vc707:part0:1.4 xilinx.com:vc709:part0:1.8 xilinx.com:vc709:part0:1.10 "
-    "xilinx.com:vcu118:part0:2.4"
+    "xilinx.com:vcu118:part0:2.4 xilinx.com:kc705:part0:1.6 xilinx.com:au200:part0:1.3 "
+    "xilinx.com:au250:part0:1.3"
 )
 
 # A Tcl interpreter without Tk, in a process of its own because scripts end it.

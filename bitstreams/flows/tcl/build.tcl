@@ -82,6 +82,8 @@ proc write_reports {} {
     report_drc -file reports/drc.rpt
     report_methodology -file reports/methodology.rpt
     report_clocks -file reports/clocks.rpt
+    report_clock_interaction -delay_type min_max -file reports/clock_interaction.rpt
+    report_cdc -details -file reports/cdc.rpt
     return [report_route_status -return_string]
 }
 
@@ -90,7 +92,14 @@ proc configure_for_flash {interface} {
     set design [current_design]
     set_property BITSTREAM.GENERAL.COMPRESS TRUE $design
     switch -glob $interface {
-        SPIx* { set_property BITSTREAM.CONFIG.SPI_BUSWIDTH [string range $interface 4 end] $design }
+        SPIx* {
+            set width [string range $interface 4 end]
+            set_property BITSTREAM.CONFIG.SPI_BUSWIDTH $width $design
+            # Flashes of 32 MB and more take addresses of four bytes (XAPP586, UG570); a pair counts half.
+            if {$::settings(flash_mbytes) / ($width == 8 ? 2 : 1) >= 32} {
+                set_property BITSTREAM.CONFIG.SPI_32BIT_ADDR YES $design
+            }
+        }
         BPIx16 { set_property CONFIG_MODE BPI16 $design }
         default { fail "the plan names a flash interface that is not known: $interface" }
     }
@@ -103,7 +112,7 @@ proc write_products {} {
     write_bitstream -force spec2.bit
     say "STAGE flash"
     write_cfgmem -force -format mcs -interface $settings(flash_interface) -size $settings(flash_mbytes) \
-        -loadbit "up 0x0 spec2.bit" -file spec2.mcs
+        -loadbit "up $settings(flash_offset) spec2.bit" -file spec2.mcs
 }
 
 # --- the run -------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from amaranth_boards.test.blinky import Blinky
 
 from bitstreams import boards
 from bitstreams.boards import budget
-from bitstreams.boards.board import Flash
+from bitstreams.boards.board import Flash, PcieBlock
+from bitstreams.boards.memory import CONTROLLERS, SUSTAINED
 from bitstreams.boards.wiring import wiring
 from hw.host_interface.protocol import clocks_per_bit
 from hw.util.errors import ConfigError
@@ -20,9 +21,29 @@ TCL = FOLDER.parent / "flows" / "tcl"
 ALL = pytest.mark.parametrize("board", boards.BOARDS.values(), ids=lambda board: board.name)
 
 
+def test_memories_side_by_side_are_as_fast_as_the_slowest():
+    board = boards.find("vc709")
+    assert board.bandwidth(1) == pytest.approx((12.8e9, 0.8 * 12.8e9))
+    assert board.bandwidth(2) == pytest.approx((2 * 8 * 1.515e9, 0.8 * 2 * 8 * 1.515e9))
+    assert boards.find("u200").bandwidth(4) == pytest.approx((76.8e9, 0.9 * 76.8e9))
+    for count in (0, 3):
+        with pytest.raises(
+            ConfigError, match=f"vc709 has 2 memory interfaces, not {count}: lower --memories"
+        ):
+            board.bandwidth(count)
+    with pytest.raises(ConfigError, match="kc705 has 1 memory interface, not 2"):
+        boards.find("kc705").bandwidth(2)
+
+
+def test_a_link_that_the_block_does_not_know_is_refused():
+    with pytest.raises(ConfigError, match=r"no link has 4 lanes at 8.0 GT/s: name one of 8 lanes at 5.0, "):
+        PcieBlock((), lanes=4)
+    assert PcieBlock((), lanes=16).link_bits == 512
+
+
 def test_finds_boards_whatever_the_case_and_names_the_known_ones():
     assert boards.find("VCU118").part == "xcvu9p-flga2104-2L-e"
-    with pytest.raises(ConfigError, match=r"vc700.*vc707, vc709, vcu118"):
+    with pytest.raises(ConfigError, match=r"vc700.*u200, u250, vc707, vc709, vcu118"):
         boards.find("vc700")
 
 
@@ -38,6 +59,10 @@ def test_board_data_are_plausible(board):
     assert board.dsp > 200 and board.bram36 > 100 and board.source
     assert (board.uram > 0) == (board.family == "xcup")
     assert board.dram % (1 << 28) == 0
+    for memory in board.memories:
+        assert memory.bytes & (memory.bytes - 1) == 0 and memory.source and memory.part
+        assert 600e6 < memory.rate < 3.2e9 and memory.kind in SUSTAINED
+        assert 0.5 * memory.peak < memory.sustained < memory.peak
     assert board.pins and board.transports == (("uart", "pcie") if board.pcie else ("uart",))
     assert json.loads(json.dumps(board.to_json()))["name"] == board.name
 
@@ -64,7 +89,7 @@ def test_pins_are_distinct_and_fit_the_supply_of_their_bank(board):
     assert len({pin.site for pin in used}) == len(used)
     assert {pin.iostandard for pin in pins.clock} <= {"LVDS", "DIFF_SSTL12", "LVCMOS33"}
     high = {"LVCMOS33", "LVCMOS25"}
-    if board.die in ("xc7vx485t", "xc7vx690t", "xcvu9p"):  # high-performance banks alone
+    if board.die in ("xc7vx485t", "xc7vx690t", "xcvu9p", "xcu200", "xcu250"):  # high-performance banks alone
         assert not high & {pin.iostandard for pin in used}
     assert len(pins.leds) == 2
 
@@ -74,8 +99,11 @@ def test_the_scripts_of_vivado_know_flash_and_memory(board):
     assert re.search(rf"{board.flash.interface[:3]}\w*[x*]", (TCL / "build.tcl").read_text())
     assert board.flash.mbytes >= 16 and board.flash.images[0].endswith(".mcs")
     if board.pcie:
-        assert (TCL / f"dram_{board.pcie.dram}.tcl").exists()
-        assert board.pcie.dram_interfaces and board.pcie.dram_clock
+        made = (TCL / "dram.tcl").read_text()
+        for count, controllers in enumerate(board.pcie.controllers, 1):
+            assert not controllers or sum(len(each.clocks) for each in controllers) == count
+            for each in controllers:
+                assert each.kind in CONTROLLERS and f"proc make_{each.kind} " in made and each.interfaces
 
 
 def test_a_flash_that_no_script_can_write_is_refused():

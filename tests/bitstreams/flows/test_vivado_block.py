@@ -11,7 +11,7 @@ from amaranth.sim import Simulator
 from bitstreams.flows import vivado_block, vivado_sync
 from bitstreams.flows.vivado_sync import Sync
 from bitstreams.synthesis.yosys import LAUNCH
-from tests.bitstreams.vivado_design import AXI, design
+from tests.bitstreams.vivado_design import AXI, design, streamed
 
 
 def core(info):
@@ -52,6 +52,20 @@ def test_wrapper_connects_every_port_of_the_accelerator(tmp_path, bits, more):
     buses = ":".join(["s_axil", "s_axis", "m_axis", *more])
     assert f"XIL_INTERFACENAME aclk, ASSOCIATED_BUSIF {buses}, ASSOCIATED_RESET aresetn" in wrapper
     assert ("PROTOCOL AXI4, DATA_WIDTH 64, ADDR_WIDTH 32" in wrapper) == bool(more)
+
+
+def test_wrapper_says_what_a_memory_port_does_not_do():
+    """A crossbar then has no channels for writes, and as much room as the burst reader uses."""
+    wrapper = vivado_block.wrapper(streamed(2))
+    says = (
+        "PROTOCOL AXI4, DATA_WIDTH 256, ADDR_WIDTH 40, ID_WIDTH 4, READ_WRITE_MODE READ_ONLY, HAS_BURST 1, "
+        "SUPPORTS_NARROW_BURST 0, MAX_BURST_LENGTH 64, NUM_READ_OUTSTANDING 8"
+    )
+    for bus in ("m_axi_0", "m_axi_1"):
+        assert f"XIL_INTERFACENAME {bus}, {says}" in wrapper
+    both = vivado_block.wrapper(design(m_axi=AXI))
+    assert "XIL_INTERFACENAME m_axi, PROTOCOL AXI4, DATA_WIDTH 64, ADDR_WIDTH 32, ID_WIDTH 0" in both
+    assert "READ_WRITE_MODE READ_WRITE" in both
 
 
 def test_directions_follow_the_side_of_a_port():

@@ -18,6 +18,7 @@ array set fake {
     synthesis_progress 100%
     board_parts {}
     interfaces {}
+    memory_comes_along 1
     memory_clock_comes_along 1
     devices {}
     server 1
@@ -184,7 +185,10 @@ command set_property {} {-dict} 0 3 {
     if {[llength $values] % 2} { error "set_property needs pairs: $values" }
     if {$objects eq ""} { error "set_property of nothing: $values" }
     foreach object $objects {
-        foreach {name value} $values { set ::properties($object,$name) $value }
+        foreach {name value} $values {
+            if {[info exists ::kind($object)]} { check_parameter $object $name $value }
+            set ::properties($object,$name) $value
+        }
     }
 }
 command get_property {-quiet} {} 2 2 {
@@ -193,7 +197,6 @@ command get_property {-quiet} {} 2 2 {
         SLACK,max { return $::fake(setup_slack) }
         SLACK,min { return $::fake(hold_slack) }
         PROGRESS,* { return $::fake(synthesis_progress) }
-        RANGE,* { return 4G }
         PART,* { return [lindex [split $object _] 0] }
         REGISTER.CONFIG_STATUS.BIT14_DONE_PIN,* { return $::fake(done) }
         PROGRAM.HW_CFGMEM_BITFILE,* { return helper.bit }
@@ -226,6 +229,13 @@ command report_utilization {-hierarchical} {-file} 0 0 { touch $opt(-file) }
 command report_drc {} {-file} 0 0 { touch $opt(-file) }
 command report_methodology {} {-file} 0 0 { touch $opt(-file) }
 command report_clocks {} {-file} 0 0 { touch $opt(-file) }
+command report_clock_interaction {-setup -hold -no_header -append -return_string -quiet -verbose} {
+    -from -to -delay_type -significant_digits -file -name -cells
+} 0 0 { touch $opt(-file) }
+command report_cdc {
+    -details -summary -all_checks_per_endpoint -no_header -show_waiver -no_waiver -waived -append -return_string
+    -quiet -verbose
+} {-from -to -cells -severity -file -name} 0 0 { touch $opt(-file) }
 command report_route_status {-return_string} {-file} 0 0 {
     set text [format {Design Route Status
                                                :      # nets :

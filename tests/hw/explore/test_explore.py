@@ -243,6 +243,19 @@ def test_the_bus_is_as_wide_as_memory_can_feed():
     assert replace(DEVICE, dram_rate=12.8e9, clock_hz=200e6).bus_bits == 256, "not all of the peak"
 
 
+def test_memories_are_reckoned_with_at_what_they_sustain():
+    """Two of which the second is slower: one alone gives more than half of both."""
+    pair = replace(
+        DEVICE, clock_hz=200e6, dram_rate=26e9, dram_interfaces=2, dram_sustained=(10.24e9, 19.4e9)
+    )
+    assert pair.bus_bits == 512 and pair.memories(512) == 2
+    assert pair.memories(256) == 1 and pair.sustained(1) == 10.24e9
+    alone = replace(pair, dram_interfaces=1)
+    assert alone.bus_bits == 256
+    assert replace(pair, dram_sustained=(13e9, 26e9)).bus_bits == 1024
+    assert replace(DEVICE, dram_interfaces=4).sustained(2) == DRAM_EFFICIENCY * DEVICE.dram_rate / 2
+
+
 def test_bands_make_a_design_fit_that_whole_maps_do_not():
     network = Network(
         "tall", (8, 200, 60), tuple(Conv(f"c{i}", 8 if i == 0 else 16, 16, 3, padding=1) for i in range(3))
