@@ -60,5 +60,15 @@ PCIE = PcieBlock(
 FLASH = Flash("mt25qu01g-spi-x1_x2_x4", "SPIx4", 128, offset=0x0100_2000)
 """Name, size and offset as fpganinja/taxi writes it (``fpga_AU200/Makefile``)."""
 
+BITSTREAM = {
+    "CONFIGFALLBACK": "ENABLE",
+    "EXTMASTERCCLK_EN": "DISABLE",
+    "CONFIGRATE": "63.8",
+    "SPI_FALL_EDGE": "YES",
+    "UNUSEDPIN": "PULLUP",
+    "OVERTEMPSHUTDOWN": "ENABLE",
+}
+"""How the card configures its device, and that it stops where it is hot (fpganinja/taxi, ``fpga.xdc``)."""
+
 STREAM_BITS = 256
 """The widest streams there are; the PCI Express block would move 512 bits in a clock."""

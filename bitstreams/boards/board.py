@@ -113,6 +113,7 @@ class Board:
     pcie: the block design with PCI Express; None where there is none.
     stream_bits: width of the streams of images and results that the board's fastest link keeps busy. A serial
         port takes 32 bits, whatever the board.
+    bitstream: properties of the bitstream, by name after ``BITSTREAM.CONFIG``.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Board:
     platform: Any = field(repr=False, compare=False)
     pcie: PcieBlock | None = None
     stream_bits: int = STREAM_BITS[0]
+    bitstream: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def budget(self) -> dict[str, int]:
@@ -170,6 +172,16 @@ class Board:
             what = f"{have} memory {'interface' if have == 1 else 'interfaces'}"
             raise ConfigError(f"the {self.name} has {what}, not {count}: lower --memories")
         return together(self.memories[:count])
+
+    @property
+    def configuration(self) -> tuple[str, ...]:
+        """XDC about the device's configuration: its supply, and the bitstream's properties."""
+        lines = [f"set_property CONFIG_VOLTAGE {self.config_voltage} [current_design]"]
+        if self.family == "xc7":  # UltraScale+ has no such pin
+            lines.insert(0, f"set_property CFGBVS {self.cfgbvs} [current_design]")
+        for name, value in self.bitstream.items():
+            lines.append(f"set_property BITSTREAM.CONFIG.{name} {value} [current_design]")
+        return tuple(lines)
 
     @property
     def die(self) -> str:

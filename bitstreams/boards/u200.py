@@ -46,4 +46,5 @@ BOARD = Board(
     platform=U200Platform,
     pcie=alveo.PCIE,
     stream_bits=alveo.STREAM_BITS,
+    bitstream=alveo.BITSTREAM,
 )

@@ -82,7 +82,8 @@ def program(
 
     cable: serial number of the JTAG adapter (openFPGALoader), or ``HOST:PORT`` of a hardware server (Vivado).
     flash: write the configuration memory, from which the board starts with its power; it takes minutes.
-    Raises ``ToolNotFound`` without the program, ``ToolFailed`` with its reason.
+    Raises ``ToolNotFound`` without the program, ``ToolFailed`` with its reason, ``ConfigError`` for a flash
+    that the programmer cannot write.
     """
     board = boards.find(board) if isinstance(board, str) else board
     path = find_bitstream(bitstream)
@@ -99,6 +100,12 @@ def program(
 
 
 def _loader(path: Path, board: Board, cable: str | None, flash: bool) -> list[str]:
+    if flash and (board.flash.offset or len(board.flash.images) > 1):
+        why = "holds the card's own design first" if board.flash.offset else "is a pair"
+        raise ConfigError(
+            f"the flash of the {board.name} {why}, which openFPGALoader would not know: "
+            "use --programmer vivado"
+        )
     options = [
         *board.loader,
         *(["--ftdi-serial", cable] if cable else []),

@@ -7,7 +7,7 @@ crossbar of a memory: each has one of its own, so that no port waits for another
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,18 +125,26 @@ def memory_map(board: Board, info: DesignInfo) -> MemoryMap:
     Raises ``ConfigError`` for ports to more memories than controllers of the board join.
     """
     found = ports(info)
-    if not found:
-        return MemoryMap()
-    count = len(found)
     designs = board.pcie.controllers if board.pcie else ()
-    controllers = designs[count - 1] if count <= len(designs) else ()
-    if not controllers:
-        able = ", ".join(str(i + 1) for i, each in enumerate(designs) if each)
+    if found and (len(found) > len(designs) or not designs[len(found) - 1]):
+        able = ", ".join(map(str, choices(board)))
         raise ConfigError(
-            f"the design reads its weights from {count} memories side by side, on the {board.name} it can be "
-            f"{able}: generate it with --memories"
+            f"the design reads its weights from {len(found)} memories side by side, on the {board.name} it "
+            f"can be {able}: generate it with --memories"
         )
-    cells = tuple(_cells(controllers))
+    return _joined(board, found)
+
+
+def choices(board: Board) -> list[int]:
+    """Numbers of memories that a board has controllers for."""
+    return [count for count, each in enumerate(board.pcie.controllers if board.pcie else (), 1) if each]
+
+
+def _joined(board: Board, found: Sequence[tuple[str, int]]) -> MemoryMap:
+    """The table for ports and their bits, the first one to the first memory."""
+    if not found or not board.pcie:
+        return MemoryMap()
+    cells = tuple(_cells(board.pcie.controllers[len(found) - 1]))
     ways = []
     base = 0
     for cell in cells:
@@ -148,6 +156,24 @@ def memory_map(board: Board, info: DesignInfo) -> MemoryMap:
             ways.append(Way(number, memory, cell, (port,), (bits,), base))
             base += memory.bytes
     return MemoryMap(cells, tuple(ways))
+
+
+def markdown(board: Board) -> str:
+    """The table of a board with all of its memories in use, in Markdown, for its page."""
+    most = max(choices(board))
+    names = [f"m_axi_{i}" for i in range(most)] if most > 1 else ["m_axi"]
+    head = ["port of the design", "memory", "controller", "the host finds it at", "size"]
+    rows = [
+        [
+            f"`{way.ports[0]}`",
+            way.memory.name,
+            f"`{way.cell.pins(way.number)['bus']}`",
+            f"`0x{way.base:X}`",
+            f"{way.memory.bytes >> 30} GiB",
+        ]
+        for way in _joined(board, [(name, 0) for name in names]).ways
+    ]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])
 
 
 def ports(info: DesignInfo) -> list[tuple[str, int]]:

@@ -194,8 +194,6 @@ def constraints(board: Board) -> str:
         "create_clock -name pcie_refclk -period 10.000 [get_ports pcie_refclk_clk_p*]",
         "set_false_path -from [get_ports pcie_perstn*]",
         "set_false_path -from [get_ports reset*]",
-        f"set_property CONFIG_VOLTAGE {board.config_voltage} [current_design]",
+        *board.configuration,
     ]
-    if board.family == "xc7":  # UltraScale+ has no such pin
-        lines.append(f"set_property CFGBVS {board.cfgbvs} [current_design]")
     return "\n".join([*lines, ""])

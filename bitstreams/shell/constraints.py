@@ -20,15 +20,12 @@ DESIGN_CLOCK = "clk"
 
 
 def vivado(board: Board) -> str:
-    """XDC for Vivado: pins, input clock (others are derived), asynchronous pins, configuration supply."""
+    """XDC for Vivado: pins, input clock (others are derived), asynchronous pins, configuration."""
     asynchronous = [
         "set_false_path -from [get_ports {button uart_rx}]",
         f"set_false_path -to [get_ports {{uart_tx {' '.join(LEDS)}}}]",
     ]
-    supply = [f"set_property CONFIG_VOLTAGE {board.config_voltage} [current_design]"]
-    if board.family == "xc7":  # UltraScale+ has no such pin
-        supply.insert(0, f"set_property CFGBVS {board.cfgbvs} [current_design]")
-    return "\n".join([*_pins(board), *_input_clock(board), *asynchronous, *supply, ""])
+    return "\n".join([*_pins(board), *_input_clock(board), *asynchronous, *board.configuration, ""])
 
 
 def openxc7(board: Board, clock_hz: float) -> str:

@@ -50,6 +50,15 @@ def test_openfpgaloader_gets_the_board_and_the_bitstream(build, programs, board)
     assert command.endswith("spec2.bit") and "openFPGALoader" in command
 
 
+@pytest.mark.parametrize(("board", "why"), [("u200", "the card's own design first"), ("vcu118", "is a pair")])
+def test_a_flash_that_openfpgaloader_would_spoil_is_left_to_vivado(build, programs, board, why):
+    arguments = programs("openFPGALoader")
+    with pytest.raises(ConfigError, match=f"the flash of the {board} .*{why}.*use --programmer vivado"):
+        programming.program(build, board, flash=True)
+    programming.program(build, board)  # loading it is no matter of the flash
+    assert str(build / "spec2.bit") in arguments()
+
+
 def test_openfpgaloader_takes_a_cable_and_writes_the_flash(build, programs):
     arguments, stages = programs("openFPGALoader"), []
     programming.program(build, "arty_a7_100", cable="210319", flash=True, progress=stages.append)

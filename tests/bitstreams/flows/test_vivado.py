@@ -449,6 +449,25 @@ def test_checkpoints_of_another_plan_are_not_used(tmp_path):
     assert result.names(*STAGES) == STAGES and "RESUME" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("board", "width", "long", "offset"),
+    [
+        ("vc709", None, False, "0x00000000"),
+        ("arty_a7_100", "4", False, "0x00000000"),  # 16 MB: three bytes of address
+        ("genesys2", "4", True, "0x00000000"),
+        ("vcu118", "8", True, "0x00000000"),  # a pair of 128 MB
+        ("u200", "4", True, "0x01002000"),  # behind the card's own design
+    ],
+)
+def test_the_bitstream_is_one_that_the_flash_can_give(tmp_path, board, width, long, offset):
+    result = run(unpack(uart(board), tmp_path / "plan"), "build.tcl", board=board)
+    said = {call[0]: call[1] for call in result.of("set_property") if call[0].startswith("BITSTREAM")}
+    assert said.get("BITSTREAM.CONFIG.SPI_BUSWIDTH") == width
+    assert said.get("BITSTREAM.CONFIG.SPI_32BIT_ADDR") == ("YES" if long else None)
+    (flash,) = result.of("write_cfgmem")
+    assert f"up {offset} spec2.bit" in flash
+
+
 # --- programming ----------------------------------------------------------------------------------------
 
 CABLES = "localhost:3121/xilinx_tcf/1 xc7k325t_0 localhost:3121/xilinx_tcf/2 xc7vx690t_0"

@@ -8,8 +8,10 @@ import pytest
 from amaranth.hdl import C
 from amaranth.sim import Simulator
 
+from bitstreams.boards import find
 from bitstreams.flows import vivado_block, vivado_sync
 from bitstreams.flows.vivado_sync import Sync
+from bitstreams.shell import constraints as shell_constraints
 from bitstreams.synthesis.yosys import LAUNCH
 from tests.bitstreams.vivado_design import AXI, design, streamed
 
@@ -66,6 +68,14 @@ def test_wrapper_says_what_a_memory_port_does_not_do():
     both = vivado_block.wrapper(design(m_axi=AXI))
     assert "XIL_INTERFACENAME m_axi, PROTOCOL AXI4, DATA_WIDTH 64, ADDR_WIDTH 32, ID_WIDTH 0" in both
     assert "READ_WRITE_MODE READ_WRITE" in both
+
+
+def test_cards_stop_where_they_get_hot_whatever_the_transport():
+    for text in (vivado_block.constraints(find("u250")), shell_constraints.vivado(find("u250"))):
+        assert "set_property BITSTREAM.CONFIG.OVERTEMPSHUTDOWN ENABLE [current_design]" in text
+        assert "set_property CONFIG_VOLTAGE 1.8 [current_design]" in text and "CFGBVS" not in text
+    assert "OVERTEMP" not in vivado_block.constraints(find("vc709"))
+    assert "set_property CFGBVS GND [current_design]" in vivado_block.constraints(find("vc709"))
 
 
 def test_directions_follow_the_side_of_a_port():
