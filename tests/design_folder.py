@@ -8,11 +8,11 @@ from hw.contract.design import DesignInfo
 from hw.contract.design_files import describe
 
 
-def save_design(folder: Path, info: DesignInfo, files: Mapping[str, str]) -> DesignInfo:
-    """Write ``files`` (text by name, the Verilog first) into ``folder``, and ``info`` with them listed."""
+def save_design(folder: Path, info: DesignInfo, files: Mapping[str, str | bytes]) -> DesignInfo:
+    """Write ``files`` (contents by name, the Verilog first) into ``folder``, and ``info`` that lists them."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_text(text)
+    for name, content in files.items():
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
     whole = replace(info, files=describe(folder, files))
     whole.save(folder)
     return whole

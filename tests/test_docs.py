@@ -18,6 +18,7 @@ import pruning
 import spec2
 from bitstreams import boards
 from bitstreams.boards import data_sheet
+from bitstreams.flows import memory_map
 from bitstreams.synthesis import extrapolation
 from hw.contract import sparsity
 from hw.host_interface import registers
@@ -218,6 +219,13 @@ def test_the_page_of_a_board_has_its_current_table(path):
         f"{board.name} has changed: put the output of bitstreams.boards.data_sheet.markdown() into the page"
     )
     assert "no board was used" in page and "## Known gaps" in page
+    assert not board.pcie or memory_map.markdown(board) in page
+
+
+def test_the_host_finds_its_registers_where_the_page_says():
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    told = re.findall(r"^\| `0x(\w{4})` \|", page, re.M)
+    assert [int(offset, 16) for offset in told] == list(memory_map.WINDOWS.values())
 
 
 def test_the_index_takes_every_page_of_a_board():

@@ -13,6 +13,7 @@ from typing import Any
 
 from bitstreams.boards import Board
 from bitstreams.boards.memory import Controller, Memory
+from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
 from hw.util.errors import ConfigError
 
@@ -65,7 +66,8 @@ class Cell:
 @dataclass(frozen=True)
 class Way:
     """From ports of the design to a memory. number: of the memory. ports: buses of the design, ``m_axi_1``.
-    bits: of each. base: where the host sees it; its own ports see it at 0."""
+    bits: of each. base: where the host sees it; its own ports see it at 0. file: of the design, what it has
+    to hold."""
 
     number: int
     memory: Memory
@@ -73,6 +75,7 @@ class Way:
     ports: tuple[str, ...]
     bits: tuple[int, ...]
     base: int
+    file: str = ""
 
     @property
     def crossbar(self) -> str:
@@ -83,6 +86,7 @@ class Way:
         """What a host has to know of it."""
         memory = self.memory
         return {
+            "file": self.file,
             "ports": list(self.ports),
             "bits": list(self.bits),
             "memory": memory.name,
@@ -145,6 +149,7 @@ def _joined(board: Board, found: Sequence[tuple[str, int]]) -> MemoryMap:
     if not found or not board.pcie:
         return MemoryMap()
     cells = tuple(_cells(board.pcie.controllers[len(found) - 1]))
+    files = stream_files(len(found))
     ways = []
     base = 0
     for cell in cells:
@@ -153,7 +158,7 @@ def _joined(board: Board, found: Sequence[tuple[str, int]]) -> MemoryMap:
             port, bits = found[number]
             # A memory lies at a multiple of its size: its controller sees the low bits of an address alone.
             base = -(-base // memory.bytes) * memory.bytes
-            ways.append(Way(number, memory, cell, (port,), (bits,), base))
+            ways.append(Way(number, memory, cell, (port,), (bits,), base, files[number]))
             base += memory.bytes
     return MemoryMap(cells, tuple(ways))
 

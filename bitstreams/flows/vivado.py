@@ -18,6 +18,7 @@ from bitstreams.plans.manifest import describe
 from bitstreams.plans.plan import Plan, combined
 from bitstreams.shell import constraints as shell_constraints
 from bitstreams.shell import top as shell_top
+from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
 from hw.contract.design_files import VERILOG
 from hw.util import quote
@@ -52,7 +53,10 @@ def plan(
     board cannot do, ``ArtifactError`` without a complete design.
     """
     folder, info = Path(design), DesignInfo.load(design)
-    texts = {name: content.decode() for name, content in info.read(folder).items()}
+    # Weights that memory holds are no part of the device: whoever loads them takes them from the design.
+    loaded = stream_files(info.config.memories) if info.config.stream_weights else ()
+    held = {name: content for name, content in info.read(folder).items() if name not in loaded}
+    texts = {name: content.decode() for name, content in held.items()}
     verilog = {name: text for name, text in texts.items() if name.endswith(VERILOG)}
     images = {name: text for name, text in texts.items() if name not in verilog}
     clock_hz = clock_hz or board.clock

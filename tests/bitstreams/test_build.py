@@ -18,6 +18,11 @@ from bitstreams import build
 from bitstreams.boards import BOARDS
 from bitstreams.plans import manifest
 from bitstreams.plans.manifest import Manifest
+from hw.compile.weight_stream import stream_files
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
+from hw.contract.network import vgg16
+from hw.generate import generate
 from hw.util.errors import ArtifactError, ConfigError, DoesNotFit, TimingNotMet, ToolFailed, ToolNotFound
 from tests.bitstreams import vivado_run, vivado_texts
 from tests.bitstreams.vivado_design import design as described
@@ -144,7 +149,8 @@ def test_packed_products_need_slices_that_are_wide_enough(tmp_path):
 
 def save_streamed(folder, memories=2, bits=256):
     """A design folder with the ports of one that reads its weights."""
-    save_design(folder, replace(streamed(memories, bits), estimates=ESTIMATES), FILES)
+    weights = {name: bytes([0xF7]) * 4096 for name in stream_files(memories)}  # no text
+    save_design(folder, replace(streamed(memories, bits), estimates=ESTIMATES), FILES | weights)
     return folder
 
 
@@ -172,9 +178,47 @@ def test_a_plan_says_where_every_part_of_the_weights_goes(tmp_path, board, memor
         assert (row["memory"], row["part"], row["bytes"]) == (memory.name, memory.part, memory.bytes)
         assert row["bits"] == [256] and row["sustained"] < row["peak"]
     assert [row["base"] for row in rows] == [i * known[0].bytes for i in range(memories)]
+    assert [row["file"] for row in rows] == list(stream_files(memories))
+    assert not any(name.endswith(".bin") for name in plan.contents), "weights are no part of the device"
     result = vivado_run.run(plan.extract(tmp_path / "plan"), "build.tcl", board=board)
     assert result.code == 0, result.output + result.errors
     assert json.loads(plan.contents[manifest.FILE_NAME])["memory"] == [dict(row) for row in rows]
+
+
+VGG16 = {
+    "vc709": AcceleratorConfig(
+        64,
+        10,
+        1,
+        64,
+        30720,
+        stream_weights=True,
+        bus_bits=512,
+        memories=2,
+        weight_steps=16384,
+        stream_bits=256,
+    ),
+    "vcu118": AcceleratorConfig(64, 20, 1, stream_weights=True, bus_bits=1024, memories=2, stream_bits=256),
+    "u200": AcceleratorConfig(64, 20, 1, stream_weights=True, bus_bits=1024, memories=4, stream_bits=256),
+}
+"""Designs of VGG16 at 224 × 224 for boards: the VC709's is what ``spec2 explore`` chooses."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", VGG16)
+def test_vgg16_reaches_a_plan_that_runs_to_its_end(tmp_path, board, monkeypatch):
+    made = generate(random_artifact(vgg16(), weight_bits=8), VGG16[board], tmp_path / "design")
+    monkeypatch.setenv("PATH", "")
+    plan = build.plan(tmp_path / "design", board, transport="pcie")
+    result = vivado_run.run(plan.extract(tmp_path / "plan"), "build.tcl", board=board)
+    assert result.code == 0, result.output + result.errors
+    (record,) = result.of("ports_of_memory")
+    memories, bus = VGG16[board].memories, VGG16[board].bus_bits
+    assert len(record) == 3 * memories and len(set(record[2::3])) == memories
+    assert record[1::3] == (str(bus // memories),) * memories
+    assert [row["file"] for row in plan.manifest.memory] == [
+        name for name in made.files if name.endswith(".bin")
+    ]
 
 
 def test_nothing_is_built_whose_weights_nothing_loads(tmp_path, vivado):
