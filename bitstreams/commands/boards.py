@@ -63,15 +63,16 @@ def device_of(name: str, clock_mhz: float | None, memories: int | None) -> Devic
     if memories and memories not in MEMORIES:
         raise ConfigError(f"designs read weights from 1, 2 or 4 memories, not {memories}: change --memories")
     used = memories or max(count for count in MEMORIES if count <= len(board.memories))
-    peak, _ = board.bandwidth(used)
+    rates = [board.bandwidth(count) for count in range(1, used + 1)]
     return Device(
         name=board.name,
         clock_hz=board.clock if clock_mhz is None else clock_mhz * 1e6,
         budget=board.budget,
         labels=RESOURCES,
-        dram_rate=peak,
+        dram_rate=rates[-1][0],
         dram_interfaces=used,
-        dram_sustained=tuple(board.bandwidth(count)[1] for count in range(1, used + 1)),
+        dram_peaks=tuple(peak for peak, _ in rates),
+        dram_sustained=tuple(sustained for _, sustained in rates),
         wide_port=board.wide_port,
         stream_bits=board.stream_bits,
     )

@@ -100,12 +100,12 @@ def _memory(found: Exploration) -> Iterator[str]:
     device, config = found.device, found.chosen.config
     if not config.stream_weights:
         return
-    count = device.dram_interfaces
+    count = config.memories
     givers = f"{count} memory interfaces side by side are" if count > 1 else "the memory interface is"
     yield (
         f"Weights come at {dram_rate(found) / 1e9:.3g} GB/s, {config.bus_bits} bits a clock, of the "
         f"{device.sustained(count) / 1e9:.3g} GB/s that {givers} reckoned to sustain (peak "
-        f"{device.dram_rate / 1e9:.3g} GB/s)."
+        f"{device.peak(count) / 1e9:.3g} GB/s)."
     )
 
 

@@ -18,8 +18,9 @@ class Device:
     """name: of the board. clock_hz: of the design. budget: resource name to count. labels: resource name
     to its plural for people. dram_rate: peak bytes per second of external memory, of ``dram_interfaces`` side
     by side. wide_port: bits of the wide port of a multiplier. stream_bits: of the widest streams that its
-    link to the host keeps busy. dram_sustained: bytes per second that long reads reach of one memory, of two
-    side by side, and so on; without it DRAM_EFFICIENCY of the peak."""
+    link to the host keeps busy. dram_sustained, dram_peaks: bytes per second that long reads reach, and
+    peaks, of one memory, of two side by side, and so on; without them shares of ``dram_rate``, and of that
+    DRAM_EFFICIENCY."""
 
     name: str
     clock_hz: float
@@ -30,6 +31,7 @@ class Device:
     wide_port: int = WIDE_PORTS["DSP48E1"]
     stream_bits: int = STREAM_BITS[0]
     dram_sustained: tuple[float, ...] = ()
+    dram_peaks: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.clock_hz > 0:
@@ -50,7 +52,13 @@ class Device:
         """Bytes per second that designs are reckoned to read from ``count`` memories side by side."""
         if self.dram_sustained:
             return self.dram_sustained[count - 1]
-        return DRAM_EFFICIENCY * self.dram_rate * count / self.dram_interfaces
+        return DRAM_EFFICIENCY * self.peak(count)
+
+    def peak(self, count: int) -> float:
+        """Bytes per second that ``count`` memories side by side give at most."""
+        return (
+            self.dram_peaks[count - 1] if self.dram_peaks else self.dram_rate * count / self.dram_interfaces
+        )
 
     def bus_rate(self, bits: int) -> float:
         """Bytes per second of a bus of ``bits``."""

@@ -82,13 +82,12 @@ def _chosen(found: Row) -> list[tuple[str, Any]]:
     for name, share in chosen["use_percent"].items():
         rows.append((labels[name], f"{chosen['needs'][name]:,g} of {found['budget'][name]:,}, {share:g} %"))
     if rate := chosen["dram_bytes_per_second"]:
-        have = found["dram_sustained_bytes_per_second"]
+        have, peak = (chosen[f"dram_{what}_bytes_per_second"] for what in ("sustained", "peak"))
         rows.append(
             (
                 "external memory",
                 f"{rate / 1e9:.3g} of {have / 1e9:.3g} GB/s, {100 * rate / have:.0f} %, "
-                f"{found['dram_interfaces']} side by side, "
-                f"peak {found['dram_bytes_per_second'] / 1e9:.3g} GB/s",
+                f"{config['memories']} side by side, peak {peak / 1e9:.3g} GB/s",
             )
         )
     return rows
