@@ -63,6 +63,7 @@ def device_of(name: str, clock_mhz: float | None, memories: int | None) -> Devic
     if memories and memories not in MEMORIES:
         raise ConfigError(f"designs read weights from 1, 2 or 4 memories, not {memories}: change --memories")
     used = memories or max(count for count in MEMORIES if count <= len(board.memories))
+    board.bandwidth(used)  # refuses more than it has, and names that count
     rates = [board.bandwidth(count) for count in range(1, used + 1)]
     return Device(
         name=board.name,

@@ -1,4 +1,4 @@
-"""The way from every memory port of a design to a memory, and from the host to it: one table.
+"""The routes from every memory port of a design to a memory, and from the host to it: one table.
 
 The block design (``tcl/block.tcl``) is made of it, and so are ``manifest.json`` and ``build.json``, in which
 a host finds where to write weights, and the table on the boards' pages. Widths change, and clocks, in the
@@ -64,7 +64,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """From ports of the design to a memory. number: of the memory. ports: buses of the design, ``m_axi_1``.
     bits: of each. base: where the host sees it; its own ports see it at 0. file: of the design, what it has
     to hold."""
@@ -100,27 +100,27 @@ class Way:
 
 @dataclass(frozen=True)
 class MemoryMap:
-    """Of a design on a board: controllers, and the ways to their memories. Both empty where nothing is
+    """Of a design on a board: controllers, and the routes to their memories. Both empty where nothing is
     read."""
 
     cells: tuple[Cell, ...] = ()
-    ways: tuple[Way, ...] = ()
+    routes: tuple[Route, ...] = ()
 
     def settings(self) -> dict[str, str | list[str]]:
         """The table as ``settings.tcl`` has it: names of cells, and of each, after its name, what it
         needs."""
         rows = {cell.name: _controller(cell) for cell in self.cells}
-        rows |= {way.crossbar: _way(way) for way in self.ways}
+        rows |= {route.crossbar: _route(route) for route in self.routes}
         flat = {f"{name},{key}": value for name, row in rows.items() for key, value in row.items()}
         return {
             "controllers": [cell.name for cell in self.cells],
-            "memories": [way.crossbar for way in self.ways],
+            "memories": [route.crossbar for route in self.routes],
             **flat,
         }
 
     def to_json(self) -> list[dict[str, Any]]:
         """The table as ``manifest.json`` has it, a row a memory."""
-        return [way.to_json() for way in self.ways]
+        return [route.to_json() for route in self.routes]
 
 
 def memory_map(board: Board, info: DesignInfo) -> MemoryMap:
@@ -150,7 +150,7 @@ def _joined(board: Board, found: Sequence[tuple[str, int]]) -> MemoryMap:
         return MemoryMap()
     cells = tuple(_cells(board.pcie.controllers[len(found) - 1]))
     files = stream_files(len(found))
-    ways = []
+    routes = []
     base = 0
     for cell in cells:
         for number in range(cell.first, cell.first + cell.count):
@@ -158,9 +158,9 @@ def _joined(board: Board, found: Sequence[tuple[str, int]]) -> MemoryMap:
             port, bits = found[number]
             # A memory lies at a multiple of its size: its controller sees the low bits of an address alone.
             base = -(-base // memory.bytes) * memory.bytes
-            ways.append(Way(number, memory, cell, (port,), (bits,), base, files[number]))
+            routes.append(Route(number, memory, cell, (port,), (bits,), base, files[number]))
             base += memory.bytes
-    return MemoryMap(cells, tuple(ways))
+    return MemoryMap(cells, tuple(routes))
 
 
 def markdown(board: Board) -> str:
@@ -170,13 +170,13 @@ def markdown(board: Board) -> str:
     head = ["port of the design", "memory", "controller", "the host finds it at", "size"]
     rows = [
         [
-            f"`{way.ports[0]}`",
-            way.memory.name,
-            f"`{way.cell.pins(way.number)['bus']}`",
-            f"`0x{way.base:X}`",
-            f"{way.memory.bytes >> 30} GiB",
+            f"`{route.ports[0]}`",
+            route.memory.name,
+            f"`{route.cell.pins(route.number)['bus']}`",
+            f"`0x{route.base:X}`",
+            f"{route.memory.bytes >> 30} GiB",
         ]
-        for way in _joined(board, [(name, 0) for name in names]).ways
+        for route in _joined(board, [(name, 0) for name in names]).routes
     ]
     return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])
 
@@ -212,11 +212,11 @@ def _controller(cell: Cell) -> dict[str, str | list[str]]:
     }
 
 
-def _way(way: Way) -> dict[str, str | list[str]]:
-    pins = way.cell.pins(way.number)
+def _route(route: Route) -> dict[str, str | list[str]]:
+    pins = route.cell.pins(route.number)
     return {
-        "ports": [f"{CELL}/{port}" for port in way.ports],
+        "ports": [f"{CELL}/{port}" for port in route.ports],
         **{what: pins[what] for what in ("bus", "clock", "reset_out", "reset_in")},
-        "base": f"0x{way.base:X}",
-        "bytes": f"0x{way.memory.bytes:X}",
+        "base": f"0x{route.base:X}",
+        "bytes": f"0x{route.memory.bytes:X}",
     }

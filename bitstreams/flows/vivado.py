@@ -113,7 +113,7 @@ def pcie_files(
     if block is None:
         able = ", ".join(name for name, other in BOARDS.items() if other.pcie)
         raise ConfigError(f"the {board.name} has no PCI Express shell, {able} have: use --transport uart")
-    ways = memory_map.memory_map(board, info)
+    memories = memory_map.memory_map(board, info)
     return _plan(
         board,
         "pcie",
@@ -140,10 +140,10 @@ def pcie_files(
             "windows": [
                 word
                 for bus, offset in memory_map.WINDOWS.items()
-                if ways.ways or not bus.startswith("loader/")
+                if memories.routes or not bus.startswith("loader/")
                 for word in (bus, f"0x{offset:04X}")
             ],
-            **ways.settings(),
+            **memories.settings(),
         },
     )
 

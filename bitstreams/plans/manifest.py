@@ -37,7 +37,7 @@ class Manifest:
     artifact: digest of the weights. design: fingerprint of the design folder (:mod:`hw.contract.results`).
     constraints: SHA-256 of the constraints. tools: versions by name; those that wrote the plan first, those
         that built from it are added after the build. files: SHA-256 by name. memory: where weights go, a row
-        a memory (:meth:`bitstreams.flows.memory_map.Way.to_json`); empty where the design holds them.
+        a memory (:meth:`bitstreams.flows.memory_map.Route.to_json`); empty where the design holds them.
     """
 
     board: str

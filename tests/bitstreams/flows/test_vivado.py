@@ -179,13 +179,13 @@ def test_the_host_reaches_every_memory_where_the_table_says(tmp_path, board, mem
         options = dict(zip(call[:6:2], call[1:6:2], strict=True))
         where = (int(options["-offset"], 16), options["-range"])
         mapped.setdefault(options["-target_address_space"], {})[call[6].removesuffix("/segment")] = where
-    assert len(table.ways) == memories
-    for way in table.ways:
-        bus, size = f"/{way.cell.pins(way.number)['bus']}", f"0x{way.memory.bytes:X}"
-        assert way.base % way.memory.bytes == 0
+    assert len(table.routes) == memories
+    for route in table.routes:
+        bus, size = f"/{route.cell.pins(route.number)['bus']}", f"0x{route.memory.bytes:X}"
+        assert route.base % route.memory.bytes == 0
         for space in ("/loader/Data_S2MM", "/loader/Data_MM2S"):
-            assert mapped[space][bus] == (way.base, size)
-        for port in way.ports:
+            assert mapped[space][bus] == (route.base, size)
+        for port in route.ports:
             assert mapped[f"/accelerator/{port}"] == {bus: (0, size)}, "all ports begin at the same address"
     assert mapped["/xdma/M_AXI_LITE"] == {f"/{bus}": (offset, "4K") for bus, offset in WINDOWS.items()}
     assert mapped["/xdma/M_AXI_LITE"]["/marker/S_AXI"][0] == MARKER
