@@ -41,8 +41,8 @@ SETS = {
     1: {"conv2_2": 2, "conv3_2": 4, "conv4_1": 4, "conv4_2": 2},
     2: {"conv2_2": 2, "conv3_2": 2, "conv4_1": 2, "conv4_2": 1},
 }
-"""By weights of 8 that are kept. The array is full as soon as a set has two of them, and larger sets leave the
-next layer time to be fetched: that pays where a layer has few tile groups."""
+"""By weights of 8 that are kept. The array is full as soon as a set has two of them, and larger sets leave
+the next layer time to be fetched: that pays where a layer has few tile groups."""
 
 
 @pytest.mark.parametrize(("keep", "least"), [(1, 1.4), (0.5, 1.4), (2, 0.98)])
