@@ -14,6 +14,10 @@ from torch import Tensor, nn
 from hw.contract.network import Conv
 from pruning.importers.values import Made
 
+LEAST_GROUPS = 4
+"""Layers in groups are not pruned: of fewer groups, 2 of 8 words of all channels are less than what is within
+them."""
+
 
 def group(made: Made) -> None:
     """Leave zeros between groups of channels out of a convolution, in place, and what is no news of its
@@ -43,10 +47,10 @@ def group(made: Made) -> None:
 
 def most_groups(weight: Tensor, groups: int) -> int:
     """Of at most so many ``groups``, each of as many channels, the most outside of which ``weight`` (out, in,
-    ...) is zero."""
+    ...) is zero; 1 where these are few."""
     used = (weight != 0).flatten(2).any(2).nonzero()
     out, channels = weight.shape[:2]
-    for count in range(groups, 1, -1):
+    for count in range(groups, LEAST_GROUPS - 1, -1):
         fits = groups % count == out % count == channels % count == 0
         if fits and torch.equal(used[:, 0] // (out // count), used[:, 1] // (channels // count)):
             return count

@@ -152,8 +152,8 @@ def apart(kernel: Pair, start: Pair, stride: Sequence[int], size: Pair, result: 
 
 
 def spread(kernel: Pair, start: Pair, by: int) -> tuple[Pair, Pair]:
-    """(rows and columns of a kernel for images that are spread ``by`` rows and columns, how far above and left
-    of these its first window starts), for one of ``kernel`` that starts at ``start``."""
+    """(rows and columns of a kernel for images that are spread ``by`` rows and columns, how far above and
+    left of these its first window starts), for one of ``kernel`` that starts at ``start``."""
     above = _each(lambda first: -(-first // by), start)
     ends = (side - first + by * up for side, first, up in zip(kernel, start, above, strict=True))
     rows, columns = (-(-end // by) for end in ends)

@@ -20,7 +20,6 @@ from pruning.importers.refusals import refuse
 from pruning.importers.values import Made, Value
 from pruning.layers.models import Average
 
-
 EXACT = 1e-9
 """By which the weights of a mean may differ from one in sum, and are taken as one."""
 

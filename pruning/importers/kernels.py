@@ -114,8 +114,8 @@ def phases(channels: int, rows: int, columns: int) -> Tensor:
 
 def of_spread(weight: Tensor, start: Sequence[int], by: int) -> Tensor:
     """A kernel (out, in, R, C) for images that are spread ``by`` rows and columns
-    (:func:`hw.host_interface.stream_format.spread`): (out, in · by², R', C'). ``start``: how far above and left
-    of the images, as they were, its first window starts."""
+    (:func:`hw.host_interface.stream_format.spread`): (out, in · by², R', C'). ``start``: how far above and
+    left of the images, as they were, its first window starts."""
     rows, columns = weight.shape[2:]
     top, left = (-first % by for first in start)
     sides = (left, -(left + columns) % by, top, -(top + rows) % by)

@@ -34,8 +34,9 @@ class Ranges(Heads):
             )
         if value.average is not None:
             uncut = () if _below(value, high) else (position,)
-            waiting = replace(value.average, range=(low, high), uncut=value.average.uncut + uncut)
-            return replace(value, average=waiting)
+            waiting, before = value.average, value.average.range or (low, high)
+            both = max(low, before[0]), min(high, before[1])
+            return replace(value, average=replace(waiting, range=both, uncut=waiting.uncut + uncut))
         if value.parts == (None,) and high >= 1 - 2 * step:
             return value
         if low == 0 or not value.signed:
