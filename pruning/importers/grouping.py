@@ -11,7 +11,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from hw.contract.network import Conv
 from pruning.importers.values import Made
 
 LEAST_GROUPS = 4
@@ -23,7 +22,7 @@ def group(made: Made) -> None:
     """Leave zeros between groups of channels out of a convolution, in place, and what is no news of its
     ``taps``."""
     spec = made.spec
-    if not isinstance(spec, Conv) or spec.average:
+    if spec.dot or spec.average:
         return
     weight = made.module.weight.detach()
     groups = most_groups(weight, made.groups)
