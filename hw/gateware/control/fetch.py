@@ -34,6 +34,11 @@ class Fetch(wiring.Component):
     layer       in   ⌈log2 L⌉       instruction of the layer program, constant while ``busy``
     images      in   batch          images of the run
     busy        out  1              a line is asked for
+    done        out  1              a pulse: the last line of the layer is asked for
+    open        in   1              the lines that follow may be read
+    channel_ends out 1              a pulse: the last line of a channel is asked for,
+    group_ends  out  1              of a tile group (in dot mode of an image);
+    pauses      in   1              in the same clock: the next line waits for ``open``
     half_free   in   1              an X half can be filled
     half_taken  out  1              a pulse: one is begun
     r_line      out  memory lines   to feature memory: the line,
@@ -70,6 +75,11 @@ class Fetch(wiring.Component):
                 "layer": In(range(len(program.layers))),
                 "images": In(range(config.batch + 1)),
                 "busy": Out(1),
+                "done": Out(1),
+                "open": In(1),
+                "channel_ends": Out(1),
+                "group_ends": Out(1),
+                "pauses": In(1),
                 "half_free": In(1),
                 "half_taken": Out(1),
                 "half_filled": Out(1),
@@ -116,17 +126,23 @@ class Fetch(wiring.Component):
             with m.State("IDLE"):
                 with m.If(self.start):
                     position.start(m)
-                    m.d.sync += [
-                        Cat(line, channel, half, beyond, end_channel).eq(0),
-                        last.eq(last_channel == 0),
-                    ]
+                    m.d.sync += [Cat(line, channel, beyond, end_channel).eq(0), last.eq(last_channel == 0)]
                     m.next = "WAIT"
             with m.State("WAIT"):
-                with m.If(self.half_free):
+                with m.If(self.half_free & self.open):
                     m.d.comb += self.half_taken.eq(1)
                     m.next = "RUN"
+            with m.State("PAUSE"):
+                with m.If(self.open):
+                    m.next = "RUN"
             with m.State("RUN"):
-                m.d.comb += [running.eq(1), loops.step.eq(end_pass)]
+                m.d.comb += [
+                    running.eq(1),
+                    loops.step.eq(end_pass),
+                    self.channel_ends.eq(end_channel),
+                    self.group_ends.eq(end_pass),
+                    self.done.eq(filled & loops.ends),
+                ]
                 m.d.sync += [line.eq(line + 1), end_channel.eq(line + 1 == last_line)]
                 position.next_row(m)
                 with m.If(line == last_packed):
@@ -145,6 +161,8 @@ class Fetch(wiring.Component):
                 with m.If(end_pass):
                     m.d.sync += [channel.eq(0), last.eq(last_channel == 0)]
                     position.next_group(m)
+                with m.If(self.pauses):
+                    m.next = "PAUSE"
                 with m.If(filled):
                     m.d.sync += half.eq(~half)
                     m.next = "WAIT"
