@@ -63,7 +63,8 @@ class Heads(Branches):
         that a layer makes, or the pixels themselves."""
         waiting, pixels = value.average, value.average.matrix().to(weight.device)
         mean = pixels.shape[1] == 1 and torch.allclose(pixels, pixels.mean(), rtol=1e-9, atol=0)
-        if mean and hardware.takes_mean(waiting.size, len(weight)) and one_run_of_signs(value.parts):
+        mean = mean and value.whole[0] > 1 and one_run_of_signs(value.parts)
+        if mean and hardware.takes_mean(waiting.size, len(weight)):
             name = self.called(f"{value.parts[-1].spec.name}_average")
             spec = average(name, value.whole[0], waiting.size[0])
             made = Made(spec, Average(), value.parts, waiting.size, value.whole, range=waiting.range)

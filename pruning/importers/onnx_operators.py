@@ -52,17 +52,12 @@ OWN = {"channels_last", "opset"}
 """Attributes that the operators of real numbers have not."""
 
 
-def in_pairs(model: onnx.ModelProto) -> onnx.ModelProto:
-    """``model`` without operators of whole numbers, as far as they are in :data:`OPERATORS`; itself if it has
-    none."""
-    if not any(node.op_type in OPERATORS for node in model.graph.node):
-        return model
-    found = onnx.ModelProto()
-    found.CopyFrom(model)
-    nodes = [part for node in model.graph.node for part in _written(node)]
-    del found.graph.node[:]
-    found.graph.node.extend(nodes)
-    return found
+def in_pairs_(model: onnx.ModelProto) -> None:
+    """Write the operators of ``model`` that are in :data:`OPERATORS` otherwise, in place."""
+    if any(node.op_type in OPERATORS for node in model.graph.node):
+        nodes = [part for node in model.graph.node for part in _written(node)]
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
 
 
 def _written(node: NodeProto) -> Sequence[NodeProto]:

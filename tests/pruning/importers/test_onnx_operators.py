@@ -10,10 +10,10 @@ from onnx.reference import ReferenceEvaluator
 
 from hw.util.errors import UnsupportedNetwork
 from pruning import from_onnx, quantise_, to_artifact
-from pruning.importers.onnx_operators import OPERATORS, in_pairs
+from pruning.importers.onnx_operators import OPERATORS, in_pairs_
 from sim.model import run
 from tests.pruning.importers.converting import assert_same
-from tests.pruning.importers.onnx_graphs import array, save
+from tests.pruning.importers.onnx_graphs import save
 
 RUNTIME = {"domain": "com.microsoft"}
 PADDED = {"pads": [1, 1, 1, 1]}
@@ -198,10 +198,16 @@ def test_what_cannot_be_taken_is_one_sentence(tmp_path, case):
     assert says in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_file_without_such_operators_is_what_it_was(tmp_path):
-    path = save(tmp_path / "p.onnx", [("Conv", "x w", "y", {})], {"w": array(4, 2, 3, 3)})
-    model = onnx.load(path)
-    assert in_pairs(model) is model
+def test_every_node_is_written_once_and_none_of_whole_numbers_is_left(tmp_path):
+    model = onnx.load(save(tmp_path / "p.onnx", NODES, constants(), ("n", 2, 8, 8)))
+    in_pairs_(model)
+    found = [node.op_type for node in model.graph.node]
+    outputs = [name for node in model.graph.node for name in node.output]
+    assert len(set(outputs)) == len(outputs) and not OPERATORS.keys() & set(found)
+    assert found.count("QuantizeLinear") == 7 and found.count("Conv") == 2 and found.count("MaxPool") == 1
+    before = list(model.graph.node)
+    in_pairs_(model)
+    assert list(model.graph.node) == before
 
 
 def test_every_operator_is_in_some_test():
