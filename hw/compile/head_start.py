@@ -2,16 +2,18 @@
 
 The stages of the pipeline go through the layer program each on its own, so a layer is fetched while the one
 before it is still written. What is fetched comes in *segments*, and segment s waits for ``first`` + s ·
-``more`` passes of the instruction before. Where that one makes its map in a single tile group, its passes are
-blocks of channels, and a segment is as many channels. Else its last set of blocks goes over the map once
-more, which completes it tile group by tile group, and a segment is a tile group of the reader.
+``more`` passes of the instruction before. Where one of the two has a single tile group, a segment is as many
+channels as a pass makes. Else the last set of blocks goes over the map once more, which completes it tile
+group by tile group, and a segment is a tile group of the reader.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
+
+import numpy as np
 
 from hw.compile.layer_plan import LayerPlan
 from hw.contract.network import Network
@@ -20,13 +22,15 @@ from hw.contract.spectrum import TILE
 
 @dataclass(frozen=True)
 class HeadStart:
-    """first: passes of the instruction before that have to have ended before the first segment is fetched;
-    more: for every segment after it so many more. of_channels: a segment is N channels, else a tile group
-    (in dot mode an image)."""
+    """first: passes of the instruction before that have to have ended before the first segment is fetched,
+    less than none where later ones need some; more: for every segment after it so many more. of_channels: a
+    segment is N channels, else a tile group (in dot mode an image). first_channel: with which a tile group
+    begins; the channels above it come first, then those from 0 on."""
 
     first: int
     more: int = 0
     of_channels: bool = False
+    first_channel: int = 0
 
 
 OPEN = HeadStart(0)
@@ -36,14 +40,14 @@ OPEN = HeadStart(0)
 def counts_all(plan: LayerPlan, batch: int) -> bool:
     """Whether all passes of an instruction count, since they are those of a single tile group; else those of
     its last set of blocks do."""
-    return plan.dot or plan.group_rows * plan.group_columns * plan.source.stacks(batch) == 1
+    return tile_groups(plan, batch) == 1
 
 
 def passes_counted(plan: LayerPlan, batch: int) -> int:
     """Passes that count in a run of ``batch`` images."""
     if counts_all(plan, batch):
         return plan.blocks
-    return plan.blocks_per_transform * plan.group_rows * plan.group_columns * plan.source.stacks(batch)
+    return plan.blocks_per_transform * tile_groups(plan, batch)
 
 
 def head_starts(network: Network, plans: Sequence[LayerPlan], rows: int, batch: int) -> tuple[HeadStart, ...]:
@@ -61,24 +65,37 @@ def _head_start(network: Network, before: LayerPlan, plan: LayerPlan, rows: int,
     never = HeadStart(passes_counted(before, batch) + 1)
     if before.dot or before.dest.ring or plan.channels != plan.source.shape[0]:
         return never
-    if counts_all(before, batch):
-        return HeadStart(*_line(_by_channels(network, before, plan, rows)), of_channels=True)
+    if counts_all(before, batch) or tile_groups(plan, batch) == 1:
+        # What is added was made before what is convolved, or just now: then it comes last, as it lies.
+        added = network.maps[sources[-1]][0] if plan.layer.added and sources[-1] != before.number + 1 else 0
+        first_channel = (plan.channels - added) % plan.channels
+        needs = _by_channels(network, before, plan, rows, batch, first_channel)
+        return HeadStart(*_line(needs), of_channels=True, first_channel=first_channel)
     return HeadStart(*_line(_by_groups(before, plan, batch)))
 
 
-def _by_channels(network: Network, before: LayerPlan, plan: LayerPlan, rows: int) -> list[int]:
-    """Passes that every N = ``rows`` channels of the first tile group need."""
-    sources = network.sources[plan.number]
-    counts = [network.maps[source][0] for source in sources]
-    starts = [0, *accumulate(counts)]
-    needs = []
-    for first in range(0, plan.channels, rows):
-        last, need = min(first + rows, plan.channels) - 1, 0
-        for source, start, count in zip(sources, starts, counts, strict=False):
-            if source == before.number + 1 and first < start + count and last >= start:
-                need = max(need, (min(last, start + count - 1) - start) // rows + 1)
-        needs.append(need)
-    return needs
+def tile_groups(plan: LayerPlan, images: int) -> int:
+    """Tile groups of ``images``; in dot mode they are one."""
+    return 1 if plan.dot else plan.group_rows * plan.group_columns * plan.source.stacks(images)
+
+
+def _by_channels(
+    network: Network, before: LayerPlan, plan: LayerPlan, rows: int, batch: int, first_channel: int
+) -> list[int]:
+    """Passes that every N = ``rows`` channels of the first tile group need, from ``first_channel`` on."""
+    need = np.zeros(plan.channels, int)
+    block = np.arange(before.outputs) // rows
+    if not counts_all(before, batch):
+        in_set = block - (before.blocks - before.blocks_per_transform)  # of the last set, which alone counts
+        block = np.where(in_set < 0, 0, passes_counted(before, batch) - before.blocks_per_transform + in_set)
+    start = 0
+    for source in network.sources[plan.number]:
+        count = network.maps[source][0]
+        if source == before.number + 1:
+            need[start : start + count] = block + 1
+        start += count
+    need = np.roll(need, -first_channel)
+    return [int(need[first : first + rows].max()) for first in range(0, plan.channels, rows)]
 
 
 def _by_groups(before: LayerPlan, plan: LayerPlan, batch: int) -> list[int]:
@@ -106,7 +123,12 @@ def _last_row(plan: LayerPlan, group_row: int) -> int:
 
 
 def _line(needs: Sequence[int]) -> tuple[int, int]:
-    """First and more, none of ``needs`` above the line."""
-    first = needs[0]
-    steps = [-(-(need - first) // s) for s, need in enumerate(needs) if s]
-    return first, max(0, *steps, 0)
+    """First and more, none of ``needs`` above the line: the one that is least above them."""
+    points = [(s, need) for s, need in enumerate(needs) if need]  # who needs none takes any line
+    if not points:
+        return 0, 0
+    (start, least), *_ = points
+    slopes = {-(-(need - least) // (s - start)) for s, need in points if s > start}
+    lines = [(max(need - more * s for s, need in points), more) for more in {0, least, *slopes} if more >= 0]
+    segments, most = np.arange(len(needs)), max(needs)
+    return min(lines, key=lambda line: int(np.clip(line[0] + line[1] * segments, 0, most).sum()))

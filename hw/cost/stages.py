@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from hw.compile.head_start import tile_groups
 from hw.compile.layer_plan import LayerPlan
 from hw.compile.program import Program
 from hw.cost.cycles import load_cycles, run_cycles
-from hw.cost.timeline import group_lines, passes, tile_groups
+from hw.cost.timeline import group_lines, passes
 
 
 class Stages(NamedTuple):

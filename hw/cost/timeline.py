@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.head_start import HeadStart, counts_all
+from hw.compile.head_start import HeadStart, counts_all, tile_groups
 from hw.compile.layer_plan import LayerPlan
 from hw.contract.config import AcceleratorConfig
 from hw.contract.latencies import Latencies
@@ -63,11 +63,6 @@ def group_lines(plan: LayerPlan, images: int) -> int:
     return plan.channels * plan.lines_per_channel * (images if plan.dot else 1)
 
 
-def tile_groups(plan: LayerPlan, images: int) -> int:
-    """Tile groups of ``images``; in dot mode they are one."""
-    return 1 if plan.dot else plan.group_rows * plan.group_columns * plan.source.stacks(images)
-
-
 class RunPass(NamedTuple):
     """A pass in the order of the run. work: of its stages. block: its number in the layer. fetches: it waits
     for spectra of its own. frees: it is the last one to read them. begins, ends: it is the first, the last
@@ -112,7 +107,7 @@ class Segments:
         caught_up = max(end + 1, self.caught_up)
         if self.wanted > len(self.settled):
             return int(caught_up)
-        known = self.settled[self.wanted - 1] + 1 if self.wanted else 0
+        known = self.settled[self.wanted - 1] + 1 if self.wanted > 0 else 0
         return int(min(caught_up, max(end + 2, known)))
 
     def ends(self, end: int) -> None:

@@ -71,7 +71,8 @@ class HeadStartGate(wiring.Component):
         # What is wanted. A wanted number is compared in the clock after that in which it is known.
         first = per_layer(m, self.reads, [head.first for head in heads], name="first")
         more = per_layer(m, self.reads, [head.more for head in heads], name="more")
-        wanted, fresh, enough, caught_up = Signal(range(most + 1)), Signal(), Signal(), Signal()
+        least = min(0, *(head.first for head in heads))
+        wanted, fresh, enough, caught_up = Signal(range(least, most + 1)), Signal(), Signal(), Signal()
         segment_ends = Signal()
         m.d.comb += [
             segment_ends.eq(self._segment_ends(m)),

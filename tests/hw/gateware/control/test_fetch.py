@@ -77,12 +77,19 @@ def windows_of(plan, maps):
     return list(parts.transpose(0, 1, 3, 4, 2, 5))
 
 
-def tiles_of(plan, maps, images):
-    """Per pass and input channel: {lane: pixels} of lanes with a tile."""
+def order_of(compiled, instruction):
+    """The channels of an instruction's tile group in the order in which they are fetched."""
+    channels = compiled.layers[instruction].source.shape[0]
+    first = compiled.head_starts[instruction].first_channel
+    return [*range(first, channels), *range(first)]
+
+
+def tiles_of(plan, maps, images, order):
+    """Per pass and input channel in ``order``: {lane: pixels} of lanes with a tile."""
     rows_of_image = plan.source.image_packing if plan.images > 1 else plan.lane_rows
     windows = windows_of(plan, maps)
     for _, group_row, column, stack in passes(plan, images, blocks=False, dot_images=True):
-        for channel in range(plan.source.shape[0]):
+        for channel in order:
             found = {}
             for lane in range(plan.lane_rows * plan.lane_columns):
                 row, q = divmod(lane, plan.lane_columns)
@@ -178,7 +185,9 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
         simulate, compiled, instruction, images, stored(compiled, plan.source, maps, rows_read(plan), rng)
     )
 
-    tiles, channels = list(tiles_of(plan, maps, images)), plan.source.shape[0]
+    order = order_of(compiled, instruction)
+    tiles, channels = list(tiles_of(plan, maps, images, order)), plan.source.shape[0]
+    channel_of = len(tiles) // channels * order
     skews = [row * plan.rows_made if plan.packing == 1 else 0 for row in range(plan.lane_rows)]
     for lane in range(compiled.config.lanes):
         starts = [clock for clock, sample in enumerate(log) if sample["starts"] >> lane & 1]
@@ -189,7 +198,7 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
         lead = [clock for clock, sample in enumerate(log) if sample["starts"] & 1]
         assert starts == [clock + skews[lane // plan.lane_columns] for clock in lead]
         for n, (clock, wanted) in enumerate(zip(starts, tiles, strict=True)):
-            assert (log[clock]["channel"], log[clock]["half"]) == (n % channels, n // channels % 2)
+            assert (log[clock]["channel"], log[clock]["half"]) == (channel_of[n], n // channels % 2)
             if lane in wanted:
                 found = [window_of(log[clock + 1 + y]["window"], lane) for y in range(len(wanted[lane]))]
                 np.testing.assert_array_equal(found, wanted[lane], f"tile {n} of lane {lane}")
@@ -249,10 +258,10 @@ def test_waits_for_free_halves_and_where_it_is_paused_without_losing_a_line(simu
     memory = stored(compiled, plan.source, maps, range(plan.source.shape[1]), rng)
     log = run(simulate, compiled, instruction, 2, memory, rng)
     starts = [clock for clock, sample in enumerate(log) if sample["starts"] & 1]
-    for clock, wanted in zip(starts, tiles_of(plan, maps, 2), strict=True):
+    for clock, wanted in zip(starts, tiles_of(plan, maps, 2, order_of(compiled, instruction)), strict=True):
         found = [window_of(log[clock + 1 + y]["window"], 0) for y in range(TILE)]
         np.testing.assert_array_equal(found, wanted[0])
-    assert sum(sample["paused"] for sample in log) > 100
+    assert sum(sample["paused"] for sample in log) > 20
     assert not any(sample["paused"] and sample["busy"] for sample in log)
     groups = len(passes(plan, 2, blocks=False))
     counts = {name: len(clocks) for name, clocks in ends_of(log).items()}
