@@ -8,8 +8,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+import onnx  # noqa: E402
+from onnx import helper  # noqa: E402
+
 from hw.contract.artifact import load  # noqa: E402
 from hw.contract.design import DesignInfo  # noqa: E402
+from pruning.commands.post_training import post_train  # noqa: E402
 from pruning.importers.onnx_file import from_onnx  # noqa: E402
 from sim import model  # noqa: E402
 from tests.pruning.importers.onnx_graphs import export  # noqa: E402
@@ -72,6 +76,43 @@ def test_prune_reports_what_is_lost_layer_by_layer(run, given, tmp_path):
     again = tmp_path / "again"
     assert run("prune", given / "net.onnx", *options[:-1], again, "--threads", "1").code == 0
     assert load(again / "model.npz").digest == load(out / "model.npz").digest
+
+
+RANGES = (20.0, 15.0)
+"""Of the maps behind the first two ReLUs: several times what images reach."""
+
+
+def with_ranges(path, out):
+    """The file with quantisers behind the first two ReLUs."""
+    proto = onnx.load(path)
+    nodes, relus = [], [node for node in proto.graph.node if node.op_type == "Relu"]
+    for node in proto.graph.node:
+        nodes.append(node)
+        if node in relus[:2]:
+            name, number = node.output[0], relus.index(node)
+            node.output[0] = f"{name}_real"
+            step = onnx.numpy_helper.from_array(np.float32(RANGES[number] / 255), f"step{number}")
+            proto.graph.initializer.append(step)
+            pair = f"{name}_whole"
+            nodes.append(helper.make_node("QuantizeLinear", [node.output[0], step.name], [pair]))
+            nodes.append(helper.make_node("DequantizeLinear", [pair, step.name], [name]))
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    onnx.save(proto, out)
+    return out
+
+
+@pytest.mark.parametrize("sparsity", ["dense", "adaptive-2:8"])
+def test_ranges_of_a_quantised_file_count_more_than_images(given, tmp_path, sparsity):
+    """Of the third map it says nothing: that gets what the images reach, channel by channel."""
+    file = with_ranges(given / "net.onnx", tmp_path / "quantised.onnx")
+    found = post_train(file, given / "images.npz", sparsity=sparsity)
+    first, second, third = (found.scales[layer.name] for layer in found.network.layers[:3])
+    assert (first * 255).tolist() == pytest.approx([RANGES[0]] * len(first), rel=1e-4)
+    assert (second * 255).tolist() == pytest.approx([RANGES[1]] * len(second), rel=1e-4)
+    assert len(set(third.tolist())) > 1
+    plain = post_train(given / "net.onnx", given / "images.npz", sparsity=sparsity)
+    assert float((plain.scales[found.network.layers[0].name] * 255).max()) < RANGES[0] / 2
 
 
 def test_widths_and_images_without_labels(run, given, tmp_path):

@@ -64,6 +64,7 @@ def post_train(
 ) -> PostTrained:
     """Import the ONNX file ``path``, prune it by ``sparsity``, quantise it with the images of ``calibrate``.
 
+    Of a quantised file these give the ranges of those maps alone of which it says nothing.
     ``mean``, ``std``: as the importer takes them, if it does. ``options``: of
     :class:`pruning.training.recipe.Recipe`: block, weight_bits, layer_bits, spectrum_bits.
     Raises ``ConfigError`` and ``DataError`` for what cannot be, and says what else a caller should know.
@@ -149,6 +150,7 @@ def _quantised(
         model,
         network,
         real,
+        given=found.given,
         weight_bits=recipe.weight_bits,
         layer_bits=recipe.layer_bits,
         spectrum_bits=recipe.spectrum_bits,

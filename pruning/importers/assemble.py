@@ -7,8 +7,9 @@ and a way out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from pruning.importers.finish import Converted, assembled
 from pruning.importers.hardware import Pair
 from pruning.importers.heads import check_bias
 from pruning.importers.image_scale import Folded, Numbers, folded, of_mean
-from pruning.importers.kernels import of_phases, phases, scattered, undilated, ungrouped
+from pruning.importers.kernels import of_phases, of_spread, phases, scattered, undilated, ungrouped
 from pruning.importers.maps import size_of
 from pruning.importers.ranges import Ranges
 from pruning.importers.refusals import refuse
@@ -42,6 +43,8 @@ class Assembler(Ranges):
         self.blockers = Blockers()
         self.constant = False
         """Whether a convolution reads the constant channel (:mod:`pruning.importers.image_scale`)."""
+        self.spread = 1
+        """Rows and columns that the host spreads the images: for their only reader, a convolution."""
 
     def take_images(
         self, mean: Numbers | None = None, std: Numbers | None = None, *, channels_last: bool = False
@@ -81,6 +84,7 @@ class Assembler(Ranges):
         """
         channels, height, width = self.map_of(self.channels_first(value, position), position)
         check_bias(position, weight, bias)
+        taps = prod(weight.shape[1:])
         weight = undilated(ungrouped(weight, groups), dilation)
         if weight.shape[1] != channels:
             raise refuse(
@@ -96,7 +100,14 @@ class Assembler(Ranges):
             made = self.linear(replace(value, shape=(channels,)), position, path, middle, bias)
             return replace(made, shape=(len(weight), 1, 1))
         value, (above, before) = self._read(value, position)
-        times = hardware.strides(stride)
+        kernel, start, size = (rows, columns), (top + above, left + before), (value.whole[1], value.whole[2])
+        result = (
+            (height + top + bottom - rows) // stride[0] + 1,
+            (width + left + right - columns) // stride[1] + 1,
+        )
+        alone = value.parts == (None,) and not value.shared
+        by = hardware.apart(kernel, start, stride, size, result) if alone else 1
+        times = hardware.strides([step // by for step in stride])
         if times is None:
             size = "×".join(str(s) for s in stride)
             raise refuse(
@@ -105,13 +116,8 @@ class Assembler(Ranges):
                 "of two",
                 "use a stride of 2 or 4, the same of rows and columns",
             )
-        start = (top + above, left + before)
-        result = (
-            (height + top + bottom - rows) // stride[0] + 1,
-            (width + left + right - columns) // stride[1] + 1,
-        )
         index = value.index
-        beyond = _beyond((rows, columns), start, stride, (value.whole[1], value.whole[2]), result)
+        beyond = _beyond(kernel, start, stride, size, result)
         weight, bias, constant = self._unscaled(value, weight, bias, beyond)
         if index is not None:
             weight = scattered(weight, index, value.whole[0])
@@ -120,8 +126,11 @@ class Assembler(Ranges):
             weight = torch.cat([weight, constant], 1)
             value = replace(value, whole=(value.whole[0] + 1, *value.whole[1:]))
         value = replace(value, index=None, scale=None)
-        sizes = (rows, columns), start, (value.whole[1], value.whole[2]), result
-        return self._in_phases(value, position, path, weight, bias, times, *sizes)
+        if by > 1:
+            value, weight = self._spread(value, by), of_spread(weight, start, by)
+            start = hardware.spread(kernel, start, by)[1]
+        of_file = {"groups": groups, "taps": taps}
+        return self._in_phases(value, position, path, weight, bias, times, start, result, of_file)
 
     def _read(self, value: Value, position: str) -> tuple[Value, tuple[int, int]]:
         """What a convolution reads, ``index`` the channels of it if they are not its own in their order; and
@@ -145,6 +154,13 @@ class Assembler(Ranges):
             raise self.per_pixel(value.scale)
         return folded(*constants, weight, bias, outside=beyond)
 
+    def _spread(self, images: Value, by: int) -> Value:
+        """The images, which nobody else reads, as the host spreads them."""
+        channels, height, width = images.whole
+        self.spread = by
+        whole = (channels * by**2, -(-height // by), -(-width // by))
+        return replace(images, whole=whole, shape=whole)
+
     def _in_phases(
         self,
         value: Value,
@@ -153,13 +169,13 @@ class Assembler(Ranges):
         weight: Tensor,
         bias: Tensor | None,
         times: int,
-        kernel: Pair,
         start: Pair,
-        size: Pair,
         result: Pair,
+        of_file: Mapping[str, int],
     ) -> Value:
         """A convolution of stride 2**``times``: as it is, or of maps of every second row and column, side by
-        side as channels, which has smaller strides and kernels."""
+        side as channels, which has smaller strides and kernels. ``of_file``: its groups and taps."""
+        kernel, size = (weight.shape[2], weight.shape[3]), (value.whole[1], value.whole[2])
         direct = times <= 1 and hardware.placed(kernel, start, 2**times, size, result) is not None
         between = None if direct or min(result) < 1 else hardware.phases(kernel, start, times, size, result)
         if not direct and between is None and max(kernel) > hardware.MOST_KERNEL:
@@ -178,7 +194,7 @@ class Assembler(Ranges):
             weight = of_phases(weight)
             kernel, start = (weight.shape[2], weight.shape[3]), (start[0] // 2, start[1] // 2)
             times -= 1
-        return self.layer(position, path, value, weight, bias, start, 2**times, result)
+        return self.layer(position, path, value, weight, bias, start, 2**times, result, **of_file)
 
     def finish(self, value: Value | None) -> Converted:
         """The network of ``value`` and its model. Raises what was refused, all of it."""
@@ -187,7 +203,9 @@ class Assembler(Ranges):
             with self.blockers.noting():
                 value, left = self.last(value)
         self.blockers.check()
-        network, model, given = assembled(self.name, self.input, value, self._made, constant=self.constant)
+        network, model, given = assembled(
+            self.name, self.input, value, self._made, constant=self.constant, spread=self.spread
+        )
         for reason in hardware.runs(network):
             self.blockers.add(UnsupportedNetwork(reason))
         self.blockers.check()

@@ -33,9 +33,6 @@ def with_constant(layers: Sequence[Made], images: Shape) -> list[Made]:
         if None in made.reads:
             if not reads_constant(made, images):
                 _extend(made, images)
-            if not made.spec.dot and made.spec.taps is None:  # operations are those of the original
-                own = made.spec.inputs - 1
-                made.spec = replace(made.spec, taps=made.spec.kernel**2 * own)
         found.append(made)
     return found
 

@@ -11,6 +11,7 @@ import torch
 
 from hw.contract.network import IMAGES, Layer, Network, Shape
 from pruning.importers.constant_channel import reads_constant, with_constant
+from pruning.importers.grouping import group
 from pruning.importers.placing import placed_side_by_side
 from pruning.importers.ranges import given
 from pruning.importers.values import Made, Value
@@ -55,11 +56,18 @@ class Converted(_Pair):
 
 
 def assembled(
-    name: str, shape: Shape, value: Value | None, order: Sequence[Made], *, constant: bool = False
+    name: str,
+    shape: Shape,
+    value: Value | None,
+    order: Sequence[Made],
+    *,
+    constant: bool = False,
+    spread: int = 1,
 ) -> tuple[Network, NetworkModel, Mapping[str, Given]]:
     """The network that ends in ``value``, of the layers of ``order`` that it takes; what is known of them.
 
-    constant: some layer reads the constant channel as well as images of ``shape``.
+    constant: some layer reads the constant channel as well as images of ``shape``. spread: rows and columns
+    that the host spreads these, for one layer, which reads them and the constant channel so.
     """
     wanted = _needed(value)
     layers = [made for made in order if made in wanted]
@@ -67,11 +75,13 @@ def assembled(
         if made.copies and not made.spec.dot and not _signed(made):
             clip = made.spec.clip if made.range is None else made.range[1]
             made.spec = replace(made.spec, relu=True, clip=clip)  # it has nothing to do: there is no sign
-    constant = constant and any(reads_constant(made, shape) for made in layers)
-    if constant:
-        layers = with_constant(layers, shape)
+    if spread == 1:
+        constant = constant and any(reads_constant(made, shape) for made in layers)
+        layers = with_constant(layers, shape) if constant else layers
     layers = placed_side_by_side(layers, (shape[0] + constant, *shape[1:]))
-    network = Network(name, shape, tuple(_specs(layers)), constant=constant)
+    for made in layers:
+        group(made)
+    network = Network(name, shape, tuple(_specs(layers)), spread, constant)
     with torch.device("meta"):  # neither memory nor random numbers for weights that are replaced
         model = NetworkModel(network)
     for made in layers:

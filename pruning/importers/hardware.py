@@ -12,6 +12,7 @@ from itertools import product
 from math import log2, prod
 
 from hw.contract.network import MAX_KERNEL, MOST_LEAK, Conv, Network
+from hw.contract.network.graph import MOST_SPREAD
 from hw.contract.spectrum import TILE
 from hw.util.errors import UnsupportedNetwork
 
@@ -32,6 +33,10 @@ FEWER = 0.75
 
 AS_LONG = 64
 """Input channels of a convolution, 2 of 8 words kept, whose products take as long as its last transforms."""
+
+WEIGHTS_OF_A_CHANNEL = 1024
+"""A fully connected layer behind a mean has at most so many weights for all pixels of a channel: of more, a
+layer that makes the mean takes fewer clocks, on arrays of 8 to 64 rows."""
 
 
 def halvings(kernel: Sequence[int], stride: Sequence[int]) -> int | None:
@@ -99,6 +104,13 @@ def takes_addition(layer: Conv, size: Sequence[int]) -> bool:
     return plain and layer.output((layer.in_channels, size[0], size[1]))[1:] == tuple(size)
 
 
+def takes_mean(size: Pair, outputs: int) -> bool:
+    """Whether the mean of maps of ``size``, which a fully connected layer of so many ``outputs`` reads, is to
+    be made by a layer of its own, which rounds it; else every pixel gets weights of its own."""
+    square = size[0] == size[1] and 1 < size[0] <= TILE
+    return square and prod(size) * outputs > WEIGHTS_OF_A_CHANNEL
+
+
 def placed(
     kernel: Sequence[int], start: Sequence[int], stride: int, size: Sequence[int], result: Sequence[int]
 ) -> tuple[int, int, int] | None:
@@ -119,6 +131,33 @@ def placed(
                 if whole and sizes == list(result):
                     return square, before, after
     return None
+
+
+def apart(kernel: Pair, start: Pair, stride: Sequence[int], size: Pair, result: Pair) -> int:
+    """By how many rows and columns the host spreads images of ``size`` for a convolution of ``stride``, so
+    that it becomes one of a smaller kernel and stride; 1: it does not. Other arguments as of :func:`placed`.
+
+    A tile gives as many outputs as fit beside the kernel: every pixel less of it gives more of them.
+    """
+    if max(kernel) == 1 or len({*stride}) > 1:
+        return 1
+    for found in range(min(MOST_SPREAD, stride[0]), 1, -1):
+        left = stride[0] // found
+        if stride[0] % found or left > MOST_STRIDE:
+            continue
+        smaller, above = spread(kernel, start, found)
+        if placed(smaller, above, left, _each(lambda n, by=found: -(-n // by), size), result):
+            return found
+    return 1
+
+
+def spread(kernel: Pair, start: Pair, by: int) -> tuple[Pair, Pair]:
+    """(rows and columns of a kernel for images that are spread ``by`` rows and columns, how far above and
+    left of these its first window starts), for one of ``kernel`` that starts at ``start``."""
+    above = _each(lambda first: -(-first // by), start)
+    ends = (side - first + by * up for side, first, up in zip(kernel, start, above, strict=True))
+    rows, columns = (-(-end // by) for end in ends)
+    return (rows, columns), above
 
 
 def phases(kernel: Pair, start: Pair, times: int, size: Pair, result: Pair) -> tuple[Pair, ...] | None:

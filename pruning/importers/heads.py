@@ -8,14 +8,20 @@ from math import prod
 import torch
 from torch import Tensor
 
+from hw.contract.network.large_images import average
 from hw.util.errors import UnsupportedNetwork
 from pruning.importers import hardware
 from pruning.importers.branches import Branches
 from pruning.importers.image_scale import folded
 from pruning.importers.kernels import scattered
 from pruning.importers.maps import size_of
+from pruning.importers.placing import one_run_of_signs
 from pruning.importers.refusals import refuse
-from pruning.importers.values import Value
+from pruning.importers.values import Made, Value
+from pruning.layers.models import Average
+
+EXACT = 1e-9
+"""By which the weights of a mean may differ from one in sum, and are taken as one."""
 
 
 class Heads(Branches):
@@ -48,13 +54,28 @@ class Heads(Branches):
         if value.index is not None:
             weight = scattered(weight, value.index.flatten(), prod(value.whole))
         if value.average is not None:
-            pixels = value.average.matrix().to(weight.device)
-            spread = weight.double().unflatten(1, (-1, pixels.shape[1])) @ pixels.T
-            whole = (value.whole[0], *value.average.size)
-            weight = spread.flatten(1).to(weight.dtype)
-            value = replace(value, average=None, whole=whole)
+            value, weight = self._of_pixels(value, weight)
         made = self.dense(path, replace(value, index=None), weight, bias)
         return replace(made, shape=(*ones, made.whole[0]))
+
+    def _of_pixels(self, value: Value, weight: Tensor) -> tuple[Value, Tensor]:
+        """``value``, for which averages wait, and ``weight`` (out, features) of these, as what is read: means
+        that a layer makes, or the pixels themselves."""
+        waiting, pixels = value.average, value.average.matrix().to(weight.device)
+        mean = pixels.shape[1] == 1 and torch.allclose(pixels, pixels.mean(), rtol=1e-9, atol=0)
+        mean = mean and value.whole[0] > 1 and one_run_of_signs(value.parts)
+        if mean and hardware.takes_mean(waiting.size, len(weight)):
+            name = self.called(f"{value.parts[-1].spec.name}_average")
+            spec = average(name, value.whole[0], waiting.size[0])
+            made = Made(spec, Average(), value.parts, waiting.size, value.whole, range=waiting.range)
+            self._made.append(made)
+            factor = float(pixels.sum())
+            weight = weight if abs(factor - 1) < EXACT else (weight.double() * factor).to(weight.dtype)
+            return replace(value, average=None, parts=(made,)), weight
+        self.uncut += waiting.uncut
+        spread = weight.double().unflatten(1, (-1, pixels.shape[1])) @ pixels.T
+        whole = (value.whole[0], *waiting.size)
+        return replace(value, average=None, whole=whole), spread.flatten(1).to(weight.dtype)
 
     def leave(self, value: Value, position: str, error: UnsupportedNetwork) -> Value:
         """An operation to the host: ``error`` says why, should something follow."""

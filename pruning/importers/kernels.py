@@ -1,4 +1,5 @@
-"""Weights written otherwise, exactly: of groups, dilations, rectangles, and those that only move pixels."""
+"""Weights written otherwise, exactly: of groups, dilations, rectangles, of images that are spread, and those
+that only move pixels."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad, pixel_unshuffle
 
 
 def ungrouped(weight: Tensor, groups: int) -> Tensor:
@@ -108,6 +110,16 @@ def phases(channels: int, rows: int, columns: int) -> Tensor:
         for b in range(columns):
             weight[torch.arange(channels), a, b, torch.arange(channels), a, b] = 1
     return weight.flatten(0, 2)
+
+
+def of_spread(weight: Tensor, start: Sequence[int], by: int) -> Tensor:
+    """A kernel (out, in, R, C) for images that are spread ``by`` rows and columns
+    (:func:`hw.host_interface.stream_format.spread`): (out, in · by², R', C'). ``start``: how far above and
+    left of the images, as they were, its first window starts."""
+    rows, columns = weight.shape[2:]
+    top, left = (-first % by for first in start)
+    sides = (left, -(left + columns) % by, top, -(top + rows) % by)
+    return pixel_unshuffle(pad(weight, sides), by)
 
 
 def of_phases(weight: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from math import gcd
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from pruning.importers.image_scale import Scale
 from pruning.importers.kernels import Selection, inside, selection
 from pruning.importers.maps import Maps, size_of
 from pruning.importers.refusals import refuse
-from pruning.importers.values import Average, Made, Value, of, trainable
+from pruning.importers.values import Made, Value, of, trainable
 from pruning.layers.models import NORM
 
 RESERVED = {*dir(nn.Module()), "network", "images"}
@@ -27,11 +28,15 @@ RESERVED = {*dir(nn.Module()), "network", "images"}
 
 
 class Layers(Maps):
-    """Layers in the order in which they run, and layers that give a map which is wanted as it is."""
+    """Layers in the order in which they run, and layers that give a map which is wanted as it is.
+
+    Members: ``uncut``, where means are not kept in their range.
+    """
 
     def __init__(self, name: str, shape: Sequence[int], batch: int) -> None:
         super().__init__(name, shape, batch)
         self._made: list[Made] = []
+        self.uncut: list[str] = []
 
     # --- maps as they are wanted --------------------------------------------------------------------
 
@@ -123,7 +128,8 @@ class Layers(Maps):
         while found and max(made.shape[1:]) > most:
             made = self._window(made, average.position, found.pop(0))
         rest = (partial(sums, window=step) if isinstance(step, Window) else step for step in found)
-        left = Average(average.position, made.shape[1:], tuple(rest)) if found else None
+        left = replace(average, size=made.shape[1:], pools=tuple(rest)) if found else None
+        self.uncut += () if found else average.uncut
         return replace(value, parts=made.parts, average=left, shared=made.shared)
 
     def per_pixel(self, scale: Scale) -> UnsupportedNetwork:
@@ -208,10 +214,16 @@ class Layers(Maps):
         start: Sequence[int],
         stride: int,
         result: Sequence[int],
+        *,
         copies: bool = False,
+        groups: int = 1,
+        taps: int = 0,
     ) -> Value:
         """A convolution of what ``value`` has in its parts: ``weight`` (out, in, rows, columns), the first
-        window ``start`` rows above and columns left of the map, giving maps of ``result`` pixels."""
+        window ``start`` rows above and columns left of the map, giving maps of ``result`` pixels.
+
+        ``groups``: of the file; ``taps``: weights of an output there. What ``copies`` has neither.
+        """
         size = value.whole[1:]
         kernel = weight.shape[2:]
         fits = placed(kernel, start, stride, size, result) if min(result) > 0 else None
@@ -234,11 +246,13 @@ class Layers(Maps):
             relu=False,
             stride=stride,
             end_padding=None if after == before else after,
+            taps=taps,
             pointwise=square == 1,
         )
         module = nn.Conv2d(channels, out, square, stride, before, bias=bias is not None, device="meta")
         weight = inside(weight, square, before - start[0], before - start[1])
         made = Made(spec, module, value.parts, (size[0], size[1]), (out, *result), copies=copies)
+        made.groups = gcd(out, channels) if copies else groups
         return self._add(made, weight, bias)
 
     def dense(

@@ -129,7 +129,7 @@ class Maps:
             value = self.settled(value, position)
         before = value.average or Average(position, (height, width), ())
         shape = (channels, pooled.shape[2], pooled.shape[3])
-        average = replace(before, pools=(*before.pools, pool))
+        average = replace(before, pools=(*before.pools, pool), range=None)
         return replace(value, average=average, whole=shape, shape=shape)
 
     def global_average(self, value: Value, position: str, shape: Sequence[int], sums: bool = False) -> Value:

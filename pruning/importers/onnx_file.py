@@ -31,6 +31,7 @@ from pruning.importers.image_scale import Numbers
 from pruning.importers.onnx_constants import OF_SHAPES, Constants, used
 from pruning.importers.onnx_layout import channels_last
 from pruning.importers.onnx_nodes import image, position_of, sizes_of
+from pruning.importers.onnx_operators import in_pairs_
 from pruning.importers.onnx_quantised import Quantised
 from pruning.importers.onnx_quantisers import is_quantiser, without_quantisers
 from pruning.importers.refusals import unsupported
@@ -65,6 +66,7 @@ def from_onnx(
         model = onnx.load(path)
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
+        in_pairs_(model)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
     except Exception as error:  # protobuf's errors and ONNX's own have no common class

@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hw.contract.network import MOST_LEAK
-from pruning.importers.hardware import DENSE_SIDE, LARGEST_WINDOW, MOST_KERNEL
+from pruning.importers.grouping import LEAST_GROUPS
+from pruning.importers.hardware import (
+    DENSE_SIDE,
+    LARGEST_WINDOW,
+    MOST_KERNEL,
+    MOST_SPREAD,
+    WEIGHTS_OF_A_CHANNEL,
+)
 
 _KERNEL, _WINDOW, _DENSE = (f"{n}×{n}" for n in (MOST_KERNEL, LARGEST_WINDOW, DENSE_SIDE))
 
@@ -56,6 +63,11 @@ OPERATIONS = (
                 "a layer of a larger kernel, with zeros in it",
             ),
             Form(
+                "… with a stride, of images that nothing else reads",
+                f"strides of 2 to {MOST_SPREAD}, and twice that; 7×7 of stride 2, 11×11 of stride 4",
+                "a layer of a smaller kernel and stride: the host makes neighbouring pixels channels",
+            ),
+            Form(
                 "… of strides of 4, 8, … and of larger kernels with a stride",
                 "11×11 of stride 4, 9×9 of stride 2",
                 "layers of 2×2 that make every second row and column a channel, then one of stride 1",
@@ -63,7 +75,8 @@ OPERATIONS = (
             Form(
                 "… grouped, depthwise",
                 "any number of groups",
-                "a layer of all channels, zeros between the groups",
+                f"a layer in groups; zeros between them where they are fewer than {LEAST_GROUPS}, or "
+                "channels come in another order (shuffles)",
             ),
         ),
     ),
@@ -164,7 +177,9 @@ OPERATIONS = (
                 "average pooling, means, sums of pixels",
                 f"in front of a fully connected layer, any whose maps are at most {_DENSE}; elsewhere "
                 f"windows of at most {_KERNEL} with strides of 1 or 2, and means over whole maps of any size",
-                "part of the fully connected layer; convolutions of equal weights",
+                "part of the fully connected layer, or, where that would have more than "
+                f"{WEIGHTS_OF_A_CHANNEL:,} weights for a channel, a layer that makes the means, of square "
+                "maps; convolutions of equal weights",
             ),
         ),
     ),

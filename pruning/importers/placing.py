@@ -99,7 +99,11 @@ class _Neighbours:
 
 
 def _orders(made: Made) -> Iterator[tuple[Made | None, ...]]:
-    """Of its sources, those in which maps with a sign follow one another; the given one first."""
+    """Of its sources, those in which maps with a sign follow one another; the given one first. What averages
+    gives its channels in the order in which it reads them."""
+    if made.spec.average:
+        yield made.sources
+        return
     reads = made.reads
     first_signed = sorted(reads, key=lambda source: not _signed(source))
     tried = [reads, tuple(first_signed), tuple(sorted(reads, key=_signed))]
@@ -114,6 +118,11 @@ def _orders(made: Made) -> Iterator[tuple[Made | None, ...]]:
 def _one_run(signs: Sequence[bool]) -> bool:
     """Whether those that are true follow one another."""
     return sum(now and not before for before, now in pairwise((False, *signs))) <= 1
+
+
+def one_run_of_signs(sources: Sequence[Made | None]) -> bool:
+    """Whether layers make all of these maps, and those that have a sign follow one another."""
+    return None not in sources and _one_run([_signed(source) for source in sources])
 
 
 def _signed(source: Made | None) -> bool:
@@ -141,5 +150,6 @@ def identity(name: str, source: Made | None, images: Shape) -> Made:
     channels, height, width = _shape(source, images)
     module = nn.Conv2d(channels, channels, 1, bias=False, device="meta")
     module.weight = nn.Parameter(torch.eye(channels).view(channels, channels, 1, 1))
-    spec = Conv(name, channels, channels, 1, relu=not _signed(source), pointwise=True)
-    return Made(spec, module, (source,), (height, width), (channels, height, width), copies=True)
+    spec = Conv(name, channels, channels, 1, relu=not _signed(source), taps=0, pointwise=True)
+    size = (height, width)
+    return Made(spec, module, (source,), size, (channels, *size), copies=True, groups=channels)

@@ -16,14 +16,7 @@ CLOSE = 1 + 1e-6
 
 
 class Ranges(Heads):
-    """Ranges of maps.
-
-    Members: ``uncut``, where means are not kept in their range.
-    """
-
-    def __init__(self, name: str, shape: Sequence[int], batch: int) -> None:
-        super().__init__(name, shape, batch)
-        self.uncut: list[str] = []
+    """Ranges of maps."""
 
     def ranged(self, value: Value, position: str, low: float, high: float, step: float) -> Value:
         """A map that a quantiser with steps of ``step`` keeps within ``low`` and ``high``.
@@ -40,9 +33,10 @@ class Ranges(Heads):
                 "quantise with a zero point within the range, and not to negative numbers alone",
             )
         if value.average is not None:
-            if not _below(value, high):
-                self.uncut.append(position)
-            return value
+            uncut = () if _below(value, high) else (position,)
+            waiting, before = value.average, value.average.range or (low, high)
+            both = max(low, before[0]), min(high, before[1])
+            return replace(value, average=replace(waiting, range=both, uncut=waiting.uncut + uncut))
         if value.parts == (None,) and high >= 1 - 2 * step:
             return value
         if low == 0 or not value.signed:
@@ -83,9 +77,11 @@ def given(layers: Sequence[Made]) -> dict[str, Given]:
 
 def _copied(made: Made, ends: Mapping[Made | None, Range | None]) -> Range | None:
     """The range of what reads one pixel an output, or averages them, from those of what it reads."""
+    known = [ends.get(source) for source in made.sources]
+    if made.spec.average:
+        return None if None in known else (min(end[0] for end in known), max(end[1] for end in known))
     weight = made.module.weight.detach().double().flatten(1)
     single = bool(((weight != 0).sum(1) <= 1).all())
-    known = [ends.get(source) for source in made.sources]
     if not (made.copies or single) or made.norm is not None or None in known:
         return None
     read, added = known[: len(made.reads)], known[len(made.reads) :]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hw.contract.network import Layer
 from hw.util.errors import UnsupportedNetwork
 from pruning.importers.image_scale import Scale
+from pruning.layers import models
 
 Pool = Callable[[Tensor], Tensor]
 """An average pooling or sum of pixels, of (n, 1, H, W)."""
@@ -25,11 +26,13 @@ class Made:
     added to its outputs, if any. size: rows and columns of what it reads. shape: of its map, or (features,).
     copies: its weights are no training's, only a way to move or average pixels, so that what has no sign gets
     none. range: least and most that a quantiser leaves of its outputs, where those have a sign. step: real
-    number that its weights are multiples of in the file. spec: without ``added`` and ``sources``.
+    number that its weights are multiples of in the file. groups: of channels, as many as the file says, or as
+    what only moves or averages pixels can have at most; ``module`` has all channels, zeros between groups.
+    spec: without ``added``, ``sources`` and ``groups``.
     """
 
     spec: Layer
-    module: nn.Conv2d | nn.Linear
+    module: nn.Conv2d | nn.Linear | models.Average
     reads: tuple[Made | None, ...]
     size: tuple[int, int]
     shape: tuple[int, ...]
@@ -38,6 +41,7 @@ class Made:
     copies: bool = False
     range: tuple[float, float] | None = None
     step: float | None = None
+    groups: int = 1
 
     @property
     def sources(self) -> tuple[Made | None, ...]:
@@ -55,12 +59,15 @@ class Made:
 class Average:
     """Average pooling that waits: ``pools``, one after the other, of maps of ``size`` (rows, columns).
 
-    position: where the first one stands.
+    position: where the first one stands. range: that a quantiser keeps the last one in; uncut: where ranges
+    are, of what may be above them.
     """
 
     position: str
     size: tuple[int, int]
     pools: tuple[Pool, ...]
+    range: tuple[float, float] | None = None
+    uncut: tuple[str, ...] = ()
 
     def __call__(self, x: Tensor) -> Tensor:
         for pool in self.pools:

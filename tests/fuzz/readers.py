@@ -436,7 +436,8 @@ def make_onnx(folder: Path) -> None:
         helper.make_node("Mul", ["2", "g"], ["2a"]),
         helper.make_node("Relu", ["2a"], ["3"]),
         helper.make_node("QuantizeLinear", ["3", "vs"], ["3i"]),
-        helper.make_node("DequantizeLinear", ["3i", "vs"], ["3q"]),
+        helper.make_node("QLinearConv", ["3i", "vs", "", "qw", "vs", "", "vs", "", "qi"], ["3k"], group=1),
+        helper.make_node("DequantizeLinear", ["3k", "vs"], ["3q"]),
         helper.make_node("MaxPool", ["3q"], ["4"], kernel_shape=[2, 2], strides=[2, 2]),
         helper.make_node("DequantizeLinear", ["vi", "vs"], ["v"], axis=0, block_size=0),
         helper.make_node("Flatten", ["4"], ["5"], axis=1),
@@ -446,6 +447,8 @@ def make_onnx(folder: Path) -> None:
     whole = tensors.pop([tensor.name for tensor in tensors].index("v"))
     whole = (numpy_helper.to_array(whole) * 40).astype(np.int8)
     tensors += [numpy_helper.from_array(whole, "vi"), numpy_helper.from_array(np.float32(0.05), "vs")]
+    tensors.append(numpy_helper.from_array(rng.integers(-9, 9, (3, 3, 1, 1)).astype(np.int8), "qw"))
+    tensors.append(numpy_helper.from_array(np.array([9, -9, 0], np.int32), "qi"))
     tensors.append(numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 1]), "p"))
     ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 6, 6])]
     out = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
@@ -457,7 +460,8 @@ OPERATIONS = """
     Relu Conv Gemm MatMul Add Mul MaxPool AveragePool GlobalAveragePool Reshape Flatten Expand ConstantOfShape
     Tile Range Pad Clip Transpose Concat Identity Dropout Shape Cast Squeeze Unsqueeze Loop Softmax
     RandomNormal QuantizeLinear DequantizeLinear Quant BipolarQuant Trunc Resize Sparkle Sub Div Neg Sum Max
-    Min LeakyRelu PRelu Elu ReduceMean ReduceSum Slice Gather Size
+    Min LeakyRelu PRelu Elu ReduceMean ReduceSum Slice Gather Size QLinearConv QLinearMatMul QGemm QLinearAdd
+    QLinearConcat QLinearAveragePool ConvInteger
 """.split()
 NUMBERS = (0, 1, 2, 3, -1, -7, 7, 64, 1 << 20, 1 << 31, -(1 << 63), (1 << 63) - 1)
 

@@ -158,6 +158,7 @@ def test_zeros_in_a_shortcut_are_a_convolution_of_every_second_pixel():
     name = next(layer.name for layer in network.layers if layer.name.endswith("copy"))
     layer = next(layer for layer in network.layers if layer.name == name)
     assert (layer.stride, layer.kernel, layer.relu, layer.out_channels) == (2, 1, True, 16)
+    assert (layer.groups, layer.taps) == (1, 0)
     weight = model.get_submodule(name).weight[:, :, 0, 0]
     assert torch.equal(weight, F.pad(torch.eye(8), (0, 0, 4, 4)))
 
@@ -175,11 +176,10 @@ def test_zeros_in_a_shortcut_are_a_convolution_of_every_second_pixel():
     ],
 )
 def test_large_strides_and_kernels_are_phases(kernel, stride, padding, size, kernels):
-    network = compared(
-        nn.Sequential(nn.Conv2d(3, 5, kernel, stride, padding), nn.ReLU()), (3, size, size + 3)
-    )
+    layers = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 5, kernel, stride, padding), nn.ReLU()
+    network = compared(nn.Sequential(*layers), (3, size, size + 3))
     assert [k if k > 2 else min(k, 2) for k in kernels[-1:]] == [network.layers[-1].kernel]
-    assert len(network.layers) == len(kernels)
+    assert len(network.layers) == 1 + len(kernels) and network.spread == 1
 
 
 APART = {(2, 2, 0): set(), (3, 1, 1): {4, 5, 6, 7}, (3, 2, 0): {5, 7}, (3, 2, 1): {5, 6, 7}}

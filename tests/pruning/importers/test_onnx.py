@@ -286,7 +286,7 @@ BEHIND = {
     "turned": ([("Flatten", "c", "f", {}), ("MatMul", "v f", "y", {})], "'node2'", "swap the operands"),
     "batched": ([("Flatten", "c", "f", {}), ("MatMul", "f w4", "y", {})], "'node2'", "4 axes, not 2"),
     "1d": ([("Conv", "c four3", "y", {})], "Conv node 'node1'", "3 axes, not 4"),
-    "quantised": ([("QLinearConv", "c six one v six one six one", "y", {})], "'node1'", "whole numbers"),
+    "quantised": ([("ConvInteger", "c w4", "y", {})], "'node1'", "whole numbers"),
     "mean": ([("ReduceMean", "c one", "y", {})], "ReduceMean node 'node1'", "has no ReduceMean"),
     "other domain": ([("FusedConv", "c w4", "y", {"domain": "com.microsoft"})], "has no FusedConv"),
     "unknown": ([("Einsum", "c", "y", {"equation": "abcd->abdc"})], "has no Einsum", "leave it to the host"),

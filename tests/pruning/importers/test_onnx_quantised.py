@@ -478,8 +478,8 @@ REFUSED = {
         "Add node 'node2': it computes with whole numbers; export the model with quantisers in pairs (QDQ)",
     ),
     "operators": (
-        [("QLinearConv", "c s zu w8 s zs s zu", "q", {}), AFTER],
-        "QLinearConv node 'node1': it computes with whole numbers",
+        [("ConvInteger", "c w8", "q", {}), AFTER],
+        "ConvInteger node 'node1': it computes with whole numbers",
     ),
     "eight bit floats": ([*qdq("c", "q", "f8"), AFTER], "quantised to float8_e4m3fn, no whole numbers"),
     "rounding": (
