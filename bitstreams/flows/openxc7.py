@@ -33,6 +33,9 @@ BITSTREAM = "top.bit"
 LOG = "nextpnr.log"
 """Output of placement and routing, for :func:`bitstreams.flows.nextpnr.read`."""
 
+FASM = "top.fasm"
+"""What is set in the device, feature by feature."""
+
 PRODUCTS = (BITSTREAM, LOG, "yosys.log", "synthesis.txt", "tools.txt")
 
 

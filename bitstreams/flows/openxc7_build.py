@@ -33,13 +33,14 @@ def run(plan: Plan, request: BuildRequest) -> BuildResult:
     report = nextpnr.read(log, clock_hz=plan.manifest.clock_hz, allow_timing_fail=True)
     if code and report.met:  # routed and fast enough: something after it failed
         raise ToolFailed(f"the open tools failed: {_reason(text, code)}; their log is {request.log}")
+    used = {"lut": nextpnr.luts(request.folder / openxc7.FASM), **report.resources}
     worst = min(report.clocks, key=lambda clock: clock.slack_ns)
     return BuildResult(
         met=report.met,
         slack_ns=round(worst.slack_ns, 3),
         fmax_mhz=worst.mhz,
         tools=programs.versions(found),
-        used=report.resources,
+        used=used,
         warnings=len(re.findall(r"^Warning: ", text, re.M)),
         details=report.to_json(),
     )

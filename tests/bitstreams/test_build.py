@@ -120,6 +120,7 @@ def test_the_clock_of_the_plan_is_in_its_settings_and_manifest(design):
             "open tools cannot build transport 'pcie'",
         ),
         ({"toolchain": "openxc7"}, ConfigError, "no database"),
+        ({"dsp": False}, ConfigError, "Vivado needs no plan without DSP slices: leave --no-dsp out"),
         ({"mhz": 0}, ConfigError, "must be positive, not 0 MHz"),
         ({"mhz": 900, "transport": "pcie"}, ConfigError, "must be 10 to 600 MHz, not 900 MHz"),
         ({"baud": -1}, ConfigError, "bit rate must be positive"),
@@ -335,6 +336,15 @@ Info: Max frequency for clock 'clk': {mhz:.2f} MHz ({verdict} at 50.00 MHz)
 """
 
 
+FASM = """\
+CLBLL_L_X2Y1.SLICEL_X0.ALUT.INIT[63:0] = 64'b1
+CLBLL_L_X2Y1.SLICEL_X0.AFF.ZINI
+CLBLM_R_X3Y1.SLICEM_X0.DLUT.INIT[63:0] = 64'b0
+CLBLM_R_X3Y1.SLICEM_X0.DLUT.SMALL
+CLBLM_R_X3Y1.SLICEL_X1.DLUT.INIT[63:0] = 64'b0
+"""
+
+
 @pytest.fixture
 def openxc7(tmp_path, monkeypatch, design):
     """Installs stand-ins of the open tools; returns a plan whose script is ``body`` and a log at ``mhz``."""
@@ -350,6 +360,7 @@ def openxc7(tmp_path, monkeypatch, design):
         log = NEXTPNR_LOG.format(mhz=mhz, verdict="PASS" if mhz >= 50 else "FAIL")
         script = f"#!/bin/sh\necho '== synthesis (yosys.log)'\n{body}\ncat > nextpnr.log <<'END'\n{log}END\n"
         script += "".join(f"touch {name}\n" for name in plan.products if name != "nextpnr.log")
+        script += f"cat > top.fasm <<'END'\n{FASM}END\n"
         files = {**plan.files, "build.sh": f"{script}exit {code}\n".encode()}
         return type(plan)(plan.name, plan.run, files, plan.products, plan.manifest)
 
@@ -361,6 +372,7 @@ def test_the_open_tools_build(openxc7, tmp_path):
     figures = build.build(openxc7(), tmp_path / "out", progress=stages.append)
     assert stages == ["synthesis"]
     assert figures["fmax_mhz"] == 60 and figures["timing_met"] and figures["used"]["dsp"] == 96
+    assert figures["used"]["lut"] == 3, "LUTs of the FASM, not the 21,000 bels of the log"
     assert figures["tools"]["nextpnr-xilinx"] == "1.2"
     assert (tmp_path / "out" / "top.bit").exists()
 
@@ -371,6 +383,22 @@ def test_the_open_tools_miss_timing(openxc7, tmp_path):
     assert not (tmp_path / "out" / "top.bit").exists()
     figures = build.build(openxc7(mhz=40), tmp_path / "out", allow_timing_fail=True)
     assert not figures["timing_met"]
+
+
+def test_the_programs_of_the_environment_are_those_that_are_written_down(openxc7, tmp_path, monkeypatch):
+    plan, mine = openxc7(), tmp_path / "mine"
+    mine.write_text("#!/bin/sh\necho v7.7\n")
+    mine.chmod(0o755)
+    for name in ("nextpnr-xilinx", "yosys"):
+        (tmp_path / "bin" / name).unlink()
+    monkeypatch.setenv("NEXTPNR", str(mine))
+    monkeypatch.setenv("YOSYS", str(mine))
+    assert build.build(plan, tmp_path / "out")["tools"]["nextpnr-xilinx"] == "7.7"
+    assert Manifest.load(tmp_path / "out").tools["yosys"] == "7.7"
+
+
+def test_multipliers_of_luts_can_be_asked_for(design):
+    assert b" -nodsp" in build.plan(design, "arty_a7_100", toolchain="openxc7", dsp=False).files["synth.ys"]
 
 
 def test_the_open_tools_fail(openxc7, tmp_path):
