@@ -12,6 +12,7 @@ from bitstreams import boards
 from bitstreams.boards import budget
 from bitstreams.flows import nextpnr, openxc7
 from bitstreams.flows.packed import FATAL, PACKED, unsupported
+from bitstreams.flows.routed_timing import BLIND
 from bitstreams.synthesis.yosys import LAUNCH
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
@@ -142,10 +143,14 @@ def test_the_script_hands_every_tool_its_files(run):
     done, folder = run()
     assert done.returncode == 0, done.stderr
     arguments = (folder / "args").read_text()
-    assert "xc7a100tcsg324.bin --json top.json --xdc top.xdc --fasm top.fasm --freq 50.000" in arguments
+    assert (
+        "xc7a100tcsg324.bin --json top.json --xdc top.xdc --fasm top.fasm --sdf top.sdf --freq 50.000"
+        in arguments
+    )
     assert "--timing-allow-fail" not in arguments
     assert "--part xc7a100tcsg324-1" in (folder / "top.frames").read_text()
     assert "artix7/xc7a100tcsg324-1/part.yaml" in (folder / openxc7.BITSTREAM).read_text()
+    assert BLIND in done.stdout, "no Python times the block RAMs there"
     assert "yosys: Yosys 0.68\n" in (folder / "tools.txt").read_text()
     assert nextpnr.read(folder / openxc7.LOG, clock_hz=50e6).met
     assert all((folder / name).exists() for name in openxc7.PRODUCTS)
