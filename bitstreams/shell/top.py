@@ -101,7 +101,7 @@ class Top(Elaboratable):  # type: ignore[misc]
         self._out(m, "uart_tx", self.pins.uart_tx, tx)
 
         hertz = int(self.setting.f_out)
-        beat = Signal(hertz.bit_length())  # its top bit has a period of one to two seconds
+        beat = Signal(hertz.bit_length(), reset_less=True)  # its top bit has a period of one to two seconds
         hold = Signal(range(hertz * HOLD_MS // 1000 + 1))
         m.d.sync += beat.eq(beat + 1)
         with m.If(~tx):
