@@ -2,7 +2,8 @@
 
 Where weights stay, the forward transform is made again for every set of blocks. At 2 of 8 weights a block
 keeps the array as busy as the transform, so sets of one block cost nothing; at 1 of 8 the array would wait,
-and two blocks a set halve the transforms. A set lies in the weight buffer as a whole, so larger ones leave
+and two blocks a set halve the transforms. Larger sets also leave the next layer's first tile group more time
+to be fetched. A set lies in the weight buffer as a whole, so larger ones leave
 less room for the next set to arrive meanwhile. Here that is weighed, layer by layer, for the lane layout
 that is best with sets of one block.
 """
@@ -26,7 +27,7 @@ DEPTH = 8192
 """Steps of the weight buffer up to which several blocks may ask for one, where the compiler sizes it: what a
 block of 2 of 8 weights from 512 channels takes."""
 
-GAIN = 0.98
+GAIN = 0.99
 """A larger set has to leave at most this share of a layer's clocks: it takes room that others could use."""
 
 
@@ -96,7 +97,11 @@ class SetSizes:
         beats = layer_units(self.step, width, self.units.beat) / self.units.beat
         each, groups, _ = layout_cost(layer, shape, layout, replace(work, fetches=sets))
         beside = max(0, self.depth - most) * beats
-        return _clocks(each * work.images, groups * work.images, sets, most * beats, beside)
+        clocks = _clocks(each * work.images, groups * work.images, sets, most * beats, beside)
+        # The array is at work on the last tile group while the next layer's first one is fetched, of twice as
+        # many channels, say.
+        lines, array = layer.in_channels * layout.lines(layer), work.array * layout.words(layer) // sets
+        return clocks + max(0, 2 * lines - array)
 
 
 def _most(table: StepTable, size: int) -> int:

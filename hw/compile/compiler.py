@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from hw.compile.block_sets import group_work, set_sizes
 from hw.compile.feature_maps import plan_maps
 from hw.compile.lane_layout import GroupWork, LaneLayout, line_pixels
+from hw.compile.layer_plan import LayerPlan
 from hw.compile.limits import check_instructions, check_network, check_stream, check_sums, check_symmetric
-from hw.compile.program import LayerPlan, Program
+from hw.compile.program import Program
 from hw.compile.step_format import row_bits, step_format
 from hw.compile.step_table import StepTable, irregular_tables, step_table
 from hw.contract.artifact import Artifact

@@ -35,15 +35,19 @@ class Latencies:
 
     memory: request of a line to its pixels. fill: a tile's last line to the moment its words can be
     read. array: issue of a step to the moment the drain turns to the first rows of its word. pass_full: that
-    of the last rows to the moment their words can be read. tail: last token of a layer to the moment its
-    last pixel can be read. reuse_lead: see ``LayerPlan.free_clock``. map_start: end of the last layer to the
-    first beat of the map that it made. settle: clocks of a layer before its controllers start.
+    of the last rows to the moment their words can be read. front_tail, middle_tail: last line, last step of
+    a layer to the moment in which nothing in the stage looks at it any more. tail: last token of a layer to
+    the moment its last pixel can be read. reuse_lead: see ``LayerPlan.free_clock``. map_start: end of the
+    last layer to the first beat of the map that it made. settle: clocks of a layer before its controllers
+    start.
     """
 
     memory: int
     fill: int
     array: int
     pass_full: int
+    front_tail: int
+    middle_tail: int
     tail: int
     reuse_lead: int
     map_start: int
@@ -58,12 +62,14 @@ def latencies(
     rotate = rotate_latency(config.line_pixels)
     # Wraps join the sums in the drain in a clock of their own, and biases of imaginary parts in another one.
     wraps = (1 + pointwise) * (config.products == "packed")
-    memory = 2 + rotate
+    memory, fill, array = 2 + rotate, 25 + NARROW_CLOCKS * narrow, 5
     return Latencies(
         memory=memory,
-        fill=25 + NARROW_CLOCKS * narrow,
-        array=5,
+        fill=fill,
+        array=array,
         pass_full=6 + wraps,
+        front_tail=memory + fill + 2,
+        middle_tail=1 + array + config.rows // config.drain + 9 + wraps,
         reuse_lead=6 + wraps,
         map_start=memory + MAP_START,
         # Start register, lane, writer, feature memory.

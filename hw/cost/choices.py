@@ -9,7 +9,8 @@ from typing import Any
 
 from hw.compile.block_sets import group_work
 from hw.compile.lane_layout import ranked
-from hw.compile.program import LayerPlan, Program
+from hw.compile.layer_plan import LayerPlan
+from hw.compile.program import Program
 from hw.cost.stages import LayerWork, layer_row, layer_work
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from hw.compile.program import LayerPlan, Program
-from hw.cost.cycles import group_lines, load_cycles, passes, run_cycles, tile_groups
+from hw.compile.head_start import tile_groups
+from hw.compile.layer_plan import LayerPlan
+from hw.compile.program import Program
+from hw.cost.cycles import load_cycles, run_cycles
+from hw.cost.timeline import group_lines, passes
 
 
 class Stages(NamedTuple):
@@ -68,11 +71,17 @@ def stages(plan: LayerPlan, program: Program, images: int) -> Stages:
 
 
 def least_cycles(program: Program, images: int) -> int:
-    """Clocks that no run of ``images`` images goes below: loading, then layer by layer the work of the
-    busiest stage; and all weights."""
-    work = [stages(plan, program, images) for plan in program.layers]
-    layers = sum(max(item.fetch, item.array, item.output) for item in work)
-    return max(load_cycles(program, images) + layers, sum(item.weights for item in work))
+    """Clocks that no run of ``images`` images goes below: loading, then every stage layer by layer, the
+    fetch no more than a layer ahead of the output; and all weights."""
+    fetched = computed = written = before = load_cycles(program, images)  # before: the layer before the last
+    weights = 0
+    for plan in program.layers:
+        work = stages(plan, program, images)
+        fetched = max(fetched, before) + work.fetch
+        computed = max(max(computed, before) + work.array, fetched)
+        before, written = written, max(written + work.output, computed)
+        weights += work.weights
+    return max(written, weights)
 
 
 def layer_work(program: Program, images: int) -> list[LayerWork]:

@@ -136,11 +136,13 @@ class Accelerator(wiring.Component):
         """Counters hold the last run until the next start, whatever resets the control port."""
         counted = [(getattr(control, name), event) for name, event in events.items()]
         for i in range(len(self.program.network.layers)):
-            instructions = [core.layer == n for n, number in enumerate(self.program.numbers) if number == i]
-            here = core.in_layer & Cat(*instructions).any()
+            numbers = [n for n, number in enumerate(self.program.numbers) if number == i]
+            here, steps = (
+                Cat(*(layer == n for n in numbers)).any() for layer in (core.layer, core.steps_layer)
+            )
             counted += [
-                (control.layer_cycles[i], here),
-                (control.layer_steps[i], here & core.events.mac_steps),
+                (control.layer_cycles[i], core.in_layer & here),
+                (control.layer_steps[i], steps & core.events.mac_steps),
             ]
         for i, (port, event) in enumerate(counted):
             counter = Signal(len(port), name=f"counter_{i}", reset_less=True)

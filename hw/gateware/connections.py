@@ -61,15 +61,28 @@ def _fetch(m, core):
         ping_pong.fill.eq(delay(m, fetch.half_filled, core.lanes[0].fill_latency, name="filled", reset=True)),
         core.events.fetch_busy.eq(fetch.busy),
     ]
+    output, head_start = core.output, core.head_start
+    m.d.comb += [
+        head_start.writes.eq(core.back.layer),
+        head_start.starts.eq(core.back.begin),
+        head_start.pass_ends.eq(output.pass_ends),
+        head_start.last_set.eq(output.last_set),
+        head_start.reads.eq(core.front.layer),
+        head_start.start.eq(core.front.begin),
+        head_start.channel_ends.eq(fetch.channel_ends),
+        head_start.group_ends.eq(fetch.group_ends),
+        fetch.pauses.eq(head_start.pauses),
+        fetch.open.eq(head_start.open),
+    ]
     for i, (lane, window) in enumerate(zip(core.lanes, core.windows, strict=True)):
         m.d.comb += [
-            window.layer.eq(core.layer),
+            window.layer.eq(core.front.layer),
             window.pixels.eq(core.memory.pixels),
             window.mask.eq(fetch.mask),
             window.inside.eq(fetch.inside[i]),
             window.beyond.eq(fetch.beyond),
             *([window.signed.eq(fetch.signed[i])] if core.program.mixes_signs else []),
-            lane.layer.eq(core.layer),
+            lane.reads.eq(core.front.layer),
             lane.window.eq(window.window),
             lane.start.eq(fetch.starts[i]),
             lane.row.eq(fetch.row),
@@ -108,7 +121,7 @@ def _array(m, core):
             words = [Mux(pointwise, issue.word, word) for word in words]
     modes = Cat(Mux(dot, Mode.DOT, Mux(is_dual, Mode.DUAL, Mode.COMPLEX)) for is_dual in dual)
     head_start = core.lanes[0].x.latency - row_weights.latency
-    bit_planes = sign_extended(m, core.program, core.layer, step.bit_planes)
+    bit_planes = sign_extended(m, core.program, core.middle.layer, step.bit_planes)
     rows = rows_of(core.program.step_format, step, bit_planes)
     m.d.comb += [
         row_weights.valid.eq(delay(m, issue.issued, head_start, name="issued", reset=True)),
@@ -118,6 +131,7 @@ def _array(m, core):
     ]
     for lane in core.lanes:
         m.d.comb += [
+            lane.adds.eq(core.middle.layer),
             lane.x_half.eq(issue.x_half),
             lane.x_words.eq(Cat(*words)),
             lane.selects.eq(row_weights.selects),
@@ -132,13 +146,15 @@ def _array(m, core):
 
 
 def _dot_mode(core):
-    """Whether the layer at work is fully connected."""
-    return _any_of(core.layer, [i for i, plan in enumerate(core.program.layers) if plan.dot])
+    """Whether the layer of the steps is fully connected."""
+    return _any_of(core.middle.layer, [i for i, plan in enumerate(core.program.layers) if plan.dot])
 
 
 def _pointwise(core):
-    """Whether the layer at work is a pointwise convolution."""
-    return _any_of(core.layer, [i for i, plan in enumerate(core.program.layers) if plan.layer.pointwise])
+    """Whether the layer of the steps is a pointwise convolution."""
+    return _any_of(
+        core.middle.layer, [i for i, plan in enumerate(core.program.layers) if plan.layer.pointwise]
+    )
 
 
 def _readout(m, core):
@@ -159,7 +175,7 @@ def _readout(m, core):
         core.y_ping_pong.fill.eq(readout.pass_full),
     ]
     if core.program.narrow or core.program.pointwise:
-        m.d.comb += readout.layer.eq(core.layer)
+        m.d.comb += readout.layer.eq(core.middle.layer)
     for lane in core.lanes:
         m.d.comb += [
             lane.group.eq(readout.group),
@@ -182,12 +198,13 @@ def _output(m, core):
         ping_pong.begin.eq(output.pass_begun),
         ping_pong.free.eq(output.pass_freed),
         core.events.out_busy.eq(output.busy),
-        writer.layer.eq(core.layer),
+        writer.layer.eq(core.back.layer),
         writer.token.eq(delay(m, output.token, wait, name="token", reset=True)),
         writer.target.eq(delay(m, output.target.as_value(), wait, name="target")),
     ]
     for i, lane in enumerate(core.lanes):
         m.d.comb += [
+            lane.writes.eq(core.back.layer),
             lane.token.eq(output.starts[i]),
             lane.token_row.eq(output.row),
             lane.token_half.eq(output.half),
@@ -206,7 +223,7 @@ def _results(m, core):
     scored, sent = Signal(), Signal()  # scored: the run ends in class scores
     m.d.comb += [
         maps.start.eq(core.sequencer.send_map & ~scored),
-        maps.layer.eq(core.layer),
+        maps.layer.eq(core.last),
         maps.images.eq(core.images),
         maps.pixels.eq(core.memory.pixels),
         sent.eq(maps.done),
@@ -223,7 +240,7 @@ def _results(m, core):
         m.submodules.score_port = scores = ScorePort(program, RAW_BITS)
         m.d.sync += [  # long before they are looked at
             scored.eq(core.last == final),
-            core.writer.scores.eq(core.layer == final),
+            core.writer.scores.eq(core.back.layer == final),
         ]
         m.d.comb += [
             scores.valid.eq(core.writer.score_valid),

@@ -6,8 +6,10 @@
                        ▲               ▲
                      fetch          weights ─▶ issue ─▶ row weights, readout
 
-Fetch, issue and output controllers run on their own; counters of full halves connect them
-(:mod:`hw.gateware.primitives.ping_pong`).
+Fetch, issue and output controllers run on their own, from layer to layer as well
+(:mod:`hw.gateware.control.stage_sequencer`); counters of full halves connect them
+(:mod:`hw.gateware.primitives.ping_pong`), and the head start keeps the fetch from what is not yet written
+(:mod:`hw.gateware.control.head_start`).
 """
 
 from amaranth import Module
@@ -17,10 +19,12 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.program import Program
 from hw.gateware.connections import connect_units
 from hw.gateware.control.fetch import Fetch
+from hw.gateware.control.head_start import HeadStartGate
 from hw.gateware.control.issue import Issue
-from hw.gateware.control.layer_sequencer import Sequencer
 from hw.gateware.control.output import OutputController
 from hw.gateware.control.readout import Readout
+from hw.gateware.control.run_sequencer import RunSequencer
+from hw.gateware.control.stage_sequencer import StageSequencer
 from hw.gateware.control.writer import Writer
 from hw.gateware.datapath.feature_memory import FeatureMemory
 from hw.gateware.datapath.lane import Lane
@@ -66,8 +70,9 @@ class Core(wiring.Component):
     framing_error out  1          an image of this run had not the right number of beats
     s_axis        in   stream     images
     m_axis        out  stream     results
-    layer         out  ⌈log2 L⌉   instruction of the layer program
-    in_layer      out  1          that is at work
+    layer         out  ⌈log2 L⌉   instruction of the layer program whose map is made;
+    in_layer      out  1          it is at work
+    steps_layer   out  ⌈log2 L⌉   that of the steps in the array
     events        out  EVENTS     for the counters
     ============= ==== ========== =====================================================================
 
@@ -99,6 +104,7 @@ class Core(wiring.Component):
                 "m_axis": Out(AxiStream(program.config.stream_bits)),
                 "layer": Out(instruction),
                 "in_layer": Out(1),
+                "steps_layer": Out(instruction),
                 "events": Out(EVENTS),
                 **(_beats_signature(program) if program.config.stream_weights else {}),
             }
@@ -126,13 +132,29 @@ class Core(wiring.Component):
         m.submodules.output = self.output = OutputController(p, self.lanes[0].reuse_lead)
         m.submodules.x_ping_pong = self.x_ping_pong = PingPong()
         m.submodules.y_ping_pong = self.y_ping_pong = PingPong()
-        m.submodules.sequencer = self.sequencer = Sequencer(p, self._tail())
+        m.submodules.sequencer = self.sequencer = RunSequencer()
+        m.submodules.front = self.front = StageSequencer(p, self.front_tail)
+        m.submodules.middle = self.middle = StageSequencer(p, self.middle_tail)
+        m.submodules.back = self.back = StageSequencer(p, self.back_tail)
+        m.submodules.head_start = self.head_start = HeadStartGate(p, self.back_tail)
 
         self._sequence(m)
         connect_units(m, self)
         return m
 
-    def _tail(self) -> int:
+    @property
+    def front_tail(self) -> int:
+        """Clocks from a layer's last line until its words are in the X buffer."""
+        return self.memory.latency + self.lanes[0].fill_latency + 2
+
+    @property
+    def middle_tail(self) -> int:
+        """Clocks from a layer's last step until the last of its sums have left the drain."""
+        p, lane = self.program, self.lanes[0]
+        return 1 + lane.array_latency + p.config.rows // p.config.drain + lane.drain.latency
+
+    @property
+    def back_tail(self) -> int:
         """Clocks from a layer's last token until its last pixel can be read.
 
         The last lane row's last row leaves R·S - 1 clocks after the token began, which is within it.
@@ -140,28 +162,40 @@ class Core(wiring.Component):
         return 1 + self.lanes[0].output_latency + self.writer.latency + self.memory.write_latency
 
     def _sequence(self, m):
-        s = self.sequencer
+        """The run, and the stages of the pipeline: fetch, array and output. The fetch is a layer ahead of the
+        output at most."""
+        s, front, middle, back = self.sequencer, self.front, self.middle, self.back
         m.d.comb += [
             s.start.eq(self.start),
-            s.first.eq(self.first),
-            s.last.eq(self.last),
-            self.image_port.layer.eq(s.layer),
+            self.image_port.layer.eq(self.first),
             self.busy.eq(s.busy),
             self.done.eq(s.done),
             self.image_port.start.eq(s.load),
             self.image_port.images.eq(self.images),
             s.loading.eq(self.image_port.busy),
-            s.layer_done.eq(self.output.done),
-            self.layer.eq(s.layer),
-            self.in_layer.eq(s.in_layer),
+            s.finished.eq(back.finished),
+            front.may.eq(back.begun & (back.layer == front.layer)),
+            middle.may.eq(1),
+            back.may.eq(1),
+            self.layer.eq(back.layer),
+            self.in_layer.eq(back.active),
+            self.steps_layer.eq(middle.layer),
             self.events.load_busy.eq(self.image_port.busy),
         ]
+        for stage, unit in ((front, self.fetch), (middle, self.issue), (back, self.output)):
+            m.d.comb += [
+                stage.go.eq(s.go),
+                stage.first.eq(self.first),
+                stage.last.eq(self.last),
+                stage.done.eq(unit.done),
+                unit.start.eq(stage.begin),
+                unit.layer.eq(stage.layer),
+                unit.images.eq(self.images),
+            ]
         if self.program.config.stream_weights:
             self._stream_weights(m)
         else:
-            m.d.comb += [self.weights.layer.eq(s.layer), self.weights.rewind.eq(s.begin)]
-        for unit in (self.fetch, self.issue, self.output):
-            m.d.comb += [unit.start.eq(s.begin), unit.layer.eq(s.layer), unit.images.eq(self.images)]
+            m.d.comb += [self.weights.layer.eq(middle.layer), self.weights.rewind.eq(middle.begin)]
 
     def _stream_weights(self, m):
         """The weight replay runs ahead of the sequencer, through all layers of the run."""

@@ -195,7 +195,13 @@ WEIGHTS = Register(
     "writes while busy are refused (SLVERR)",
     (Field("page", 0, MEMORY_ADDRESS_BITS - 12, "byte address / 4096"),),
 )
-LAYER_CYCLES = _counter("LAYER_CYCLES", 0x80, "clocks spent in layer l", count=MAX_LAYERS, stride=8)
+LAYER_CYCLES = _counter(
+    "LAYER_CYCLES",
+    0x80,
+    "clocks from the output stage's start of layer l to its start of the next",
+    count=MAX_LAYERS,
+    stride=8,
+)
 LAYER_STEPS = _counter("LAYER_STEPS", 0x84, "array steps of layer l", count=MAX_LAYERS, stride=8)
 
 COUNTERS = (

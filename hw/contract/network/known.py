@@ -119,13 +119,13 @@ def resnet50() -> Network:
         for number in range(1, blocks + 1):
             block, source, channels = f"stage{stage}_{number}", layers[-1].name, layers[-1].outputs
             stride = 2 if number == 1 and stage > 1 else 1
-            layers.append(Conv(f"{block}a", channels, width, 1, pointwise=True, sources=(source,)))
-            layers.append(Conv(f"{block}b", width, width, 3, padding=1, stride=stride))
-            middle, shortcut = layers[-1].name, source
+            shortcut = source
             if number == 1:
                 shortcut = f"{block}s"
                 layers.append(_projection(shortcut, source, channels, 4 * width, stride))
-            sources = (middle, shortcut)
+            layers.append(Conv(f"{block}a", channels, width, 1, pointwise=True, sources=(source,)))
+            layers.append(Conv(f"{block}b", width, width, 3, padding=1, stride=stride))
+            sources = (f"{block}b", shortcut)
             last = Conv(f"{block}c", 5 * width, 4 * width, 1, added=True, pointwise=True, sources=sources)
             layers.append(last)
     return Network("resnet50", (3, 224, 224), (*layers, *classifier(2048, 1000)), spread=2)
@@ -150,15 +150,16 @@ def _stem() -> Conv:
 
 def residual_stage(name: str, source: str, channels: int, width: int, blocks: int) -> list[Layer]:
     """``blocks`` residual blocks of two 3×3 convolutions on the map ``source`` of so many ``channels``; where
-    these are not ``width``, the first block halves rows and columns."""
+    these are not ``width``, the first block halves rows and columns. The shortcut comes first, so that it is
+    complete long before it is added."""
     layers: list[Layer] = []
     for number in range(1, blocks + 1):
         block, stride = f"{name}_{number}", 1 if channels == width else 2
-        layers.append(Conv(f"{block}a", channels, width, 3, padding=1, stride=stride, sources=(source,)))
         shortcut = source
         if channels != width:
             shortcut = f"{block}s"
             layers.append(_projection(shortcut, source, channels, width, stride))
+        layers.append(Conv(f"{block}a", channels, width, 3, padding=1, stride=stride, sources=(source,)))
         sources = (f"{block}a", shortcut)
         layers.append(Conv(f"{block}b", 2 * width, width, 3, padding=1, added=True, sources=sources))
         source, channels = layers[-1].name, width

@@ -6,7 +6,8 @@ from amaranth import C, Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
-from hw.compile.program import LayerPlan, Program
+from hw.compile.layer_plan import LayerPlan
+from hw.compile.program import Program
 from hw.contract.spectrum import TILE
 from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.control.ring_pointer import RingPointer, top_row
@@ -41,6 +42,7 @@ class AddressGenerator:
     """
 
     def __init__(self, m: Module, layer: Signal, program: Program, loops: LoopNest, dot: Signal):
+        self._first_channels = [head.first_channel for head in program.head_starts]
         self._loops, self._dot = loops, dot
         plans = program.layers
         group_height = per_layer(m, layer, [p.group_height for p in plans], name="group_height")
@@ -48,7 +50,7 @@ class AddressGenerator:
         self._settings(m, layer, plans)
 
         self.address = Signal(range(program.memory_lines))
-        # Of the window's first row: in this channel, in channel 0, and of the image's first window.
+        # Of the window's first row: in this channel, in the first one, and of the image's first window.
         self._channel, self._group, self._image = (
             Signal.like(self.address, name=f"{name}_address") for name in ("channel", "group", "image")
         )
@@ -68,7 +70,10 @@ class AddressGenerator:
 
         self._channel_lines = setting("channel_lines", [p.seen.channel_lines for p in plans])
         self._map_lines = setting("map_lines", [p.source.stack_lines for p in plans])
-        self._first_line = setting("first_line", [p.source.base + first_line(p) for p in plans])
+        above = [n * p.seen.channel_lines for n, p in zip(self._first_channels, plans, strict=True)]
+        first = [p.source.base + first_line(p) + lines for p, lines in zip(plans, above, strict=True)]
+        self._first_line = setting("first_line", first)
+        self._lines_above = setting("lines_above", above)
         rings = [p.source.ring * p.source.lines_per_row for p in plans]
         rows = [p.source.lines_per_row * p.layer.sampling for p in plans]
         groups = [p.group_lines for p in plans]
@@ -141,6 +146,12 @@ class AddressGenerator:
             self.y.eq(self._top),
             *(address.eq(following) for address in (self.address, self._channel)),
         ]
+
+    def channel_0(self, m: Module) -> None:
+        """Go to the same window of channel 0: where a tile group began with another one."""
+        lowest = Signal.like(self.address, name="lowest")
+        m.d.sync += lowest.eq(self._group - self._lines_above)
+        m.d.sync += [address.eq(lowest) for address in (self.address, self._channel)]
 
     def next_columns(self, m: Module) -> None:
         """Go to the first line again, 8 columns further: of maps that fully connected layers see in parts."""

@@ -34,6 +34,11 @@ class Fetch(wiring.Component):
     layer       in   ⌈log2 L⌉       instruction of the layer program, constant while ``busy``
     images      in   batch          images of the run
     busy        out  1              a line is asked for
+    done        out  1              a pulse: the last line of the layer is asked for
+    open        in   1              the lines that follow may be read
+    channel_ends out 1              a pulse: the last line of a channel is asked for,
+    group_ends  out  1              of a tile group (in dot mode of an image);
+    pauses      in   1              in the same clock: the next line waits for ``open``
     half_free   in   1              an X half can be filled
     half_taken  out  1              a pulse: one is begun
     r_line      out  memory lines   to feature memory: the line,
@@ -70,6 +75,11 @@ class Fetch(wiring.Component):
                 "layer": In(range(len(program.layers))),
                 "images": In(range(config.batch + 1)),
                 "busy": Out(1),
+                "done": Out(1),
+                "open": In(1),
+                "channel_ends": Out(1),
+                "group_ends": Out(1),
+                "pauses": In(1),
                 "half_free": In(1),
                 "half_taken": Out(1),
                 "half_filled": Out(1),
@@ -95,7 +105,13 @@ class Fetch(wiring.Component):
         m.d.comb += [loops.layer.eq(self.layer), loops.images.eq(self.images), loops.start.eq(self.start)]
         dot = self._setting(m, "dot", [int(p.dot) for p in plans])
         last_line = self._setting(m, "last_line", [p.lines_per_channel - 1 for p in plans])
-        last_channel = self._setting(m, "last_channel", [p.seen.shape[0] - 1 for p in plans])
+        firsts = [head.first_channel for head in self.program.head_starts]
+        tops = [p.seen.shape[0] - 1 for p in plans]
+        # The channels in the order in which they are fetched: mostly from 0 on.
+        first_channel = self._setting(m, "first_channel", firsts)
+        lasts = [(n - 1) % (top + 1) for n, top in zip(firsts, tops, strict=True)]
+        last_channel = self._setting(m, "last_channel", lasts)
+        single = self._setting(m, "single", [int(top == 0) for top in tops])
         # Packed rows: the line after which a window goes on one packed row further, one tile row down.
         last_packed = self._setting(
             m,
@@ -108,7 +124,7 @@ class Fetch(wiring.Component):
         half, beyond, running = Signal(), Signal(), Signal()
         # Flags: the counters stand at their ends.
         end_channel, last = Signal(), Signal()
-        number, end_columns = self._number_channels(m, channel, end_channel, last)
+        number, end_columns = self._number_channels(m, channel, first_channel, end_channel, last)
         end_pass = end_channel & last & end_columns
         filled = end_pass & (~dot | loops.ends)
 
@@ -116,17 +132,24 @@ class Fetch(wiring.Component):
             with m.State("IDLE"):
                 with m.If(self.start):
                     position.start(m)
-                    m.d.sync += [
-                        Cat(line, channel, half, beyond, end_channel).eq(0),
-                        last.eq(last_channel == 0),
-                    ]
+                    m.d.sync += Cat(line, beyond, end_channel).eq(0)
+                    m.d.sync += [channel.eq(first_channel), last.eq(single)]
                     m.next = "WAIT"
             with m.State("WAIT"):
-                with m.If(self.half_free):
+                with m.If(self.half_free & self.open):
                     m.d.comb += self.half_taken.eq(1)
                     m.next = "RUN"
+            with m.State("PAUSE"):
+                with m.If(self.open):
+                    m.next = "RUN"
             with m.State("RUN"):
-                m.d.comb += [running.eq(1), loops.step.eq(end_pass)]
+                m.d.comb += [
+                    running.eq(1),
+                    loops.step.eq(end_pass),
+                    self.channel_ends.eq(end_channel),
+                    self.group_ends.eq(end_pass),
+                    self.done.eq(filled & loops.ends),
+                ]
                 m.d.sync += [line.eq(line + 1), end_channel.eq(line + 1 == last_line)]
                 position.next_row(m)
                 with m.If(line == last_packed):
@@ -139,12 +162,18 @@ class Fetch(wiring.Component):
                         last.eq(channel + 1 == last_channel),
                     ]
                     position.next_channel(m)
+                if any(firsts):
+                    with m.If(end_channel & (channel == self._setting(m, "top_channel", tops)) & ~last):
+                        m.d.sync += [Cat(channel, number).eq(0), last.eq(last_channel == 0)]
+                        position.channel_0(m)
                 with m.If(end_channel & last & ~end_columns):
-                    m.d.sync += [channel.eq(0), last.eq(last_channel == 0)]
+                    m.d.sync += [channel.eq(0), last.eq(single)]
                     position.next_columns(m)
                 with m.If(end_pass):
-                    m.d.sync += [channel.eq(0), last.eq(last_channel == 0)]
+                    m.d.sync += [channel.eq(first_channel), last.eq(single)]
                     position.next_group(m)
+                with m.If(self.pauses):
+                    m.next = "PAUSE"
                 with m.If(filled):
                     m.d.sync += half.eq(~half)
                     m.next = "WAIT"
@@ -168,7 +197,7 @@ class Fetch(wiring.Component):
             self._send_signs(m, number)
         return m
 
-    def _number_channels(self, m, channel, end_channel, last):
+    def _number_channels(self, m, channel, first_channel, end_channel, last):
         """(number of the channel at hand in the X buffer, whether its columns are the last ones): where no
         layer goes over its channels more than once, the channel itself, and yes."""
         counts = [p.dot_columns for p in self.program.layers]
@@ -178,13 +207,13 @@ class Fetch(wiring.Component):
         last_columns = self._setting(m, "last_columns", [count - 1 for count in counts])
         end = columns == last_columns
         with m.If(self.start):
-            m.d.sync += Cat(number, columns).eq(0)
+            m.d.sync += [number.eq(first_channel), columns.eq(0)]
         with m.Elif(end_channel):
             m.d.sync += number.eq(number + 1)
             with m.If(last):
                 m.d.sync += columns.eq(columns + 1)
                 with m.If(end):
-                    m.d.sync += Cat(number, columns).eq(0)
+                    m.d.sync += [number.eq(first_channel), columns.eq(0)]
         return number, end
 
     def _setting(self, m, name, values):

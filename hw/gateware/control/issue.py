@@ -25,6 +25,7 @@ class Issue(wiring.Component):
     layer       in   ⌈log2 L⌉   instruction of the layer program, constant while ``busy``
     images      in   batch      images of the run
     busy        out  1          until the last step was issued
+    done        out  1          a pulse: it is
     ends        in   stream     what the step that the weight memory offers ends (:func:`ends_layout`);
                                 transferred, the step enters the array
     half_full   in   1          the next X half holds a tile group
@@ -55,6 +56,7 @@ class Issue(wiring.Component):
                 "layer": In(range(len(program.layers))),
                 "images": In(range(config.batch + 1)),
                 "busy": Out(1),
+                "done": Out(1),
                 "ends": In(stream.Signature(ends_layout(program.step_format))),
                 "half_full": In(1),
                 "half_freed": Out(1),
@@ -123,8 +125,6 @@ class Issue(wiring.Component):
             m.d.sync += [
                 self.busy.eq(1),
                 *(number.eq(first_entry) for number in (entry, set_start)),
-                x_half.eq(0),
-                y_half.eq(0),
                 first.eq(~0),
                 open_pass.eq(0),
             ]
@@ -133,6 +133,7 @@ class Issue(wiring.Component):
             with m.If(end):
                 m.d.sync += [drain_clocks.eq(entries), draining.eq(entries != 0), open_pass.eq(1)]
         pass_ends = loops.step & loops.word_wraps if self.program.repeats else loops.step
+        m.d.comb += self.done.eq(pass_ends & loops.ends)
         with m.If(pass_ends):
             m.d.sync += [open_pass.eq(0), y_half.eq(~y_half)]
             with m.If(loops.block_wraps):

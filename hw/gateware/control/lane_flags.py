@@ -4,7 +4,8 @@ from amaranth import Cat, Module, Mux, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.compile.program import LayerPlan, Program
+from hw.compile.layer_plan import LayerPlan
+from hw.compile.program import Program
 from hw.gateware.primitives.delay import per_layer
 
 

@@ -37,6 +37,7 @@ class LoopNest(wiring.Component):
     stack: out, 0 .. ``batch``. The number of the stack.
     last_block: out, 1. It is one of the last block of output channels.
     last_group: out, 1. It is one of the last tile group.
+    last_set: out, 1. It is one of the last set.
     block_wraps: out, 1. The next step takes the block back to the first one of its set, and the word.
     column_wraps: out, 1. So the group column, and the block with it.
     row_wraps: out, 1. So the group row, with both.
@@ -61,6 +62,7 @@ class LoopNest(wiring.Component):
                 "stack": Out(range(program.config.batch + 1)),
                 "last_block": Out(1),
                 "last_group": Out(1),
+                "last_set": Out(1),
                 "block_wraps": Out(1),
                 "column_wraps": Out(1),
                 "row_wraps": Out(1),
@@ -95,6 +97,7 @@ class LoopNest(wiring.Component):
         m.d.comb += [
             self.last_block.eq(inner & outer),
             self.last_group.eq(column & row & stack),
+            self.last_set.eq(outer),
             self.last_row.eq(row),
             self.last_column.eq(column),
             self.block_wraps.eq(last_word & inner),

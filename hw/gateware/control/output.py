@@ -31,6 +31,8 @@ class OutputController(wiring.Component):
     images     in   batch      images of the run
     busy       out  1          a token is sent
     done       out  1          a pulse with the last clock of the last one
+    pass_ends  out  1          a pulse with the last clock of a pass's last token,
+    last_set   out  1          of the layer's last set of blocks
     pass_full  in   1          the next Y half holds a pass
     pass_begun out  1          a pulse a clock before its first token
     pass_freed out  1          a pulse: the MAC controller may begin to fill the half again
@@ -57,6 +59,8 @@ class OutputController(wiring.Component):
                 "images": In(range(config.batch + 1)),
                 "busy": Out(1),
                 "done": Out(1),
+                "pass_ends": Out(1),
+                "last_set": Out(1),
                 "pass_full": In(1),
                 "pass_begun": Out(1),
                 "pass_freed": Out(1),
@@ -96,7 +100,7 @@ class OutputController(wiring.Component):
             with m.State("IDLE"):
                 with m.If(self.start):
                     pointer.start(m, self.images)
-                    m.d.sync += Cat(clock, before_end, row, half).eq(0)
+                    m.d.sync += Cat(clock, before_end, row).eq(0)
                     m.next = "WAIT"
             with m.State("WAIT"):
                 m.d.sync += [rows_left.eq(pass_rows), last_token.eq(pass_rows == 0)]
@@ -108,6 +112,7 @@ class OutputController(wiring.Component):
                     running.eq(1),
                     loops.step.eq(end_pass),
                     self.pass_freed.eq(last_token & (clock == free_clock)),
+                    self.pass_ends.eq(end_pass),
                     self.done.eq(end_pass & loops.ends),
                 ]
                 m.d.sync += [clock.eq(clock + 1), before_end.eq(clock + 1 == last_clock)]
@@ -126,7 +131,7 @@ class OutputController(wiring.Component):
                     m.next = "WAIT"
                     with m.If(loops.ends):
                         m.next = "IDLE"
-        m.d.comb += self.busy.eq(running)
+        m.d.comb += [self.busy.eq(running), self.last_set.eq(loops.last_set)]
         m.d.sync += [self.row.eq(row), self.half.eq(half)]
         self._start_lanes(m, running, clock)
         if self.program.overlaps:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from amaranth import Module, Mux, Signal
 
-from hw.compile.program import LayerPlan
+from hw.compile.layer_plan import LayerPlan
 from hw.gateware.primitives.delay import per_layer
 
 

@@ -6,7 +6,8 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
-from hw.compile.program import LayerPlan, Program
+from hw.compile.layer_plan import LayerPlan
+from hw.compile.program import Program
 from hw.contract.spectrum import TILE
 from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.primitives.delay import per_layer

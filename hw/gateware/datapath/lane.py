@@ -38,7 +38,9 @@ class Lane(wiring.Component):
     =========== ==== ============== =====================================================================
     port        flow width          meaning
     =========== ==== ============== =====================================================================
-    layer       in   ⌈log2 L⌉       instruction of the layer program
+    reads       in   ⌈log2 L⌉       instruction of the layer program: of the windows,
+    adds        in   ⌈log2 L⌉       of the steps,
+    writes      in   ⌈log2 L⌉       and of the tokens
     window      in   8 × 9          signed: the lane's pixels (:class:`hw.gateware.datapath.window.Window`)
     start       in   1              aligned with the feature memory's output, a window's latency before
                                     them: row 0 of a tile; dot mode: every line of the lane's image
@@ -93,7 +95,7 @@ class Lane(wiring.Component):
         self.post = Post(program.post_columns, program.strides, program.overlaps, program.leaks)
         super().__init__(
             {
-                "layer": In(range(len(program.layers))),
+                **{stage: In(range(len(program.layers))) for stage in ("reads", "adds", "writes")},
                 "window": In(data.ArrayLayout(signed(PIXEL_BITS + 1), TILE)),
                 "start": In(1),
                 "row": In(3),
@@ -167,21 +169,20 @@ class Lane(wiring.Component):
         m.submodules.tiles, m.submodules.ifft = self.tiles, Shared(self.ifft)
         m.submodules.x_buffer, m.submodules.mac, m.submodules.drain = self.x, self.mac, self.drain
         m.submodules.y_buffer, m.submodules.post = self.y, self.post
-        plans = self.program.layers
-        dot = per_layer(m, self.layer, [int(p.dot) for p in plans], name="dot")
-        self._front(m, dot)
+        self._front(m)
         self._array(m)
-        self._back(m, dot)
-        if self.program.pointwise:
-            raw = per_layer(m, self.layer, [int(p.layer.pointwise) for p in plans], name="pointwise")
-            m.d.comb += [self.tiles.raw.eq(raw), self.drain.both.eq(raw)]
+        self._back(m)
         return m
 
-    def _front(self, m, dot):
+    def _which(self, m, layer, name, quality):
+        """Whether ``quality`` is true of the plan of the instruction ``layer``."""
+        return per_layer(m, layer, [int(quality(plan)) for plan in self.program.layers], name=name)
+
+    def _front(self, m):
         """Window, forward transform, X buffer."""
         tiles = self.tiles
         m.d.comb += [
-            tiles.dot.eq(dot),
+            tiles.dot.eq(self._which(m, self.reads, "dot_read", lambda plan: plan.dot)),
             tiles.window.eq(self.window),
             tiles.start.eq(self.start),
             tiles.row.eq(self.row),
@@ -200,7 +201,11 @@ class Lane(wiring.Component):
             tables = self.program.transform_shifts
             layers = self.program.layers
             chosen = [tables.index(p.word_shift) if p.layer.transformed else 0 for p in layers]
-            m.d.comb += tiles.table.eq(per_layer(m, self.layer, chosen, name="table"))
+            m.d.comb += tiles.table.eq(per_layer(m, self.reads, chosen, name="table"))
+        if self.program.pointwise:
+            m.d.comb += tiles.raw.eq(
+                self._which(m, self.reads, "raw_read", lambda plan: plan.layer.pointwise)
+            )
 
     def _array(self, m):
         """X read, products, drain, Y write."""
@@ -228,19 +233,23 @@ class Lane(wiring.Component):
             ]
         else:
             m.d.comb += [self.mac.first.eq(self.first), self.drain.sums.eq(self.mac.sums)]
+        if self.program.pointwise:
+            both = self._which(m, self.adds, "both", lambda plan: plan.layer.pointwise)
+            m.d.comb += self.drain.both.eq(both)
 
-    def _back(self, m, dot):
+    def _back(self, m):
         """Y read, inverse transform, post-processing."""
         plans = self.program.layers
-        relu = per_layer(m, self.layer, [int(not p.layer.signed) for p in plans], name="relu")
-        pool = per_layer(m, self.layer, [int(p.layer.reduction == 2) for p in plans], name="pool")
+        dot = self._which(m, self.writes, "dot", lambda plan: plan.dot)
+        relu = self._which(m, self.writes, "relu", lambda plan: not plan.layer.signed)
+        pool = self._which(m, self.writes, "pool", lambda plan: plan.layer.reduction == 2)
         if self.program.strides:
-            first = [int(p.layer.reduction > p.layer.pool) for p in plans]
-            m.d.comb += self.post.first.eq(per_layer(m, self.layer, first, name="first"))
+            first = self._which(m, self.writes, "first", lambda plan: plan.layer.reduction > plan.layer.pool)
+            m.d.comb += self.post.first.eq(first)
         if self.program.leaks:
             leaks = (0, *self.program.leaks)
             leak = [leaks.index(p.layer.leak) for p in plans]
-            m.d.comb += self.post.leak.eq(per_layer(m, self.layer, leak, name="leak"))
+            m.d.comb += self.post.leak.eq(per_layer(m, self.writes, leak, name="leak"))
         if self.program.overlaps:
             self._pool_windows(m)
         # Clock 0: keep the token, then count the tile's 8 clocks.
@@ -278,7 +287,7 @@ class Lane(wiring.Component):
         plans, latency = self.program.layers, self.ifft.latency
         raw, parts = dot, [self.y.words[0].re]
         if any(p.passes_by != p.dot for p in plans):
-            raw = per_layer(m, self.layer, [int(p.passes_by) for p in plans], name="raw")
+            raw = self._which(m, self.writes, "raw", lambda plan: plan.passes_by)
         if self.program.pointwise:
             parts = [part for word in self.y.words for part in (word.re, word.im)]
         late = [delay(m, part, latency, name=f"passed_{i}") for i, part in enumerate(parts)]
@@ -293,7 +302,7 @@ class Lane(wiring.Component):
         layers = [plan.layer for plan in self.program.layers]
 
         def setting(name, values):
-            return per_layer(m, self.layer, [int(value) for value in values], name=name)
+            return per_layer(m, self.writes, [int(value) for value in values], name=name)
 
         until_post = 1 + self.y.latency + self.ifft.latency
         kept = Signal(EDGES)  # the token's, as long as its tile is on its way

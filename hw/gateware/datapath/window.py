@@ -4,7 +4,8 @@ from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.compile.program import LayerPlan, Program
+from hw.compile.layer_plan import LayerPlan
+from hw.compile.program import Program
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.spectrum import TILE
 from hw.gateware.primitives.delay import per_layer, replicate

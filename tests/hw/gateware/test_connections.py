@@ -8,7 +8,7 @@ from hw.gateware.core import Core
 from tests.hw.gateware.programs import program
 
 UNITS = ["memory", "image_port", "fetch", "weights", "issue", "row_weights", "writer", "readout", "output"]
-UNITS += ["x_ping_pong", "y_ping_pong", "sequencer"]
+UNITS += ["x_ping_pong", "y_ping_pong", "sequencer", "front", "middle", "back", "head_start"]
 
 
 @pytest.mark.parametrize(

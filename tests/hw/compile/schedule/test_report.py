@@ -11,7 +11,7 @@ from hw.compile.step_table import step_table
 from hw.contract.artifact import LayerWeights, random_artifact
 from hw.contract.config import AcceleratorConfig, drain_rows
 from hw.contract.network import Conv, Network, tiny
-from hw.cost.cycles import passes
+from hw.cost.timeline import passes
 from hw.util.errors import ConfigError
 
 

@@ -77,12 +77,19 @@ def windows_of(plan, maps):
     return list(parts.transpose(0, 1, 3, 4, 2, 5))
 
 
-def tiles_of(plan, maps, images):
-    """Per pass and input channel: {lane: pixels} of lanes with a tile."""
+def order_of(compiled, instruction):
+    """The channels of an instruction's tile group in the order in which they are fetched."""
+    channels = compiled.layers[instruction].source.shape[0]
+    first = compiled.head_starts[instruction].first_channel
+    return [*range(first, channels), *range(first)]
+
+
+def tiles_of(plan, maps, images, order):
+    """Per pass and input channel in ``order``: {lane: pixels} of lanes with a tile."""
     rows_of_image = plan.source.image_packing if plan.images > 1 else plan.lane_rows
     windows = windows_of(plan, maps)
     for _, group_row, column, stack in passes(plan, images, blocks=False, dot_images=True):
-        for channel in range(plan.source.shape[0]):
+        for channel in order:
             found = {}
             for lane in range(plan.lane_rows * plan.lane_columns):
                 row, q = divmod(lane, plan.lane_columns)
@@ -97,7 +104,7 @@ def tiles_of(plan, maps, images):
 def run(simulate, compiled, instruction, images, memory, rng=None):
     """Clock by clock: what leaves the memory's side and, a clock later, the windows of all lanes.
 
-    ``rng``: halves are free at random, else always.
+    ``rng``: halves are free at random, lines wait at random ends of channels and groups; else never.
     """
     dut, plan, log = Front(compiled), compiled.layers[instruction], []
     fetch = dut.fetch
@@ -111,9 +118,14 @@ def run(simulate, compiled, instruction, images, memory, rng=None):
         ctx.set(fetch.start, 1)
         await ctx.tick()
         ctx.set(fetch.start, 0)
-        asked, idle, taken = [], 0, 0
+        asked, idle, taken, paused = [], 0, 0, False
         while idle < LATENCY + TILE + 4:
             ctx.set(fetch.half_free, int(rng is None or rng.random() < 0.3))
+            opens = rng is None or rng.random() < 0.3
+            ctx.set(fetch.open, int(opens))
+            ends = {name: ctx.get(getattr(fetch, name)) for name in ("channel_ends", "group_ends", "done")}
+            pauses = bool(rng and ends["channel_ends"] and rng.random() < 0.5)
+            ctx.set(fetch.pauses, int(pauses))
             request = [
                 ctx.get(port) for port in (fetch.r_line, fetch.r_far_line, fetch.r_far, fetch.r_offset)
             ]
@@ -125,15 +137,23 @@ def run(simulate, compiled, instruction, images, memory, rng=None):
                     name: ctx.get(getattr(fetch, name))
                     for name in ("starts", "channel", "half", "row", "busy", "half_taken", "half_filled")
                 }
-                | {"window": ctx.get(dut.all)}
+                | {"window": ctx.get(dut.all), "paused": paused}
+                | ends
             )
             taken += log[-1]["half_taken"]
-            idle = 0 if log[-1]["busy"] or taken < halves(plan, images) else idle + 1
+            paused = (paused and not opens) or pauses
+            idle = 0 if log[-1]["busy"] or paused or taken < halves(plan, images) else idle + 1
             await ctx.tick()
             assert len(log) < 20 * clocks + 100, "fetch does not end"
 
     simulate(dut, bench)
     return log
+
+
+def ends_of(log):
+    """The clocks of the pulses that tell what ends."""
+    names = ("channel_ends", "group_ends", "done")
+    return {name: [clock for clock, sample in enumerate(log) if sample[name]] for name in names}
 
 
 def halves(plan, images):
@@ -165,7 +185,9 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
         simulate, compiled, instruction, images, stored(compiled, plan.source, maps, rows_read(plan), rng)
     )
 
-    tiles, channels = list(tiles_of(plan, maps, images)), plan.source.shape[0]
+    order = order_of(compiled, instruction)
+    tiles, channels = list(tiles_of(plan, maps, images, order)), plan.source.shape[0]
+    channel_of = len(tiles) // channels * order
     skews = [row * plan.rows_made if plan.packing == 1 else 0 for row in range(plan.lane_rows)]
     for lane in range(compiled.config.lanes):
         starts = [clock for clock, sample in enumerate(log) if sample["starts"] >> lane & 1]
@@ -176,7 +198,7 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
         lead = [clock for clock, sample in enumerate(log) if sample["starts"] & 1]
         assert starts == [clock + skews[lane // plan.lane_columns] for clock in lead]
         for n, (clock, wanted) in enumerate(zip(starts, tiles, strict=True)):
-            assert (log[clock]["channel"], log[clock]["half"]) == (n % channels, n // channels % 2)
+            assert (log[clock]["channel"], log[clock]["half"]) == (channel_of[n], n // channels % 2)
             if lane in wanted:
                 found = [window_of(log[clock + 1 + y]["window"], lane) for y in range(len(wanted[lane]))]
                 np.testing.assert_array_equal(found, wanted[lane], f"tile {n} of lane {lane}")
@@ -193,6 +215,12 @@ def test_every_lane_gets_the_tiles_of_the_model(simulate, name, streamed, instru
     assert [clock for clock, sample in enumerate(log) if sample["half_filled"]] == [
         (n + 1) * (lines + 1) - 1 + LATENCY for n in range(count)
     ]
+    ends = ends_of(log)
+    assert ends["group_ends"] == [(n + 1) * (lines + 1) - 1 for n in range(count)]
+    assert ends["channel_ends"] == [
+        n * (lines + 1) + (c + 1) * plan.lines_per_channel for n in range(count) for c in range(channels)
+    ]
+    assert ends["done"] == ends["group_ends"][-1:]
 
 
 @pytest.mark.parametrize(
@@ -217,15 +245,25 @@ def test_fully_connected_layers_take_an_image_per_lane(simulate, name, images):
     assert [sum(sample[name] for sample in log) for name in ("half_taken", "half_filled")] == [1, 1]
     busy = [clock for clock, sample in enumerate(log) if sample["busy"]]
     assert len(busy) == images * plan.source.shape[0] * plan.lines_per_channel == busy[-1] - busy[0] + 1
+    each = plan.channels * plan.lines_per_channel
+    ends = ends_of(log)
+    assert ends["group_ends"] == [busy[0] + (n + 1) * each - 1 for n in range(images)]
+    assert ends["done"] == [busy[-1]]
 
 
-def test_waits_for_free_halves_without_losing_a_line(simulate):
+def test_waits_for_free_halves_and_where_it_is_paused_without_losing_a_line(simulate):
     compiled, instruction = program("plain"), 1
     plan, rng = compiled.layers[instruction], np.random.default_rng(0)
     maps = random_maps(plan.source, 2, signed_source(compiled, instruction), rng)
     memory = stored(compiled, plan.source, maps, range(plan.source.shape[1]), rng)
     log = run(simulate, compiled, instruction, 2, memory, rng)
     starts = [clock for clock, sample in enumerate(log) if sample["starts"] & 1]
-    for clock, wanted in zip(starts, tiles_of(plan, maps, 2), strict=True):
+    for clock, wanted in zip(starts, tiles_of(plan, maps, 2, order_of(compiled, instruction)), strict=True):
         found = [window_of(log[clock + 1 + y]["window"], 0) for y in range(TILE)]
         np.testing.assert_array_equal(found, wanted[0])
+    assert sum(sample["paused"] for sample in log) > 20
+    assert not any(sample["paused"] and sample["busy"] for sample in log)
+    groups = len(passes(plan, 2, blocks=False))
+    counts = {name: len(clocks) for name, clocks in ends_of(log).items()}
+    channels = groups * plan.source.shape[0]
+    assert counts == {"channel_ends": channels, "group_ends": groups, "done": 1}

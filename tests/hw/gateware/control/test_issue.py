@@ -53,6 +53,8 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
     everything = (1 << compiled.config.rows) - 1 if compiled.run_ahead else 1
     waits = {"x": 0, "drain": 0, "y": 0}
 
+    halves = [0, 0]  # the next ones of X and Y, which a layer leaves to the one after it
+
     async def layer(ctx, instruction, plan, images):
         ctx.set(dut.layer, instruction)
         ctx.set(dut.images, images)
@@ -61,7 +63,8 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
         await ctx.tick()
         ctx.set(dut.start, 0)
         todo = list(steps_of(compiled, plan, images))
-        first, x_half, y_half, opened, free, now = everything, 0, 0, False, 0, 0
+        first, opened, free, now = everything, False, 0, 0
+        x_half, y_half = halves
         issued = None
         assert ctx.get(dut.issued) == 0
         while todo:
@@ -90,6 +93,7 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
                 dut.busy,
             )
             assert [ctx.get(port) for port in ports] == [int(value) for value in wanted]
+            assert ctx.get(dut.done) == (take and len(todo) == 1)
             for why, waited in zip(waits, (wait_x, wait_drain, wait_y), strict=True):
                 waits[why] += waited
             beside = (first, x_half, y_half, entry_of, entries)
@@ -109,6 +113,7 @@ def test_issues_every_step_once_and_as_soon_as_it_may(simulate, name, streamed, 
                     opened, y_half = False, 1 - y_half
                 if frees:
                     x_half = 1 - x_half
+        halves[:] = x_half, y_half
         ctx.set(dut.ends.valid, 1)
         assert (ctx.get(dut.busy), ctx.get(dut.ends.ready)) == (0, 0) and issued[-2]
         ctx.set(dut.ends.valid, 0)

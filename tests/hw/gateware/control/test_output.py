@@ -88,7 +88,8 @@ def run(simulate, compiled, instruction, images, maps, scores, rng=None):
             now = len(log)
             ctx.set(output.pass_full, int(rng is None or rng.random() < 0.3))
             sample = {
-                name: ctx.get(getattr(output, name)) for name in ("busy", "done", "pass_begun", "pass_freed")
+                name: ctx.get(getattr(output, name))
+                for name in ("busy", "done", "pass_begun", "pass_freed", "pass_ends", "last_set")
             }
             sample |= {name: ctx.get(getattr(output, name)) for name in ("starts", "row", "half", "token")}
             for lane in range(config.lanes):
@@ -174,7 +175,7 @@ def test_every_row_is_written_where_its_map_lies(simulate, name, streamed, instr
 
     # Tokens follow each other without gaps; a pass is begun a clock before its first one.
     order = passes(plan, images)
-    clock, begun, freed, halves, busy = 0, [], [], [], []
+    clock, begun, freed, halves, busy, ends = 0, [], [], [], [], []
     for number, (block, *_) in enumerate(order):
         begun.append(clock)
         tokens = plan.block_rows(block, compiled.config.rows)
@@ -183,10 +184,12 @@ def test_every_row_is_written_where_its_map_lies(simulate, name, streamed, instr
             halves.append((clock + 2 + row * plan.token_interval, row, number % 2))
         busy += range(clock + 1, clock + 1 + tokens * plan.token_interval)
         clock += 1 + tokens * plan.token_interval
+        ends.append((clock - 1, block >= plan.blocks - plan.blocks_per_transform))
     assert [n for n, sample in enumerate(log) if sample["pass_begun"]] == begun
     assert [n for n, sample in enumerate(log) if sample["pass_freed"]] == freed
     assert [n for n, sample in enumerate(log) if sample["done"]] == [clock - 1]
     assert [n for n, sample in enumerate(log) if sample["busy"]] == busy
+    assert [(n, sample["last_set"]) for n, sample in enumerate(log) if sample["pass_ends"]] == ends
     assert [
         (n, sample["row"], sample["half"]) for n, sample in enumerate(log) if sample["starts"] & 1
     ] == halves

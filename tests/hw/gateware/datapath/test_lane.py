@@ -181,7 +181,8 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, network, entry, produ
             raw[now] = ctx.get(lane.raw)
 
     async def bench(ctx):
-        ctx.set(lane.layer, entry)
+        for stage in (lane.reads, lane.adds, lane.writes):
+            ctx.set(stage, entry)
         ctx.set(lane.shift, SHIFTS)
         ctx.set(lane.word_valid, [(1 << WORDS) - 1, (1 << WORDS) - 1 & ~sum(1 << word for word in missing)])
         await schedule.play(ctx, clocks, watch)
