@@ -36,7 +36,7 @@ MOST_LEVELS, MOST_LOADS = 4, 600
 ``tests/bitstreams/synthesis/test_paths.py`` and ``test_estimate.py``."""
 
 HOST_LEVELS, HOST_LOADS = 3, 128
-"""What the blocks between host and core keep to, the serial bridge and the control port: their wires are long."""
+"""What the blocks between host and core keep to, serial bridge and control port: their wires are long."""
 
 SHOWN = 10
 """Paths and nets that a report names."""
