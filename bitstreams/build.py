@@ -37,13 +37,14 @@ def plan(
     transport: str = "uart",
     mhz: float | None = None,
     baud: int | None = None,
+    dsp: bool = True,
 ) -> Plan:
     """The plan that makes a bitstream of the design in folder ``design`` for ``board``. Needs no tool.
 
-    ``mhz`` (the design's clock) and ``baud`` (of the UART) default to the board's. Raises ``DoesNotFit``
-    before anything else when the board is too small, ``ConfigError`` for a choice that board or toolchain do
-    not offer (memory for a design that reads its weights, for one), ``ArtifactError`` without a complete
-    design.
+    ``mhz`` (the design's clock) and ``baud`` (of the UART) default to the board's. Without ``dsp`` the open
+    tools make multipliers of LUTs. Raises ``DoesNotFit`` before anything else when the board is too small,
+    ``ConfigError`` for a choice that board or toolchain do not offer (memory for a design that reads its
+    weights, for one), ``ArtifactError`` without a complete design.
     """
     board = boards.find(board) if isinstance(board, str) else board
     info = DesignInfo.load(design)
@@ -68,10 +69,12 @@ def plan(
         raise ConfigError(f"the bit rate must be positive, not {baud}")
     clock_hz = round((mhz or 0) * 1e6)
     if toolchain == vivado.FLOW:
+        if not dsp:
+            raise ConfigError("Vivado needs no plan without DSP slices: leave --no-dsp out, or use openxc7")
         return vivado.plan(design, board, transport=transport, clock_hz=clock_hz, baud=baud or 0)
     if transport != "uart":
         raise ConfigError(f"the open tools cannot build transport {transport!r}: use Vivado, or uart")
-    return openxc7.plan(design, board, clock_hz=clock_hz, baud=baud or 0)
+    return openxc7.plan(design, board, clock_hz=clock_hz, baud=baud or 0, dsp=dsp)
 
 
 def build(

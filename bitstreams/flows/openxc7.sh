@@ -15,6 +15,14 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 die() { echo "build.sh: $*" >&2; exit 2; }
+failed() { echo "build.sh: $*" >&2; exit 1; }
+# A program, its exit code, its log: what it said of its end, or how it ended.
+stopped() {
+  local why
+  why=$(grep -s '^ERROR: ' "$3" | tail -n 1) || why=
+  why=${why#ERROR: }
+  failed "$1 failed: ${why:-it ended with code $2}; its log is $3"
+}
 
 timing=()
 case "${1:-}" in
@@ -55,7 +63,7 @@ done
   "(https://github.com/openXC7/prjxray-db)"
 
 # A file that a broken run left must not pass for a product of this one.
-rm -f top.json top.fasm top.frames @BITSTREAM@ yosys.log nextpnr.log tools.txt
+rm -f top.json top.fasm top.sdf top.frames @BITSTREAM@ yosys.log nextpnr.log tools.txt
 {
   echo "yosys: $("$yosys" -V 2>&1 | head -n 1)"
   echo "nextpnr-xilinx: $("$nextpnr" --version 2>&1 | head -n 1)"
@@ -64,29 +72,38 @@ rm -f top.json top.fasm top.frames @BITSTREAM@ yosys.log nextpnr.log tools.txt
 cat tools.txt
 
 echo "== synthesis (yosys.log)"
-"$yosys" -q -l yosys.log -s synth.ys
+"$yosys" -q -l yosys.log -s synth.ys || stopped yosys $? yosys.log
 cat synthesis.txt
 
 echo "== placement and routing at @MHZ@ MHz (nextpnr.log)"
-"$nextpnr" --chipdb "$chipdb" --json top.json --xdc top.xdc --fasm top.fasm \
-  --freq @MHZ@ --seed "${SEED:-1}" ${timing[@]+"${timing[@]}"} 2>&1 | tee nextpnr.log
+"$nextpnr" --chipdb "$chipdb" --json top.json --xdc top.xdc --fasm top.fasm --sdf top.sdf \
+  --freq @MHZ@ --seed "${SEED:-1}" ${timing[@]+"${timing[@]}"} 2>&1 | tee nextpnr.log || {
+  code=$?
+  ! grep -q '^ERROR: Max frequency .*(FAIL at ' nextpnr.log ||
+    failed "timing is missed at @MHZ@ MHz: plan with a lower --mhz, try another SEED, or allow it with" \
+      "--allow-timing-fail; see nextpnr.log"
+  stopped nextpnr-xilinx "$code" nextpnr.log
+}
 [ -s top.fasm ] || die "nextpnr-xilinx wrote no FASM; see nextpnr.log"
 
-# These DSP pins have no wire: only a bit in the tile sets them, and releases before the fix of
-# openXC7/nextpnr-xilinx#159 wrote none. Such a DSP ignores its operand, with clean timing and no message.
+# These DSP pins have no wire: only a bit in the tile sets them, and releases without openXC7/nextpnr-xilinx#159
+# write none: 0.8.2 and all before it. Such a DSP ignores its operand, with clean timing and no message.
 awk -F. '
   $2 ~ /^DSP_[01]/ { site = $1 "." substr($2, 1, 5); sites[site] }
   $2 ~ /^DSP_[01]_(INMODE[0-4]|ALUMODE[23]|OPMODE6)$/ && $3 ~ /^DSP_(GND|VCC)_[LR]$/ { tied[site]++ }
   END { for (site in sites) if (tied[site] != 8) bad++; exit bad > 0 }
 ' top.fasm || {
   echo "build.sh: this nextpnr-xilinx leaves constant pins of DSP slices open (openXC7/nextpnr-xilinx#159)" >&2
-  [ -n "${SKIP_DSP_CHECK:-}" ] || die "the accelerator would compute wrong results: use a newer nextpnr-xilinx," \
-    "or plan without DSP slices"
+  [ -n "${SKIP_DSP_CHECK:-}" ] || die "the accelerator would compute wrong results: use a nextpnr-xilinx that has" \
+    "#159 (0.8.2 has not), or plan with --no-dsp"
 }
 
 echo "== bitstream"
-"$fasm2frames" --part @PART@ --db-root "$xray" top.fasm >top.frames
+"$fasm2frames" --part @PART@ --db-root "$xray" top.fasm >top.frames || failed "fasm2frames ended with code $?"
 [ -s top.frames ] || die "fasm2frames wrote nothing"
-"$frames2bit" --part_file "$xray/@PART@/part.yaml" --part_name @PART@ --frm_file top.frames --output_file @BITSTREAM@
+"$frames2bit" --part_file "$xray/@PART@/part.yaml" --part_name @PART@ --frm_file top.frames \
+  --output_file @BITSTREAM@ || failed "xc7frames2bit ended with code $?"
 [ -s @BITSTREAM@ ] || die "xc7frames2bit wrote nothing"
 sha256sum @BITSTREAM@
+# 'spec2 build' times these from top.sdf; here is no Python to do it.
+echo "@BLIND@"

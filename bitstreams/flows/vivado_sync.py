@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.back import verilog
 from amaranth.hdl import Elaboratable, Module, Signal
+
+from hw.emit import emit_module
 
 MODULE = "spec2_sync"
 """Name of the Verilog module."""
@@ -126,4 +127,4 @@ class Sync(Elaboratable):  # type: ignore[misc]
 def emit(bits: int = BITS) -> str:
     """Verilog of :data:`MODULE` for streams of ``bits``; the same bytes every time."""
     sync = Sync(bits)
-    return str(verilog.convert(sync, name=MODULE, ports=sync.ports, emit_src=False))
+    return emit_module(sync, MODULE, sync.ports)

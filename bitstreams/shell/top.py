@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal
 
 from bitstreams.boards import Board
@@ -13,6 +12,7 @@ from bitstreams.boards.wiring import Pin, Wiring, wiring
 from bitstreams.shell.clocks import Clocks, Limits, Setting, limits, solve
 from bitstreams.shell.reset import ResetBridge
 from hw.contract.design import DesignInfo
+from hw.emit import emit_module
 from hw.host_interface.protocol import clocks_per_bit
 from hw.serial_design import TOP as SERIAL
 from hw.serial_design import emit_serial
@@ -68,8 +68,7 @@ def emit_shell(board: Board, info: DesignInfo, clock_hz: int, baud: int) -> Shel
     setting = solve(pins.clock_hz, clock_hz, able)
     serial = emit_serial(info, clocks_per_bit(float(setting.f_out), baud))
     top = Top(pins, setting, able)
-    ports = list(top.ports.values())
-    text = verilog.convert(top, name=TOP, ports=ports, emit_src=False, strip_internal_attrs=True)
+    text = emit_module(top, TOP, list(top.ports.values()))
     return Shell(f"{text}\n{serial}", setting, baud)
 
 
@@ -102,7 +101,7 @@ class Top(Elaboratable):  # type: ignore[misc]
         self._out(m, "uart_tx", self.pins.uart_tx, tx)
 
         hertz = int(self.setting.f_out)
-        beat = Signal(hertz.bit_length())  # its top bit has a period of one to two seconds
+        beat = Signal(hertz.bit_length(), reset_less=True)  # its top bit has a period of one to two seconds
         hold = Signal(range(hertz * HOLD_MS // 1000 + 1))
         m.d.sync += beat.eq(beat + 1)
         with m.If(~tx):

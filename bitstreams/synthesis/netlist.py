@@ -59,6 +59,21 @@ class Mapped(msgspec.Struct):
     modules: dict[str, _Cells]
 
 
+class _Primitive(msgspec.Struct):
+    type: str
+    parameters: dict[str, str | int | float] = {}
+
+
+class _Primitives(msgspec.Struct):
+    cells: dict[str, _Primitive]
+
+
+class Parametrised(msgspec.Struct):
+    """A netlist of which the types and parameters of cells are kept."""
+
+    modules: dict[str, _Primitives]
+
+
 class _Design(msgspec.Struct):
     num_cells_by_type: dict[str, Count]
 

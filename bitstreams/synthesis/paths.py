@@ -3,16 +3,21 @@
 Levels are LUTs between two registers; carry chains and the wide multiplexers behind LUTs (MUXF7, MUXF8) add
 none. Wires, which a device's delays mostly consist of, are not known before routing: few levels and few
 loads are what a netlist can promise.
+
+``python -m bitstreams.synthesis.paths top.json top`` prints them of a netlist that synthesis has left.
 """
 
 from __future__ import annotations
 
+import pathlib
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
+from bitstreams.synthesis import netlist as files
 from hw.util.errors import ToolFailed
 
 LEVELS = {
@@ -29,6 +34,9 @@ CLOCK_PORTS = ("C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK")
 MOST_LEVELS, MOST_LOADS = 4, 600
 """What designs keep to: levels of a path, and loads of a net that is no clock. Held by
 ``tests/bitstreams/synthesis/test_paths.py`` and ``test_estimate.py``."""
+
+HOST_LEVELS, HOST_LOADS = 3, 128
+"""What the blocks between host and core keep to, serial bridge and control port: their wires are long."""
 
 SHOWN = 10
 """Paths and nets that a report names."""
@@ -167,3 +175,19 @@ def _fanout(cells: Mapping[str, Cell], names: Mapping[Bit, str]) -> tuple[tuple[
         if len(most) == SHOWN:
             break
     return tuple(most.items())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print levels, longest paths and largest fan-outs of a netlist's module."""
+    file, top = arguments
+    found = paths(files.read(pathlib.Path(file), files.Netlist), top)
+    print(", ".join(f"{count:,} after {level}" for level, count in found.levels.items()))
+    for path in found.worst:
+        print(f"{path.levels} {path.start} -> {path.end}: {' '.join(path.cells)}")
+    for net, loads in found.fanout:
+        print(f"{loads:,} {net}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

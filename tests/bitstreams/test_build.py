@@ -124,6 +124,7 @@ def test_the_clock_of_the_plan_is_in_its_settings_and_manifest(design):
             "open tools cannot build transport 'pcie'",
         ),
         ({"toolchain": "openxc7"}, ConfigError, "no database"),
+        ({"dsp": False}, ConfigError, "Vivado needs no plan without DSP slices: leave --no-dsp out"),
         ({"mhz": 0}, ConfigError, "must be positive, not 0 MHz"),
         ({"mhz": 900, "transport": "pcie"}, ConfigError, "must be 10 to 600 MHz, not 900 MHz"),
         ({"baud": -1}, ConfigError, "bit rate must be positive"),
@@ -412,11 +413,48 @@ Info: Max frequency for clock 'clk': {mhz:.2f} MHz ({verdict} at 50.00 MHz)
 """
 
 
+FASM = """\
+CLBLL_L_X2Y1.SLICEL_X0.ALUT.INIT[63:0] = 64'b1
+CLBLL_L_X2Y1.SLICEL_X0.AFF.ZINI
+CLBLM_R_X3Y1.SLICEM_X0.DLUT.INIT[63:0] = 64'b0
+CLBLM_R_X3Y1.SLICEM_X0.DLUT.SMALL
+CLBLM_R_X3Y1.SLICEL_X1.DLUT.INIT[63:0] = 64'b0
+"""
+
+
+SDF = """\
+(DELAYFILE
+  (TIMESCALE 1ps)
+  (CELL
+    (CELLTYPE "top")
+    (INSTANCE )
+        (INTERCONNECT a/Q ram/ADDRARDADDRL0 (900:900:900) (900:900:900))
+        (INTERCONNECT ram/DOADO3 b/D ({wire}:{wire}:{wire}) (0:0:0))
+  )
+  (CELL
+    (CELLTYPE "SLICE_FFX")
+    (INSTANCE a)
+        (IOPATH CK Q (100:100:100) (100:100:100))
+      (SETUPHOLD (posedge D) (posedge CK) (100:100:100) (100:100:100))
+  )
+  (CELL
+    (CELLTYPE "SLICE_FFX")
+    (INSTANCE b)
+      (SETUPHOLD (posedge D) (posedge CK) (100:100:100) (100:100:100))
+  )
+)
+"""
+NETLIST = {
+    "creator": "yosys",
+    "modules": {"top": {"cells": {"ram": {"type": "RAMB36E1", "parameters": {"DOA_REG": "0" * 32}}}}},
+}
+
+
 @pytest.fixture
 def openxc7(tmp_path, monkeypatch, design):
     """Installs stand-ins of the open tools; returns a plan whose script is ``body`` and a log at ``mhz``."""
 
-    def install(mhz=60.0, code=0, body=""):
+    def install(mhz=60.0, code=0, body="", wire=5000):
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         for name in ("yosys", "nextpnr-xilinx", "fasm2frames", "xc7frames2bit"):
@@ -427,6 +465,8 @@ def openxc7(tmp_path, monkeypatch, design):
         log = NEXTPNR_LOG.format(mhz=mhz, verdict="PASS" if mhz >= 50 else "FAIL")
         script = f"#!/bin/sh\necho '== synthesis (yosys.log)'\n{body}\ncat > nextpnr.log <<'END'\n{log}END\n"
         script += "".join(f"touch {name}\n" for name in plan.products if name != "nextpnr.log")
+        made = {"top.fasm": FASM, "top.sdf": SDF.format(wire=wire), "top.json": json.dumps(NETLIST)}
+        script += "".join(f"cat > {name} <<'END'\n{text}\nEND\n" for name, text in made.items())
         files = {**plan.files, "build.sh": f"{script}exit {code}\n".encode()}
         return type(plan)(plan.name, plan.run, files, plan.products, plan.manifest)
 
@@ -438,8 +478,25 @@ def test_the_open_tools_build(openxc7, tmp_path):
     figures = build.build(openxc7(), tmp_path / "out", progress=stages.append)
     assert stages == ["synthesis"]
     assert figures["fmax_mhz"] == 60 and figures["timing_met"] and figures["used"]["dsp"] == 96
+    assert figures["used"]["lut"] == 3, "LUTs of the FASM, not the 21,000 bels of the log"
     assert figures["tools"]["nextpnr-xilinx"] == "1.2"
     assert (tmp_path / "out" / "top.bit").exists()
+
+
+def test_paths_of_block_rams_are_timed_where_nextpnr_has_none(openxc7, tmp_path):
+    """2.46 ns to the output of the block RAM, 20 ns of wires, 0.1 ns of setup, unseen by nextpnr-xilinx."""
+    with pytest.raises(
+        TimingNotMet, match=r"missed at 50 MHz, the worst slack is -2\.56 ns.*reaches 44\.33 MHz"
+    ):
+        build.build(openxc7(mhz=60, wire=20000), tmp_path / "out")
+    figures = json.loads((tmp_path / "out" / "build.json").read_text())
+    assert figures["details"]["clocks"][0]["mhz"] == 60 and figures["products"] == {}
+    routed = figures["details"]["routed"]
+    assert routed["worst"] == {"RAMB36E1 to logic": 22.56, "logic to RAMB36E1": 1.65}
+    assert (routed["start"], routed["end"]) == ("ram/DOADO3", "b/D")
+    assert routed["nextpnr"].startswith("nextpnr-xilinx' own figure is blind to block RAMs and DSP slices")
+    figures = build.build(openxc7(mhz=60, wire=5000), tmp_path / "out")
+    assert figures["timing_met"] and figures["fmax_mhz"] == 60, "the slower one of the two"
 
 
 def test_the_open_tools_miss_timing(openxc7, tmp_path):
@@ -448,6 +505,22 @@ def test_the_open_tools_miss_timing(openxc7, tmp_path):
     assert not (tmp_path / "out" / "top.bit").exists()
     figures = build.build(openxc7(mhz=40), tmp_path / "out", allow_timing_fail=True)
     assert not figures["timing_met"]
+
+
+def test_the_programs_of_the_environment_are_those_that_are_written_down(openxc7, tmp_path, monkeypatch):
+    plan, mine = openxc7(), tmp_path / "mine"
+    mine.write_text("#!/bin/sh\necho v7.7\n")
+    mine.chmod(0o755)
+    for name in ("nextpnr-xilinx", "yosys"):
+        (tmp_path / "bin" / name).unlink()
+    monkeypatch.setenv("NEXTPNR", str(mine))
+    monkeypatch.setenv("YOSYS", str(mine))
+    assert build.build(plan, tmp_path / "out")["tools"]["nextpnr-xilinx"] == "7.7"
+    assert Manifest.load(tmp_path / "out").tools["yosys"] == "7.7"
+
+
+def test_multipliers_of_luts_can_be_asked_for(design):
+    assert b" -nodsp" in build.plan(design, "arty_a7_100", toolchain="openxc7", dsp=False).files["synth.ys"]
 
 
 def test_the_open_tools_fail(openxc7, tmp_path):

@@ -100,7 +100,7 @@ def test_the_control_port(proven):
 
 def test_an_answer_that_is_withdrawn_is_found(refuted, planted):
     gone = planted(axilite, AxiLiteRegisters, "with m.If(bus.rvalid & bus.rready):", "with m.If(bus.rvalid):")
-    refuted(ControlPort(gone), depth=6)
+    refuted(ControlPort(gone), depth=9)
 
 
 def test_a_batch_of_none_is_found(refuted, planted):

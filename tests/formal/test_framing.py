@@ -84,6 +84,7 @@ class Sender(Elaboratable):
         special = (held["plain"] == FLAG) | (held["plain"] == ESCAPE)
         return [
             Assert(now < len(number)),
+            Assert(self.dut.busy == (now != number["IDLE"])),
             Assert(inside == (moving | (now == closing))),
             Assert((now != closing) | (held["in_check"] & (check == CHECK) & ~escaped)),
             Assert(~escaped | ((now == body) & special)),

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
@@ -11,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.emit import emit
 from hw.gateware.primitives.delay import delay, replicate
+from hw.util.errors import ToolFailed
 from tests.hw.gateware.conftest import RUN_YOSYS
 
 
@@ -70,3 +72,17 @@ def test_nothing_waits_for_an_event_that_systemverilog_has_not():
 def test_memories_are_filled_from_the_left():
     """Verilog-1995 fills from the left, later editions from the lowest address: no difference."""
     assert re.search(r"reg \[7:0\] \S+ \[0:3\];", emit(Constant(), "top").text)
+
+
+@pytest.mark.parametrize(
+    ("output", "why"), [("ERROR: no such cell", "no such cell"), ("", "ended with code 3")]
+)
+def test_a_yosys_that_fails_gives_a_sentence(monkeypatch, output, why):
+    def run(command, folder, hear, **options):
+        if output:
+            hear(f"{output}\n")
+        return 3
+
+    monkeypatch.setattr("hw.emit.processes.run", run)
+    with pytest.raises(ToolFailed, match=f"^Yosys could not write the Verilog: .*{why}$"):
+        emit(Copies(), "top")

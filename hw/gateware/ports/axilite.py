@@ -4,8 +4,8 @@ One transaction at a time and direction; address and data of a write may arrive 
 
 * Write: clock 0 takes address and data (whichever comes later), clock 1 puts the bytes written among those
   kept, clock 2 compares, clock 3 stores, clock 4 answers.
-* Read: clock 0 takes the address, clock 1 selects a register, clock 2 answers. The register stage
-  after the selection keeps a hundred 32-bit sources out of the host's timing path.
+* Read: clock 0 takes the address, clock 1 copies it, clocks 2 to 4 select (:mod:`.register_select`), clock 5
+  answers.
 """
 
 from amaranth import Cat, Module, Mux, Signal
@@ -13,6 +13,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.config import shape_word
+from hw.gateware.ports import register_select
 from hw.gateware.ports.axi import AxiLite, Response
 from hw.host_interface import registers
 from hw.host_interface.registers import Access
@@ -99,29 +100,41 @@ class AxiLiteRegisters(wiring.Component):
 
     def _read_channel(self, m):
         bus = self.bus
-        address = Signal(registers.ADDRESS_BITS - 2)
+        address = Signal(registers.ADDRESS_BITS - 2, reset_less=True)
         taken = Signal()
-        m.d.comb += bus.arready.eq(~taken & ~bus.rvalid)
+        step = Signal(range(register_select.CLOCKS + 1), reset_less=True)
+        word = Signal(33, reset_less=True)
+        m.d.comb += [
+            bus.arready.eq(~taken & ~bus.rvalid),
+            bus.rdata.eq(word[:32]),
+            bus.rresp.eq(Mux(word[32], Response.OKAY, Response.SLVERR)),
+        ]
         # Clock 0: take the word address.
         with m.If(bus.arvalid & bus.arready):
             m.d.sync += [address.eq(bus.araddr[2:]), taken.eq(1)]
-        # Clock 1: select.
-        with m.If(taken):
-            m.d.sync += [taken.eq(0), bus.rvalid.eq(1), bus.rresp.eq(Response.OKAY)]
-            with m.Switch(address):
-                for byte_address, value in self._sources():
-                    with m.Case(byte_address >> 2):
-                        m.d.sync += bus.rdata.eq(value)
-                with m.Default():
-                    m.d.sync += [bus.rdata.eq(0), bus.rresp.eq(Response.SLVERR)]
+        # Then it stays until the word is chosen.
+        m.d.sync += step.eq(Mux(taken, step + 1, 0))
+        sources = {byte_address >> 2: value for byte_address, value in self._sources()}
+        chosen = register_select.select(m, address, sources)
+        with m.If(taken & (step == register_select.CLOCKS)):
+            m.d.sync += [taken.eq(0), bus.rvalid.eq(1), word.eq(chosen)]
         with m.If(bus.rvalid & bus.rready):
             m.d.sync += bus.rvalid.eq(0)
 
     def _write_channel(self, m):
         bus = self.bus
-        address = Signal(registers.ADDRESS_BITS - 2)
-        word = Signal(32)
-        strobe = Signal(4)
+        kept = {
+            registers.BATCH: self.batch,
+            registers.LAYERS: Cat(self.first, self.last),
+            registers.WEIGHTS: self.page,
+        }
+        # One for every register that is written: it is the one addressed.
+        addressed = {
+            register: Signal(name=f"addressed_{register.name.lower()}", reset_less=True)
+            for register in (registers.CONTROL, *kept)
+        }
+        word = Signal(32, reset_less=True)
+        strobe = Signal(4, reset_less=True)
         have_address, have_word, merged, checked = (
             Signal(name=name) for name in ("have_address", "have_word", "merged", "checked")
         )
@@ -131,21 +144,17 @@ class AxiLiteRegisters(wiring.Component):
             bus.wready.eq(~have_word & ~merged & ~checked & ~bus.bvalid),
         ]
         with m.If(bus.awvalid & bus.awready):
-            m.d.sync += [address.eq(bus.awaddr[2:]), have_address.eq(1)]
+            m.d.sync += have_address.eq(1)
+            for register, this in addressed.items():
+                m.d.sync += this.eq(bus.awaddr[2:] == register.offset >> 2)
         with m.If(bus.wvalid & bus.wready):
             m.d.sync += [word.eq(bus.wdata), strobe.eq(bus.wstrb), have_word.eq(1)]
         # Clock 1: the bytes that are written among those that are not.
         value = Signal(32, reset_less=True)
-        kept = {
-            registers.BATCH: self.batch,
-            registers.LAYERS: Cat(self.first, self.last),
-            registers.WEIGHTS: self.page,
-        }
         old = Signal(32)
-        with m.Switch(address):
-            for register, current in kept.items():
-                with m.Case(register.offset >> 2):
-                    m.d.comb += old.eq(current)
+        for register, current in kept.items():
+            with m.If(addressed[register]):
+                m.d.comb += old.eq(current)
         mask = _strobe_mask(strobe)
         m.d.sync += [value.eq((word & mask) | (old & ~mask)), merged.eq(have_address & have_word)]
         with m.If(have_address & have_word):
@@ -156,14 +165,16 @@ class AxiLiteRegisters(wiring.Component):
         control = data.View(layout, value[: layout.size])
         fits = {
             registers.CONTROL: ~control.start | (idle & ~control.abort),
-            registers.BATCH: idle & (value >= 1) & (value <= self.config.batch),
+            registers.BATCH: idle
+            & self._batch_fits(value[: len(self.batch)])
+            & ~value[len(self.batch) :].any(),
             registers.LAYERS: idle & self._layers_fit(value),
-            registers.WEIGHTS: idle & (value >> len(self.page) == 0),
+            registers.WEIGHTS: idle & ~value[len(self.page) :].any(),
         }
         takes = {register: Signal(name=f"takes_{register.name.lower()}") for register in fits}
         m.d.sync += checked.eq(merged)
         for register, fit in fits.items():
-            m.d.sync += takes[register].eq(merged & (address == register.offset >> 2) & fit)
+            m.d.sync += takes[register].eq(merged & addressed[register] & fit)
         # Clock 3: store.
         with m.If(checked):
             m.d.sync += bus.bvalid.eq(1)
@@ -176,6 +187,10 @@ class AxiLiteRegisters(wiring.Component):
                 m.d.sync += current.eq(value)
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
+
+    def _batch_fits(self, value):
+        """Whether so many images can be a run's. value: as wide as BATCH."""
+        return (value >= 1) & (value <= self.config.batch)
 
     def _layers_fit(self, value):
         """Whether ``value`` names layers in order and inside the network."""

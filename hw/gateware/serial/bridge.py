@@ -64,20 +64,28 @@ class Bridge(wiring.Component):
         # A repeated request has the numbers of the last one, and is answered from the response buffer with
         # ``status`` and ``length`` of the exchange.
         self.opened = Signal()
-        self.session = Signal(16)
-        self.sequence = Signal(8)
-        self.refusal = Signal(Status)
-        self.address = Signal(POINTER_BITS)  # in the request's buffer
+        self.session = Signal(16, reset_less=True)
+        self.sequence = Signal(8, reset_less=True)
+        self.refusal = Signal(Status, reset_less=True)
+        self.address = Signal(POINTER_BITS, reset_less=True)  # in the request's buffer
+        self.first = Signal(name="first_byte", reset_less=True)  # of the request's payload
         self.header = header = receiver.header
         self.exchange = exchange = Exchange(m, header, self.unit_bits)
+        kind = Signal(Status, name="answer_kind", reset_less=True)
+        length = Signal(POINTER_BITS, name="answer_length", reset_less=True)
         m.d.comb += [
             receiver.byte.eq(self.i_byte),
             receiver.valid.eq(self.i_valid),
             receiver.address.eq(self.address),
             sender.header.session.eq(header.session),
             sender.header.sequence.eq(header.sequence),
-            sender.header.kind.eq(Mux(self.refusal == Status.OK, exchange.status, self.refusal)),
-            sender.header.length.eq(Mux(self.refusal == Status.OK, exchange.length, 0)),
+            sender.header.kind.eq(kind),
+            sender.header.length.eq(length),
+        ]
+        # The sender looks at them a clock after its start.
+        m.d.sync += [
+            kind.eq(Mux(self.refusal == Status.OK, exchange.status, self.refusal)),
+            length.eq(Mux(self.refusal == Status.OK, exchange.length, 0)),
         ]
         connect(m, sender.o, flipped(self.o))
         access = RegisterAccess(m, exchange, self.axil)
@@ -95,6 +103,14 @@ class Bridge(wiring.Component):
     def _check(self, m):
         """Wait for a frame, then for its turn: execute it, answer it again, or refuse it."""
         header, exchange = self.header, self.exchange
+        same_session, same, following = (
+            Signal(name=name, reset_less=True) for name in ("same_session", "same_sequence", "next_sequence")
+        )
+        m.d.sync += [
+            same_session.eq(header.session == self.session),
+            same.eq(header.sequence == self.sequence),
+            following.eq(header.sequence == (self.sequence + 1)[:8]),
+        ]
         with m.State("IDLE"):
             m.d.comb += self.receiver.listen.eq(1)
             m.d.sync += self.refusal.eq(Status.OK)
@@ -105,12 +121,12 @@ class Bridge(wiring.Component):
                 m.d.sync += [self.opened.eq(1), self.session.eq(header.session)]
                 m.d.sync += self.sequence.eq(header.sequence)
                 m.next = "DECODE"
-            with m.Elif(~self.opened | (header.session != self.session)):
+            with m.Elif(~self.opened | ~same_session):
                 m.d.sync += self.refusal.eq(Status.WRONG_SESSION)
                 m.next = "ANSWER"
-            with m.Elif(header.sequence == self.sequence):
+            with m.Elif(same):
                 m.next = "ANSWER"
-            with m.Elif(header.sequence == (self.sequence + 1)[:8]):
+            with m.Elif(following):
                 m.d.sync += self.sequence.eq(header.sequence)
                 m.next = "DECODE"
             with m.Else():
@@ -120,24 +136,31 @@ class Bridge(wiring.Component):
     def _decode(self, m):
         """Is it a command, of the right size? How many bytes to load, before what?"""
         exchange, size = self.exchange, self.header.length
+        sizes = {
+            Command.READ: protocol.READ_REQUEST.size,
+            Command.WRITE: protocol.WRITE_REQUEST.size,
+            Command.RECEIVE: protocol.RECEIVE_REQUEST.size,
+        }
+        empty, sound, beats = (
+            Signal(name=name, reset_less=True) for name in ("empty", "sound", "whole_beats")
+        )
+        m.d.sync += [
+            empty.eq(size == 0),
+            sound.eq(Cat(exchange.is_command(command) & (size == n) for command, n in sizes.items()).any()),
+            beats.eq((size[:2] == 1) & in_range(size[2:])),
+        ]
         with m.State("DECODE"):
             m.d.sync += [
                 exchange.status.eq(Status.OK),
                 # The flags of a RECEIVE come first, and are stored last.
                 exchange.length.eq(exchange.is_command(Command.RECEIVE)),
                 self.address.eq(REQUEST),
+                self.first.eq(1),
                 exchange.beats.eq(0),
                 exchange.limit.eq(size >> 2),
                 exchange.left.eq(Mux(exchange.is_command(Command.SEND), 1, size)),
             ]
-            sizes = {
-                Command.READ: protocol.READ_REQUEST.size,
-                Command.WRITE: protocol.WRITE_REQUEST.size,
-                Command.RECEIVE: protocol.RECEIVE_REQUEST.size,
-            }
-            sound = Cat(exchange.is_command(command) & (size == n) for command, n in sizes.items()).any()
-            beats = (size[:2] == 1) & in_range(size[2:])
-            with m.If(exchange.is_command(Command.OPEN) & (size == 0)):
+            with m.If(exchange.is_command(Command.OPEN) & empty):
                 answer = protocol.OPEN_RESPONSE.pack(protocol.VERSION, protocol.MAX_DATA)
                 exchange.store_word(m, C(int.from_bytes(answer, "little"), 32), len(answer))
             with m.Elif(sound | (exchange.is_command(Command.SEND) & beats)):
@@ -155,22 +178,23 @@ class Bridge(wiring.Component):
             m.d.sync += [
                 exchange.bytes.eq(Cat(exchange.bytes[8:], self.receiver.data)),
                 self.address.eq(self.address + 1),
+                self.first.eq(0),
                 exchange.left.eq(exchange.left - 1),
             ]
             m.next = "LOAD"
-            with m.If(exchange.is_command(Command.SEND) & (self.address == REQUEST)):
-                m.d.sync += [
-                    exchange.last.eq(self.receiver.data[0] & protocol.LAST),
-                    exchange.left.eq(4),
-                    exchange.timer.eq(self.send_patience),
-                ]
+            with m.If(exchange.is_command(Command.SEND) & self.first):
+                m.d.sync += [exchange.last.eq(self.receiver.data[0] & protocol.LAST), exchange.left.eq(4)]
+                exchange.wait(m, self.send_patience)
             with m.Elif(exchange.left == 1):
+                m.next = "BEGIN"
                 with m.If(exchange.is_command(Command.SEND)):
                     m.next = "SEND"
-                with m.Elif(exchange.is_command(Command.RECEIVE)):
-                    m.next = "RECEIVE"
-                with m.Else():
-                    m.next = "ACCESS"
+        with m.State("BEGIN"):
+            # What is asked for is compared meanwhile.
+            m.next = "ACCESS"
+            with m.If(exchange.is_command(Command.RECEIVE)):
+                m.d.sync += exchange.limit.eq(exchange.most)
+                m.next = "RECEIVE"
 
     def _store(self, m):
         """``left`` bytes of ``word`` into the response."""

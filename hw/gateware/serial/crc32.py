@@ -26,7 +26,7 @@ class Crc32(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        register = Signal(32, init=-1)
+        register = Signal(32, init=-1, reset_less=True)
         sources = Cat(register, self.byte)
         # Every bit after the byte is the XOR of some of the sources, given as a mask.
         after = [1 << i for i in range(32)]

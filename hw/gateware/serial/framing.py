@@ -57,13 +57,14 @@ class FrameReceiver(wiring.Component):
         write = buffer.write_port()
         read = buffer.read_port(transparent_for=())
         m.submodules.check = crc = Crc32()
-        pointer = Signal(POINTER_BITS)
+        pointer = Signal(POINTER_BITS, reset_less=True)
         # Payloads never reach the upper quarter; the last four addresses are where they begin.
         short = pointer[-1] & pointer[-2]
         in_header = short & ~pointer[2:].all()
         hunting, escaped = Signal(init=1, name="hunting"), Signal(name="escaped")
         plain, store = Signal(8, name="plain"), Signal(name="store")
-        header = self.header.as_value()
+        header = Signal(HEADER.size, name="kept_header", reset_less=True)
+        m.d.comb += self.header.as_value().eq(header)
         whole = ~short & (pointer == self.header.length)
         # Clock 0: the byte, what is special about it, and whether it counts: no path leads through here.
         byte = Signal(8, reset_less=True)
@@ -115,7 +116,7 @@ class FrameSender(wiring.Component):
 
     Members
     -------
-    start: a pulse; ignored while ``busy``.
+    start: a pulse; ignored while ``busy``, a register.
     header: steady while ``busy``.
     w_address, w_data, w_en: write port of the buffer, payload from address 0 on; not while ``busy``.
     o: the bytes, as a stream.
@@ -141,10 +142,12 @@ class FrameSender(wiring.Component):
         read = buffer.read_port(transparent_for=())
         m.submodules.check = self.crc = crc = Crc32()
         # Six bytes of header, as many of the buffer as its length says, four of the CRC.
-        self.pointer = Signal(POINTER_BITS, name="pointer")
-        self.check = Signal(3, name="check")
-        self.plain = Signal(8, name="plain")
-        self.in_header, self.in_check = (Signal(name=name) for name in ("in_header", "in_check"))
+        self.pointer = Signal(POINTER_BITS, name="pointer", reset_less=True)
+        self.check = Signal(3, name="check", reset_less=True)
+        self.plain = Signal(8, name="plain", reset_less=True)
+        self.in_header, self.in_check = (
+            Signal(name=name, reset_less=True) for name in ("in_header", "in_check")
+        )
         m.d.comb += [
             write.addr.eq(self.w_address),
             write.data.eq(self.w_data),
@@ -170,12 +173,12 @@ class FrameSender(wiring.Component):
         pointer, plain = self.pointer, self.plain
         escaped = Signal()
         special = (plain == FLAG) | (plain == ESCAPE)
-        m.d.comb += self.busy.eq(1)
         with m.FSM(name="state"):
             with m.State("IDLE"):
-                m.d.comb += [self.busy.eq(0), self.crc.start.eq(1)]
+                m.d.comb += self.crc.start.eq(1)
                 m.d.sync += [pointer.eq(0), self.check.eq(0), self.in_header.eq(1), self.in_check.eq(0)]
                 with m.If(self.start):
+                    m.d.sync += self.busy.eq(1)
                     m.next = "OPENING"
             with m.State("OPENING"):
                 m.d.comb += [self.o.payload.eq(FLAG), self.o.valid.eq(1)]
@@ -211,4 +214,5 @@ class FrameSender(wiring.Component):
             with m.State("CLOSING"):
                 m.d.comb += [self.o.payload.eq(FLAG), self.o.valid.eq(1)]
                 with m.If(self.o.ready):
+                    m.d.sync += self.busy.eq(0)
                     m.next = "IDLE"

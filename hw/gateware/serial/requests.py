@@ -30,30 +30,55 @@ class Exchange:
     last: SEND: the frame ends with this request. RECEIVE: the last beat had ``tlast``.
     stop: no beat of results follows this one.
     pulling: a beat of results is wanted. A register: what follows from it lies far behind it.
-    timer: counts clocks down to zero, and stays there.
+    timer: counts clocks down to zero, and stays there; over: it is there.
+    outside, fits, at_once: of the request that is loaded: its address is none of the control port's; a frame
+        may carry the beats that it asks for; it waits for no time.
+
+    Comparisons are registers, a clock behind what they compare. Whatever comes with the header is there long
+    before the frame ends; what comes with the payload has the state BEGIN. Nothing but what says that
+    something is under way is reset.
     """
 
     def __init__(self, m, header, unit_bits: int):
         self.header, self.unit_bits = header, unit_bits
-        self.status = Signal(Status)
-        self.length = Signal(POINTER_BITS)
-        self.bytes = Signal(48)
+        self.status = Signal(Status, reset_less=True)
+        self.length = Signal(POINTER_BITS, reset_less=True)
+        self.bytes = Signal(48, reset_less=True)
         self.word = self.bytes[16:]
-        self.left = Signal(range(7))
-        self.beats = Signal(9)
-        self.limit = Signal(9)
-        self.last = Signal()
-        self.final = Signal()
-        self.stop = Signal()
+        self.left = Signal(range(7), reset_less=True)
+        self.beats = Signal(9, reset_less=True)
+        self.limit = Signal(9, reset_less=True)
+        self.last, self.final, self.stop = (
+            Signal(name=name, reset_less=True) for name in ("last", "final", "stop")
+        )
         self.pulling = Signal()
-        self.timer = Signal(WAIT_BITS + max(unit_bits, 1))
-        m.d.comb += self.final.eq((self.beats + 1)[:9] == self.limit)
-        with m.If(self.timer != 0):
-            m.d.sync += self.timer.eq(self.timer - 1)
+        self.timer = Signal(WAIT_BITS + max(unit_bits, 1), reset_less=True)
+        self.over = Signal(init=1)
+        self._commands = {
+            command: Signal(name=f"is_{command.name.lower()}", reset_less=True) for command in Command
+        }
+        self.most = self.bytes[16:32]
+        self.address = Mux(self.is_command(Command.READ), self.bytes[32:], self.bytes[:16])
+        self.outside, self.fits, self.at_once = (
+            Signal(name=name, reset_less=True) for name in ("outside", "fits", "at_once")
+        )
+        m.d.sync += [
+            *(this.eq(header.kind == command) for command, this in self._commands.items()),
+            self.final.eq((self.beats + 1)[:9] == self.limit),
+            self.outside.eq(self.address[ADDRESS_BITS:].any()),
+            self.fits.eq(in_range(self.most)),
+            self.at_once.eq(~self.bytes[32:].any()),
+        ]
+        with m.If(~self.over):
+            m.d.sync += [self.timer.eq(self.timer - 1), self.over.eq(~self.timer[1:].any())]
 
     def is_command(self, command):
         """Whether the request is this ``command``."""
-        return self.header.kind == command
+        return self._commands[command]
+
+    def wait(self, m, clocks: int):
+        """Let the timer begin at so many clocks, one or more."""
+        m.d.sync += [self.timer.eq(clocks), self.over.eq(0)]
 
     def bad_request(self, m):
         """Go and answer that it is none."""
@@ -98,10 +123,13 @@ class RegisterAccess:
         """On the bus, unless an access before this one is still there; ``patience``: clocks to its answer."""
         exchange, bus = self.exchange, self.bus
         read = exchange.is_command(Command.READ)
-        address = Mux(read, exchange.bytes[32:], exchange.bytes[:16])
+        # Both addresses, and the word, stay until the next access.
+        address = Signal(ADDRESS_BITS, name="access_address", reset_less=True)
+        word = Signal(32, name="access_word", reset_less=True)
+        m.d.comb += [bus.araddr.eq(address), bus.awaddr.eq(address), bus.wdata.eq(word)]
         with m.State("ACCESS"):
-            m.d.sync += exchange.timer.eq(patience)
-            with m.If(address >> ADDRESS_BITS):
+            exchange.wait(m, patience)
+            with m.If(exchange.outside):
                 exchange.bad_request(m)
             with m.Elif(self.pending):
                 m.d.sync += exchange.status.eq(Status.BUS_TIMEOUT)
@@ -109,9 +137,8 @@ class RegisterAccess:
             with m.Else():
                 m.d.sync += [
                     self.pending.eq(1),
-                    bus.araddr.eq(address),
-                    bus.awaddr.eq(address),
-                    bus.wdata.eq(exchange.word),
+                    address.eq(exchange.address),
+                    word.eq(exchange.word),
                     bus.arvalid.eq(read),
                     bus.awvalid.eq(~read),
                     bus.wvalid.eq(~read),
@@ -126,7 +153,7 @@ class RegisterAccess:
                     exchange.store_word(m, bus.rdata, 4)
                 with m.Else():
                     m.next = "ANSWER"
-            with m.Elif(exchange.timer == 0):
+            with m.Elif(exchange.over):
                 m.d.sync += exchange.status.eq(Status.BUS_TIMEOUT)
                 m.next = "ANSWER"
 
@@ -144,7 +171,7 @@ def send_states(m, exchange: Exchange, images):
             m.next = "LOAD"
             with m.If(exchange.final):
                 m.next = "SENT"
-        with m.Elif(exchange.timer == 0):
+        with m.Elif(exchange.over):
             m.next = "SENT"
     with m.State("SENT"):
         exchange.store_word(m, exchange.beats, 2)
@@ -153,17 +180,16 @@ def send_states(m, exchange: Exchange, images):
 def receive_states(m, exchange: Exchange, results):
     """RECEIVE: take a beat of the stream ``results``, store it, and so on; the flags are stored when the last
     one is known."""
-    most = exchange.bytes[16:32]
     with m.State("RECEIVE"):
         wait = Cat(C(0, exchange.unit_bits), exchange.bytes[32:])
-        m.d.sync += [exchange.limit.eq(most), exchange.last.eq(0), exchange.timer.eq(wait)]
+        m.d.sync += [exchange.last.eq(0), exchange.timer.eq(wait), exchange.over.eq(exchange.at_once)]
         exchange.pull(m)
-        with m.If(~in_range(most)):
+        with m.If(~exchange.fits):
             m.d.sync += exchange.pulling.eq(0)
             exchange.bad_request(m)
     m.d.comb += results.tready.eq(exchange.pulling)
     with m.State("PULL"):
-        with m.If(results.tvalid | (exchange.timer == 0)):
+        with m.If(results.tvalid | exchange.over):
             m.d.sync += exchange.pulling.eq(0)
         with m.If(results.tvalid):
             m.d.sync += [
@@ -172,7 +198,7 @@ def receive_states(m, exchange: Exchange, results):
                 exchange.stop.eq(results.tlast | exchange.final),
             ]
             exchange.store_word(m, results.tdata, 4)
-        with m.Elif(exchange.timer == 0):
+        with m.Elif(exchange.over):
             m.next = "FLAGS"
 
 

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out, connect
 from hw.contract.config import STREAM_BITS
 from hw.contract.design import DesignInfo
 from hw.gateware.ports.axi import AxiLite, AxiStream
+from hw.gateware.primitives.delay import replicate
 from hw.gateware.serial.bridge import Bridge
 from hw.gateware.serial.uart import Receiver, Transmitter
 from hw.host_interface.registers import ADDRESS_BITS
@@ -76,5 +77,8 @@ class SerialTop(wiring.Component):
         ]
         connect(m, bridge.o, self.transmitter.i)
         ports = {f"{'i' if flow == Out else 'o'}_{name}": value for name, flow, value in self._wires()}
-        m.submodules.accelerator = Instance(self.info.top, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
+        # A register of its own, so that one net does not lead to all that is reset. The bridge leaves reset a
+        # clock earlier, and asks for nothing before it has a frame.
+        reset = replicate(m, ResetSignal(), name="accelerator_reset")
+        m.submodules.accelerator = Instance(self.info.top, i_clk=ClockSignal(), i_rst=reset, **ports)
         return m

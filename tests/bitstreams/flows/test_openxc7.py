@@ -12,6 +12,7 @@ from bitstreams import boards
 from bitstreams.boards import budget
 from bitstreams.flows import nextpnr, openxc7
 from bitstreams.flows.packed import FATAL, PACKED, unsupported
+from bitstreams.flows.routed_timing import BLIND
 from bitstreams.synthesis.yosys import LAUNCH
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
@@ -89,6 +90,8 @@ Info: Max frequency for clock 'clk': 51.00 MHz (PASS at 50.00 MHz)
 Info: Max frequency for clock   'clk': {mhz} MHz ({verdict} at 50.00 MHz)
 """
 
+PASSED = LOG.format(mhz="52.10", verdict="PASS")
+
 TIED = "".join(
     f"DSP_L_X4Y5.DSP_{half}_{pin}.DSP_GND_L\n"
     for half in (0, 1)
@@ -107,11 +110,12 @@ def run(plan, tmp_path):
     (tmp_path / "chips" / "xc7a100tcsg324.bin").write_text("chip")
     tools.mkdir()
 
-    def call(*arguments, fasm=TIED, without=(), code=0, **environment):
+    def call(*arguments, fasm=TIED, log=PASSED, without=(), code=0, yosys="", **environment):
         (tmp_path / "fasm").write_text(fasm)
-        (tmp_path / "log").write_text(LOG.format(mhz="52.10", verdict="PASS"))
+        (tmp_path / "log").write_text(log)
         scripts = {
-            "yosys": "case $1 in -V) echo 'Yosys 0.68';; *) echo cells | tee synthesis.txt yosys.log; esac",
+            "yosys": f"case $1 in -V) echo 'Yosys 0.68';; *) echo cells | tee synthesis.txt yosys.log; "
+            f"{yosys} ;; esac",
             "nextpnr-xilinx": f"case $1 in --version) echo '(Version 0.9)';; *) echo \"$@\" >args; "
             f"cat {tmp_path}/log; cp {tmp_path}/fasm top.fasm; exit {code}; esac",
             "fasm2frames": 'echo "frames of $*"',
@@ -139,10 +143,14 @@ def test_the_script_hands_every_tool_its_files(run):
     done, folder = run()
     assert done.returncode == 0, done.stderr
     arguments = (folder / "args").read_text()
-    assert "xc7a100tcsg324.bin --json top.json --xdc top.xdc --fasm top.fasm --freq 50.000" in arguments
+    assert (
+        "xc7a100tcsg324.bin --json top.json --xdc top.xdc --fasm top.fasm --sdf top.sdf --freq 50.000"
+        in arguments
+    )
     assert "--timing-allow-fail" not in arguments
     assert "--part xc7a100tcsg324-1" in (folder / "top.frames").read_text()
     assert "artix7/xc7a100tcsg324-1/part.yaml" in (folder / openxc7.BITSTREAM).read_text()
+    assert BLIND in done.stdout, "no Python times the block RAMs there"
     assert "yosys: Yosys 0.68\n" in (folder / "tools.txt").read_text()
     assert nextpnr.read(folder / openxc7.LOG, clock_hz=50e6).met
     assert all((folder / name).exists() for name in openxc7.PRODUCTS)
@@ -164,15 +172,43 @@ def test_a_run_that_fails_leaves_no_older_bitstream(run):
     assert run()[0].returncode == 0
     done, folder = run(code=1)
     assert done.returncode == 1 and not (folder / openxc7.BITSTREAM).exists()
+    assert "build.sh: nextpnr-xilinx failed: it ended with code 1; its log is nextpnr.log" in done.stderr
     run("--allow-timing-fail")
     assert "--timing-allow-fail" in (folder / "args").read_text()
+
+
+def test_missed_timing_ends_the_script_with_a_sentence(run):
+    """nextpnr-xilinx routes, writes its FASM and ends with code 1."""
+    missed = LOG.format(mhz="48.50", verdict="FAIL").replace(
+        "Info: Max frequency for clock   ", "ERROR: Max frequency for clock   "
+    )
+    done, folder = run(log=missed, code=1)
+    assert done.returncode == 1 and not (folder / openxc7.BITSTREAM).exists()
+    assert (
+        "build.sh: timing is missed at 50.000 MHz: plan with a lower --mhz, try another SEED" in done.stderr
+    )
+    done, folder = run(log=missed.replace("ERROR", "Warning"))
+    assert done.returncode == 0 and (folder / openxc7.BITSTREAM).exists()
+    done, _ = run(log="ERROR: Unable to place cell 'x'.\n", code=1)
+    assert "nextpnr-xilinx failed: Unable to place cell 'x'.; its log is" in done.stderr
+
+
+def test_a_yosys_that_fails_ends_the_script_with_a_sentence(run):
+    done, _ = run(yosys="echo 'ERROR: Module x is not part of the design' >>yosys.log; exit 3")
+    assert done.returncode == 1
+    assert "build.sh: yosys failed: Module x is not part of the design; its log is yosys.log" in done.stderr
+    assert "yosys failed: it ended with code 4; its log" in run(yosys="exit 4")[0].stderr
 
 
 def test_half_configured_dsp_slices_are_not_shipped(run):
     """What an old nextpnr-xilinx writes: a DSP in use, its constant pins left open."""
     open_pin = TIED.replace("DSP_L_X4Y5.DSP_1_INMODE1.DSP_GND_L\n", "")
     done, folder = run(fasm=open_pin)
-    assert done.returncode == 2 and "#159" in done.stderr and not (folder / openxc7.BITSTREAM).exists()
+    assert (
+        done.returncode == 2
+        and "#159 (0.8.2 has not), or plan with --no-dsp" in done.stderr
+        and not (folder / openxc7.BITSTREAM).exists()
+    )
     assert run(fasm="DSP_R_X1Y5.DSP_0.MASK[45:0] = 1\n")[0].returncode == 2
     assert run(fasm="CLBLL_L_X2Y1.SLICEL_X0.AFF.ZINI\n")[0].returncode == 0, "no DSP at all"
     assert run(fasm=open_pin, SKIP_DSP_CHECK="1")[0].returncode == 0
@@ -185,9 +221,24 @@ def test_reads_the_clock_after_routing_and_the_use():
     report = nextpnr.parse(LOG.format(mhz="48.50", verdict="FAIL"))
     assert [(c.name, c.mhz, c.target, c.met) for c in report.clocks] == [("clk", 48.5, 50.0, False)]
     assert report.clocks[0].slack_ns == pytest.approx(-0.6186, abs=1e-3)
-    assert report.resources == {"lut": 12586, "ff": 6139, "dsp": 24, "bram36": 15}
+    assert report.resources == {"ff": 6139, "dsp": 24, "bram36": 15}
+    assert report.used["SLICE_LUTX"] == (12586, 126800), "as it was said: two bels a LUT"
     assert "PAD" not in report.used and not report.met
     assert json.dumps(report.to_json())
+
+
+def test_a_lut_counts_once_whatever_its_halves_do(tmp_path):
+    fasm = tmp_path / "top.fasm"
+    init = "INIT[63:0] = 64'b1"
+    fasm.write_text(
+        f"CLBLL_L_X2Y1.SLICEL_X0.ALUT.{init}\nCLBLL_L_X2Y1.SLICEL_X0.BLUT.{init}\n"
+        f"CLBLL_L_X2Y1.SLICEL_X1.ALUT.{init}\nCLBLM_R_X2Y1.SLICEM_X0.ALUT.{init}\n"
+        f"CLBLM_R_X2Y1.SLICEM_X0.ALUT.INIT[31:0] = 32'b1\nCLBLM_R_X2Y1.SLICEM_X0.ALUT.SMALL\n"
+        "CLBLM_R_X2Y1.SLICEM_X0.BFF.ZINI\nBRAM_L_X6Y0.RAMB36.INIT_00[255:0] = 256'b1\n"
+    )
+    assert nextpnr.luts(fasm) == 4
+    with pytest.raises(ToolFailed, match="left no FASM"):
+        nextpnr.luts(tmp_path / "absent")
 
 
 @pytest.mark.parametrize("prefix", ["ERROR", "Warning"])
@@ -195,7 +246,9 @@ def test_missed_timing_fails_unless_allowed(tmp_path, prefix):
     log = tmp_path / "nextpnr.log"
     text = LOG.format(mhz="48.50", verdict="FAIL").splitlines()
     log.write_text("\n".join([*text[:-1], text[-1].replace("Info", prefix)]))
-    with pytest.raises(TimingNotMet, match=r"clock 'clk' reaches 48\.5 of 50 MHz.*--allow-timing-fail"):
+    with pytest.raises(
+        TimingNotMet, match=r"clock 'clk' reaches 48\.5 of 50 MHz; lower --mhz.*--allow-timing-fail"
+    ):
         nextpnr.read(log, clock_hz=50e6)
     assert not nextpnr.read(log, clock_hz=50e6, allow_timing_fail=True).met
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bitstreams import boards
 from bitstreams.boards.wiring import wiring
+from bitstreams.flows import vivado_sync
 from bitstreams.shell import constraints, top
 from bitstreams.shell.clocks import MHZ, TOLERANCE, limits, solve
 from bitstreams.shell.reset import STAGES, ResetBridge
@@ -133,6 +134,20 @@ def test_the_top_has_a_port_and_a_buffer_for_every_pin(board, info):
     assert shell.verilog.count("OBUF ") == 3 and shell.verilog.count("BUFG ") == 1
     assert ("MMCME4_BASE" if board.family == "xcup" else "PLLE2_ADV") in shell.verilog
     assert "spec2_serial serial (" in shell.verilog and "\nmodule spec2_serial(" in shell.verilog
+
+
+def test_a_yosys_on_the_path_changes_nothing(info, tmp_path, monkeypatch):
+    """A newer one writes other bytes, and one that fails ended in a traceback: neither is asked."""
+    board = boards.find("arty_a7_100")
+    shell, sync = top.emit_shell(board, info, board.clock, board.baud), vivado_sync.emit()
+    assert '(* ASYNC_REG = "TRUE" *)' in shell.verilog
+    yosys = tmp_path / "yosys"
+    yosys.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\necho 'Yosys 9.99 (git sha1 0)'\nexit 1\n")
+    yosys.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("AMARANTH_USE_YOSYS", "system")
+    assert top.emit_shell(board, info, board.clock, board.baud) == shell and vivado_sync.emit() == sync
+    assert not (tmp_path / "asked").exists()
 
 
 def test_a_bit_rate_beyond_the_bridge_is_refused(info):

@@ -1,7 +1,11 @@
 """The search for the programs of others."""
 
+import re
+from importlib.resources import files as resources
+
 import pytest
 
+from bitstreams.flows import openxc7
 from bitstreams.tools import programs
 from hw.util.errors import ToolNotFound
 
@@ -40,3 +44,27 @@ def test_missing_tools_are_named_with_the_way_to_get_them(tmp_path):
     tool(tmp_path, "yosys", "no library", code=127)
     with pytest.raises(ToolNotFound, match="does not start"):
         programs.find("yosys", str(tmp_path))
+
+
+def test_the_environment_may_name_another_program(tmp_path, monkeypatch):
+    """As build.sh has it: what is checked and written down must be what is run."""
+    tool(tmp_path, "yosys", "Yosys 0.68")
+    tool(tmp_path, "mine", "Yosys 0.99")
+    monkeypatch.setenv("YOSYS", str(tmp_path / "mine"))
+    assert programs.find("yosys", str(tmp_path)).version == "0.99"
+    monkeypatch.setenv("YOSYS", "mine")
+    assert programs.find("yosys", str(tmp_path)).path == tmp_path / "mine"
+    monkeypatch.setenv("YOSYS", str(tmp_path / "gone"))
+    with pytest.raises(ToolNotFound, match=r"YOSYS names .*gone, which is no program: unset it, or install"):
+        programs.find("yosys", str(tmp_path))
+    monkeypatch.setenv("YOSYS", "")
+    assert programs.find("yosys", str(tmp_path)).version == "0.68"
+
+
+def test_the_variables_are_those_of_the_script():
+    script = resources("bitstreams.flows").joinpath("openxc7.sh").read_text()
+    named = dict(re.findall(r"\$\{(\w+):-([\w-]+)\}", script))
+    assert {
+        tool.variable: tool.name for tool in programs.TOOLS.values() if tool.variable
+    }.items() <= named.items()
+    assert {programs.TOOLS[name].variable for name in openxc7.TOOLS} <= set(named)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amaranth import Array, Module, Mux, Signal, signed
-from amaranth.back import verilog
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,6 +20,7 @@ from hw.contract.artifact import Artifact, load
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import Dense, Network
+from hw.emit import emit
 from hw.gateware.ports.axi import AxiLite, AxiStream, flat_ports
 from hw.gateware.ports.axilite import AxiLiteRegisters
 from hw.host_interface import registers
@@ -134,7 +134,7 @@ def save_design(folder: Path, component: type[StandIn] = StandIn, **changes) -> 
     folder.mkdir(exist_ok=True)
     top = component()
     ports = flat_ports(top)
-    text = verilog.convert(top, name="spec2", ports=ports)
+    text = emit(top, "spec2").text
     widths = {name: len(value) for name, (value, _) in ports.items()} | {"clk": 1, "rst": 1}
     fields = {"digest": DIGEST, "ports": widths, "estimates": {"cycles": 150}} | changes
     design_folder.save_design(folder, DesignInfo("spec2", NETWORK, CONFIG, **fields), {"spec2.v": text})

@@ -1,8 +1,8 @@
 """The control port as Verilog, in Verilator, against an independent AXI4-Lite master."""
 
 import pytest
-from amaranth.back import verilog
 
+from hw.emit import emit
 from hw.gateware.ports.axi import flat_ports
 from hw.gateware.ports.axilite import AxiLiteRegisters
 from sim.rtl.cosim import run_module
@@ -17,7 +17,7 @@ def simulator(tmp_path_factory):
     dut = AxiLiteRegisters(CONFIG, LAYERS, DIGEST)
     ports = flat_ports(dut)
     folder = tmp_path_factory.mktemp("axilite")
-    (folder / "control.v").write_text(verilog.convert(dut, name="control", ports=ports))
+    (folder / "control.v").write_text(emit(dut, "control").text)
     return verilate((folder / "control.v").read_text(), "control", {"clk", "rst", *ports}, folder / "build")
 
 

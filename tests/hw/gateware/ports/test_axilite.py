@@ -19,6 +19,8 @@ from hw.host_interface.registers import BATCH, CONTROL
 
 CONFIG = AcceleratorConfig(rows=8, lanes=6, batch=5)
 LAYERS = 3
+LATENCY = 5
+"""Clocks from the one that takes an address to the one that answers."""
 DIGEST = bytes(range(7, 39)).hex()
 
 
@@ -297,7 +299,9 @@ def test_answers_stay_until_they_are_taken() -> None:
     async def scenario(ctx, dut, manager) -> None:
         ctx.set(dut.bus.araddr, 0)
         await manager.handshake("ar")
-        await ctx.tick().repeat(3)
+        for _ in range(LATENCY - 1):
+            assert not ctx.get(dut.bus.rvalid)
+            await ctx.tick()
         for _ in range(10):
             assert ctx.get(dut.bus.rvalid) and ctx.get(dut.bus.rdata) == registers.MAGIC
             assert not ctx.get(dut.bus.arready)
