@@ -63,7 +63,7 @@ def _head_start(network: Network, before: LayerPlan, plan: LayerPlan, rows: int,
     if before.number + 1 not in sources:
         return OPEN
     never = HeadStart(passes_counted(before, batch) + 1)
-    if before.dot or before.dest.ring or plan.channels != plan.source.shape[0]:
+    if before.dot or plan.channels != plan.source.shape[0]:
         return never
     if counts_all(before, batch) or tile_groups(plan, batch) == 1:
         # What is added was made before what is convolved, or just now: then it comes last, as it lies.

@@ -65,7 +65,7 @@ def check(compiled):
             early += not reads
             continue
         early += 1
-        assert not plan.source.ring and plan.channels == plan.source.shape[0]
+        assert not before.dot and plan.channels == plan.source.shape[0]
         for images in {1, batch}:
             needs = completed(before, images, rows, batch)
             # Maps of other layers were complete before.
