@@ -112,7 +112,8 @@ def bound_by(work: list[LayerWork]) -> dict[str, int]:
 
 
 def layer_row(layer: LayerWork) -> dict[str, Any]:
-    """Plain data of a layer: clocks, layout, order of loops, what bounds it, how busy each stage is."""
+    """Plain data of a layer: clocks, layout, order of loops, what bounds it, how busy each stage is: its work
+    in percent of the clocks, more than 100 where it was done while the layer before was written."""
     return {
         "name": layer.name,
         "cycles": layer.cycles,
