@@ -153,6 +153,6 @@ def _layers(layers: list[Row]) -> str:
     heads = ["layer", "clocks", "R × Q", "stay", "bands", "bound by", *(f"{stage} %" for stage in stages)]
     title = (
         "The chosen design layer by layer; R × Q and what stays are the compiler's choice. A layer's clocks "
-        "are those of the output stage; where the others did their part of it earlier, they have more than 100 %"
+        "are those of the output stage; where others did their part of it earlier, they have more than 100 %"
     )
     return f"{title}:\n\n{table(heads, rows)}"
