@@ -216,7 +216,9 @@ RESNET := $(BUILD)/bench/resnet18
 .PHONY: bench-resnet18
 bench-resnet18: $(STAMP) ## ResNet-18 at 224 x 224, 2 of 8 words, N=64 P=10, 128 bytes of weights per clock: every layer on the Verilog
 	$(SPEC2) prune resnet18 --untrained --block 64 --out $(RESNET)
-	$(SPEC2) generate $(RESNET)/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights --bus-bits 1024 --stream-bits 256
+	@echo '{"config": {"weight_steps": 16384}}' > $(RESNET)/config.json
+	$(SPEC2) generate $(RESNET)/model.npz --config $(RESNET)/config.json --rows 64 --lanes 10 --batch 1 --stream-weights \
+	  --bus-bits 1024 --stream-bits 256
 	$(SPEC2) simulate $(RESNET)/design --layers --random --out $(BUILD)/bench/resnet18.json
 
 # Spectra of 11 bits: two DSP slices per complex product instead of three.
