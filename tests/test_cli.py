@@ -292,6 +292,8 @@ def test_boards_and_doctor(run, monkeypatch):
         "arty_a7_100",
         "genesys2",
         "kc705",
+        "u200",
+        "u250",
         "vc707",
         "vc709",
         "vcu118",

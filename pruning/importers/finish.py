@@ -70,7 +70,7 @@ def assembled(
     that the host spreads these, for one layer, which reads them and the constant channel so.
     """
     wanted = _needed(value)
-    layers = [made for made in order if made in wanted]
+    layers = _shortcuts_first([made for made in order if made in wanted])
     for made in layers[:-1]:
         if made.copies and not made.spec.dot and not _signed(made):
             clip = made.spec.clip if made.range is None else made.range[1]
@@ -89,6 +89,19 @@ def assembled(
         if made.norm is not None:
             model.add_module(made.spec.name + NORM, made.norm)
     return network, model, given(layers)
+
+
+def _shortcuts_first(order: Sequence[Made]) -> list[Made]:
+    """``order`` with every layer that another one adds as early as what it reads allows: it is fetched first,
+    so it should be complete long before (:mod:`hw.compile.head_start`)."""
+    layers = list(order)
+    for made in order:
+        if not made.added or (shortcut := made.sources[-1]) is None:
+            continue
+        reads = [layers.index(source) + 1 for source in shortcut.sources if source is not None]
+        layers.remove(shortcut)
+        layers.insert(max(reads, default=0), shortcut)
+    return layers
 
 
 def _needed(value: Value | None) -> set[Made]:

@@ -105,19 +105,8 @@ class Fetch(wiring.Component):
         m.d.comb += [loops.layer.eq(self.layer), loops.images.eq(self.images), loops.start.eq(self.start)]
         dot = self._setting(m, "dot", [int(p.dot) for p in plans])
         last_line = self._setting(m, "last_line", [p.lines_per_channel - 1 for p in plans])
-        firsts = [head.first_channel for head in self.program.head_starts]
-        tops = [p.seen.shape[0] - 1 for p in plans]
-        # The channels in the order in which they are fetched: mostly from 0 on.
-        first_channel = self._setting(m, "first_channel", firsts)
-        lasts = [(n - 1) % (top + 1) for n, top in zip(firsts, tops, strict=True)]
-        last_channel = self._setting(m, "last_channel", lasts)
-        single = self._setting(m, "single", [int(top == 0) for top in tops])
-        # Packed rows: the line after which a window goes on one packed row further, one tile row down.
-        last_packed = self._setting(
-            m,
-            "last_packed",
-            [p.tile_stride - 1 if p.packing > 1 and p.layer.transformed else -1 for p in plans],
-        )
+        first_channel, last_channel, top_channel, single = self._order_channels(m)
+        last_packed = self._last_packed(m)
 
         position = AddressGenerator(m, self.layer, self.program, loops, dot)
         line, channel = Signal.like(last_line), Signal(self.channel_bits)
@@ -162,8 +151,8 @@ class Fetch(wiring.Component):
                         last.eq(channel + 1 == last_channel),
                     ]
                     position.next_channel(m)
-                if any(firsts):
-                    with m.If(end_channel & (channel == self._setting(m, "top_channel", tops)) & ~last):
+                if any(head.first_channel for head in self.program.head_starts):
+                    with m.If(end_channel & (channel == top_channel) & ~last):
                         m.d.sync += [Cat(channel, number).eq(0), last.eq(last_channel == 0)]
                         position.channel_0(m)
                 with m.If(end_channel & last & ~end_columns):
@@ -181,21 +170,42 @@ class Fetch(wiring.Component):
                         m.next = "IDLE"
         m.d.comb += self.busy.eq(running)
         self._request(m, position, beyond, last_packed)
-
-        m.submodules.flags = flags = LaneFlags(self.program, line.shape(), len(position.x))
-        m.d.comb += [
-            flags.layer.eq(self.layer),
-            flags.dot.eq(dot),
-            flags.stack.eq(loops.stack),
-            flags.line.eq(line),
-            flags.x.eq(position.x),
-            flags.y.eq(position.y),
-        ]
+        flags = self._flag_lanes(m, position, dot=dot, stack=loops.stack, line=line)
         self._travel(m, flags, running=running, filled=filled, line=line, channel=number, half=half)
         self._travel_a_clock_less(m, flags.inside, beyond)
         if self.program.mixes_signs:
             self._send_signs(m, number)
         return m
+
+    def _last_packed(self, m):
+        """Packed rows: the line after which a window goes on one packed row further, one tile row down; -1
+        where it never does."""
+        plans = self.program.layers
+        lines = [p.tile_stride - 1 if p.packing > 1 and p.layer.transformed else -1 for p in plans]
+        return self._setting(m, "last_packed", lines)
+
+    def _order_channels(self, m):
+        """Of a tile group: the channels that are fetched first and last, the highest one, after which 0
+        follows, and whether it is the only one. Mostly they are fetched from 0 on."""
+        firsts = [head.first_channel for head in self.program.head_starts]
+        tops = [plan.seen.shape[0] - 1 for plan in self.program.layers]
+        lasts = [(n - 1) % (top + 1) for n, top in zip(firsts, tops, strict=True)]
+        names = ("first_channel", "last_channel", "top_channel", "single")
+        numbers = (firsts, lasts, tops, [int(top == 0) for top in tops])
+        return [self._setting(m, name, values) for name, values in zip(names, numbers, strict=True)]
+
+    def _flag_lanes(self, m, position, *, dot, stack, line):
+        """What the line asked for means to every lane."""
+        m.submodules.flags = flags = LaneFlags(self.program, line.shape(), len(position.x))
+        m.d.comb += [
+            flags.layer.eq(self.layer),
+            flags.dot.eq(dot),
+            flags.stack.eq(stack),
+            flags.line.eq(line),
+            flags.x.eq(position.x),
+            flags.y.eq(position.y),
+        ]
+        return flags
 
     def _number_channels(self, m, channel, first_channel, end_channel, last):
         """(number of the channel at hand in the X buffer, whether its columns are the last ones): where no

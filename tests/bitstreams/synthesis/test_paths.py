@@ -136,5 +136,5 @@ def test_prints_the_paths_of_a_netlist(tmp_path, capsys):
     netlist = {"modules": {"top": {"cells": cells, "netnames": names, "ports": {}}}}
     (tmp_path / "top.json").write_text(json.dumps(netlist))
     assert main([str(tmp_path / "top.json"), "top"]) == 0
-    assert capsys.readouterr().out == "2 after 1\n1 a -> b[0]: LUT1\n2 between\n1 a\n"
+    assert capsys.readouterr().out == "2 after 1\n1 a -> b[0]: LUT1\n2 between\n1 3\n1 a\n"
     assert paths(netlist, "top").longest == 1

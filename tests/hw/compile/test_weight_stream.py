@@ -56,7 +56,11 @@ def test_counts_of_beats_and_blocks_agree():
     assert [sum(steps) for steps in blocks] == list(plan.layer_steps)
     for steps, units, beats in zip(plan.layer_steps, plan.layer_units, plan.layer_beats, strict=True):
         assert 0 <= beats * plan.beat_units - steps * units < plan.beat_units
-    assert plan.most == max(plan.block_steps[:5]) and plan.depth >= plan.most  # of a and b; c is played once
+    # The largest set of a and b, whose weights stay; c is played once.
+    stay = [plan.weights_stay for plan in compiled.layers]
+    assert stay == [True, True, False]
+    sets = [np.split(steps, layer.sets) for steps, layer in zip(blocks, compiled.layers[:2], strict=False)]
+    assert plan.most == max(sum(one) for parts in sets for one in parts) and plan.depth >= plan.most
 
 
 def test_no_burst_of_the_widest_bus_is_longer_than_a_page():

@@ -6,6 +6,7 @@ import pytest
 from hw.contract.artifact import random_artifact
 from hw.contract.formats import Format
 from hw.contract.network import Conv, Dense, Network
+from hw.cost.weight_arrival import MEMORY_LATENCY
 from hw.host.driver import MEMORY
 from hw.host_interface.registers import BATCH, CONTROL, STATUS
 from hw.host_interface.stream_format import pack_image
@@ -89,7 +90,7 @@ def test_results_and_clocks(name, bits):
         found = await driver.run(images)
         return found, await driver.counters()
 
-    found, counters = Bench(program).run(test)
+    found, counters = Bench(program, latency=MEMORY_LATENCY).run(test)
     np.testing.assert_array_equal(found, model.run(artifact, images))
     layers, total = predicted(program, batch)
     if not program.config.stream_weights:
@@ -100,7 +101,7 @@ def test_results_and_clocks(name, bits):
 
 def test_a_layer_of_few_weights_makes_several_blocks_of_a_transform():
     *_, program = made("sets")
-    assert [(plan.blocks, plan.blocks_per_transform) for plan in program.layers] == [(4, 1), (4, 2)]
+    assert [(plan.blocks, plan.blocks_per_transform) for plan in program.layers] == [(4, 2), (4, 4)]
     assert all(plan.weights_stay for plan in program.layers)
 
 
