@@ -61,6 +61,8 @@ class AddressGenerator:
             Mux(loops.stack_wraps, self._first_line, self._image + self._map_lines)
         )
         self._next_group = self._choose_next_group(m, span, group_height)
+        self._lowest = Signal.like(self.address, name="lowest")  # of channel 0
+        m.d.sync += self._lowest.eq(self._group - self._lines_above)
 
     def _settings(self, m: Module, layer: Signal, plans: Sequence[LayerPlan]) -> None:
         """Constants of the layer. Steps have a second size, ``…_back``, for those over the ring's end."""
@@ -149,9 +151,7 @@ class AddressGenerator:
 
     def channel_0(self, m: Module) -> None:
         """Go to the same window of channel 0: where a tile group began with another one."""
-        lowest = Signal.like(self.address, name="lowest")
-        m.d.sync += lowest.eq(self._group - self._lines_above)
-        m.d.sync += [address.eq(lowest) for address in (self.address, self._channel)]
+        m.d.sync += [address.eq(self._lowest) for address in (self.address, self._channel)]
 
     def next_columns(self, m: Module) -> None:
         """Go to the first line again, 8 columns further: of maps that fully connected layers see in parts."""

@@ -7,8 +7,8 @@ several drain groups, the last one short. "three": images side by side of three 
 of several lines. "graph": maps that are added, joined and read much later, of both signs; strides, paddings
 of two sizes. "stacks": the same with images side by side, and a map that is read alone and beside another.
 "strides": packed rows under a stride. "pointwise": tiles of fewer than 8 rows, packed and not, strides that
-skip pixels, added maps. "pointwise bands": such a stride over the end of a ring. "mean": outputs that leave
-one a clock.
+skip pixels, added maps. "pointwise bands": such a stride over the end of a ring. "shortcut": maps that are added are
+fetched first. "mean": outputs that leave one a clock.
 """
 
 from dataclasses import replace
@@ -92,6 +92,21 @@ CASES = {
             (Conv("a", 9, 14, 3, padding=1, pool=2), Conv("b", 14, 16, 3, padding=1, relu=False)),
         ),
         {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 16},
+    ),
+    "shortcut": (
+        Network(
+            "shortcut",
+            (3, 12, 12),
+            (
+                Conv("x", 3, 8, 3, padding=1),
+                Conv("s", 8, 12, 1, relu=False, stride=2, pointwise=True, sources=("x",)),
+                Conv("a", 8, 12, 3, padding=1, stride=2, sources=("x",)),
+                Conv("b", 2 * 12, 12, 3, padding=1, added=True, sources=("a", "s")),
+                Conv("c", 12, 12, 3, padding=1),
+                Conv("d", 2 * 12, 12, 3, padding=1, added=True, relu=False, sources=("c", "b")),
+            ),
+        ),
+        {"rows": 4, "lanes": 2, "batch": 1, "line_pixels": 16},
     ),
     "wide": (
         Network("wide", (2, 9, 21), (Conv("a", 2, 3, 3, padding=1), Conv("b", 3, 2, 5, relu=False))),
