@@ -7,7 +7,7 @@ several drain groups, the last one short. "three": images side by side of three 
 of several lines. "graph": maps that are added, joined and read much later, of both signs; strides, paddings
 of two sizes. "stacks": the same with images side by side, and a map that is read alone and beside another.
 "strides": packed rows under a stride. "pointwise": tiles of fewer than 8 rows, packed and not, strides that
-skip pixels, added maps. "pointwise bands": such a stride over the end of a ring. "shortcut": maps that are added are
+skip pixels, added maps. "pointwise bands": such a stride over the end of a ring. "shortcut": what is added is
 fetched first. "mean": outputs that leave one a clock.
 """
 

@@ -29,6 +29,7 @@ class Alone(wiring.Component):
                 "step": In(1),
                 "again": In(1),
                 "end_channel": In(1),
+                "wraps": In(1),
                 "end_pass": In(1),
                 "address": Out(range(compiled.memory_lines)),
                 "x": Out(16),
@@ -58,6 +59,8 @@ class Alone(wiring.Component):
                 generator.first_line_again(m)
             with m.If(self.end_channel):
                 generator.next_channel(m)
+            with m.If(self.wraps):
+                generator.channel_0(m)
             with m.If(self.end_pass):
                 generator.next_group(m)
         return m
@@ -67,7 +70,7 @@ def signed(value):
     return value - (value >> 15 << 16)
 
 
-def lines_of(plan, images):
+def lines_of(plan, images, first_channel=0):
     """Per line asked for: its number in the channel, and the wanted (address, x, y); no address where the row
     is not in the map, or no longer or not yet in its ring."""
     padding = 0 if plan.dot else plan.layer.padding
@@ -75,7 +78,8 @@ def lines_of(plan, images):
     for _, group_row, column, stack in passes(plan, images, blocks=False, dot_images=True):
         top = (plan.top_group + group_row) * plan.group_height - padding
         x = column * plan.lane_columns * plan.tile_stride - (0 if plan.packing > 1 else padding)
-        for channel in range(plan.source.shape[0]):
+        channels = plan.source.shape[0]
+        for channel in (*range(first_channel, channels), *range(first_channel)):
             for n in range(plan.lines_per_channel):
                 y = address = top + n * plan.layer.sampling
                 image = stack * plan.images
@@ -110,7 +114,8 @@ def test_every_line_of_every_window(simulate, name, instruction):
     compiled, rng = compiled_case(name), np.random.default_rng(instruction)
     dut, plan, images = Alone(compiled), compiled.layers[instruction], compiled.config.batch
     lines = plan.lines_per_channel
-    wanted = list(lines_of(plan, images))
+    first_channel = compiled.head_starts[instruction].first_channel
+    wanted = list(lines_of(plan, images, first_channel))
     per_pass = lines * plan.source.shape[0]
     checked = 0
 
@@ -134,9 +139,11 @@ def test_every_line_of_every_window(simulate, name, instruction):
             again = plan.packing > 1 and n == plan.tile_stride - 1 and not plan.layer.pointwise
             ctx.set(dut.again, int(again))
             ctx.set(dut.end_channel, int(n == lines - 1))
+            to_0 = (plan.source.shape[0] - first_channel) * lines if first_channel else 0
+            ctx.set(dut.wraps, int(to_0 > 0 and (number + 1) % per_pass == to_0))
             ctx.set(dut.end_pass, int((number + 1) % per_pass == 0))
             await ctx.tick()
-            for port in (dut.step, dut.again, dut.end_channel, dut.end_pass):
+            for port in (dut.step, dut.again, dut.end_channel, dut.wraps, dut.end_pass):
                 ctx.set(port, 0)
             if (number + 1) % per_pass == 0 and not plan.dot:
                 await ctx.tick()
