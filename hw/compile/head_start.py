@@ -53,12 +53,12 @@ def passes_counted(plan: LayerPlan, batch: int) -> int:
 def head_starts(network: Network, plans: Sequence[LayerPlan], rows: int, batch: int) -> tuple[HeadStart, ...]:
     """Of every instruction of the layer program for an array of ``rows``; the first one has nobody before
     it."""
-    pairs = pairwise(plans)
-    return OPEN, *(_head_start(network, before, plan, rows, batch) for before, plan in pairs)
+    found = [_head_start(network, before, plan, rows, batch) for before, plan in pairwise(plans)]
+    return OPEN, *found
 
 
 def _head_start(network: Network, before: LayerPlan, plan: LayerPlan, rows: int, batch: int) -> HeadStart:
-    """Raises nothing: what is not worked out here waits for the end of the instruction before."""
+    """Of ``plan`` behind ``before``: what is not worked out here waits for the end of that one."""
     sources = network.sources[plan.number]
     if before.number + 1 not in sources:
         return OPEN
@@ -129,6 +129,7 @@ def _line(needs: Sequence[int]) -> tuple[int, int]:
         return 0, 0
     (start, least), *_ = points
     slopes = {-(-(need - least) // (s - start)) for s, need in points if s > start}
-    lines = [(max(need - more * s for s, need in points), more) for more in {0, least, *slopes} if more >= 0]
+    rising = {0, least, *(slope for slope in slopes if slope > 0)}
+    lines = [(max(need - more * s for s, need in points), more) for more in sorted(rising)]
     segments, most = np.arange(len(needs)), max(needs)
     return min(lines, key=lambda line: int(np.clip(line[0] + line[1] * segments, 0, most).sum()))

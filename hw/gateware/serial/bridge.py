@@ -137,15 +137,13 @@ class Bridge(wiring.Component):
         """Is it a command, of the right size? How many bytes to load, before what?"""
         exchange, size = self.exchange, self.header.length
         sizes = {
+            Command.OPEN: 0,
             Command.READ: protocol.READ_REQUEST.size,
             Command.WRITE: protocol.WRITE_REQUEST.size,
             Command.RECEIVE: protocol.RECEIVE_REQUEST.size,
         }
-        empty, sound, beats = (
-            Signal(name=name, reset_less=True) for name in ("empty", "sound", "whole_beats")
-        )
+        sound, beats = (Signal(name=name, reset_less=True) for name in ("sound", "whole_beats"))
         m.d.sync += [
-            empty.eq(size == 0),
             sound.eq(Cat(exchange.is_command(command) & (size == n) for command, n in sizes.items()).any()),
             beats.eq((size[:2] == 1) & in_range(size[2:])),
         ]
@@ -160,7 +158,7 @@ class Bridge(wiring.Component):
                 exchange.limit.eq(size >> 2),
                 exchange.left.eq(Mux(exchange.is_command(Command.SEND), 1, size)),
             ]
-            with m.If(exchange.is_command(Command.OPEN) & empty):
+            with m.If(exchange.is_command(Command.OPEN) & sound):
                 answer = protocol.OPEN_RESPONSE.pack(protocol.VERSION, protocol.MAX_DATA)
                 exchange.store_word(m, C(int.from_bytes(answer, "little"), 32), len(answer))
             with m.Elif(sound | (exchange.is_command(Command.SEND) & beats)):

@@ -6,6 +6,7 @@ import pytest
 from hw.contract.artifact import random_artifact
 from hw.contract.formats import Format
 from hw.contract.network import Conv, Dense, Network
+from hw.contract.network.known import residual_stage
 from hw.cost.weight_arrival import MEMORY_LATENCY
 from hw.host.driver import MEMORY
 from hw.host_interface.registers import BATCH, CONTROL, STATUS
@@ -30,7 +31,14 @@ BESIDE = Network(
 SETS = Network(
     "sets", (2, 8, 12), (Conv("a", 2, 16, 3, padding=1), Conv("b", 16, 14, 3, padding=1, relu=False))
 )
+SHORTCUT = Network(
+    "shortcut",
+    (3, 12, 12),
+    (Conv("x", 3, 8, 3, padding=1), *residual_stage("s", "x", 8, 16, blocks=2)),
+)
+"""What is added is fetched first, in front of channels whose windows begin above the map."""
 CASES = {
+    "shortcut": (SHORTCUT, "adaptive", {"rows": 8, "lanes": 4, "batch": 1}, {}),
     "scores": (SCORES, "adaptive", {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 8}, {}),
     "maps": (MAPS, "adaptive", {"rows": 4, "lanes": 3, "batch": 1, "line_pixels": 16, "stream_bits": 64}, {}),
     "beside": (BESIDE, "kernel", {"rows": 4, "lanes": 2, "batch": 2, "line_pixels": 16}, {}),

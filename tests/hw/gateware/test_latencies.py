@@ -9,10 +9,7 @@ from hw.contract.config import AcceleratorConfig
 from hw.contract.latencies import latencies
 from hw.contract.network import Conv, Network, tiny
 from hw.contract.packed_products import PRODUCTS
-from hw.gateware.control.writer import Writer
-from hw.gateware.datapath.feature_memory import FeatureMemory
-from hw.gateware.datapath.lane import Lane
-from hw.gateware.datapath.post import RAW_BITS
+from hw.gateware.core import Core
 
 POINTWISE = Network("point", (3, 8, 8), (Conv("a", 3, 4, 1, pointwise=True),))
 
@@ -28,13 +25,17 @@ POINTWISE = Network("point", (3, 8, 8), (Conv("a", 3, 4, 1, pointwise=True),))
 def test_cost_model_has_the_latencies_of_the_gateware(network, line, bits, products):
     config = AcceleratorConfig(8, 2, 1, line_pixels=line, products=products)
     program = compile_program(random_artifact(network, weight_bits=6, spectrum_bits=bits), config)
-    memory, lane, writer = FeatureMemory(line, 16), Lane(program), Writer(program, RAW_BITS)
-    for block in (memory, lane, writer):
-        Fragment.get(block, None)  # Amaranth warns of blocks that are never elaborated
+    core = Core(program)
+    Fragment.get(core, None)
+    memory, lane = core.memory, core.lanes[0]
     model = latencies(program.config, program.narrow, program.overlaps, program.pointwise)
     assert model.memory == memory.latency
     assert model.fill == lane.fill_latency
     assert model.array == lane.array_latency
     assert model.pass_full == lane.pass_latency
     assert model.reuse_lead == lane.reuse_lead
-    assert model.tail == 1 + lane.output_latency + writer.latency + memory.write_latency
+    assert (model.front_tail, model.middle_tail, model.tail) == (
+        core.front_tail,
+        core.middle_tail,
+        core.back_tail,
+    )
