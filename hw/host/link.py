@@ -1,10 +1,14 @@
-"""What the host driver needs of a transport: five operations, whatever carries them.
+"""What the host driver needs of a transport: five operations, whatever carries them, and two more for boards
+whose memory holds the weights.
 
 The cocotb link (:mod:`sim.bench.link`) drives the Verilog in a simulator; :mod:`bitstreams.links` maps
 them to a serial port or to PCI Express. The driver cannot tell which one it has.
 """
 
 from typing import Protocol
+
+UNIT = 64
+"""Bytes that transfers to and from memory are made of: the widest bus on the way moves so many at once."""
 
 
 class Link(Protocol):
@@ -45,4 +49,22 @@ class Link(Protocol):
         The accelerator ends a result frame that it had begun (STATUS.leftover), so that the result stream
         stands between two frames afterwards.
         """
+        ...
+
+
+class MemoryLink(Link, Protocol):
+    """A link that reaches the board's memories as well, those that designs read their weights from.
+
+    ``address`` is a byte address as the host sees it (:mod:`bitstreams.flows.memory_map`). Addresses and
+    sizes are multiples of :data:`UNIT`; a transfer may be of any size that the memory has. ``LinkError`` for
+    what the board answers with an error, for an address or a size that is none, and for a transport that
+    fails: what lies in memory is not known then.
+    """
+
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """Put ``data`` into memory from ``address`` on; returns when all of it lies there."""
+        ...
+
+    async def read_memory(self, address: int, size: int) -> bytes:
+        """``size`` bytes of memory from ``address`` on."""
         ...
