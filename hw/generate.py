@@ -12,11 +12,12 @@ from pathlib import Path
 
 from hw.compile.compiler import compile_program
 from hw.compile.program import Program
-from hw.compile.weight_stream import parts, stream_files, stream_image
+from hw.compile.weight_stream import parts, stream_files, stream_image, streamed_layers
 from hw.contract.artifact import Artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.design_files import describe
+from hw.contract.streamed_weights import StreamedLayer
 from hw.cost.choices import choices
 from hw.cost.cycles import estimates
 from hw.util.files import together
@@ -60,11 +61,13 @@ def generate(
         (out / f"{TOP}.v").write_text(verilog.text)
         for name, content in verilog.images.items():
             (out / name).write_text(content)
+        layers: tuple[StreamedLayer, ...] = ()
         if streamed:
             image = stream_image(program.step_format, program.step_tables, program.stream)
             held = parts(image, program.stream, config.memories)
             for name, part in zip(streamed, held, strict=True):
                 (out / name).write_bytes(part)
+            layers = streamed_layers(image, program.stream)
         info = DesignInfo(
             top=TOP,
             network=program.network,
@@ -73,6 +76,7 @@ def generate(
             ports={"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()},
             files=describe(out, (f"{TOP}.v", *verilog.images, *streamed)),
             numbers=program.numbers,
+            stream=layers,
             estimates=estimates(program) | {"layers": choices(program)},
         )
         info.save(out)

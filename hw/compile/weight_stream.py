@@ -14,7 +14,9 @@ import numpy as np
 
 from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
+from hw.contract import checksum
 from hw.contract.config import BUS_BITS
+from hw.contract.streamed_weights import PAGE, StreamedLayer
 from hw.util.errors import ConfigError
 
 STREAM = "spec2_weights.bin"
@@ -29,9 +31,6 @@ QUEUED_BEATS = 4
 
 UNIT_BITS = 16
 """Steps are padded to this."""
-
-PAGE = 4096
-"""Bytes to which layers are aligned."""
 
 KEPT_FREE = 2
 """Steps of the weight buffer that are never requested: one that is being filled, and one because the count of
@@ -227,3 +226,13 @@ def stream_image(step: StepFormat, layers: Sequence[StepTable], plan: StreamPlan
         packed = np.packbits(padded, axis=1, bitorder="little").tobytes()
         image[page * PAGE : page * PAGE + len(packed)] = packed
     return bytes(image)
+
+
+def streamed_layers(image: bytes, plan: StreamPlan) -> tuple[StreamedLayer, ...]:
+    """What a host has to know of every layer's part of ``image``."""
+    beat = plan.bus_bits // 8
+    found = []
+    for page, beats in dict(zip(plan.layer_pages, plan.layer_beats, strict=True)).items():
+        part = image[page * PAGE : page * PAGE + beats * beat]
+        found.append(StreamedLayer(page, beats, checksum.checksum(part, beat)))
+    return tuple(found)

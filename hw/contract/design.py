@@ -15,13 +15,14 @@ from hw.contract import design_files
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design_files import DIGEST, VERILOG, Content
 from hw.contract.network import Network
+from hw.contract.streamed_weights import StreamedLayer
 from hw.util import names
 from hw.util.documents import convert, decode
 from hw.util.documents import read as read_document
 from hw.util.errors import ArtifactError, DigestMismatch, Spec2Error
 from hw.util.files import write_json
 
-SCHEMA = 2
+SCHEMA = 3
 
 FILE_NAME = "design.json"
 """Name of the description inside a design folder."""
@@ -75,6 +76,7 @@ class Fields(Struct):
     ports: Mapping[str, Annotated[int, Meta(ge=1, le=MOST_BITS)]]
     files: Mapping[str, Content]
     numbers: tuple[Annotated[int, Meta(ge=0)], ...]
+    stream: tuple[StreamedLayer, ...]
     estimates: Mapping[str, Any]
 
 
@@ -97,6 +99,7 @@ class DesignInfo:
     ports: width in bits of every port of the top module.
     files: what belongs to the design, by name in its folder: the Verilog first, then memory images.
     numbers: the network's layer of every instruction (:mod:`hw.contract.instructions`).
+    stream: the weights of every layer in external memory; empty where the design holds them.
     estimates: figures of the compiler, plain JSON; ``cycles`` is the length of a run of a full batch.
     """
 
@@ -107,6 +110,7 @@ class DesignInfo:
     ports: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, Content] = field(default_factory=dict)
     numbers: tuple[int, ...] = ()
+    stream: tuple[StreamedLayer, ...] = ()
     estimates: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -122,6 +126,10 @@ class DesignInfo:
             raise ArtifactError(
                 f"the design's numbers must be those of layers 0 to {last}, each of them: generate it again"
             )
+        if len(self.stream) != (len(self.network.layers) if self.config.stream_weights else 0):
+            raise ArtifactError(
+                "the design's stream is of other layers than it reads from memory: generate it again"
+            )
         figures: Figures = convert(dict(self.estimates), Figures, "the design's estimates")
         if figures.layers and len(figures.layers) != len(self.network.layers):
             raise ArtifactError("the design's estimates are of other layers than it has: generate it again")
@@ -133,6 +141,14 @@ class DesignInfo:
         if not name.endswith(VERILOG):
             raise ArtifactError("the design has no Verilog: generate it again")
         return name
+
+    @property
+    def beat_bytes(self) -> int:
+        """Bytes of a beat of weights, of all memories side by side; 0 where none are read."""
+        widths = (
+            bits for name, bits in self.ports.items() if name.startswith("m_axi") and name.endswith("_rdata")
+        )
+        return sum(widths) // 8
 
     def figure(self, name: str) -> Any:
         """One of ``estimates``. Raises ``ArtifactError`` for a design without it."""
@@ -166,6 +182,7 @@ class DesignInfo:
             "ports": dict(self.ports),
             "files": {name: asdict(content) for name, content in self.files.items()},
             "numbers": list(self.numbers),
+            "stream": [asdict(layer) for layer in self.stream],
             "estimates": dict(self.estimates),
         }
 
@@ -186,6 +203,7 @@ class DesignInfo:
             ports=made.ports,
             files=made.files,
             numbers=made.numbers,
+            stream=made.stream,
             estimates=made.estimates,
         )
 

@@ -10,6 +10,7 @@ from hw.gateware.ports.axi import AxiLite, AxiRead, AxiStream
 from hw.gateware.ports.axilite import AxiLiteRegisters
 from hw.gateware.ports.result_gate import ResultGate
 from hw.gateware.primitives.delay import MAX_FANOUT, replicate
+from hw.gateware.weights.beat_checksum import BeatChecksum
 from hw.gateware.weights.burst_reader import BurstReader
 from hw.gateware.weights.memory_striping import MemoryStriping
 from hw.host_interface.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
@@ -65,42 +66,59 @@ class Accelerator(wiring.Component):
             core.images.eq(control.batch),
             core.first.eq(control.first),
             core.last.eq(control.last),
-            control.status.busy.eq(busy | start),
             control.status.done.eq((core.done & ~gate.held) | control.status.memory_error),
             control.status.framing_error.eq(core.framing_error),
             control.status.leftover.eq(gate.leftover),
         ]
         events = {name: core.events[name] for name, _ in EVENTS}
-        events |= {"cycles": busy, "weight_beats": C(0), "result_stall": gate.held & ~gate.o.tready}
+        events |= {"weight_beats": C(0), "result_stall": gate.held & ~gate.o.tready}
         if p.config.stream_weights:
-            events["weight_beats"] = self._read_weights(m, control, core, start, abort)
-            m.d.comb += failed.eq(self._end_on_error(m, control, core, gate, abort))
+            checking, events["weight_beats"] = self._read_weights(m, control, core, start, abort)
+            m.d.comb += failed.eq(self._end_on_error(m, control, core, gate, checking, abort))
+            busy |= checking
+        events["cycles"] = busy
+        m.d.comb += control.status.busy.eq(busy | start)
         self._count(m, control, core, events)
         return m
 
     def _read_weights(self, m, control, core, start, abort):
-        """The burst reader outlives an abort: memory delivers what it was asked for. Returns its beats."""
+        """The burst reader outlives an abort: memory delivers what it was asked for. Returns whether it reads
+        for a check, and its beats.
+
+        A check needs no room for what comes, and the core sees nothing of it.
+        """
         m.submodules.reader = self.reader = reader = BurstReader(self.program.stream)
+        m.submodules.checksum = checksum = BeatChecksum(self.program.stream.bus_bits)
         self._connect_memory(m, reader)
+        check, checking = Signal(), Signal()
+        m.d.sync += check.eq(control.check)
+        with m.If(control.check):
+            m.d.sync += checking.eq(1)
+        with m.Elif(abort | ~(check | reader.reading)):
+            m.d.sync += checking.eq(0)
         m.d.comb += [
-            reader.start.eq(start),
+            checksum.start.eq(start | check),
+            checksum.valid.eq(reader.valid),
+            checksum.beat.eq(reader.beat),
+            control.checksum.eq(checksum.value),
+            reader.start.eq(start | check),
             reader.first.eq(control.first),
             reader.last.eq(control.last),
             reader.base.eq(control.page << (MEMORY_ADDRESS_BITS - len(control.page))),
             reader.flush.eq(abort),
-            reader.credit.eq(core.credit),
-            core.requested.eq(reader.requested),
+            reader.credit.eq(core.credit | checking),
+            core.requested.eq(reader.requested & ~checking),
             core.requested_beats.eq(reader.requested_beats),
-            core.beat_valid.eq(reader.valid),
+            core.beat_valid.eq(reader.valid & ~checking),
             core.beat.eq(reader.beat),
         ]
-        return reader.valid
+        return checking, reader.valid
 
-    def _end_on_error(self, m, control, core, gate, abort):
+    def _end_on_error(self, m, control, core, gate, checking, abort):
         """A memory error ends the run: up in the clock in which it does, a clock before ``abort``.
 
         Images are taken to their end, so that the next run's come first. The host gets what results there are
-        and an end of the frame.
+        and an end of the frame; of a check none is due.
         """
         error, bad, failed = Signal(), Signal(), Signal()
         m.d.comb += [
@@ -111,11 +129,11 @@ class Accelerator(wiring.Component):
             m.d.sync += bad.eq(1)
         with m.If(failed):
             m.d.sync += error.eq(1)
-        with m.If(control.start | control.abort):
+        with m.If(control.start | control.check | control.abort):
             m.d.sync += error.eq(0)
         with m.If(failed | control.abort | abort):
             m.d.sync += bad.eq(0)
-        m.d.sync += gate.answer.eq(failed & ~control.abort)
+        m.d.sync += gate.answer.eq(failed & ~control.abort & ~checking)
         return failed
 
     def _connect_memory(self, m, reader):
@@ -148,7 +166,7 @@ class Accelerator(wiring.Component):
             counter = Signal(len(port), name=f"counter_{i}", reset_less=True)
             m.d.comb += port.eq(counter)
             if i % (MAX_FANOUT // len(counter)) == 0:
-                clear = replicate(m, control.start, name=f"clear_{i}")
+                clear = replicate(m, control.start | control.check, name=f"clear_{i}")
             with m.If(clear):
                 m.d.sync += counter.eq(0)
             with m.Elif(event):

@@ -1,7 +1,7 @@
 """The host side: run images through an accelerator over any :class:`hw.host.link.Link`.
 
 A run: write BATCH, write CONTROL.start, stream the images (:mod:`hw.host_interface.stream_format`), collect
-the results, look at STATUS.
+the results, look at STATUS; and at CHECKSUM, where weights came from memory.
 """
 
 from __future__ import annotations
@@ -14,10 +14,21 @@ from numpy.typing import NDArray
 from hw.contract.config import shape_word
 from hw.contract.design import DesignInfo
 from hw.contract.instructions import instructions_of
+from hw.contract.streamed_weights import run_checksum
 from hw.host.counters import Counters, LayerCounters
 from hw.host.link import Link
 from hw.host_interface import registers
-from hw.host_interface.registers import BATCH, CONTROL, CYCLES, DIGEST, LAYERS, STATUS, WEIGHTS, Register
+from hw.host_interface.registers import (
+    BATCH,
+    CHECKSUM,
+    CONTROL,
+    CYCLES,
+    DIGEST,
+    LAYERS,
+    STATUS,
+    WEIGHTS,
+    Register,
+)
 from hw.host_interface.stream_format import (
     check_images,
     first_map,
@@ -26,7 +37,7 @@ from hw.host_interface.stream_format import (
     unpack_maps,
     unpack_scores,
 )
-from hw.util.errors import DataError, DigestMismatch, LinkError
+from hw.util.errors import DataError, DigestMismatch, LinkError, MemoryFault
 
 DEFAULT_TIMEOUT = 10_000_000
 """Clocks to wait for the results of a run when the design carries no estimate."""
@@ -35,6 +46,14 @@ MEMORY = "external memory answered a read of weights with an error: check where 
 
 END_READS = 64
 """Reads of STATUS after the last result beat until a run must have ended; each takes some clocks."""
+
+CHECK_CLOCKS = (1 << 16, 64)
+"""Clocks that a check of weights may take, and for every beat: memory that gives one in 64 clocks is none."""
+
+STALE = (
+    "the weights that the accelerator read from memory are not the design's, and what came of them was "
+    "dropped: load them, 'spec2 deploy --weights-only'"
+)
 
 FRAMING = "the accelerator saw tlast of an image at a wrong place"
 
@@ -136,12 +155,11 @@ class Driver:
                 "choose a smaller one or generate the accelerator with a larger batch"
             )
         size = batch or most
-        await self.link.write32(LAYERS.address(), LAYERS.pack(first=first_instruction, last=last_instruction))
-        if self.info.config.stream_weights:
-            await self.link.write32(WEIGHTS.address(), self.weights_page)
+        await self._choose(first_instruction, last_instruction)
         parts = []
         for start in range(0, len(images), size):
             parts.append(await self._run_once(images[start : start + size], last))
+            await self._compare(first_instruction, last_instruction)
             if on_run:
                 on_run(min(start + size, len(images)), await self.counters())
         return np.concatenate(parts)
@@ -175,8 +193,46 @@ class Driver:
         if status["framing_error"]:
             raise LinkError(f"{FRAMING}: reset it and run again")
         if status["memory_error"]:
-            raise LinkError(MEMORY)
+            raise MemoryFault(MEMORY)
         return self._unpack(frame, len(images), last)
+
+    async def _choose(self, first: int, last: int) -> None:
+        """Instructions of the next run or check."""
+        await self.link.write32(LAYERS.address(), LAYERS.pack(first=first, last=last))
+        if self.info.config.stream_weights:
+            await self.link.write32(WEIGHTS.address(), self.weights_page)
+
+    async def _compare(self, first: int, last: int) -> None:
+        """Raise ``DigestMismatch`` if these instructions have read other weights than the design's."""
+        if self.info.config.stream_weights and not await self._sound(first, last):
+            raise DigestMismatch(STALE)
+
+    async def _sound(self, first: int, last: int) -> bool:
+        found = await self._read(CHECKSUM)
+        return found == run_checksum(self.info.stream, self.info.numbers[first : last + 1])
+
+    async def check_weights(self, layer: int | None = None) -> bool:
+        """Whether the weights in memory are the design's: of one layer, or of a run. The accelerator reads
+        them, as fast as memory gives them, and CYCLES and WEIGHT_BEATS tell how fast that was.
+
+        For designs whose weights are in memory. Raises ``LinkError`` when memory answers with an error, or
+        does not give them.
+        """
+        numbers = self.info.numbers
+        first, last = (0, len(numbers) - 1) if layer is None else (numbers.index(layer),) * 2
+        await self._choose(first, last)
+        await self.link.write32(CONTROL.address(), CONTROL.pack(check=1))
+        beats = sum(self.info.stream[number].beats for number in numbers[first : last + 1])
+        most = CHECK_CLOCKS[0] + CHECK_CLOCKS[1] * beats
+        while (status := STATUS.unpack(await self._read(STATUS)))["busy"]:
+            if await self._read(CYCLES) > most:
+                await self._abort()
+                raise LinkError(
+                    f"memory did not give {beats} beats of weights within {most} clocks: reset the board"
+                )
+        if status["memory_error"]:
+            raise MemoryFault(MEMORY)
+        return await self._sound(first, last)
 
     async def _failure(self, what: str) -> LinkError:
         """The error for a run of which ``what`` is known, with the accelerator's state. Aborts the run."""
@@ -184,7 +240,7 @@ class Driver:
         cycles = await self._read(CYCLES)
         await self._abort()
         if status["memory_error"]:
-            return LinkError(MEMORY)
+            return MemoryFault(MEMORY)
         if status["framing_error"]:
             return LinkError(f"{what}; {FRAMING}")
         state = "still busy" if status["busy"] else "done" if status["done"] else "idle"

@@ -16,7 +16,7 @@ ADDRESS_BITS = 12
 MAGIC = 0x53504332
 """What ID reads: ``SPC2`` in ASCII."""
 
-HARDWARE_VERSION = 3
+HARDWARE_VERSION = 4
 """What VERSION reads. Raised whenever a driver of the version before could misread the hardware."""
 
 MEMORY_ADDRESS_BITS = 40
@@ -117,6 +117,14 @@ CONTROL = Register(
             "drop the current run: everything but BATCH, LAYERS, WEIGHTS and what m_axis offers returns to "
             "its reset state",
         ),
+        Field(
+            "check",
+            2,
+            1,
+            "read the weights of LAYERS as a run does, as fast as memory gives them, for CHECKSUM, CYCLES "
+            "and WEIGHT_BEATS; refused (SLVERR) as a start is, beside one, and where the design holds its "
+            "weights",
+        ),
     ),
 )
 STATUS = Register(
@@ -125,7 +133,13 @@ STATUS = Register(
     Access.READ,
     "state of the run",
     (
-        Field("busy", 0, 1, "from start until the last result beat was accepted and the next run can begin"),
+        Field(
+            "busy",
+            0,
+            1,
+            "from start until the last result beat was accepted and the next run can begin; from check until "
+            "all was read",
+        ),
         Field("done", 1, 1, "a run has ended since reset or abort, by itself or by a memory error"),
         Field(
             "framing_error", 2, 1, "tlast of an image was not on its last beat; until the next start or abort"
@@ -134,8 +148,8 @@ STATUS = Register(
             "memory_error",
             3,
             1,
-            "external memory answered a read with an error, which ended the run; until the next start or "
-            "abort",
+            "external memory answered a read with an error, which ended the run or check; until the next "
+            "start, check or abort",
         ),
         Field(
             "leftover", 4, 1, "m_axis has beats of a run that was broken off: drop all of them, up to tlast"
@@ -195,6 +209,13 @@ WEIGHTS = Register(
     "writes while busy are refused (SLVERR)",
     (Field("page", 0, MEMORY_ADDRESS_BITS - 12, "byte address / 4096"),),
 )
+CHECKSUM = Register(
+    "CHECKSUM",
+    0x6C,
+    Access.READ,
+    "CRC-32 of the beats that the last run or check has read, each folded to a word "
+    "(hw/contract/checksum.py); until the next one",
+)
 LAYER_CYCLES = _counter(
     "LAYER_CYCLES",
     0x80,
@@ -215,7 +236,7 @@ LAYER_COUNTERS = (LAYER_CYCLES, LAYER_STEPS)
 
 TABLE = (
     ID, VERSION, CONTROL, STATUS, BATCH, SHAPE, CYCLES, LAYERS, DIGEST, *COUNTERS[1:], WEIGHTS,
-    *LAYER_COUNTERS,
+    CHECKSUM, *LAYER_COUNTERS,
 )  # fmt: skip
 """Every register, by ascending offset."""
 

@@ -64,5 +64,9 @@ class LinkError(Spec2Error):
     """The transport to an accelerator failed or timed out."""
 
 
+class MemoryFault(LinkError):
+    """External memory answered a read with an error."""
+
+
 class DataError(Spec2Error, ValueError):
     """Input data have the wrong shape, type or place."""

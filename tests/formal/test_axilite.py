@@ -10,7 +10,7 @@ from tests.formal.proof import earlier, offer_stays, state
 
 pytestmark = pytest.mark.formal
 
-CONFIG = AcceleratorConfig(rows=8, lanes=4, batch=3)
+CONFIG = AcceleratorConfig(rows=8, lanes=4, batch=3, stream_weights=True)
 LAYERS, ENTRIES = 2, 3
 DIGEST = "0123456789abcdef" * 4
 
@@ -19,7 +19,7 @@ WRITE_LATENCY = 4
 
 
 class ControlPort(Elaboratable):
-    """A host that asks what it likes, resets included; busy rises behind a start alone."""
+    """A host that asks what it likes, resets included; busy rises behind a start or a check alone."""
 
     def __init__(self, block=AxiLiteRegisters):
         self.dut = dut = block(CONFIG, LAYERS, DIGEST, entries=ENTRIES)
@@ -81,13 +81,14 @@ class ControlPort(Elaboratable):
         dut = self.dut
         busy = dut.status.busy
         started = Signal()
-        m.d.sync += started.eq(dut.start)
+        m.d.sync += started.eq(dut.start | dut.check)
         with m.If(~earlier(m, busy, name="busy_before")):
             m.d.comb += Assume(~busy | started)
         m.d.comb += Assert((dut.batch >= 1) & (dut.batch <= CONFIG.batch))
         m.d.comb += Assert((dut.first <= dut.last) & (dut.last < ENTRIES))
         with m.If(busy):
-            m.d.comb += Assert(~dut.start)
+            m.d.comb += Assert(~dut.start & ~dut.check)
+        m.d.comb += Assert(dut.start + dut.check + dut.abort <= 1)
         registers = (dut.batch, dut.first, dut.last, dut.page)
         before = [earlier(m, register, name=f"{register.name}_before") for register in registers]
         with m.If(earlier(m, busy & ~reset, name="was_busy")):

@@ -33,14 +33,15 @@ class AxiLiteRegisters(wiring.Component):
     Members
     -------
     bus: in, AXI4-Lite. The control port.
-    start, abort: out, 1 each. A pulse: the host wrote the bit. A start while busy, or beside an abort, is
-        refused, so a start that was answered OKAY is never lost; ``status.busy`` must rise in the clock
-        after ``start``, and be low two clocks after ``abort``.
+    start, abort, check: out, 1 each. A pulse: the host wrote the bit. A start or check while busy, or beside
+        another bit, is refused, so one that was answered OKAY is never lost; ``status.busy`` must rise in
+        the clock after ``start`` and ``check``, and be low two clocks after ``abort``.
     batch: out, as BATCH. Images of the next run, always 1..``config.batch``; constant while busy.
     first, last: out, as LAYERS. Instructions of the next run, always 0 ≤ first ≤ last < ``entries``; constant
         while busy.
     page: out, as WEIGHTS. Page of external memory in which the weights begin; constant while busy.
     status: in, the fields of STATUS.
+    checksum: in, 32. As CHECKSUM.
     cycles, load_busy, ...: in, 32 each. Every counter of ``registers.COUNTERS``, by its name in lower case.
     layer_cycles, layer_steps: in, arrays of ``layers`` times 32. Counters of every layer.
     """
@@ -57,11 +58,13 @@ class AxiLiteRegisters(wiring.Component):
             "bus": In(AxiLite(registers.ADDRESS_BITS)),
             "start": Out(1),
             "abort": Out(1),
+            "check": Out(1),
             "batch": Out(registers.BATCH.fields[0].width, init=1),
             "first": Out(first.width),
             "page": Out(registers.WEIGHTS.fields[0].width),
             "last": Out(last.width, init=self.entries - 1),
             "status": In(fields_layout(registers.STATUS)),
+            "checksum": In(32),
         }
         for counter in registers.COUNTERS:
             members[counter.name.lower()] = In(32)
@@ -164,7 +167,7 @@ class AxiLiteRegisters(wiring.Component):
         layout = fields_layout(registers.CONTROL)
         control = data.View(layout, value[: layout.size])
         fits = {
-            registers.CONTROL: ~control.start | (idle & ~control.abort),
+            registers.CONTROL: self._control_fits(control, idle),
             registers.BATCH: idle
             & self._batch_fits(value[: len(self.batch)])
             & ~value[len(self.batch) :].any(),
@@ -181,12 +184,19 @@ class AxiLiteRegisters(wiring.Component):
             accepted = Cat(takes.values()).any()
             m.d.sync += bus.bresp.eq(Mux(accepted, Response.OKAY, Response.SLVERR))
         with m.If(takes[registers.CONTROL]):
-            m.d.comb += [self.start.eq(control.start), self.abort.eq(control.abort)]
+            m.d.comb += [getattr(self, name).eq(control[name]) for name in ("start", "abort", "check")]
         for register, current in kept.items():
             with m.If(takes[register]):
                 m.d.sync += current.eq(value)
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
+
+    def _control_fits(self, control, idle):
+        """Whether what is begun can begin: alone, of what there is."""
+        start = ~control.start | (idle & ~control.abort)
+        if not self.config.stream_weights:
+            return start & ~control.check
+        return start & (~control.check | (idle & ~control.abort & ~control.start))
 
     def _batch_fits(self, value):
         """Whether so many images can be a run's. value: as wide as BATCH."""

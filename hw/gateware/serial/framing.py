@@ -10,7 +10,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.gateware.serial.crc32 import Crc32
+from hw.gateware.primitives.crc32 import Crc32
 from hw.host_interface import protocol
 from hw.host_interface.protocol import ESCAPE, FLAG, FLIP
 

@@ -41,6 +41,8 @@ class BurstReader(wiring.Component):
     error: out, 1. A pulse: a beat of this run whose answer is other than OKAY.
     generation: out, ID_BITS. Identifier of the reads since the last reset, for whoever stands between this
         port and memory.
+    reading: out, 1. From the clock after ``start`` until all beats of the run have come, or of one that was
+        flushed.
     settled: out, 1. ``generation`` is that of now (:class:`hw.gateware.weights.generation.Generation`).
     memory: out, an AXI4 read port.
     """
@@ -61,6 +63,7 @@ class BurstReader(wiring.Component):
                 "valid": Out(1),
                 "beat": Out(plan.bus_bits),
                 "error": Out(1),
+                "reading": Out(1),
                 "generation": Out(ID_BITS),
                 "settled": Out(1),
                 "memory": Out(AxiRead(MEMORY_ADDRESS_BITS, plan.bus_bits)),
@@ -87,7 +90,8 @@ class BurstReader(wiring.Component):
         ]
         owed, few = self._count_owed(m, received)
         waiting, dropping = self._start_and_flush(m, owed, offering)
-        self._request_bursts(m, waiting, dropping, few, offering)
+        idle = self._request_bursts(m, waiting, dropping, few, offering)
+        m.d.comb += self.reading.eq(waiting | ~idle | (owed != 0))
         with m.If(offering & memory.arready):
             m.d.sync += offering.eq(0)
         m.d.comb += [
@@ -127,7 +131,8 @@ class BurstReader(wiring.Component):
         return waiting, dropping
 
     def _request_bursts(self, m, waiting, dropping, few, offering):
-        """Layer by layer, burst by burst; what is requested is offered to memory from the next clock on."""
+        """Layer by layer, burst by burst; what is requested is offered to memory from the next clock on.
+        Returns whether nothing is left to request."""
         plan, memory = self.plan, self.memory
         layer = Signal.like(self.first)
         last_layer = Signal()
@@ -151,7 +156,7 @@ class BurstReader(wiring.Component):
             memory.araddr.eq(offered_address),
             memory.arlen.eq(offered_length),
         ]
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("IDLE"):
                 with m.If(waiting & ~dropping & ~self.flush & ~offering):
                     m.d.sync += [waiting.eq(0), layer.eq(self.first)]
@@ -185,3 +190,4 @@ class BurstReader(wiring.Component):
                             m.next = "IDLE"
                 with m.If(self.flush):
                     m.next = "IDLE"
+        return fsm.ongoing("IDLE")

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
+from hw.compile.weight_stream import stream_image
 from hw.contract.artifact import random_artifact
 from hw.contract.formats import Format
 from hw.contract.network import Conv, Dense, Network
 from hw.contract.network.known import residual_stage
+from hw.contract.streamed_weights import PAGE
 from hw.cost.weight_arrival import MEMORY_LATENCY
-from hw.host.driver import MEMORY
+from hw.host.driver import MEMORY, STALE
 from hw.host_interface.registers import BATCH, CONTROL, STATUS
 from hw.host_interface.stream_format import pack_image
-from hw.util.errors import LinkError
+from hw.util.errors import DigestMismatch, LinkError, MemoryFault
 from sim import model
 from tests.hw.gateware.whole import Bench, compiled, predicted
 
@@ -163,4 +165,69 @@ def test_an_error_of_memory_ends_the_run_and_the_next_one_is_right():
 
     message, found = Bench(program, bad=frozenset({70})).run(test)
     assert message == MEMORY
+    np.testing.assert_array_equal(found, model.run(artifact, images))
+
+
+@pytest.mark.parametrize(("name", "pace"), [("streamed", 0.5), ("sets", 1.0)])
+def test_weights_are_checked_beside_runs_and_the_checksum_is_what_was_read(name, pace):
+    """Of all layers and of each, before and after a run, and after an abort in the middle of a check."""
+    artifact, program = made(name)
+    images = pictures(artifact.network, program.config.batch)
+    beats = program.stream.layer_beats
+
+    async def test(link, driver):
+        seen = []
+        for layer in (None, *range(len(beats)), None):
+            seen.append(await driver.check_weights(layer))
+            counters = await driver.counters()
+            seen.append(counters.weight_beats == (sum(beats) if layer is None else beats[layer]))
+            seen.append(counters.weight_beats < counters.cycles < 400 + 4 * counters.weight_beats)
+        await link.write32(CONTROL.address(), CONTROL.pack(check=1))
+        busy = STATUS.unpack(await link.read32(STATUS.address()))
+        seen.append(busy["busy"] and not busy["leftover"])
+        await link.write32(CONTROL.address(), CONTROL.pack(abort=1))
+        seen.append(await driver.check_weights(1))
+        found = await driver.run(images)
+        seen.append(await driver.check_weights())
+        return seen, found, await driver.run(images)
+
+    seen, *found = Bench(program, pace=pace).run(test)
+    assert all(seen)
+    for scores in found:
+        np.testing.assert_array_equal(scores, model.run(artifact, images))
+
+
+@pytest.mark.parametrize("layer", range(3))
+def test_weights_that_are_not_the_designs_give_no_scores(layer):
+    """One bit: the first of a layer, or the last."""
+    artifact, program = made("streamed")
+    images = pictures(artifact.network, 2)
+
+    image = bytearray(stream_image(program.step_format, program.step_tables, program.stream))
+    page, beats = program.stream.layer_pages[layer], program.stream.layer_beats[layer]
+    image[page * PAGE + (layer > 0) * (beats * program.stream.bus_bits // 8 - 1)] ^= 1 << 7
+
+    async def again(link, driver):
+        with pytest.raises(DigestMismatch) as error:
+            await driver.run(images)
+        return str(error.value), [await driver.check_weights(layer) for layer in (None, 0, 1, 2)]
+
+    message, sound = Bench(program, image=bytes(image)).run(again)
+    assert message == STALE
+    assert sound == [False, *(number != layer for number in range(3))]
+
+
+def test_an_error_of_memory_ends_a_check_without_a_result():
+    artifact, program = made("streamed")
+    images = pictures(artifact.network, 2)
+
+    async def test(link, driver):
+        with pytest.raises(MemoryFault, match="answered a read of weights with an error"):
+            await driver.check_weights()
+        status = STATUS.unpack(await link.read32(STATUS.address()))
+        return status, await driver.check_weights(), await driver.run(images), len(link.frames)
+
+    status, sound, found, frames = Bench(program, bad=frozenset({20})).run(test)
+    assert status["memory_error"] and not status["busy"] and not status["leftover"]
+    assert sound and frames == 0
     np.testing.assert_array_equal(found, model.run(artifact, images))

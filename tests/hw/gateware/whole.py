@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from amaranth.sim import Simulator
 
 from hw.compile.compiler import compile_program
-from hw.compile.weight_stream import PAGE, parts, stream_image
+from hw.compile.weight_stream import parts, stream_image, streamed_layers
 from hw.contract.design import DesignInfo
+from hw.contract.streamed_weights import PAGE
 from hw.cost.cycles import run_cycles, total_cycles
 from hw.gateware.accelerator import Accelerator
 from hw.host.driver import Driver
@@ -42,7 +43,8 @@ class Bench:
     """An accelerator and what stands at its ports.
 
     pace: share of clocks in which images are offered, results and bursts are taken. latency: of memory.
-    bad: beats of memory, counted from the first one, that come with an error.
+    bad: beats of memory, counted from the first one, that come with an error. image: what memory holds
+    instead of the weights.
     """
 
     program: object
@@ -50,6 +52,7 @@ class Bench:
     pace: float = 1.0
     latency: int = 30
     bad: frozenset[int] = frozenset()
+    image: bytes = b""
     images: deque = field(default_factory=deque)
     frames: deque = field(default_factory=deque)
     ended: bool = False
@@ -60,7 +63,13 @@ class Bench:
         simulator, found = Simulator(dut), []
         simulator.add_clock(1e-6)
         program = self.program
-        info = DesignInfo("spec2", program.network, program.config, program.digest, numbers=program.numbers)
+        stream = ()
+        if program.config.stream_weights:
+            image = stream_image(program.step_format, program.step_tables, program.stream)
+            stream = streamed_layers(image, program.stream)
+        info = DesignInfo(
+            "spec2", program.network, program.config, program.digest, numbers=program.numbers, stream=stream
+        )
 
         async def main(ctx):
             self.ctx = ctx
@@ -72,7 +81,7 @@ class Bench:
         if program.config.stream_weights:
             count = program.config.memories
             ports = [dut.m_axi] if count == 1 else list(dut.m_axi)
-            image = stream_image(program.step_format, program.step_tables, program.stream)
+            image = self.image or stream_image(program.step_format, program.step_tables, program.stream)
             for i, (port, part) in enumerate(zip(ports, parts(image, program.stream, count), strict=True)):
                 self.memories.append((port, part + bytes(PAGE), WEIGHTS_PAGE * PAGE // count, i))
         simulator.add_testbench(main)

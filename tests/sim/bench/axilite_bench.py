@@ -36,6 +36,7 @@ async def start(dut, seed):
     words |= {0x00: registers.MAGIC, 0x04: registers.HARDWARE_VERSION, 0x08: 0, 0x0C: 0b010, 0x10: 1}
     words[0x14], words[0x1C] = shape_word(CONFIG, LAYERS), LAYERS - 1 << 8
     words[0x68] = 0
+    words[0x6C] = dut.checksum.value = numbers.getrandbits(32)
     words |= {0x20 + 4 * i: word for i, word in enumerate(registers.digest_words(DIGEST))}
     for register in (*registers.COUNTERS, *registers.LAYER_COUNTERS):
         array = register in registers.LAYER_COUNTERS

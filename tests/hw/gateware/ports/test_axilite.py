@@ -18,6 +18,7 @@ from hw.host_interface import registers
 from hw.host_interface.registers import BATCH, CONTROL
 
 CONFIG = AcceleratorConfig(rows=8, lanes=6, batch=5)
+STREAMED = AcceleratorConfig(rows=8, lanes=6, batch=5, stream_weights=True)
 LAYERS = 3
 LATENCY = 5
 """Clocks from the one that takes an address to the one that answers."""
@@ -35,6 +36,7 @@ async def set_counters(ctx, dut) -> None:
     for counter in registers.LAYER_COUNTERS:
         for i in range(LAYERS):
             ctx.set(getattr(dut, counter.name.lower())[i], port_value(counter.name, i))
+    ctx.set(dut.checksum, port_value("CHECKSUM"))
 
 
 def expected_words() -> dict[int, int]:
@@ -48,6 +50,7 @@ def expected_words() -> dict[int, int]:
         0x14: 8 | 6 << 8 | 5 << 16 | LAYERS << 24,
         0x1C: LAYERS - 1 << 8,
         0x68: 0,
+        0x6C: port_value("CHECKSUM"),
         0x20: 0x0708090A,
         0x3C: 0x23242526,
     }
@@ -142,7 +145,7 @@ def test_only_control_and_batch_take_writes(seed: int) -> None:
     """So does WEIGHTS, and LAYERS takes some, but not from layer 1 to layer 0."""
 
     async def scenario(ctx, dut, manager) -> None:
-        for address in [r.address(i) for r in registers.TABLE for i in range(r.count)] + [0x6C, 0xFFC]:
+        for address in [r.address(i) for r in registers.TABLE for i in range(r.count)] + [0x70, 0xFFC]:
             writable = address in (CONTROL.address(), BATCH.address(), registers.WEIGHTS.address())
             expected = Response.OKAY if writable else Response.SLVERR
             assert await manager.write(address, 1) == expected, hex(address)
@@ -223,19 +226,27 @@ def test_batch_keeps_to_its_range_and_respects_strobes(seed: int) -> None:
     simulate(scenario, seed)
 
 
+@pytest.mark.parametrize("config", [CONFIG, STREAMED], ids=["held", "streamed"])
 @pytest.mark.parametrize("seed", range(3))
-def test_control_bits_pulse_for_one_clock(seed: int) -> None:
-    pulses: list[tuple[int, int]] = []
+def test_control_bits_pulse_for_one_clock(seed: int, config: AcceleratorConfig) -> None:
+    """Start and check begin alone, while nothing runs; check where there are weights to read."""
+    pulses: list[tuple[int, int, int]] = []
+    checked = [(0, 0, 1)] if config.stream_weights else None
 
     async def scenario(ctx, dut, manager) -> None:
         for value, strobe, busy, expected in [
-            (0b01, 0b1111, 0, [(1, 0)]),
-            (0b01, 0b0001, 0, [(1, 0)]),
+            (0b01, 0b1111, 0, [(1, 0, 0)]),
+            (0b01, 0b0001, 0, [(1, 0, 0)]),
             (0b01, 0b1110, 0, []),
             (0b01, 0b1110, 1, []),
             (0b01, 0b1111, 1, None),
-            (0b10, 0b1111, 1, [(0, 1)]),
-            (0b10, 0b1111, 0, [(0, 1)]),
+            (0b10, 0b1111, 1, [(0, 1, 0)]),
+            (0b10, 0b1111, 0, [(0, 1, 0)]),
+            (0b100, 0b1111, 0, checked),
+            (0b100, 0b1111, 1, None),
+            (0b101, 0b1111, 0, None),
+            (0b110, 0b1111, 0, None),
+            (0b110, 0b1111, 1, None),
             (0b11, 0b1111, 0, None),
             (0b11, 0b1111, 1, None),
             (0b00, 0b1111, 0, []),
@@ -248,12 +259,12 @@ def test_control_bits_pulse_for_one_clock(seed: int) -> None:
             expected = expected or []
             assert pulses == expected, (hex(value), strobe, busy)
 
-    dut = AxiLiteRegisters(CONFIG, LAYERS, DIGEST)
+    dut = AxiLiteRegisters(config, LAYERS, DIGEST)
 
     async def watch(ctx) -> None:
-        async for _, _, start, abort in ctx.tick().sample(dut.start, dut.abort):
-            if start or abort:
-                pulses.append((start, abort))
+        async for _, _, *pulse in ctx.tick().sample(dut.start, dut.abort, dut.check):
+            if any(pulse):
+                pulses.append(tuple(pulse))
 
     async def testbench(ctx) -> None:
         await scenario(ctx, dut, Manager(ctx, dut, seed))

@@ -3,7 +3,7 @@
 import random
 import zlib
 
-from hw.gateware.serial.crc32 import Crc32
+from hw.gateware.primitives.crc32 import Crc32
 
 
 def test_crc_is_that_of_zlib(simulate) -> None:

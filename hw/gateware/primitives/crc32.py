@@ -1,11 +1,10 @@
-"""The CRC-32 of a frame, a byte per clock."""
+"""The CRC-32 of Ethernet and zlib: what the register holds after some bits, and a component for frames."""
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-POLYNOMIAL = 0xEDB88320
-"""The CRC-32 of Ethernet and zlib, x^31 in bit 0: bits come and go at the low end."""
+from hw.contract.checksum import POLYNOMIAL
 
 RESIDUE = 0xDEBB20E3
 """What the register holds after any message that ends in its CRC."""
@@ -27,18 +26,22 @@ class Crc32(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         register = Signal(32, init=-1, reset_less=True)
-        sources = Cat(register, self.byte)
-        # Every bit after the byte is the XOR of some of the sources, given as a mask.
-        after = [1 << i for i in range(32)]
-        for i in range(8):
-            out = after[0] ^ 1 << 32 + i
-            after = [bit ^ (out if POLYNOMIAL >> n & 1 else 0) for n, bit in enumerate([*after[1:], 0])]
         with m.If(self.start):
             m.d.sync += register.eq(register.init)
         with m.Elif(self.valid):
-            m.d.sync += register.eq(Cat(_parity(sources, mask) for mask in after))
+            m.d.sync += register.eq(after(register, self.byte))
         m.d.comb += [self.value.eq(~register), self.match.eq(register == RESIDUE)]
         return m
+
+
+def after(register, data):
+    """The register after the bits of ``data``, the lowest first: every bit the XOR of some of both."""
+    sources = Cat(register, data)
+    masks = [1 << i for i in range(32)]
+    for i in range(len(data)):
+        out = masks[0] ^ 1 << 32 + i
+        masks = [mask ^ (out if POLYNOMIAL >> n & 1 else 0) for n, mask in enumerate([*masks[1:], 0])]
+    return Cat(_parity(sources, mask) for mask in masks)
 
 
 def _parity(sources, mask):
