@@ -13,7 +13,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 from bitstreams.boards import BOARDS, Board
-from bitstreams.flows import memory_map, vivado_block, vivado_sync
+from bitstreams.flows import memory_map
 from bitstreams.plans.manifest import describe
 from bitstreams.plans.plan import Plan, combined
 from bitstreams.shell import constraints as shell_constraints
@@ -21,6 +21,8 @@ from bitstreams.shell import top as shell_top
 from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
 from hw.contract.design_files import VERILOG
+from hw.emit import emit_module
+from hw.gateware.pcie import stream_sync, wrapper
 from hw.util import quote
 from hw.util.errors import ConfigError
 
@@ -117,17 +119,17 @@ def pcie_files(
     return _plan(
         board,
         "pcie",
-        vivado_block.WRAPPER,
+        wrapper.WRAPPER,
         mhz,
         combined(
             verilog,
             {
-                f"{vivado_block.WRAPPER}.v": vivado_block.wrapper(info),
-                f"{vivado_sync.MODULE}.v": vivado_sync.emit(info.config.stream_bits),
+                f"{wrapper.WRAPPER}.v": wrapper.wrapper(info),
+                f"{stream_sync.MODULE}.v": sync(info.config.stream_bits),
             },
         ),
         images,
-        {"pcie.xdc": vivado_block.constraints(board)},
+        {"pcie.xdc": pcie_constraints(board)},
         {
             "board_part": board.board_part,
             "series": "7" if board.family == "xc7" else "usp",
@@ -146,6 +148,24 @@ def pcie_files(
             **memories.settings(),
         },
     )
+
+
+def sync(bits: int) -> str:
+    """Verilog of what empties streams of ``bits``; the same bytes every time."""
+    made = stream_sync.Sync(bits)
+    return emit_module(made, stream_sync.MODULE, made.ports)
+
+
+def pcie_constraints(board: Board) -> str:
+    """The XDC beside the block design: what neither its IP nor the board files constrain."""
+    lines = [
+        "# Pins lie in the block design; the clock of PCI Express is not created there.",
+        "create_clock -name pcie_refclk -period 10.000 [get_ports pcie_refclk_clk_p*]",
+        "set_false_path -from [get_ports pcie_perstn*]",
+        "set_false_path -from [get_ports reset*]",
+        *board.configuration,
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _plan(

@@ -7,28 +7,34 @@ data and cannot be called off there, so each direction has a thread, and waiting
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
-import struct
 import time
 from concurrent.futures import Future, wait
 from types import TracebackType
 
 from bitstreams.links.kind import LinkKind
 from bitstreams.links.worker import Worker, stop
+from bitstreams.links.xdma_devices import (
+    CLOCK_HZ,
+    OF_MEMORY,
+    RESTART,
+    WORD,
+    Registers,
+    advice,
+    open_devices,
+    write_all,
+)
+from bitstreams.links.xdma_loader import Loader
 from hw.contract.config import STREAM_BITS
 from hw.host_interface.registers import ADDRESS_BITS
 from hw.util.errors import LinkError
-
-CLOCK_HZ = 10e6
-"""The lowest clock that a board is expected to have; timeouts in clocks are converted with it."""
 
 SLACK = 0.5
 """Seconds on top of that: a busy host."""
 
 MARKER = 0x1000
-"""Address of the word that empties the streams (:mod:`bitstreams.flows.vivado_sync`)."""
+"""Address of the word that empties the streams (:mod:`hw.gateware.pcie.stream_sync`)."""
 
 SYNC_SECONDS = 2.0
 """Time for that: the largest buffers are empty within milliseconds."""
@@ -36,17 +42,13 @@ SYNC_SECONDS = 2.0
 CHUNK = 1 << 16
 """Bytes per read of leftovers."""
 
-RESTART = 512
-"""ERESTARTSYS, which Linux keeps to itself: it leaks out of the driver (2020.2.2) after a time limit."""
-
 FIRST = "/dev/xdma0"
 """Prefix of the first device of the driver."""
 
-_WORD = struct.Struct("<I")
-
 
 class XdmaLink:
-    """A :class:`hw.host.link.Link` over three open files: registers, frames to and from the board.
+    """A :class:`hw.host.link.MemoryLink` over open devices: registers, frames to and from the board, and the
+    loader of its memory, where it has one.
 
     They belong to the link from here on. name: of the device, for messages. clock_hz: the lowest clock
     the accelerator may have. Call :meth:`synchronise` before anything else; :func:`open_xdma` does.
@@ -55,9 +57,19 @@ class XdmaLink:
     that the accelerator has refused one is not seen.
     """
 
-    def __init__(self, user: int, h2c: int, c2h: int, *, name: str, clock_hz: float = CLOCK_HZ) -> None:
-        self._user, self._name, self._clock_hz = user, name, clock_hz
-        self._sender: Worker[bytes, int] = Worker(lambda f: _write_all(h2c, f), lambda: os.close(h2c))
+    def __init__(
+        self,
+        registers: Registers,
+        h2c: int,
+        c2h: int,
+        loader: Loader | None = None,
+        *,
+        name: str,
+        clock_hz: float = CLOCK_HZ,
+    ) -> None:
+        self._registers, self._loader = registers, loader
+        self._name, self._clock_hz = name, clock_hz
+        self._sender: Worker[bytes, int] = Worker(lambda f: write_all(h2c, f), lambda: os.close(h2c))
         self._receiver: Worker[int, bytes] = Worker(lambda n: os.read(c2h, n), lambda: os.close(c2h))
         self._sent: list[Future[int]] = []
         self._late: Future[bytes] | None = None
@@ -66,7 +78,9 @@ class XdmaLink:
     def close(self) -> None:
         """Give the devices back. One whose transfer hangs stays in use until the kernel ends it."""
         stop(self._sender, self._receiver)
-        os.close(self._user)
+        if self._loader:
+            self._loader.close()
+        self._registers.close()
 
     def __enter__(self) -> XdmaLink:
         return self
@@ -116,6 +130,22 @@ class XdmaLink:
         """See :class:`hw.host.link.Link`. The streams are emptied before the next register is written."""
         self._dirty = True
 
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """See :class:`hw.host.link.MemoryLink`."""
+        self._memory().write(address, data)
+
+    async def read_memory(self, address: int, size: int) -> bytes:
+        """See :class:`hw.host.link.MemoryLink`."""
+        return self._memory().read(address, size)
+
+    def _memory(self) -> Loader:
+        if self._loader is None:
+            raise LinkError(
+                f"the board on {self._name} has no way to its memory: load the bitstream of a design that "
+                "reads its weights from there"
+            )
+        return self._loader
+
     # --- emptying the streams --------------------------------------------------------------------
 
     def synchronise(self) -> None:
@@ -127,9 +157,9 @@ class XdmaLink:
         self._peek(0)  # whether a board answers at all
         self._poke(MARKER, 0)
         self._poke(MARKER, word)
-        self._sent.append(self._sender.submit(_WORD.pack(word)))
+        self._sent.append(self._sender.submit(WORD.pack(word)))
         # Back it comes as a beat, of whatever width: with zeros above it.
-        endings = tuple(_WORD.pack(word).ljust(bits // 8, b"\0") for bits in STREAM_BITS)
+        endings = tuple(WORD.pack(word).ljust(bits // 8, b"\0") for bits in STREAM_BITS)
         end = time.monotonic() + SYNC_SECONDS
         while (data := self._read(CHUNK, end - time.monotonic())) is not None:
             if data.endswith(endings):  # what was under way before it may stand in front of it
@@ -178,12 +208,12 @@ class XdmaLink:
 
     def _peek(self, address: int) -> int:
         try:
-            data = os.pread(self._user, _WORD.size, address)
+            data = self._registers.read(address)
         except OSError as error:
             raise self._failed("read a register", error) from None
-        if len(data) != _WORD.size:
+        if len(data) != WORD.size:
             raise LinkError(f"{self._name}_user ends before 0x{address:03X}: load the PCI Express bitstream")
-        (value,) = _WORD.unpack(data)
+        (value,) = WORD.unpack(data)
         # PCI Express has no error response that a host would see: ones come instead.
         if value == 0xFFFFFFFF:
             raise LinkError(
@@ -194,32 +224,28 @@ class XdmaLink:
 
     def _poke(self, address: int, value: int) -> None:
         try:
-            os.pwrite(self._user, _WORD.pack(value), address)
+            self._registers.write(address, value)
         except OSError as error:
             raise self._failed("write a register", error) from None
 
     def _failed(self, what: str, error: OSError) -> LinkError:
-        return LinkError(f"cannot {what} through {self._name}: {_advice(error)}")
+        return LinkError(f"cannot {what} through {self._name}: {advice(error)}")
 
 
-def open_xdma(prefix: str = FIRST, *, clock_hz: float = CLOCK_HZ) -> XdmaLink:
+def open_xdma(prefix: str = FIRST) -> XdmaLink:
     """A link to the board whose devices begin with ``prefix``, its streams empty.
 
     Raises ``LinkError`` when a device is absent, in use, or not ours to open, or the board does not answer.
     """
-    files: list[int] = []
-    # To this driver O_TRUNC means: a read ends with a frame. It lets one client open the device.
-    channels = {"user": os.O_RDWR, "h2c_0": os.O_WRONLY, "c2h_0": os.O_RDONLY | os.O_TRUNC}
-    for channel, flags in channels.items():
-        path = f"{prefix}_{channel}"
-        try:
-            files.append(os.open(path, flags | os.O_CLOEXEC))
-        except OSError as error:
-            for file in files:
-                os.close(file)
-            raise LinkError(f"cannot open {path}: {_advice(error)}") from None
-    user, h2c, c2h = files
-    link = XdmaLink(user, h2c, c2h, name=prefix, clock_hz=clock_hz)
+    devices = open_devices(prefix)
+    files = devices.files
+    loader = None
+    if OF_MEMORY.keys() <= files.keys():
+        pair = files["h2c_1"], files["c2h_1"]
+        loader = Loader(devices.registers, *pair, name=prefix, most=devices.most)
+    link = XdmaLink(
+        devices.registers, files["h2c_0"], files["c2h_0"], loader, name=prefix, clock_hz=devices.clock_hz
+    )
     try:
         link.synchronise()
     except BaseException:
@@ -232,28 +258,6 @@ def _checked(address: int) -> int:
     if address % 4 or not 0 <= address < 1 << ADDRESS_BITS:
         raise LinkError(f"there is no register at 0x{address:X}: registers are words below 4 KiB")
     return address
-
-
-def _write_all(file: int, frame: bytes) -> int:
-    """One ``write``: what it leaves cannot be sent later, it would be a frame of its own."""
-    written = os.write(file, frame)
-    if written != len(frame):
-        raise OSError(errno.EIO, f"{written} of {len(frame)} bytes were taken")
-    return written
-
-
-_ADVICE = {
-    errno.ENOENT: "there is no such device; load the xdma driver, and rescan the PCI bus after programming",
-    errno.EACCES: "permission denied; add a udev rule for the xdma devices, or run as root",
-    errno.EBUSY: "another program is using the board; end it first",
-    RESTART: "the driver has waited as long as it does (10 s; c2h_timeout_ms and h2c_timeout_ms change it): "
-    "the accelerator gave or took no data; load its bitstream again if it stays so",
-    errno.EIO: "the transfer failed; the driver's reason is in the kernel log (dmesg)",
-}
-
-
-def _advice(error: OSError) -> str:
-    return _ADVICE.get(error.errno or 0, error.strerror or str(error))
 
 
 LINK = LinkKind(

@@ -27,7 +27,7 @@ class Accelerator(wiring.Component):
       the core; control port, burst reader and result gate live on.
     * A *reset*, ``rst``: of every register but those of ``m_axi`` that a memory which is not reset with the
       accelerator has to find unchanged. ``s_axil`` and the streams are reset, so the other side of each has
-      to be reset too, or to know that nothing is under way (:mod:`bitstreams.flows.vivado_sync`).
+      to be reset too, or to know that nothing is under way (:mod:`hw.gateware.pcie.stream_sync`).
     """
 
     def __init__(self, program: Program):

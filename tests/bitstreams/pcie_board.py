@@ -8,6 +8,7 @@ from collections import deque
 
 from bitstreams.links import xdma
 from bitstreams.links.xdma import MARKER, XdmaLink
+from bitstreams.links.xdma_devices import DeviceRegisters
 from tests.bitstreams.serial_wire import ModelAccelerator
 
 WORD = struct.Struct("<I")
@@ -43,8 +44,10 @@ class PcieBoard:
         board_in.settimeout(0.002)
         with self.lock:
             self.ends.append((board_in, board_out))
-        files = (os.dup(self.user), host_out.detach(), host_in.detach())
-        link = XdmaLink(*files, name="/dev/xdma0", clock_hz=1e6, **options)
+        registers = DeviceRegisters(os.dup(self.user))
+        link = XdmaLink(
+            registers, host_out.detach(), host_in.detach(), name="/dev/xdma0", clock_hz=1e6, **options
+        )
         link.synchronise()
         return link
 

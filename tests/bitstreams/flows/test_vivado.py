@@ -7,10 +7,11 @@ from functools import cache
 import pytest
 
 from bitstreams import boards
-from bitstreams.flows import vivado, vivado_block
+from bitstreams.flows import vivado
 from bitstreams.flows.memory_map import WINDOWS, memory_map
 from bitstreams.links.xdma import MARKER
 from hw.contract.config import AcceleratorConfig
+from hw.gateware.pcie import wrapper
 from hw.util.errors import ConfigError
 from tests.bitstreams.vivado_design import AXI, STREAM, design, streamed
 from tests.bitstreams.vivado_run import INTERFACES, run, unpack
@@ -409,13 +410,13 @@ def test_refuses_unknown_arguments_ports_and_boards(folder):
     with pytest.raises(ConfigError, match="vc707 has no PCI Express shell"):
         pcie("vc707")
     with pytest.raises(ConfigError, match="port 'm_video_tdata'"):
-        vivado_block.ports(design(m_video=STREAM))
+        wrapper.ports(design(m_video=STREAM))
     with pytest.raises(ConfigError, match="s_axis_tdata, m_axis_tdata of the design is not 64 bits wide"):
-        vivado_block.ports(replace(design(), config=AcceleratorConfig(stream_bits=64)))
+        wrapper.ports(replace(design(), config=AcceleratorConfig(stream_bits=64)))
     with pytest.raises(ConfigError, match="no m_axis port"):
         info = design()
         rest = {name: width for name, width in info.ports.items() if not name.startswith("m_axis")}
-        vivado_block.wrapper(replace(info, ports=rest))
+        wrapper.wrapper(replace(info, ports=rest))
 
 
 # --- running again --------------------------------------------------------------------------------------

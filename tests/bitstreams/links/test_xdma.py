@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from bitstreams.links import worker, xdma
+from bitstreams.links import worker, xdma, xdma_devices
 from bitstreams.links.xdma import XdmaLink, open_xdma
 from hw.host.driver import Driver
 from hw.host_interface.registers import BATCH, CONTROL, ID
@@ -153,7 +153,7 @@ def test_devices_that_cannot_be_opened(tmp_path, monkeypatch, missing, error, me
                 raise OSError(error, os.strerror(error))
             return real(path, flags)
 
-        monkeypatch.setattr(xdma.os, "open", refuse)
+        monkeypatch.setattr(xdma_devices.os, "open", refuse)
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(LinkError, match=message):
         open_xdma(prefix)
@@ -195,7 +195,7 @@ def test_the_time_limit_of_the_driver_is_named_and_outlived(board):
     """Its error has no name in user space, and no meaning for a read that nobody waits for any more."""
 
     def late(size):
-        raise OSError(xdma.RESTART, os.strerror(xdma.RESTART))
+        raise OSError(xdma_devices.RESTART, os.strerror(xdma_devices.RESTART))
 
     with board.connect() as link:
         read, link._receiver._work = link._receiver._work, late

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bitstreams.boards import Board
-from bitstreams.flows import vivado_sync
 from hw.compile.weight_stream import MOST_BEATS, OUTSTANDING
 from hw.contract.design import DesignInfo
+from hw.gateware.pcie import stream_sync
 from hw.util.errors import ConfigError
 
 WRAPPER = "spec2_axi"
@@ -89,7 +88,7 @@ def _is_memory(bus: str) -> bool:
 def wrapper(info: DesignInfo) -> str:
     """Verilog of :data:`WRAPPER`: the design's AXI ports, ``aclk``, ``aresetn``, ``marker``, ``request``.
 
-    The streams pass through :mod:`bitstreams.flows.vivado_sync`, which ``marker`` controls; they carry a
+    The streams pass through :mod:`hw.gateware.pcie.stream_sync`, which ``marker`` controls; they carry a
     ``tkeep`` that is always ones. ``request`` (an interrupt to the host) is always low.
     """
     all_ports = ports(info)
@@ -126,7 +125,7 @@ def wrapper(info: DesignInfo) -> str:
             "  wire hold;",
             "  reg reset = 1'b1;",
             "  always @(posedge aclk) reset <= ~aresetn | hold;",
-            f"  {vivado_sync.MODULE} sync (",
+            f"  {stream_sync.MODULE} sync (",
             "    .clk(aclk), .rst(~aresetn), .marker(marker), .hold(hold),",
             ",\n".join(_through(streams)),
             "  );",
@@ -185,15 +184,3 @@ def _parameters(of_bus: list[Port]) -> str:
         f"READ_WRITE_MODE {mode}, HAS_BURST 1, SUPPORTS_NARROW_BURST 0, MAX_BURST_LENGTH {MOST_BEATS}, "
         f"NUM_READ_OUTSTANDING {OUTSTANDING}"
     )
-
-
-def constraints(board: Board) -> str:
-    """The XDC beside the block design: what neither its IP nor the board files constrain."""
-    lines = [
-        "# Pins lie in the block design; the clock of PCI Express is not created there.",
-        "create_clock -name pcie_refclk -period 10.000 [get_ports pcie_refclk_clk_p*]",
-        "set_false_path -from [get_ports pcie_perstn*]",
-        "set_false_path -from [get_ports reset*]",
-        *board.configuration,
-    ]
-    return "\n".join([*lines, ""])

@@ -14,8 +14,6 @@ from typing import Any
 
 from amaranth.hdl import Elaboratable, Module, Signal
 
-from hw.emit import emit_module
-
 MODULE = "spec2_sync"
 """Name of the Verilog module."""
 
@@ -122,9 +120,3 @@ class Sync(Elaboratable):  # type: ignore[misc]
                     m.d.sync += left.eq(0)
                     m.next = "DROP"
         return m
-
-
-def emit(bits: int = BITS) -> str:
-    """Verilog of :data:`MODULE` for streams of ``bits``; the same bytes every time."""
-    sync = Sync(bits)
-    return emit_module(sync, MODULE, sync.ports)

@@ -1,0 +1,165 @@
+"""Memory behind PCI Express: AMD's AXI DMA (PG021, direct register mode) between two streams and memory.
+
+A transfer is begun in registers, address first, and goes on as soon as its length is there. What comes in at
+the stream is counted by the DMA, and compared: bytes that an earlier client left in the stream would shift
+all that follows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bitstreams.links.worker import Worker, stop
+from bitstreams.links.xdma_devices import WORD, Registers, advice, write_all
+from hw.host.link import UNIT
+from hw.util.errors import LinkError
+
+BASE = 0x2000
+"""Address of the loader's registers (:data:`bitstreams.flows.memory_map.WINDOWS`)."""
+
+RUN, RESET = 1 << 0, 1 << 2
+"""Bits of DMACR (PG021, table 2-7)."""
+
+IDLE, ERRORS = 1 << 1, 0b111 << 4
+"""Bits of DMASR (PG021, table 2-8): the transfer has ended; internal, slave and decode errors."""
+
+WHY = {
+    1 << 4: "more bytes came than it was told",
+    1 << 5: "memory answered with an error",
+    1 << 6: "there is no memory at this address",
+}
+"""Of these errors."""
+
+SECONDS, BYTES_PER_SECOND = 5.0, 10e6
+"""Time that a transfer may take, and how fast the slowest board is expected to be on top of that."""
+
+POLL = 0.05
+"""Seconds between two looks at a transfer that does not end."""
+
+Moved = TypeVar("Moved")
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Registers of one: control, status, address (its high word follows) and length."""
+
+    control: int
+    status: int
+    address: int
+    length: int
+
+
+TO_MEMORY = Direction(0x30, 0x34, 0x48, 0x58)
+FROM_MEMORY = Direction(0x00, 0x04, 0x18, 0x28)
+
+
+class Loader:
+    """Memory through the open devices ``h2c`` and ``c2h``, which belong to it from here on.
+
+    most: bytes of one transfer. After an error nothing more goes through: open the link again.
+    """
+
+    def __init__(self, registers: Registers, h2c: int, c2h: int, *, name: str, most: int) -> None:
+        self._registers, self._name, self._most = registers, name, most
+        self._sender: Worker[bytes, int] = Worker(lambda data: write_all(h2c, data), lambda: os.close(h2c))
+        self._receiver: Worker[int, bytes] = Worker(lambda n: os.read(c2h, n), lambda: os.close(c2h))
+        self._fresh, self._broken = True, False
+
+    def close(self) -> None:
+        """Give the devices back."""
+        stop(self._sender, self._receiver)
+
+    def write(self, address: int, data: bytes) -> None:
+        """See :class:`hw.host.link.MemoryLink`."""
+        _check(address, len(data))
+        for start in range(0, len(data), self._most):
+            part = data[start : start + self._most]
+            self._begin(TO_MEMORY, address + start, len(part))
+            self._await(TO_MEMORY, self._sender.submit(part), len(part))
+            self._await_idle(TO_MEMORY, len(part))
+            if (count := self._peek(TO_MEMORY.length)) != len(part):
+                raise self._fault(
+                    f"of {len(part)} bytes {count} were counted: some of another client came in between"
+                )
+
+    def read(self, address: int, size: int) -> bytes:
+        """See :class:`hw.host.link.MemoryLink`."""
+        _check(address, size)
+        found = b""
+        for start in range(0, size, self._most):
+            count = min(self._most, size - start)
+            self._begin(FROM_MEMORY, address + start, count)
+            part = self._await(FROM_MEMORY, self._receiver.submit(count), count)
+            if len(part) != count:
+                raise self._fault(f"of {count} bytes {len(part)} came back")
+            found += part
+        return found
+
+    def _begin(self, direction: Direction, address: int, size: int) -> None:
+        if self._broken:
+            raise LinkError(
+                f"a transfer to the memory of {self._name} has failed before: open the link again"
+            )
+        if self._fresh:  # whatever a client that died has left it with
+            self._poke(direction.control, RESET)
+            end = time.monotonic() + SECONDS
+            while self._peek(direction.control) & RESET:
+                if time.monotonic() > end:
+                    raise self._fault("the loader does not come out of its reset")
+            self._fresh = False
+        self._poke(direction.control, RUN)
+        self._poke(direction.address, address & 0xFFFFFFFF)
+        self._poke(direction.address + 4, address >> 32)
+        self._poke(direction.length, size)
+
+    def _await(self, direction: Direction, moving: Future[Moved], size: int) -> Moved:
+        """What a transfer of ``size`` bytes gives, as soon as it ends."""
+        most = SECONDS + size / BYTES_PER_SECOND
+        end = time.monotonic() + most
+        while not wait([moving], POLL).done:
+            self._check_errors(direction)
+            if time.monotonic() > end:
+                raise self._fault(f"{size} bytes did not move within {most:.0f} s")
+        try:
+            return moving.result()
+        except OSError as error:
+            raise self._fault(advice(error)) from None
+
+    def _await_idle(self, direction: Direction, size: int) -> None:
+        """Until the last byte is in memory."""
+        end = time.monotonic() + SECONDS
+        while not self._check_errors(direction) & IDLE:
+            if time.monotonic() > end:
+                raise self._fault(f"the loader did not end with {size} bytes")
+
+    def _check_errors(self, direction: Direction) -> int:
+        status = self._peek(direction.status)
+        if bits := status & ERRORS:
+            raise self._fault(next(text for bit, text in WHY.items() if bits & bit))
+        return status
+
+    def _fault(self, why: str) -> LinkError:
+        self._broken = True
+        return LinkError(f"cannot reach the memory of the board on {self._name}: {why}")
+
+    def _peek(self, register: int) -> int:
+        try:
+            (value,) = WORD.unpack(self._registers.read(BASE + register))
+        except OSError as error:
+            raise self._fault(advice(error)) from None
+        return int(value)
+
+    def _poke(self, register: int, value: int) -> None:
+        try:
+            self._registers.write(BASE + register, value)
+        except OSError as error:
+            raise self._fault(advice(error)) from None
+
+
+def _check(address: int, size: int) -> None:
+    if address % UNIT or size % UNIT or address < 0 or size <= 0:
+        raise LinkError(f"transfers to memory are of whole {UNIT} bytes, not {size} at 0x{address:X}")

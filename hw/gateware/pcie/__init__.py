@@ -1,0 +1,1 @@
+"""The accelerator beside a PCI Express block: its ports by name, and what empties its streams."""
