@@ -19,6 +19,7 @@ from hw.host_interface.protocol import MAX_WAIT, MIN_CLOCKS_PER_BIT, WAIT_UNIT
 from hw.util import files
 from hw.util.errors import ConfigError, ToolFailed
 from sim.virtual.build import VirtualBuild, build_board
+from sim.virtual.memory import MemoryConditions
 
 START_SECONDS = 60
 """How long the program may take to open its terminal, on a busy machine."""
@@ -37,12 +38,20 @@ class VirtualBoard:
     """A running virtual board; a context manager that starts and stops it.
 
     ``path`` is the serial port to open, or ``link``, a symbolic link to it that lasts as long as the board.
+    ``memory``: how its memories behave, of a design that has any.
     The board ends when this process ends, however that happens. After the ``with`` block,
-    ``statistics`` holds the program's own account: clocks, seconds, bytes.
+    ``statistics`` holds the program's own account: clocks, seconds, bytes, what memory was asked for.
     """
 
-    def __init__(self, build: VirtualBuild, *, link: Path | str | None = None) -> None:
+    def __init__(
+        self,
+        build: VirtualBuild,
+        *,
+        link: Path | str | None = None,
+        memory: MemoryConditions | None = None,
+    ) -> None:
         self.build = build
+        self.memory = memory or MemoryConditions()
         self.link = Path(link) if link else None
         self.path = ""
         self.statistics: dict[str, Any] = {}
@@ -70,6 +79,7 @@ class VirtualBoard:
         stats = self._run / "statistics.json"
         command = [str(self.build.executable), "--clocks-per-bit", str(self.clocks_per_bit)]
         command += ["--patience", str(PATIENCE), "--stats", str(stats), "--parent", str(os.getpid())]
+        command += self.memory.arguments()
         if self.link:
             command += ["--link", str(self.link.absolute())]
         with self.log.open("w", encoding="utf-8") as log:
@@ -166,6 +176,7 @@ def run_board(
     link: Path | str | None = None,
     *,
     clocks_per_bit: int = MIN_CLOCKS_PER_BIT,
+    memory: MemoryConditions | None = None,
     ready: Callable[[VirtualBoard], None] | None = None,
 ) -> dict[str, Any]:
     """Build the board of a design and run it until Ctrl-C; returns its statistics.
@@ -173,7 +184,7 @@ def run_board(
     ``ready`` is called when clients can open ``board.path``. Raises what :func:`build_board` and
     :class:`VirtualBoard` raise.
     """
-    with VirtualBoard(build_board(design_dir, clocks_per_bit), link=link) as board:
+    with VirtualBoard(build_board(design_dir, clocks_per_bit), link=link, memory=memory) as board:
         try:
             if ready:
                 ready(board)

@@ -5,7 +5,7 @@ cocotb is not in it: it would call Python in every clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hw.host_interface.protocol import MIN_CLOCKS_PER_BIT
 from hw.serial_design import TOP, emit_serial
 from sim.rtl import load_design
 from sim.rtl.verilate import build_simulator
+from sim.virtual.memory import ports_header
 
 HARNESS = Path(__file__).parent / "harness"
 
@@ -50,9 +51,19 @@ def build_board(
 
 
 def build_serial(
-    verilog: Mapping[str, str], design_dir: Path, build_dir: Path, clocks_per_bit: int
+    verilog: Mapping[str, str],
+    design_dir: Path,
+    build_dir: Path,
+    clocks_per_bit: int,
+    *,
+    read_ports: Sequence[str] = (),
+    host_ports: Sequence[str] = (),
 ) -> VirtualBuild:
-    """Make the virtual board of any module ``spec2_serial``; ``verilog`` is text by file name."""
+    """Make the virtual board of any module ``spec2_serial``; ``verilog`` is text by file name.
+
+    read_ports, host_ports: names of its AXI4 ports to memory (:func:`sim.virtual.memory.ports_header`).
+    """
     harness = [*HARNESS.glob("*.cpp"), *HARNESS.glob("*.h")]
     files = {**verilog, **{path.name: path.read_text(encoding="utf-8") for path in harness}}
+    files["ports.h"] = ports_header(read_ports, host_ports)
     return VirtualBuild(design_dir, build_simulator(build_dir, TOP, files), clocks_per_bit)

@@ -1,4 +1,4 @@
-// The Verilated module with its clock, between a terminal and the wires of its UART.
+// The Verilated module with its clock and its memory, between a terminal and the wires of its UART.
 //
 // When the clock runs: at full speed while there is traffic and kRest clocks longer. After a byte to the board
 // it goes on until the board answers, or `patience` clocks have passed (kAbandoned at most when the client has
@@ -14,6 +14,7 @@
 #include <string>
 
 #include "Vtop.h"
+#include "board_memory.h"
 #include "terminal.h"
 #include "uart.h"
 #include "verilated.h"
@@ -25,9 +26,9 @@ inline double seconds() {
 
 class Board {
 public:
-    Board(unsigned clocks_per_bit, std::uint64_t patience, Terminal& terminal)
-        : top_{std::make_unique<Vtop>(&context_)}, terminal_{terminal}, sender_{clocks_per_bit},
-          receiver_{clocks_per_bit}, patience_{patience} {
+    Board(unsigned clocks_per_bit, std::uint64_t patience, const Conditions& conditions, Terminal& terminal)
+        : top_{std::make_unique<Vtop>(&context_)}, memory_{*top_, conditions}, terminal_{terminal},
+          sender_{clocks_per_bit}, receiver_{clocks_per_bit}, patience_{patience} {
         top_->uart_rx = 1;
         top_->rst = 1;
         for (unsigned i = 0; i < kReset; ++i) cycle();
@@ -56,13 +57,16 @@ public:
     // One JSON object.
     std::string statistics() const {
         const double running = seconds() - begin_ - slept_;
-        char text[400];
+        const Traffic memory = memory_.traffic();
+        char text[600];
         std::snprintf(
             text, sizeof text,
             "{\"clocks\": %llu, \"seconds_running\": %.3f, \"seconds_asleep\": %.3f, \"clocks_per_second\": %.0f, "
-            "\"bytes_to_board\": %llu, \"bytes_to_host\": %llu, \"bytes_lost\": %llu, \"framing_errors\": %llu}\n",
+            "\"bytes_to_board\": %llu, \"bytes_to_host\": %llu, \"bytes_lost\": %llu, \"framing_errors\": %llu, "
+            "\"memory_bursts\": %llu, \"memory_beats\": %llu, \"memory_errors\": %llu}\n",
             number(clocks_), running, slept_, static_cast<double>(clocks_) / running, number(sent_),
-            number(received_), number(lost_), number(receiver_.errors()));
+            number(received_), number(lost_), number(receiver_.errors()), number(memory.bursts),
+            number(memory.beats), number(memory.errors));
         return text;
     }
 
@@ -80,8 +84,10 @@ private:
     }
 
     void cycle() {
+        memory_.sample();
         top_->clk = 1;
         top_->eval();
+        memory_.drive();
         top_->clk = 0;
         top_->eval();
         ++clocks_;
@@ -105,6 +111,7 @@ private:
 
     VerilatedContext context_;
     std::unique_ptr<Vtop> top_;
+    BoardMemory memory_;
     Terminal& terminal_;
     Sender sender_;
     Receiver receiver_;

@@ -1,8 +1,10 @@
 // A virtual board: the Verilated module, its UART behind a pseudo-terminal.
 //
 //     simulator --clocks-per-bit N --patience CLOCKS [--link PATH] [--stats FILE [--stats-period SECONDS]]
-//               [--parent PID]
+//               [--parent PID] [--memory-latency N] [--memory-stall N] [--memory-refresh-period N]
+//               [--memory-refresh-clocks N] [--memory-errors N] [--memory-seed N]
 //
+// Options of the memory are the fields of Conditions in memory.h, 0 where they are not given.
 // The first line on stdout is the terminal's path. Ends with code 0 on SIGINT, SIGTERM and SIGHUP, and when
 // the process PID is no longer its parent; with code 1 when the design ends the simulation or something fails.
 
@@ -100,6 +102,12 @@ void report(const std::string& file, const std::string& text) {
     if (rename(part.c_str(), file.c_str())) fail("cannot write " + file);
 }
 
+Conditions conditions(const Options& options) {
+    return {options.number("memory-latency"),        options.number("memory-stall"),
+            options.number("memory-refresh-period"), options.number("memory-refresh-clocks"),
+            options.number("memory-errors"),         options.number("memory-seed")};
+}
+
 int run(const Options& options) {
     const unsigned clocks_per_bit = options.number("clocks-per-bit");
     if (clocks_per_bit < 2) throw std::invalid_argument{"--clocks-per-bit must be 2 or more"};
@@ -108,7 +116,7 @@ int run(const Options& options) {
     const auto parent = static_cast<pid_t>(options.number("parent"));
 
     Terminal terminal;
-    Board board{clocks_per_bit, options.number("patience"), terminal};
+    Board board{clocks_per_bit, options.number("patience"), conditions(options), terminal};
     const Link link{options.text("link"), terminal.path()};
     std::printf("%s\n", terminal.path().c_str());
     std::fflush(stdout);
