@@ -37,7 +37,8 @@ PATIENCE = (MAX_WAIT + 1) * WAIT_UNIT
 class VirtualBoard:
     """A running virtual board; a context manager that starts and stops it.
 
-    ``path`` is the serial port to open, or ``link``, a symbolic link to it that lasts as long as the board.
+    ``path`` is the serial port to open, or ``link``, a symbolic link to it that lasts as long as the board; of
+    a card, what its devices begin with, ``link`` where one is given.
     ``memory``: how its memories behave, of a design that has any.
     The board ends when this process ends, however that happens. After the ``with`` block,
     ``statistics`` holds the program's own account: clocks, seconds, bytes, what memory was asked for.
@@ -71,17 +72,14 @@ class VirtualBoard:
         self._locks = contextlib.ExitStack()  # the board has them as well, and may live a little longer
         held = []
         if self.link:
-            _check_link(self.link)
-            held.append(virtual_port.claim(self.link))
+            _check_link(self.link, sockets=self._card)
+            held.append(virtual_port.claim(self._announced(self.link)))
             self._locks.callback(os.close, held[0])
         self._run = self._run_folder()
         self.log = self._run / "board.log"
         stats = self._run / "statistics.json"
-        command = [str(self.build.executable), "--clocks-per-bit", str(self.clocks_per_bit)]
-        command += ["--patience", str(PATIENCE), "--stats", str(stats), "--parent", str(os.getpid())]
-        command += self.memory.arguments()
-        if self.link:
-            command += ["--link", str(self.link.absolute())]
+        command = [str(self.build.executable), "--stats", str(stats), "--parent", str(os.getpid())]
+        command += [*self._where(), *self.memory.arguments()]
         with self.log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command,
@@ -95,11 +93,28 @@ class VirtualBoard:
         try:
             self.path = self._first_line()
             for lock in held:
-                virtual_port.announce(lock, self.path)
+                virtual_port.announce(lock, str(self._announced(Path(self.path))))
         except BaseException:
             self._end()
             raise
         return self
+
+    @property
+    def _card(self) -> bool:
+        """Whether it is a card behind PCI Express."""
+        return not self.build.clocks_per_bit
+
+    def _where(self) -> list[str]:
+        """Options of the program: where clients find it."""
+        if self._card:
+            prefix = self.link or self._run / "xdma0"
+            return ["--prefix", str(prefix.absolute())]
+        link = ["--link", str(self.link.absolute())] if self.link else []
+        return ["--clocks-per-bit", str(self.clocks_per_bit), "--patience", str(PATIENCE), *link]
+
+    def _announced(self, path: Path) -> Path:
+        """What a client opens first, of a board at ``path``."""
+        return path.with_name(f"{path.name}_user") if self._card else path
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -194,7 +209,11 @@ def run_board(
     return board.statistics
 
 
-def _check_link(link: Path) -> None:
+def _check_link(link: Path, *, sockets: bool) -> None:
+    if sockets:
+        if not link.parent.is_dir():
+            raise ConfigError(f"the link {link} cannot be made: there is no folder {link.parent}")
+        return
     try:
         found = link.lstat()
     except FileNotFoundError:

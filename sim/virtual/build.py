@@ -5,6 +5,7 @@ cocotb is not in it: it would call Python in every clock.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +24,12 @@ class VirtualBuild:
     """A built virtual board.
 
     design_dir: where it runs and finds the memory images. executable: the program. clocks_per_bit: what the
-    shell in it was built for.
+    shell in it was built for; 0 of a card, which has no serial port.
     """
 
     design_dir: Path
     executable: Path
-    clocks_per_bit: int
+    clocks_per_bit: int = 0
 
 
 def build_board(
@@ -63,7 +64,34 @@ def build_serial(
 
     read_ports, host_ports: names of its AXI4 ports to memory (:func:`sim.virtual.memory.ports_header`).
     """
-    harness = [*HARNESS.glob("*.cpp"), *HARNESS.glob("*.h")]
-    files = {**verilog, **{path.name: path.read_text(encoding="utf-8") for path in harness}}
-    files["ports.h"] = ports_header(read_ports, host_ports)
+    files = {**verilog, **_harness("serial"), "ports.h": ports_header(read_ports, host_ports)}
     return VirtualBuild(design_dir, build_simulator(build_dir, TOP, files), clocks_per_bit)
+
+
+def build_card(design_dir: Path | str, *, build_dir: Path | None = None) -> VirtualBuild:
+    """Make the virtual card of a design, PCI Express and memory included; otherwise as :func:`build_board`.
+
+    build_dir: where it is kept, by default ``sim_pcie`` in the design's folder.
+    """
+    from hw.emit import emit_module
+    from hw.gateware.pcie import stream_sync, wrapper
+
+    folder = Path(design_dir)
+    info = load_design(folder)
+    sync = stream_sync.Sync(info.config.stream_bits)
+    verilog = {
+        "design.v": (folder / info.verilog).read_text(encoding="utf-8"),
+        "wrapper.v": wrapper.wrapper(info),
+        "sync.v": emit_module(sync, stream_sync.MODULE, sync.ports),
+    }
+    reads = [name.removesuffix("_rdata") for name in info.ports if re.fullmatch(r"m_axi(_\d+)?_rdata", name)]
+    files = {**verilog, **_harness("pcie"), "ports.h": ports_header(reads)}
+    executable = build_simulator(build_dir or folder / "sim_pcie", wrapper.WRAPPER, files)
+    return VirtualBuild(folder, executable)
+
+
+def _harness(transport: str) -> dict[str, str]:
+    """The C++ files of a program, text by name: its own, and those that all programs share."""
+    folders = (HARNESS, HARNESS / transport)
+    paths = [path for folder in folders for path in folder.iterdir() if path.suffix in (".h", ".cpp")]
+    return {path.name: path.read_text(encoding="utf-8") for path in paths}

@@ -65,4 +65,5 @@ def ports_header(read: Sequence[str] = (), host: Sequence[str] = ()) -> str:
     for table, ports in tables.items():
         calls = (f" PORT({name}, 0x{base:X}ull, 0x{size:X}ull)" for name, base, size in ports)
         lines.append(f"#define {table}(PORT){''.join(calls)}")
+    lines += ["// Bytes that a host may write past them.", f"#define HOST_BYTES 0x{len(read) * STRIDE:X}ull"]
     return "\n".join(lines) + "\n"

@@ -10,6 +10,7 @@ import pytest
 
 from bitstreams.links import worker, xdma, xdma_devices
 from bitstreams.links.xdma import XdmaLink, open_xdma
+from bitstreams.links.xdma_devices import DeviceRegisters
 from hw.host.driver import Driver
 from hw.host_interface.registers import BATCH, CONTROL, ID
 from hw.host_interface.stream_format import pack_image
@@ -173,7 +174,7 @@ def test_a_register_space_that_is_too_small(tmp_path):
 def test_registers_are_read_and_written_in_place(tmp_path):
     prefix = files(tmp_path, user=bytes(range(16)) + b"\0" * 0x1000)
     opened = [os.open(f"{prefix}_{channel}", os.O_RDWR) for channel in ("user", "h2c_0", "c2h_0")]
-    with XdmaLink(*opened, name="files") as link:
+    with XdmaLink(DeviceRegisters(opened[0]), *opened[1:], name="files") as link:
         assert asyncio.run(link.read32(ID.address() + 4)) == 0x07060504
         link._poke(BATCH.address(), 0x01020304)
     assert (tmp_path / "xdma0_user").read_bytes()[0x10:0x14] == b"\4\3\2\1"

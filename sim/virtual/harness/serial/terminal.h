@@ -13,11 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "program.h"
 #include "uart.h"
-
-[[noreturn]] inline void fail(const std::string& what) {
-    throw std::system_error{errno, std::generic_category(), what};
-}
 
 class Terminal {
 public:

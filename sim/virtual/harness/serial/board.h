@@ -7,7 +7,6 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -15,14 +14,10 @@
 
 #include "Vtop.h"
 #include "board_memory.h"
+#include "program.h"
 #include "terminal.h"
 #include "uart.h"
 #include "verilated.h"
-
-inline double seconds() {
-    using namespace std::chrono;
-    return duration<double>(steady_clock::now().time_since_epoch()).count();
-}
 
 class Board {
 public:
