@@ -90,13 +90,8 @@ def build(
     The tool works in ``out/NAME``, where a Vivado run that was broken off goes on. Raises ``ToolNotFound``
     without the tool, ``ToolFailed`` when it fails, leaves too little or takes more than ``timeout`` seconds,
     and ``TimingNotMet`` for a clock that is too fast unless ``allow_timing_fail``: ``build.json`` is written
-    then, but there is no bitstream. ``ConfigError`` for a design whose weights nothing loads.
+    then, but there is no bitstream.
     """
-    if plan.manifest.memory:
-        raise ConfigError(
-            "the design reads its weights from the board's memory, and nothing loads them there yet: make "
-            "its plan with --plan-only, or generate it without --stream-weights"
-        )
     out = Path(out)
     folder = out / plan.name
     plan.extract(folder)

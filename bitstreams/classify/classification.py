@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from bitstreams.classify.images import Batch
 from hw.contract.design import DesignInfo
-from hw.host.driver import Driver
+from hw.host.driver import STALE, Driver
 from hw.host.link import Link
-from hw.util.errors import ConfigError, DataError
+from hw.util.errors import DataError, DigestMismatch
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all) after each run."""
@@ -65,23 +65,29 @@ class Classification:
 
 
 async def classify(
-    link: Link, info: DesignInfo, batch: Batch, *, size: int = 0, progress: Progress | None = None
+    link: Link,
+    info: DesignInfo,
+    batch: Batch,
+    *,
+    size: int = 0,
+    prepare: Callable[[Driver], Awaitable[object]] | None = None,
+    progress: Progress | None = None,
 ) -> Classification:
     """Connect to the accelerator of ``info`` behind ``link`` and run ``batch``, ``size`` images at a time.
 
-    ``size`` 0 takes as many as the accelerator does. Raises ``DataError`` when the network ends in a
-    feature map, ``ConfigError`` for weights in a board's memory, and what
-    :meth:`hw.host.driver.Driver.connect` and :meth:`~hw.host.driver.Driver.run` raise.
+    ``size`` 0 takes as many as the accelerator does. ``prepare`` is awaited before the first run: it may load
+    weights. Raises ``DataError`` when the network ends in a feature map, ``DigestMismatch`` when the board's
+    memory holds other weights than the design's, and what :meth:`hw.host.driver.Driver.connect` and
+    :meth:`~hw.host.driver.Driver.run` raise.
     """
     if info.network.classes is None:
         raise DataError(f"network {info.network.name!r} ends in a feature map: it gives no labels")
-    if info.config.stream_weights:  # whatever lies there would give labels, and wrong ones
-        raise ConfigError(
-            "the design reads its weights from the board's memory, and nothing loads them there yet: "
-            "generate it without --stream-weights"
-        )
     driver = Driver(link, info)
     await driver.connect()
+    if prepare:
+        await prepare(driver)
+    elif info.config.stream_weights and not await driver.check_weights():
+        raise DigestMismatch(STALE)
     size = size or info.config.batch
     parts: list[NDArray[np.int32]] = []
     latency: list[float] = []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,8 +16,14 @@ from hw.host import virtual_port
 from hw.util import quote
 from hw.util.tables import table
 from pruning.commands.images import images_for
-from sim.commands.board import VIRTUAL_PORT
+from sim.commands.board import VIRTUAL_CARD, VIRTUAL_PORT
 from sim.commands.integer_model import first_difference
+
+if TYPE_CHECKING:
+    from hw.contract.design import DesignInfo
+    from hw.host.driver import Driver
+    from hw.host.weights import Loaded
+    from sim.virtual.build import VirtualBuild
 
 
 def classify(
@@ -51,7 +57,8 @@ def classify(
     """Classify images on a board, real or virtual: labels, latency, throughput.
 
     Pictures must have the size of the network's input. A .npz file holds them as 'image', with 'label'
-    the answers are checked. *virtual* takes a running 'spec2 board' of the design, else it starts one.
+    the answers are checked. *virtual* takes a running 'spec2 board' of the design, else it starts one, and
+    loads the weights that the design reads from memory; on a real board 'spec2 deploy' has done that.
 
     **Examples**
 
@@ -72,7 +79,9 @@ def classify(
         found = reader.batch("digit", digits, labels, info.network.input)
     found = found.first(count)
     with _board_link(link, baud, design) as opened, progress("classifying") as show:
-        result = drive(run(opened, info, found, size=batch, progress=show))
+        result = drive(
+            run(opened, info, found, size=batch, prepare=_loading(link, design, info, opened), progress=show)
+        )
     data = result.to_json(scores=scores)
     rows = [(item["image"], item["label"], *map(str, item.get("scores", []))) for item in data["images"]]
     heads = ["image", "label", *(map(str, range(info.network.classes or 0)) if scores else [])]
@@ -87,27 +96,53 @@ def classify(
         raise typer.Exit(1)
 
 
+def _loading(
+    link: str, design: Path, info: DesignInfo, opened: Any
+) -> Callable[[Driver], Awaitable[Loaded]] | None:
+    """What puts the weights into a virtual board's memories, whose addresses are known; else None."""
+    from bitstreams.deploy.memories import load_weights
+    from bitstreams.links.opening import VIRTUAL
+    from sim.virtual.memory import STRIDE
+
+    if link != VIRTUAL or not info.config.stream_weights:
+        return None
+    bases = [i * STRIDE for i in range(info.config.memories)]
+    return lambda driver: load_weights(driver, opened, design, bases)
+
+
 @contextmanager
 def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     """The link to a board; a virtual one that does not run yet is started, and ends with the link."""
     from bitstreams.links.opening import VIRTUAL, Address, open_link
-    from bitstreams.links.serial import open_serial
+    from sim.virtual.build import build_virtual
 
     address = Address.parse(link)
     if address.kind != VIRTUAL:
         with open_link(address, baud or DEFAULT_BAUD) as opened:
             yield opened
         return
-    from sim.virtual.board import CLOCK_HZ, VirtualBoard
-    from sim.virtual.build import build_board
-
     with progress("building the virtual board"):
-        built = build_board(design)
-    running = design / VIRTUAL_PORT
-    rate = CLOCK_HZ // built.clocks_per_bit
-    if virtual_port.alive(running):
-        with open_serial(str(running), rate, clock_hz=CLOCK_HZ) as opened:
-            yield opened
-    else:
-        with VirtualBoard(built) as board, open_serial(board.path, rate, clock_hz=CLOCK_HZ) as opened:
-            yield opened
+        built = build_virtual(design)
+    from sim.virtual.board import VirtualBoard
+
+    with ExitStack() as stack:
+        path, first = (
+            (design / VIRTUAL_PORT,) * 2
+            if built.clocks_per_bit
+            else (design / VIRTUAL_CARD, design / f"{VIRTUAL_CARD}_user")
+        )
+        where = str(path)
+        if not virtual_port.alive(first):
+            where = stack.enter_context(VirtualBoard(built)).path
+        yield stack.enter_context(_opened(built, where))
+
+
+def _opened(built: VirtualBuild, path: str) -> AbstractContextManager[Any]:
+    """The link to a virtual board at ``path``."""
+    from bitstreams.links.serial import open_serial
+    from bitstreams.links.xdma import open_xdma
+    from sim.virtual.board import CLOCK_HZ
+
+    if built.clocks_per_bit:
+        return open_serial(path, CLOCK_HZ // built.clocks_per_bit, clock_hz=CLOCK_HZ)
+    return open_xdma(path)

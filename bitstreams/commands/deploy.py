@@ -11,7 +11,7 @@ import typer
 from hw.commands.console import emit, progress, scalars
 from hw.commands.models import DESIGN, located
 from hw.commands.options import Baud, Json, LinkName
-from hw.util.errors import ArtifactError
+from hw.util.errors import ArtifactError, ConfigError
 from hw.util.tables import table
 
 
@@ -37,27 +37,36 @@ def deploy(
     flash: Annotated[
         bool, typer.Option("--flash", help="Write it to flash, to start with the power.")
     ] = False,
+    weights_only: Annotated[
+        bool,
+        typer.Option("--weights-only", help="The bitstream is in: load the weights of its design alone."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Load a bitstream into a board over JTAG, and check that the right accelerator answers.
 
-    The digest of the weights is read back through the link; another one is refused.
+    The digest of the weights is read back through the link; another one is refused. Weights that the design
+    reads from the board's memories are written there, as far as they do not lie there yet, and proven by
+    what the accelerator reads.
 
     **Examples**
 
         spec2 deploy build/lenet/vc709 --link uart:/dev/ttyUSB0
         spec2 deploy build/lenet/vcu118 --link xdma --programmer vivado
+        spec2 deploy build/vgg16/vcu118 --link xdma --weights-only
     """
     import time
     from contextlib import ExitStack
     from dataclasses import asdict
 
     from bitstreams.boards import find
-    from bitstreams.deploy import deployment
+    from bitstreams.deploy import deployment, memories
     from bitstreams.deploy.programming import find_bitstream
     from bitstreams.links.opening import Address, open_link
     from bitstreams.links.running import run
     from hw.contract.design import DesignInfo
+    from hw.host.driver import Driver
+    from hw.host.weights import Loaded
 
     async def wait() -> None:
         time.sleep(1)
@@ -69,6 +78,18 @@ def deploy(
     rate = baud or made.get("baud") or find(name).baud
     described = located(design, DESIGN) if design else folder.parent / DESIGN
     address, info = Address.parse(link).real(), DesignInfo.load(described)
+    at = memories.bases(made.get("memory", ()), info) if info.config.stream_weights else []
+    if weights_only and not at:
+        raise ConfigError("the design holds its weights, there are none to load: leave --weights-only out")
+
+    async def load(driver: Driver, opened: Any) -> Loaded:
+        place = described.parent if described.is_file() else described
+
+        def shown(done: int, total: int, layer: str) -> None:
+            show(done, total, f"weights of {layer}")
+
+        return await memories.load_weights(driver, opened, place, at, progress=shown)
+
     with ExitStack() as stack, progress("deploying") as show:
         done = run(
             deployment.deploy(
@@ -76,6 +97,8 @@ def deploy(
                 info,
                 name,
                 lambda: stack.enter_context(open_link(address, rate)),
+                load=load if at else None,
+                weights_only=weights_only,
                 programmer=programmer.value,
                 cable=cable,
                 flash=flash,
@@ -84,7 +107,19 @@ def deploy(
             )
         )
     data = {**asdict(done), "bitstream": str(done.bitstream)}
+    if found := data.pop("weights"):
+        data |= weights_shown(found, info.beat_bytes)
     emit(as_json, data, f"The {done.board} runs the design.", table(["what", "is"], scalars(data)))
+
+
+def weights_shown(found: dict[str, Any], beat_bytes: int) -> dict[str, Any]:
+    """What is told of :class:`hw.host.weights.Loaded`: bytes of a clock are those of memory's reads."""
+    return {
+        "weights_loaded": ", ".join(found["layers"]) or "all were there",
+        "weights_bytes": found["bytes"],
+        "weights_seconds": round(found["seconds"], 3),
+        "memory_bytes_per_clock": round(found["beats"] * beat_bytes / found["clocks"], 2),
+    }
 
 
 def _manifest(folder: Path, *, needed: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bitstreams.plans.request import Progress
 from hw.contract.design import DesignInfo
 from hw.host.driver import Driver
 from hw.host.link import Link
+from hw.host.weights import Loaded
 from hw.util.errors import ArtifactError, ConfigError, DigestMismatch, LinkError
 
 OPEN_ATTEMPTS = 3
@@ -22,28 +23,35 @@ OPEN_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Deployed:
-    """A board that runs the design. program: what loaded it, as a command."""
+    """A board that runs the design. program: what loaded it, as a command; empty where it was there.
+    weights: what went into the board's memories, None where the design reads none."""
 
     board: str
     bitstream: Path
     program: str
     digest: str
+    weights: Loaded | None = None
 
 
-async def verify(link: Link, info: DesignInfo, *, wait: Callable[[], Awaitable[None]] | None = None) -> None:
-    """Read ID and DIGEST through ``link`` and refuse what is not the design of ``info``.
+async def verify(
+    link: Link, info: DesignInfo, *, wait: Callable[[], Awaitable[None]] | None = None
+) -> Driver:
+    """Read ID and DIGEST through ``link`` and refuse what is not the design of ``info``; a driver for it.
 
     ``wait`` is awaited between attempts. Raises ``DigestMismatch`` for other weights, ``LinkError`` when
     nothing, or something else, answers.
     """
     for attempt in range(1, OPEN_ATTEMPTS + 1):
         try:
-            return await Driver(link, info).connect()
+            driver = Driver(link, info)
+            await driver.connect()
+            break
         except LinkError:
             if attempt == OPEN_ATTEMPTS:
                 raise
             if wait:
                 await wait()
+    return driver
 
 
 def check_manifest(build: Path | str, info: DesignInfo, board: Board | str) -> None:
@@ -76,6 +84,8 @@ async def deploy(
     board: Board | str,
     connect: Callable[[], Link],
     *,
+    load: Callable[[Driver, Link], Awaitable[Loaded]] | None = None,
+    weights_only: bool = False,
     programmer: str = "openfpgaloader",
     cable: str | None = None,
     flash: bool = False,
@@ -84,14 +94,21 @@ async def deploy(
 ) -> Deployed:
     """Load the build of ``info`` into ``board`` and check that it runs there.
 
-    ``connect`` opens the link to the board; it is called when the bitstream is in. Raises what
-    :func:`check_manifest`, :func:`program`, ``connect`` and :func:`verify` raise.
+    ``connect`` opens the link to the board; it is called when the bitstream is in. ``load`` puts the weights
+    into its memories then. ``weights_only``: the bitstream is in already. Raises what :func:`check_manifest`,
+    :func:`program`, ``connect``, :func:`verify` and ``load`` raise.
     """
     board = boards.find(board) if isinstance(board, str) else board
     bitstream = find_bitstream(build)
     check_manifest(build, info, board)
-    command = program(bitstream, board, programmer=programmer, cable=cable, flash=flash, progress=progress)
+    command = ""
+    if not weights_only:
+        command = program(
+            bitstream, board, programmer=programmer, cable=cable, flash=flash, progress=progress
+        )
     if progress:
         progress("connect")
-    await verify(connect(), info, wait=wait)
-    return Deployed(board.name, bitstream, command, info.digest)
+    link = connect()
+    driver = await verify(link, info, wait=wait)
+    weights = await load(driver, link) if load else None
+    return Deployed(board.name, bitstream, command, info.digest, weights)

@@ -76,8 +76,8 @@ class Fields(Struct):
     ports: Mapping[str, Annotated[int, Meta(ge=1, le=MOST_BITS)]]
     files: Mapping[str, Content]
     numbers: tuple[Annotated[int, Meta(ge=0)], ...]
-    stream: tuple[StreamedLayer, ...]
     estimates: Mapping[str, Any]
+    stream: tuple[StreamedLayer, ...]
 
 
 class Document(Fields, kw_only=True, forbid_unknown_fields=True):
@@ -99,8 +99,8 @@ class DesignInfo:
     ports: width in bits of every port of the top module.
     files: what belongs to the design, by name in its folder: the Verilog first, then memory images.
     numbers: the network's layer of every instruction (:mod:`hw.contract.instructions`).
-    stream: the weights of every layer in external memory; empty where the design holds them.
     estimates: figures of the compiler, plain JSON; ``cycles`` is the length of a run of a full batch.
+    stream: the weights of every layer in external memory; empty where the design holds them.
     """
 
     top: str
@@ -110,8 +110,8 @@ class DesignInfo:
     ports: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, Content] = field(default_factory=dict)
     numbers: tuple[int, ...] = ()
-    stream: tuple[StreamedLayer, ...] = ()
     estimates: Mapping[str, Any] = field(default_factory=dict)
+    stream: tuple[StreamedLayer, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.numbers:  # one instruction a layer

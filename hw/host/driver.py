@@ -51,7 +51,7 @@ CHECK_CLOCKS = (1 << 16, 64)
 """Clocks that a check of weights may take, and for every beat: memory that gives one in 64 clocks is none."""
 
 STALE = (
-    "the weights that the accelerator read from memory are not the design's, and what came of them was "
+    "the weights that the accelerator reads from memory are not the design's, and whatever comes of them is "
     "dropped: load them, 'spec2 deploy --weights-only'"
 )
 

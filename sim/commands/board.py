@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +15,19 @@ from hw.commands.options import Design, Json
 from hw.util.errors import ConfigError
 from hw.util.tables import table
 
-VIRTUAL_PORT = "board"
-"""Inside a design: a link to the serial port of its running virtual board."""
+if TYPE_CHECKING:
+    from sim.virtual.memory import MemoryConditions
+
+VIRTUAL_PORT, VIRTUAL_CARD = "board", "card"
+"""Inside a design: a link to the serial port of its running virtual board, and what the devices of a card
+begin with."""
+
+
+class Transport(StrEnum):
+    """What a virtual board has towards its host."""
+
+    uart = "uart"
+    pcie = "pcie"
 
 
 def board(
@@ -23,33 +35,64 @@ def board(
     virtual: Annotated[
         bool, typer.Option("--virtual", help="Simulate the board: there is no other kind.")
     ] = False,
+    transport: Annotated[
+        Transport | None,
+        typer.Option(
+            help="A serial port, or sockets like the devices of a PCI Express card.",
+            show_default="uart, for designs that hold their weights and have narrow streams",
+        ),
+    ] = None,
+    memory: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=NUMBER",
+            help="How memory behaves: latency, stall, refresh-period, refresh-clocks, errors, seed.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a virtual board: the design and its shell, simulated, behind a serial port, until Ctrl-C.
+    """Run a virtual board: the design and its shell, simulated, until Ctrl-C.
 
-    What a host sends reaches the simulated pins bit by bit. 'spec2 classify --link virtual' finds it.
+    What a host sends reaches the simulated pins: bit by bit behind a serial port, beat by beat behind a
+    card's devices, where external memory is, too. 'spec2 classify --link virtual' finds it.
 
-    **Example**
+    **Examples**
 
         spec2 board build/lenet/design --virtual
+        spec2 board build/vgg16/design --virtual --memory latency=80 --memory stall=64
     """
     from sim.virtual.board import VirtualBoard, run_board
+    from sim.virtual.build import build_virtual
 
     if not virtual:
         raise ConfigError("only virtual boards are run here: say --virtual, or 'spec2 deploy' for a real one")
 
-    design = located(design, DESIGN)
+    design, conditions = located(design, DESIGN), _conditions(memory or [])
 
     def ready(running: VirtualBoard) -> None:
-        print(
-            f"The board is at {running.path}, bit rate {running.baud}. Ctrl-C ends it.",
-            file=sys.stderr,
-            flush=True,
-        )
+        rate = f", bit rate {running.baud}" if running.clocks_per_bit else f" (--link xdma:{running.path})"
+        print(f"The board is at {running.path}{rate}. Ctrl-C ends it.", file=sys.stderr, flush=True)
 
     with progress("building the virtual board"):
-        from sim.virtual.build import build_board
-
-        build_board(design)
-    statistics = run_board(design, link=design / VIRTUAL_PORT, ready=ready)
+        built = build_virtual(design, transport.value if transport else "")
+    link = design / (VIRTUAL_PORT if built.clocks_per_bit else VIRTUAL_CARD)
+    statistics = run_board(built, link, memory=conditions, ready=ready)
     emit(as_json, statistics, table(["figure", "value"], scalars(statistics)))
+
+
+def _conditions(words: list[str]) -> MemoryConditions:
+    """What ``--memory`` says. Raises ``ConfigError`` for a name or a number that is none."""
+    from dataclasses import fields
+
+    from sim.virtual.memory import MemoryConditions
+
+    known = [field.name.replace("_", "-") for field in fields(MemoryConditions)]
+    values = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        if name not in known or not number.isdecimal():
+            raise ConfigError(
+                f"--memory {word} says nothing of a memory: write NAME=NUMBER, of {', '.join(known)}"
+            )
+        values[name.replace("-", "_")] = int(number[:10])
+    return MemoryConditions(**values)

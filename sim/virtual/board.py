@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Any
 
 from hw.host import virtual_port
-from hw.host_interface.protocol import MAX_WAIT, MIN_CLOCKS_PER_BIT, WAIT_UNIT
+from hw.host_interface.protocol import MAX_WAIT, WAIT_UNIT
 from hw.util import files
 from hw.util.errors import ConfigError, ToolFailed
-from sim.virtual.build import VirtualBuild, build_board
+from sim.virtual.build import VirtualBuild
 from sim.virtual.memory import MemoryConditions
 
 START_SECONDS = 60
@@ -37,8 +37,8 @@ PATIENCE = (MAX_WAIT + 1) * WAIT_UNIT
 class VirtualBoard:
     """A running virtual board; a context manager that starts and stops it.
 
-    ``path`` is the serial port to open, or ``link``, a symbolic link to it that lasts as long as the board; of
-    a card, what its devices begin with, ``link`` where one is given.
+    ``path`` is the serial port to open, or ``link``, a symbolic link to it that lasts as long as the board;
+    of a card, what its devices begin with, ``link`` where one is given.
     ``memory``: how its memories behave, of a design that has any.
     The board ends when this process ends, however that happens. After the ``with`` block,
     ``statistics`` holds the program's own account: clocks, seconds, bytes, what memory was asked for.
@@ -187,19 +187,17 @@ class VirtualBoard:
 
 
 def run_board(
-    design_dir: Path | str,
+    build: VirtualBuild,
     link: Path | str | None = None,
     *,
-    clocks_per_bit: int = MIN_CLOCKS_PER_BIT,
     memory: MemoryConditions | None = None,
     ready: Callable[[VirtualBoard], None] | None = None,
 ) -> dict[str, Any]:
-    """Build the board of a design and run it until Ctrl-C; returns its statistics.
+    """Run a board until Ctrl-C; returns its statistics.
 
-    ``ready`` is called when clients can open ``board.path``. Raises what :func:`build_board` and
-    :class:`VirtualBoard` raise.
+    ``ready`` is called when clients can open ``board.path``. Raises what :class:`VirtualBoard` raises.
     """
-    with VirtualBoard(build_board(design_dir, clocks_per_bit), link=link, memory=memory) as board:
+    with VirtualBoard(build, link=link, memory=memory) as board:
         try:
             if ready:
                 ready(board)

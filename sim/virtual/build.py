@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.contract.config import STREAM_BITS
+from hw.contract.design import DesignInfo
 from hw.host_interface.protocol import MIN_CLOCKS_PER_BIT
 from hw.serial_design import TOP, emit_serial
 from sim.rtl import load_design
@@ -30,6 +32,26 @@ class VirtualBuild:
     design_dir: Path
     executable: Path
     clocks_per_bit: int = 0
+
+
+UART, PCIE = "uart", "pcie"
+"""What a virtual board has towards its host."""
+
+
+def transport_of(info: DesignInfo) -> str:
+    """What a host reaches the design by, unless told otherwise: a serial port takes narrow streams alone, and
+    loads weights a thousand times as slowly."""
+    narrow = info.config.stream_bits == STREAM_BITS[0]
+    return UART if narrow and not info.config.stream_weights else PCIE
+
+
+def build_virtual(design_dir: Path | str, transport: str = "") -> VirtualBuild:
+    """The virtual board of a design with ``transport``, by default the one that :func:`transport_of` says.
+
+    Raises what :func:`build_board` and :func:`build_card` raise.
+    """
+    chosen = transport or transport_of(DesignInfo.load(design_dir))
+    return build_board(design_dir) if chosen == UART else build_card(design_dir)
 
 
 def build_board(

@@ -396,8 +396,8 @@ def test_design_survives_the_disk(tmp_path) -> None:
         (None, "there is no design at .*: make one with 'spec2 generate'"),
         ("{", "is damaged"),
         ("[]", "schema None"),
-        ('{"schema": 99}', "schema 99, this version reads 2"),
-        ('{"schema": 2}', "missing required field top"),
+        ('{"schema": 99}', "schema 99, this version reads 3"),
+        ('{"schema": 3}', "missing required field top"),
     ],
     ids=["missing", "truncated", "foreign", "schema", "incomplete"],
 )

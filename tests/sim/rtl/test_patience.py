@@ -5,6 +5,7 @@ import pytest
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
+from hw.contract.streamed_weights import StreamedLayer
 from hw.host.driver import DEFAULT_TIMEOUT
 from sim import rtl
 from sim.bench.job import Memory
@@ -12,9 +13,10 @@ from sim.rtl import patience
 
 
 def info(cycles=1000, **options):
-    return DesignInfo(
-        "spec2", tiny(), AcceleratorConfig(8, 4, 4, **options), "00" * 32, estimates={"cycles": cycles}
-    )
+    config = AcceleratorConfig(8, 4, 4, **options)
+    layers = tuple(StreamedLayer(i, 5, 7) for i in range(len(tiny().layers)))
+    stream = layers if config.stream_weights else ()
+    return DesignInfo("spec2", tiny(), config, "00" * 32, estimates={"cycles": cycles}, stream=stream)
 
 
 def test_without_external_memory_it_is_a_multiple_of_the_estimate():
