@@ -157,6 +157,7 @@ train-vgg16: $(STAMP) ## VGG16 on CIFAR-10 at its best, 75 and 87.5 % pruned (ha
 ZOO := $(BUILD)/zoo-training
 ZOO_MODELS := lenet/lenet/--rows=8/--lanes=4/--batch=4 \
   cifar-small-long/cifar-small/--rows=8/--lanes=4/--batch=1 \
+  resnet20/resnet20/--rows=16/--lanes=4/--batch=1 \
   vgg16-cifar-half-long/vgg16-cifar-half/--rows=32/--lanes=4/--batch=1/--stream-weights
 ZOO_DENSITIES := 2:8 1:8
 .PHONY: train-zoo
