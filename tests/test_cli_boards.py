@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -13,15 +13,20 @@ from bitstreams.links import opening
 from bitstreams.links.serial import SerialLink, open_serial
 from bitstreams.plans import manifest
 from bitstreams.plans.manifest import Manifest
+from hw.compile.weight_stream import stream_files
 from hw.contract.artifact import random_artifact
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
 from hw.host.driver import Driver
 from hw.host_interface.registers import DIGEST
-from sim.commands.board import VIRTUAL_PORT
+from sim.commands.board import VIRTUAL_CARD, VIRTUAL_PORT
 from sim.virtual import board as board_module
+from sim.virtual.build import build_board
+from sim.virtual.memory import MemoryConditions
 from tests.bitstreams import serial_wire
 from tests.bitstreams.serial_wire import ARTIFACT, IMAGES, INFO, SCORES, Board, ModelAccelerator, Wire
+from tests.design_folder import save_design
+from tests.hw.host import memory_board
 
 LABELS = SCORES.argmax(axis=1)
 
@@ -116,6 +121,59 @@ def test_deploy_refuses_an_accelerator_with_other_weights(run, built, wire, prog
     programs("openFPGALoader")
     wire.words[DIGEST.address(0)] ^= 1
     assert "the accelerator holds the weights of artifact" in run("deploy", built).sentence
+
+
+@pytest.fixture
+def streamed(tmp_path, monkeypatch):
+    """A build of a design that reads its weights, and the board that the command line's links lead to."""
+    info, weights = memory_board.design()
+    files = dict(zip(stream_files(2), weights, strict=True))
+    info = save_design(tmp_path / "net" / "design", info, {"spec2.v": "module spec2; endmodule\n", **files})
+    board = memory_board.MemoryBoard(info)
+    board.folder = tmp_path / "net" / "vcu118"
+    board.folder.mkdir()
+    (board.folder / "spec2.bit").write_bytes(b"\xff" * 16 + SYNC)
+    rows = [{"file": name, "base": base} for name, base in zip(files, memory_board.BASES, strict=False)]
+    made = Manifest("vcu118", "p", "vivado", 250e6, 0, info.digest, "0" * 64, memory=tuple(rows))
+    (board.folder / manifest.FILE_NAME).write_text(made.to_text())
+    monkeypatch.setattr(opening, "open_link", lambda *how: nullcontext(board))
+    return board
+
+
+def test_deploy_loads_the_weights_that_are_not_there(run, streamed, programs):
+    arguments = programs("openFPGALoader")
+    result = run("deploy", streamed.folder, "--link", "xdma", "--json")
+    assert result.code == 0, result.err
+    data, written = json.loads(result.out), sum(size for _, size in streamed.writes)
+    assert data["weights_loaded"] == "a, b, f" and data["weights_bytes"] == written > 19_000
+    assert 15 < data["memory_bytes_per_clock"] < 16 and arguments()
+    streamed.writes.clear()
+    text = run("deploy", streamed.folder, "--link", "xdma").out
+    assert "all were there" in text and not streamed.writes
+
+
+def test_deploy_of_weights_alone_leaves_the_bitstream_as_it_is(run, streamed, programs):
+    """No programmer runs; a file that is not as it was generated is refused before anything is written."""
+    arguments = programs("openFPGALoader")
+    file = streamed.folder.parent / "design" / "spec2_weights_1.bin"
+    sound = file.read_bytes()
+    file.write_bytes(sound[:-1] + b"?")
+    refused = run("deploy", streamed.folder, "--link", "xdma", "--weights-only")
+    assert "spec2_weights_1.bin was edited or damaged" in refused.sentence and not streamed.writes
+    file.write_bytes(sound)
+    result = run("deploy", streamed.folder, "--link", "xdma", "--weights-only", "--json")
+    assert result.code == 0 and json.loads(result.out)["program"] == "" and streamed.writes
+    with pytest.raises(FileNotFoundError):
+        arguments()
+    _change(streamed.folder, memory=())
+    assert "table of memories is not one for" in run("deploy", streamed.folder, "--link", "xdma").sentence
+
+
+def test_weights_that_the_design_holds_are_not_loaded(run, built, programs):
+    programs("openFPGALoader")
+    assert (
+        "there are none to load: leave --weights-only out" in run("deploy", built, "--weights-only").sentence
+    )
 
 
 def test_deploy_without_its_program_or_a_bitstream(run, built, monkeypatch, programs):
@@ -239,17 +297,37 @@ def test_board_runs_virtual_boards_only(run, fake_design):
 
 
 def test_board_says_where_it_is_and_what_it_did(run, fake_design, monkeypatch):
-    def stand_in(design, link, ready):
-        assert (design, link) == (fake_design.design, fake_design.design / VIRTUAL_PORT)
-        ready(board_module.VirtualBoard(board_module.VirtualBuild(design, design / "program", 4)))
+    design, given = fake_design.design, []
+
+    def stand_in(built, link, memory, ready):
+        given.append((built.clocks_per_bit, link, memory))
+        ready(board_module.VirtualBoard(built))
         return {"clocks": 12_345, "bytes_lost": 0}
 
     monkeypatch.setattr(board_module, "run_board", stand_in)
-    monkeypatch.setattr("sim.virtual.build.build_board", lambda design: None)
+    for name, bits in (("build_board", 4), ("build_card", 0)):
+        made = board_module.VirtualBuild(design, design / "program", bits)
+        monkeypatch.setattr(f"sim.virtual.build.{name}", lambda design, made=made: made)
     result = run("board", fake_design.design, "--virtual", "--json")
     assert result.code == 0 and json.loads(result.out)["clocks"] == 12_345
     assert "bit rate 5000. Ctrl-C ends it." in result.err
-    assert "bytes lost" in run("board", fake_design.design, "--virtual").out
+    slow = ["--memory", "latency=80", "--memory", "refresh-clocks=3"]
+    result = run("board", fake_design.design, "--virtual", "--transport", "pcie", *slow)
+    assert "bytes lost" in result.out and "(--link xdma:" in result.err
+    assert given == [
+        (4, design / VIRTUAL_PORT, MemoryConditions()),
+        (0, design / VIRTUAL_CARD, MemoryConditions(latency=80, refresh_clocks=3)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "word", ["latency", "latency=-1", "latency=x", "depth=3", "stall=999", "stall=9" + "9" * 40]
+)
+def test_a_memory_that_is_none_is_a_sentence(run, fake_design, word):
+    result = run("board", fake_design.design, "--virtual", "--memory", word)
+    assert result.code == 2 and (
+        "write NAME=NUMBER, of latency" in result.sentence or "must be 0 to 255" in result.sentence
+    )
 
 
 @pytest.mark.verilator
@@ -265,7 +343,7 @@ def test_classify_starts_a_virtual_board_or_takes_the_one_that_runs(run, tmp_pat
     alone = json.loads(result.out)
     assert len(alone["images"]) == 3 and alone["mismatch"] is None
 
-    built = board_module.build_board(design)
+    built = build_board(design)
     port = design / VIRTUAL_PORT
     with board_module.VirtualBoard(built, link=port) as board:
         result = run(*arguments, "--first", "3")

@@ -55,14 +55,13 @@ def test_plan_only_writes_an_archive_and_needs_no_tool(
     assert not list(archive.parent.glob("*.bit"))
 
 
-def test_a_design_that_reads_its_weights_gets_a_plan_and_no_build(run, tmp_path, monkeypatch):
+def test_a_design_that_reads_its_weights_gets_a_plan(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     folder = tmp_path / "net" / "design"
     save_design(folder, vivado_design.streamed(2), {"spec2.v": "module spec2; endmodule\n"})
     result = run("build", folder, "--board", "u200", "--transport", "pcie", "--plan-only", "--json")
     assert result.code == 0 and "tiny-u200-vivado-pcie" in json.loads(result.out)["plan"]
-    refused = run("build", folder, "--board", "u200", "--transport", "pcie")
-    assert refused.code == 2 and "nothing loads them there yet" in refused.sentence
+    assert "vivado" in run("build", folder, "--board", "u200", "--transport", "pcie").sentence.lower()
     assert "--transport pcie (" in run("build", folder, "--board", "u200", "--plan-only").sentence
     few = run("build", folder, "--board", "kc705", "--transport", "pcie", "--plan-only")
     assert few.code == 2 and "on the kc705 it can be 1: generate it with --memories" in few.sentence

@@ -232,9 +232,10 @@ class XdmaLink:
         return LinkError(f"cannot {what} through {self._name}: {advice(error)}")
 
 
-def open_xdma(prefix: str = FIRST) -> XdmaLink:
+def open_xdma(prefix: str = FIRST, *, clock_hz: float | None = None) -> XdmaLink:
     """A link to the board whose devices begin with ``prefix``, its streams empty.
 
+    clock_hz: the lowest clock the accelerator may have, by default that of real boards or of virtual ones.
     Raises ``LinkError`` when a device is absent, in use, or not ours to open, or the board does not answer.
     """
     devices = open_devices(prefix)
@@ -244,7 +245,12 @@ def open_xdma(prefix: str = FIRST) -> XdmaLink:
         pair = files["h2c_1"], files["c2h_1"]
         loader = Loader(devices.registers, *pair, name=prefix, most=devices.most)
     link = XdmaLink(
-        devices.registers, files["h2c_0"], files["c2h_0"], loader, name=prefix, clock_hz=devices.clock_hz
+        devices.registers,
+        files["h2c_0"],
+        files["c2h_0"],
+        loader,
+        name=prefix,
+        clock_hz=clock_hz or devices.clock_hz,
     )
     try:
         link.synchronise()

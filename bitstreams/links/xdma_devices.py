@@ -104,10 +104,14 @@ class SocketRegisters:
         self._socket.close()
 
     def _ask(self, kind: int, address: int, value: int) -> bytes:
-        self._socket.send(MESSAGE.pack(kind, address, value))
-        answer = self._socket.recv(WORD.size)
+        answer = b""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.send(MESSAGE.pack(kind, address, value))
+            answer = self._socket.recv(WORD.size)
         if not answer:
-            raise ConnectionResetError(errno.ECONNRESET, "the virtual board has ended")
+            raise ConnectionResetError(
+                errno.ECONNRESET, "the virtual board has ended, or serves another client"
+            )
         return answer
 
 
@@ -163,9 +167,15 @@ def _is_socket(path: str) -> bool:
 
 
 def _connected(path: str) -> int:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as made:
-        made.connect(path)
-        return made.detach()
+    """A socket's path has 108 bytes at most: this one goes by way of its open folder."""
+    folder, name = os.path.split(path)
+    held = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as made:
+            made.connect(f"/proc/self/fd/{held}/{name}")
+            return made.detach()
+    finally:
+        os.close(held)
 
 
 def write_all(file: int, frame: bytes) -> int:

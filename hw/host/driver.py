@@ -37,7 +37,7 @@ from hw.host_interface.stream_format import (
     unpack_maps,
     unpack_scores,
 )
-from hw.util.errors import DataError, DigestMismatch, LinkError, MemoryFault
+from hw.util.errors import DataError, DigestMismatch, LinkError, MemoryFault, Spec2Error
 
 DEFAULT_TIMEOUT = 10_000_000
 """Clocks to wait for the results of a run when the design carries no estimate."""
@@ -234,8 +234,11 @@ class Driver:
             raise MemoryFault(MEMORY)
         return await self._sound(first, last)
 
-    async def _failure(self, what: str) -> LinkError:
-        """The error for a run of which ``what`` is known, with the accelerator's state. Aborts the run."""
+    async def _failure(self, what: str) -> Spec2Error:
+        """The error for a run of which ``what`` is known, with the accelerator's state. Aborts the run.
+
+        Weights that are none may stop the array for good: they say how many steps follow.
+        """
         status = STATUS.unpack(await self._read(STATUS))
         cycles = await self._read(CYCLES)
         await self._abort()
@@ -243,6 +246,8 @@ class Driver:
             return MemoryFault(MEMORY)
         if status["framing_error"]:
             return LinkError(f"{what}; {FRAMING}")
+        if self.info.config.stream_weights and not await self.check_weights():
+            return DigestMismatch(STALE)
         state = "still busy" if status["busy"] else "done" if status["done"] else "idle"
         return LinkError(f"{what}; the accelerator was {state} after {cycles} cycles, the run was aborted")
 

@@ -16,6 +16,7 @@ import pytest
 
 from bitstreams import build
 from bitstreams.boards import BOARDS
+from bitstreams.deploy.memories import bases
 from bitstreams.plans import manifest
 from bitstreams.plans.manifest import Manifest
 from hw.compile.weight_stream import stream_files
@@ -222,14 +223,6 @@ def test_vgg16_reaches_a_plan_that_runs_to_its_end(tmp_path, board, monkeypatch)
     ]
 
 
-def test_nothing_is_built_whose_weights_nothing_loads(tmp_path, vivado):
-    folder = vivado()
-    plan = build.plan(save_streamed(tmp_path / "design"), "vcu118", transport="pcie")
-    with pytest.raises(ConfigError, match="nothing loads them there yet: make its plan with --plan-only"):
-        build.build(plan, tmp_path / "out")
-    assert not (folder / "arguments").exists() and not (tmp_path / "out").exists()
-
-
 def test_a_design_that_lacks_a_file(tmp_path):
     folder = save(tmp_path / "design")
     (folder / "a.mem").unlink()
@@ -300,6 +293,24 @@ def test_a_build_leaves_products_and_figures(plan, vivado, tmp_path):
     assert place == str(out / plan.name)
     assert arguments[arguments.index("-source") + 1] == "build.tcl"
     assert "--allow-timing-fail" not in arguments
+
+
+def test_a_build_says_where_weights_go(tmp_path, vivado):
+    """In both of its files, as the driver reads them."""
+    vivado()
+    info = streamed(2)
+    plan = build.plan(save_streamed(tmp_path / "design"), "vcu118", transport="pcie")
+    figures = build.build(plan, tmp_path / "out")
+    made = Manifest.load(tmp_path / "out")
+    assert (
+        figures["memory"] == [dict(row) for row in made.memory] == [dict(row) for row in plan.manifest.memory]
+    )
+    found = bases(made.memory, info)
+    assert found == [row["base"] for row in figures["memory"]] and found[1] - found[0] >= 1 << 31
+    with pytest.raises(ArtifactError, match="table of memories is not one for spec2_weights_0"):
+        bases(made.memory[:1], info)
+    with pytest.raises(ArtifactError, match=r"is not one for spec2_weights\.bin: build the design"):
+        bases(made.memory, streamed(1))
 
 
 MISSED = STAGES + 'print("SPEC2 FAIL timing is missed, setup slack is -0.25 ns: lower"); sys.exit(1)\n'

@@ -3,19 +3,24 @@
 import random
 
 from hw.contract.checksum import checksum
-from hw.contract.config import AcceleratorConfig
+from hw.contract.config import AcceleratorConfig, shape_word
 from hw.contract.design import DesignInfo
 from hw.contract.network import Conv, Dense, Network
 from hw.contract.streamed_weights import PAGE, StreamedLayer
 from hw.host.driver import Driver
 from hw.host.link import UNIT
+from hw.host_interface import registers
 from hw.host_interface.registers import (
     BATCH,
     CHECKSUM,
     CONTROL,
     CYCLES,
+    DIGEST,
+    ID,
     LAYERS,
+    SHAPE,
     STATUS,
+    VERSION,
     WEIGHT_BEATS,
     WEIGHTS,
 )
@@ -75,7 +80,15 @@ class MemoryBoard:
     def __init__(self, info, page=0):
         self.info, self.page = info, page
         self.memory = [{} for _ in range(info.config.memories)]
-        self.registers = {STATUS.address(): 0, BATCH.address(): 1}
+        self.registers = {
+            ID.address(): registers.MAGIC,
+            VERSION.address(): registers.HARDWARE_VERSION,
+            SHAPE.address(): shape_word(info.config, len(info.network.layers)),
+            STATUS.address(): 0,
+            BATCH.address(): 1,
+        }
+        words = registers.digest_words(info.digest)
+        self.registers |= {DIGEST.address(i): word for i, word in enumerate(words)}
         self.writes = []
         self.ecc, self.fails_after, self.sticks, self.moved = False, None, None, 0
 

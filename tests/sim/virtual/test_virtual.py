@@ -319,15 +319,13 @@ def test_board_ends_with_its_parent(build, tmp_path) -> None:
     assert wait_until(lambda: not Path(f"/proc/{board}/exe").exists())
 
 
-def test_run_board_ends_with_control_c(build, monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(board_module, "build_board", lambda design, clocks_per_bit: build)
-
+def test_run_board_ends_with_control_c(build) -> None:
     def ready(board: VirtualBoard) -> None:
         with Client(board.path) as client:
             assert client.talk(b"hi") == flipped(b"hi")
         raise KeyboardInterrupt
 
-    assert run_board(tmp_path, ready=ready)["bytes_to_host"] == 2
+    assert run_board(build, ready=ready)["bytes_to_host"] == 2
 
 
 # --- failures -----------------------------------------------------------------------------------------

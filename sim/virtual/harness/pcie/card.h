@@ -14,6 +14,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "Vtop.h"
 #include "board_memory.h"
@@ -28,11 +29,16 @@ class Card {
 public:
     Card(int folder, const std::string& name, const Conditions& conditions)
         : user_{folder, name + "_user"}, images_{folder, name + "_h2c_0"}, results_{folder, name + "_c2h_0"},
-          to_memory_{folder, name + "_h2c_1"}, from_memory_{folder, name + "_c2h_1"},
           top_{std::make_unique<Vtop>(&context_)}, memory_{*top_, conditions},
           loader_{memory_.store(), HOST_BYTES, conditions}, control_{*top_},
           source_{top_->s_axis_tdata, top_->s_axis_tvalid, top_->s_axis_tready, top_->s_axis_tlast},
           sink_{top_->m_axis_tdata, top_->m_axis_tvalid, top_->m_axis_tready, top_->m_axis_tlast} {
+        channels_ = {&user_, &images_, &results_};
+        if (HOST_BYTES) {
+            to_memory_ = std::make_unique<Channel>(folder, name + "_h2c_1");
+            from_memory_ = std::make_unique<Channel>(folder, name + "_c2h_1");
+            channels_.insert(channels_.end(), {to_memory_.get(), from_memory_.get()});
+        }
         std::memset(&top_->s_axis_tkeep, 0xFF, sizeof top_->s_axis_tkeep);
         top_->aresetn = 0;
         for (unsigned i = 0; i < kReset; ++i) cycle();
@@ -105,7 +111,7 @@ private:
 
     // What clients want, as far as it can be had now.
     void serve() {
-        for (Channel* channel : {&user_, &images_, &results_, &to_memory_, &from_memory_}) channel->look();
+        for (Channel* channel : channels_) channel->look();
         if (asking_ && !control_.busy()) answer(control_.value());
         if (asked_busy_ && !control_.busy()) {
             asked_busy_ = false;
@@ -124,8 +130,8 @@ private:
             ++received_;
             awake();
         }
-        if (to_memory_.receive(frame)) loader_.take(std::move(frame));
-        if (loader_.give(frame) && !from_memory_.send(frame)) loader_.put_back(std::move(frame));
+        if (to_memory_ && to_memory_->receive(frame)) loader_.take(std::move(frame));
+        if (loader_.give(frame) && !from_memory_->send(frame)) loader_.put_back(std::move(frame));
     }
 
     void request(const Frame& frame) {
@@ -171,7 +177,7 @@ private:
         const double since = seconds();
         std::array<pollfd, 10> files{};
         std::size_t count = 0;
-        for (const Channel* channel : {&user_, &images_, &results_, &to_memory_, &from_memory_}) {
+        for (const Channel* channel : channels_) {
             files[count++] = {channel->listener(), POLLIN, 0};
             if (channel->connected()) files[count++] = {channel->client(), POLLIN, 0};
         }
@@ -180,7 +186,9 @@ private:
         slept_ += seconds() - since;
     }
 
-    Channel user_, images_, results_, to_memory_, from_memory_;
+    Channel user_, images_, results_;
+    std::unique_ptr<Channel> to_memory_, from_memory_;  // of a design that reads memory
+    std::vector<Channel*> channels_;
     VerilatedContext context_;
     std::unique_ptr<Vtop> top_;
     BoardMemory memory_;

@@ -1,0 +1,211 @@
+"""Whole designs behind PCI Express in software: the driver, sockets, loader, memory, and the accelerator.
+
+Whatever lies in memory, fails or is reset: an error, or the scores of the integer model.
+"""
+
+import asyncio
+import random
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from bitstreams.deploy.memories import load_weights
+from bitstreams.links.xdma import open_xdma
+from hw.compile.weight_stream import stream_files
+from hw.contract.design import DesignInfo
+from hw.host.driver import STALE, Driver
+from hw.host_interface.registers import BATCH, CONTROL
+from hw.host_interface.stream_format import pack_image
+from hw.util.errors import DigestMismatch, LinkError
+from sim import model
+from sim.virtual.board import CLOCK_HZ, VirtualBoard
+from sim.virtual.build import build_card
+from sim.virtual.memory import STRIDE, MemoryConditions
+from tests.sim.bench.accelerators import images
+
+pytestmark = pytest.mark.verilator
+
+STREAMED = {"stream_weights": True, "bus_bits": 64, "memories": 2, "stream_bits": 64}
+CASES = {
+    "held": ("tiny", "adaptive", 8, 4, 4),
+    "streamed": ("tiny", "adaptive", 8, 4, 4),
+}
+PATIENCE = 10_000
+"""Clocks to wait for a run's results: weights that are none may stop the array for good."""
+
+SLOW = MemoryConditions(latency=90, stall=100, refresh_period=500, refresh_clocks=60, seed=3)
+FAULTY = MemoryConditions(errors=4_000, seed=5)
+
+
+class Host:
+    """A design's folder, and what its clients do at a board."""
+
+    def __init__(self, folder, artifact):
+        self.folder, self.artifact, self.info = folder, artifact, DesignInfo.load(folder)
+        self.bases = [i * STRIDE for i in range(self.info.config.memories)]
+        self.files = [(folder / name).read_bytes() for name in stream_files(self.info.config.memories)]
+
+    def at(self, board, work):
+        """What ``await work(driver, link)`` returns, of a client of its own."""
+
+        async def session(link):
+            driver = Driver(link, self.info, timeout=PATIENCE)
+            await driver.connect()
+            return await work(driver, link)
+
+        with open_xdma(board.path, clock_hz=CLOCK_HZ) as link:
+            return asyncio.run(session(link))
+
+    async def load(self, driver, link):
+        return await load_weights(driver, link, self.folder, self.bases)
+
+    def check(self, board, pictures, **options):
+        """The scores that a client gets are the integer model's."""
+        found = self.at(board, lambda driver, link: driver.run(pictures, **options))
+        np.testing.assert_array_equal(found, model.run(self.artifact, pictures))
+
+
+@pytest.fixture(scope="module")
+def streamed(accelerator):
+    return Host(*accelerator(*CASES["streamed"], **STREAMED))
+
+
+def test_a_card_with_a_design_that_holds_its_weights(accelerator):
+    folder, artifact = accelerator(*CASES["held"])
+    info = DesignInfo.load(folder)
+    with VirtualBoard(build_card(folder)) as board:
+        for seed, count in enumerate((9, 1)):
+            pictures = images("tiny", count, seed)
+            with open_xdma(board.path) as link:
+                driver = Driver(link, info)
+                asyncio.run(driver.connect())
+                found = asyncio.run(driver.run(pictures))
+                np.testing.assert_array_equal(found, model.run(artifact, pictures))
+                with pytest.raises(LinkError, match="no way to its memory"):
+                    asyncio.run(link.write_memory(0, bytes(64)))
+    assert board.statistics["frames_to_board"] > 10 and board.statistics["memory_beats"] == 0
+
+
+@pytest.mark.parametrize("memory", [MemoryConditions(), SLOW], ids=["steady", "slow"])
+def test_weights_are_loaded_once_and_scores_are_the_models(streamed, memory, tmp_path):
+    pictures = images("tiny", 9)
+    with VirtualBoard(build_card(streamed.folder), link=tmp_path / "card", memory=memory) as board:
+        assert board.path == str(tmp_path / "card")
+        with pytest.raises(DigestMismatch) as stale:
+            streamed.check(board, pictures)
+        assert str(stale.value) == STALE
+        done = streamed.at(board, streamed.load)
+        assert done.layers == tuple(layer.name for layer in streamed.info.network.layers)
+        assert done.beats == sum(layer.beats for layer in streamed.info.stream) <= done.clocks
+        streamed.check(board, pictures)
+        streamed.check(board, pictures, batch=1)
+        assert streamed.at(board, streamed.load).layers == ()
+
+        async def back(driver, link):
+            _, size = streamed.info.stream[0].extent(streamed.info.beat_bytes, 2)
+            size = size // 64 * 64
+            return await link.read_memory(streamed.bases[1], size) == streamed.files[1][:size]
+
+        assert streamed.at(board, back)
+    assert not list(tmp_path.glob("card*")), "sockets were left behind"
+
+
+def test_a_second_client_is_sent_away(streamed):
+    with VirtualBoard(build_card(streamed.folder)) as board:
+
+        async def work(driver, link):
+            with pytest.raises(LinkError, match="the virtual board has ended, or serves another client"):
+                open_xdma(board.path)
+
+        streamed.at(board, work)
+        streamed.at(board, streamed.load)
+
+
+# --- damage -------------------------------------------------------------------------------------------
+
+
+async def flip(host, dice, driver, link):
+    """One bit, where weights are."""
+    layer, memory = dice.choice(host.info.stream), dice.randrange(len(host.bases))
+    offset, size = layer.extent(host.info.beat_bytes, len(host.bases))
+    at = offset + dice.randrange(size)
+    start = at // 64 * 64
+    piece = bytearray(await link.read_memory(host.bases[memory] + start, 64))
+    piece[at - start] ^= 1 << dice.randrange(8)
+    await link.write_memory(host.bases[memory] + start, bytes(piece))
+
+
+async def truncate(host, dice, driver, link):
+    """What another load would have written, had it not ended early: the rest of a memory is zeros."""
+    memory = dice.randrange(len(host.bases))
+    size = len(host.files[memory]) // 64 * 64
+    cut = dice.randrange(size // 64) * 64
+    await link.write_memory(host.bases[memory] + cut, bytes(size - cut))
+
+
+async def other(host, dice, driver, link):
+    """Another model's weights."""
+    memory = dice.randrange(len(host.bases))
+    await link.write_memory(host.bases[memory], dice.randbytes(len(host.files[memory]) // 64 * 64))
+
+
+async def exchange(host, dice, driver, link):
+    """Each memory has what belongs into the other."""
+    for base, file in zip(host.bases, reversed(host.files), strict=True):
+        await link.write_memory(base, file + bytes(-len(file) % 64))
+
+
+async def leave(host, dice, driver, link):
+    """A client that dies in mid-run; the next one resets the accelerator."""
+    await link.write32(BATCH.address(), 1)
+    await link.write32(CONTROL.address(), CONTROL.pack(start=1))
+    if dice.random() < 0.7:
+        await link.send(pack_image(images("tiny", 1)[0], host.info.config.stream_pixels))
+
+
+async def check_and_leave(host, dice, driver, link):
+    """A client that dies while memory is checked."""
+    await link.write32(CONTROL.address(), CONTROL.pack(check=1))
+
+
+async def nothing(host, dice, driver, link):
+    """Nothing happens, and that is all right, too."""
+
+
+DAMAGE = (flip, truncate, other, exchange)
+INTERRUPTION = (leave, check_and_leave, nothing)
+
+
+def survive(host, board, cases, seed):
+    """So many cases of damage and of interruption, by turns. Every answer is right or an error.
+
+    Returns how many answers were right, and how many errors there were.
+    """
+    dice, right, errors = random.Random(seed), 0, 0
+    with suppress(LinkError):
+        host.at(board, host.load)
+    for case in range(cases):
+        kind = dice.choice(DAMAGE if case % 2 else INTERRUPTION)
+        pictures = images("tiny", dice.randint(1, 5), case)
+        with suppress(LinkError):
+            host.at(board, lambda driver, link, kind=kind: kind(host, dice, driver, link))
+        try:
+            host.check(board, pictures)
+            right += 1
+        except (LinkError, DigestMismatch):
+            errors += 1
+            with suppress(LinkError):  # memory that answers with errors now and then
+                host.at(board, host.load)
+    return right, errors
+
+
+@pytest.mark.parametrize("memory", [MemoryConditions(), FAULTY], ids=["sound", "faulty"])
+@pytest.mark.parametrize("cases", [24, pytest.param(600, marks=pytest.mark.slow)])
+def test_a_wrong_label_never_comes(streamed, memory, cases):
+    """Twice 600 cases in the slow tests."""
+    with VirtualBoard(build_card(streamed.folder), memory=memory) as board:
+        right, errors = survive(streamed, board, cases, seed=cases)
+    assert right + errors == cases and right > cases // 10 and errors > cases // 4
+    if not memory.errors:
+        assert right >= cases // 2, "an interruption broke a run"
