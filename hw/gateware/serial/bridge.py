@@ -236,7 +236,7 @@ class Bridge(wiring.Component):
                 m.d.sync += exchange.limit.eq(exchange.most)
                 m.next = "RECEIVE"
             if self.burst:
-                with m.If(self.burst.asked_for):
+                with m.If(self.burst.of_memory):
                     m.next = "COMPARE"
 
     def _store(self, m):

@@ -42,7 +42,7 @@ class MemoryAccess:
 
     Signals
     -------
-    asked_for: the request is one of these two. loading: its words are being loaded, no longer its first unit.
+    of_memory: the request is one of these two. loading: its words are being loaded, no longer its first unit.
     pending: from a burst's beginning to its end; reading: it reads. abandoned: nobody waits for it.
     left: beats after the next one that is offered, or taken; final: there are none. A clock behind: beats are
         two clocks apart or more.
@@ -50,10 +50,10 @@ class MemoryAccess:
 
     def __init__(self, m, exchange: Exchange, bus):
         self.exchange, self.bus = exchange, bus
-        self.asked_for, self.loading, self.pending, self.reading, self.final, self.failed = (
+        self.of_memory, self.loading, self.pending, self.reading, self.final, self.failed = (
             Signal(name=name, reset_less=True)
             for name in (
-                "asked_for",
+                "of_memory",
                 "loading",
                 "burst_pending",
                 "burst_reads",
@@ -101,15 +101,15 @@ class MemoryAccess:
         read, write = (exchange.is_command(c) for c in (Command.READ_MEMORY, Command.WRITE_MEMORY))
         self.unit = Mux(read, exchange.bytes[:UNIT_BITS], exchange.word)
         units = Mux(read, exchange.bytes[UNIT_BITS:], exchange.header.length[BYTE_BITS:])
-        self.asked_more = Signal(16, reset_less=True)
+        self.more_units = Signal(16, reset_less=True)
         in_page = Signal(PAGE_BITS, name="unit_in_page", reset_less=True)
         self.fits = Signal(name="fits_page", reset_less=True)
         m.d.sync += [
-            self.asked_for.eq(read | write),
-            self.asked_more.eq(units - 1),
+            self.of_memory.eq(read | write),
+            self.more_units.eq(units - 1),
             in_page.eq(self.unit),
             self.fits.eq(
-                ~self.asked_more[MORE_BITS:].any() & ~(in_page + self.asked_more[:MORE_BITS])[PAGE_BITS]
+                ~self.more_units[MORE_BITS:].any() & ~(in_page + self.more_units[:MORE_BITS])[PAGE_BITS]
             ),
         ]
 
@@ -223,8 +223,8 @@ class MemoryAccess:
             self.reading.eq(read),
             self.unsent.eq(~read),
             self.address.eq(self.unit),
-            self.more.eq(self.asked_more),
-            self.left.eq(Cat(C(-1, LENGTH_BITS - MORE_BITS), self.asked_more[:MORE_BITS])),
+            self.more.eq(self.more_units),
+            self.left.eq(Cat(C(-1, LENGTH_BITS - MORE_BITS), self.more_units[:MORE_BITS])),
             self.ar_valid.eq(read),
             self.aw_valid.eq(~read),
             self.loading.eq(1),
