@@ -9,6 +9,7 @@ import select
 import stat
 import termios
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,10 +24,11 @@ from hw.util.errors import LinkError, ToolNotFound
 
 _SEND_WAIT = protocol.SEND_PATIENCE // protocol.WAIT_UNIT
 _BUS_WAIT = protocol.BUS_PATIENCE // protocol.WAIT_UNIT
+_MEMORY_WAIT = protocol.MEMORY_PATIENCE // protocol.WAIT_UNIT
 
 
 class SerialLink:
-    """A :class:`hw.host.link.Link` to a board behind ``transport``; call :meth:`open` before anything else.
+    """A :class:`hw.host.link.MemoryLink` to a board behind ``transport``; call :meth:`open` before the rest.
 
     Parameters are those of :class:`~bitstreams.links.serial_client.SerialClient`. The coroutines block: one
     client, one thread, :func:`bitstreams.links.running.run`.
@@ -110,6 +112,24 @@ class SerialLink:
             answer = self._client.request(Command.RECEIVE, request, 1 + 4 * protocol.MAX_BEATS, 1)
             last = len(answer) == 1 or bool(answer[0] & protocol.LAST)
 
+    # --- hw.host.link.MemoryLink ----------------------------------------------------------------------
+
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """See :class:`hw.host.link.MemoryLink`. A session goes on after an error of the board's memory."""
+        for start, end in _bursts(address, len(data)):
+            unit = protocol.WRITE_MEMORY_REQUEST.pack(start // protocol.MEMORY_UNIT)
+            part = data[start - address : end - address]
+            self._client.request(Command.WRITE_MEMORY, unit + part, 0, _MEMORY_WAIT)
+
+    async def read_memory(self, address: int, size: int) -> bytes:
+        """See :class:`hw.host.link.MemoryLink`."""
+        parts = []
+        for start, end in _bursts(address, size):
+            units = (end - start) // protocol.MEMORY_UNIT
+            request = protocol.READ_MEMORY_REQUEST.pack(start // protocol.MEMORY_UNIT, units)
+            parts.append(self._client.request(Command.READ_MEMORY, request, end - start, _MEMORY_WAIT))
+        return b"".join(parts)
+
     # --- streams ---------------------------------------------------------------------------------
 
     def _pump(self) -> None:
@@ -154,6 +174,21 @@ class SerialLink:
                 f"a result of {found} words came, not one of {words}: is it this design that is on the board?"
             )
         return data
+
+
+def _bursts(address: int, size: int) -> Iterator[tuple[int, int]]:
+    """First byte and end of every frame's part of a transfer: no frame leaves MAX_DATA aligned bytes, hence
+    none its page. Raises ``LinkError`` for an address or a size that memory does not have."""
+    unit, end = protocol.MEMORY_UNIT, address + size
+    if address % unit or size % unit or not 0 <= address <= end <= protocol.MEMORY_SIZE:
+        raise LinkError(
+            f"memory cannot be written or read from 0x{address:X} to 0x{end:X}: both must be multiples of "
+            f"{unit}, and at most 0x{protocol.MEMORY_SIZE:X} over a serial port"
+        )
+    while address < end:
+        stop = min(end, (address // protocol.MAX_DATA + 1) * protocol.MAX_DATA)
+        yield address, stop
+        address = stop
 
 
 class _Port:

@@ -100,6 +100,22 @@ class SerialClient:
                     f"the accelerator's control port is stuck (no answer in {protocol.BUS_PATIENCE} clocks): "
                     "reset the board or load the bitstream again"
                 )
+            case Status.MEMORY_ERROR if command in protocol.MEMORY_COMMANDS:
+                (unit,) = protocol.WRITE_MEMORY_REQUEST.unpack_from(payload)
+                raise LinkError(
+                    f"memory refused to {'write' if command == Command.WRITE_MEMORY else 'read'} at "
+                    f"0x{unit * protocol.MEMORY_UNIT:X}: is the board's memory that large?"
+                )
+            case Status.MEMORY_TIMEOUT if command in protocol.MEMORY_COMMANDS:
+                raise LinkError(
+                    f"the board's memory is stuck (no answer in {protocol.MEMORY_PATIENCE} clocks): reset "
+                    "the board or load the bitstream again"
+                )
+            case Status.BAD_REQUEST if command in protocol.MEMORY_COMMANDS:
+                raise LinkError(
+                    f"the board on {self.name} has no external memory: load the bitstream of a design that "
+                    "reads its weights from there"
+                )
             case Status.WRONG_SESSION | Status.WRONG_SEQUENCE:
                 raise self.fail(
                     f"the board on {self.name} has left this session, because another client opened it or it "

@@ -15,7 +15,7 @@ from hw.contract.design import DesignInfo
 from hw.emit import emit_module
 from hw.host_interface.protocol import clocks_per_bit
 from hw.serial_design import TOP as SERIAL
-from hw.serial_design import emit_serial
+from hw.serial_design import emit_serial, memory_ports
 from hw.util.errors import ConfigError
 
 TOP = "top"
@@ -57,8 +57,14 @@ def pads(pins: Wiring) -> dict[str, Pin]:
 def emit_shell(board: Board, info: DesignInfo, clock_hz: int, baud: int) -> Shell:
     """The shell for the accelerator of ``info`` on ``board``; the same bytes every time.
 
-    Raises ``ConfigError`` when the clock or the bit rate cannot be made on this board.
+    Raises ``ConfigError`` when the clock or the bit rate cannot be made on this board, and for a design that
+    reads its weights from external memory.
     """
+    if any(memory_ports(info)):
+        raise ConfigError(
+            "the design reads its weights from external memory, which no board's shell with a serial port "
+            "connects: generate it without --stream-weights, or use --transport pcie"
+        )
     if baud > board.max_baud:
         raise ConfigError(
             f"the USB bridge of the {board.name} does at most {board.max_baud} bit/s, "

@@ -208,6 +208,11 @@ def stream_files(memories: int) -> tuple[str, ...]:
     return tuple(f"{stem}_{i}.{suffix}" for i in range(memories)) if memories > 1 else (STREAM,)
 
 
+def stream_ports(memories: int) -> tuple[str, ...]:
+    """The AXI4 ports of a design with so many memories, each to the one that holds the file of its number."""
+    return tuple(f"m_axi_{i}" for i in range(memories)) if memories > 1 else ("m_axi",)
+
+
 def parts(image: bytes, plan: StreamPlan, memories: int) -> list[bytes]:
     """What each of the striped ``memories`` holds of ``image``: its part of every beat."""
     beat = plan.bus_bits // 8

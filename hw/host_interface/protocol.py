@@ -45,8 +45,20 @@ MAX_BEATS = 256
 MAX_DATA = 4 * MAX_BEATS
 """The same in bytes: what OPEN answers."""
 
-MAX_BODY = OVERHEAD + 1 + MAX_DATA
-"""Longest body: one byte of flags and MAX_DATA bytes. A board drops longer ones."""
+MEMORY_UNIT = 64
+"""Bytes in which addresses and sizes of external memory are counted: beats of any bus are whole in it."""
+
+MEMORY_SIZE = MEMORY_UNIT << 32
+"""Bytes that addresses reach: there are 32 bits of units."""
+
+MEMORY_PAGE = 4096
+"""Bytes of a page, which no burst may leave (ARM IHI 0022, A3.4.1)."""
+
+MAX_UNITS = MAX_DATA // MEMORY_UNIT
+"""Most units in one frame."""
+
+MAX_BODY = OVERHEAD + 4 + MAX_DATA
+"""Longest body: the unit that a WRITE_MEMORY begins with, and MAX_DATA bytes. A board drops longer ones."""
 
 LAST = 1
 """Bit of the flags in SEND and RECEIVE: tlast goes with, or came with, the last beat."""
@@ -56,6 +68,9 @@ BUS_PATIENCE = 4096
 
 SEND_PATIENCE = 16384
 """Clocks that the beats of one SEND may wait, in all, before the board gives up."""
+
+MEMORY_PATIENCE = 16384
+"""Clocks that memory may keep one burst waiting, in all, before the board answers MEMORY_TIMEOUT."""
 
 WAIT_UNIT = 1024
 """Clocks per unit of RECEIVE's ``wait``."""
@@ -78,6 +93,8 @@ class Command(IntEnum):
     WRITE = 2
     SEND = 3
     RECEIVE = 4
+    WRITE_MEMORY = 5
+    READ_MEMORY = 6
 
 
 class Status(IntEnum):
@@ -89,6 +106,8 @@ class Status(IntEnum):
     BAD_REQUEST = 3
     BUS_ERROR = 4
     BUS_TIMEOUT = 5
+    MEMORY_ERROR = 6
+    MEMORY_TIMEOUT = 7
 
 
 READ_REQUEST = struct.Struct("<H")
@@ -97,6 +116,11 @@ WRITE_REQUEST = struct.Struct("<HI")
 SEND_RESPONSE = struct.Struct("<H")
 RECEIVE_REQUEST = struct.Struct("<HH")
 OPEN_RESPONSE = struct.Struct("<HH")
+WRITE_MEMORY_REQUEST = struct.Struct("<I")
+READ_MEMORY_REQUEST = struct.Struct("<IH")
+
+MEMORY_COMMANDS = (Command.WRITE_MEMORY, Command.READ_MEMORY)
+"""To a board that has no memory these are no commands."""
 
 _COMMANDS = {
     Command.OPEN: (
@@ -118,16 +142,31 @@ _COMMANDS = {
         "collects beats of the result stream until one has tlast (bit 0 of the flags), until all asked for "
         f"are there, or until none is there although `wait` times {WAIT_UNIT} clocks have passed",
     ),
+    Command.WRITE_MEMORY: (
+        f"first unit u32, 1 to {MAX_UNITS} units",
+        "nothing",
+        f"writes units of {MEMORY_UNIT} bytes to external memory, within {MEMORY_PAGE} bytes; unit n lies "
+        f"at byte {MEMORY_UNIT} n",
+    ),
+    Command.READ_MEMORY: (
+        f"first unit u32, units u16 (1 to {MAX_UNITS})",
+        "the units",
+        f"reads units of external memory, within {MEMORY_PAGE} bytes",
+    ),
 }
 
 _STATUSES = {
     Status.OK: "executed",
     Status.WRONG_SESSION: "another session is open, or none; not executed",
     Status.WRONG_SEQUENCE: "neither the last sequence number nor the one after it; not executed",
-    Status.BAD_REQUEST: "no such command, a payload of the wrong size, or a number in it out of range",
+    Status.BAD_REQUEST: "no such command on this board, a payload of the wrong size, or a number in it out "
+    "of range",
     Status.BUS_ERROR: "the accelerator refused the access (SLVERR, DECERR)",
     Status.BUS_TIMEOUT: f"the accelerator did not answer within {BUS_PATIENCE} clocks, or has not yet "
     "answered the access that was given up before",
+    Status.MEMORY_ERROR: "memory answered with an error (SLVERR, DECERR); a part may have been written",
+    Status.MEMORY_TIMEOUT: f"memory kept the burst waiting although it had lasted {MEMORY_PATIENCE} clocks, "
+    "or has not yet ended the burst that was given up before",
 }
 
 

@@ -10,11 +10,11 @@ from hw.host_interface.registers import ADDRESS_BITS
 
 
 class BusError(Exception):
-    """The accelerator refused an access."""
+    """The accelerator, or memory, refused an access."""
 
 
 class BusTimeout(Exception):
-    """The accelerator did not answer an access in time, or still has to answer an earlier one."""
+    """The accelerator, or memory, did not answer an access in time, or still has to answer an earlier one."""
 
 
 class Accelerator(Protocol):
@@ -41,6 +41,18 @@ class Accelerator(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """The board's memories, where it has any. Whole units of ``protocol.MEMORY_UNIT`` bytes within a page."""
+
+    def write(self, address: int, data: bytes) -> None:
+        """Put bytes there. Raises ``BusError`` or ``BusTimeout``."""
+        ...
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes that lie there. Raises ``BusError`` or ``BusTimeout``."""
+        ...
+
+
 class Refused(Exception):
     """A request is not executed; carries the status that says why."""
 
@@ -50,12 +62,12 @@ class Refused(Exception):
 
 
 class Bridge:
-    """Executes requests. Time does not pass in here: whoever feeds bytes decides which of them come
-    while the board is busy, and does not feed those.
+    """Executes requests, those of ``memory`` too where the board has one. Time does not pass in here:
+    whoever feeds bytes decides which of them come while the board is busy, and does not feed those.
     """
 
-    def __init__(self, accelerator: Accelerator) -> None:
-        self._accelerator = accelerator
+    def __init__(self, accelerator: Accelerator, memory: Memory | None = None) -> None:
+        self._accelerator, self._memory = accelerator, memory
         self._deframer = Deframer()
         self._session: int | None = None
         self._sequence = 0
@@ -81,12 +93,15 @@ class Bridge:
         elif request.sequence != (self._sequence + 1) % 256:
             return Status.WRONG_SEQUENCE, b""
         self._sequence = request.sequence
+        of_memory = request.kind in protocol.MEMORY_COMMANDS
         try:
             self._status, self._payload = Status.OK, self._execute(request.kind, request.payload)
         except BusError:
-            self._status, self._payload = Status.BUS_ERROR, b""
+            status = Status.MEMORY_ERROR if of_memory else Status.BUS_ERROR
+            self._status, self._payload = status, b""
         except BusTimeout:
-            self._status, self._payload = Status.BUS_TIMEOUT, b""
+            status = Status.MEMORY_TIMEOUT if of_memory else Status.BUS_TIMEOUT
+            self._status, self._payload = status, b""
         except Refused as refusal:
             self._status, self._payload = refusal.status, b""
         return self._status, self._payload
@@ -106,6 +121,23 @@ class Bridge:
             return protocol.SEND_RESPONSE.pack(self._send(payload[0], payload[1:]))
         if command == Command.RECEIVE and size == protocol.RECEIVE_REQUEST.size:
             return self._receive(*protocol.RECEIVE_REQUEST.unpack(payload))
+        if command in protocol.MEMORY_COMMANDS and self._memory:
+            return self._of_memory(self._memory, command, payload)
+        raise Refused(Status.BAD_REQUEST)
+
+    def _of_memory(self, memory: Memory, command: int, payload: bytes) -> bytes:
+        """A burst of one to MAX_UNITS units within a page."""
+        size = len(payload)
+        if command == Command.READ_MEMORY and size == protocol.READ_MEMORY_REQUEST.size:
+            unit, units = protocol.READ_MEMORY_REQUEST.unpack(payload)
+            _check_burst(unit, units)
+            return memory.read(unit * protocol.MEMORY_UNIT, units * protocol.MEMORY_UNIT)
+        head = protocol.WRITE_MEMORY_REQUEST.size
+        if command == Command.WRITE_MEMORY and size % protocol.MEMORY_UNIT == head:
+            (unit,) = protocol.WRITE_MEMORY_REQUEST.unpack_from(payload)
+            _check_burst(unit, size // protocol.MEMORY_UNIT)
+            memory.write(unit * protocol.MEMORY_UNIT, payload[head:])
+            return b""
         raise Refused(Status.BAD_REQUEST)
 
     def _send(self, flags: int, data: bytes) -> int:
@@ -140,3 +172,9 @@ def _checked(address: int) -> int:
     if address >> ADDRESS_BITS:
         raise Refused(Status.BAD_REQUEST)
     return address
+
+
+def _check_burst(unit: int, units: int) -> None:
+    page = protocol.MEMORY_PAGE // protocol.MEMORY_UNIT
+    if not 1 <= units <= protocol.MAX_UNITS or unit % page + units > page:
+        raise Refused(Status.BAD_REQUEST)

@@ -13,7 +13,7 @@ from pathlib import Path
 from hw.contract.config import STREAM_BITS
 from hw.contract.design import DesignInfo
 from hw.host_interface.protocol import MIN_CLOCKS_PER_BIT
-from hw.serial_design import TOP, emit_serial
+from hw.serial_design import TOP, emit_serial, memory_ports
 from sim.rtl import load_design
 from sim.rtl.verilate import build_simulator
 from sim.virtual.memory import ports_header
@@ -70,7 +70,9 @@ def build_board(
         "design.v": (folder / info.verilog).read_text(encoding="utf-8"),
         "serial.v": emit_serial(info, clocks_per_bit),
     }
-    return build_serial(verilog, folder, build_dir or folder / "sim_virtual", clocks_per_bit)
+    read, host = memory_ports(info)
+    target = build_dir or folder / "sim_virtual"
+    return build_serial(verilog, folder, target, clocks_per_bit, read_ports=read, host_ports=host)
 
 
 def build_serial(

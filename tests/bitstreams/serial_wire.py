@@ -11,7 +11,7 @@ from hw.contract.config import AcceleratorConfig, shape_word
 from hw.contract.design import DesignInfo
 from hw.contract.network import Conv, Dense, Network
 from hw.host_interface import registers
-from hw.host_interface.protocol import BITS_PER_BYTE, BUS_PATIENCE
+from hw.host_interface.protocol import BITS_PER_BYTE, BUS_PATIENCE, MEMORY_PATIENCE
 from hw.host_interface.registers import BATCH, CONTROL, DIGEST, ID, LAYERS, SHAPE, STATUS, VERSION
 from hw.host_interface.stream_format import map_beats, pack_image, pack_scores, unpack_image
 from sim import model
@@ -153,6 +153,34 @@ class ModelAccelerator:
         return beat, last, waited
 
 
+class ModelMemory:
+    """A board's memories, ``size`` bytes from 0 on; ``accelerator`` counts the clocks that bursts take.
+
+    bursts: how many there were. Member that breaks it: ``answers_for`` bursts are answered, then none.
+    """
+
+    def __init__(self, accelerator: ModelAccelerator, size: int = 1 << 16) -> None:
+        self.accelerator, self.bytes = accelerator, bytearray(size)
+        self.answers_for, self.bursts = NEVER, 0
+
+    def write(self, address: int, data: bytes) -> None:
+        self._burst(address, len(data))
+        self.bytes[address : address + len(data)] = data
+
+    def read(self, address: int, size: int) -> bytes:
+        self._burst(address, size)
+        return bytes(self.bytes[address : address + size])
+
+    def _burst(self, address: int, size: int) -> None:
+        self.bursts += 1
+        if self.bursts > self.answers_for:
+            self.accelerator.clocks += MEMORY_PATIENCE
+            raise BusTimeout
+        self.accelerator.clocks += 50 + 2 * size
+        if address + size > len(self.bytes):
+            raise BusError
+
+
 @dataclass
 class Faults:
     """What happens to the bytes of one direction.
@@ -194,9 +222,15 @@ class Faults:
 class Board:
     """The bridge's model with a sense of time: deaf while it executes and answers."""
 
-    def __init__(self, accelerator: ModelAccelerator, baud: int = BAUD, clock_hz: float = CLOCK_HZ) -> None:
+    def __init__(
+        self,
+        accelerator: ModelAccelerator,
+        baud: int = BAUD,
+        clock_hz: float = CLOCK_HZ,
+        memory: ModelMemory | None = None,
+    ) -> None:
         self.accelerator, self.clock_hz = accelerator, clock_hz
-        self.bridge = Bridge(accelerator)
+        self.bridge = Bridge(accelerator, memory)
         self.byte_time = BITS_PER_BYTE / baud
         self.now = 0.0
         self.busy_until = 0.0

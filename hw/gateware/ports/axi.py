@@ -1,4 +1,4 @@
-"""AXI4-Lite, AXI4-Stream and AXI4 read port bundles, and port names that other tools recognise.
+"""AXI4-Lite, AXI4-Stream and AXI4 port bundles, and port names that other tools recognise.
 
 Directions are those of the side that starts transfers (manager, transmitter); use ``In(...)`` for the
 other side. Reference: AMBA AXI and ACE protocol specification (ARM IHI 0022), chapter B1; AMBA
@@ -11,7 +11,7 @@ from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 ID_BITS = 4
-"""Width of the identifier of a read."""
+"""Width of the identifier of a burst."""
 
 
 class Response(enum.Enum, shape=2):
@@ -84,6 +84,44 @@ class AxiRead(wiring.Signature):
                 "rready": Out(1),
             }
         )
+
+
+class AxiWrite(wiring.Signature):
+    """The three write channels of AXI4: ``data_bits`` of data, ``address_bits`` of byte address.
+
+    As in :class:`AxiRead` bursts increment and take whole beats; memory must give the identifier back.
+    """
+
+    def __init__(self, address_bits, data_bits):
+        super().__init__(
+            {
+                "awid": Out(ID_BITS),
+                "awaddr": Out(address_bits),
+                "awlen": Out(8),
+                "awsize": Out(3),
+                "awburst": Out(2),
+                "awprot": Out(3),
+                "awvalid": Out(1),
+                "awready": In(1),
+                "wdata": Out(data_bits),
+                "wstrb": Out(data_bits // 8),
+                "wlast": Out(1),
+                "wvalid": Out(1),
+                "wready": In(1),
+                "bid": In(ID_BITS),
+                "bresp": In(2),
+                "bvalid": In(1),
+                "bready": Out(1),
+            }
+        )
+
+
+class AxiMemory(wiring.Signature):
+    """All five channels of AXI4: those of :class:`AxiWrite` and :class:`AxiRead`."""
+
+    def __init__(self, address_bits, data_bits):
+        channels = AxiWrite(address_bits, data_bits), AxiRead(address_bits, data_bits)
+        super().__init__({name: member for each in channels for name, member in each.members.items()})
 
 
 def flat_ports(component) -> dict[str, tuple[Value, None]]:

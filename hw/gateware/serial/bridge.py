@@ -1,11 +1,11 @@
-"""The bridge: requests in, one AXI access or a burst of beats each, responses out.
+"""The bridge: requests in, one AXI access, a burst of beats or of memory each, responses out.
 
 ::
 
     bytes ─▶ FrameReceiver ─▶ check ─▶ execute ─▶ FrameSender ─▶ bytes
              request buffer   session   │  ▲  │   response buffer
                               sequence  ▼  │  ▼
-                             AXI4-Lite, AXI4-Stream out and in
+                             AXI4-Lite, AXI4-Stream out and in, AXI4
 
 One thing at a time, a byte in two clocks: the wire is slower than that. The response buffer with
 ``status`` and ``length`` is what a repeated request is answered from, so refusals leave all three alone.
@@ -16,19 +16,32 @@ from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.gateware.ports.axi import AxiLite, AxiStream
+from hw.gateware.ports.axi import AxiLite, AxiMemory, AxiStream
 from hw.gateware.serial.framing import POINTER_BITS, REQUEST, FrameReceiver, FrameSender
+from hw.gateware.serial.memory_access import MemoryAccess
 from hw.gateware.serial.requests import Exchange, RegisterAccess, in_range, receive_states, send_states
 from hw.host_interface import protocol
-from hw.host_interface.protocol import BUS_PATIENCE, SEND_PATIENCE, WAIT_UNIT, Command, Status
-from hw.host_interface.registers import ADDRESS_BITS
+from hw.host_interface.protocol import (
+    BUS_PATIENCE,
+    MEMORY_COMMANDS,
+    MEMORY_PATIENCE,
+    SEND_PATIENCE,
+    WAIT_UNIT,
+    Command,
+    Status,
+)
+from hw.host_interface.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
+
+MEMORY_BITS = 32
+"""Width of the port to memory: the wire is slower than any."""
 
 
 class Bridge(wiring.Component):
     """From bytes to the accelerator's ports.
 
-    Parameters: ``bus_patience``, ``send_patience`` in clocks, ``wait_unit`` in clocks and a power of
-    two; only tests choose other values than :mod:`hw.host_interface.protocol`.
+    Parameters: ``memory``: it has a port to the board's memories. ``bus_patience``, ``send_patience``,
+    ``memory_patience`` in clocks, ``wait_unit`` in clocks and a power of two; only tests choose other values
+    than :mod:`hw.host_interface.protocol`.
 
     Members
     -------
@@ -39,13 +52,25 @@ class Bridge(wiring.Component):
         went and none is left over for the next run. AXI4-Stream forbids that; the image port, which
         looks at ``tvalid`` in clocks with ``tready`` only, cannot tell. Put nothing in between.
     results: from the result stream; ``tready`` is high only while the host asks for beats.
+    memory: where there is one, to the board's memories; a burst at a time, which ends as AXI4 demands
+        whatever becomes of its request (:mod:`hw.gateware.serial.memory_access`).
     """
 
-    def __init__(self, *, bus_patience=BUS_PATIENCE, send_patience=SEND_PATIENCE, wait_unit=WAIT_UNIT):
+    def __init__(
+        self,
+        *,
+        memory=False,
+        bus_patience=BUS_PATIENCE,
+        send_patience=SEND_PATIENCE,
+        memory_patience=MEMORY_PATIENCE,
+        wait_unit=WAIT_UNIT,
+    ):
         if wait_unit & (wait_unit - 1):
             raise ValueError(f"the unit of waiting must be a power of two, not {wait_unit}")
         self.bus_patience, self.send_patience = bus_patience, send_patience
+        self.memory_patience, self.has_memory = memory_patience, memory
         self.unit_bits = wait_unit.bit_length() - 1
+        to_memory = {"memory": Out(AxiMemory(MEMORY_ADDRESS_BITS, MEMORY_BITS))} if memory else {}
         super().__init__(
             {
                 "i_byte": In(8),
@@ -54,6 +79,7 @@ class Bridge(wiring.Component):
                 "axil": Out(AxiLite(ADDRESS_BITS)),
                 "images": Out(AxiStream()),
                 "results": In(AxiStream()),
+                **to_memory,
             }
         )
 
@@ -70,7 +96,9 @@ class Bridge(wiring.Component):
         self.address = Signal(POINTER_BITS, reset_less=True)  # in the request's buffer
         self.first = Signal(name="first_byte", reset_less=True)  # of the request's payload
         self.header = header = receiver.header
-        self.exchange = exchange = Exchange(m, header, self.unit_bits)
+        commands = [command for command in Command if self.has_memory or command not in MEMORY_COMMANDS]
+        self.exchange = exchange = Exchange(m, header, self.unit_bits, commands)
+        self.burst = MemoryAccess(m, exchange, self.memory) if self.has_memory else None
         kind = Signal(Status, name="answer_kind", reset_less=True)
         length = Signal(POINTER_BITS, name="answer_length", reset_less=True)
         m.d.comb += [
@@ -98,6 +126,8 @@ class Bridge(wiring.Component):
             receive_states(m, exchange, self.results)
             self._store(m)
             self._answer(m)
+            if self.burst:
+                self.burst.states(m, self.memory_patience)
         return m
 
     def _check(self, m):
@@ -142,11 +172,18 @@ class Bridge(wiring.Component):
             Command.WRITE: protocol.WRITE_REQUEST.size,
             Command.RECEIVE: protocol.RECEIVE_REQUEST.size,
         }
+        if self.burst:
+            sizes[Command.READ_MEMORY] = protocol.READ_MEMORY_REQUEST.size
         sound, beats = (Signal(name=name, reset_less=True) for name in ("sound", "whole_beats"))
         m.d.sync += [
             sound.eq(Cat(exchange.is_command(command) & (size == n) for command, n in sizes.items()).any()),
-            beats.eq((size[:2] == 1) & in_range(size[2:])),
+            beats.eq((size[:2] == 1) & in_range(size[2:], protocol.MAX_BEATS)),
         ]
+        whole = exchange.is_command(Command.SEND) & beats
+        first = Mux(exchange.is_command(Command.SEND), 1, size)
+        if self.burst:
+            whole |= self.burst.whole(m, size)
+            first = Mux(exchange.is_command(Command.WRITE_MEMORY), 4, first)
         with m.State("DECODE"):
             m.d.sync += [
                 exchange.status.eq(Status.OK),
@@ -156,12 +193,14 @@ class Bridge(wiring.Component):
                 self.first.eq(1),
                 exchange.beats.eq(0),
                 exchange.limit.eq(size >> 2),
-                exchange.left.eq(Mux(exchange.is_command(Command.SEND), 1, size)),
+                exchange.left.eq(first),
             ]
+            if self.burst:
+                m.d.sync += self.burst.loading.eq(0)
             with m.If(exchange.is_command(Command.OPEN) & sound):
                 answer = protocol.OPEN_RESPONSE.pack(protocol.VERSION, protocol.MAX_DATA)
                 exchange.store_word(m, C(int.from_bytes(answer, "little"), 32), len(answer))
-            with m.Elif(sound | (exchange.is_command(Command.SEND) & beats)):
+            with m.Elif(sound | whole):
                 m.next = "LOAD"
             with m.Else():
                 exchange.bad_request(m)
@@ -187,12 +226,18 @@ class Bridge(wiring.Component):
                 m.next = "BEGIN"
                 with m.If(exchange.is_command(Command.SEND)):
                     m.next = "SEND"
+                if self.burst:
+                    with m.If(self.burst.loading):
+                        m.next = "GIVE"
         with m.State("BEGIN"):
             # What is asked for is compared meanwhile.
             m.next = "ACCESS"
             with m.If(exchange.is_command(Command.RECEIVE)):
                 m.d.sync += exchange.limit.eq(exchange.most)
                 m.next = "RECEIVE"
+            if self.burst:
+                with m.If(self.burst.of_memory):
+                    m.next = "COMPARE"
 
     def _store(self, m):
         """``left`` bytes of ``word`` into the response."""
@@ -212,6 +257,9 @@ class Bridge(wiring.Component):
                         m.next = "FLAGS"
                     with m.Else():
                         exchange.pull(m)
+                if self.burst:
+                    with m.If(exchange.is_command(Command.READ_MEMORY)):
+                        self.burst.next_word(m)
         with m.State("FLAGS"):
             m.d.comb += [sender.w_address.eq(0), sender.w_data.eq(exchange.last), sender.w_en.eq(1)]
             m.next = "ANSWER"

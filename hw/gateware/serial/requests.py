@@ -18,7 +18,8 @@ WAIT_BITS = 16
 class Exchange:
     """A request and its response: the registers that all states share, and the moves that several make.
 
-    Parameters: ``header`` of the request; ``unit_bits``: log2 of the unit of waiting, in clocks.
+    Parameters: ``header`` of the request; ``unit_bits``: log2 of the unit of waiting, in clocks;
+    ``commands`` that the bridge knows.
 
     Signals
     -------
@@ -28,7 +29,7 @@ class Exchange:
     left: bytes to load or store.
     beats: of the stream, so far. limit: how many are asked for. final: this one is the last of them.
     last: SEND: the frame ends with this request. RECEIVE: the last beat had ``tlast``.
-    stop: no beat of results follows this one.
+    stop: no beat of results, or of memory, follows this one.
     pulling: a beat of results is wanted. A register: what follows from it lies far behind it.
     timer: counts clocks down to zero, and stays there; over: it is there.
     outside, fits, at_once: of the request that is loaded: its address is none of the control port's; a frame
@@ -39,7 +40,7 @@ class Exchange:
     something is under way is reset.
     """
 
-    def __init__(self, m, header, unit_bits: int):
+    def __init__(self, m, header, unit_bits: int, commands):
         self.header, self.unit_bits = header, unit_bits
         self.status = Signal(Status, reset_less=True)
         self.length = Signal(POINTER_BITS, reset_less=True)
@@ -55,7 +56,7 @@ class Exchange:
         self.timer = Signal(WAIT_BITS + max(unit_bits, 1), reset_less=True)
         self.over = Signal(init=1)
         self._commands = {
-            command: Signal(name=f"is_{command.name.lower()}", reset_less=True) for command in Command
+            command: Signal(name=f"is_{command.name.lower()}", reset_less=True) for command in commands
         }
         self.most = self.bytes[16:32]
         self.address = Mux(self.is_command(Command.READ), self.bytes[32:], self.bytes[:16])
@@ -66,7 +67,7 @@ class Exchange:
             *(this.eq(header.kind == command) for command, this in self._commands.items()),
             self.final.eq((self.beats + 1)[:9] == self.limit),
             self.outside.eq(self.address[ADDRESS_BITS:].any()),
-            self.fits.eq(in_range(self.most)),
+            self.fits.eq(in_range(self.most, protocol.MAX_BEATS)),
             self.at_once.eq(~self.bytes[32:].any()),
         ]
         with m.If(~self.over):
@@ -202,6 +203,6 @@ def receive_states(m, exchange: Exchange, results):
             m.next = "FLAGS"
 
 
-def in_range(beats):
-    """Whether a frame may carry so many beats. MAX_BEATS is a power of two."""
-    return ((beats - 1)[: len(beats)] >> ceil_log2(protocol.MAX_BEATS)) == 0
+def in_range(count, most: int):
+    """Whether ``count`` is 1 to ``most``, a power of two."""
+    return ((count - 1)[: len(count)] >> ceil_log2(most)) == 0

@@ -9,7 +9,7 @@ from amaranth.sim import Simulator
 
 from hw.gateware.serial.bridge import Bridge
 from hw.host_interface import protocol
-from hw.host_interface.protocol import FLAG, Command, Frame
+from hw.host_interface.protocol import FLAG, MEMORY_COMMANDS, Command, Frame
 from sim.model.bridge import BusError, BusTimeout
 
 PAUSE = None
@@ -209,17 +209,21 @@ def conversation(seed: int, frames: int, wait: int) -> Iterator[bytes]:
     session, sequence = 7, 250
     yield dice.randbytes(20)
     for _ in range(frames):
-        command = dice.choice((*Command, *Command, 5, 0x7E))
+        command = dice.choice((*Command, *Command, *MEMORY_COMMANDS, 7, 0x7E))
         number = lambda bits: dice.getrandbits(bits).to_bytes(bits // 8, "little")  # noqa: E731
         address = (dice.randrange(1 << 12) if dice.random() < 0.9 else dice.randrange(1 << 16)).to_bytes(
             2, "little"
         )
+        # A few units at the end of a page, the last ones of all of them and others.
+        unit = (61 + dice.randrange(5) + dice.choice((0, 0, 1 << 20, (1 << 32) - 66))).to_bytes(4, "little")
         payload = {
             Command.READ: address,
             Command.WRITE: address + number(32),
             Command.SEND: number(8) + dice.randbytes(4 * dice.randrange(1, 9)),
             Command.RECEIVE: dice.choice((0, 1, 5, 9, 256, 257)).to_bytes(2, "little")
             + wait.to_bytes(2, "little"),
+            Command.WRITE_MEMORY: unit + dice.randbytes(64 * dice.choice((1, 1, 2, 0))),
+            Command.READ_MEMORY: unit + dice.choice((1, 1, 2, 0, 17, 257)).to_bytes(2, "little"),
         }.get(command, b"")
         if dice.random() < 0.06:
             payload = dice.choice((payload[:-1], payload + b"\0", payload + number(16), b""))
@@ -272,11 +276,12 @@ class Host:
         return bytes(out)
 
 
-def run(dut: Bridge, testbench, ports: ScriptedPorts | None = None) -> None:
+def run(dut, testbench, *ports) -> None:
+    """``testbench`` to its end; ``ports``: what is on the bridge's, each with a method ``add_to``."""
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
-    if ports:
-        ports.add_to(simulator)
+    for port in ports:
+        port.add_to(simulator)
     simulator.add_testbench(testbench)
     simulator.run()
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hw.host import link
 from hw.host_interface import protocol
 from hw.host_interface.protocol import ESCAPE, FLAG, Command, Deframer, Frame, Status, clocks_per_bit
 from hw.util.errors import ConfigError
@@ -65,7 +66,7 @@ def test_a_damaged_frame_is_no_frame_and_the_next_one_is_found(frame: Frame, dat
 
 def test_the_longest_body() -> None:
     most = protocol.MAX_BODY - protocol.OVERHEAD
-    assert most == 1 + 4 * 256
+    assert most == 4 + 4 * 256
     longest = Frame(1, 2, 3, bytes(most))
     assert found(longest.encode()) == [longest]
     assert found(Frame(1, 2, 3, bytes(most + 1)).encode() + longest.encode()) == [longest]
@@ -138,6 +139,11 @@ def test_every_rate_that_is_accepted_is_within_the_tolerance() -> None:
         accepted += 1
         assert abs(48e6 / clocks / baud - 1) <= protocol.RATE_TOLERANCE
     assert accepted > 500
+
+
+def test_units_of_memory_are_those_of_links() -> None:
+    assert protocol.MEMORY_UNIT == link.UNIT
+    assert protocol.MAX_DATA % protocol.MEMORY_UNIT == 0 and protocol.MEMORY_PAGE % protocol.MEMORY_UNIT == 0
 
 
 def test_the_page_holds_the_current_tables() -> None:

@@ -125,7 +125,7 @@ def test_errors_of_the_bus_are_answered_and_kept(bridge, accelerator, error, sta
         (Command.RECEIVE, bytes(4)),
         (Command.RECEIVE, protocol.RECEIVE_REQUEST.pack(257, 1)),
         (Command.RECEIVE, bytes(2)),
-        (5, b""),
+        (7, b""),
         (255, b""),
     ],
 )
@@ -171,3 +171,105 @@ def test_bytes_behind_a_request_wait_for_the_next_flag(bridge, accelerator) -> N
     assert not b"".join(bridge.feed(byte) for byte in wire[1:])  # no opening flag: hunted, then dropped
     assert b"".join(bridge.feed(byte) for byte in wire)
     assert len(accelerator.log) == 1
+
+
+# --- memory --------------------------------------------------------------------------------------------
+
+
+class Words:
+    """A memory that notes what it is told, and fails with ``error``."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[object, ...]] = []
+        self.error: Exception | None = None
+
+    def write(self, address: int, data: bytes) -> None:
+        self.log.append(("write", address, data))
+        if self.error:
+            raise self.error
+
+    def read(self, address: int, size: int) -> bytes:
+        self.log.append(("read", address, size))
+        if self.error:
+            raise self.error
+        return bytes(n % 251 for n in range(address, address + size))
+
+
+@pytest.fixture
+def memory() -> Words:
+    return Words()
+
+
+@pytest.fixture
+def board(accelerator, memory) -> Bridge:
+    """One with memory, its session open as that of ``bridge``."""
+    board = Bridge(accelerator, memory)
+    ask(board, 7, 255, Command.OPEN)
+    return board
+
+
+def write_memory(unit: int, size: int) -> bytes:
+    return protocol.WRITE_MEMORY_REQUEST.pack(unit) + bytes(range(256)) * (size // 256) + bytes(size % 256)
+
+
+FIRST = protocol.WRITE_MEMORY_REQUEST.pack(0)
+
+
+def test_memory_is_written_and_read_once(board, memory) -> None:
+    top = (1 << 32) - 16
+    for _ in range(2):
+        assert ask(board, 7, 0, Command.WRITE_MEMORY, write_memory(top, 1024)) == (Status.OK, b"")
+    request = protocol.READ_MEMORY_REQUEST.pack(3, 2)
+    for _ in range(2):
+        answer = ask(board, 7, 1, Command.READ_MEMORY, request)
+        assert answer == (Status.OK, bytes(range(192, 251)) + bytes(range(69)))
+    assert memory.log == [("write", 64 * top, bytes(range(256)) * 4), ("read", 192, 128)]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(BusError(), Status.MEMORY_ERROR), (BusTimeout(), Status.MEMORY_TIMEOUT)]
+)
+@pytest.mark.parametrize(
+    ("command", "payload"),
+    [
+        (Command.READ_MEMORY, protocol.READ_MEMORY_REQUEST.pack(0, 1)),
+        (Command.WRITE_MEMORY, write_memory(0, 64)),
+    ],
+)
+def test_errors_of_memory_are_answered_and_kept(board, memory, error, status, command, payload) -> None:
+    memory.error = error
+    assert ask(board, 7, 0, command, payload) == (status, b"")
+    memory.error = None
+    assert ask(board, 7, 0, command, payload) == (status, b"")
+    assert len(memory.log) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "payload"),
+    [
+        (Command.READ_MEMORY, b""),
+        (Command.READ_MEMORY, protocol.READ_MEMORY_REQUEST.pack(0, 1)[:5]),
+        (Command.READ_MEMORY, protocol.READ_MEMORY_REQUEST.pack(0, 1) + b"\0"),
+        (Command.READ_MEMORY, protocol.READ_MEMORY_REQUEST.pack(0, 0)),
+        (Command.READ_MEMORY, protocol.READ_MEMORY_REQUEST.pack(0, 17)),
+        (Command.READ_MEMORY, protocol.READ_MEMORY_REQUEST.pack(63, 2)),
+        (Command.WRITE_MEMORY, FIRST),
+        (Command.WRITE_MEMORY, FIRST + bytes(63)),
+        (Command.WRITE_MEMORY, FIRST + bytes(68)),
+        (Command.WRITE_MEMORY, write_memory(64 + 49, 1024)),
+    ],
+)
+def test_bad_requests_of_memory(board, memory, command, payload) -> None:
+    assert ask(board, 7, 0, command, payload) == (Status.BAD_REQUEST, b"")
+    assert not memory.log
+
+
+@pytest.mark.parametrize(
+    ("command", "payload"),
+    [
+        (Command.READ_MEMORY, protocol.READ_MEMORY_REQUEST.pack(0, 1)),
+        (Command.WRITE_MEMORY, write_memory(0, 64)),
+    ],
+)
+def test_a_board_without_memory_knows_no_such_command(bridge, command, payload) -> None:
+    assert ask(bridge, 7, 0, command, payload) == (Status.BAD_REQUEST, b"")

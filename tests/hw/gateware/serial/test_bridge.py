@@ -19,33 +19,45 @@ from tests.hw.gateware.bridge_bench import (
     run,
     script,
 )
+from tests.hw.gateware.memory_bench import MemoryPort, ScriptedMemory, memory_script
 
-SHORT = {"bus_patience": 150, "send_patience": 250, "wait_unit": 16}
+SHORT = {"bus_patience": 150, "send_patience": 250, "memory_patience": 700, "wait_unit": 16}
 WAIT = 30
 """Units of SHORT's in which every result that is to come has come."""
 
 
+@pytest.mark.parametrize("memory", [False, True])
 @pytest.mark.parametrize("stall", [0, 3])
 @pytest.mark.parametrize("seed", range(2))
-def test_bridge_answers_as_its_model_does(seed: int, stall: int) -> None:
-    """Sound, repeated, foreign, damaged and senseless requests; stuck, full and late ports."""
-    dut, dice = Bridge(**SHORT), random.Random(seed)
+def test_bridge_answers_as_its_model_does(seed: int, stall: int, memory: bool) -> None:
+    """Sound, repeated, foreign, damaged and senseless requests; stuck, full and late ports, and memory."""
+    dut, dice = Bridge(memory=memory, **SHORT), random.Random(seed)
     in_model, in_dut = script(seed), script(seed)
-    twin = model.Bridge(ScriptedModel(in_model))
+    memory_in_model, memory_in_dut = memory_script(seed), memory_script(seed)
+    twin = model.Bridge(ScriptedModel(in_model), ScriptedMemory(memory_in_model) if memory else None)
+    ports = [ScriptedPorts(dut, in_dut, seed, stall)]
+    if memory:
+        ports.append(MemoryPort(dut.memory, memory_in_dut, seed, stall))
     responses = []
 
     async def testbench(ctx):
         host = Host(ctx, dut, dice, stall)
-        for data in conversation(10 * seed + stall, 150, WAIT):
+        for data in conversation(700 + 10 * seed + stall, 220, WAIT):
             if in_model.waiting and dice.random() < 0.4:
                 in_model.waiting = in_dut.waiting = False
                 await ctx.tick().repeat(30)
+            if memory_in_model.waiting and dice.random() < 0.4:
+                memory_in_model.release()
+                memory_in_dut.release()
+                await ctx.tick().repeat(600)
             for byte in data:
                 expected = twin.feed(byte)
                 await host.feed(byte) if not expected else await last_byte(ctx, byte)
                 if expected:
                     assert await host.response(len(expected)) == expected
                     assert in_dut.log == in_model.log
+                    assert memory_in_dut.log == memory_in_model.log
+                    assert memory_in_dut.units == memory_in_model.units
                     responses.append(expected)
 
     async def last_byte(ctx, byte):
@@ -55,10 +67,12 @@ def test_bridge_answers_as_its_model_does(seed: int, stall: int) -> None:
         ctx.set(dut.i_valid, 0)
         await ctx.tick().repeat(2)
 
-    run(dut, testbench, ScriptedPorts(dut, in_dut, seed, stall))
+    run(dut, testbench, *ports)
     kinds = {parse(wire).kind for wire in responses}
-    assert kinds == set(Status) and len(responses) > 100
+    of_memory = {Status.MEMORY_ERROR, Status.MEMORY_TIMEOUT}
+    assert kinds == set(Status) - (set() if memory else of_memory) and len(responses) > 100
     assert {entry[0] for entry in in_dut.log} == {"read", "write", "beat"}
+    assert {entry[0] for entry in memory_in_dut.log} == ({"read", "write"} if memory else set())
 
 
 def parse(wire: bytes) -> Frame:
@@ -101,10 +115,11 @@ def test_the_unit_of_waiting_is_a_power_of_two() -> None:
     gc.collect()
 
 
-def test_the_bridge_is_small(synthesise) -> None:
+@pytest.mark.parametrize(("memory", "luts", "registers"), [(False, 700, 400), (True, 900, 550)])
+def test_the_bridge_is_small(synthesise, memory, luts, registers) -> None:
     """Two small block RAMs, no LUT memory, and well below a thousand LUTs."""
-    cells = synthesise(Bridge())
+    cells = synthesise(Bridge(memory=memory))
     assert cells.get("RAMB18E1") == 2 and "RAMB36E1" not in cells
     assert not any(name.startswith("RAM") and name != "RAMB18E1" for name in cells)
-    assert sum(n for name, n in cells.items() if name.startswith("LUT")) < 700
-    assert sum(n for name, n in cells.items() if name.startswith("FD")) < 400
+    assert sum(n for name, n in cells.items() if name.startswith("LUT")) < luts
+    assert sum(n for name, n in cells.items() if name.startswith("FD")) < registers

@@ -13,16 +13,18 @@ from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
 from hw.gateware.accelerator import Accelerator
-from hw.gateware.ports.axi import flat_ports
+from hw.gateware.ports.axi import AxiMemory, flat_ports
 from hw.serial_design import TOP, emit_serial
 from hw.util.errors import ConfigError
 from tests.hw.gateware.conftest import RUN_YOSYS
 
+HELD = AcceleratorConfig(4, 2, 2)
+STREAMED = replace(HELD, stream_weights=True, bus_bits=128, memories=2)
 
-@pytest.fixture(scope="module")
-def ports() -> dict[str, tuple[int, str]]:
-    """Width and direction of the accelerator's ports."""
-    component = Accelerator(compile_program(random_artifact(tiny(), seed=1), AcceleratorConfig(4, 2, 2)))
+
+def ports_of(config: AcceleratorConfig) -> dict[str, tuple[int, str]]:
+    """Width and direction of an accelerator's ports."""
+    component = Accelerator(compile_program(random_artifact(tiny(), seed=1), config))
     component._MustUse__silence = True
     found = {"clk": (1, "input"), "rst": (1, "input")}
     flows = {
@@ -33,10 +35,26 @@ def ports() -> dict[str, tuple[int, str]]:
     return found
 
 
+def info_of(config: AcceleratorConfig, ports: dict[str, tuple[int, str]]) -> DesignInfo:
+    widths = {name: width for name, (width, _) in ports.items()}
+    return DesignInfo("spec2", tiny(), config, "00" * 32, ports=widths)
+
+
+@pytest.fixture(scope="module")
+def ports() -> dict[str, tuple[int, str]]:
+    return ports_of(HELD)
+
+
 @pytest.fixture(scope="module")
 def info(ports) -> DesignInfo:
-    widths = {name: width for name, (width, _) in ports.items()}
-    return DesignInfo("spec2", tiny(), AcceleratorConfig(4, 2, 2), "00" * 32, ports=widths)
+    return info_of(HELD, ports)
+
+
+@pytest.fixture(scope="module")
+def streamed() -> tuple[dict[str, tuple[int, str]], DesignInfo]:
+    """Ports and description of a design that reads its weights from two memories."""
+    ports = ports_of(STREAMED)
+    return ports, info_of(STREAMED, ports)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +81,22 @@ def test_names_of_its_modules_are_its_own(text) -> None:
 
 
 def test_it_connects_every_port_and_the_line_idles_high(ports, text, tmp_path) -> None:
+    check_connections(ports, text, tmp_path)
+
+
+def test_memory_ports_lead_through_and_the_bridge_has_its_own(streamed, tmp_path) -> None:
+    ports, info = streamed
+    text = emit_serial(info, 16)
+    flat = check_connections(ports, text, tmp_path)
+    names = {name for name in ports if name.startswith("m_axi_")}
+    assert {name.rsplit("_", 1)[0] for name in names} == {"m_axi_0", "m_axi_1"}
+    found = {name: way for way, name in re.findall(r"wire (?:width \d+ )?(input|output) \d+ \\(\S+)", flat)}
+    assert {name: found[name] for name in names} == {name: ports[name][1] for name in names}
+    load = {name.removeprefix("m_load_") for name in found if name.startswith("m_load_")}
+    assert load == set(AxiMemory(40, 32).members)
+
+
+def check_connections(ports, text, tmp_path) -> str:
     """Yosys joins it with a module that has the accelerator's ports, and finds where ``uart_tx`` starts."""
     declared = ", ".join(f"{way} [{width - 1}:0] {name}" for name, (width, way) in ports.items())
     (tmp_path / "board.v").write_text(text + f"\n(* blackbox *) module spec2({declared}); endmodule\n")
@@ -82,6 +116,7 @@ def test_it_connects_every_port_and_the_line_idles_high(ports, text, tmp_path) -
     assert wires == ["1'1"]
     for name in ports:
         assert f"\\{name} " in flat
+    return flat
 
 
 @pytest.mark.parametrize("change", [{"s_axil_awaddr": 13}, {"extra": 1}, {"m_axis_tlast": None}])
@@ -96,10 +131,13 @@ def test_too_few_clocks_per_bit_are_refused(info) -> None:
         emit_serial(info, 3)
 
 
-def test_a_design_whose_weights_are_elsewhere_is_refused(info) -> None:
-    streamed = replace(info, config=replace(info.config, stream_weights=True))
-    with pytest.raises(ConfigError, match="without --stream-weights"):
-        emit_serial(streamed, 16)
+def test_memories_of_other_ports_are_refused(streamed) -> None:
+    _, info = streamed
+    for ports in ({"m_axi_0_rdata": 32}, {"m_axi_0_arlen": 4}):
+        with pytest.raises(ConfigError, match=r"other ports than .* generate the accelerator again"):
+            emit_serial(replace(info, config=replace(info.config, memories=1), ports=info.ports | ports), 16)
+    with pytest.raises(ConfigError, match=r"other ports than .*m_axi_1_arlen"):
+        emit_serial(replace(info, ports={**info.ports, "m_axi_1_arlen": 4}), 16)
 
 
 def test_streams_that_are_wider_than_the_serial_port_are_refused(info) -> None:
