@@ -20,6 +20,9 @@ OVERLAPPING_CLOCKS = 6
 MAP_START = 4
 """Clocks of the port that sends a feature map beside those of its memory: start, request, queue."""
 
+SEND_MAP = 1
+"""Clocks from the end of the last layer to that start."""
+
 SETTLE = 3
 """Clocks between a change of layer and its start: per-layer constants are registered."""
 
@@ -71,7 +74,7 @@ def latencies(
         front_tail=memory + fill + 2,
         middle_tail=1 + array + config.rows // config.drain + 9 + wraps,
         reuse_lead=6 + wraps,
-        map_start=memory + MAP_START,
+        map_start=SEND_MAP + memory + MAP_START,
         # Start register, lane, writer, feature memory.
         tail=1 + 32 + OVERLAPPING_CLOCKS * overlaps + 1 + (rotate + 2),
     )

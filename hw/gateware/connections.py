@@ -221,8 +221,8 @@ def _results(m, core):
     program, final = core.program, len(core.program.layers) - 1
     m.submodules.map_port = maps = MapPort(program, core.memory.latency)
     scored, sent = Signal(), Signal()  # scored: the run ends in class scores
+    m.d.sync += maps.start.eq(core.sequencer.send_map & ~scored)  # a register of its own: it comes late
     m.d.comb += [
-        maps.start.eq(core.sequencer.send_map & ~scored),
         maps.layer.eq(core.last),
         maps.images.eq(core.images),
         maps.pixels.eq(core.memory.pixels),
