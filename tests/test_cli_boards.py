@@ -20,6 +20,7 @@ from hw.host.driver import Driver
 from hw.host_interface.registers import DIGEST
 from sim.commands.board import VIRTUAL_PORT
 from sim.virtual import board as board_module
+from sim.virtual.memory import MemoryConditions
 from tests.bitstreams import serial_wire
 from tests.bitstreams.serial_wire import ARTIFACT, IMAGES, INFO, SCORES, Board, ModelAccelerator, Wire
 
@@ -239,8 +240,12 @@ def test_board_runs_virtual_boards_only(run, fake_design):
 
 
 def test_board_says_where_it_is_and_what_it_did(run, fake_design, monkeypatch):
-    def stand_in(design, link, ready):
+    memories = []
+
+    def stand_in(design, link, memory, ready):
         assert (design, link) == (fake_design.design, fake_design.design / VIRTUAL_PORT)
+        assert memory in (MemoryConditions(), MemoryConditions(7, 6, 5, 4, 3, 2))
+        memories.append(memory)
         ready(board_module.VirtualBoard(board_module.VirtualBuild(design, design / "program", 4)))
         return {"clocks": 12_345, "bytes_lost": 0}
 
@@ -250,6 +255,12 @@ def test_board_says_where_it_is_and_what_it_did(run, fake_design, monkeypatch):
     assert result.code == 0 and json.loads(result.out)["clocks"] == 12_345
     assert "bit rate 5000. Ctrl-C ends it." in result.err
     assert "bytes lost" in run("board", fake_design.design, "--virtual").out
+    names = ("latency", "stall", "refresh-period", "refresh-clocks", "errors", "seed")
+    options = [part for n, name in enumerate(names) for part in (f"--memory-{name}", str(7 - n))]
+    assert run("board", fake_design.design, "--virtual", *options).code == 0
+    assert [memory.latency for memory in memories] == [30, 30, 7]
+    wrong = run("board", fake_design.design, "--virtual", "--memory-stall", "256").sentence
+    assert "the memory's stall must be 0 to 255, not 256" in wrong
 
 
 @pytest.mark.verilator
