@@ -311,23 +311,16 @@ def test_board_says_where_it_is_and_what_it_did(run, fake_design, monkeypatch):
     result = run("board", fake_design.design, "--virtual", "--json")
     assert result.code == 0 and json.loads(result.out)["clocks"] == 12_345
     assert "bit rate 5000. Ctrl-C ends it." in result.err
-    slow = ["--memory", "latency=80", "--memory", "refresh-clocks=3"]
+    names = ("latency", "stall", "refresh-period", "refresh-clocks", "errors", "seed")
+    slow = [part for n, name in enumerate(names) for part in (f"--memory-{name}", str(7 - n))]
     result = run("board", fake_design.design, "--virtual", "--transport", "pcie", *slow)
     assert "bytes lost" in result.out and "(--link xdma:" in result.err
     assert given == [
         (4, design / VIRTUAL_PORT, MemoryConditions()),
-        (0, design / VIRTUAL_CARD, MemoryConditions(latency=80, refresh_clocks=3)),
+        (0, design / VIRTUAL_CARD, MemoryConditions(7, 6, 5, 4, 3, 2)),
     ]
-
-
-@pytest.mark.parametrize(
-    "word", ["latency", "latency=-1", "latency=x", "depth=3", "stall=999", "stall=9" + "9" * 40]
-)
-def test_a_memory_that_is_none_is_a_sentence(run, fake_design, word):
-    result = run("board", fake_design.design, "--virtual", "--memory", word)
-    assert result.code == 2 and (
-        "write NAME=NUMBER, of latency" in result.sentence or "must be 0 to 255" in result.sentence
-    )
+    wrong = run("board", fake_design.design, "--virtual", "--memory-stall", "256").sentence
+    assert "the memory's stall must be 0 to 255, not 256" in wrong
 
 
 @pytest.mark.verilator

@@ -721,7 +721,8 @@ def read_frames(folder: Path) -> None:
 
     client = SerialClient(Wire(), 921_600, session=5)
     client.request(Command.READ, bytes(4), 4, 10)
-    for command, size in ((Command.WRITE, 0), (Command.RECEIVE, 256)):
+    sizes = {Command.WRITE: 0, Command.RECEIVE: 256, Command.WRITE_MEMORY: 0, Command.READ_MEMORY: 64}
+    for command, size in sizes.items():
         client.request(command, bytes(8), size, 10)
 
 

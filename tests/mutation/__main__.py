@@ -48,12 +48,16 @@ TESTS = {
     "lane": ("lane", "latencies"),
     "loop_nest": ("loop_nest", "issue"),
     "mac": ("mac", "array"),
+    "memory_access": ("memory_access", "bridge"),
     "micro_instruction": ("micro_instruction", "weight_memory", "issue"),
     "requests": ("requests", "bridge"),
     "shared": ("shared", "emit"),
     "window": ("window_pixels", "window"),
 }
-OUTSIDE = ("axilite", "bridge", "crc32", "framing", "requests", "uart", "serial_top", "shared")
+OUTSIDE = (
+    *("axilite", "bridge", "crc32", "framing", "memory_access", "requests", "uart", "serial_top"),
+    "shared",
+)
 """Files of which a whole accelerator has nothing, or nothing that its results show."""
 
 WHOLE_TESTS = "tests/hw/gateware/test_accelerator.py"

@@ -88,6 +88,7 @@ BLOCKS = {
     "feature memory": lambda: FeatureMemory(64, 4096),
     "control port": lambda: AxiLiteRegisters(AcceleratorConfig(64, 10, 1), 13, bytes(32).hex(), entries=16),
     "bridge": Bridge,
+    "bridge with memory": lambda: Bridge(memory=True),
 }
 SLOW = {
     "weights": lambda: WeightPath(program(**WIDE)),  # the same block, less the widths of layers
@@ -96,7 +97,7 @@ SLOW = {
 }
 
 
-HOST = ("control port", "bridge")
+HOST = ("control port", "bridge", "bridge with memory")
 """Between host and core."""
 
 
