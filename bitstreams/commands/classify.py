@@ -114,25 +114,26 @@ def _loading(
 def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
     """The link to a board; a virtual one that does not run yet is started, and ends with the link."""
     from bitstreams.links.opening import VIRTUAL, Address, open_link
-    from sim.virtual.build import build_virtual
+    from sim.virtual.build import PCIE, UART, build_virtual
 
     address = Address.parse(link)
     if address.kind != VIRTUAL:
         with open_link(address, baud or DEFAULT_BAUD) as opened:
             yield opened
         return
-    with progress("building the virtual board"):
-        built = build_virtual(design)
     from sim.virtual.board import VirtualBoard
 
+    places = {
+        UART: (design / VIRTUAL_PORT,) * 2,
+        PCIE: (design / VIRTUAL_CARD, design / f"{VIRTUAL_CARD}_user"),
+    }
+    running = [transport for transport, (_, first) in places.items() if virtual_port.alive(first)]
+    with progress("building the virtual board"):
+        built = build_virtual(design, *running[:1])
     with ExitStack() as stack:
-        path, first = (
-            (design / VIRTUAL_PORT,) * 2
-            if built.clocks_per_bit
-            else (design / VIRTUAL_CARD, design / f"{VIRTUAL_CARD}_user")
-        )
-        where = str(path)
-        if not virtual_port.alive(first):
+        if running:
+            where = str(places[running[0]][0])
+        else:
             where = stack.enter_context(VirtualBoard(built)).path
         yield stack.enter_context(_opened(built, where))
 

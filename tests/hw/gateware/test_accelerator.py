@@ -168,7 +168,9 @@ def test_an_error_of_memory_ends_the_run_and_the_next_one_is_right():
     np.testing.assert_array_equal(found, model.run(artifact, images))
 
 
-@pytest.mark.parametrize(("name", "pace"), [("streamed", 0.5), ("sets", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "pace"), [("streamed", 0.5), pytest.param("sets", 1.0, marks=pytest.mark.slow)]
+)
 def test_weights_are_checked_beside_runs_and_the_checksum_is_what_was_read(name, pace):
     """Of all layers and of each, before and after a run, and after an abort in the middle of a check."""
     artifact, program = made(name)

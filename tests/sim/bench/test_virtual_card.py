@@ -71,6 +71,7 @@ def streamed(accelerator):
     return Host(*accelerator(*CASES["streamed"], **STREAMED))
 
 
+@pytest.mark.slow
 def test_a_card_with_a_design_that_holds_its_weights(accelerator):
     folder, artifact = accelerator(*CASES["held"])
     info = DesignInfo.load(folder)
@@ -201,7 +202,7 @@ def survive(host, board, cases, seed):
 
 
 @pytest.mark.parametrize("memory", [MemoryConditions(), FAULTY], ids=["sound", "faulty"])
-@pytest.mark.parametrize("cases", [24, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [12, pytest.param(600, marks=pytest.mark.slow)])
 def test_a_wrong_label_never_comes(streamed, memory, cases):
     """Twice 600 cases in the slow tests."""
     with VirtualBoard(build_card(streamed.folder), memory=memory) as board:

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitstreams.deploy.memories import load_weights
 from bitstreams.links.serial import SerialLink, open_serial
 from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
 from hw.host.driver import Driver
-from hw.util.errors import ConfigError, LinkError
+from hw.util.errors import ConfigError, DigestMismatch, LinkError
 from sim import model
 from sim.virtual.board import CLOCK_HZ, VirtualBoard
 from sim.virtual.build import VirtualBuild, build_board
@@ -45,7 +46,10 @@ async def load(link: SerialLink, folder: Path) -> None:
         assert await link.read_memory(address, len(data)) == data
 
 
-@pytest.mark.parametrize("conditions", [MemoryConditions(), HARSH], ids=["plain", "harsh"])
+@pytest.mark.parametrize(
+    "conditions",
+    [pytest.param(MemoryConditions(), id="plain", marks=pytest.mark.slow), pytest.param(HARSH, id="harsh")],
+)
 def test_weights_come_over_the_wire(accelerator, build, conditions) -> None:
     folder, artifact = accelerator(*CASE, **STREAMED)
     info, pictures = DesignInfo.load(folder), images("tiny", 5, 0)
@@ -64,12 +68,38 @@ def test_weights_come_over_the_wire(accelerator, build, conditions) -> None:
     assert statistics["memory_beats"] > statistics["memory_bursts"] > 0
 
 
+def test_the_driver_loads_what_is_not_there_and_finds_a_bit_that_flipped(accelerator, build) -> None:
+    folder, artifact = accelerator(*CASE, **STREAMED)
+    info, pictures = DesignInfo.load(folder), images("tiny", 3, 1)
+    bases = [number * STRIDE for number in range(STREAMED["memories"])]
+    names = tuple(layer.name for layer in info.network.layers)
+
+    async def session(link: SerialLink) -> list[tuple[str, ...]]:
+        driver, loaded = Driver(link, info), []
+        await driver.connect()
+        for layer in (None, 0, len(names) - 1):
+            if layer is not None:
+                _, size = info.stream[layer].extent(info.beat_bytes, 2)
+                address = bases[1] + (info.stream[layer].extent(info.beat_bytes, 2)[0] + size - 1) // 64 * 64
+                piece = bytearray(await link.read_memory(address, 64))
+                piece[(size - 1) % 64] ^= 0x10
+                await link.write_memory(address, bytes(piece))
+                with pytest.raises(DigestMismatch):
+                    await driver.run(pictures)
+            loaded.append((await load_weights(driver, link, folder, bases)).layers)
+            np.testing.assert_array_equal(await driver.run(pictures), model.run(artifact, pictures))
+        return loaded
+
+    with VirtualBoard(build) as board, opened(board) as link:
+        assert asyncio.run(session(link)) == [names, names[:1], names[-1:]]
+
+
 def test_memory_keeps_what_was_written_last(build) -> None:
     """Random transfers to both memories, some of which cross into the next one, against a dictionary."""
     dice, known = random.Random(7), {}
 
     async def session(link: SerialLink) -> None:
-        for _ in range(40):
+        for _ in range(16):
             address = 64 * dice.randrange(40) + dice.choice((0, 8192, STRIDE - 2048, STRIDE))
             data = dice.randbytes(64 * dice.randrange(1, 34))
             if dice.random() < 0.5:
