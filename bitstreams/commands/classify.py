@@ -123,16 +123,16 @@ def _board_link(link: str, baud: int | None, design: Path) -> Iterator[Any]:
         return
     from sim.virtual.board import VirtualBoard
 
-    places = {
+    paths = {
         UART: (design / VIRTUAL_PORT,) * 2,
         PCIE: (design / VIRTUAL_CARD, design / f"{VIRTUAL_CARD}_user"),
     }
-    running = [transport for transport, (_, first) in places.items() if virtual_port.alive(first)]
+    running = [transport for transport, (_, first) in paths.items() if virtual_port.alive(first)]
     with progress("building the virtual board"):
         built = build_virtual(design, *running[:1])
     with ExitStack() as stack:
         if running:
-            where = str(places[running[0]][0])
+            where = str(paths[running[0]][0])
         else:
             where = stack.enter_context(VirtualBoard(built)).path
         yield stack.enter_context(_opened(built, where))

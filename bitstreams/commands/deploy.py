@@ -83,12 +83,12 @@ def deploy(
         raise ConfigError("the design holds its weights, there are none to load: leave --weights-only out")
 
     async def load(driver: Driver, opened: Any) -> Loaded:
-        place = described.parent if described.is_file() else described
+        source = described.parent if described.is_file() else described
 
         def shown(done: int, total: int, layer: str) -> None:
             show(done, total, f"weights of {layer}")
 
-        return await memories.load_weights(driver, opened, place, at, progress=shown)
+        return await memories.load_weights(driver, opened, source, at, progress=shown)
 
     with ExitStack() as stack, progress("deploying") as show:
         done = run(

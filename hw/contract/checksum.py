@@ -21,18 +21,18 @@ POLYNOMIAL = 0xEDB88320
 """The CRC-32 of Ethernet and zlib, x^31 in bit 0: bits come and go at the low end."""
 
 
-def fold(beats: bytes, beat_bytes: int) -> NDArray[np.uint32]:
+def folded(beats: bytes, beat_bytes: int) -> NDArray[np.uint32]:
     """(n,) words, one of every beat. beats: whole ones of ``beat_bytes``, a multiple of 4."""
     words = np.frombuffer(beats, "<u4").reshape(-1, beat_bytes // WORD).astype(np.uint64)
-    turns = np.arange(words.shape[1], dtype=np.uint64) % 32
-    turned = words << turns
-    folded: NDArray[np.uint64] = np.bitwise_xor.reduce(turned | turned >> np.uint64(32), axis=1)
-    return folded.astype("<u4")
+    rotations = np.arange(words.shape[1], dtype=np.uint64) % 32
+    rotated = words << rotations
+    found: NDArray[np.uint64] = np.bitwise_xor.reduce(rotated | rotated >> np.uint64(32), axis=1)
+    return found.astype("<u4")
 
 
 def checksum(beats: bytes, beat_bytes: int) -> int:
     """The checksum of ``beats``, whole ones of ``beat_bytes``; 0 of none."""
-    return zlib.crc32(fold(beats, beat_bytes).tobytes())
+    return zlib.crc32(folded(beats, beat_bytes).tobytes())
 
 
 def joined(parts: Iterable[tuple[int, int]]) -> int:

@@ -282,9 +282,11 @@ def _streamed(program: Program) -> Resources:
     narrowest = min(layer.weight_bits for layer in program.layers)
     signs = program.step_format.bit_plane_width * (program.weight_bits - narrowest)  # sign extension
     queues = plan.bus_bits if program.config.memories > 1 else 0  # memory striping
+    checksum = 340 + plan.bus_bits // 4  # 357 LUTs by Yosys for 64 bits, 610 for 1024
+    others = signs + checksum + 600 + memory(QUEUED_BEATS, queues)[1]
     return Resources(
         dsp=0,
-        lut=rotator + column + signs + 600 + plan.step_units * luts + memory(QUEUED_BEATS, queues)[1],
-        ff=plan.bus_bits + 2 * rotator + plan.step_units * (UNIT_BITS + 16) + 400 + queues,
+        lut=rotator + column + plan.step_units * luts + others,
+        ff=plan.bus_bits + 2 * rotator + plan.step_units * (UNIT_BITS + 16) + 470 + queues,
         bram36=plan.step_units * blocks,
     )

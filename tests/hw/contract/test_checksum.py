@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from hw.contract.checksum import checksum, fold, joined
+from hw.contract.checksum import checksum, folded, joined
 
 BEATS = 9
 
@@ -14,13 +14,13 @@ def naive(beats: bytes, size: int) -> int:
     """Word by word and bit by bit, from the definition."""
     words = b""
     for start in range(0, len(beats), size):
-        folded = 0
+        found = 0
         for i in range(size // 4):
             word = int.from_bytes(beats[start + 4 * i : start + 4 * i + 4], "little")
             for _ in range(i):
                 word = word << 1 & 0xFFFFFFFF | word >> 31
-            folded ^= word
-        words += folded.to_bytes(4, "little")
+            found ^= word
+        words += found.to_bytes(4, "little")
     return zlib.crc32(words)
 
 
@@ -48,5 +48,5 @@ def test_flipped_bits_exchanged_beats_and_exchanged_memories_show(size: int) -> 
     half = size // 2
     if half >= 4:
         exchanged = b"".join(row[half:] + row[:half] for row in rows)
-        assert (fold(exchanged, size) != fold(beats, size)).any()
+        assert (folded(exchanged, size) != folded(beats, size)).any()
         assert checksum(exchanged, size) != checksum(beats, size)
