@@ -20,9 +20,10 @@ MILLION = 1_000_000
 class MemoryConditions:
     """How the memories of a board behave; the same again for the same ``seed``.
 
-    latency: clocks from a burst's address to its first beat, and of a write to its response. stall: of 256
-    clocks, in how many a channel stands still, at random. refresh_clocks: in which nothing moves, every
-    refresh_period clocks (0: never). errors: of a million bursts, how many are answered with an error.
+    latency: clocks from a burst's address to its first beat, and of a write to its response, 1 at least.
+    stall: of 256 clocks, in how many a channel stands still, at random. refresh_clocks: in which nothing
+    moves, every refresh_period clocks (0: never). errors: of a million bursts, how many are answered with an
+    error.
 
     Unless chosen, it is a DDR3 SDRAM at a design's clock of 100 MHz. Raises ``ConfigError`` for a number out
     of its range.

@@ -680,7 +680,7 @@ def read_reports(folder: Path) -> None:
 def make_frames(folder: Path) -> None:
     from hw.host_interface.protocol import Frame, Status
 
-    answers = ((1, bytes(4)), (2, b""), (3, bytes(9)))
+    answers = ((1, bytes(4)), (2, b""), (3, bytes(9)), (4, b""), (5, bytes(64)))
     frames = [Frame(5, number, Status.OK, payload) for number, payload in answers]
     (folder / "frames").write_bytes(b"".join(frame.encode() for frame in frames))
 
@@ -693,7 +693,7 @@ def change_frames(content: bytes, rng: Random) -> bytes:
         return mutate.octets(content, rng)
     kinds = [rng.choice((*range(12), rng.randrange(256))) for _ in range(rng.randrange(1, 5))]
     return b"".join(
-        Frame(5, rng.randrange(4), kind, rng.randbytes(rng.choice((0, 0, 1, 4, 5, 8, 200)))).encode()
+        Frame(5, rng.randrange(6), kind, rng.randbytes(rng.choice((0, 0, 1, 4, 5, 8, 200)))).encode()
         for kind in kinds
     )
 

@@ -62,7 +62,8 @@ class MemoryAccess:
             )
         )
         self.abandoned = Signal(init=1)
-        self.left = Signal(LENGTH_BITS, name="burst_left", reset_less=True)
+        # Between two bursts it is what it is after the last beat of any: not zero.
+        self.left = Signal(LENGTH_BITS, init=-1, name="burst_left", reset_less=True)
         self.unsent = Signal(reset_less=True)  # there are beats that have not been offered
         self.address = Signal(UNIT_BITS, name="burst_address", reset_less=True)
         self.more = Signal(MORE_BITS, name="burst_more", reset_less=True)

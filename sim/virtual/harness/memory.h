@@ -69,7 +69,7 @@ struct Region {
 
 // How a memory behaves. All of it is the same again for the same seed.
 struct Conditions {
-    unsigned latency = 0;         // clocks from an address to the first beat, from a write to its response
+    unsigned latency = 0;         // clocks to a burst's first beat, to a write's response; 1 at least
     unsigned stall = 0;           // of 256 clocks, in how many a channel stands still
     unsigned refresh_period = 0;  // clocks from one refresh to the next, 0 for none
     unsigned refresh_clocks = 0;  // clocks of a refresh, in which nothing moves

@@ -132,7 +132,7 @@ def test_a_reset_in_mid_burst_breaks_no_rule_of_the_bus(stall) -> None:
     dice = random.Random(stall)
 
     async def testbench(ctx):
-        for n in range(60):
+        for n in range(40):
             unit, kind = 8 * n, dice.choice(("read", "write"))
             data, old = dice.randbytes(MEMORY_UNIT), script.read(unit * MEMORY_UNIT, MEMORY_UNIT)
             await ask(ctx, dut, Frame(1, 0, Command.OPEN))
