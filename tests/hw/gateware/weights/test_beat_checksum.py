@@ -24,6 +24,7 @@ def test_it_is_that_of_the_beats_since_the_start(simulate, bits) -> None:
                 ctx.set(dut.valid, 1)
                 await ctx.tick()
                 ctx.set(dut.valid, 0)
+                assert ctx.get(dut.value) == checksum(beats[: i * size], size), "a clock too early"
                 ctx.set(dut.beat, dice.getrandbits(bits))
                 for _ in range(dice.choice((0, 0, 1, 3))):
                     await ctx.tick()
