@@ -17,6 +17,7 @@ from hw.contract.instructions import instructions_of
 from hw.contract.streamed_weights import run_checksum
 from hw.host.counters import Counters, LayerCounters
 from hw.host.link import Link
+from hw.host.result_frame import result_bytes, unpack
 from hw.host_interface import registers
 from hw.host_interface.registers import (
     BATCH,
@@ -29,14 +30,7 @@ from hw.host_interface.registers import (
     WEIGHTS,
     Register,
 )
-from hw.host_interface.stream_format import (
-    check_images,
-    first_map,
-    map_beats,
-    pack_image,
-    unpack_maps,
-    unpack_scores,
-)
+from hw.host_interface.stream_format import check_images, first_map, pack_image
 from hw.util.errors import DataError, DigestMismatch, LinkError, MemoryFault, Spec2Error
 
 DEFAULT_TIMEOUT = 10_000_000
@@ -177,8 +171,8 @@ class Driver:
         await self.link.write32(BATCH.address(), len(images))
         await self.link.write32(CONTROL.address(), CONTROL.pack(start=1))
         for image in images:
-            await self.link.send(pack_image(image, self._beat))
-        words = self._result_beats(len(images), last) * self._beat // 4
+            await self.link.send(pack_image(image, self.info.config.stream_pixels))
+        words = result_bytes(self.info, len(images), last) // 4
         try:
             frame = await self.link.receive(words, self.timeout)
         except LinkError as error:
@@ -194,7 +188,7 @@ class Driver:
             raise LinkError(f"{FRAMING}: reset it and run again")
         if status["memory_error"]:
             raise MemoryFault(MEMORY)
-        return self._unpack(frame, len(images), last)
+        return unpack(self.info, frame, len(images), last)
 
     async def _choose(self, first: int, last: int) -> None:
         """Instructions of the next run or check."""
@@ -256,34 +250,7 @@ class Driver:
         await self.link.write32(CONTROL.address(), CONTROL.pack(abort=1))
         await self.link.discard()
 
-    # --- results ---------------------------------------------------------------------------------
-
-    def _scored(self, last: int) -> bool:
-        """Whether a run up to layer ``last`` ends in class scores."""
-        network = self.info.network
-        return network.classes is not None and last == len(network.layers) - 1
-
-    @property
-    def _beat(self) -> int:
-        """Bytes of a beat."""
-        return self.info.config.stream_pixels
-
-    def _result_beats(self, images: int, last: int) -> int:
-        network = self.info.network
-        if self._scored(last):
-            return images * (network.classes or 0)
-        return images * map_beats(network.maps[last + 1], self._beat)
-
-    def _unpack(self, frame: bytes, images: int, last: int) -> NDArray[np.int32]:
-        network = self.info.network
-        if self._scored(last):
-            return unpack_scores(frame, images, network.classes or 0, self._beat)
-        layer = network.layers[last]
-        shape, signed = network.maps[last + 1], layer.signed
-        maps = unpack_maps(frame, images, shape, signed=signed, beat=self._beat)
-        if layer.dot:  # the rest of its 8×8 channels holds what was in memory before
-            maps.reshape(images, -1)[:, layer.outputs :] = 0
-        return maps
+    # --- counters --------------------------------------------------------------------------------
 
     async def counters(self) -> Counters:
         """The counters of the last run."""
