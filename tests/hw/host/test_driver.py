@@ -11,6 +11,7 @@ from hw.contract.design import DesignInfo
 from hw.contract.design_files import Content
 from hw.contract.network import Conv, Dense, Network
 from hw.host.driver import MEMORY, Driver
+from hw.host.result_frame import unpack
 from hw.host_interface import registers
 from hw.host_interface.registers import (
     BATCH,
@@ -193,10 +194,9 @@ def test_rows_are_padded_to_whole_beats_first_pixel_low() -> None:
 
 
 def test_scores_arrive_class_by_class() -> None:
-    driver, _ = make()
     frame = b"".join((10 * c + i - 20).to_bytes(4, "little", signed=True) for c in range(5) for i in range(3))
     expected = [[10 * c + i - 20 for c in range(5)] for i in range(3)]
-    assert np.array_equal(driver._unpack(frame, 3, 1), expected)
+    assert np.array_equal(unpack(design(), frame, 3, 1), expected)
 
 
 def test_classify_takes_the_highest_score() -> None:
