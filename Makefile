@@ -158,7 +158,7 @@ ZOO := $(BUILD)/zoo-training
 ZOO_MODELS := lenet/lenet/--rows=8/--lanes=4/--batch=4 \
   cifar-small-long/cifar-small/--rows=8/--lanes=4/--batch=1 \
   resnet20/resnet20/--rows=16/--lanes=4/--batch=1 \
-  vgg16-cifar-half-long/vgg16-cifar-half/--rows=32/--lanes=4/--batch=1/--stream-weights
+  vgg16-cifar-half/vgg16-cifar-half/--rows=32/--lanes=4/--batch=1/--stream-weights
 ZOO_DENSITIES := 2:8 1:8
 .PHONY: train-zoo
 train-zoo: $(STAMP) ## train the models that come with spec2 and put them in their place (hours; needs DATA)
