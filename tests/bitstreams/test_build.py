@@ -299,7 +299,7 @@ def test_a_build_says_where_weights_go(tmp_path, vivado):
     """In both of its files, as the driver reads them."""
     vivado()
     info = streamed(2)
-    plan = build.plan(save_streamed(tmp_path / "design"), "vcu118", transport="pcie")
+    plan = build.plan(save_streamed(tmp_path / "design"), "vc709", transport="pcie")
     figures = build.build(plan, tmp_path / "out")
     made = Manifest.load(tmp_path / "out")
     assert (

@@ -10,6 +10,7 @@ from bitstreams import boards
 from bitstreams.flows import vivado
 from bitstreams.flows.memory_map import WINDOWS, memory_map
 from bitstreams.links.xdma import MARKER
+from bitstreams.shell import constraints as shell_constraints
 from hw.contract.config import AcceleratorConfig
 from hw.gateware.pcie import wrapper
 from hw.util.errors import ConfigError
@@ -522,3 +523,11 @@ def test_writes_the_flash_of_the_board(tmp_path, board, device, known, files):
     assert all(str(folder / name) in settings for name in files)
     assert result.names("program_hw_cfgmem", "boot_hw_device") == ["program_hw_cfgmem", "boot_hw_device"]
     assert run(folder, "flash.tcl", devices=f"cable {device}", cfgmem_parts="other").code == 1
+
+
+def test_cards_stop_where_they_get_hot_whatever_the_transport():
+    for text in (vivado.pcie_constraints(boards.find("u250")), shell_constraints.vivado(boards.find("u250"))):
+        assert "set_property BITSTREAM.CONFIG.OVERTEMPSHUTDOWN ENABLE [current_design]" in text
+        assert "set_property CONFIG_VOLTAGE 1.8 [current_design]" in text and "CFGBVS" not in text
+    assert "OVERTEMP" not in vivado.pcie_constraints(boards.find("vc709"))
+    assert "set_property CFGBVS GND [current_design]" in vivado.pcie_constraints(boards.find("vc709"))

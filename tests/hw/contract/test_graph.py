@@ -117,7 +117,7 @@ def test_chains_are_written_as_ever(network):
 def test_models_from_before_keep_their_digests():
     for card in zoo.cards():
         found = zoo.artifact(card)
-        assert found.digest == card.digest and found.network.plain
+        assert found.digest == card.digest and found.network.plain == (card.network != "resnet20")
 
 
 def test_only_networks_with_later_fields_have_the_later_schema():

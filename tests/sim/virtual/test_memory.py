@@ -71,6 +71,6 @@ def test_ports_are_told_to_the_harness() -> None:
 
 
 def test_every_condition_is_an_option_of_the_program() -> None:
-    source = (HARNESS / "main.cpp").read_text()
+    source = (HARNESS / "program.h").read_text()
     options = MemoryConditions().arguments()[::2]
     assert len(options) == 6 and all(f'"{name[2:]}"' in source for name in options)

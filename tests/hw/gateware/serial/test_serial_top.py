@@ -12,6 +12,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
+from hw.contract.streamed_weights import StreamedLayer
 from hw.gateware.accelerator import Accelerator
 from hw.gateware.ports.axi import AxiMemory, flat_ports
 from hw.serial_design import TOP, emit_serial
@@ -37,7 +38,9 @@ def ports_of(config: AcceleratorConfig) -> dict[str, tuple[int, str]]:
 
 def info_of(config: AcceleratorConfig, ports: dict[str, tuple[int, str]]) -> DesignInfo:
     widths = {name: width for name, (width, _) in ports.items()}
-    return DesignInfo("spec2", tiny(), config, "00" * 32, ports=widths)
+    layers = tuple(StreamedLayer(i, 5, 7) for i in range(len(tiny().layers)))
+    stream = layers if config.stream_weights else ()
+    return DesignInfo("spec2", tiny(), config, "00" * 32, ports=widths, stream=stream)
 
 
 @pytest.fixture(scope="module")

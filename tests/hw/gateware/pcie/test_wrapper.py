@@ -1,13 +1,11 @@
-"""What stands around the accelerator in the block design: its wrapper, and constraints."""
+"""The wrapper that says what every port of the accelerator is."""
 
 import subprocess
 import sys
 
 import pytest
 
-from bitstreams.boards import find
 from bitstreams.flows import vivado
-from bitstreams.shell import constraints as shell_constraints
 from bitstreams.synthesis.yosys import LAUNCH
 from hw.gateware.pcie import wrapper
 from tests.bitstreams.vivado_design import AXI, design, streamed
@@ -65,14 +63,6 @@ def test_wrapper_says_what_a_memory_port_does_not_do():
     both = wrapper.wrapper(design(m_axi=AXI))
     assert "XIL_INTERFACENAME m_axi, PROTOCOL AXI4, DATA_WIDTH 64, ADDR_WIDTH 32, ID_WIDTH 0" in both
     assert "READ_WRITE_MODE READ_WRITE" in both
-
-
-def test_cards_stop_where_they_get_hot_whatever_the_transport():
-    for text in (vivado.pcie_constraints(find("u250")), shell_constraints.vivado(find("u250"))):
-        assert "set_property BITSTREAM.CONFIG.OVERTEMPSHUTDOWN ENABLE [current_design]" in text
-        assert "set_property CONFIG_VOLTAGE 1.8 [current_design]" in text and "CFGBVS" not in text
-    assert "OVERTEMP" not in vivado.pcie_constraints(find("vc709"))
-    assert "set_property CFGBVS GND [current_design]" in vivado.pcie_constraints(find("vc709"))
 
 
 def test_directions_follow_the_side_of_a_port():
