@@ -13,7 +13,7 @@ from typing import Any
 
 from bitstreams.boards import Board
 from bitstreams.boards.memory import Controller, Memory
-from hw.compile.weight_stream import stream_files
+from hw.compile.weight_stream import stream_files, stream_ports
 from hw.contract.design import DesignInfo
 from hw.util.errors import ConfigError
 
@@ -166,7 +166,7 @@ def _joined(board: Board, found: Sequence[tuple[str, int]]) -> MemoryMap:
 def markdown(board: Board) -> str:
     """The table of a board with all of its memories in use, in Markdown, for its page."""
     most = max(choices(board))
-    names = [f"m_axi_{i}" for i in range(most)] if most > 1 else ["m_axi"]
+    names = stream_ports(most)
     head = ["port of the design", "memory", "controller", "the host finds it at", "size"]
     rows = [
         [

@@ -5,11 +5,11 @@ cocotb is not in it: it would call Python in every clock.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.compile.weight_stream import stream_ports
 from hw.contract.config import STREAM_BITS
 from hw.contract.design import DesignInfo
 from hw.host_interface.protocol import MIN_CLOCKS_PER_BIT
@@ -108,7 +108,7 @@ def build_card(design_dir: Path | str, *, build_dir: Path | None = None) -> Virt
         "wrapper.v": wrapper.wrapper(info),
         "sync.v": emit_module(sync, stream_sync.MODULE, sync.ports),
     }
-    reads = [name.removesuffix("_rdata") for name in info.ports if re.fullmatch(r"m_axi(_\d+)?_rdata", name)]
+    reads = stream_ports(info.config.memories) if info.config.stream_weights else ()
     files = {**verilog, **_harness("pcie"), "ports.h": ports_header(reads)}
     executable = build_simulator(build_dir or folder / "sim_pcie", wrapper.WRAPPER, files)
     return VirtualBuild(folder, executable)
