@@ -63,8 +63,8 @@ def test_loading_goes_on_where_it_was_broken_off():
 
 @pytest.mark.parametrize("seed", range(220))
 def test_whatever_lies_in_memory_is_found_and_mended(seed):
-    """Five kinds of damage a case (four with one memory), more than a thousand in all: flipped bits, a load that was cut short, another
-    model's layer, two pages exchanged, memories exchanged."""
+    """Five kinds of damage a case (four with one memory), more than a thousand in all: flipped bits, a load
+    that was cut short, another model's layer, two pages exchanged, memories exchanged."""
     dice = random.Random(seed)
     memories = dice.choice((1, 2, 4))
     info, files = design(memories)
