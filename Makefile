@@ -183,6 +183,19 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pa
 	done
 	$(SPEC2) compare $(RESULTS) --out docs/results/lenet.json
 
+# Chest X-rays, as arXiv:1911.02007 prunes for them: dense, filters, columns, both, and what the array likes best.
+PNEUMONIA := dense filter column combined adaptive
+.PHONY: results-pneumonia
+results-pneumonia: $(STAMP) ## accuracy, sensitivity, specificity and clocks of the pneumonia network (minutes; needs DATA)
+	@test -n "$(DATA)" || { echo "name the folder of pneumonia_train.npz: make results-pneumonia DATA=..." >&2; exit 1; }
+	@for pattern in $(PNEUMONIA); do \
+	  model=$(BUILD)/pneumonia/$$pattern; \
+	  $(SPEC2) prune pneumonia --sparsity $$pattern $(DATA_OPTION) $(TRAIN_OPTIONS) --out $$model; \
+	  $(SPEC2) generate $$model/model.npz --rows 8 --lanes 4 --batch 4; \
+	  $(SPEC2) simulate $$model/design $(DATA_OPTION) --images 64; \
+	done
+	$(SPEC2) compare $(PNEUMONIA:%=$(BUILD)/pneumonia/%) --out docs/results/pneumonia.json
+
 # Cycles and operations per DSP and cycle, measured on the Verilog, of the demo's network.
 BENCH_SIZES := 4x4 8x4 16x4 16x8
 .PHONY: bench

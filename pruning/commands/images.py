@@ -17,12 +17,12 @@ def images_for(
 ) -> tuple[Any, Any]:
     """Test images and their labels where there is a data set of that shape, else random pixels and None.
 
-    CIFAR-10 comes with no package: without a data directory the pixels are random.
+    Most sets come with no package: without a data directory the pixels are random.
     """
     from pruning import data
 
-    name = None if random else data.name_for(network.input)
-    if name is None or (name == "cifar10" and data_dir is None):
+    name = None if random else data.name_for(network.input, network.classes)
+    if name is None or (data_dir is None and name not in data.PACKAGED):
         import numpy as np
 
         return np.random.default_rng(seed).integers(0, 256, (count, *network.input), np.uint8), None

@@ -14,7 +14,7 @@ from hw.util.errors import ConfigError
 RecipeName = Annotated[
     str,
     typer.Argument(
-        help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, resnet20, "
+        help="What to train: lenet, cifar-small, vgg16-cifar, vgg16-cifar-half, resnet20, pneumonia, "
         "cifar-small-long, vgg16-cifar-long, vgg16-cifar-half-long, or a .toml file of your own, or an ONNX "
         "file with --data or --calibrate. With --untrained a file, or any network: vgg16, too."
     ),
@@ -35,7 +35,8 @@ Std = Annotated[
     ),
 ]
 Images = Annotated[
-    str | None, typer.Option("--data", help="Images to train on: mnist, cifar10; a recipe names its own.")
+    str | None,
+    typer.Option("--data", help="Images to train on: mnist, cifar10, pneumonia; a recipe names its own."),
 ]
 Scheme = Annotated[
     str | None,

@@ -7,15 +7,27 @@ from pathlib import Path
 
 from hw.contract.network import Shape
 from hw.util.errors import ConfigError
-from pruning.data import cifar10, mnist
+from pruning.data import cifar10, mnist, pneumonia
 from pruning.data.image_set import ImageSet
 
-__all__ = ["LOADERS", "ImageSet", "load", "name_for"]
+__all__ = ["LOADERS", "PACKAGED", "ImageSet", "load", "name_for"]
 
-LOADERS: dict[str, Callable[[Path | str | None], ImageSet]] = {"mnist": mnist.load, "cifar10": cifar10.load}
+LOADERS: dict[str, Callable[[Path | str | None], ImageSet]] = {
+    "mnist": mnist.load,
+    "cifar10": cifar10.load,
+    "pneumonia": pneumonia.load,
+}
 """By name: from a data directory (or None) to the set."""
 
-SHAPES: dict[Shape, str] = {(1, mnist.SIDE, mnist.SIDE): "mnist", cifar10.SHAPE: "cifar10"}
+PACKAGED = ("mnist",)
+"""Sets of which some images come with a package."""
+
+CONTENTS: dict[str, tuple[Shape, int]] = {
+    "mnist": ((1, mnist.SIDE, mnist.SIDE), mnist.CLASSES),
+    "cifar10": (cifar10.SHAPE, cifar10.CLASSES),
+    "pneumonia": ((1, pneumonia.SIDE, pneumonia.SIDE), pneumonia.CLASSES),
+}
+"""By name: shape (C, H, W) of the images, and how many classes there are."""
 
 
 def load(name: str, data_dir: Path | str | None = None) -> ImageSet:
@@ -29,6 +41,8 @@ def load(name: str, data_dir: Path | str | None = None) -> ImageSet:
     return LOADERS[name](data_dir)
 
 
-def name_for(shape: Shape) -> str | None:
-    """The set whose images have that shape (C, H, W), or None."""
-    return SHAPES.get(tuple(shape))
+def name_for(shape: Shape, classes: int | None = None) -> str | None:
+    """The set whose images have that shape (C, H, W), or None; of several the first, unless another one has
+    exactly so many ``classes``."""
+    fitting = [name for name, (size, _) in CONTENTS.items() if size == tuple(shape)]
+    return next((name for name in fitting if CONTENTS[name][1] == classes), fitting[0] if fitting else None)

@@ -51,7 +51,7 @@ class CalibrationFile:
         images = self._laid_out(shape)
         if len(images) < LEAST:
             raise DataError(
-                f"{self.path} has {len(images)} images, and calibration takes at least {LEAST}: give some "
+                f"{self.path} has {len(images)} images, and at least {LEAST} are needed: give some "
                 "hundred that are like those to come"
             )
         return self._pixels(images)
@@ -124,7 +124,7 @@ def read(path: Path | str) -> CalibrationFile:
                 raise DataError(f"it holds {has}, and no array 'images'")
             images, labels = (file.take(name) if name else None for name in found.values())
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}: --calibrate takes a .npz with an array 'images'") from None
+        raise DataError(f"there is no file {path}: give a .npz with an array 'images'") from None
     except (OSError, DataError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise DataError(

@@ -37,7 +37,7 @@ from pruning.training.phases import JobPhase, phases_of
 from pruning.training.sensitivity import Scanning
 from pruning.training.settings import Settings
 from pruning.training.summary import kept_share
-from pruning.training.train import ALONE, Labelled, Pass, accuracy, generator_for, train_epoch
+from pruning.training.train import ALONE, Labelled, Pass, accuracy, balance, generator_for, train_epoch
 from pruning.training.widths import find_widths
 
 PRUNING_STEPS = 16
@@ -129,6 +129,7 @@ class Job:
                 optimiser.load_state_dict(resumed["optimiser"])
         precision = phase.precision(training)
         pulls = self.pruner is not None and self.pruner.pulls and name == "sgd"
+        weights = self._class_weights()
         for epoch in range(start, phase.epochs):
             generator = generator_for(self.settings.seed, index, epoch)
             progress = Pass(len(self.train_set), generator, phase.images(training))
@@ -146,6 +147,7 @@ class Job:
                 augment=training.augment,
                 precision=precision,
                 label_smoothing=training.label_smoothing,
+                class_weights=weights,
                 world=self.world,
                 penalty=self.pruner.penalty if self.pruner and not pulls else None,
                 pull=self.pruner.pull if self.pruner and pulls else None,
@@ -156,6 +158,12 @@ class Job:
             self._save(index, epoch + 1, None if last else optimiser, None)
         if not phase.epochs and phase.measured:
             self.journal.accuracy[phase.measured] = accuracy(self.model, self.test_set)
+
+    def _class_weights(self) -> torch.Tensor | None:
+        classes = self.settings.network.classes
+        return (
+            balance(self.train_set.labels, classes) if self.settings.training.balanced and classes else None
+        )
 
     def _tick(
         self,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DENSE_TRAINING = (
     "optimiser", "weight_decay", "warmup", "final_rate", "augment", "batch_norm", "precision",
-    "label_smoothing",
+    "label_smoothing", "balanced",
 )  # fmt: skip
 """What a dense network depends on, beside its rate; fields of :class:`pruning.training.settings.Training`."""
 

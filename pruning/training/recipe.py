@@ -170,7 +170,7 @@ def find(name: str, *, mean: Numbers | None = None, std: Numbers | None = None, 
 def _of_onnx(path: Path, mean: Numbers | None, std: Numbers | None, **changes: Any) -> Recipe:
     """For the data set whose images have its shape, if none is given. ``ConfigError`` if there is none."""
     network, start, note = _network(path.name, None, path.parent, mean, std)
-    images = changes.pop("data", None) or data.name_for(network.input)
+    images = changes.pop("data", None) or data.name_for(network.input, network.classes)
     if images is None:
         size = "×".join(map(str, network.input))
         known = ", ".join(data.LOADERS)

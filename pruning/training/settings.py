@@ -44,7 +44,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     which folds it. precision: of matrix products until fake-quant, whose integers need ``float32``.
     average: whether fully connected layers behind a map take the mean of every channel until the network is
     pruned. label_smoothing: share of every label that is spread over all classes (C. Szegedy et al.,
-    arXiv:1512.00567, section 7).
+    arXiv:1512.00567, section 7). balanced: whether all classes count alike in the loss, however few images
+    one has: an image counts in inverse proportion to how many there are of its class.
     """
 
     rates: Rates = Rates()
@@ -59,9 +60,10 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     precision: str = "float32"
     label_smoothing: float = 0.0
     average: bool = False
+    balanced: bool = False
 
 
-NEW = ("label_smoothing", "average")
+NEW = ("label_smoothing", "average", "balanced")
 """Fields of :class:`Training` that older checkpoints have not: in keys only where they are set."""
 
 

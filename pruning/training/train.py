@@ -117,6 +117,7 @@ def train_epoch(
     augment: str = "warp",
     precision: str = "float32",
     label_smoothing: float = 0.0,
+    class_weights: torch.Tensor | None = None,
     world: World = ALONE,
     penalty: Callable[[], torch.Tensor] | None = None,
     pull: Callable[[float], object] | None = None,
@@ -126,9 +127,10 @@ def train_epoch(
 
     A ``world`` of several processes shares each batch; a last one of fewer images than processes is left out.
 
-    ``penalty`` is added to the cross entropy of every batch; ``pull(rate)`` is called every few batches with
-    the learning rate since the last time, as it adds up with momentum. ``tick(done, loss)`` is called after
-    each batch with the share of the epoch that is done; this is where ADMM takes its steps.
+    ``class_weights`` (classes,): what an image of a class counts in the loss, :func:`balance`; all alike
+    without. ``penalty`` is added to the cross entropy of every batch; ``pull(rate)`` is called every few
+    batches with the learning rate since the last time, as it adds up with momentum. ``tick(done, loss)`` is
+    called after each batch with the share of the epoch that is done; this is where ADMM takes its steps.
     """
     model.train()
     shared = world.wrap(model)
@@ -143,7 +145,9 @@ def train_epoch(
             scores = shared(world.share(x))
         labels = world.share(data.labels[chosen]).long()
         # Processes with one image more than others still count every image once.
-        loss = F.cross_entropy(scores.float(), labels, reduction="sum", label_smoothing=label_smoothing)
+        loss = F.cross_entropy(
+            scores.float(), labels, class_weights, reduction="sum", label_smoothing=label_smoothing
+        )
         loss = loss * (world.size / len(chosen))
         if penalty is not None:
             loss = loss + penalty()
@@ -157,6 +161,14 @@ def train_epoch(
         if tick is not None:
             tick(progress.done, mean)
     return progress.loss / len(progress.order)
+
+
+def balance(labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """(classes,) float32: what an image counts so that all classes count alike, 1 on average over the images
+    with these ``labels`` (n,). A class without an image has 1."""
+    counts = torch.bincount(labels.long(), minlength=classes)
+    weights = len(labels) / (int((counts > 0).sum()) * counts.clamp(min=1))
+    return torch.where(counts > 0, weights, 1.0).float()
 
 
 @torch.no_grad()

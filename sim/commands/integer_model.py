@@ -26,18 +26,21 @@ def measure(
     """Run test images through the integer model of ``folder/model.npz``; returns accuracies in percent.
 
     ``accuracy``, ``seconds`` and ``command`` are those of the training. Together with ``integer``, the
-    accuracy measured here, they go into two files beside the model, which :mod:`sim.report.data` reads.
+    accuracy measured here, and with :func:`sim.report.two_classes.shares` of two classes, they go into two
+    files beside the model, which :mod:`sim.report.data` reads.
     """
     from hw.contract.artifact import load
     from hw.contract.results import ACCURACY_NAME, TRAINING_NAME
     from hw.util.files import write_json
     from sim import model
+    from sim.report import two_classes
 
     artifact = load(folder / "model.npz")
     with progress("integer model, all test images") as show:
         scores = model.run(artifact, images, progress=show)
     correct = 100 * float((scores.argmax(axis=1) == labels).mean())
     measured = {**accuracy, "integer": round(correct, 4)}
+    measured |= {name: round(share, 4) for name, share in two_classes.shares(scores, labels).items()}
     write_json(folder / ACCURACY_NAME, {"digest": artifact.digest, **measured})
     about = {"digest": artifact.digest, "seconds": round(seconds), "command": command}
     write_json(folder / TRAINING_NAME, about)

@@ -41,6 +41,8 @@ HEADS = {
     "accuracy_dense": "dense %",
     "accuracy_float": "float %",
     "accuracy_integer": "integer %",
+    "sensitivity": "sensitivity %",
+    "specificity": "specificity %",
     "cycles": "clocks",
     "cycles_batch": "clocks/batch",
     **EFFICIENCY,
@@ -49,7 +51,15 @@ HEADS = {
 }
 """Columns of the table, by their names in a row. One that no row has a figure for is left out."""
 
-DECIMALS = {"share_pruned": 2, "accuracy_dense": 2, "accuracy_float": 2, "accuracy_integer": 2, "seconds": 0}
+PERCENT = (
+    "share_pruned",
+    "accuracy_dense",
+    "accuracy_float",
+    "accuracy_integer",
+    "sensitivity",
+    "specificity",
+)
+DECIMALS = {**dict.fromkeys(PERCENT, 2), "seconds": 0}
 """Digits after the point of figures that are read down a column."""
 
 
@@ -68,6 +78,8 @@ class _Row(msgspec.Struct):
     accuracy_dense: float | None = None
     accuracy_float: float | None = None
     accuracy_integer: float | None = None
+    sensitivity: float | None = None
+    specificity: float | None = None
     seconds: float | None = None
     command: str | None = None
     cycles_batch: float | None = None
@@ -119,7 +131,8 @@ def _position(row: Row) -> tuple[int, float]:
 def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
     """One row; what nobody measured is None.
 
-    share_pruned, accuracy_*, seconds, command: as in :class:`~sim.report.models.Model`. cycles: of a run of
+    share_pruned, accuracy_*, seconds, command: as in :class:`~sim.report.models.Model`. sensitivity,
+    specificity: :func:`sim.report.two_classes.shares`. cycles: of a run of
     one image, cycles_batch of a full one where that has more. storage_bits: the weight memory, with selects,
     addresses and flags, in whole bytes. op_per_dsp_cycle and the others of :mod:`hw.cost.efficiency`:
     operations of the network before pruning. bram36: RAMB36 blocks of the design. stream_weights: weights
@@ -134,6 +147,8 @@ def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
         "accuracy_dense": model.accuracy.get("dense"),
         "accuracy_float": model.accuracy.get("pruned"),
         "accuracy_integer": model.accuracy.get("integer"),
+        "sensitivity": model.accuracy.get("sensitivity"),
+        "specificity": model.accuracy.get("specificity"),
         "cycles": figures.cycles,
         "storage_bits": 8 * -(-figures.weight_bits // 8),
         "seconds": model.seconds,

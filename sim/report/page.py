@@ -21,6 +21,8 @@ ACCURACIES = {
     "pruned": "pruned, floating point",
     "mirror": "pruned and quantised, in training",
     "integer": "pruned, integer model",
+    "sensitivity": "of class 1 alone (sensitivity), integer model",
+    "specificity": "of class 0 alone (specificity), integer model",
 }
 
 

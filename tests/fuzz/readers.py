@@ -315,6 +315,13 @@ def make_mnist(folder: Path) -> None:
         np.savez(folder / f"mnist_{part}.npz", image=pixels(3, 28, 28), label=np.array([1, 2, 3], np.uint8))
 
 
+def make_pneumonia(folder: Path) -> None:
+    for part in ("train", "test"):
+        np.savez(
+            folder / f"pneumonia_{part}.npz", image=pixels(3, 28, 28), label=np.array([0, 1, 1], np.uint8)
+        )
+
+
 def make_csv(folder: Path) -> None:
     lines = "\n".join(",".join(map(str, [*row, 5])) for row in pixels(10, 784))
     (folder / "mnist_5k.csv.gz").write_bytes(gzip.compress(lines.encode()))
@@ -755,6 +762,7 @@ READERS = [
     Reader("calibration.npz", make_calibration, mutate.archive, read_calibration),
     Reader("images.npy", make_npy, mutate.npy, images("images.npy", (1, 9, 11))),
     Reader("mnist_train.npz", make_mnist, mutate.archive, read_set("mnist")),
+    Reader("pneumonia_train.npz", make_pneumonia, mutate.archive, read_set("pneumonia"), 0.5),
     Reader("mnist_5k.csv.gz", make_csv, inside_gzip, read_csv, 0.5),
     Reader("cifar10_train.npz", make_cifar, mutate.archive, read_set("cifar10")),
     Reader("cifar-10-batches-bin/data_batch_2.bin", make_binary, mutate.octets, read_set("cifar10")),

@@ -32,6 +32,21 @@ def lenet() -> Network:
     )
 
 
+def pneumonia() -> Network:
+    """:func:`lenet` in small, for two classes: outputs are multiples of 8 rows, and a weight memory of some
+    kilobytes holds it."""
+    return Network(
+        "pneumonia",
+        (1, 28, 28),
+        (
+            Conv("conv1", 1, 16, 5, pool=2),
+            Conv("conv2", 16, 32, 5, pool=2),
+            Dense("fc1", 512, 64),
+            Dense("fc2", 64, 2, relu=False),
+        ),
+    )
+
+
 VGG16_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Output channels of VGG16's convolutions, by stage."""
 
@@ -187,6 +202,7 @@ def tiny() -> Network:
 
 NETWORKS: dict[str, Callable[[], Network]] = {
     "lenet": lenet,
+    "pneumonia": pneumonia,
     "tiny": tiny,
     "vgg16": vgg16,
     "vgg16-cifar": vgg16_cifar,

@@ -80,7 +80,7 @@ MISTAKES = {
     "one image": ({"images": PIXELS[0]}, r"shape \(2, 9, 11\) do not fit"),
     "flat": ({"images": PIXELS.reshape(20, -1)}, r"shape \(20, 198\) are none"),
     "none": ({"images": PIXELS[:0]}, r"shape \(0, 2, 9, 11\) are none"),
-    "few": ({"images": PIXELS[: LEAST - 1]}, f"has 15 images, and calibration takes at least {LEAST}"),
+    "few": ({"images": PIXELS[: LEAST - 1]}, f"has 15 images, and at least {LEAST} are needed"),
     "not a number": ({"images": NAN}, "NaN or infinity"),
     "infinite": ({"images": INFINITE}, "NaN or infinity"),
     "normalised": ({"images": (PIXELS - 127.5) / 60}, "reach from -2.125 to 2.125, .* no mean subtracted"),
@@ -114,7 +114,7 @@ def test_labels_that_are_none(stored, labels, says):
 
 
 def test_no_file_another_file_and_a_folder(tmp_path):
-    with pytest.raises(DataError, match=r"there is no file .*: --calibrate takes a \.npz"):
+    with pytest.raises(DataError, match=r"there is no file .*: give a \.npz with an array"):
         read(tmp_path / "images.npz")
     (tmp_path / "images.npz").write_text("images")
     np.save(tmp_path / "one.npy", PIXELS)

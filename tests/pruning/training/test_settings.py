@@ -15,7 +15,7 @@ from pruning.training.device import CPU, device_of
 from pruning.training.distributed import World
 from pruning.training.job_state import keys
 from pruning.training.settings import Training
-from pruning.training.train import Labelled, Pass, Phase, train_epoch
+from pruning.training.train import Labelled, Pass, Phase, balance, train_epoch
 
 
 def test_keys_of_older_checkpoints_stay():
@@ -23,10 +23,44 @@ def test_keys_of_older_checkpoints_stay():
     plain = recipe.find("lenet").settings(60_000)
     own, shared = keys(plain, {}, {})
     assert all("label_smoothing" not in key["training"] for key in (own, *shared.values()))
-    assert set(own["training"]) == set(Training.__struct_fields__) - {"label_smoothing", "average"}
+    assert set(own["training"]) == set(Training.__struct_fields__) - {
+        "label_smoothing",
+        "average",
+        "balanced",
+    }
     smooth = recipe.find("vgg16-cifar-half-long").settings(50_000)
     own, shared = keys(smooth, {}, {})
     assert all(key["training"]["label_smoothing"] == 0.1 for key in (own, *shared.values()))
+
+
+def test_all_classes_count_alike_where_they_should():
+    """The weighted loss of a step is that of a set in which every class has as many images, and an image
+    counts 1 on average; a class without images changes nothing."""
+    labels = torch.tensor([0, 1, 1, 1, 1, 1], dtype=torch.uint8)
+    weights = balance(labels, 3)
+    assert weights.tolist() == pytest.approx([3.0, 0.6, 1.0])
+    assert float(weights[labels.long()].mean()) == pytest.approx(1)
+    torch.manual_seed(1)
+    images = torch.randint(0, 256, (6, *tiny().input), dtype=torch.uint8)
+    model = NetworkModel(tiny()).eval()
+    with torch.no_grad():
+        entropy = -model(images.float() / 255).log_softmax(1)[torch.arange(6), labels.long()]
+    optimiser = optimiser_for(model, "sgd", 0.0)
+    progress = Pass(6, torch.Generator().manual_seed(2))
+    weights = balance(labels, tiny().classes)
+    loss = train_epoch(
+        model,
+        optimiser,
+        Labelled(images, labels),
+        Phase("dense", 1, 0.0),
+        0,
+        progress,
+        batch=6,
+        augment="none",
+        class_weights=weights,
+    )
+    assert math.isclose(loss, float(entropy[:1].mean() + entropy[1:].mean()) / 2, rel_tol=1e-5)
+    assert recipe.find("pneumonia").training.balanced and not recipe.find("lenet").training.balanced
 
 
 @pytest.mark.parametrize("value", ["1.0", "-0.1"])
