@@ -35,6 +35,7 @@ from hw.commands.terminal import Ended, ending_in_order, print_anything
 from hw.commands.zoo import zoo
 from hw.util import caches, quote
 from hw.util.errors import Spec2Error
+from sim.commands.adapt import adapt
 from sim.commands.board import board
 from sim.commands.compare import compare
 from sim.commands.prune import prune
@@ -54,6 +55,7 @@ app = typer.Typer(
 
 SUBCOMMANDS = (
     prune,
+    adapt,
     estimate,
     explore,
     schedule,
