@@ -1,6 +1,7 @@
 """``spec2 adapt`` from files to a model that all commands take, and one sentence for every mistake."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -32,7 +33,11 @@ def stripes(count, seed=0):
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(tmp_path, monkeypatch):
+    """Model and images; heads take few steps."""
+    from pruning.transfer import adaptation
+
+    monkeypatch.setattr(adaptation, "train", partial(adaptation.train, steps=300))
     random_artifact(network(), seed=5, kind="dense").save(tmp_path / "model.npz")
     np.savez(tmp_path / "few.npz", **stripes(60))
     np.savez(tmp_path / "test.npz", **stripes(300, seed=1))

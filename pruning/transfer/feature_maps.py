@@ -177,10 +177,16 @@ def ridge(x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def _eigh(matrix: Matrix) -> tuple[Matrix, Matrix]:
-    """Eigenvalues, rising, and eigenvectors as columns, by numpy: torch 2.13.0 with MKL gave up on one of a
-    low rank."""
-    values, vectors = np.linalg.eigh(matrix.numpy())
-    return torch.from_numpy(values).clamp(min=0), torch.from_numpy(vectors)
+    """Eigenvalues, rising, and eigenvectors as columns.
+
+    torch 2.13.0 with MKL once gave up on a matrix of low rank, of floats; these are doubles, and numpy takes
+    over where it does so again.
+    """
+    try:
+        values, vectors = torch.linalg.eigh(matrix)
+    except torch.linalg.LinAlgError:
+        values, vectors = map(torch.from_numpy, np.linalg.eigh(matrix.numpy()))
+    return values.clamp(min=0), vectors
 
 
 def _best_penalty(values: Matrix, along: Matrix, total: float, n: int) -> float:

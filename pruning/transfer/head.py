@@ -40,7 +40,7 @@ def train(
     steps: int = 1500,
     batch: int = 64,
     rate: float = 3e-3,
-    decay: float = 0.1,
+    decay: float = 1.0,
     seed: int = 0,
 ) -> Head:
     """A head for ``examples``: ``steps`` of AdamW, the rate falling to 0 along a half cosine; all classes

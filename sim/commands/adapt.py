@@ -81,6 +81,7 @@ def adapt(
     from hw.util.files import write_json
     from sim import model as integer_model
     from sim.commands.embedding import embedded
+    from sim.report import two_classes
 
     with requires("torch"):
         import torch
@@ -105,17 +106,20 @@ def adapt(
     digest = made.artifact.save(out / MODEL)
     scores = integer_model.run(made.artifact, held[0])
     correct = 100 * float((scores.argmax(axis=1) == held[1]).mean())
-    write_json(out / ACCURACY_NAME, {"digest": digest, "integer": round(correct, 4)})
+    classes = int(few[1].max()) + 1
+    both = {name: round(found, 4) for name, found in two_classes.shares(scores[:, :classes], held[1]).items()}
+    write_json(out / ACCURACY_NAME, {"digest": digest, "integer": round(correct, 4), **both})
     result: dict[str, Any] = {
         "model": str(out / MODEL),
         "digest": digest,
         "base": artifact.digest,
-        "classes": int(few[1].max()) + 1,
+        "classes": classes,
         "images": len(few[1]),
         "runs": made.runs,
         "seconds": {"runs": round(made.run_seconds, 2), "head": round(made.head_seconds, 2)},
         "test_images": len(held[1]),
         "accuracy": round(correct, 2),
+        **both,
     }
     emit(as_json, result, table(["figure", "value"], scalars(result)))
 

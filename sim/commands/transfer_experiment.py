@@ -8,7 +8,6 @@ goes on where it was. Prints the tables of ``docs/transfer.md``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,10 +18,9 @@ import typer
 from hw.commands.console import progress
 from hw.commands.models import MODEL, located
 from hw.commands.options import DataDir
-from hw.util import documents
 from hw.util.errors import ConfigError
 from hw.util.files import write_json
-from hw.util.tables import table
+from sim.commands.transfer_results import Fit, Results, Row, read, tables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,41 +58,16 @@ METHODS: dict[str, dict[str, Any]] = {
 """By the name of a row: :class:`pruning.transfer.adaptation.Settings`."""
 
 OF_THE_BASE = "of the base"
+SCRATCH = "from scratch"
+"""The row of a whole network, trained on the images of the draw alone; its accuracy is that of floats."""
 
-
-class Row(msgspec.Struct):
-    """accuracy: percent of the test images, of the integer model; floating: of the head before it was
-    quantised. runs: images through the base, others: those once for all tasks. seconds: of the head alone."""
-
-    method: str
-    count: int
-    seed: int
-    accuracy: float
-    floating: float
-    runs: int
-    others: int
-    seconds: float
-
-
-class Fit(msgspec.Struct):
-    """R² of a form of M_g, learned from so many images."""
-
-    form: str
-    images: int
-    change: str
-    r_squared: float
-
-
-class Results(msgspec.Struct):
-    base: str
-    run_seconds: float
-    rows: list[Row] = []
-    fits: list[Fit] = []
+SCRATCH_EPOCHS = 200
 
 
 @dataclass(frozen=True)
 class Task:
-    """base; images and labels to draw from and to test on; others: of the base's own training."""
+    """base; images and labels to draw from and to test on; others: of the base's own training; scratch: the
+    recipe of a network to train from nothing, where that is compared."""
 
     base: Artifact
     images: NDArray[np.uint8]
@@ -102,6 +75,7 @@ class Task:
     test_images: NDArray[np.uint8]
     test_labels: NDArray[np.uint8]
     others: NDArray[np.uint8]
+    scratch: str | None = None
 
 
 class Memory:
@@ -135,13 +109,13 @@ def experiment(
     torch.set_num_threads(threads)
     if task not in TASKS:
         raise ConfigError(f"there is no task {task!r}: choose from {', '.join(TASKS)}")
-    found, memory = TASKS[task](data_dir, out), None
+    found = TASKS[task](data_dir, out)
     memory = Memory(found.base)
     results = _begun(out / f"{task}.json", found, memory)
     with progress(task) as show:
         _measure_rows(found, memory, results, out / f"{task}.json", show)
         _measure_fits(found, memory, results, out / f"{task}.json", show)
-    print(f"{accuracies(results)}\n\n{costs(results)}\n\n{fits(results)}")
+    print(tables(results))
 
 
 # --- tasks ----------------------------------------------------------------------------------------------
@@ -181,6 +155,7 @@ def _pneumonia(data_dir: Path | None, out: Path) -> Task:
         images.test_images,
         images.test_labels,
         digits.train_images[others],
+        "pneumonia",
     )
 
 
@@ -198,7 +173,7 @@ def _begun(path: Path, task: Task, memory: Memory) -> Results:
     memory(task.test_images)
     seconds = (time.monotonic() - begin) / len(task.test_images)
     if path.exists():
-        found: Results = documents.decode(documents.read(path), Results, str(path))
+        found = read(path)
         if found.base == task.base.digest:
             return found
     return Results(task.base.digest, seconds)
@@ -213,12 +188,17 @@ def _measure_rows(task: Task, memory: Memory, results: Results, path: Path, show
 
     tests = memory(task.test_images)
     done = {(row.method, row.count, row.seed) for row in results.rows}
-    asked = [(count, seed, method) for count in COUNTS for seed in SEEDS for method in METHODS]
+    methods = [*METHODS, *([SCRATCH] if task.scratch else [])]
+    asked = [(count, seed, method) for count in COUNTS for seed in SEEDS for method in methods]
     for number, (count, seed, method) in enumerate(asked):
         show(number, len(asked), f"{method}, {count} images a class, draw {seed}")
         if (method, count, seed) in done:
             continue
         chosen = drawn(task.labels, count, seed)
+        if method == SCRATCH:
+            results.rows.append(_from_scratch(task, chosen, count, seed))
+            write_json(path, msgspec.to_builtins(results))
+            continue
         others = task.others if method.endswith(OF_THE_BASE) else None
         settings = Settings(**METHODS[method], seed=seed)
         made = adapt(task.base, memory, task.images[chosen], task.labels[chosen], settings, others=others)
@@ -238,6 +218,28 @@ def _measure_rows(task: Task, memory: Memory, results: Results, path: Path, show
             )
         )
         write_json(path, msgspec.to_builtins(results))
+
+
+def _from_scratch(task: Task, chosen: NDArray[np.intp], count: int, seed: int) -> Row:
+    """A network that nothing was learned for before, dense, with the recipe's augmentation."""
+    import time
+    from tempfile import TemporaryDirectory
+
+    from pruning.data import ImageSet
+    from pruning.training import recipe
+    from pruning.training.job import Job
+    from pruning.training.recipe_file import Schedule
+
+    begin = time.monotonic()
+    images = ImageSet(
+        task.images[chosen], task.labels[chosen], task.test_images, task.test_labels, "few images"
+    )
+    found = recipe.find(task.scratch or "", seed=seed, epochs=Schedule(SCRATCH_EPOCHS, 0, 0, 0))
+    with TemporaryDirectory() as folder:
+        job = Job(found.settings(len(chosen)), images, Path(folder))
+        job.train(False, Path(folder), phases=1)
+    accuracy = job.journal.accuracy["dense"]
+    return Row(SCRATCH, count, seed, accuracy, accuracy, 0, 0, time.monotonic() - begin)
 
 
 def _measure_fits(task: Task, memory: Memory, results: Results, path: Path, show: Any) -> None:
@@ -261,54 +263,6 @@ def _measure_fits(task: Task, memory: Memory, results: Results, path: Path, show
                 found = fit(form, cut, change, clean, changed)(given)
                 results.fits.append(Fit(form, len(images), change.name, r_squared(found, wanted)))
     write_json(path, msgspec.to_builtins(results))
-
-
-# --- tables ---------------------------------------------------------------------------------------------
-
-
-def accuracies(results: Results) -> str:
-    """Accuracy of the integer model in percent, mean ± standard deviation over the draws."""
-    rows = []
-    for method in METHODS:
-        cells = [
-            _spread([row.accuracy for row in results.rows if (row.method, row.count) == (method, count)])
-            for count in COUNTS
-        ]
-        rows.append((method, *cells))
-    return table(["augmentation", *(f"{count} a class" for count in COUNTS)], rows)
-
-
-def costs(results: Results) -> str:
-    """Runs of the base and seconds, with 50 images a class."""
-    rows = []
-    for method in METHODS:
-        own = [row for row in results.rows if (row.method, row.count) == (method, 50)]
-        if own:
-            seconds = sum(row.seconds for row in own) / len(own)
-            runs = own[0].runs
-            rows.append((method, runs, own[0].others, f"{runs * results.run_seconds:.1f}", f"{seconds:.1f}"))
-    return table(["augmentation, 50 a class", "runs", "once", "runs, s", "head, s"], rows)
-
-
-def fits(results: Results) -> str:
-    """R² of every form and kind of change, a column for each, a row for each form and number of images."""
-    changes = list(dict.fromkeys(fit.change for fit in results.fits))
-    rows = []
-    for images, form in dict.fromkeys((fit.images, fit.form) for fit in results.fits):
-        cells = []
-        for change in changes:
-            own = [
-                f.r_squared for f in results.fits if (f.images, f.form, f.change) == (images, form, change)
-            ]
-            cells.append(f"{sum(own) / len(own):.3f}")
-        rows.append((form, images, *cells))
-    return table(["form", "learned from", *changes], rows)
-
-
-def _spread(values: Sequence[float]) -> str:
-    import numpy as np
-
-    return f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import torch
 from hw.contract.artifact import random_artifact
 from hw.contract.network import Conv, Dense, Network
 from hw.util.errors import ConfigError
+from pruning.transfer import feature_maps
 from pruning.transfer.augmentations import ALL, NAMES, Augmentation, chosen
 from pruning.transfer.cut import cut_of
 from pruning.transfer.feature_maps import FORMS, fit, r_squared, ridge
@@ -109,9 +110,10 @@ def test_ridge_recovers_a_linear_map_from_enough_and_is_cautious_with_few():
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_known_map_is_found(form):
+def test_a_known_map_is_found(form, monkeypatch):
     """Features of changed images are the flipped maps, then a mixture of channels: forms that learn find it
     in images they did not see, and none is worse than the guess."""
+    monkeypatch.setattr(feature_maps, "HIDDEN_PASSES", 10)
     shape = (6, 4, 4)
     network = Network(
         "net", (1, 8, 8), (Conv("conv", 1, 6, 3, padding=1, pool=2), Dense("fc", 96, 3, relu=False))
@@ -151,3 +153,18 @@ def test_mistakes_get_a_sentence():
         fit("cubic", cut, FLIP, features, features)
     with pytest.raises(ConfigError, match="1 images say nothing of flip: give at least 2"):
         fit("linear", cut, FLIP, features, features)
+
+
+def test_numpy_takes_over_where_torch_gives_up(monkeypatch):
+    """Its eigenvectors give the same ridge."""
+    rng = torch.Generator().manual_seed(1)
+    x, y = torch.randn(20, 30, generator=rng), torch.randn(20, 4, generator=rng)
+    wanted = ridge(x, y)
+
+    def fails(matrix):
+        raise torch.linalg.LinAlgError("failed to converge")
+
+    monkeypatch.setattr(torch.linalg, "eigh", fails)
+    assert all(
+        torch.allclose(found, known, atol=1e-5) for found, known in zip(ridge(x, y), wanted, strict=True)
+    )
