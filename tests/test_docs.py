@@ -22,6 +22,7 @@ from bitstreams.flows import memory_map
 from bitstreams.synthesis import extrapolation
 from hw.contract import sparsity
 from hw.host_interface import registers
+from sim.commands import transfer_results
 from sim.report import comparison, comparison_page, comparison_plot, explore_page
 from sim.rtl import layers
 
@@ -298,6 +299,14 @@ def test_the_sparsity_page_explains_every_pattern():
     )
     explained = [name.split(",")[0] for name in re.findall(r"^\*\*([^*]+)\.\*\*", page, re.MULTILINE)]
     assert [comparison.family(name) for name in explained] == list(comparison.FAMILIES)
+
+
+@pytest.mark.parametrize("task", ["cifar10", "pneumonia"])
+def test_the_page_on_new_classes_holds_the_tables_of_its_data(task):
+    page = (ROOT / "docs" / "transfer.md").read_text()
+    found = transfer_results.read(RESULTS / "transfer" / f"{task}.json")
+    for made in transfer_results.tables(found).split("\n\n"):
+        assert made in page, "put what 'python -m sim.commands.transfer_results' prints into the page"
 
 
 def test_the_readme_quotes_what_was_measured():

@@ -49,11 +49,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "maps, move alone": {"method": "maps", "form": "move"},
     "maps, channels": {"method": "maps", "form": "channels"},
     "maps, linear": {"method": "maps", "form": "linear"},
-    "maps, low-rank": {"method": "maps", "form": "low-rank"},
-    "maps, hidden": {"method": "maps", "form": "hidden"},
     "maps, channels, of the base": {"method": "maps", "form": "channels"},
-    "maps, linear, of the base": {"method": "maps", "form": "linear"},
     "images": {"method": "images"},
+    "maps, hidden": {"method": "maps", "form": "hidden"},
 }
 """By the name of a row: :class:`pruning.transfer.adaptation.Settings`."""
 
@@ -113,8 +111,8 @@ def experiment(
     memory = Memory(found.base)
     results = _begun(out / f"{task}.json", found, memory)
     with progress(task) as show:
-        _measure_rows(found, memory, results, out / f"{task}.json", show)
         _measure_fits(found, memory, results, out / f"{task}.json", show)
+        _measure_rows(found, memory, results, out / f"{task}.json", show)
     print(tables(results))
 
 
@@ -189,7 +187,7 @@ def _measure_rows(task: Task, memory: Memory, results: Results, path: Path, show
     tests = memory(task.test_images)
     done = {(row.method, row.count, row.seed) for row in results.rows}
     methods = [*METHODS, *([SCRATCH] if task.scratch else [])]
-    asked = [(count, seed, method) for count in COUNTS for seed in SEEDS for method in methods]
+    asked = [(count, seed, method) for method in methods for count in COUNTS for seed in SEEDS]
     for number, (count, seed, method) in enumerate(asked):
         show(number, len(asked), f"{method}, {count} images a class, draw {seed}")
         if (method, count, seed) in done:

@@ -49,7 +49,7 @@ def test_rows_are_kept_and_not_measured_again(tmp_path, monkeypatch):
     transfer_experiment.experiment("small", None, tmp_path, 1)
     found = read(tmp_path / "small.json")
     assert [(row.method, row.seed) for row in found.rows] == [
-        (name, seed) for seed in range(2) for name in methods
+        (name, seed) for name in methods for seed in range(2)
     ]
     runs = {row.method: (row.runs, row.others) for row in found.rows}
     assert runs == {

@@ -67,6 +67,14 @@ def test_weights_without_a_word_stay_zero():
     assert torch.equal(head.weight != 0, keep)
 
 
+def test_features_that_hardly_change_do_not_get_the_largest_weights():
+    """All weights share one step: the others would be rounded away."""
+    features, labels = clouds(60)
+    features[:, :10] = 100 + (features[:, :10] - 100) / 50
+    weight = train(examples("none", features, labels.tolist(), 3), steps=200).weight.abs()
+    assert weight[:, :10].max() < 4 * weight[:, 10:].max(), "deviations differ 60 times"
+
+
 def test_rare_classes_count_as_much():
     """Features without information: with one image in ten of class 1, neither class is preferred."""
     labels = (np.arange(200) % 10 == 0).astype(int)
