@@ -16,7 +16,7 @@ ADDRESS_BITS = 12
 MAGIC = 0x53504332
 """What ID reads: ``SPC2`` in ASCII."""
 
-HARDWARE_VERSION = 4
+HARDWARE_VERSION = 5
 """What VERSION reads. Raised whenever a driver of the version before could misread the hardware."""
 
 MEMORY_ADDRESS_BITS = 40
