@@ -214,7 +214,7 @@ CHECKSUM = Register(
     0x6C,
     Access.READ,
     "CRC-32 of the beats that the last run or check has read, each folded to a word "
-    "(hw/contract/checksum.py); until the next one",
+    "(hw/contract/checksum.py), the channel table first; until the next one",
 )
 LAYER_CYCLES = _counter(
     "LAYER_CYCLES",

@@ -113,7 +113,7 @@ class MemoryBoard:
         fields = LAYERS.unpack(self.registers[LAYERS.address()])
         count, beat = len(self.memory), self.info.beat_bytes
         beats, missing = b"", False
-        for part in self.info.stream.of_run(NUMBERS[fields["first"] : fields["last"] + 1]):
+        for part in self.info.stream.of_run(self.info.numbers[fields["first"] : fields["last"] + 1]):
             first = (self.page + part.page) * PAGE // count + self.moved
             size = part.beats * beat // count
             parts = [self._bytes(i, first, size) for i in range(count)]
