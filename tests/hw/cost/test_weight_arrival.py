@@ -83,11 +83,16 @@ def stream(depth, steps, units=(2,), blocks=1):
         (blocks,) * layers,
         tuple(range(layers)),
         (steps,) * blocks * layers,
+        entries=TABLE // 2,
+        entry_beats=2,
     )
 
 
-FIRST = MEMORY_LATENCY + READER - 1
-"""Clock of the run behind which the first beat comes."""
+TABLE = 14
+"""Beats of the channel table, which comes first."""
+
+FIRST = MEMORY_LATENCY + READER - 1 + TABLE
+"""Clock of the run behind which the first beat of weights comes."""
 
 
 def test_weights_arrive_at_the_pace_of_memory_while_there_is_room():

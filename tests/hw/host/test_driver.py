@@ -250,7 +250,7 @@ def test_connect_refuses_a_foreign_accelerator(register, error, message) -> None
 
 def test_connect_compares_with_the_digest_it_is_given() -> None:
     driver, _ = make()
-    with pytest.raises(DigestMismatch, match="00010203…, not of ffffffff…"):
+    with pytest.raises(DigestMismatch, match="00010203…, not from ffffffff…"):
         asyncio.run(driver.connect("ff" * 32))
 
 

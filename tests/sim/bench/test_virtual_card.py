@@ -108,9 +108,10 @@ def test_weights_are_loaded_once_and_scores_are_the_models(streamed, memory, tmp
         assert streamed.at(board, streamed.load).parts == ()
 
         async def back(driver, link):
-            _, size = streamed.info.stream.layers[0].extent(streamed.info.beat_bytes, 2)
+            start, size = streamed.info.stream.layers[0].extent(streamed.info.beat_bytes, 2)
             size = size // 64 * 64
-            return await link.read_memory(streamed.bases[1], size) == streamed.files[1][:size]
+            read = await link.read_memory(streamed.bases[1] + start, size)
+            return read == streamed.files[1][start : start + size]
 
         assert streamed.at(board, back)
     assert not list(tmp_path.glob("card*")), "sockets were left behind"
