@@ -28,7 +28,7 @@ from pruning.data.image_set import ImageSet
 from pruning.optimisers import AdmmConfig, ReweightedConfig, Targets
 from pruning.optimisers.recurrent import prune_recurrent_
 
-UNITS, BLOCK = 64, 8
+UNITS, BLOCK, BATCH = 64, 8, 128
 DENSE, PULLED, FIXED = 4, 4, 3
 """Epochs: without pruning, while it pulls, with its masks."""
 
@@ -53,10 +53,10 @@ KINDS = ("unstructured", "uniform", "block")
 class RowReader(nn.Module):
     """A recurrent layer over the rows of an image (B, 1, 28, 28), and a linear one after the last of them."""
 
-    def __init__(self, kind: str, units: int = UNITS) -> None:
+    def __init__(self, kind: str) -> None:
         super().__init__()
-        self.rows = LAYERS[kind](28, units, batch_first=True)
-        self.scores = nn.Linear(units, 10)
+        self.rows = LAYERS[kind](28, UNITS, batch_first=True)
+        self.scores = nn.Linear(UNITS, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         states, _ = self.rows(x.flatten(1, 2))
@@ -65,7 +65,7 @@ class RowReader(nn.Module):
 
 
 def train(kind: str, data: ImageSet, seed: int, wanted: Mapping[str, Targets]) -> dict[str, float]:
-    """Accuracies in percent: of the dense network as ``dense``, and of a copy pruned to each of ``wanted``."""
+    """Accuracies in percent: of the dense network (``dense``), and of a copy pruned to each of ``wanted``."""
     torch.manual_seed(seed)
     model = RowReader(kind)
     _epochs(model, data, DENSE, 2e-3)
@@ -87,11 +87,11 @@ def _epochs(model: nn.Module, data: ImageSet, epochs: int, rate: float, pruner=N
     """Train with Adam; every quarter of an epoch is a step of ``pruner``."""
     images, labels = (torch.from_numpy(a) for a in (data.train_images, data.train_labels))
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)
-    total = epochs * -(-len(images) // 128)
+    total = epochs * -(-len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
     done, often = 0, max(1, total // (4 * epochs))
     for _ in range(epochs):
-        for batch in torch.randperm(len(images)).split(128):
+        for batch in torch.randperm(len(images)).split(BATCH):
             scores = model(images[batch].float() / 255)
             loss = F.cross_entropy(scores, labels[batch].long())
             loss = loss + pruner.penalty() if pruner else loss
