@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from hw.util import documents
 from hw.util.errors import Spec2Error, ToolFailed
@@ -22,6 +24,8 @@ RESULT = "sweep.json"
 
 TRIES = 5
 """Workers that may die with a job before it is taken for the cause."""
+
+Percent = Annotated[float, Meta(ge=0, le=100)]
 
 Work = Callable[[Job], dict[str, float]]
 """Carries a job out, in whatever process; returns accuracies in percent."""
@@ -79,7 +83,7 @@ def known(job: Job) -> Outcome | None:
     found: Any = documents.decode(documents.read(path), Any, str(path))
     if not isinstance(found, dict) or found.get("key") != job.key:
         return None
-    return Outcome(job, documents.convert(found.get("measured"), dict[str, float], str(path)))
+    return Outcome(job, documents.convert(found.get("measured"), dict[str, Percent], str(path)))
 
 
 def attempt(job: Job, work: Work) -> Outcome:
