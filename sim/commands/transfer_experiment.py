@@ -131,7 +131,7 @@ def _cifar10(data_dir: Path | None, out: Path) -> Task:
     keep_freed_memory()
     images = data.load("cifar10", data_dir)
     known, new = of_classes(images, KNOWN), of_classes(images, NEW)
-    base = train_base(recipe.find("cifar-small", epochs=Schedule(14, 3, 5, 1)), known, out / "base")
+    base = train_base(recipe.find("cifar-small", epochs=Schedule(14, 3, 5, 0)), known, out / "base")
     others = np.random.default_rng(0).permutation(len(known.train_images))[:OTHERS]
     return Task(
         base, new.train_images, new.train_labels, new.test_images, new.test_labels, known.train_images[others]

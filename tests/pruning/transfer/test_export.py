@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hw.compile.compiler import compile_program
+from hw.compile.onto import onto
 from hw.contract.artifact import load, random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Dense, Network, lenet, tiny
@@ -84,6 +85,7 @@ def test_the_array_takes_the_same_steps(kind):
         before, after = (plan.steps for plan in plans)
         for array in ("word", "groups", "select", "end_of_word", "end_of_pass"):
             assert np.array_equal(getattr(before, array), getattr(after, array))
+    assert onto(programs[0], made).digest == made.digest, "the bitstream of the base takes it"
 
 
 def test_everything_else_is_the_bases(tmp_path):
