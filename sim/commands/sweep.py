@@ -17,7 +17,7 @@ from hw.util.tables import table
 from sim.commands.prune import prune_and_measure
 
 if TYPE_CHECKING:
-    from pruning.sweep.plan import Job
+    from pruning.training.sweep.plan import Job
 
 
 def sweep(
@@ -54,8 +54,8 @@ def sweep(
         spec2 sweep sweep.toml --cluster tcp://10.0.0.5:8786 --out /shared/sweep
     """
     with requires("torch", "mlxtend"):
-        from pruning.sweep import engine, plan
-        from pruning.sweep.spread import cells, spread
+        from pruning.training.sweep import engine, plan
+        from pruning.training.sweep.spread import cells, spread
 
     folder = (out or Path("build") / file.stem).resolve()
     data_dir = data_dir.resolve() if data_dir else None
@@ -100,7 +100,7 @@ class Training:
         self.data_dir, self.quiet = data_dir, quiet
 
     def __call__(self, job: Job) -> dict[str, float]:
-        from pruning.sweep.engine import log_of
+        from pruning.training.sweep.engine import log_of
 
         job.folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:

@@ -428,26 +428,26 @@ def make_sweep(folder: Path) -> None:
 
 
 def read_sweep(folder: Path) -> None:
-    from pruning.sweep.plan import read
+    from pruning.training.sweep.plan import read
 
     read(folder / "sweep.toml", folder / "out", None)
 
 
 def _sweep_job(folder: Path):
-    from pruning.sweep.plan import Job
+    from pruning.training.sweep.plan import Job
 
     return Job("lenet", {}, 0, folder, "k")
 
 
 def make_sweep_result(folder: Path) -> None:
-    from pruning.sweep.engine import attempt
+    from pruning.training.sweep.engine import attempt
 
     attempt(_sweep_job(folder), lambda job: {"dense": 99.5, "integer": 98.25})
 
 
 def read_sweep_result(folder: Path) -> None:
-    from pruning.sweep.engine import known
-    from pruning.sweep.spread import spread
+    from pruning.training.sweep.engine import known
+    from pruning.training.sweep.spread import spread
 
     if outcome := known(_sweep_job(folder)):
         spread([outcome])

@@ -1,9 +1,9 @@
 """Recurrent networks read MNIST digits row by row, pruned as the sets say: what that costs in accuracy.
 
-``python -m pruning.row_digits [--data-dir DIR] [--seeds 3] [--out FILE]``: an LSTM and a GRU of 64 units, 28
-steps of 28 pixels, dense and with a quarter and an eighth of both matrices left, by reweighted regularisation
-for blocks (as BLK-REW, arXiv:2001.08357) and by ADMM for the others. Mean and standard deviation over the
-seeds. What FILE holds already, as after an interruption, is not trained again.
+``python -m pruning.training.row_digits [--data-dir DIR] [--seeds 3] [--out FILE]``: an LSTM and a GRU of 64
+units, 28 steps of 28 pixels, dense and with a quarter and an eighth of both matrices left, by reweighted
+regularisation for blocks (as BLK-REW, arXiv:2001.08357) and by ADMM for the others. Mean and standard
+deviation over the seeds. What FILE holds already, as after an interruption, is not trained again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def targets(kind: str, share: int) -> Targets:
     return ReweightedConfig(sparsity) if kind == "block" else AdmmConfig(sparsity)
 
 
-KINDS = ("unstructured", "uniform", "block")
+PATTERNS = ("unstructured", "uniform", "block")
 
 
 class RowReader(nn.Module):
@@ -128,7 +128,7 @@ def shown(rows: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pruning.row_digits", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pruning.training.row_digits", description=__doc__)
     parser.add_argument("--data-dir", type=Path, help="Folder with all of MNIST. [default: the 5,000 digits]")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("build/row_digits.json"), help="Results so far.")
@@ -142,7 +142,7 @@ def main(argv: list[str]) -> int:
         else {}
     )
     rows = held.setdefault(data.name, {})
-    wanted = {f"1 of {share}, {kind}": targets(kind, share) for share in SHARES for kind in KINDS}
+    wanted = {f"1 of {share}, {kind}": targets(kind, share) for share in SHARES for kind in PATTERNS}
     for kind in LAYERS:
         for seed in range(options.seeds):
             if f"{kind}/{seed}" not in rows:

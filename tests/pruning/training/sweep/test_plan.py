@@ -3,9 +3,9 @@
 import pytest
 
 from hw.util.errors import ConfigError
-from pruning.sweep import plan
-from pruning.sweep.engine import Outcome
-from pruning.sweep.spread import LOST, cells, spread
+from pruning.training.sweep import plan
+from pruning.training.sweep.engine import Outcome
+from pruning.training.sweep.spread import LOST, cells, spread
 
 TWO = 'recipe = "lenet"\nseeds = [3, 1]\n[grid]\nsparsity = ["adaptive-1:8", "block"]\nweight_bits = [8, 6]\n'
 

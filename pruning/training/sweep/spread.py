@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from pruning.sweep.engine import Outcome
+from pruning.training.sweep.engine import Outcome
 
 LOST = "lost"
 """Percentage points from the dense network to the integers, of every seed by itself."""
@@ -18,8 +18,8 @@ def spread(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     rows = []
     for case in dict.fromkeys(outcome.job.case for outcome in outcomes):
         found = [o.measured for o in outcomes if o.job.case == case and not o.error]
-        names = [name for name in (found[0] if found else {}) if all(name in one for one in found)]
-        values = {name: [one[name] for one in found] for name in names}
+        names = [name for name in (found[0] if found else {}) if all(name in row for row in found)]
+        values = {name: [row[name] for row in found] for name in names}
         if {"dense", "integer"} <= set(values):
             pairs = zip(values["dense"], values["integer"], strict=True)
             values[LOST] = [dense - integer for dense, integer in pairs]

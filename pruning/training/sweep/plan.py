@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from hw.util import documents
-from hw.util.errors import ConfigError
+from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.training import recipe as recipes
 
 MOST_JOBS = 10_000
@@ -93,10 +93,13 @@ def read(path: Path, out: Path, data_dir: Path | None) -> list[Job]:
     if recipes.is_file(recipe) and not Path(recipe).is_absolute():
         recipe = str(path.parent / recipe)
     cases = [dict(zip(fields, case, strict=True)) for case in itertools.product(*fields.values())]
-    for case in cases:
-        recipes.find(recipe, seed=sweep.seeds[0], **case)
-    for seed in sweep.seeds:
-        recipes.find(recipe, seed=seed)
+    try:
+        for case in cases:
+            recipes.find(recipe, **case)
+        for seed in sweep.seeds:
+            recipes.find(recipe, seed=seed)
+    except (ConfigError, UnsupportedNetwork) as error:
+        raise type(error)(f"the sweep {path}: {documents.printable(str(error))}") from None
     source = _source(recipe, data_dir)
     return [_job(recipe, case, seed, out, source) for seed in sweep.seeds for case in cases]
 

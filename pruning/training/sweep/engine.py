@@ -17,7 +17,7 @@ from msgspec import Meta
 from hw.util import documents
 from hw.util.errors import Spec2Error, ToolFailed
 from hw.util.files import write_json
-from pruning.sweep.plan import Job
+from pruning.training.sweep.plan import Job
 
 RESULT = "sweep.json"
 """In a job's folder: its key and what it measured."""
@@ -96,7 +96,7 @@ def attempt(job: Job, work: Work) -> Outcome:
     return Outcome(job, measured)
 
 
-def _behind(job: Job, work: Work, first: Outcome | None) -> Outcome:
+def _after(job: Job, work: Work, first: Outcome | None) -> Outcome:
     """As :func:`attempt`, once ``first`` is there, on a worker: which may have died when the job was done."""
     return known(job) or attempt(job, work)
 
@@ -107,7 +107,7 @@ def _on_cluster(client: Any, jobs: Sequence[Job], work: Work, finished: Callable
     first: dict[int, Any] = {}
     waiting = {}
     for job in jobs:
-        future = client.submit(_behind, job, work, first.get(job.seed), pure=False)
+        future = client.submit(_after, job, work, first.get(job.seed), pure=False)
         first.setdefault(job.seed, future)
         waiting[future] = job
     for future in as_completed(list(waiting)):

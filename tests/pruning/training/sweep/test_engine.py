@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from hw.util.errors import ConfigError, ToolFailed
-from pruning.sweep import engine
-from pruning.sweep.engine import RESULT, attempt, carry_out, known
-from pruning.sweep.plan import Job
+from pruning.training.sweep import engine
+from pruning.training.sweep.engine import RESULT, attempt, carry_out, known
+from pruning.training.sweep.plan import Job
 
 
 def jobs_in(folder, seeds=2, key="k"):

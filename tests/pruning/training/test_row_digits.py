@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from pruning import row_digits
 from pruning.data import mnist
 from pruning.data.image_set import ImageSet
+from pruning.training import row_digits
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_rows_are_kept_and_shown(few, tmp_path, capsys, monkeypatch):
     rows = json.loads(out.read_text())["few"]
     assert set(rows["gru/1"]) == {
         "dense",
-        *(f"1 of {n}, {kind}" for n in (4, 8) for kind in row_digits.KINDS),
+        *(f"1 of {n}, {kind}" for n in (4, 8) for kind in row_digits.PATTERNS),
     }
     assert min(row["dense"] for row in rows.values()) == 100
     text = capsys.readouterr().out
