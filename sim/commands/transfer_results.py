@@ -92,8 +92,8 @@ def tables(results: Results) -> str:
 
 
 def _costs(rows: Sequence[Row], run_seconds: float) -> list[str]:
-    """Runs, those that serve all tasks, seconds of the first, and of all else."""
-    seconds, runs = statistics.mean(row.seconds for row in rows), rows[0].runs
+    """Runs, those that serve all tasks, seconds of the first, and the median of all else."""
+    seconds, runs = statistics.median(row.seconds for row in rows), rows[0].runs
     return [f"{runs:,}", f"{rows[0].others:,}", f"{runs * run_seconds:.1f}", f"{seconds:.1f}"]
 
 
