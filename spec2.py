@@ -27,6 +27,7 @@ from bitstreams.commands.deploy import deploy
 from bitstreams.commands.doctor import doctor
 from bitstreams.commands.estimate import estimate
 from bitstreams.commands.explore import explore
+from bitstreams.commands.features import features
 from bitstreams.commands.generate import generate
 from bitstreams.commands.synth import synth
 from hw.commands.options import kept_command
@@ -64,6 +65,7 @@ SUBCOMMANDS = (
     deploy,
     board,
     classify,
+    features,
     report,
     compare,
     demo,
