@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.features.content import About, LayerFeatures
+from hw.contract.features.content import About, Features, LayerFeatures
 from hw.contract.features.file import save
 from hw.util import archives
 from hw.util.errors import ArtifactError, DataError
@@ -35,6 +35,8 @@ Source = Callable[[Images], NDArray[Any]]
 
 Progress = Callable[[int], None]
 """Called with the number of images that are done, after each block."""
+
+NO_IMAGES = "there are no images: name files, or a folder with some"
 
 BLOCK = 256
 """Images of a block; as many are lost by an interruption at most."""
@@ -77,13 +79,39 @@ def extract(
             if progress:
                 progress(count)
         if not count:
-            raise DataError("there are no images: name files, or a folder with some")
+            raise DataError(NO_IMAGES)
         about = About(
             **asdict(kind), model=model, images=pixels.hexdigest(), count=count, source=name, command=command
         )
         save(out, about, _stored(folder, names), np.concatenate(labels) if every else None)
         shutil.rmtree(folder)
     return about
+
+
+def at_once(
+    source: Source,
+    parts: Iterable[Part],
+    kind: LayerFeatures,
+    *,
+    model: str,
+    name: str,
+    block: int = BLOCK,
+    progress: Progress | None = None,
+) -> Features:
+    """The features of a few images in memory. Otherwise like :func:`extract`."""
+    vectors, labels, every, pixels = [], [], True, hashlib.sha256()
+    for images, some in blocks(parts, block):
+        pixels.update(np.ascontiguousarray(images).data)
+        vectors.append(kind.of(source(images)))
+        every = every and some is not None
+        labels += [some.astype(np.int64)] if some is not None else []
+        if progress:
+            progress(sum(map(len, vectors)))
+    if not vectors:
+        raise DataError(NO_IMAGES)
+    found = np.concatenate(vectors)
+    about = About(**asdict(kind), model=model, images=pixels.hexdigest(), count=len(found), source=name)
+    return Features(about, found, np.concatenate(labels) if every else None)
 
 
 def blocks(parts: Iterable[Part], size: int) -> Iterator[Part]:

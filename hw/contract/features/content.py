@@ -17,7 +17,7 @@ own, which an artifact does not hold, since the next layer's weights absorb it (
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -149,6 +149,15 @@ class Features:
     def real(self) -> NDArray[np.float64]:
         """(n, d): the vectors as real numbers in steps of a channel, means where they are averages."""
         return self.vectors.reshape(len(self.vectors), -1) / self.about.pixels
+
+    def first(self, count: int) -> Features:
+        """Those of the first images. Raises ``DataError`` when there are not so many."""
+        if not 1 <= count <= len(self.vectors):
+            raise DataError(
+                f"there are features of {len(self.vectors)} images, not of {count}: lower the number"
+            )
+        labels = None if self.labels is None else self.labels[:count]
+        return Features(replace(self.about, count=count), self.vectors[:count], labels)
 
     def check_model(self, artifact: Artifact) -> None:
         """Raise ``DigestMismatch`` unless ``artifact`` made them."""

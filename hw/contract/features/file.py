@@ -71,6 +71,15 @@ def load(path: Path | str) -> Features:
         ) from None
 
 
+def is_features(path: Path | str) -> bool:
+    """Whether ``path`` looks like a file of features, by the names of its arrays."""
+    try:
+        with archives.opened(path) as file:
+            return {"header", "features"} <= {*file.names}
+    except (OSError, DataError, ArtifactError):
+        return False
+
+
 def _about(blob: NDArray[Any]) -> About:
     data: dict[str, Any] = documents.decode(blob.tobytes(), dict[str, Any], "the header")
     kind, schema = data.pop("kind", None), data.pop("schema", None)
