@@ -10,6 +10,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.features import load
 from hw.contract.network import Conv, Network, lenet, tiny
 from pruning import data
+from pruning.transfer.search import index
 from sim import model
 from tests.bitstreams import serial_wire
 from tests.test_cli_boards import wire  # noqa: F401 (a fixture)
@@ -158,3 +159,112 @@ def test_a_design_of_another_model_is_refused(run, files, fake_design):
     arguments = ["features", files / "other.npz", files / "images.npz", "--layer", "conv1", "--verilog"]
     arguments += ["--design", fake_design.design, "--out", files / "f.npz"]
     assert "name another with --design" in run(*arguments).sentence
+
+
+# --- index and search -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def indexed(run, files):
+    """An index of the six images, and features of three of them in ``three.npz``."""
+    shared = ["features", files / "model.npz", files / "images.npz", "--layer", "conv2", "--form", "flat"]
+    assert run(*shared, "--out", files / "f.npz").code == 0
+    assert run(*shared, "--first", "3", "--out", files / "three.npz").code == 0
+    assert run("index", files / "f.npz", "--bits", "16", "--out", files / "i.npz").code == 0
+    return files
+
+
+@pytest.mark.parametrize(("method", "bits"), [("iiq", 24), ("itq", 24), ("sign", 24), ("float", 0)])
+def test_index_says_what_it_made(run, indexed, method, bits):
+    arguments = ["index", indexed / "f.npz", "--method", method, "--bits", bits, "--out", indexed / "x.npz"]
+    result = run(*arguments, "--json")
+    assert result.code == 0, result.err
+    said, made = json.loads(result.out), index.load(indexed / "x.npz")
+    assert (said["method"], said["bits"], said["bytes_per_image"]) == (method, bits, made.bytes_per_image)
+    assert said["images"] == 6 and made.labels.tolist() == [0, 1] * 3
+    turned = method in ("iiq", "itq")
+    assert (said["quantisation_error"] is not None) == turned
+    assert not turned or said["quantisation_error"][1] <= said["quantisation_error"][0]
+    assert "bytes per image" in run(*arguments).out
+
+
+def test_float_needs_no_bits(run, indexed):
+    assert run("index", indexed / "f.npz", "--method", "float", "--out", indexed / "x.npz").code == 0
+    assert index.load(indexed / "x.npz").coder.bits == 0
+
+
+def test_search_by_features_and_by_images_finds_the_same(run, indexed):
+    known, asked = index.load(indexed / "i.npz"), load(indexed / "three.npz")
+    found, distances = known.nearest(asked, 4)
+    arguments = ["search", indexed / "i.npz", "--nearest", "4", "--json"]
+    by_features = run(*arguments, indexed / "three.npz")
+    by_images = run(*arguments, indexed / "images.npz", "--first", "3", "--model", indexed / "model.npz")
+    data = json.loads(by_features.out)
+    assert json.loads(by_images.out) == data, by_images.err
+    assert [row["images"] for row in data["queries"]] == found.tolist()
+    assert [row["distances"] for row in data["queries"]] == distances.tolist()
+    assert [row["images"][0] for row in data["queries"]] == [0, 1, 2] and distances[:, 0].tolist() == [0] * 3
+    assert [row["label"] for row in data["queries"]] == [0, 1, 0]
+    same = [[label == i % 2 for label in row["labels"]] for i, row in enumerate(data["queries"])]
+    assert data["same_label"] == round(100 * np.mean(same), 2)
+    text = run("search", indexed / "i.npz", indexed / "three.npz", "--first", "1", "--nearest", "1").out
+    assert "0 (0)" in text and "100.0 % of the images found have the query's label" in " ".join(text.split())
+
+
+def test_search_draws_a_sheet(run, tmp_path):
+    network = Network("grey", (1, 5, 7), (Conv("c", 1, 8, 3, padding=1),))
+    random_artifact(network, seed=5).save(tmp_path / "model.npz")
+    pixels = np.random.default_rng(1).integers(0, 256, (5, 5, 7), np.uint8)
+    np.savez(tmp_path / "x.npz", image=pixels, label=np.arange(5))
+    np.savez(tmp_path / "other.npz", image=255 - pixels)
+    made = [
+        "features",
+        tmp_path / "model.npz",
+        tmp_path / "x.npz",
+        "--layer",
+        "c",
+        "--out",
+        tmp_path / "f.npz",
+    ]
+    assert run(*made).code == 0
+    assert run("index", tmp_path / "f.npz", "--bits", "8", "--out", tmp_path / "i.npz").code == 0
+    arguments = ["search", tmp_path / "i.npz", tmp_path / "x.npz", "--first", "2", "--nearest", "3"]
+    arguments += ["--model", tmp_path / "model.npz", "--sheet", tmp_path / "s.png"]
+    assert run(*arguments, "--database", tmp_path / "x.npz").code == 0
+    with Image.open(tmp_path / "s.png") as picture:
+        sheet = np.asarray(picture)
+    tile = (50 + 10, 70 + 10)  # enlarged tenfold, frame and gap
+    assert sheet.shape == (2 * tile[0], 4 * tile[1], 3)
+    assert np.array_equal(sheet[3:53:10, 3:73:10, 0], pixels[0])
+    assert np.array_equal(sheet[3:53:10, 83:153:10, 0], pixels[0]), "the nearest to an image is that image"
+    (tmp_path / "s.png").unlink()
+    assert "are not those of the index" in run(*arguments, "--database", tmp_path / "other.npz").sentence
+    assert "with --database" in run(*arguments).sentence
+    arguments[2] = tmp_path / "f.npz"
+    assert "in place of their features" in run(*arguments, "--database", tmp_path / "x.npz").sentence
+    assert not (tmp_path / "s.png").exists()
+
+
+SEARCH_MISTAKES = {
+    "no index": (["search", "nothing.npz", "three.npz"], "make one with 'spec2 index'"),
+    "features in place of an index": (["search", "f.npz", "three.npz"], "is no index, or is damaged"),
+    "an index in place of features": (["index", "i.npz"], "is no file of features"),
+    "a model in place of features": (["index", "model.npz"], "is no file of features"),
+    "too many bits": (["index", "f.npz", "--bits", "208"], "a multiple of 8, at most 200"),
+    "removed by itq": (["index", "f.npz", "--removed", "3"], "itq removes no direction"),
+    "images without a model": (["search", "i.npz", "images.npz"], "name it with --model"),
+    "another model": (["search", "i.npz", "images.npz", "--model", "other.npz"], "are those of model"),
+    "another layer": (["search", "i.npz", "other-layer.npz"], "are not compared with those of conv2"),
+    "more than there are": (["search", "i.npz", "three.npz", "--nearest", "7"], "6 images in the index"),
+    "more queries than there are": (["search", "i.npz", "three.npz", "--first", "4"], "features of 3 images"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "names"), SEARCH_MISTAKES.values(), ids=SEARCH_MISTAKES)
+def test_a_search_that_cannot_be_is_a_sentence(run, indexed, monkeypatch, arguments, names):
+    monkeypatch.chdir(indexed)
+    random_artifact(tiny(), seed=6).save("other.npz")
+    assert run("features", "model.npz", "images.npz", "--layer", "fc1", "--out", "other-layer.npz").code == 0
+    out = ["--out", "out.npz"] if arguments[0] == "index" else []
+    assert names in run(*arguments, *out).sentence
+    assert not (indexed / "out.npz").exists()

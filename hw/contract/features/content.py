@@ -173,6 +173,18 @@ def check_model(about: About, digest: str) -> None:
         )
 
 
+def check_same(about: About, other: About) -> None:
+    """Raise ``DigestMismatch`` unless both are features of one model, ``ConfigError`` unless of one layer and
+    form: then their numbers may be compared."""
+    check_model(about, other.model)
+    asked, own = ((found.layer, found.form) for found in (about, other))
+    if asked != own:
+        raise ConfigError(
+            f"features of layer {asked[0]}, form {asked[1]}, are not compared with those of {own[0]}, "
+            f"{own[1]}: make both of one layer with 'spec2 features'"
+        )
+
+
 def layer_number(network: Network, name: str) -> int:
     """Which layer of ``network`` has that name. Raises ``ConfigError`` with all names where none has."""
     known = [layer.name for layer in network.layers]

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.features import About, Features
-from hw.contract.features.content import check_model
+from hw.contract.features.content import check_same
 from hw.util import archives, documents
-from hw.util.errors import ArtifactError, ConfigError, DataError
+from hw.util.errors import ArtifactError, DataError
 from hw.util.files import replacing
 from pruning.transfer.search.coder import BYTE, Coder, Method
 from pruning.transfer.search.hamming import nearest
@@ -75,13 +75,7 @@ class Index:
 
         Raises ``DigestMismatch`` for features of another model, ``ConfigError`` of another layer or form.
         """
-        check_model(features.about, self.about.model)
-        asked, own = ((about.layer, about.form) for about in (features.about, self.about))
-        if asked != own:
-            raise ConfigError(
-                f"the index is of layer {own[0]}, form {own[1]}, and not of {asked[0]}, {asked[1]}: make "
-                "features of that layer with 'spec2 features'"
-            )
+        check_same(features.about, self.about)
         return nearest(self.codes, self.coder.codes(features.real), count)
 
     def save(self, path: Path | str) -> None:
