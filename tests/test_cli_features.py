@@ -89,6 +89,22 @@ def test_features_of_a_board(run, wire, tmp_path):  # noqa: F811
     assert found.about.scores and wire.opened[0][0] == "uart:/dev/tty9"
 
 
+def test_a_feature_that_differs_is_named_and_ends_with_1(run, wire, tmp_path, monkeypatch):  # noqa: F811
+    wrong = {image: scores.copy() for image, scores in serial_wire.KNOWN.items()}
+    list(wrong.values())[2][1] += 4
+    monkeypatch.setattr(serial_wire, "KNOWN", wrong)
+    np.save(tmp_path / "x.npy", serial_wire.IMAGES)
+    arguments = ["features", wire.design / "model.npz", tmp_path / "x.npy", "--design", wire.design]
+    arguments += ["--layer", "f", "--link", "virtual", "--out", tmp_path / "f.npz"]
+    result = run(*arguments, "--verify")
+    assert result.code == 1 and "image 2, number 1" in " ".join(result.out.split()) and "+4 LSB" in result.out
+    result = run(*arguments, "--verify", "--json")
+    assert result.code == 1 and "1 of 15 values differ" in json.loads(result.out)["mismatch"]
+    assert run(*arguments).code == 0, "nobody has asked"
+    result = run(*arguments[:-2], "--out", tmp_path / "g.npz", "--verify", "--first", "2")
+    assert result.code == 0 and "All features of 2 images equal the integer model's." in result.out
+
+
 def test_ended_and_started_again(run, files, monkeypatch):
     """As Ctrl-C ends it, in the second block."""
     monkeypatch.setattr("hw.host.extraction.BLOCK", 2)

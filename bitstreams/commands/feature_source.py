@@ -16,7 +16,8 @@ from pruning.commands.named_images import is_named, named_images
 if TYPE_CHECKING:
     from hw.contract.artifact import Artifact
     from hw.contract.design import DesignInfo
-    from hw.host.extraction import Part, Source
+    from hw.contract.features import Features
+    from hw.host.extraction import Part, Progress, Source
 
 INTEGER_MODEL, VERILOG = "integer model", "Verilog"
 """Names of sources in files; others are those of links."""
@@ -135,6 +136,29 @@ def parts_of(
         return _first(parts(), first), first
     known = len(named) == len(set(words))
     return parts(), sum(len(named[word][0]) for word in words) if known else None
+
+
+def first_difference(
+    artifact: Artifact, parts: Iterator[Part], found: Features, progress: Progress
+) -> str | None:
+    """The first integer of ``found`` that differs from the integer model's, in words; None where all agree.
+
+    parts: the images that the features are of.
+    """
+    from hw.host.extraction import blocks
+    from sim import model
+    from sim.rtl.mismatch import first_mismatch
+
+    layer, form, done = found.about.layer, found.about.form, 0
+    for images, _ in blocks(parts):
+        expected = model.features(artifact, images, layer, form)
+        actual = found.vectors[done : done + len(images)]
+        axes = ("image", "channel", "row", "column") if form == "maps" else ("image", "number")
+        if first := first_mismatch(expected, actual, axes, layer=f"layer {layer}, images from {done}"):
+            return str(first)
+        done += len(images)
+        progress(done)
+    return None
 
 
 def _first(parts: Iterator[Part], count: int) -> Iterator[Part]:

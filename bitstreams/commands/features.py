@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from bitstreams.commands.feature_source import Origin, parts_of
+from bitstreams.commands.feature_source import Origin, first_difference, parts_of
 from hw.commands.console import emit, progress, scalars
 from hw.commands.options import Baud, DataDir, Json, Model
+from hw.util import quote
 from hw.util.tables import table
 
 Layer = Annotated[str, typer.Option(help="The layer that features are taken from; any of the network.")]
@@ -41,6 +42,12 @@ def features(
     design: DesignOption = None,
     baud: Baud = None,
     count: First = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Compare every integer with the integer model; exit code 1 if one differs."
+        ),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="The file. [default: build/features/NETWORK-LAYER.npz]")
     ] = None,
@@ -60,10 +67,10 @@ def features(
     **Examples**
 
         spec2 features zoo:lenet-2:8 mnist:test --layer conv2
-        spec2 features build/lenet/model.npz digits.npz --layer fc1 --link virtual --out fc1.npz
+        spec2 features build/lenet/model.npz digits.npz --layer fc1 --link virtual --verify
         spec2 features zoo:vgg16-cifar-half-2:8 cifar10:train --data-dir ~/cifar --layer conv5_3
     """
-    from hw.contract.features import features_of
+    from hw.contract.features import features_of, load
     from hw.host.extraction import extract
 
     origin = Origin(model, design, link, verilog, baud)
@@ -83,6 +90,13 @@ def features(
             block=origin.block,
             progress=lambda done: show(done, total, f"{done:,} images"),
         )
+    checked = None
+    if verify:
+        again, _ = parts_of(images, artifact, data_dir, count)
+        with progress("integer model") as show:
+            checked = first_difference(
+                artifact, again, load(out), lambda done: show(done, about.count, f"{done:,} images")
+            )
     data: dict[str, Any] = {
         "file": str(out),
         "images": about.count,
@@ -93,5 +107,11 @@ def features(
         "integers": str(about.dtype),
         "source": about.source,
         "model": about.model,
+        **({"mismatch": checked} if verify else {}),
     }
-    emit(as_json, data, table(["features", "value"], scalars(data)))
+    equal = f"All features of {about.count:,} images equal the integer model's."
+    verdict = [quote.markdown(checked or equal)] if verify else []
+    rows = scalars({name: value for name, value in data.items() if name != "mismatch"})
+    emit(as_json, data, table(["features", "value"], rows), *verdict)
+    if checked:
+        raise typer.Exit(1)

@@ -114,7 +114,7 @@ def at_once(
     return Features(about, found, np.concatenate(labels) if every else None)
 
 
-def blocks(parts: Iterable[Part], size: int) -> Iterator[Part]:
+def blocks(parts: Iterable[Part], size: int = BLOCK) -> Iterator[Part]:
     """The same images and labels, ``size`` at a time; labels only where all images of the block have one."""
     waiting: list[Part] = []
     for part in parts:

@@ -18,9 +18,10 @@ CASE = ("tiny", "adaptive", 8, 4, 4)
 
 def features(run, folder, pictures, out, *options):
     arguments = ["features", folder / "model.npz", pictures, "--design", folder, "--out", out, "--json"]
-    result = run(*arguments, *options)
+    result = run(*arguments, *options, "--verify")
     assert result.code == 0, result.err
-    assert json.loads(result.out)["file"] == str(out)
+    said = json.loads(result.out)
+    assert said["file"] == str(out) and said["mismatch"] is None
     return load(out)
 
 
