@@ -1,6 +1,7 @@
 """Features, index and search on the command line: results, and one sentence for every mistake."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from pruning import data
 from pruning.transfer.search import index
 from sim import model
 from tests.bitstreams import serial_wire
+from tests.design_folder import save_design
 from tests.test_cli_boards import wire  # noqa: F401 (a fixture)
 
 ARTIFACT = random_artifact(tiny(), seed=5)
@@ -175,6 +177,23 @@ def test_a_design_of_another_model_is_refused(run, files, fake_design):
     arguments = ["features", files / "other.npz", files / "images.npz", "--layer", "conv1", "--verilog"]
     arguments += ["--design", fake_design.design, "--out", files / "f.npz"]
     assert "name another with --design" in run(*arguments).sentence
+
+
+def test_a_layer_in_row_bands_is_refused_before_anything_runs(run, files, fake_design):
+    """Its map is never in the feature memory whole; that of the last of them is."""
+    save_design(
+        fake_design.design, replace(fake_design.info, numbers=(0, 1, 0, 1, 2, 3)), {"spec2.v": "module\n"}
+    )
+    arguments = [
+        "features",
+        files / "model.npz",
+        files / "images.npz",
+        "--verilog",
+        "--design",
+        fake_design.design,
+    ]
+    arguments += ["--out", files / "f.npz", "--layer"]
+    assert "the design never holds what layer 'conv1' makes as a whole" in run(*arguments, "conv1").sentence
 
 
 # --- index and search -----------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ class Origin:
         Raises ``DigestMismatch`` where the design has other weights than the model.
         """
         from hw.contract.features import layer_number
+        from hw.contract.instructions import instructions_of
 
         number = layer_number(artifact.network, layer)
         if self.name == INTEGER_MODEL:
@@ -78,6 +79,13 @@ class Origin:
             yield lambda images: model.run(artifact, images, layer=layer)
             return
         design, info = self._design(artifact)
+        try:
+            instructions_of(info.network, info.numbers, (0, number))
+        except DataError as error:
+            raise DataError(
+                f"the design never holds what layer {layer!r} makes as a whole ({error}): take the integer "
+                "model, or another layer"
+            ) from None
         if self.link is None:
             from sim import rtl
 

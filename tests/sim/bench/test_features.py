@@ -51,3 +51,17 @@ def test_verilog_and_virtual_board_make_the_integers_of_the_model(run, accelerat
         same = vars(made.about) | {"source": "", "command": ""}
         assert same == vars(found["integer model"].about) | {"source": "", "command": ""}
     found["Verilog"].check_model(load_artifact(folder / "model.npz"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["average", "maps"])
+def test_every_layer_of_a_graph(run, accelerator, tmp_path, form):
+    """Strides, sums, joins: each of its maps is that of the integer model."""
+    folder, artifact = accelerator("graph", "adaptive", 8, 4, 2)
+    np.savez(tmp_path / "pictures.npz", image=images("graph", 3, 2))
+    for layer in artifact.network.layers:
+        options = ["--layer", layer.name, "--form", form, "--verilog"]
+        found = features(run, folder, tmp_path / "pictures.npz", tmp_path / "f.npz", *options)
+        np.testing.assert_array_equal(
+            found.vectors, model.features(artifact, images("graph", 3, 2), layer.name, form)
+        )
