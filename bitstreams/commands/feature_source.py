@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bitstreams.commands.board_link import board_link, loading
 from hw.commands.models import DESIGN, MODEL, located
@@ -14,16 +14,19 @@ from hw.util.errors import ConfigError, DataError, DigestMismatch
 from pruning.commands.named_images import is_named, named_images
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from hw.contract.artifact import Artifact
     from hw.contract.design import DesignInfo
     from hw.contract.features import Features
-    from hw.host.extraction import Part, Progress, Source
+    from hw.host.counters import Counters
+    from hw.host.extraction import Images, Part, Progress, Source
 
 INTEGER_MODEL, VERILOG = "integer model", "Verilog"
 """Names of sources in files; others are those of links."""
 
-HARDWARE_BLOCK = 64
-"""Images of a block that no integer model runs: what an interruption costs."""
+SIMULATOR_BLOCK, LINK_BLOCK = 64, 16
+"""Images of a block, which an interruption costs: every block starts the simulator anew, a link goes on."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Origin:
         """Images of a block."""
         from hw.host.extraction import BLOCK
 
-        return BLOCK if self.name == INTEGER_MODEL else HARDWARE_BLOCK
+        return {INTEGER_MODEL: BLOCK, VERILOG: SIMULATOR_BLOCK}.get(self.name, LINK_BLOCK)
 
     def artifact(self) -> Artifact:
         """The model."""
@@ -76,7 +79,13 @@ class Origin:
         if self.name == INTEGER_MODEL:
             from sim import model
 
-            yield lambda images: model.run(artifact, images, layer=layer)
+            def modelled(images: Images, progress: Progress) -> NDArray[Any]:
+                def show(done: int, total: int) -> None:  # in images times layers
+                    progress(done * len(images) // total)
+
+                return model.run(artifact, images, layer=layer, progress=show)
+
+            yield modelled
             return
         design, info = self._design(artifact)
         try:
@@ -89,7 +98,13 @@ class Origin:
         if self.link is None:
             from sim import rtl
 
-            yield lambda images: rtl.simulate(design, images, layers=(0, number)).scores
+            def simulated(images: Images, progress: Progress) -> NDArray[Any]:
+                def show(done: int, total: int) -> None:
+                    progress(done)
+
+                return rtl.simulate(design, images, layers=(0, number), progress=show).scores
+
+            yield simulated
             return
         from bitstreams.links.running import run as drive
         from hw.host.driver import Driver
@@ -104,7 +119,14 @@ class Origin:
                     await prepare(driver)
 
             drive(begin())
-            yield lambda images: drive(driver.run(images, layers=(0, number)))
+
+            def run(images: Images, progress: Progress) -> NDArray[Any]:
+                def show(done: int, counters: Counters) -> None:
+                    progress(done)
+
+                return drive(driver.run(images, layers=(0, number), on_run=show))
+
+            yield run
 
     def _design(self, artifact: Artifact) -> tuple[Path, DesignInfo]:
         from hw.contract.design import DesignInfo

@@ -62,8 +62,7 @@ def search(
 
         spec2 search train.npz test-features.npz --nearest 5 --first 20 --json
         spec2 search index.npz seven.png --model zoo:lenet-2:8
-        spec2 search index.npz cifar10:test --first 8 --model zoo:vgg16-cifar-half-2:8 \\
-            --database cifar10:train --sheet found.png
+        spec2 search i.npz mnist:test --first 8 --model zoo:lenet-2:8 --sheet s.png --database mnist:train
     """
     from pruning.transfer.search.index import load
 

@@ -30,11 +30,11 @@ Images = NDArray[np.uint8]
 Part = tuple[Images, "NDArray[np.integer] | None"]
 """Images (n, c, h, w), and their labels (n,) where there are some."""
 
-Source = Callable[[Images], NDArray[Any]]
-"""What the layer makes of images (n, c, h, w): maps (n, c, h, w), or class scores (n, classes)."""
-
 Progress = Callable[[int], None]
-"""Called with the number of images that are done, after each block."""
+"""Called with the number of images that are done."""
+
+Source = Callable[[Images, Progress], NDArray[Any]]
+"""What the layer makes of images (n, c, h, w): maps (n, c, h, w), or class scores (n, classes)."""
 
 NO_IMAGES = "there are no images: name files, or a folder with some"
 
@@ -73,7 +73,7 @@ def extract(
             digest.update(content)
             names.append(f"{digest.hexdigest()}.npz")
             if not _kept(folder / names[-1], kind, len(images)):
-                _keep(folder / names[-1], kind.of(source(images)))
+                _keep(folder / names[-1], kind.of(source(images, _from(count, progress))))
             count, every = count + len(images), every and some is not None
             labels += [some] if some is not None else []
             if progress:
@@ -99,18 +99,19 @@ def at_once(
     progress: Progress | None = None,
 ) -> Features:
     """The features of a few images in memory. Otherwise like :func:`extract`."""
-    vectors, labels, every, pixels = [], [], True, hashlib.sha256()
+    vectors: list[NDArray[Any]] = []
+    labels, every, pixels, count = [], True, hashlib.sha256(), 0
     for images, some in blocks(parts, block):
         pixels.update(np.ascontiguousarray(images).data)
-        vectors.append(kind.of(source(images)))
-        every = every and some is not None
+        vectors.append(kind.of(source(images, _from(count, progress))))
+        count, every = count + len(images), every and some is not None
         labels += [some.astype(np.int64)] if some is not None else []
         if progress:
-            progress(sum(map(len, vectors)))
+            progress(count)
     if not vectors:
         raise DataError(NO_IMAGES)
     found = np.concatenate(vectors)
-    about = About(**asdict(kind), model=model, images=pixels.hexdigest(), count=len(found), source=name)
+    about = About(**asdict(kind), model=model, images=pixels.hexdigest(), count=count, source=name)
     return Features(about, found, np.concatenate(labels) if every else None)
 
 
@@ -126,6 +127,11 @@ def blocks(parts: Iterable[Part], size: int = BLOCK) -> Iterator[Part]:
             waiting = [left] if len(left[0]) else []
     if waiting:
         yield _joined(waiting)
+
+
+def _from(count: int, progress: Progress | None) -> Progress:
+    """The progress of a block that begins after ``count`` images."""
+    return lambda done: progress(count + done) if progress else None
 
 
 def _joined(parts: list[Part]) -> Part:

@@ -25,10 +25,11 @@ class Source:
     def __init__(self, end=None):
         self.images, self.end = 0, end
 
-    def __call__(self, images):
+    def __call__(self, images, progress):
         if self.end is not None and self.images + len(images) > self.end:
             raise KeyboardInterrupt
         self.images += len(images)
+        progress(len(images) - 1)
         return model.run(ARTIFACT, images, layer="conv1")
 
 
@@ -53,7 +54,7 @@ def test_parts_of_any_size_make_the_same_file(out, cuts):
     options = {"model": ARTIFACT.digest, "name": "integer model", "command": "spec2 features"}
     about = extract(source, iter(parts), kind, out, block=4, progress=seen.append, **options)
     found = load(out)
-    assert found.about == about and about.command == "spec2 features" and seen == [4, 8, 10]
+    assert found.about == about and about.command == "spec2 features" and seen == [3, 4, 7, 8, 9, 10]
     assert np.array_equal(found.vectors, model.features(ARTIFACT, IMAGES, "conv1", "maps"))
     assert found.labels.tolist() == LABELS.tolist()
     assert [path.name for path in out.parent.iterdir()] == ["f.npz"]
@@ -154,7 +155,7 @@ def test_memory_is_that_of_a_block(out):
     )
     tracemalloc.start()
     extract(
-        lambda block: np.ones((len(block), 32, 32, 32), np.uint8),
+        lambda block, progress: np.ones((len(block), 32, 32, 32), np.uint8),
         [(images, None)],
         kind,
         out,
