@@ -2,7 +2,11 @@
 
 import fcntl
 import os
+import signal
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from hw.host.extraction import extract
 from hw.util.errors import ArtifactError, DataError
 from sim import model
 
+ROOT = Path(__file__).parents[3]
 ARTIFACT = random_artifact(tiny(), seed=5)
 IMAGES = np.random.default_rng(3).integers(0, 256, (10, *tiny().input), np.uint8)
 LABELS = np.arange(10) % 3
@@ -77,6 +82,31 @@ def test_a_run_that_was_ended_goes_on_where_it_was(out):
     assert again.images == 2, "eight were done"
     assert np.array_equal(load(out).vectors, model.features(ARTIFACT, IMAGES, "conv1"))
     assert not out.with_name("f.npz.partial").exists()
+
+
+KILLED = """
+import os, signal, sys
+from tests.hw.host.test_extraction import Source, made
+
+class Killed(Source):
+    def __call__(self, images, progress):
+        if self.images == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(images, progress)
+
+made(sys.argv[1], Killed())
+"""
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was(out):
+    """Nothing of it is cleaned up, and its lock is gone with it."""
+    done = subprocess.run([sys.executable, "-c", KILLED, str(out)], cwd=ROOT, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    again = Source()
+    made(out, again)
+    assert again.images == 6, "four were done"
+    assert np.array_equal(load(out).vectors, model.features(ARTIFACT, IMAGES, "conv1"))
+    assert [path.name for path in out.parent.iterdir()] == ["f.npz"]
 
 
 @pytest.mark.parametrize(
