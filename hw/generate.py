@@ -7,17 +7,19 @@ simulations compare with. The same artifact and configuration give the same byte
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hw.compile.compiler import compile_program
+from hw.compile.design_program import accelerator_program
+from hw.compile.onto import onto
 from hw.compile.program import Program
-from hw.compile.weight_stream import parts, stream_files, stream_image, streamed_layers
-from hw.contract.artifact import Artifact
+from hw.compile.stream_image import parts, stream_image, streamed_weights
+from hw.compile.weight_stream import stream_files
+from hw.contract.artifact import Artifact, load
 from hw.contract.config import AcceleratorConfig
-from hw.contract.design import DesignInfo
+from hw.contract.design import ACCELERATOR, MODEL, DesignInfo
 from hw.contract.design_files import describe
-from hw.contract.streamed_weights import StreamedLayer
 from hw.cost.choices import choices
 from hw.cost.cycles import estimates
 from hw.util.files import together
@@ -54,31 +56,81 @@ def generate(
     tell("emit")
     top = Accelerator(program)
     verilog = emit(top, TOP)
-    ports = flat_ports(top)
-    streamed = stream_files(config.memories) if program.config.stream_weights else ()
+    ports = {"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in flat_ports(top).items()}
     tell("write")
     with together(out_dir, stale=f"{TOP}*") as out:
         (out / f"{TOP}.v").write_text(verilog.text)
         for name, content in verilog.images.items():
             (out / name).write_text(content)
-        layers: tuple[StreamedLayer, ...] = ()
-        if streamed:
-            image = stream_image(program.step_format, program.step_tables, program.stream)
-            held = parts(image, program.stream, config.memories)
-            for name, part in zip(streamed, held, strict=True):
-                (out / name).write_bytes(part)
-            layers = streamed_layers(image, program.stream)
-        info = DesignInfo(
-            top=TOP,
-            network=program.network,
-            config=program.config,
-            digest=program.digest,
-            ports={"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()},
-            files=describe(out, (f"{TOP}.v", *verilog.images, *streamed)),
-            numbers=program.numbers,
-            stream=layers,
-            estimates=estimates(program) | {"layers": choices(program)},
-        )
-        info.save(out)
-        artifact.save(out / "model.npz")
+        return _describe(out, program, artifact, (f"{TOP}.v", *verilog.images), ports)
+
+
+def generate_onto(
+    artifact: Artifact,
+    design: Path | str,
+    out_dir: Path | str,
+    *,
+    check: Callable[[Program], None] | None = None,
+    processes: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> DesignInfo:
+    """Write the design of ``artifact`` on the accelerator of the one in folder ``design``: the same Verilog,
+    so that its bitstream runs both, and other weights.
+
+    Raises ``ArtifactError`` for a folder without a design, or one that is not as it was generated, what
+    :func:`hw.compile.onto.onto` raises, and otherwise as :func:`generate`.
+    """
+    tell, folder = progress or (lambda stage: None), Path(design)
+    known = DesignInfo.load(folder)
+    folder = folder if folder.is_dir() else folder.parent
+    held = known.read(folder)
+
+    def scheduling(layer: str) -> None:
+        tell(f"scheduling {layer}")
+
+    base = accelerator_program(folder, processes=processes, progress=scheduling)
+    program = onto(base, artifact, processes=processes, progress=scheduling)
+    if check:
+        check(program)
+    made_from = load(folder / (ACCELERATOR if known.accelerator != known.digest else MODEL))
+    verilog = [name for name in held if name not in stream_files(known.config.memories)]
+    tell("write")
+    with together(out_dir, stale=f"{TOP}*") as out:
+        for name in verilog:
+            (out / name).write_bytes(held[name])
+        if known.accelerator != artifact.digest:
+            made_from.save(out / ACCELERATOR)
+        return _describe(out, program, artifact, verilog, known.ports, known.accelerator)
+
+
+def _describe(
+    out: Path,
+    program: Program,
+    artifact: Artifact,
+    verilog: Sequence[str],
+    ports: Mapping[str, int],
+    accelerator: str = "",
+) -> DesignInfo:
+    """What lies beside the files of ``verilog``: weights in external memory, description, model."""
+    config, stream = program.config, None
+    streamed: tuple[str, ...] = ()
+    if config.stream_weights:
+        streamed, image = stream_files(config.memories), stream_image(program)
+        for name, part in zip(streamed, parts(image, program.stream, config.memories), strict=True):
+            (out / name).write_bytes(part)
+        stream = streamed_weights(image, program.stream)
+    info = DesignInfo(
+        top=TOP,
+        network=program.network,
+        config=config,
+        digest=program.digest,
+        accelerator=accelerator,
+        ports=ports,
+        files=describe(out, (*verilog, *streamed)),
+        numbers=program.numbers,
+        stream=stream,
+        estimates=estimates(program) | {"layers": choices(program)},
+    )
+    info.save(out)
+    artifact.save(out / MODEL)
     return info

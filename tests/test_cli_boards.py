@@ -104,7 +104,7 @@ def _change(folder, **fields):
     [
         (["--board", "vc707"], {}, "is for the vc709, not for the vc707"),
         (["--board", "de10"], {}, "there is no board 'de10'"),
-        ([], {"artifact": "ab" * 32}, "holds the weights of artifact abababab…, not of"),
+        ([], {"artifact": "ab" * 32}, "was built from artifact abababab…, not from"),
         (["--link", "jtag:1"], {}, "there is no link 'jtag:1': write uart:PORT"),
         (["--link", "virtual"], {}, "a virtual board has no bitstream"),
         (["--design", "nothing"], {}, "spec2 generate"),
@@ -121,7 +121,7 @@ def test_deploy_refuses_before_it_loads(run, built, programs, options, change, n
 def test_deploy_refuses_an_accelerator_with_other_weights(run, built, wire, programs):
     programs("openFPGALoader")
     wire.words[DIGEST.address(0)] ^= 1
-    assert "the accelerator holds the weights of artifact" in run("deploy", built).sentence
+    assert "the accelerator was generated from artifact" in run("deploy", built).sentence
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_deploy_loads_the_weights_that_are_not_there(run, streamed, programs):
     result = run("deploy", streamed.folder, "--link", "xdma", "--json")
     assert result.code == 0, result.err
     data, written = json.loads(result.out), sum(size for _, size in streamed.writes)
-    assert data["weights_loaded"] == "a, b, f" and data["weights_bytes"] == written > 19_000
+    assert data["weights_loaded"] == "channel table, a, b, f" and data["weights_bytes"] == written > 19_000
     assert 15 < data["memory_bytes_per_clock"] < 16 and arguments()
     streamed.writes.clear()
     text = run("deploy", streamed.folder, "--link", "xdma").out

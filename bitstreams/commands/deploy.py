@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hw.commands.console import emit, progress, scalars
-from hw.commands.models import DESIGN, located
+from hw.commands.models import DESIGN, MODEL, located
 from hw.commands.options import Baud, Json, LinkName
 from hw.util.errors import ArtifactError, ConfigError
 from hw.util.tables import table
@@ -41,19 +41,28 @@ def deploy(
         bool,
         typer.Option("--weights-only", help="The bitstream is in: load the weights of its design alone."),
     ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another model for the same bitstream (model.npz, or zoo:NAME): a network of the same "
+            "layers, where the design reads its weights from memory."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Load a bitstream into a board over JTAG, and check that the right accelerator answers.
 
     The digest of the weights is read back through the link; another one is refused. Weights that the design
     reads from the board's memories are written there, as far as they do not lie there yet, and proven by
-    what the accelerator reads.
+    what the accelerator reads. With --model they are another model's: its design, with the same Verilog, is
+    written beside the one of the bitstream, for 'spec2 classify --design'.
 
     **Examples**
 
         spec2 deploy build/lenet/vc709 --link uart:/dev/ttyUSB0
         spec2 deploy build/lenet/vcu118 --link xdma --programmer vivado
         spec2 deploy build/vgg16/vcu118 --link xdma --weights-only
+        spec2 deploy build/vgg16/vcu118 --link xdma --weights-only --model build/night/model.npz
     """
     import time
     from contextlib import ExitStack
@@ -77,7 +86,10 @@ def deploy(
     name = board or made["board"]
     rate = baud or made.get("baud") or find(name).baud
     described = located(design, DESIGN) if design else folder.parent / DESIGN
-    address, info = Address.parse(link).real(), DesignInfo.load(described)
+    address = Address.parse(link).real()
+    if model:
+        described = _of_another(located(model, MODEL), described)
+    info = DesignInfo.load(described)
     at = memories.bases(made.get("memory", ()), info) if info.config.stream_weights else []
     if weights_only and not at:
         raise ConfigError("the design holds its weights, there are none to load: leave --weights-only out")
@@ -107,15 +119,33 @@ def deploy(
             )
         )
     data = {**asdict(done), "bitstream": str(done.bitstream)}
+    if model:
+        data["design"] = str(described)
     if found := data.pop("weights"):
         data |= weights_shown(found, info.beat_bytes)
     emit(as_json, data, f"The {done.board} runs the design.", table(["what", "is"], scalars(data)))
 
 
+def _of_another(model: Path, design: Path) -> Path:
+    """The folder of a design of ``model`` on the accelerator of ``design``, written beside that one."""
+    from hw.contract.artifact import load
+    from hw.generate import generate_onto
+    from hw.util.processes import processors
+
+    folder = design.parent if design.is_file() else design
+    artifact = load(model)
+    out = folder.with_name(f"{folder.name}_{artifact.digest[:8]}")
+    with progress("weights of another model") as show:
+        generate_onto(
+            artifact, folder, out, processes=processors(), progress=lambda what: show(None, None, what)
+        )
+    return out
+
+
 def weights_shown(found: dict[str, Any], beat_bytes: int) -> dict[str, Any]:
     """What is told of :class:`hw.host.weights.Loaded`: bytes of a clock are those of memory's reads."""
     return {
-        "weights_loaded": ", ".join(found["layers"]) or "all were there",
+        "weights_loaded": ", ".join(found["parts"]) or "all were there",
         "weights_bytes": found["bytes"],
         "weights_seconds": round(found["seconds"], 3),
         "memory_bytes_per_clock": round(found["beats"] * beat_bytes / found["clocks"], 2),

@@ -46,6 +46,14 @@ def generate(
     stream_bits: options.StreamBits = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
+    onto: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DESIGN",
+            help="Weights alone, for the accelerator of this design (or zoo:NAME), which streams its own: "
+            "its bitstream then runs MODEL, a network of the same layers.",
+        ),
+    ] = None,
     calibrate: options.Calibrate = None,
     mean: Mean = None,
     std: Std = None,
@@ -63,6 +71,7 @@ def generate(
     With --board a design that needs more than the board has is refused before any of it is written; of one
     that reads its weights from memory it is said whether the board's keeps pace.
     A model of the zoo has an array that it is usually generated for (spec2 zoo); options override.
+    With --onto nothing but weights is made: MODEL runs on the bitstream of another design.
     With --calibrate MODEL is a trained network in an ONNX file. It is quantised on some images, without
     training, and written to build/NAME/model.npz (with --out into that folder); what each layer and the
     accuracy lose is measured. --sparsity and the bits are for this alone; by default nothing is pruned.
@@ -74,23 +83,30 @@ def generate(
         spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
         spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
         spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
+        spec2 generate build/night/model.npz --onto build/vgg16/design
         spec2 generate net.onnx --calibrate images.npz --sparsity adaptive-2:8
     """
     from hw.contract.artifact import load
+    from hw.contract.design import DesignInfo
 
-    array = configure(
-        config,
-        usual=usual_array(model),
-        rows=rows,
-        lanes=lanes,
-        batch=batch,
-        stream_weights=stream,
-        memory_lines=memory_lines,
-        bus_bits=bus_bits,
-        memories=memories,
-        products=products,
-        stream_bits=stream_bits,
-    )
+    parameters = {
+        "rows": rows,
+        "lanes": lanes,
+        "batch": batch,
+        "stream_weights": stream,
+        "memory_lines": memory_lines,
+        "bus_bits": bus_bits,
+        "memories": memories,
+        "products": products,
+        "stream_bits": stream_bits,
+    }
+    if onto is None:
+        array = configure(config, usual=usual_array(model), **parameters)
+    else:
+        if config or any(value is not None for value in parameters.values()):
+            raise ConfigError("--onto takes the array of its design as it is: leave the array's options out")
+        onto = located(onto, DESIGN)
+        array = DesignInfo.load(onto).config
     choices: dict[str, Any] = {
         "sparsity": sparsity,
         "weight_bits": weight_bits,
@@ -110,7 +126,7 @@ def generate(
         _check_trained(model, choices)
         path = located(model, MODEL)
         folder = out or path.parent / DESIGN
-    info = write_design(load(path), array, folder, board)
+    info = write_design(load(path), array, folder, board, onto)
     text = table(["estimate", "value"], scalars(info["estimates"]))
     memory = info.get("memory")
     emit(
@@ -136,15 +152,16 @@ def _check_trained(model: Path, choices: dict[str, Any]) -> None:
 
 
 def write_design(
-    artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None
+    artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None, onto: Path | None = None
 ) -> dict[str, Any]:
-    """Write a design, and the model it is of, into the folder ``out``; returns its description.
+    """Write a design, and the model it is of, into the folder ``out``; returns its description. onto: the
+    design whose accelerator it shall run on, of ``config``.
 
     Raises ``DoesNotFit`` or ``ConfigError``, with nothing written, where ``board`` is named and too small, or
     has too few memories.
     """
     from hw.cost.cycles import estimates
-    from hw.generate import generate
+    from hw.generate import generate, generate_onto
     from hw.util.processes import processors
 
     memory: dict[str, Any] = {}
@@ -155,12 +172,13 @@ def write_design(
             memory.update(fed(board, program))
 
     with requires("amaranth"), progress("generating") as show:
-        info = generate(
-            artifact,
-            config,
-            out,
-            check=check,
-            processes=processors(),
-            progress=lambda what: show(None, None, what),
-        )
+        how: dict[str, Any] = {
+            "check": check,
+            "processes": processors(),
+            "progress": lambda what: show(None, None, what),
+        }
+        if onto is None:
+            info = generate(artifact, config, out, **how)
+        else:
+            info = generate_onto(artifact, onto, out, **how)
     return info.to_json() | ({"memory": memory} if memory else {})

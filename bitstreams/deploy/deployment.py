@@ -71,10 +71,10 @@ def check_manifest(build: Path | str, info: DesignInfo, board: Board | str) -> N
         raise ConfigError(
             f"the bitstream in {folder} is for the {manifest.board}, not for the {name}: build it"
         )
-    if manifest.artifact != info.digest:
+    if manifest.artifact != info.accelerator:
         raise DigestMismatch(
-            f"the bitstream in {folder} holds the weights of artifact {manifest.artifact[:8]}…, not of "
-            f"{info.digest[:8]}…: build the design that you deploy"
+            f"the bitstream in {folder} was built from artifact {manifest.artifact[:8]}…, not from "
+            f"{info.accelerator[:8]}…: build the design that you deploy"
         )
 
 

@@ -122,7 +122,7 @@ def describe(
         flow=flow,
         clock_hz=clock_hz,
         baud=baud,
-        artifact=DesignInfo.load(design).digest,
+        artifact=DesignInfo.load(design).accelerator,
         design=results.fingerprint(design),
         tools={name: _version(name) for name in GENERATORS},
         memory=tuple(memory),

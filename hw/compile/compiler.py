@@ -47,30 +47,44 @@ def compile_program(
     check_network(artifact.network)
     if config.products == "packed":
         check_symmetric(artifact)
-    layers = [(layer.name, artifact.layers[layer.name], layer.dot) for layer in artifact.network.layers]
-    irregular = [(weights, dot) for name, weights, dot in layers if not artifact.regular(name)]
-    scheduled = irregular_tables(irregular, config.rows, processes)
-    tables: list[StepTable] = []
-    for name, weights, dot in layers:
-        if progress:
-            progress(name)
-        if artifact.regular(name):
-            tables.append(step_table(weights, config.rows, dot=dot, regular=True))
-        else:
-            tables.append(next(scheduled))
-    channels = [(weights.bias, weights.shift) for _, weights, _ in layers]
+    layers = [artifact.layers[layer.name] for layer in artifact.network.layers]
     return assemble(
         artifact.network,
         config,
-        tables,
-        channels,
+        layer_tables(artifact, config.rows, processes=processes, progress=progress),
+        [(weights.bias, weights.shift) for weights in layers],
         digest=artifact.digest,
         weight_bits=[artifact.bits_of(layer.name) for layer in artifact.network.layers],
         longest=longest_sums(artifact),
         operations=artifact.pruned_from.operations,
         spectrum_bits=artifact.spectrum_bits,
-        word_shifts=[weights.word_shift for _, weights, _ in layers],
+        word_shifts=[weights.word_shift for weights in layers],
     )
+
+
+def layer_tables(
+    artifact: Artifact,
+    rows: int,
+    *,
+    in_step: bool = False,
+    processes: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> list[StepTable]:
+    """The steps of every layer for an array of ``rows``; ``in_step``: its rows never run ahead. Otherwise as
+    :func:`compile_program`."""
+    layers = [(layer.name, artifact.layers[layer.name], layer.dot) for layer in artifact.network.layers]
+    planned = {name for name, _, _ in layers if in_step or artifact.regular(name)}
+    irregular = [(weights, dot) for name, weights, dot in layers if name not in planned]
+    scheduled = irregular_tables(irregular, rows, processes)
+    tables: list[StepTable] = []
+    for name, weights, dot in layers:
+        if progress:
+            progress(name)
+        if name in planned:
+            tables.append(step_table(weights, rows, dot=dot, regular=True))
+        else:
+            tables.append(next(scheduled))
+    return tables
 
 
 def assemble(
@@ -120,9 +134,9 @@ def assemble(
         tables = [table.repeated(layout.words(layer)) for table, layout, layer in every]
     cuts: Sequence[NDArray[np.integer]] = word_shifts or [no_shift() for _ in network.layers]
     lift = drain_lift(channels, cuts)
-    channel_tables = [_channel_table(channel, config) for channel in channels]
+    table = [channel_table(channel, config) for channel in channels]
     first_steps = _before(list(map(len, tables)))
-    first_drain_groups = _before([len(bias) for bias, _ in channel_tables])
+    first_drain_groups = _before([len(bias) for bias, _ in table])
     plans = []
     for instruction in maps.instructions:
         i = instruction.layer
@@ -155,8 +169,8 @@ def assemble(
         config=config,
         digest=digest,
         layers=tuple(plans),
-        channel_bias=np.concatenate([bias for bias, _ in channel_tables]),
-        channel_shift=np.concatenate([shift for _, shift in channel_tables]) + lift,
+        channel_bias=np.concatenate([bias for bias, _ in table]),
+        channel_shift=np.concatenate([shift for _, shift in table]) + lift,
         memory_lines=maps.lines,
         groups=groups,
         longest=longest,
@@ -185,10 +199,10 @@ def _before(counts: list[int]) -> list[int]:
     return [sum(counts[:i]) for i in range(len(counts))]
 
 
-def _channel_table(
+def channel_table(
     channels: Channels, config: AcceleratorConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bias and shift, (blocks · rows / drain, drain), padded with zeros."""
+    """Bias and shift of a layer, (blocks · rows / drain, drain), padded with zeros."""
     outputs = len(channels[0])
     size = -(-outputs // config.rows) * config.rows
     bias = np.zeros(size, np.int64)

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.compile.channel_table import entry_bits, entry_image
 from hw.compile.head_start import HeadStart, head_starts
 from hw.compile.layer_plan import LayerPlan
 from hw.compile.step_format import StepFormat, step_format
@@ -107,6 +108,11 @@ class Program:
         return max(MAX_DRAIN_SHIFT, int(self.channel_shift.max())).bit_length()
 
     @property
+    def channel_entries(self) -> list[int]:
+        """The channel table, an integer per entry."""
+        return entry_image(self.channel_bias, self.channel_shift, self.shift_bits)
+
+    @property
     def weight_bits(self) -> int:
         """Width of each part of a weight in the array: that of the widest layer."""
         return max(plan.weight_bits for plan in self.layers)
@@ -149,7 +155,7 @@ class Program:
 
     @cached_property
     def stream(self) -> StreamPlan:
-        """Where the steps lie in external memory (``config.stream_weights``)."""
+        """Where channel table and steps lie in external memory (``config.stream_weights``)."""
         replayed = [plan.blocks_per_transform if plan.weights_stay else 0 for plan in self.layers]
         replayed = [max(n, int(p.repeated)) for n, p in zip(replayed, self.layers, strict=True)]
         config = self.config
@@ -162,6 +168,7 @@ class Program:
             config.bus_bits,
             config.weight_steps,
             self.numbers,
+            (len(self.channel_bias), entry_bits(config.drain, self.shift_bits)),
         )
 
     @property

@@ -98,6 +98,19 @@ class StepTable:
         last[np.cumsum(times * lengths) - 1] = True
         return StepTable(self.steps.taken(order, word), self.weight[order], last)
 
+    def padded(self, lengths: NDArray[np.int64]) -> StepTable:
+        """The same blocks, with so many steps each: none has more. What is missing comes in front of a block,
+        steps of its first word that multiply nothing."""
+        missing = lengths - self.block_lengths
+        if not missing.any():
+            return self
+        first = np.concatenate([[0], np.flatnonzero(self.end_of_pass)[:-1] + 1])
+        order = np.insert(np.arange(len(self)), np.repeat(first, missing), np.repeat(first, missing))
+        # Of equal numbers in a row the last one is the step itself.
+        idle = np.append(order[1:] == order[:-1], False)
+        weight = np.where(idle[:, None, None], 0, self.weight[order])
+        return StepTable(self.steps.held_up(order, idle), weight, self.end_of_pass[order] & ~idle)
+
     @property
     def occupancy(self) -> float:
         """Share of multiplier slots (steps × rows) that hold a non-zero weight."""

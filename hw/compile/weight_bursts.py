@@ -40,7 +40,8 @@ MANY = 16
 
 
 class Bursts:
-    """The bursts of a run of ``plan`` from instruction ``first`` on. latency: memory's.
+    """The bursts of a run of ``plan``: of the channel table, then from instruction ``first`` on. latency:
+    memory's.
 
     instructions: of the run; steps, beats, bursts: before each of them, and in all. starts: clock of the
     first beat of every burst requested so far. read: clock in which the replay read each step for the last
@@ -57,12 +58,14 @@ class Bursts:
         self.instructions = range(first, len(plan.layer_steps))
         beats = np.array(plan.layer_beats[first:])
         counts = -(-beats // self._burst)
+        self._table = plan.table_beats  # which takes no room in the weight buffer
+        of_table = np.arange(0, self._table, self._burst)
         self.steps = _before(plan.layer_steps[first:])
-        self.beats, self.bursts = _before(beats), _before(counts)
+        self.beats, self.bursts = self._table + _before(beats), len(of_table) + _before(counts)
         self._units = np.array(plan.layer_units[first:])
-        within = np.arange(self.bursts[-1]) - np.repeat(self.bursts[:-1], counts)
+        within = np.arange(counts.sum()) - np.repeat(self.bursts[:-1] - len(of_table), counts)
         # Beats before each burst; lists beside the arrays: a number out of an array takes much longer.
-        before = np.repeat(self.beats[:-1], counts) + within * self._burst
+        before = np.concatenate([of_table, np.repeat(self.beats[:-1], counts) + within * self._burst])
         self._before = np.append(before, self.beats[-1])
         self._before_list: list[int] = self._before.tolist()
         self._instruction_beats: list[int] = self.beats[:-1].tolist()
@@ -107,9 +110,10 @@ class Bursts:
         clocks[0] = max(clocks[0], self._requested + BURST_TO_BURST)
         clocks -= BURST_TO_BURST * numbers
         clocks = np.maximum.accumulate(clocks) + BURST_TO_BURST * numbers
-        last = np.searchsorted(self.beats[:-1], came - 1, side="right") - 1
+        seen = np.maximum(came - 1, self._table)
+        last = np.searchsorted(self.beats[:-1], seen, side="right") - 1
         begun = self.beats[last], self.steps[last], self._units[last]
-        need = self._needed(before, came - 1, begun, 0)
+        need = self._needed(np.maximum(before, self._table), seen, begun, 0)
         credit = need <= self.freed
         if self.freed:
             credit &= (need <= 0) | (self.read[np.clip(need, 1, self.freed) - 1] + SEEN <= clocks)
@@ -188,6 +192,7 @@ class Bursts:
     def _need(self, requested: int, came: int, *, at_best: bool = False) -> int:
         """Steps that must have been read for credit, of ``requested`` beats so many having come.
         ``at_best``: at least, whatever part of a step has come."""
+        requested, came = max(requested, self._table), max(came, self._table)
         begun = self._instructions[bisect_right(self._instruction_beats, came) - 1]
         return int(self._needed(requested, came, begun, self._step - 1 if at_best else 0))
 

@@ -1,8 +1,9 @@
-"""Weights in external memory: where every layer's steps lie, and the bytes that lie there.
+"""Weights in external memory: where the channel table and every layer's steps lie.
 
+The channel table comes first (:mod:`hw.compile.channel_table`), then layer after layer.
 Steps follow each other without gaps: a step takes whole *units* of 16 bit, fewer where a layer's weights are
 narrow; a beat of the memory bus holds a power of two of units, and steps begin at any unit of a beat. Only
-layers are aligned, to 4 KiB, which no burst may cross (AXI, ARM IHI 0022, A3.4.1).
+the table and layers are aligned, to 4 KiB, which no burst may cross (AXI, ARM IHI 0022, A3.4.1).
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from hw.compile.channel_table import entry_beats
 from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
-from hw.contract import checksum
 from hw.contract.config import BUS_BITS
-from hw.contract.streamed_weights import PAGE, StreamedLayer
+from hw.contract.streamed_weights import PAGE
 from hw.util.errors import ConfigError
 
 STREAM = "spec2_weights.bin"
@@ -87,7 +86,7 @@ class StreamPlan:
     the widest layer. depth: steps the weight buffer holds. most: steps of the largest set of blocks that is
     replayed, which has to fit. Of every instruction, in order: layer_units, units a step takes in
     memory; layer_steps, its steps; layer_blocks, its blocks; numbers, the layer whose steps it takes. Of
-    every block: block_steps.
+    every block: block_steps. entries: of the channel table; entry_beats: beats of each.
     """
 
     bus_bits: int
@@ -99,6 +98,13 @@ class StreamPlan:
     layer_blocks: tuple[int, ...]
     numbers: tuple[int, ...]
     block_steps: tuple[int, ...]
+    entries: int
+    entry_beats: int
+
+    @property
+    def table_beats(self) -> int:
+        """Beats of the channel table, which every run begins with."""
+        return self.entries * self.entry_beats
 
     @property
     def beat_units(self) -> int:
@@ -125,7 +131,7 @@ class StreamPlan:
     @property
     def _first_pages(self) -> dict[int, int]:
         """Page in which every layer begins."""
-        found, page = {}, 0
+        found, page = {}, -(-self.table_beats * self.bus_bits // 8 // PAGE)
         for number, beats in dict(zip(self.numbers, self.layer_beats, strict=True)).items():
             found[number] = page
             page += -(-beats * self.bus_bits // 8 // PAGE)
@@ -152,9 +158,11 @@ def plan_stream(
     bus_bits: int,
     depth: int,
     numbers: Sequence[int],
+    table: tuple[int, int],
 ) -> StreamPlan:
     """The stream of a layer program whose instructions have the steps ``layers``, with weights of ``widths``
-    bits per part, and whose sets of so many blocks are ``replayed`` (0: none is).
+    bits per part, and whose sets of so many blocks are ``replayed`` (0: none is). table: entries of the
+    channel table, and bits of each.
 
     ``depth`` 0 takes the largest set that is replayed, and half as much again or four bursts. ``bus_bits``
     is lowered to what a step of the widest layer can use; steps of narrower ones take a beat at least.
@@ -183,6 +191,8 @@ def plan_stream(
         layer_blocks=tuple(map(len, blocks)),
         numbers=tuple(numbers),
         block_steps=tuple(int(n) for b in blocks for n in b),
+        entries=table[0],
+        entry_beats=entry_beats(table[1], units.beat * UNIT_BITS),
     )
 
 
@@ -211,33 +221,3 @@ def stream_files(memories: int) -> tuple[str, ...]:
 def stream_ports(memories: int) -> tuple[str, ...]:
     """The AXI4 ports of a design with so many memories, each to the one that holds the file of its number."""
     return tuple(f"m_axi_{i}" for i in range(memories)) if memories > 1 else ("m_axi",)
-
-
-def parts(image: bytes, plan: StreamPlan, memories: int) -> list[bytes]:
-    """What each of the striped ``memories`` holds of ``image``: its part of every beat."""
-    beat = plan.bus_bits // 8
-    padded = np.frombuffer(image + bytes(-len(image) % beat), np.uint8)
-    return [part.tobytes() for part in padded.reshape(-1, memories, beat // memories).swapaxes(0, 1)]
-
-
-def stream_image(step: StepFormat, layers: Sequence[StepTable], plan: StreamPlan) -> bytes:
-    """The bytes of the stream, from its first address on. layers: the steps of every layer of the network."""
-    image = bytearray(plan.bytes)
-    units_of = dict(zip(plan.layer_pages, plan.layer_units, strict=True))
-    for table, (page, units) in zip(layers, units_of.items(), strict=True):
-        bits = step.encode(table)[:, : units * UNIT_BITS]  # of narrower weights the sign repeats from there
-        padded = np.zeros((len(bits), units * UNIT_BITS), np.uint8)
-        padded[:, : bits.shape[1]] = bits
-        packed = np.packbits(padded, axis=1, bitorder="little").tobytes()
-        image[page * PAGE : page * PAGE + len(packed)] = packed
-    return bytes(image)
-
-
-def streamed_layers(image: bytes, plan: StreamPlan) -> tuple[StreamedLayer, ...]:
-    """What a host has to know of every layer's part of ``image``."""
-    beat = plan.bus_bits // 8
-    found = []
-    for page, beats in dict(zip(plan.layer_pages, plan.layer_beats, strict=True)).items():
-        part = image[page * PAGE : page * PAGE + beats * beat]
-        found.append(StreamedLayer(page, beats, checksum.checksum(part, beat)))
-    return tuple(found)

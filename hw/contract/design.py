@@ -15,17 +15,21 @@ from hw.contract import design_files
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design_files import DIGEST, VERILOG, Content
 from hw.contract.network import Network
-from hw.contract.streamed_weights import StreamedLayer
+from hw.contract.streamed_weights import StreamedWeights
 from hw.util import names
 from hw.util.documents import convert, decode
 from hw.util.documents import read as read_document
 from hw.util.errors import ArtifactError, DigestMismatch, Spec2Error
 from hw.util.files import write_json
 
-SCHEMA = 3
+SCHEMA = 4
 
 FILE_NAME = "design.json"
 """Name of the description inside a design folder."""
+
+MODEL, ACCELERATOR = "model.npz", "spec2_accelerator.npz"
+"""Beside it: the artifact whose weights the design has; the one that its Verilog was generated from, where
+that is another one."""
 
 SEAL = "sha256"
 """In the file: the digest of everything else in it, so that an edit by hand does not go unnoticed."""
@@ -73,11 +77,12 @@ class Fields(Struct):
 
     top: str
     digest: Annotated[str, Meta(pattern=DIGEST)]
+    accelerator: Annotated[str, Meta(pattern=DIGEST)]
     ports: Mapping[str, Annotated[int, Meta(ge=1, le=MOST_BITS)]]
     files: Mapping[str, Content]
     numbers: tuple[Annotated[int, Meta(ge=0)], ...]
     estimates: Mapping[str, Any]
-    stream: tuple[StreamedLayer, ...]
+    stream: StreamedWeights | None
 
 
 class Document(Fields, kw_only=True, forbid_unknown_fields=True):
@@ -95,12 +100,14 @@ class DesignInfo:
     top: name of the Verilog top module.
     network: what it computes; gives the driver the shapes of images and results.
     config: what it was built with (``line_pixels`` resolved by the compiler).
-    digest: SHA-256 (hex) of the artifact whose weights are in its memories; also in its DIGEST register.
+    digest: SHA-256 (hex) of the artifact whose weights it has.
+    accelerator: that of the artifact which the Verilog was generated from, in its DIGEST register; another
+        one where memory holds another model's weights (:mod:`hw.compile.onto`).
     ports: width in bits of every port of the top module.
     files: what belongs to the design, by name in its folder: the Verilog first, then memory images.
     numbers: the network's layer of every instruction (:mod:`hw.contract.instructions`).
     estimates: figures of the compiler, plain JSON; ``cycles`` is the length of a run of a full batch.
-    stream: the weights of every layer in external memory; empty where the design holds them.
+    stream: the weights in external memory; None where the design holds them.
     """
 
     top: str
@@ -111,9 +118,12 @@ class DesignInfo:
     files: Mapping[str, Content] = field(default_factory=dict)
     numbers: tuple[int, ...] = ()
     estimates: Mapping[str, Any] = field(default_factory=dict)
-    stream: tuple[StreamedLayer, ...] = ()
+    stream: StreamedWeights | None = None
+    accelerator: str = ""
 
     def __post_init__(self) -> None:
+        if not self.accelerator:
+            object.__setattr__(self, "accelerator", self.digest)
         if not self.numbers:  # one instruction a layer
             object.__setattr__(self, "numbers", tuple(range(len(self.network.layers))))
         convert({name: getattr(self, name) for name in Fields.__struct_fields__}, Fields, "the design")
@@ -126,7 +136,12 @@ class DesignInfo:
             raise ArtifactError(
                 f"the design's numbers must be those of layers 0 to {last}, each of them: generate it again"
             )
-        if len(self.stream) != (len(self.network.layers) if self.config.stream_weights else 0):
+        if self.accelerator != self.digest and not self.config.stream_weights:
+            raise ArtifactError(
+                "the design holds its weights and has those of another model: generate it again"
+            )
+        streamed = len(self.stream.layers) if self.stream else 0
+        if streamed != (len(self.network.layers) if self.config.stream_weights else 0):
             raise ArtifactError(
                 "the design's stream is of other layers than it reads from memory: generate it again"
             )
@@ -179,10 +194,11 @@ class DesignInfo:
             "network": self.network.to_json(),
             "config": self.config.to_json(),
             "digest": self.digest,
+            "accelerator": self.accelerator,
             "ports": dict(self.ports),
             "files": {name: asdict(content) for name, content in self.files.items()},
             "numbers": list(self.numbers),
-            "stream": [asdict(layer) for layer in self.stream],
+            "stream": asdict(self.stream) if self.stream else None,
             "estimates": dict(self.estimates),
         }
 
@@ -200,6 +216,7 @@ class DesignInfo:
             network=Network.from_json(made.network),
             config=convert(made.config, AcceleratorConfig, "the design's configuration"),
             digest=made.digest,
+            accelerator=made.accelerator,
             ports=made.ports,
             files=made.files,
             numbers=made.numbers,

@@ -1,4 +1,7 @@
-"""The weights of a design in external memory, layer by layer: where they lie, and what they are."""
+"""The weights of a design in external memory, part by part: where they lie, and what they are.
+
+A run reads the channel table (biases and shifts of all layers) and then the layers it consists of.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ from hw.util.documents import check_fields
 from hw.util.errors import ArtifactError
 
 PAGE = 4096
-"""Bytes to which layers are aligned."""
+"""Bytes to which parts are aligned."""
 
 
 @dataclass(frozen=True)
-class StreamedLayer:
-    """One layer. page: in which its weights begin, of the design's. beats: that they take, of all memories
-    side by side. checksum: of these (:mod:`hw.contract.checksum`)."""
+class StreamedPart:
+    """The channel table, or a layer. page: in which it begins, of the design's. beats: that it takes, of all
+    memories side by side. checksum: of these (:mod:`hw.contract.checksum`)."""
 
     page: Annotated[int, Meta(ge=0, lt=2**28)]
     beats: Annotated[int, Meta(ge=1, lt=2**40)]
@@ -34,6 +37,26 @@ class StreamedLayer:
         return self.page * PAGE // memories, self.beats * beat // memories
 
 
-def run_checksum(layers: Sequence[StreamedLayer], numbers: Sequence[int]) -> int:
-    """The checksum of a run whose instructions read the layers ``numbers``, in this order."""
-    return checksum.joined((layers[number].beats, layers[number].checksum) for number in numbers)
+@dataclass(frozen=True)
+class StreamedWeights:
+    """All of it. channels: the channel table. layers: of the network, in order."""
+
+    channels: StreamedPart
+    layers: tuple[StreamedPart, ...]
+
+    @property
+    def parts(self) -> tuple[StreamedPart, ...]:
+        """The channel table, then every layer."""
+        return (self.channels, *self.layers)
+
+    def of_run(self, numbers: Sequence[int]) -> list[StreamedPart]:
+        """What a run reads whose instructions take the layers ``numbers``, in this order."""
+        return [self.channels, *(self.layers[number] for number in numbers)]
+
+    def beats(self, numbers: Sequence[int]) -> int:
+        """Beats of such a run."""
+        return sum(part.beats for part in self.of_run(numbers))
+
+    def checksum(self, numbers: Sequence[int]) -> int:
+        """The checksum of such a run."""
+        return checksum.joined((part.beats, part.checksum) for part in self.of_run(numbers))

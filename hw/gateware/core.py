@@ -36,6 +36,7 @@ from hw.gateware.ports.image_port import ImagePort
 from hw.gateware.primitives.delay import replicate
 from hw.gateware.primitives.ping_pong import PingPong
 from hw.gateware.primitives.shared import Shared
+from hw.gateware.weights.channel_loader import ChannelLoader
 from hw.gateware.weights.weight_memory import WeightMemory
 from hw.gateware.weights.weight_replay import WeightReplay
 
@@ -80,10 +81,10 @@ class Core(wiring.Component):
 
     =============== ==== ======== =====================================================================
     credit          out  1        the weight buffer has room for a burst
-    requested       in   1        a pulse: a burst was asked for
+    requested       in   1        a pulse: a burst of weights was asked for
     requested_beats in   beats    of so many beats
-    beat_valid      in   1        a beat has come
-    beat            in   bus bits its weights
+    beat_valid      in   1        a beat has come: of the channel table, then of weights
+    beat            in   bus bits its data
     =============== ==== ======== =====================================================================
     """
 
@@ -198,8 +199,11 @@ class Core(wiring.Component):
             m.d.comb += [self.weights.layer.eq(middle.layer), self.weights.rewind.eq(middle.begin)]
 
     def _stream_weights(self, m):
-        """The weight replay runs ahead of the sequencer, through all layers of the run."""
+        """The channel table comes first; the weight replay runs ahead of the sequencer, through all layers of
+        the run."""
         weights = self.weights
+        entry = self.readout.table.shape().members["data"]
+        m.submodules.channel_loader = loader = ChannelLoader(self.program.stream, entry)
         m.d.comb += [
             weights.start.eq(self.start),
             weights.images.eq(self.images),
@@ -207,7 +211,13 @@ class Core(wiring.Component):
             weights.last.eq(self.last),
             weights.requested.eq(self.requested),
             weights.requested_beats.eq(self.requested_beats),
-            weights.beat_valid.eq(self.beat_valid),
+            loader.start.eq(self.start),
+            loader.valid.eq(self.beat_valid),
+            loader.beat.eq(self.beat),
+            self.readout.table.en.eq(loader.w_en),
+            self.readout.table.entry.eq(loader.w_addr),
+            self.readout.table.data.eq(loader.w_data),
+            weights.beat_valid.eq(loader.weights),
             weights.beat.eq(self.beat),
             self.credit.eq(weights.credit),
         ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hw.contract.config import shape_word
 from hw.contract.design import DesignInfo
 from hw.contract.instructions import instructions_of
-from hw.contract.streamed_weights import run_checksum
+from hw.contract.streamed_weights import StreamedWeights
 from hw.host.counters import Counters, LayerCounters
 from hw.host.link import Link
 from hw.host.result_frame import result_bytes, unpack
@@ -31,7 +31,7 @@ from hw.host_interface.registers import (
     Register,
 )
 from hw.host_interface.stream_format import check_images, first_map, pack_image
-from hw.util.errors import DataError, DigestMismatch, LinkError, MemoryFault, Spec2Error
+from hw.util.errors import ConfigError, DataError, DigestMismatch, LinkError, MemoryFault, Spec2Error
 
 DEFAULT_TIMEOUT = 10_000_000
 """Clocks to wait for the results of a run when the design carries no estimate."""
@@ -76,12 +76,13 @@ class Driver:
     # --- connecting ------------------------------------------------------------------------------
 
     async def connect(self, expected_digest: str | None = None) -> None:
-        """Check that the other end is this accelerator, with these weights, and make it idle.
+        """Check that the other end is this accelerator, and make it idle. Weights that come from memory are
+        checked with every run.
 
         A run that an earlier host left behind, whose results nobody will collect, is aborted; so is one whose
         end is all that is left of it.
 
-        ``expected_digest`` is the artifact's digest, by default the one in the design's description.
+        ``expected_digest``: of the artifact that it was generated from; by default as the design says.
         Raises ``LinkError`` when ID, VERSION or SHAPE differ, ``DigestMismatch`` for other weights.
         """
         await self._expect(
@@ -94,11 +95,11 @@ class Driver:
             registers.HARDWARE_VERSION,
             "the accelerator has another register interface than this driver: generate it again",
         )
-        expected = expected_digest or self.info.digest
+        expected = expected_digest or self.info.accelerator
         words = [await self._read(DIGEST, i) for i in range(DIGEST.count)]
         if words != registers.digest_words(expected):
             raise DigestMismatch(
-                f"the accelerator holds the weights of artifact {words[0]:08x}…, not of {expected[:8]}…: "
+                f"the accelerator was generated from artifact {words[0]:08x}…, not from {expected[:8]}…: "
                 "load the design generated from this artifact"
             )
         await self._expect(
@@ -201,9 +202,16 @@ class Driver:
         if self.info.config.stream_weights and not await self._sound(first, last):
             raise DigestMismatch(STALE)
 
+    @property
+    def stream(self) -> StreamedWeights:
+        """The weights in memory, of a design whose weights are there."""
+        if self.info.stream is None:
+            raise ConfigError("the design holds its weights: there are none in memory to check")
+        return self.info.stream
+
     async def _sound(self, first: int, last: int) -> bool:
         found = await self._read(CHECKSUM)
-        return found == run_checksum(self.info.stream, self.info.numbers[first : last + 1])
+        return found == self.stream.checksum(self.info.numbers[first : last + 1])
 
     async def check_weights(self, layer: int | None = None) -> bool:
         """Whether the weights in memory are the design's: of one layer, or of a run. The accelerator reads
@@ -216,7 +224,7 @@ class Driver:
         first, last = (0, len(numbers) - 1) if layer is None else (numbers.index(layer),) * 2
         await self._choose(first, last)
         await self.link.write32(CONTROL.address(), CONTROL.pack(check=1))
-        beats = sum(self.info.stream[number].beats for number in numbers[first : last + 1])
+        beats = self.stream.beats(numbers[first : last + 1])
         most = CHECK_CLOCKS[0] + CHECK_CLOCKS[1] * beats
         while (status := STATUS.unpack(await self._read(STATUS)))["busy"]:
             if await self._read(CYCLES) > most:

@@ -1,23 +1,26 @@
-"""Weights into a board's memory: what is not there yet, layer by layer, and the proof that it is there now.
+"""Weights into a board's memory: what is not there yet, part by part, and the proof that it is there now.
 
 What lies in memory is asked of the accelerator, which reads faster than a host and by the way that counts
-(CONTROL.check). So loading goes on where it was broken off, and a second model of the same design is all that
-is written.
+(CONTROL.check). So loading goes on where it was broken off, and of a second model of the same design only
+what differs is written.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hw.contract.streamed_weights import PAGE
+from hw.contract.streamed_weights import PAGE, StreamedPart
 from hw.host.driver import Driver
 from hw.host.link import UNIT, MemoryLink
 from hw.util.errors import LinkError, MemoryFault
 
 Progress = Callable[[int, int, str], None]
-"""Called with (bytes that lie in memory, bytes in all, name of the layer) after each transfer."""
+"""Called with (bytes that lie in memory, bytes in all, what they are of) after each transfer."""
+
+CHANNELS = "channel table"
+"""What is written, beside layers by their names: biases and shifts of all of them."""
 
 FIRST_PIECE, LONGEST_PIECE = 1 << 12, 1 << 24
 """Bytes of the first transfer, and of the longest."""
@@ -28,10 +31,10 @@ SHORT = 0.2
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading came to. layers: names of those that were written. bytes: of them, in all memories.
-    seconds: that writing took. beats, clocks: of the accelerator's last look at all of them."""
+    """What loading came to. parts: what was written, by name. bytes: of it, in all memories. seconds: that
+    writing took. beats, clocks: of the accelerator's last look at all of it."""
 
-    layers: tuple[str, ...]
+    parts: tuple[str, ...]
     bytes: int
     seconds: float
     beats: int
@@ -40,8 +43,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Piece:
-    """What one memory holds of one layer: where in the memory it begins, and its bytes."""
+    """What one memory holds of one part: the part's name, the memory, where in it the piece begins, and its
+    bytes."""
 
+    name: str
     memory: int
     offset: int
     data: bytes
@@ -61,28 +66,49 @@ async def load(
     the host finds the memories. Call :meth:`Driver.connect` before. Raises ``LinkError`` when a transfer
     fails (call again: what lies there is not written twice), or when memory does not keep what was written.
     """
-    info = driver.info
-    stale = [] if await _sound(driver) else await _stale(driver)
-    pieces = {layer: list(_pieces(driver, files, layer)) for layer in stale}
-    total = sum(len(piece.data) for of_layer in pieces.values() for piece in of_layer)
-    done, start, size = 0, time.monotonic(), FIRST_PIECE
-    for layer, of_layer in pieces.items():
-        for piece in of_layer:
-            written = 0
-            while part := piece.data[written : written + size]:
-                began = time.monotonic()
-                await link.write_memory(bases[piece.memory] + piece.offset + written, part)
-                written, done = written + len(part), done + len(part)
-                if time.monotonic() - began < SHORT:
-                    size = min(2 * size, LONGEST_PIECE)
-                if progress:
-                    progress(done, total, info.network.layers[layer].name)
-    seconds = time.monotonic() - start
-    if stale and not await driver.check_weights():
-        await _blame(driver, link, bases, pieces)
+    layers = driver.info.network.layers
+    writer = _Writer(link, bases, progress)
+    stale = [] if await _sound(driver) else await _stale(driver, range(len(layers)))
+    if len(stale) == len(layers):  # every read begins with the table: it may be that alone
+        await writer.write(_pieces(driver, files, CHANNELS, driver.stream.channels))
+        stale = await _stale(driver, stale)
+    await writer.write(
+        piece
+        for layer in stale
+        for piece in _pieces(driver, files, layers[layer].name, driver.stream.layers[layer])
+    )
+    if writer.written and not await driver.check_weights():
+        await _blame(link, bases, writer.written)
     counters = await driver.counters()
-    names = tuple(info.network.layers[layer].name for layer in stale)
-    return Loaded(names, total, seconds, counters.weight_beats, counters.cycles)
+    parts = tuple(dict.fromkeys(piece.name for piece in writer.written))
+    return Loaded(parts, writer.done, writer.seconds, counters.weight_beats, counters.cycles)
+
+
+class _Writer:
+    """Writes pieces, longer and longer parts of them at a time. written: those; done: their bytes."""
+
+    def __init__(self, link: MemoryLink, bases: Sequence[int], progress: Progress | None) -> None:
+        self._link, self._bases, self._progress = link, bases, progress
+        self._size = FIRST_PIECE
+        self.written: list[Piece] = []
+        self.done, self.seconds = 0, 0.0
+
+    async def write(self, pieces: Iterator[Piece]) -> None:
+        new = list(pieces)
+        total = self.done + sum(len(piece.data) for piece in new)
+        start = time.monotonic()
+        for piece in new:
+            written = 0
+            while part := piece.data[written : written + self._size]:
+                began = time.monotonic()
+                await self._link.write_memory(self._bases[piece.memory] + piece.offset + written, part)
+                written, self.done = written + len(part), self.done + len(part)
+                if time.monotonic() - began < SHORT:
+                    self._size = min(2 * self._size, LONGEST_PIECE)
+                if self._progress:
+                    self._progress(self.done, total, piece.name)
+        self.written += new
+        self.seconds += time.monotonic() - start
 
 
 async def _sound(driver: Driver, layer: int | None = None) -> bool:
@@ -93,36 +119,34 @@ async def _sound(driver: Driver, layer: int | None = None) -> bool:
         return False
 
 
-async def _stale(driver: Driver) -> list[int]:
-    """Layers whose weights in memory are not the design's."""
-    return [layer for layer in range(len(driver.info.stream)) if not await _sound(driver, layer)]
+async def _stale(driver: Driver, layers: Sequence[int]) -> list[int]:
+    """Those of ``layers`` with which the accelerator does not read the design's weights."""
+    return [layer for layer in layers if not await _sound(driver, layer)]
 
 
-def _pieces(driver: Driver, files: Sequence[bytes], layer: int) -> Iterator[Piece]:
-    """The weights of a layer, a piece for each memory, whole units long."""
-    info, count = driver.info, len(files)
-    offset, size = info.stream[layer].extent(info.beat_bytes, count)
+def _pieces(driver: Driver, files: Sequence[bytes], name: str, part: StreamedPart) -> Iterator[Piece]:
+    """A part of the weights, a piece for each memory, whole units long."""
+    count = len(files)
+    offset, size = part.extent(driver.info.beat_bytes, count)
     size += -size % UNIT
     for memory, file in enumerate(files):
         data = file[offset : offset + size]
-        yield Piece(memory, driver.weights_page * PAGE // count + offset, data + bytes(size - len(data)))
+        address = driver.weights_page * PAGE // count + offset
+        yield Piece(name, memory, address, data + bytes(size - len(data)))
 
 
-async def _blame(
-    driver: Driver, link: MemoryLink, bases: Sequence[int], pieces: Mapping[int, Sequence[Piece]]
-) -> None:
+async def _blame(link: MemoryLink, bases: Sequence[int], pieces: Sequence[Piece]) -> None:
     """Say why the accelerator does not read what was written: raises ``LinkError``."""
-    for layer, of_layer in pieces.items():
-        for piece in of_layer:
-            address = bases[piece.memory] + piece.offset
-            found = await link.read_memory(address, len(piece.data))
-            if found != piece.data:
-                at = next(i for i, (a, b) in enumerate(zip(found, piece.data, strict=True)) if a != b)
-                raise LinkError(
-                    f"memory {piece.memory} does not keep what is written: at 0x{address + at:X}, weights of "
-                    f"layer {driver.info.network.layers[layer].name}, it gives 0x{found[at]:02X} for "
-                    f"0x{piece.data[at]:02X}; check the module, and the board's power"
-                )
+    for piece in pieces:
+        address = bases[piece.memory] + piece.offset
+        found = await link.read_memory(address, len(piece.data))
+        if found != piece.data:
+            at = next(i for i, (a, b) in enumerate(zip(found, piece.data, strict=True)) if a != b)
+            what = piece.name if piece.name == CHANNELS else f"weights of layer {piece.name}"
+            raise LinkError(
+                f"memory {piece.memory} does not keep what is written: at 0x{address + at:X}, {what}, it "
+                f"gives 0x{found[at]:02X} for 0x{piece.data[at]:02X}; check the module, and the board's power"
+            )
     raise LinkError(
         "memory holds what was written, and the accelerator reads something else: is it this design's "
         "bitstream, and are the addresses those of its build.json?"

@@ -16,7 +16,7 @@ ADDRESS_BITS = 12
 MAGIC = 0x53504332
 """What ID reads: ``SPC2`` in ASCII."""
 
-HARDWARE_VERSION = 4
+HARDWARE_VERSION = 5
 """What VERSION reads. Raised whenever a driver of the version before could misread the hardware."""
 
 MEMORY_ADDRESS_BITS = 40
@@ -214,7 +214,7 @@ CHECKSUM = Register(
     0x6C,
     Access.READ,
     "CRC-32 of the beats that the last run or check has read, each folded to a word "
-    "(hw/contract/checksum.py); until the next one",
+    "(hw/contract/checksum.py), the channel table first; until the next one",
 )
 LAYER_CYCLES = _counter(
     "LAYER_CYCLES",

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.compiler import compile_program
+from hw.compile.design_program import design_program
 from hw.compile.program import Program
 from hw.contract.artifact import Artifact
 from hw.contract.design import DesignInfo
@@ -62,7 +62,7 @@ def measure(
         raise DigestMismatch(f"{design} was not generated from this model: generate it again")
     if len(image) != 1:
         raise DataError(f"layers are compared with one image, not with {len(image)}")
-    program = compile_program(artifact, info.config, processes=processes)
+    program = design_program(Path(design), artifact, processes=processes)
     count = len(program.network.layers)
     network = artifact.network
     rows, taken = [], first_map(np.asarray(image), network.spread, network.constant)

@@ -7,7 +7,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
-from hw.contract.streamed_weights import StreamedLayer
+from hw.contract.streamed_weights import StreamedPart, StreamedWeights
 
 AXI_LITE = (
     "awaddr12 awprot3 awvalid1 awready1 wdata32 wstrb4 wvalid1 wready1 bresp2 bvalid1 bready1 "
@@ -33,8 +33,9 @@ def streamed(memories: int = 1, bits: int = 256, stream_bits: int = 32) -> Desig
     config = AcceleratorConfig(
         stream_bits=stream_bits, stream_weights=True, bus_bits=memories * bits, memories=memories
     )
-    layers = tuple(StreamedLayer(i, 5, 7) for i in range(len(info.network.layers)))
-    return replace(info, config=config, stream=layers)
+    layers = tuple(StreamedPart(1 + i, 5, 7) for i in range(len(info.network.layers)))
+    stream = StreamedWeights(StreamedPart(0, 3, 8), layers)
+    return replace(info, config=config, stream=stream)
 
 
 def design(bits: int = 32, **more: str) -> DesignInfo:

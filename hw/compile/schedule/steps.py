@@ -66,6 +66,16 @@ class Steps:
             return Steps.in_step(word, groups, channel, end_of_word)
         return Steps(word, groups, channel, end_of_word, word, self.of_next[order], self.end[order])
 
+    def held_up(self, order: Ints, idle: Bools) -> Steps:
+        """These of the steps, of which the ``idle`` ones multiply nothing and end nothing."""
+        channel = np.where(idle[:, None], -1, self.channel[order])
+        end_of_word = self.end_of_word[order] & ~idle
+        if not self.ahead:
+            return Steps.in_step(self.word[order], self.groups[order], channel, end_of_word)
+        end = self.end[order] & ~idle[:, None]
+        shared = self.word[order], self.groups[order], channel, end_of_word
+        return Steps(*shared, self.next_word[order], self.of_next[order], end)
+
     def clocks(self, drain: int) -> int:
         """Clocks when nothing makes a step wait but the drain, busy with a word for ``drain`` of them."""
         lengths = np.diff(np.flatnonzero(self.end_of_word), prepend=-1)

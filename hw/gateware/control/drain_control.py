@@ -1,7 +1,8 @@
 """Drain controller: hands the drain each channel's bias and shift, and the Y buffer its addresses.
 
 The channel table has one entry per D rows of every block: D biases (32 bit) and D shifts (5 bit), 37·D
-bits wide, as deep as the network has output channels / D: a few RAMB36 or LUTRAM.
+bits wide, as deep as the network has output channels / D: a few RAMB36 or LUTRAM. Where weights come from
+outside, so does the table, at the beginning of a run (:mod:`hw.gateware.weights.channel_loader`).
 """
 
 from itertools import chain
@@ -10,6 +11,7 @@ from amaranth import Array, C, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.compile.channel_table import entry_bits
 from hw.compile.program import Program
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT
 from hw.gateware.primitives.delay import delay, per_layer
@@ -27,16 +29,15 @@ def entry_layout(drain: int, shift_bits: int = SHIFT_BITS) -> data.StructLayout:
     )
 
 
-def entry_image(program: Program) -> list[int]:
-    """Contents of the channel table."""
-    image, drain = [], program.config.drain
-    for bias, shift in zip(program.channel_bias.tolist(), program.channel_shift.tolist(), strict=True):
-        value = 0
-        for i in range(drain):
-            value |= (bias[i] & ((1 << BIAS.bits) - 1)) << (i * BIAS.bits)
-            value |= shift[i] << (drain * BIAS.bits + i * program.shift_bits)
-        image.append(value)
-    return image
+def table_write(program: Program) -> data.StructLayout:
+    """A write to the channel table: ``en``, number of the ``entry``, its ``data``."""
+    return data.StructLayout(
+        {
+            "en": 1,
+            "entry": range(max(2, len(program.channel_bias))),
+            "data": entry_bits(program.config.drain, program.shift_bits),
+        }
+    )
 
 
 class DrainControl(wiring.Component):
@@ -61,6 +62,7 @@ class DrainControl(wiring.Component):
                                   every word of a pointwise convolution
     shift       out  D × shifts   likewise; of narrow spectra less by what the word was cut
     layer       in   ⌈log2 L⌉     narrow spectra, pointwise convolutions: instruction of the layer program
+    table       in   struct       streamed weights: :func:`table_write`
     =========== ==== ============ =====================================================================
     """
 
@@ -86,14 +88,25 @@ class DrainControl(wiring.Component):
                 "bias": Out(self.layout["bias"].shape),
                 "shift": Out(self.layout["shift"].shape),
                 **({"layer": In(range(len(program.layers)))} if program.narrow or program.pointwise else {}),
+                **({"table": In(table_write(program))} if program.config.stream_weights else {}),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        image = entry_image(self.program)
-        m.submodules.channels = table = memory.Memory(shape=self.layout.size, depth=len(image), init=image)
+        held = not self.program.config.stream_weights
+        image = self.program.channel_entries
+        m.submodules.channels = table = memory.Memory(
+            shape=self.layout.size, depth=len(image), init=image if held else []
+        )
         port = table.read_port()
+        if not held:
+            write = table.write_port()
+            m.d.comb += [
+                write.en.eq(self.table.en),
+                write.addr.eq(self.table.entry),
+                write.data.eq(self.table.data),
+            ]
         running, group = Signal(), Signal.like(self.group)
         word, half, last = Signal(5), Signal(), Signal()
         address, left = Signal.like(self.entry), Signal.like(self.entries)

@@ -40,6 +40,7 @@ class Readout(wiring.Component):
     word_valid  out  2 × 32       the words of each half's pass that were written so far
     pass_full   out  1            a pulse: the output controller may begin with a pass
     layer       in   ⌈log2 L⌉     narrow spectra, pointwise convolutions: instruction of the layer program
+    table       in   struct       streamed weights: :func:`hw.gateware.control.drain_control.table_write`
     =========== ==== ============ =====================================================================
 
     Parameters: ``program``; ``lane``: any lane, for its latencies.
@@ -66,7 +67,7 @@ class Readout(wiring.Component):
                 "y_word": Out(5),
                 "word_valid": Out(data.ArrayLayout(WORDS, BUFFERS)),
                 "pass_full": Out(1),
-                **({"layer": In(shapes["layer"])} if "layer" in shapes else {}),
+                **{name: In(shapes[name]) for name in ("layer", "table") if name in shapes},
             }
         )
 
@@ -75,8 +76,8 @@ class Readout(wiring.Component):
         m.submodules.control = self.control
         self._through_the_array(m)
         control, lane = self.control, self.lane
-        if "layer" in self.signature.members:
-            m.d.comb += control.layer.eq(self.layer)
+        for name in {"layer", "table"} & set(self.signature.members):
+            m.d.comb += getattr(control, name).eq(getattr(self, name))
         wait = lane.drain.table_latency - control.table_latency
         m.d.comb += [
             self.group.eq(control.group),

@@ -17,9 +17,9 @@ from hw.host_interface.registers import MEMORY_ADDRESS_BITS
 class BurstReader(wiring.Component):
     """AXI4 read manager.
 
-    A burst is requested in a clock in which there is credit for it; its beats come later and are never
-    stalled, so the credit has to be there for all of them. A run that starts after a ``flush`` waits until
-    memory has delivered all that it owes.
+    A burst of steps is requested in a clock in which there is credit for it; its beats come later and are
+    never stalled, so the credit has to be there for all of them. A run that starts after a ``flush`` waits
+    until memory has delivered all that it owes.
 
     ``memory``: an address that is offered stays, as it is, until it is taken, also through a reset; so do
     those that striped memories have taken in part. Every beat is taken in the clock in which it comes. A
@@ -29,12 +29,12 @@ class BurstReader(wiring.Component):
 
     Members
     -------
-    start: in, 1. A pulse: read the steps of layers ``first`` to ``last``.
+    start: in, 1. A pulse: read the channel table, and the steps of layers ``first`` to ``last``.
     first, last: in, a layer each. Constant while a run is being read.
-    base: in, MEMORY_ADDRESS_BITS. Byte address of the first layer's weights, a multiple of 4 KiB.
+    base: in, MEMORY_ADDRESS_BITS. Byte address of the channel table, a multiple of 4 KiB.
     flush: in, 1. A pulse: the run ends here.
-    credit: in, 1. There is room for a whole burst.
-    requested: out, 1. A pulse: a burst is requested.
+    credit: in, 1. There is room for a whole burst of steps. The table needs none.
+    requested: out, 1. A pulse: a burst of steps is requested.
     requested_beats: out, 0 .. ``burst_beats``. The number of its beats, with ``requested``.
     valid: out, 1. A beat of this run; it cannot be stalled.
     beat: out, ``bus_bits``. Its data, with ``valid``.
@@ -88,9 +88,10 @@ class BurstReader(wiring.Component):
             self.generation.eq(of_reads.number),
             self.settled.eq(of_reads.settled),
         ]
-        owed, few = self._count_owed(m, received)
+        asked = Signal()  # for a burst, of the table or of steps
+        owed, few = self._count_owed(m, asked, received)
         waiting, dropping = self._start_and_flush(m, owed, offering)
-        idle = self._request_bursts(m, waiting, dropping, few, offering)
+        idle = self._request_bursts(m, waiting, dropping, few, offering, asked)
         m.d.comb += self.reading.eq(waiting | ~idle | (owed != 0))
         with m.If(offering & memory.arready):
             m.d.sync += offering.eq(0)
@@ -105,14 +106,14 @@ class BurstReader(wiring.Component):
         ]
         return m
 
-    def _count_owed(self, m, received):
+    def _count_owed(self, m, asked, received):
         """Beats requested and not yet received; and whether they are so few that a burst may join them, a
         clock old: bursts are two clocks apart, and beats that came since make it careful, not wrong.
         """
         owed = Signal(range(OUTSTANDING * self.plan.burst_beats + 1))
         few = Signal()
         m.d.sync += [
-            owed.eq(owed + Mux(self.requested, self.requested_beats, 0) - received),
+            owed.eq(owed + Mux(asked, self.requested_beats, 0) - received),
             few.eq(owed <= (OUTSTANDING - 1) * self.plan.burst_beats),
         ]
         return owed, few
@@ -130,17 +131,20 @@ class BurstReader(wiring.Component):
             m.d.sync += waiting.eq(0)
         return waiting, dropping
 
-    def _request_bursts(self, m, waiting, dropping, few, offering):
-        """Layer by layer, burst by burst; what is requested is offered to memory from the next clock on.
-        Returns whether nothing is left to request."""
+    def _request_bursts(self, m, waiting, dropping, few, offering, asked):
+        """The table, then layer by layer, burst by burst; what is ``asked`` for is offered to memory from the
+        next clock on. Returns whether nothing is left to request."""
         plan, memory = self.plan, self.memory
+        of_table = Signal()
         layer = Signal.like(self.first)
         last_layer = Signal()
         m.d.sync += last_layer.eq(layer == self.last)
-        # Of a layer: bursts after the one at hand, whether there are none, and the beats of the last one.
-        full = [(beats - 1) // plan.burst_beats for beats in plan.layer_beats]
-        rest = [(beats - 1) % plan.burst_beats + 1 for beats in plan.layer_beats]
-        left = Signal(range(max(full) + 1))
+        # Of the table, and of a layer: bursts after the one at hand, whether there are none, and the beats of
+        # the last one.
+        of_all = (plan.table_beats, *plan.layer_beats)
+        table_full, *full = ((beats - 1) // plan.burst_beats for beats in of_all)
+        table_rest, *rest = ((beats - 1) % plan.burst_beats + 1 for beats in of_all)
+        left = Signal(range(max(table_full, *full) + 1))
         final = Signal()
         last_beats = Signal.like(self.requested_beats)
         address, offered_address = (
@@ -152,6 +156,7 @@ class BurstReader(wiring.Component):
         )
         m.d.comb += [
             self.requested_beats.eq(Mux(final, last_beats, plan.burst_beats)),
+            self.requested.eq(asked & ~of_table),
             memory.arid.eq(offered_id),
             memory.araddr.eq(offered_address),
             memory.arlen.eq(offered_length),
@@ -160,9 +165,21 @@ class BurstReader(wiring.Component):
             with m.State("IDLE"):
                 with m.If(waiting & ~dropping & ~self.flush & ~offering):
                     m.d.sync += [waiting.eq(0), layer.eq(self.first)]
-                    m.next = "LAYER"
+                    m.next = "TABLE"
+            with m.State("TABLE"):
+                m.d.sync += [
+                    of_table.eq(1),
+                    left.eq(table_full),
+                    final.eq(table_full == 0),
+                    last_beats.eq(table_rest),
+                    address.eq(self.base),
+                ]
+                m.next = "REQUEST"
+                with m.If(self.flush):
+                    m.next = "IDLE"
             with m.State("LAYER"):
                 m.d.sync += [
+                    of_table.eq(0),
                     left.eq(Array(C(n) for n in full)[layer]),
                     final.eq(Array(C(n == 0) for n in full)[layer]),
                     last_beats.eq(Array(C(n) for n in rest)[layer]),
@@ -172,8 +189,8 @@ class BurstReader(wiring.Component):
                 with m.If(self.flush):
                     m.next = "IDLE"
             with m.State("REQUEST"):
-                with m.If(self.credit & ~self.flush & ~offering & few):
-                    m.d.comb += self.requested.eq(1)
+                with m.If((self.credit | of_table) & ~self.flush & ~offering & few):
+                    m.d.comb += asked.eq(1)
                     m.d.sync += [
                         offering.eq(1),
                         offered_id.eq(self.generation),
@@ -184,9 +201,9 @@ class BurstReader(wiring.Component):
                         final.eq(left == 1),
                     ]
                     with m.If(final):
-                        m.d.sync += layer.eq(layer + 1)
+                        m.d.sync += layer.eq(Mux(of_table, layer, layer + 1))
                         m.next = "LAYER"
-                        with m.If(last_layer):
+                        with m.If(last_layer & ~of_table):
                             m.next = "IDLE"
                 with m.If(self.flush):
                     m.next = "IDLE"

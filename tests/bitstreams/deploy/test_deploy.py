@@ -205,7 +205,7 @@ def test_other_weights_in_the_accelerator_are_refused(build, programs):
     programs("openFPGALoader")
     link = ModelLink()
     link.accelerator.words[DIGEST.address(3)] ^= 1
-    with pytest.raises(DigestMismatch, match="the accelerator holds the weights of artifact"):
+    with pytest.raises(DigestMismatch, match="the accelerator was generated from artifact"):
         run(build, link)
 
 
@@ -233,7 +233,7 @@ def test_a_board_that_needs_a_moment_gets_it(build, programs):
 @pytest.mark.parametrize(
     ("change", "board", "error", "message"),
     [
-        ({"artifact": "ab" * 32}, "vc709", DigestMismatch, "holds the weights of artifact abababab…, not of"),
+        ({"artifact": "ab" * 32}, "vc709", DigestMismatch, "was built from artifact abababab…, not from"),
         ({}, "vc707", ConfigError, "is for the vc709, not for the vc707"),
     ],
 )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hw.compile.compiler import compile_program
-from hw.compile.weight_stream import PAGE, UNIT_BITS, stream_image
+from hw.compile.stream_image import stream_image
+from hw.compile.weight_stream import PAGE, UNIT_BITS
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Dense, Network
@@ -19,7 +20,7 @@ from tests.hw.gateware.streamed import NARROW, NETWORK, WIDE, program
 def test_steps_follow_each_other_without_gaps_from_a_page_on(bus_bits, layer_bits):
     compiled = program(bus_bits, layer_bits=layer_bits)
     plan, step = compiled.stream, compiled.step_format
-    image = np.frombuffer(stream_image(step, compiled.step_tables, plan), np.uint8)
+    image = np.frombuffer(stream_image(compiled), np.uint8)
     assert len(image) == plan.bytes and plan.bus_bits <= plan.step_units * UNIT_BITS
     for layer, page, units in zip(compiled.layers, plan.layer_pages, plan.layer_units, strict=True):
         bits, wanted = np.unpackbits(image[page * PAGE :], bitorder="little"), step.encode(layer.steps)
@@ -27,8 +28,26 @@ def test_steps_follow_each_other_without_gaps_from_a_page_on(bus_bits, layer_bit
         found = bits[: len(layer.steps) * size].reshape(-1, size)
         np.testing.assert_array_equal(found[:, :used], wanted[:, :used])
         assert not found[:, step.bits :].any() and size - used < max(UNIT_BITS, plan.bus_bits)
-    padding = len(image) * 8 - sum(map(mul, plan.layer_steps, plan.layer_units)) * UNIT_BITS
-    assert padding <= len(plan.layer_pages) * PAGE * 8
+    table = plan.table_beats * plan.bus_bits
+    padding = len(image) * 8 - table - sum(map(mul, plan.layer_steps, plan.layer_units)) * UNIT_BITS
+    assert 0 <= padding <= (1 + len(plan.layer_pages)) * PAGE * 8
+
+
+@pytest.mark.parametrize(("bus_bits", "beats"), [(32, 5), (64, 3), (512, 1)])
+def test_the_channel_table_comes_first_every_entry_in_beats_of_its_own(bus_bits, beats):
+    """Biases of 32 bits, then shifts of 5, for the rows that the drain takes in a clock."""
+    compiled = program(bus_bits, **({"rows": 56} if bus_bits > 64 else {}))
+    plan, drain = compiled.stream, compiled.config.drain
+    image = np.frombuffer(stream_image(compiled), np.uint8)
+    assert plan.entry_beats == beats and plan.table_beats == beats * len(compiled.channel_bias)
+    rows = image[: plan.table_beats * plan.bus_bits // 8].reshape(len(compiled.channel_bias), -1)
+    biases = np.ascontiguousarray(rows[:, : 4 * drain]).view("<i4")
+    np.testing.assert_array_equal(biases, compiled.channel_bias)
+    bits = np.unpackbits(rows[:, 4 * drain :], axis=1, bitorder="little")
+    shifts = bits[:, : 5 * drain].reshape(len(rows), drain, 5) @ (1 << np.arange(5))
+    np.testing.assert_array_equal(shifts, compiled.channel_shift)
+    assert not bits[:, 5 * drain :].any() and compiled.channel_bias.any()
+    assert plan.layer_pages[0] == -(-rows.size // PAGE)
 
 
 def test_narrow_layers_take_less_of_memory_and_no_less_than_a_beat_per_step():

@@ -5,7 +5,8 @@ from types import MappingProxyType
 import numpy as np
 
 from hw.compile.compiler import compile_program
-from hw.compile.weight_stream import PAGE, stream_image
+from hw.compile.stream_image import stream_image
+from hw.compile.weight_stream import PAGE
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import Conv, Dense, Network
@@ -44,9 +45,18 @@ def step_values(compiled):
 def layer_beats(compiled):
     """The beats of every layer, as integers."""
     plan = compiled.stream
-    image = stream_image(compiled.step_format, compiled.step_tables, plan) + bytes(PAGE)
-    size = plan.bus_bits // 8
+    return _beats(compiled, zip(plan.layer_pages, plan.layer_beats, strict=True))
+
+
+def channel_beats(compiled):
+    """Those of the channel table."""
+    return _beats(compiled, [(0, compiled.stream.table_beats)])[0]
+
+
+def _beats(compiled, parts):
+    """Those of parts of the stream (page, beats)."""
+    image, size = stream_image(compiled) + bytes(PAGE), compiled.stream.bus_bits // 8
     return [
         [int.from_bytes(image[page * PAGE + i * size :][:size], "little") for i in range(beats)]
-        for page, beats in zip(plan.layer_pages, plan.layer_beats, strict=True)
+        for page, beats in parts
     ]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hw.compile.weight_stream import stream_image
+from hw.compile.onto import onto
+from hw.compile.stream_image import stream_image
 from hw.contract.artifact import random_artifact
 from hw.contract.formats import Format
 from hw.contract.network import Conv, Dense, Network
@@ -15,6 +16,7 @@ from hw.host_interface.registers import BATCH, CONTROL, STATUS
 from hw.host_interface.stream_format import pack_image
 from hw.util.errors import DigestMismatch, LinkError, MemoryFault
 from sim import model
+from tests.hw.another_model import another
 from tests.hw.gateware.whole import Bench, compiled, predicted
 
 SCORES = Network(
@@ -106,7 +108,10 @@ def test_results_and_clocks(name, bits):
     if not program.config.stream_weights:
         assert [layer.cycles for layer in counters.layers] == layers
     assert abs(counters.cycles - total) <= max(8, 0.02 * total)
-    assert counters.weight_beats == (sum(program.stream.layer_beats) if program.config.stream_weights else 0)
+    beats = (
+        program.stream.table_beats + sum(program.stream.layer_beats) if program.config.stream_weights else 0
+    )
+    assert counters.weight_beats == beats
 
 
 def test_a_layer_of_few_weights_makes_several_blocks_of_a_transform():
@@ -175,14 +180,15 @@ def test_weights_are_checked_beside_runs_and_the_checksum_is_what_was_read(name,
     """Of all layers and of each, before and after a run, and after an abort in the middle of a check."""
     artifact, program = made(name)
     images = pictures(artifact.network, program.config.batch)
-    beats = program.stream.layer_beats
+    beats, table = program.stream.layer_beats, program.stream.table_beats
 
     async def test(link, driver):
         seen = []
         for layer in (None, *range(len(beats)), None):
             seen.append(await driver.check_weights(layer))
             counters = await driver.counters()
-            seen.append(counters.weight_beats == (sum(beats) if layer is None else beats[layer]))
+            wanted = sum(beats) if layer is None else beats[layer]
+            seen.append(counters.weight_beats == table + wanted)
             seen.append(counters.weight_beats < counters.cycles < 400 + 4 * counters.weight_beats)
         await link.write32(CONTROL.address(), CONTROL.pack(check=1))
         busy = STATUS.unpack(await link.read32(STATUS.address()))
@@ -199,24 +205,45 @@ def test_weights_are_checked_beside_runs_and_the_checksum_is_what_was_read(name,
         np.testing.assert_array_equal(scores, model.run(artifact, images))
 
 
-@pytest.mark.parametrize("layer", range(3))
+def test_another_model_runs_on_the_accelerator():
+    """Its biases and shifts come with its weights; of the accelerator's own model nothing is left."""
+    artifact, base = made("streamed")
+    other = another(artifact)
+    program = onto(base, other)
+    images = pictures(artifact.network, 2)
+
+    async def test(link, driver):
+        return await driver.run(images), await driver.run(images[:1])
+
+    # The Verilog of both is the same (tests/hw/compile/test_onto.py).
+    found, again = Bench(program, latency=MEMORY_LATENCY, pace=0.9).run(test)
+    expected = model.run(other, images)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(again, expected[:1])
+    assert (expected != model.run(artifact, images)).all()
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2, None])
 def test_weights_that_are_not_the_designs_give_no_scores(layer):
-    """One bit: the first of a layer, or the last."""
+    """One bit: the first of a layer, or the last; or one of the channel table."""
     artifact, program = made("streamed")
     images = pictures(artifact.network, 2)
 
-    image = bytearray(stream_image(program.step_format, program.step_tables, program.stream))
-    page, beats = program.stream.layer_pages[layer], program.stream.layer_beats[layer]
-    image[page * PAGE + (layer > 0) * (beats * program.stream.bus_bits // 8 - 1)] ^= 1 << 7
+    image = bytearray(stream_image(program))
+    if layer is None:
+        image[3] ^= 1
+    else:
+        page, beats = program.stream.layer_pages[layer], program.stream.layer_beats[layer]
+        image[page * PAGE + (layer > 0) * (beats * program.stream.bus_bits // 8 - 1)] ^= 1 << 7
 
     async def again(link, driver):
         with pytest.raises(DigestMismatch) as error:
             await driver.run(images)
-        return str(error.value), [await driver.check_weights(layer) for layer in (None, 0, 1, 2)]
+        return str(error.value), [await driver.check_weights(number) for number in (None, 0, 1, 2)]
 
     message, sound = Bench(program, image=bytes(image)).run(again)
     assert message == STALE
-    assert sound == [False, *(number != layer for number in range(3))]
+    assert sound == [False, *(layer not in (None, number) for number in range(3))]
 
 
 def test_an_error_of_memory_ends_a_check_without_a_result():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from amaranth.sim import Simulator
 
 from hw.compile.compiler import compile_program
-from hw.compile.weight_stream import parts, stream_image, streamed_layers
+from hw.compile.stream_image import parts, stream_image, streamed_weights
 from hw.contract.design import DesignInfo
 from hw.contract.streamed_weights import PAGE
 from hw.cost.cycles import run_cycles, total_cycles
@@ -63,10 +63,9 @@ class Bench:
         simulator, found = Simulator(dut), []
         simulator.add_clock(1e-6)
         program = self.program
-        stream = ()
+        stream = None
         if program.config.stream_weights:
-            image = stream_image(program.step_format, program.step_tables, program.stream)
-            stream = streamed_layers(image, program.stream)
+            stream = streamed_weights(stream_image(program), program.stream)
         info = DesignInfo(
             "spec2", program.network, program.config, program.digest, numbers=program.numbers, stream=stream
         )
@@ -81,7 +80,7 @@ class Bench:
         if program.config.stream_weights:
             count = program.config.memories
             ports = [dut.m_axi] if count == 1 else list(dut.m_axi)
-            image = self.image or stream_image(program.step_format, program.step_tables, program.stream)
+            image = self.image or stream_image(program)
             for i, (port, part) in enumerate(zip(ports, parts(image, program.stream, count), strict=True)):
                 self.memories.append((port, part + bytes(PAGE), WEIGHTS_PAGE * PAGE // count, i))
         simulator.add_testbench(main)

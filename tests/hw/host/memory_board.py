@@ -6,7 +6,7 @@ from hw.contract.checksum import checksum
 from hw.contract.config import AcceleratorConfig, shape_word
 from hw.contract.design import DesignInfo
 from hw.contract.network import Conv, Dense, Network
-from hw.contract.streamed_weights import PAGE, StreamedLayer
+from hw.contract.streamed_weights import PAGE, StreamedPart, StreamedWeights
 from hw.host.driver import Driver
 from hw.host.link import UNIT
 from hw.host_interface import registers
@@ -34,7 +34,9 @@ NETWORK = Network(
 NUMBERS = (0, 1, 0, 1, 2)
 """Layers a and b are made in two row bands each."""
 
-BEATS = (37, 1200, 5)
+TABLE, BEATS = 23, (37, 1200, 5)
+"""Beats of the channel table, and of every layer."""
+
 BASES = (1 << 32, 7 << 32, 3 << 33, 5 << 34)
 UNWRITTEN = 0xDB
 """What memory gives that nobody has written."""
@@ -43,11 +45,11 @@ UNWRITTEN = 0xDB
 def design(memories=2, bus_bits=128, seed=0):
     """A description, and what each memory has to hold: other weights for another ``seed``."""
     dice, beat = random.Random(seed), bus_bits // 8
-    image, layers = bytearray(), []
-    for beats in BEATS:
+    image, parts = bytearray(), []
+    for beats in (TABLE, *BEATS):
         image += bytes(-len(image) % PAGE)
         weights = dice.randbytes(beats * beat)
-        layers.append(StreamedLayer(len(image) // PAGE, beats, checksum(weights, beat)))
+        parts.append(StreamedPart(len(image) // PAGE, beats, checksum(weights, beat)))
         image += weights
     part = beat // memories
     files = [
@@ -64,7 +66,7 @@ def design(memories=2, bus_bits=128, seed=0):
         bytes(range(32)).hex(),
         {f"{name}_rdata": bus_bits // memories for name in names},
         numbers=NUMBERS,
-        stream=tuple(layers),
+        stream=StreamedWeights(parts[0], tuple(parts[1:])),
     )
     return info, files
 
@@ -111,10 +113,9 @@ class MemoryBoard:
         fields = LAYERS.unpack(self.registers[LAYERS.address()])
         count, beat = len(self.memory), self.info.beat_bytes
         beats, missing = b"", False
-        for number in NUMBERS[fields["first"] : fields["last"] + 1]:
-            layer = self.info.stream[number]
-            first = (self.page + layer.page) * PAGE // count + self.moved
-            size = layer.beats * beat // count
+        for part in self.info.stream.of_run(self.info.numbers[fields["first"] : fields["last"] + 1]):
+            first = (self.page + part.page) * PAGE // count + self.moved
+            size = part.beats * beat // count
             parts = [self._bytes(i, first, size) for i in range(count)]
             missing |= any(None in part for part in parts)
             width = beat // count

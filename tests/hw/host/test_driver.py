@@ -237,7 +237,7 @@ def test_connect_accepts_its_accelerator() -> None:
         (ID, LinkError, "there is no spec2 accelerator"),
         (VERSION, LinkError, "another register interface"),
         (SHAPE, LinkError, "built with other parameters"),
-        (DIGEST, DigestMismatch, "holds the weights of artifact"),
+        (DIGEST, DigestMismatch, "was generated from artifact"),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -250,7 +250,7 @@ def test_connect_refuses_a_foreign_accelerator(register, error, message) -> None
 
 def test_connect_compares_with_the_digest_it_is_given() -> None:
     driver, _ = make()
-    with pytest.raises(DigestMismatch, match="00010203…, not of ffffffff…"):
+    with pytest.raises(DigestMismatch, match="00010203…, not from ffffffff…"):
         asyncio.run(driver.connect("ff" * 32))
 
 
@@ -396,8 +396,8 @@ def test_design_survives_the_disk(tmp_path) -> None:
         (None, "there is no design at .*: make one with 'spec2 generate'"),
         ("{", "is damaged"),
         ("[]", "schema None"),
-        ('{"schema": 99}', "schema 99, this version reads 3"),
-        ('{"schema": 3}', "missing required field top"),
+        ('{"schema": 99}', "schema 99, this version reads 4"),
+        ('{"schema": 4}', "missing required field top"),
     ],
     ids=["missing", "truncated", "foreign", "schema", "incomplete"],
 )

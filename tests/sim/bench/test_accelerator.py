@@ -89,7 +89,7 @@ def test_weights_from_external_memory(accelerator, network, kind, rows, lanes, b
     fast = rtl.simulate(folder, pictures, memory=Memory(latency=MEMORY_LATENCY))
     np.testing.assert_array_equal(fast.scores, expected)
     for counters, size in zip(fast.counters, (batch, batch, 1), strict=True):
-        assert counters.weight_beats == sum(program.stream.layer_beats)
+        assert counters.weight_beats == program.stream.table_beats + sum(program.stream.layer_beats)
         predicted = run_cycles(program, size)
         assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
         assert abs(counters.cycles - total_cycles(program, size)) <= 1

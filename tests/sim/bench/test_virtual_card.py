@@ -6,6 +6,7 @@ Whatever lies in memory, fails or is reset: an error, or the scores of the integ
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from bitstreams.deploy.memories import load_weights
 from bitstreams.links.xdma import open_xdma
 from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
+from hw.generate import generate_onto
 from hw.host.driver import STALE, Driver
+from hw.host.weights import CHANNELS
 from hw.host_interface.registers import BATCH, CONTROL
 from hw.host_interface.stream_format import pack_image
 from hw.util.errors import DigestMismatch, LinkError
@@ -22,6 +25,7 @@ from sim import model
 from sim.virtual.board import CLOCK_HZ, VirtualBoard
 from sim.virtual.build import build_card
 from sim.virtual.memory import STRIDE, MemoryConditions
+from tests.hw.another_model import another
 from tests.sim.bench.accelerators import images
 
 pytestmark = pytest.mark.verilator
@@ -97,19 +101,45 @@ def test_weights_are_loaded_once_and_scores_are_the_models(streamed, memory, tmp
             streamed.check(board, pictures)
         assert str(stale.value) == STALE
         done = streamed.at(board, streamed.load)
-        assert done.layers == tuple(layer.name for layer in streamed.info.network.layers)
-        assert done.beats == sum(layer.beats for layer in streamed.info.stream) <= done.clocks
+        assert done.parts == (CHANNELS, *(layer.name for layer in streamed.info.network.layers))
+        assert done.beats == sum(part.beats for part in streamed.info.stream.parts) <= done.clocks
         streamed.check(board, pictures)
         streamed.check(board, pictures, batch=1)
-        assert streamed.at(board, streamed.load).layers == ()
+        assert streamed.at(board, streamed.load).parts == ()
 
         async def back(driver, link):
-            _, size = streamed.info.stream[0].extent(streamed.info.beat_bytes, 2)
+            start, size = streamed.info.stream.layers[0].extent(streamed.info.beat_bytes, 2)
             size = size // 64 * 64
-            return await link.read_memory(streamed.bases[1], size) == streamed.files[1][:size]
+            read = await link.read_memory(streamed.bases[1] + start, size)
+            return read == streamed.files[1][start : start + size]
 
         assert streamed.at(board, back)
     assert not list(tmp_path.glob("card*")), "sockets were left behind"
+
+
+def test_two_models_take_turns_on_one_accelerator(streamed, tmp_path):
+    """Only what differs is written; a driver of the one never takes scores of the other."""
+    other = another(streamed.artifact)
+    layers = dict(other.layers)
+    layers["conv1"] = streamed.artifact.layers["conv1"]
+    other = replace(other, layers=layers)
+    generate_onto(other, streamed.folder, tmp_path)
+    second, pictures = Host(tmp_path, other), images("tiny", 5)
+    assert second.info.accelerator == streamed.info.digest != second.info.digest
+    assert (tmp_path / "spec2.v").read_bytes() == (streamed.folder / "spec2.v").read_bytes()
+    with VirtualBoard(build_card(streamed.folder)) as board:
+        streamed.at(board, streamed.load)
+        streamed.check(board, pictures)
+        with pytest.raises(DigestMismatch, match="are not the design's"):
+            second.check(board, pictures)
+        done = second.at(board, second.load)
+        names = [layer.name for layer in streamed.info.network.layers]
+        assert done.parts == (CHANNELS, *names[1:]) and names[0] == "conv1"
+        second.check(board, pictures)
+        with pytest.raises(DigestMismatch, match="are not the design's"):
+            streamed.check(board, pictures)
+        assert streamed.at(board, streamed.load).parts == done.parts
+        streamed.check(board, pictures)
 
 
 def test_a_second_client_is_sent_away(streamed):
@@ -128,7 +158,7 @@ def test_a_second_client_is_sent_away(streamed):
 
 async def flip(host, dice, driver, link):
     """One bit, where weights are."""
-    layer, memory = dice.choice(host.info.stream), dice.randrange(len(host.bases))
+    layer, memory = dice.choice(host.info.stream.parts), dice.randrange(len(host.bases))
     offset, size = layer.extent(host.info.beat_bytes, len(host.bases))
     at = offset + dice.randrange(size)
     start = at // 64 * 64

@@ -79,8 +79,10 @@ def test_the_driver_loads_what_is_not_there_and_finds_a_bit_that_flipped(acceler
         await driver.connect()
         for layer in (None, 0, len(names) - 1):
             if layer is not None:
-                _, size = info.stream[layer].extent(info.beat_bytes, 2)
-                address = bases[1] + (info.stream[layer].extent(info.beat_bytes, 2)[0] + size - 1) // 64 * 64
+                _, size = info.stream.layers[layer].extent(info.beat_bytes, 2)
+                address = (
+                    bases[1] + (info.stream.layers[layer].extent(info.beat_bytes, 2)[0] + size - 1) // 64 * 64
+                )
                 piece = bytearray(await link.read_memory(address, 64))
                 piece[(size - 1) % 64] ^= 0x10
                 await link.write_memory(address, bytes(piece))

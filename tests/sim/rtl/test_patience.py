@@ -5,7 +5,7 @@ import pytest
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
-from hw.contract.streamed_weights import StreamedLayer
+from hw.contract.streamed_weights import StreamedPart, StreamedWeights
 from hw.host.driver import DEFAULT_TIMEOUT
 from sim import rtl
 from sim.bench.job import Memory
@@ -14,8 +14,8 @@ from sim.rtl import patience
 
 def info(cycles=1000, **options):
     config = AcceleratorConfig(8, 4, 4, **options)
-    layers = tuple(StreamedLayer(i, 5, 7) for i in range(len(tiny().layers)))
-    stream = layers if config.stream_weights else ()
+    layers = tuple(StreamedPart(1 + i, 5, 7) for i in range(len(tiny().layers)))
+    stream = StreamedWeights(StreamedPart(0, 3, 8), layers) if config.stream_weights else None
     return DesignInfo("spec2", tiny(), config, "00" * 32, estimates={"cycles": cycles}, stream=stream)
 
 

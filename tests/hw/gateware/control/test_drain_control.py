@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from hw.contract.formats import BIAS
-from hw.gateware.control.drain_control import DrainControl, entry_image
+from hw.gateware.control.drain_control import DrainControl
 from tests.hw.gateware.programs import CASES, program
 
 
 def test_the_table_holds_bias_and_shift_of_every_channel():
     compiled = program("plain")
     drain = compiled.config.drain
-    image = entry_image(compiled)
+    image = compiled.channel_entries
     assert len(image) == len(compiled.channel_bias)
     for entry, value in enumerate(image):
         for i in range(drain):

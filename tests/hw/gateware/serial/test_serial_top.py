@@ -12,7 +12,7 @@ from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
-from hw.contract.streamed_weights import StreamedLayer
+from hw.contract.streamed_weights import StreamedPart, StreamedWeights
 from hw.gateware.accelerator import Accelerator
 from hw.gateware.ports.axi import AxiMemory, flat_ports
 from hw.serial_design import TOP, emit_serial
@@ -38,8 +38,8 @@ def ports_of(config: AcceleratorConfig) -> dict[str, tuple[int, str]]:
 
 def info_of(config: AcceleratorConfig, ports: dict[str, tuple[int, str]]) -> DesignInfo:
     widths = {name: width for name, (width, _) in ports.items()}
-    layers = tuple(StreamedLayer(i, 5, 7) for i in range(len(tiny().layers)))
-    stream = layers if config.stream_weights else ()
+    layers = tuple(StreamedPart(1 + i, 5, 7) for i in range(len(tiny().layers)))
+    stream = StreamedWeights(StreamedPart(0, 3, 8), layers) if config.stream_weights else None
     return DesignInfo("spec2", tiny(), config, "00" * 32, ports=widths, stream=stream)
 
 

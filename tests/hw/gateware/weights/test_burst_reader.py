@@ -6,7 +6,7 @@ from amaranth.hdl import ResetInserter, Signal
 
 from hw.compile.weight_stream import KEPT_FREE, PAGE, StreamPlan
 from hw.gateware.weights.burst_reader import OUTSTANDING, BurstReader
-from tests.hw.gateware.streamed import WIDE, layer_beats, program
+from tests.hw.gateware.streamed import WIDE, channel_beats, layer_beats, program
 
 BASE = 3 * PAGE
 MOST_OWED = 200
@@ -20,7 +20,8 @@ class Memory:
 
     def __init__(self, compiled, rng):
         self.plan, self.rng = compiled.stream, rng
-        self.beats = layer_beats(compiled)
+        self.parts = [(0, channel_beats(compiled))]
+        self.parts += zip(self.plan.layer_pages, layer_beats(compiled), strict=True)
         self.queue, self.addresses, self.bad = [], [], False
         self.asked = None
         self.size = self.plan.bus_bits // 8  # bytes of a beat
@@ -29,8 +30,8 @@ class Memory:
     def beat(self, address):
         size = self.plan.bus_bits // 8
         page, offset = divmod(address - BASE, PAGE)
-        layer = max(i for i, first in enumerate(self.plan.layer_pages) if first <= page)
-        return self.beats[layer][((page - self.plan.layer_pages[layer]) * PAGE + offset) // size]
+        first, beats = max(part for part in self.parts if part[0] <= page)
+        return beats[((page - first) * PAGE + offset) // size]
 
     def clock(self, ctx, port, now):
         """What happens in one clock; call it before the tick."""
@@ -99,9 +100,9 @@ def test_reads_the_layers_asked_for_and_drops_what_a_flush_leaves(simulate, seed
                 ctx.set(dut.flush, 0)
 
     simulate(dut, bench)
-    beats = layer_beats(compiled)
+    table, beats = channel_beats(compiled), layer_beats(compiled)
     for (first, last, cut), found in zip(runs, got, strict=True):
-        wanted = [beat for layer in beats[first : last + 1] for beat in layer]
+        wanted = table + [beat for layer in beats[first : last + 1] for beat in layer]
         assert found == (wanted if cut is None else wanted[: len(found)])
         assert cut is None or len(found) < len(wanted)
     assert max(length for _, length in memory.addresses) == compiled.stream.burst_beats > 1
@@ -112,7 +113,7 @@ def test_a_reset_at_any_time_with_or_without_memory(simulate, seed):
     """Whether memory forgets what it owes or delivers all of it, the next run reads its own beats."""
     compiled, rng = program(), np.random.default_rng(seed)
     reader, memory, reset = BurstReader(compiled.stream), Memory(compiled, rng), Signal()
-    total = sum(map(len, layer_beats(compiled)))
+    wanted = channel_beats(compiled) + [beat for layer in layer_beats(compiled) for beat in layer]
     got, cuts, late = [], 0, 0
 
     async def bench(ctx):
@@ -138,10 +139,9 @@ def test_a_reset_at_any_time_with_or_without_memory(simulate, seed):
             ctx.set(reader.start, 1)
             await clock()
             ctx.set(reader.start, 0)
-            while now < 100_000 and (len(got) < total if cut is None else cut > 0):
+            while now < 100_000 and (len(got) < len(wanted) if cut is None else cut > 0):
                 await clock()
                 cut = None if cut is None else cut - 1
-            wanted = [beat for layer in layer_beats(compiled) for beat in layer]
             assert got == wanted[: len(got)]
             if cut is None:
                 assert got == wanted
@@ -187,8 +187,8 @@ LONG = 16
 """Beats of a burst of the plans below."""
 
 
-def plan_of(beats, bus_bits=32, numbers=()):
-    """A plan of layers with so many beats, a unit of 32 bit each."""
+def plan_of(beats, bus_bits=32, numbers=(), table=LONG):
+    """A plan of layers with so many beats, a unit of 32 bit each, after a channel table of ``table``."""
     return StreamPlan(
         bus_bits=bus_bits,
         step_units=bus_bits // 16,
@@ -199,28 +199,37 @@ def plan_of(beats, bus_bits=32, numbers=()):
         numbers=numbers or tuple(range(len(beats))),
         layer_blocks=(1,) * len(beats),
         block_steps=tuple(beats),
+        entries=table,
+        entry_beats=1,
     )
 
 
 @pytest.mark.parametrize(
-    ("beats", "bus_bits", "numbers"),
+    ("beats", "bus_bits", "numbers", "table"),
     [
-        ((2 * LONG, 2 * LONG - 1, 2 * LONG + 1, LONG, 1, LONG - 1, 3 * LONG + 2), 32, ()),
-        ((1, 2, LONG), 512, ()),
-        ((PAGE // 4 + LONG, 3, PAGE // 4), 32, ()),  # more than a page, and a page exactly
-        ((LONG + 3, 2 * LONG, LONG + 3, 2 * LONG), 64, (0, 1, 0, 1)),  # entries share their layer's pages
+        ((2 * LONG, 2 * LONG - 1, 2 * LONG + 1, LONG, 1, LONG - 1, 3 * LONG + 2), 32, (), 1),
+        ((1, 2, LONG), 512, (), 2 * LONG),
+        ((PAGE // 4 + LONG, 3, PAGE // 4), 32, (), PAGE // 4 + 1),  # more than a page, and a page exactly
+        (
+            (LONG + 3, 2 * LONG, LONG + 3, 2 * LONG),
+            64,
+            (0, 1, 0, 1),
+            LONG - 1,
+        ),  # entries share their layer's pages
     ],
 )
-def test_asks_for_every_beat_once_in_bursts_as_long_as_they_may_be(simulate, beats, bus_bits, numbers):
-    """Last bursts that are full, nearly full, of one beat; the requests and what is told of them agree."""
-    plan, size = plan_of(beats, bus_bits, numbers), bus_bits // 8
+def test_asks_for_every_beat_once_in_bursts_as_long_as_they_may_be(simulate, beats, bus_bits, numbers, table):
+    """Last bursts that are full, nearly full, of one beat; the requests and what is told of them agree. The
+    channel table is asked for first, without credit, and nobody is told of it."""
+    plan, size = plan_of(beats, bus_bits, numbers, table), bus_bits // 8
     assert plan.burst_beats == LONG and plan.layer_beats == beats
     dut, rng, asked, told, now = BurstReader(plan), np.random.default_rng(3), [], [], 0
     wanted = [
         (BASE + PAGE * page + i * LONG * size, min(LONG, count - i * LONG))
-        for page, count in zip(plan.layer_pages, beats, strict=True)
+        for page, count in ((0, table), *zip(plan.layer_pages, beats, strict=True))
         for i in range(-(-count // LONG))
     ]
+    of_table = -(-table // LONG)
 
     async def bench(ctx):
         nonlocal now
@@ -231,7 +240,7 @@ def test_asks_for_every_beat_once_in_bursts_as_long_as_they_may_be(simulate, bea
         ctx.set(dut.start, 1)
         while quiet < 200:
             credit, ready, give = (
-                int(rng.random() < 0.7),
+                int(len(asked) >= of_table and rng.random() < 0.7),
                 int(rng.random() < 0.7),
                 int(queue and rng.random() < 0.9),
             )
@@ -261,7 +270,7 @@ def test_asks_for_every_beat_once_in_bursts_as_long_as_they_may_be(simulate, bea
             quiet = 0 if valid or queue else quiet + 1
 
     simulate(dut, bench)
-    assert asked == wanted and told == [length for _, length in wanted]
+    assert asked == wanted and told == [length for _, length in wanted[of_table:]]
 
 
 def test_no_more_bursts_are_on_their_way_than_memory_may_owe(simulate):
@@ -317,9 +326,9 @@ def test_a_run_after_a_flush_waits_until_memory_owes_nothing(simulate):
                 await clock(start=1)
                 for _ in range(20):
                     await clock(credit=1)
-                # Two of layer 0, one of layer 1 ends the run.
-                assert sum(sample[0] for sample in seen) == 2 + 1
-                beats = 3 * LONG
+                # The table, two of layer 0, one of layer 1 ends the run.
+                assert sum(sample[0] for sample in seen) == 1 + 2 + 1
+                beats = 4 * LONG
                 for _ in range(beats - owed):
                     await clock(give=1)
                 await clock()
@@ -338,11 +347,11 @@ def test_a_run_after_a_flush_waits_until_memory_owes_nothing(simulate):
                 for _ in range(12):
                     await clock(credit=1)
                 asked = [sample[1] for sample in seen if sample[0]]
-                assert asked == [PAGE * plan.layer_pages[1]]
+                assert asked == [0, PAGE * plan.layer_pages[1]]
                 seen.clear()
-                for _ in range(LONG):
+                for _ in range(2 * LONG):
                     await clock(give=1)
                 await clock()
-                assert sum(sample[2] for sample in seen) == LONG
+                assert sum(sample[2] for sample in seen) == 2 * LONG
 
             simulate(dut, bench)

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import connect
 
 from hw.gateware.weights.burst_reader import BurstReader
 from hw.gateware.weights.memory_striping import MemoryStriping
-from tests.hw.gateware.streamed import layer_beats, program
+from tests.hw.gateware.streamed import channel_beats, layer_beats, program
 from tests.hw.gateware.weights import test_burst_reader as burst_reader
 
 BITS, ADDRESS = 64, 16
@@ -130,7 +130,7 @@ def test_a_reset_at_any_time_leaves_no_part_of_a_beat(simulate, seed):
     compiled, rng = program(), np.random.default_rng(seed)
     dut, reset = Both(compiled.stream), Signal()
     halves = [Half(compiled, rng, number) for number in (0, 1)]
-    wanted = [beat for layer in layer_beats(compiled) for beat in layer]
+    wanted = channel_beats(compiled) + [beat for layer in layer_beats(compiled) for beat in layer]
     got, clocks = [], 0
 
     async def bench(ctx):
