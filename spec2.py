@@ -43,6 +43,7 @@ from sim.commands.compare import compare
 from sim.commands.prune import prune
 from sim.commands.report import report
 from sim.commands.simulate import simulate
+from sim.commands.sweep import sweep
 
 app = typer.Typer(
     name="spec2",
@@ -57,6 +58,7 @@ app = typer.Typer(
 
 SUBCOMMANDS = (
     prune,
+    sweep,
     estimate,
     explore,
     schedule,

@@ -17,8 +17,9 @@ names are loaded on first use::
     compress_(model, network, images, targets)        # post_training/: prune without training; then quantise_
 
 :func:`pruning.training.run.run` does all of it as a recipe says (:mod:`pruning.training.recipe_file`).
-Models that the hardware cannot run are pruned with :func:`pruning.optimisers.modules.prune_modules_`;
-:mod:`pruning.layers.resnet` has some.
+Models that the hardware cannot run are pruned with :func:`pruning.optimisers.modules.prune_modules_`
+(:mod:`pruning.layers.resnet` has some), recurrent layers with
+:func:`pruning.optimisers.recurrent.prune_recurrent_`.
 """
 
 from importlib import import_module
@@ -40,6 +41,7 @@ _HOME = {
     "from_onnx": "importers.onnx_file",
     "prune_": "optimisers",
     "prune_modules_": "optimisers.modules",
+    "prune_recurrent_": "optimisers.recurrent",
     "quantise_": "quant.quantise",
     "resnet18": "layers.resnet",
     "resnet20": "layers.resnet",

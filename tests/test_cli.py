@@ -59,6 +59,7 @@ MISTAKES = {
     "no images": (["simulate", "DESIGN", "--images", "0"], "--images"),
     "unknown sparsity": (["prune", "--sparsity", "magic"], "magic"),
     "unknown network": (["prune", "vgg"], "lenet"),
+    "a long name": (["prune", "v" * 5000], "there is no recipe"),
     "odd rows": (["estimate", "MODEL", "--rows", "6"], "multiple of 4"),
     "batch over lanes": (["generate", "MODEL", "--lanes", "2", "--out", "OUT"], "raise lanes"),
     "no model": (["generate", "nothing.npz", "--out", "OUT"], "spec2 prune"),

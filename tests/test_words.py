@@ -85,7 +85,6 @@ TERMS = {
 ALLOWED: dict[tuple[str, str], str] = {
     ("hw/gateware/control/drain_control.py", "entries"): "of the table of channels",
     ("hw/gateware/control/drain_control.py", "entry"): "of the table of channels",
-    ("hw/gateware/control/drain_control.py", "entry_image"): "of the table of channels",
     ("hw/gateware/control/drain_control.py", "entry_layout"): "of the table of channels",
     ("hw/gateware/control/issue.py", "entries"): "of the table of channels",
     ("hw/gateware/control/issue.py", "entry"): "of the table of channels",

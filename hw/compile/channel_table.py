@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from hw.contract.formats import BIAS
 
 
-def entry_bits(drain: int, shift_bits: int) -> int:
+def drain_group_bits(drain: int, shift_bits: int) -> int:
     """Width of an entry: ``drain`` biases, then as many shifts."""
     return drain * (BIAS.bits + shift_bits)
 
 
-def entry_beats(bits: int, bus_bits: int) -> int:
+def drain_group_beats(bits: int, bus_bits: int) -> int:
     """Beats of an entry in external memory: it begins one."""
     return -(-bits // bus_bits)
 
 
-def entry_image(bias: NDArray[np.int64], shift: NDArray[np.int64], shift_bits: int) -> list[int]:
+def table_image(bias: NDArray[np.int64], shift: NDArray[np.int64], shift_bits: int) -> list[int]:
     """Contents of the table, an integer per entry. bias, shift: (entries, D); shifts of ``shift_bits``."""
     image, drain = [], bias.shape[1]
     for biases, shifts in zip(bias.tolist(), shift.tolist(), strict=True):

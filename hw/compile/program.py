@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.channel_table import entry_bits, entry_image
+from hw.compile.channel_table import drain_group_bits, table_image
 from hw.compile.head_start import HeadStart, head_starts
 from hw.compile.layer_plan import LayerPlan
 from hw.compile.step_format import StepFormat, step_format
@@ -108,9 +108,9 @@ class Program:
         return max(MAX_DRAIN_SHIFT, int(self.channel_shift.max())).bit_length()
 
     @property
-    def channel_entries(self) -> list[int]:
+    def channel_table(self) -> list[int]:
         """The channel table, an integer per entry."""
-        return entry_image(self.channel_bias, self.channel_shift, self.shift_bits)
+        return table_image(self.channel_bias, self.channel_shift, self.shift_bits)
 
     @property
     def weight_bits(self) -> int:
@@ -168,7 +168,7 @@ class Program:
             config.bus_bits,
             config.weight_steps,
             self.numbers,
-            (len(self.channel_bias), entry_bits(config.drain, self.shift_bits)),
+            (len(self.channel_bias), drain_group_bits(config.drain, self.shift_bits)),
         )
 
     @property

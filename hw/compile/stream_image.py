@@ -21,8 +21,8 @@ def stream_image(program: Program) -> bytes:
     """The bytes of the stream, from its first address on."""
     step, layers, plan = program.step_format, program.step_tables, program.stream
     image = bytearray(plan.bytes)
-    size = plan.entry_beats * plan.bus_bits // 8
-    channels = b"".join(entry.to_bytes(size, "little") for entry in program.channel_entries)
+    size = plan.drain_group_beats * plan.bus_bits // 8
+    channels = b"".join(group.to_bytes(size, "little") for group in program.channel_table)
     image[: len(channels)] = channels
     units_of = dict(zip(plan.layer_pages, plan.layer_units, strict=True))
     for table, (page, units) in zip(layers, units_of.items(), strict=True):

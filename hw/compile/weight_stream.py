@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hw.compile.channel_table import entry_beats
+from hw.compile.channel_table import drain_group_beats
 from hw.compile.step_format import StepFormat
 from hw.compile.step_table import StepTable
 from hw.contract.config import BUS_BITS
@@ -86,7 +86,7 @@ class StreamPlan:
     the widest layer. depth: steps the weight buffer holds. most: steps of the largest set of blocks that is
     replayed, which has to fit. Of every instruction, in order: layer_units, units a step takes in
     memory; layer_steps, its steps; layer_blocks, its blocks; numbers, the layer whose steps it takes. Of
-    every block: block_steps. entries: of the channel table; entry_beats: beats of each.
+    every block: block_steps. drain_groups: of the channel table; drain_group_beats: beats of each.
     """
 
     bus_bits: int
@@ -98,13 +98,13 @@ class StreamPlan:
     layer_blocks: tuple[int, ...]
     numbers: tuple[int, ...]
     block_steps: tuple[int, ...]
-    entries: int
-    entry_beats: int
+    drain_groups: int
+    drain_group_beats: int
 
     @property
     def table_beats(self) -> int:
         """Beats of the channel table, which every run begins with."""
-        return self.entries * self.entry_beats
+        return self.drain_groups * self.drain_group_beats
 
     @property
     def beat_units(self) -> int:
@@ -191,8 +191,8 @@ def plan_stream(
         layer_blocks=tuple(map(len, blocks)),
         numbers=tuple(numbers),
         block_steps=tuple(int(n) for b in blocks for n in b),
-        entries=table[0],
-        entry_beats=entry_beats(table[1], units.beat * UNIT_BITS),
+        drain_groups=table[0],
+        drain_group_beats=drain_group_beats(table[1], units.beat * UNIT_BITS),
     )
 
 

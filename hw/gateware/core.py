@@ -202,8 +202,8 @@ class Core(wiring.Component):
         """The channel table comes first; the weight replay runs ahead of the sequencer, through all layers of
         the run."""
         weights = self.weights
-        entry = self.readout.table.shape().members["data"]
-        m.submodules.channel_loader = loader = ChannelLoader(self.program.stream, entry)
+        bits = self.readout.table.shape().members["data"]
+        m.submodules.channel_loader = loader = ChannelLoader(self.program.stream, bits)
         m.d.comb += [
             weights.start.eq(self.start),
             weights.images.eq(self.images),

@@ -18,8 +18,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from pruning.layers.word_layers import WordLayer
-from pruning.optimisers.base import RhoSchedule
+from pruning.optimisers.base import Prunable, RhoSchedule
 from pruning.optimisers.splitting import Splitting
 
 
@@ -29,14 +28,14 @@ class AdmmConfig(RhoSchedule):
 
     name: ClassVar[str] = "admm"
 
-    def start(self, layers: Mapping[str, WordLayer]) -> Admm:
+    def start(self, layers: Mapping[str, Prunable]) -> Admm:
         return Admm(layers, self)
 
 
 class Admm(Splitting):
     """The state of ADMM: Z, U and rho."""
 
-    def __init__(self, layers: Mapping[str, WordLayer], config: AdmmConfig) -> None:
+    def __init__(self, layers: Mapping[str, Prunable], config: AdmmConfig) -> None:
         super().__init__(layers, config)
         self.move(self.project({n: m.weight.detach() for n, m in self.pruned.items()}))
         self._u = {n: torch.zeros_like(z) for n, z in self._z.items()}

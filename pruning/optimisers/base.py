@@ -6,14 +6,38 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 
 from hw.contract.artifact import Sparsity
 from hw.util.errors import ConfigError
 from pruning import sets
-from pruning.layers.word_layers import WordLayer
+
+
+class Prunable(Protocol):
+    """What is pruned: a word layer (:data:`pruning.layers.word_layers.WordLayer`), a matrix
+    (:class:`pruning.layers.recurrent.RecurrentMatrix`)."""
+
+    awaits_finalise: bool
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The parameter."""
+
+    @property
+    def mask(self) -> torch.Tensor:
+        """(out, in, words): which words stay."""
+
+    @property
+    def metric(self) -> torch.Tensor:
+        """What squares of the weight count in space, in a shape that broadcasts to it."""
+
+    def gate(self, mask: torch.Tensor) -> torch.Tensor:
+        """A mask in a shape that broadcasts to the weight."""
+
+    def energy(self, weight: torch.Tensor) -> torch.Tensor:
+        """(out, in, words): of every word, -1 where there is none."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +63,7 @@ class Targets:
         """The constraint set of layer ``name`` (``Sparsity()`` when it stays dense)."""
         return self.layers.get(name, self.default) or Sparsity()
 
-    def start(self, layers: Mapping[str, WordLayer]) -> Pruner:
+    def start(self, layers: Mapping[str, Prunable]) -> Pruner:
         """Begin to prune ``layers``, in the order of the network."""
         raise NotImplementedError
 
@@ -92,7 +116,7 @@ class Pruner(ABC):
     ``layers`` are word layers in the order of the network, ``pruned`` those with a constraint.
     """
 
-    def __init__(self, layers: Mapping[str, WordLayer], config: Targets) -> None:
+    def __init__(self, layers: Mapping[str, Prunable], config: Targets) -> None:
         self.layers, self.config = layers, config
         self.steps = 0
         self.finalised = False
@@ -135,7 +159,7 @@ class Pruner(ABC):
         for name, mask in self.masks(self.estimate()).items():
             layer = self.layers[name]
             layer.mask.copy_(mask)
-            layer.weight *= layer.gate(layer.mask)
+            layer.weight.mul_(layer.gate(layer.mask))
         self.finalised = True
         self._mark()
         self.forget()
@@ -220,6 +244,6 @@ class Pruner(ABC):
         self._mark()
 
 
-def norm(layer: WordLayer, x: torch.Tensor) -> float:
+def norm(layer: Prunable, x: torch.Tensor) -> float:
     """Norm of ``x``, shaped as the layer's weight, in space."""
     return float((layer.metric * x.square()).sum().sqrt())

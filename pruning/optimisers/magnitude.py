@@ -8,8 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from pruning.layers.word_layers import WordLayer
-from pruning.optimisers.base import Pruner, Targets
+from pruning.optimisers.base import Prunable, Pruner, Targets
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class MagnitudeConfig(Targets):
 
     name: ClassVar[str] = "magnitude"
 
-    def start(self, layers: Mapping[str, WordLayer]) -> Magnitude:
+    def start(self, layers: Mapping[str, Prunable]) -> Magnitude:
         return Magnitude(layers, self)
 
 

@@ -20,8 +20,7 @@ from typing import ClassVar
 import torch
 
 from hw.util.errors import ConfigError
-from pruning.layers.word_layers import WordLayer
-from pruning.optimisers.base import RhoSchedule
+from pruning.optimisers.base import Prunable, RhoSchedule
 from pruning.optimisers.splitting import Splitting
 
 
@@ -38,7 +37,7 @@ class ProximalConfig(RhoSchedule):
         if self.ramp < 1:
             raise ConfigError(f"ramp must be at least 1 step, not {self.ramp}")
 
-    def start(self, layers: Mapping[str, WordLayer]) -> Proximal:
+    def start(self, layers: Mapping[str, Prunable]) -> Proximal:
         return Proximal(layers, self)
 
 
@@ -47,7 +46,7 @@ class Proximal(Splitting):
 
     config: ProximalConfig
 
-    def __init__(self, layers: Mapping[str, WordLayer], config: ProximalConfig) -> None:
+    def __init__(self, layers: Mapping[str, Prunable], config: ProximalConfig) -> None:
         super().__init__(layers, config)
         self.move({name: weight.clone() for name, weight in self.estimate().items()})
 

@@ -16,8 +16,7 @@ import torch
 
 from hw.util.errors import ConfigError
 from pruning import sets
-from pruning.layers.word_layers import WordLayer
-from pruning.optimisers.base import Pruner, Targets, norm
+from pruning.optimisers.base import Prunable, Pruner, Targets, norm
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class ReweightedConfig(Targets):
                 f"strength and floor must be positive, not strength={self.strength}, floor={self.floor}"
             )
 
-    def start(self, layers: Mapping[str, WordLayer]) -> Reweighted:
+    def start(self, layers: Mapping[str, Prunable]) -> Reweighted:
         return Reweighted(layers, self)
 
 
@@ -49,7 +48,7 @@ class Reweighted(Pruner):
 
     config: ReweightedConfig
 
-    def __init__(self, layers: Mapping[str, WordLayer], config: ReweightedConfig) -> None:
+    def __init__(self, layers: Mapping[str, Prunable], config: ReweightedConfig) -> None:
         super().__init__(layers, config)
         self._a = {name: self._factors(name) for name in self.pruned}
         self._change = dict.fromkeys(self.pruned, 0.0)

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from pruning.layers.word_layers import WordLayer
-from pruning.optimisers.base import Pruner, RhoSchedule, norm
+from pruning.optimisers.base import Prunable, Pruner, RhoSchedule, norm
 
 
 class Splitting(Pruner):
@@ -18,7 +17,7 @@ class Splitting(Pruner):
     config: RhoSchedule
     pulls: ClassVar[bool] = True
 
-    def __init__(self, layers: Mapping[str, WordLayer], config: RhoSchedule) -> None:
+    def __init__(self, layers: Mapping[str, Prunable], config: RhoSchedule) -> None:
         super().__init__(layers, config)
         self.rho = config.rho
         self._z: dict[str, torch.Tensor] = {}

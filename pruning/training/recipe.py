@@ -160,10 +160,12 @@ def find(name: str, *, mean: Numbers | None = None, std: Numbers | None = None, 
         return _of_onnx(Path(name), mean, std, **changes)
     if is_file(name):
         path = Path(name)
-    elif not path.exists():
+    elif name.lower() not in names():  # not whether there is a file: a name may be too long for one
         with suppress(ConfigError):
             find_network(name)  # a family that is known not to run gets its own sentence
-        raise ConfigError(f"there is no recipe {name!r}: choose {', '.join(names())}, or give a .toml file")
+        raise ConfigError(
+            f"there is no recipe {documents.shown(name)}: choose {', '.join(names())}, or give a .toml file"
+        )
     return replace(read(path, mean, std), **changes)
 
 

@@ -457,6 +457,44 @@ def read_recipe(folder: Path) -> None:
     read(folder / "recipe.toml").settings(1000).key()
 
 
+SWEEP = """recipe = "lenet"
+seeds = [0, 1]
+[grid]
+sparsity = ["block", "adaptive-1:8"]
+weight_bits = [8, 6]
+"""
+
+
+def make_sweep(folder: Path) -> None:
+    (folder / "sweep.toml").write_text(SWEEP)
+
+
+def read_sweep(folder: Path) -> None:
+    from pruning.training.sweep.plan import read
+
+    read(folder / "sweep.toml", folder / "out", None)
+
+
+def _sweep_job(folder: Path):
+    from pruning.training.sweep.plan import Job
+
+    return Job("lenet", {}, 0, folder, "k")
+
+
+def make_sweep_result(folder: Path) -> None:
+    from pruning.training.sweep.engine import attempt
+
+    attempt(_sweep_job(folder), lambda job: {"dense": 99.5, "integer": 98.25})
+
+
+def read_sweep_result(folder: Path) -> None:
+    from pruning.training.sweep.engine import known
+    from pruning.training.sweep.spread import spread
+
+    if outcome := known(_sweep_job(folder)):
+        spread([outcome])
+
+
 def make_onnx(folder: Path) -> None:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -811,6 +849,8 @@ READERS = [
     Reader("cifar10_train.npz", make_cifar, mutate.archive, read_set("cifar10")),
     Reader("cifar-10-batches-bin/data_batch_2.bin", make_binary, mutate.octets, read_set("cifar10")),
     Reader("recipe.toml", make_recipe, mutate.text, read_recipe),
+    Reader("sweep.toml", make_sweep, mutate.text, read_sweep),
+    Reader("sweep.json", make_sweep_result, mutate.document, read_sweep_result),
     Reader("network.onnx", make_onnx, change_onnx, read_onnx, 0.5),
     Reader("checkpoint.pt", make_checkpoint, change_checkpoint, read_checkpoint, 0.5),
     Reader("synthesis.stat.json", make_stat, mutate.document, read_stat),

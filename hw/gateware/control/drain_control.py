@@ -11,7 +11,7 @@ from amaranth import Array, C, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.compile.channel_table import entry_bits
+from hw.compile.channel_table import drain_group_bits
 from hw.compile.program import Program
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT
 from hw.gateware.primitives.delay import delay, per_layer
@@ -35,7 +35,7 @@ def table_write(program: Program) -> data.StructLayout:
         {
             "en": 1,
             "entry": range(max(2, len(program.channel_bias))),
-            "data": entry_bits(program.config.drain, program.shift_bits),
+            "data": drain_group_bits(program.config.drain, program.shift_bits),
         }
     )
 
@@ -95,7 +95,7 @@ class DrainControl(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         held = not self.program.config.stream_weights
-        image = self.program.channel_entries
+        image = self.program.channel_table
         m.submodules.channels = table = memory.Memory(
             shape=self.layout.size, depth=len(image), init=image if held else []
         )

@@ -88,10 +88,10 @@ class BurstReader(wiring.Component):
             self.generation.eq(of_reads.number),
             self.settled.eq(of_reads.settled),
         ]
-        asked = Signal()  # for a burst, of the table or of steps
-        owed, few = self._count_owed(m, asked, received)
+        requesting = Signal()  # a burst, of the table or of steps
+        owed, few = self._count_owed(m, requesting, received)
         waiting, dropping = self._start_and_flush(m, owed, offering)
-        idle = self._request_bursts(m, waiting, dropping, few, offering, asked)
+        idle = self._request_bursts(m, waiting, dropping, few, offering, requesting)
         m.d.comb += self.reading.eq(waiting | ~idle | (owed != 0))
         with m.If(offering & memory.arready):
             m.d.sync += offering.eq(0)
@@ -106,14 +106,14 @@ class BurstReader(wiring.Component):
         ]
         return m
 
-    def _count_owed(self, m, asked, received):
+    def _count_owed(self, m, requesting, received):
         """Beats requested and not yet received; and whether they are so few that a burst may join them, a
         clock old: bursts are two clocks apart, and beats that came since make it careful, not wrong.
         """
         owed = Signal(range(OUTSTANDING * self.plan.burst_beats + 1))
         few = Signal()
         m.d.sync += [
-            owed.eq(owed + Mux(asked, self.requested_beats, 0) - received),
+            owed.eq(owed + Mux(requesting, self.requested_beats, 0) - received),
             few.eq(owed <= (OUTSTANDING - 1) * self.plan.burst_beats),
         ]
         return owed, few
@@ -131,8 +131,8 @@ class BurstReader(wiring.Component):
             m.d.sync += waiting.eq(0)
         return waiting, dropping
 
-    def _request_bursts(self, m, waiting, dropping, few, offering, asked):
-        """The table, then layer by layer, burst by burst; what is ``asked`` for is offered to memory from the
+    def _request_bursts(self, m, waiting, dropping, few, offering, requesting):
+        """The table, then layer by layer, burst by burst; what is requested is offered to memory from the
         next clock on. Returns whether nothing is left to request."""
         plan, memory = self.plan, self.memory
         of_table = Signal()
@@ -156,7 +156,7 @@ class BurstReader(wiring.Component):
         )
         m.d.comb += [
             self.requested_beats.eq(Mux(final, last_beats, plan.burst_beats)),
-            self.requested.eq(asked & ~of_table),
+            self.requested.eq(requesting & ~of_table),
             memory.arid.eq(offered_id),
             memory.araddr.eq(offered_address),
             memory.arlen.eq(offered_length),
@@ -190,7 +190,7 @@ class BurstReader(wiring.Component):
                     m.next = "IDLE"
             with m.State("REQUEST"):
                 with m.If((self.credit | of_table) & ~self.flush & ~offering & few):
-                    m.d.comb += asked.eq(1)
+                    m.d.comb += requesting.eq(1)
                     m.d.sync += [
                         offering.eq(1),
                         offered_id.eq(self.generation),

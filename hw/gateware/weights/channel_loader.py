@@ -13,7 +13,7 @@ from hw.compile.weight_stream import StreamPlan
 
 
 class ChannelLoader(wiring.Component):
-    """Parameters: ``plan``; ``entry_bits``: width of an entry of the table, whose lowest bits come first.
+    """Parameters: ``plan``; ``drain_group_bits``: width of an entry of the table, lowest bits first.
 
     Members
     -------
@@ -22,11 +22,11 @@ class ChannelLoader(wiring.Component):
     beat: in, ``bus_bits``. Its data, with ``valid``.
     weights: out, 1. A beat comes, and it is of weights: ``valid`` but for the first ``table_beats`` of a run.
     w_en: out, 1. A clock after an entry's last beat: write it,
-    w_addr: out, 0 .. ``entries`` - 1. here.
-    w_data: out, ``entry_bits``. The entry.
+    w_addr: out, 0 .. ``drain_groups`` - 1. here.
+    w_data: out, ``drain_group_bits``. The entry.
     """
 
-    def __init__(self, plan: StreamPlan, entry_bits: int):
+    def __init__(self, plan: StreamPlan, drain_group_bits: int):
         self.plan = plan
         super().__init__(
             {
@@ -35,8 +35,8 @@ class ChannelLoader(wiring.Component):
                 "beat": In(plan.bus_bits),
                 "weights": Out(1),
                 "w_en": Out(1),
-                "w_addr": Out(range(max(2, plan.entries))),
-                "w_data": Out(entry_bits),
+                "w_addr": Out(range(max(2, plan.drain_groups))),
+                "w_data": Out(drain_group_bits),
             }
         )
 
@@ -44,35 +44,35 @@ class ChannelLoader(wiring.Component):
         m = Module()
         plan, width = self.plan, len(self.w_data)
         filling = Signal()
-        entry = Signal.like(self.w_addr)
+        group = Signal.like(self.w_addr)
         whole = 1  # the beat at hand ends an entry
         data = self.beat
-        if plan.entry_beats > 1:
+        if plan.drain_group_beats > 1:
             whole, data = self._joined(m)
         complete = Signal()
         m.d.comb += [
             self.weights.eq(self.valid & ~filling),
             complete.eq(self.valid & filling & whole),
         ]
-        m.d.sync += [self.w_en.eq(complete), self.w_addr.eq(entry)]
+        m.d.sync += [self.w_en.eq(complete), self.w_addr.eq(group)]
         kept = Signal(width, reset_less=True)
         m.d.comb += self.w_data.eq(kept)
         m.d.sync += kept.eq(data)
         with m.If(complete):
-            m.d.sync += [entry.eq(entry + 1), filling.eq(entry != plan.entries - 1)]
+            m.d.sync += [group.eq(group + 1), filling.eq(group != plan.drain_groups - 1)]
         with m.If(self.start):
-            m.d.sync += [filling.eq(1), entry.eq(0)]
+            m.d.sync += [filling.eq(1), group.eq(0)]
         return m
 
     def _joined(self, m):
         """Of entries of several beats: whether the one at hand is the last, and all of them up to it."""
         before = [
             Signal(self.plan.bus_bits, name=f"before_{i}", reset_less=True)
-            for i in range(self.plan.entry_beats - 1)
+            for i in range(self.plan.drain_group_beats - 1)
         ]
-        count = Signal(range(self.plan.entry_beats))
+        count = Signal(range(self.plan.drain_group_beats))
         whole = Signal()
-        m.d.comb += whole.eq(count == self.plan.entry_beats - 1)
+        m.d.comb += whole.eq(count == self.plan.drain_group_beats - 1)
         with m.If(self.valid):
             m.d.sync += count.eq(count + 1)
             for older, newer in zip(before, [*before[1:], self.beat], strict=True):

@@ -39,7 +39,7 @@ def test_the_channel_table_comes_first_every_entry_in_beats_of_its_own(bus_bits,
     compiled = program(bus_bits, **({"rows": 56} if bus_bits > 64 else {}))
     plan, drain = compiled.stream, compiled.config.drain
     image = np.frombuffer(stream_image(compiled), np.uint8)
-    assert plan.entry_beats == beats and plan.table_beats == beats * len(compiled.channel_bias)
+    assert plan.drain_group_beats == beats and plan.table_beats == beats * len(compiled.channel_bias)
     rows = image[: plan.table_beats * plan.bus_bits // 8].reshape(len(compiled.channel_bias), -1)
     biases = np.ascontiguousarray(rows[:, : 4 * drain]).view("<i4")
     np.testing.assert_array_equal(biases, compiled.channel_bias)

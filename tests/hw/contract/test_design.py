@@ -247,7 +247,7 @@ BAD = [
     ("config", [], "config: expected object"),
     ("network", [], "network: expected object"),
     ("network", {}, "the network: object missing required field"),
-    ("schema", 1, "schema 1, this version reads 3: generate it again"),
+    ("schema", 1, "schema 1, this version reads 4: generate it again"),
     ("schema", "2", "schema '2'"),
     ("more", 1, "more"),
 ]

@@ -83,8 +83,8 @@ def stream(depth, steps, units=(2,), blocks=1):
         (blocks,) * layers,
         tuple(range(layers)),
         (steps,) * blocks * layers,
-        entries=TABLE // 2,
-        entry_beats=2,
+        drain_groups=TABLE // 2,
+        drain_group_beats=2,
     )
 
 

@@ -12,6 +12,7 @@ from bitstreams.links.serial import SerialLink, open_serial
 from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
 from hw.host.driver import Driver
+from hw.host.weights import CHANNELS
 from hw.util.errors import ConfigError, DigestMismatch, LinkError
 from sim import model
 from sim.virtual.board import CLOCK_HZ, VirtualBoard
@@ -79,21 +80,19 @@ def test_the_driver_loads_what_is_not_there_and_finds_a_bit_that_flipped(acceler
         await driver.connect()
         for layer in (None, 0, len(names) - 1):
             if layer is not None:
-                _, size = info.stream.layers[layer].extent(info.beat_bytes, 2)
-                address = (
-                    bases[1] + (info.stream.layers[layer].extent(info.beat_bytes, 2)[0] + size - 1) // 64 * 64
-                )
+                start, size = info.stream.layers[layer].extent(info.beat_bytes, 2)
+                address = bases[1] + (start + size - 1) // 64 * 64
                 piece = bytearray(await link.read_memory(address, 64))
                 piece[(size - 1) % 64] ^= 0x10
                 await link.write_memory(address, bytes(piece))
                 with pytest.raises(DigestMismatch):
                     await driver.run(pictures)
-            loaded.append((await load_weights(driver, link, folder, bases)).layers)
+            loaded.append((await load_weights(driver, link, folder, bases)).parts)
             np.testing.assert_array_equal(await driver.run(pictures), model.run(artifact, pictures))
         return loaded
 
     with VirtualBoard(build) as board, opened(board) as link:
-        assert asyncio.run(session(link)) == [names, names[:1], names[-1:]]
+        assert asyncio.run(session(link)) == [(CHANNELS, *names), names[:1], names[-1:]]
 
 
 def test_memory_keeps_what_was_written_last(build) -> None:

@@ -13,7 +13,7 @@ from tests.hw.gateware.programs import CASES, program
 def test_the_table_holds_bias_and_shift_of_every_channel():
     compiled = program("plain")
     drain = compiled.config.drain
-    image = compiled.channel_entries
+    image = compiled.channel_table
     assert len(image) == len(compiled.channel_bias)
     for entry, value in enumerate(image):
         for i in range(drain):

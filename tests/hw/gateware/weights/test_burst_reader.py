@@ -199,8 +199,8 @@ def plan_of(beats, bus_bits=32, numbers=(), table=LONG):
         numbers=numbers or tuple(range(len(beats))),
         layer_blocks=(1,) * len(beats),
         block_steps=tuple(beats),
-        entries=table,
-        entry_beats=1,
+        drain_groups=table,
+        drain_group_beats=1,
     )
 
 

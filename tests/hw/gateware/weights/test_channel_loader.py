@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.compile.channel_table import entry_beats, entry_bits
+from hw.compile.channel_table import drain_group_beats, drain_group_bits
 from hw.gateware.weights.channel_loader import ChannelLoader
 from tests.hw.gateware.streamed import WIDE, channel_beats, layer_beats, program
 
@@ -17,10 +17,10 @@ def test_the_first_beats_of_every_run_are_entries_and_the_others_weights(simulat
     """Beats at a random pace; runs that end anywhere, in the middle of an entry too, and begin again."""
     compiled, rng = program(**array), np.random.default_rng(2)
     plan = compiled.stream
-    dut = ChannelLoader(plan, entry_bits(compiled.config.drain, compiled.shift_bits))
+    dut = ChannelLoader(plan, drain_group_bits(compiled.config.drain, compiled.shift_bits))
     table, weights = channel_beats(compiled), layer_beats(compiled)[0][:20]
-    assert plan.entry_beats == entry_beats(len(dut.w_data), plan.bus_bits)
-    assert plan.entry_beats == {32: 5, 64: 3}.get(plan.bus_bits, 1) and len(table) == plan.table_beats
+    assert plan.drain_group_beats == drain_group_beats(len(dut.w_data), plan.bus_bits)
+    assert plan.drain_group_beats == {32: 5, 64: 3}.get(plan.bus_bits, 1) and len(table) == plan.table_beats
     cuts = [*rng.integers(0, len(table) + 10, 12).tolist(), None]
     passed, written = [], []
 
@@ -49,15 +49,15 @@ def test_the_first_beats_of_every_run_are_entries_and_the_others_weights(simulat
             assert not ctx.get(dut.w_en)
 
     simulate(dut, bench)
-    entries = compiled.channel_entries
+    entries = compiled.channel_table
     for cut, came, found in zip(cuts, passed, written, strict=True):
-        whole = len(entries) if cut is None else min(len(entries), cut // plan.entry_beats)
+        whole = len(entries) if cut is None else min(len(entries), cut // plan.drain_group_beats)
         assert found == dict(enumerate(entries[:whole]))
         assert came == (weights if cut is None else weights[: max(0, cut - len(table))])
 
 
 def test_a_table_of_one_entry(simulate):
-    plan = replace(program(**WIDE).stream, entries=1, entry_beats=1)
+    plan = replace(program(**WIDE).stream, drain_groups=1, drain_group_beats=1)
     dut, seen = ChannelLoader(plan, 37), []
 
     async def bench(ctx):
