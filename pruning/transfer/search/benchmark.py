@@ -73,9 +73,10 @@ def measure(
             method, options = row["method"], {"removed": removed} if row["method"] == "iiq" else {}
             coder = learn(sample, method, row["bits"], seed=seed, **options)
             codes, some = coder.codes(known), coder.codes(questions)
-            row["map"].append(100 * mean_average_precision(codes, database.labels, some, labels))
-            row["recall"].append(100 * recall(nearest(codes, some, NEIGHBOURS)[0], truth))
-            row["us"].append(_microseconds(codes, some))
+            precision = mean_average_precision(codes, database.labels, some, labels)
+            row["map"].append(round(100 * precision, 4))
+            row["recall"].append(round(100 * recall(nearest(codes, some, NEIGHBOURS)[0], truth), 4))
+            row["us"].append(round(_microseconds(codes, some), 2))
             if progress:
                 progress(f"seed {seed}, {method} {row['bits']}: mAP {row['map'][-1]:.2f}")
     return rows

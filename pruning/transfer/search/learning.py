@@ -32,6 +32,9 @@ REMOVED = 100
 """Directions of which IIQ removes one, rounded up: a rule of J. Mu and P. Viswanath (ICLR 2018) for word
 vectors."""
 
+MOST = 4096
+"""Numbers of a vector that codes are learned from: their covariance has as many rows and columns."""
+
 Floats = NDArray[np.float64]
 Errors = Callable[[float], object]
 """Gets the quantisation error before every step: the mean of (B - s V R)², where s V has a mean square of 1.
@@ -63,6 +66,11 @@ def learn(
         raise ConfigError(
             f"codes of {bits} bits cannot be made of vectors of {d} numbers: bits are a multiple of {BYTE}, "
             f"at most {most}"
+        )
+    if d > MOST:
+        raise ConfigError(
+            f"codes cannot be learned from vectors of {d:,} numbers, at most from {MOST:,}: take features of "
+            "the form average, or of a smaller layer"
         )
     if n < 2:
         raise DataError("one vector is no set to learn codes from: give more images")

@@ -110,6 +110,8 @@ def test_vectors_that_are_all_the_same_have_one_code(method):
 def test_what_cannot_be_learned_is_a_sentence(method, bits, options, error, names):
     with pytest.raises(error, match=names):
         learn(clusters()[0], method, bits, **options)
+    with pytest.raises(ConfigError, match=r"of 4,097 numbers, at most from 4,096"):
+        learn(np.zeros((2, 4097), np.uint8), "itq", 8)
     with pytest.raises(DataError, match="one vector is no set"):
         learn(clusters(1)[0], "itq", 8)
 
