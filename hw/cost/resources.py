@@ -226,8 +226,9 @@ def _shared(program: Program) -> Resources:
     feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
     weights = _streamed(program) if config.stream_weights else _held(program)
     channel_bits = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
-    table_blocks, table_luts = rom(len(program.channel_bias), channel_bits)
-    if not table_blocks:  # measured: most bits of a bias are its sign
+    table = memory if config.stream_weights else rom
+    table_blocks, table_luts = table(len(program.channel_bias), channel_bits)
+    if not table_blocks and not config.stream_weights:  # measured: most bits of a bias are its sign
         table_luts = 6 * len(program.channel_bias)
     controllers, control_port = 1100, 290 + 22 * layers
     rotators = line * ((2 * PIXEL_BITS + 1) * stages + 12)
@@ -273,7 +274,8 @@ def _held(program: Program) -> Resources:
 
 
 def _streamed(program: Program) -> Resources:
-    """Burst reader, weight buffer and replay. Held against synthesis at 12 rows, not yet at 64."""
+    """Burst reader, channel loader, weight buffer and replay. Held against synthesis at 12 rows, not yet at
+    64."""
     plan = program.stream
     blocks, luts = memory(plan.depth, UNIT_BITS)
     rotator = plan.bus_bits * ((plan.beat_units - 1).bit_length() + 1) // ROTATOR_LEVELS
@@ -283,10 +285,13 @@ def _streamed(program: Program) -> Resources:
     signs = program.step_format.bit_plane_width * (program.weight_bits - narrowest)  # sign extension
     queues = plan.bus_bits if program.config.memories > 1 else 0  # memory striping
     checksum = 340 + plan.bus_bits // 4  # 357 LUTs by Yosys for 64 bits, 610 for 1024
+    loader = (
+        plan.drain_group_beats * plan.bus_bits
+    )  # an entry of the channel table, and beats before its last
     others = signs + checksum + 600 + memory(QUEUED_BEATS, queues)[1]
     return Resources(
         dsp=0,
         lut=rotator + column + plan.step_units * luts + others,
-        ff=plan.bus_bits + 2 * rotator + plan.step_units * (UNIT_BITS + 16) + 470 + queues,
+        ff=plan.bus_bits + 2 * rotator + plan.step_units * (UNIT_BITS + 16) + 470 + queues + loader,
         bram36=plan.step_units * blocks,
     )

@@ -109,7 +109,8 @@ class Accelerator(wiring.Component):
             reader.credit.eq(core.credit | checking),
             core.requested.eq(reader.requested & ~checking),
             core.requested_beats.eq(reader.requested_beats),
-            core.beat_valid.eq(reader.valid & ~checking),
+            core.channels_valid.eq(reader.channels & ~checking),
+            core.beat_valid.eq(reader.weights & ~checking),
             core.beat.eq(reader.beat),
         ]
         return checking, reader.valid

@@ -83,7 +83,8 @@ class Core(wiring.Component):
     credit          out  1        the weight buffer has room for a burst
     requested       in   1        a pulse: a burst of weights was asked for
     requested_beats in   beats    of so many beats
-    beat_valid      in   1        a beat has come: of the channel table, then of weights
+    channels_valid  in   1        a beat of the channel table has come; all of them before
+    beat_valid      in   1        a beat of weights
     beat            in   bus bits its data
     =============== ==== ======== =====================================================================
     """
@@ -212,12 +213,12 @@ class Core(wiring.Component):
             weights.requested.eq(self.requested),
             weights.requested_beats.eq(self.requested_beats),
             loader.start.eq(self.start),
-            loader.valid.eq(self.beat_valid),
+            loader.valid.eq(self.channels_valid),
             loader.beat.eq(self.beat),
             self.readout.table.en.eq(loader.w_en),
             self.readout.table.entry.eq(loader.w_addr),
             self.readout.table.data.eq(loader.w_data),
-            weights.beat_valid.eq(loader.weights),
+            weights.beat_valid.eq(self.beat_valid),
             weights.beat.eq(self.beat),
             self.credit.eq(weights.credit),
         ]
@@ -230,6 +231,7 @@ def _beats_signature(program):
         "credit": Out(1),
         "requested": In(1),
         "requested_beats": In(range(plan.burst_beats + 1)),
+        "channels_valid": In(1),
         "beat_valid": In(1),
         "beat": In(plan.bus_bits),
     }

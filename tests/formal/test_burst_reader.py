@@ -60,6 +60,7 @@ class Reading(Elaboratable):
         # What the registers mean, from a layer's first burst on.
         requesting = held["fsm_state"] == 2
         assert held["fsm_state"].decoder(2) == "REQUEST/2"
+        asks = requesting & ~held["offering"] & ~self.dut.flush & held["few"]
         with m.If(requesting):
             m.d.comb += [
                 Assert(held["address"][:whole] == 0),
@@ -71,8 +72,13 @@ class Reading(Elaboratable):
             m.d.comb += Assert(held["layer"] <= self.dut.last)
         m.d.comb += [
             Assert(memory.rready),
-            Assert(~self.dut.requested | self.dut.credit),
-            Assert(held["fsm_state"] < 3),
+            # Of the table nobody is told; of steps, with credit.
+            Assert(self.dut.requested == (asks & self.dut.credit & ~held["of_table"])),
+            Assert(held["fsm_state"] < 4),
+            # A beat is of the table or of steps.
+            Assert(self.dut.valid == (self.dut.channels | self.dut.weights)),
+            Assert(~(self.dut.channels & self.dut.weights)),
+            Assert(~held["of_steps"] | held["received"]),
         ]
 
     def _owed(self, m, memory, held, reset):
@@ -82,7 +88,8 @@ class Reading(Elaboratable):
         stale = Signal(reset_less=True)  # the address on offer was requested before the last reset
         ours = memory.rvalid & dut.settled & (memory.rid == dut.generation)
         takes = memory.arvalid & memory.arready
-        with m.If(reset & ((memory.arvalid & ~takes) | dut.requested)):
+        asks = (held["fsm_state"] == 2) & ~held["offering"] & ~dut.flush & held["few"]
+        with m.If(reset & ((memory.arvalid & ~takes) | (asks & (dut.credit | held["of_table"])))):
             m.d.sync += stale.eq(1)
         with m.Elif(takes):
             m.d.sync += stale.eq(0)

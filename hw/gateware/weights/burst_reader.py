@@ -37,6 +37,7 @@ class BurstReader(wiring.Component):
     requested: out, 1. A pulse: a burst of steps is requested.
     requested_beats: out, 0 .. ``burst_beats``. The number of its beats, with ``requested``.
     valid: out, 1. A beat of this run; it cannot be stalled.
+    channels, weights: out, 1. With ``valid``: it is of the channel table, or of steps.
     beat: out, ``bus_bits``. Its data, with ``valid``.
     error: out, 1. A pulse: a beat of this run whose answer is other than OKAY.
     generation: out, ID_BITS. Identifier of the reads since the last reset, for whoever stands between this
@@ -61,6 +62,8 @@ class BurstReader(wiring.Component):
                 "requested": Out(1),
                 "requested_beats": Out(range(plan.burst_beats + 1)),
                 "valid": Out(1),
+                "channels": Out(1),
+                "weights": Out(1),
                 "beat": Out(plan.bus_bits),
                 "error": Out(1),
                 "reading": Out(1),
@@ -75,12 +78,14 @@ class BurstReader(wiring.Component):
         memory = self.memory
         m.submodules.of_reads = of_reads = Generation()
         # A beat waits a clock: the weight buffer's logic begins at registers, whatever lies before the port.
-        received = Signal()  # one that was requested since the last reset
+        coming, received = Signal(), Signal()  # one that was requested since the last reset
+        of_steps = Signal()  # it is none of the channel table
         response = Signal.like(memory.rresp, name="response", reset_less=True)
         data = Signal.like(memory.rdata, name="data", reset_less=True)
         offering = Signal(reset_less=True)  # an address, to memory
+        m.d.comb += coming.eq(memory.rvalid & of_reads.settled & (memory.rid == of_reads.number))
         m.d.sync += [
-            received.eq(memory.rvalid & of_reads.settled & (memory.rid == of_reads.number)),
+            received.eq(coming),
             response.eq(memory.rresp),
             data.eq(memory.rdata),
         ]
@@ -91,7 +96,8 @@ class BurstReader(wiring.Component):
         requesting = Signal()  # a burst, of the table or of steps
         owed, few = self._count_owed(m, requesting, received)
         waiting, dropping = self._start_and_flush(m, owed, offering)
-        idle = self._request_bursts(m, waiting, dropping, few, offering, requesting)
+        idle, table_begins = self._request_bursts(m, waiting, dropping, few, offering, requesting)
+        m.d.sync += of_steps.eq(coming & ~self._of_table(m, coming, table_begins))
         m.d.comb += self.reading.eq(waiting | ~idle | (owed != 0))
         with m.If(offering & memory.arready):
             m.d.sync += offering.eq(0)
@@ -101,6 +107,8 @@ class BurstReader(wiring.Component):
             memory.arburst.eq(1),  # incrementing
             memory.rready.eq(1),
             self.valid.eq(received & ~dropping & ~self.flush),
+            self.weights.eq(of_steps & ~dropping & ~self.flush),
+            self.channels.eq(self.valid & ~of_steps),
             self.error.eq(self.valid & (response != 0)),
             self.beat.eq(data),
         ]
@@ -118,6 +126,17 @@ class BurstReader(wiring.Component):
         ]
         return owed, few
 
+    def _of_table(self, m, coming, begins):
+        """Whether beats that come are of the channel table: the first ones of a run. A clock before they are
+        given, so that nothing has to wait for the answer."""
+        filling = Signal()
+        left = Signal(range(max(2, self.plan.table_beats)))
+        with m.If(coming & filling):
+            m.d.sync += [left.eq(left - 1), filling.eq(left != 0)]
+        with m.If(begins):
+            m.d.sync += [left.eq(self.plan.table_beats - 1), filling.eq(1)]
+        return filling
+
     def _start_and_flush(self, m, owed, offering):
         """``waiting``: a run is to begin. ``dropping``: beats that come are of one that was flushed."""
         waiting, dropping = (Signal(name=name) for name in ("waiting", "dropping"))
@@ -133,7 +152,7 @@ class BurstReader(wiring.Component):
 
     def _request_bursts(self, m, waiting, dropping, few, offering, requesting):
         """The table, then layer by layer, burst by burst; what is requested is offered to memory from the
-        next clock on. Returns whether nothing is left to request."""
+        next clock on. Returns whether nothing is left to request, and whether the table is next."""
         plan, memory = self.plan, self.memory
         of_table = Signal()
         layer = Signal.like(self.first)
@@ -207,4 +226,4 @@ class BurstReader(wiring.Component):
                             m.next = "IDLE"
                 with m.If(self.flush):
                     m.next = "IDLE"
-        return fsm.ongoing("IDLE")
+        return fsm.ongoing("IDLE"), fsm.ongoing("TABLE")

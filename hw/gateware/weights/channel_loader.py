@@ -1,5 +1,4 @@
-"""Channel loader: the first beats of a run are the channel table, which the drain controller keeps; the
-others are weights.
+"""Channel loader: the beats of the channel table, put together into entries for the drain controller.
 
 A run's table is complete before its first weights are in the buffer, and every run brings it anew: nobody has
 to remember what a host wrote when.
@@ -18,9 +17,8 @@ class ChannelLoader(wiring.Component):
     Members
     -------
     start: in, 1. A pulse: a run begins; its beats come later.
-    valid: in, 1. A beat comes; it cannot be stalled.
+    valid: in, 1. A beat of the table comes; it cannot be stalled.
     beat: in, ``bus_bits``. Its data, with ``valid``.
-    weights: out, 1. A beat comes, and it is of weights: ``valid`` but for the first ``table_beats`` of a run.
     w_en: out, 1. A clock after an entry's last beat: write it,
     w_addr: out, 0 .. ``drain_groups`` - 1. here.
     w_data: out, ``drain_group_bits``. The entry.
@@ -33,7 +31,6 @@ class ChannelLoader(wiring.Component):
                 "start": In(1),
                 "valid": In(1),
                 "beat": In(plan.bus_bits),
-                "weights": Out(1),
                 "w_en": Out(1),
                 "w_addr": Out(range(max(2, plan.drain_groups))),
                 "w_data": Out(drain_group_bits),
@@ -42,26 +39,15 @@ class ChannelLoader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        plan, width = self.plan, len(self.w_data)
-        filling = Signal()
+        whole, data = self._joined(m) if self.plan.drain_group_beats > 1 else (1, self.beat)
+        kept = Signal.like(self.w_data, reset_less=True)
         group = Signal.like(self.w_addr)
-        whole = 1  # the beat at hand ends an entry
-        data = self.beat
-        if plan.drain_group_beats > 1:
-            whole, data = self._joined(m)
-        complete = Signal()
-        m.d.comb += [
-            self.weights.eq(self.valid & ~filling),
-            complete.eq(self.valid & filling & whole),
-        ]
-        m.d.sync += [self.w_en.eq(complete), self.w_addr.eq(group)]
-        kept = Signal(width, reset_less=True)
         m.d.comb += self.w_data.eq(kept)
-        m.d.sync += kept.eq(data)
-        with m.If(complete):
-            m.d.sync += [group.eq(group + 1), filling.eq(group != plan.drain_groups - 1)]
+        m.d.sync += [kept.eq(data), self.w_addr.eq(group), self.w_en.eq(self.valid & whole)]
+        with m.If(self.valid & whole):
+            m.d.sync += group.eq(group + 1)
         with m.If(self.start):
-            m.d.sync += [filling.eq(1), group.eq(0)]
+            m.d.sync += group.eq(0)
         return m
 
     def _joined(self, m):

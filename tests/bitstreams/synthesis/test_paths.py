@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from bitstreams.synthesis.paths import HOST_LEVELS, HOST_LOADS, MOST_LEVELS, MOST_LOADS, main, paths
 from bitstreams.synthesis.yosys import synthesise
+from hw.compile.channel_table import drain_group_bits
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import cifar_small
@@ -20,6 +21,7 @@ from hw.gateware.ports.image_port import ImagePort
 from hw.gateware.ports.result_port import MapPort
 from hw.gateware.serial.bridge import Bridge
 from hw.gateware.weights.burst_reader import BurstReader
+from hw.gateware.weights.channel_loader import ChannelLoader
 from hw.gateware.weights.memory_striping import MemoryStriping
 from hw.gateware.weights.weight_replay import WeightReplay
 from hw.generate import generate
@@ -41,25 +43,28 @@ class WeightPath(wiring.Component):
         self.reader, self.replay = BurstReader(compiled.stream), WeightReplay(compiled)
         address, data = (len(getattr(self.reader.memory, name)) for name in ("araddr", "rdata"))
         self.striping = MemoryStriping(address, data, MEMORIES)
+        bits = drain_group_bits(compiled.config.drain, compiled.shift_bits)
+        self.loader = ChannelLoader(compiled.stream, bits)
+        channels = {name: self.loader.signature.members[name] for name in ("w_en", "w_addr", "w_data")}
         super().__init__(
             {
                 **{name: In(len(getattr(self.reader, name))) for name in ("start", "first", "last", "base")},
                 "flush": In(1),
+                "checking": In(1),
                 "images": In(len(self.replay.images)),
                 "ends": self.replay.signature.members["ends"],
                 "step": self.replay.signature.members["step"],
                 "error": Out(1),
+                **channels,
                 "memories": Out(AxiRead(address, data // MEMORIES)).array(MEMORIES),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.reader, m.submodules.replay, m.submodules.striping = reader, replay, striping = (
-            self.reader,
-            self.replay,
-            self.striping,
-        )
+        reader, replay, striping, loader = self.reader, self.replay, self.striping, self.loader
+        m.submodules.reader, m.submodules.replay = reader, replay
+        m.submodules.striping, m.submodules.loader = striping, loader
         connect(m, reader.memory, striping.wide)
         connect(m, flipped(self.ends), replay.ends)
         for port, part in zip(self.memories, striping.memories, strict=True):
@@ -75,7 +80,11 @@ class WeightPath(wiring.Component):
             replay.images.eq(self.images),
             replay.requested.eq(reader.requested),
             replay.requested_beats.eq(reader.requested_beats),
-            replay.beat_valid.eq(reader.valid),
+            loader.start.eq(self.start),
+            loader.valid.eq(reader.channels & ~self.checking),
+            loader.beat.eq(reader.beat),
+            *(getattr(self, name).eq(getattr(loader, name)) for name in ("w_en", "w_addr", "w_data")),
+            replay.beat_valid.eq(reader.weights & ~self.checking),
             replay.beat.eq(reader.beat),
             self.step.eq(replay.step),
             self.error.eq(reader.error),

@@ -80,7 +80,11 @@ def test_reads_the_layers_asked_for_and_drops_what_a_flush_leaves(simulate, seed
             ctx.set(dut.credit, int(rng.random() < 0.5))
             memory.clock(ctx, dut.memory, now)
             if ctx.get(dut.valid):
+                of_table = len(got[-1]) < compiled.stream.table_beats
+                assert (ctx.get(dut.channels), ctx.get(dut.weights)) == (of_table, not of_table)
                 got[-1].append(ctx.get(dut.beat))
+            else:
+                assert not ctx.get(dut.channels) and not ctx.get(dut.weights)
             await ctx.tick()
             now += 1
 
@@ -125,6 +129,8 @@ def test_a_reset_at_any_time_with_or_without_memory(simulate, seed):
             ctx.set(reader.credit, int(rng.random() < 0.8))
             memory.clock(ctx, reader.memory, now)
             if ctx.get(reader.valid):
+                assert ctx.get(reader.channels) == (len(got) < compiled.stream.table_beats)
+                assert ctx.get(reader.weights) != ctx.get(reader.channels)
                 got.append(ctx.get(reader.beat))
             else:
                 late += came
