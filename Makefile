@@ -326,6 +326,18 @@ bench-simulation: $(STAMP) ## BEFORE=HEAD~1: how fast LeNet (N=16 P=8) is simula
 bench-training: $(STAMP) ## images per second of training VGG16, with Conv2d and with spectral layers
 	$(BIN)/python -m pruning.benchmark vgg16-cifar --batch 256 --out $(BUILD)/bench/training.json
 
+# One thread of BLAS: on a busy machine several wait for one another.
+SEARCH := $(BUILD)/search
+.PHONY: bench-search
+bench-search: export OMP_NUM_THREADS = 1
+bench-search: export OPENBLAS_NUM_THREADS = 1
+bench-search: $(STAMP) ## binary codes of CIFAR-10's images: precision, recall, bytes and time (an hour; needs DATA)
+	@test -n "$(DATA)" || { echo "name the folder of CIFAR-10: make bench-search DATA=..." >&2; exit 1; }
+	@for part in train test; do \
+	  $(SPEC2) features zoo:vgg16-cifar-half-2:8 cifar10:$$part $(DATA_OPTION) --layer conv5_3 --out $(SEARCH)/$$part.npz; \
+	done
+	$(BIN)/python -m pruning.transfer.search.benchmark $(SEARCH)/train.npz $(SEARCH)/test.npz --out docs/results/search.json
+
 .PHONY: bench-lenet
 bench-lenet: $(STAMP) ## measure cycles of LeNet on four array sizes
 	$(SPEC2) prune lenet $(DATA_OPTION) --out $(BUILD)/bench

@@ -27,7 +27,9 @@ from bitstreams.commands.deploy import deploy
 from bitstreams.commands.doctor import doctor
 from bitstreams.commands.estimate import estimate
 from bitstreams.commands.explore import explore
+from bitstreams.commands.features import features
 from bitstreams.commands.generate import generate
+from bitstreams.commands.search import search
 from bitstreams.commands.synth import synth
 from hw.commands.options import kept_command
 from hw.commands.schedule import schedule
@@ -35,6 +37,7 @@ from hw.commands.terminal import Ended, ending_in_order, print_anything
 from hw.commands.zoo import zoo
 from hw.util import caches, quote
 from hw.util.errors import Spec2Error
+from pruning.commands.index import index
 from sim.commands.adapt import adapt
 from sim.commands.board import board
 from sim.commands.compare import compare
@@ -68,6 +71,9 @@ SUBCOMMANDS = (
     deploy,
     board,
     classify,
+    features,
+    index,
+    search,
     report,
     compare,
     demo,

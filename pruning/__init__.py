@@ -1,7 +1,7 @@
 """The offline half: learn a pruned spectral network and turn it into the integers the hardware sees.
 
-Everything here imports torch, except :mod:`pruning.data` (numpy, Pillow) and this file itself, whose
-names are loaded on first use::
+Everything here imports torch, except :mod:`pruning.data` (numpy, Pillow), :mod:`pruning.transfer.search`
+(the same) and this file itself, whose names are loaded on first use::
 
     model = NetworkModel(network)                     # layers/models.py: any hw.contract Network
     network, model = convert(module, (3, 32, 32))     # importers/: any torch module that can be one

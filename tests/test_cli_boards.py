@@ -50,7 +50,8 @@ def wire(tmp_path, monkeypatch):
         link.open()
         yield link
 
-    monkeypatch.setattr("bitstreams.commands.classify._board_link", connect)
+    for command in ("classify", "feature_source"):
+        monkeypatch.setattr(f"bitstreams.commands.{command}.board_link", connect)
     monkeypatch.setattr(opening, "open_link", connect)
     accelerator.design = folder
     return accelerator

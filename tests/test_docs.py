@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import statistics
 import subprocess
 import sys
 import tomllib
@@ -22,6 +23,7 @@ from bitstreams.flows import memory_map
 from bitstreams.synthesis import extrapolation
 from hw.contract import sparsity
 from hw.host_interface import registers
+from pruning.transfer.search import benchmark as search_benchmark
 from sim.commands import transfer_results
 from sim.report import comparison, comparison_page, comparison_plot, explore_page
 from sim.rtl import layers
@@ -256,11 +258,11 @@ def test_sentences_of_the_troubleshooting_page_are_those_of_the_program():
 
 
 RESULTS = ROOT / "docs" / "results"
-SPARSITY = RESULTS / "sparsity.json"
-"""Its table has a page of its own."""
+SPARSITY, SEARCH = RESULTS / "sparsity.json", RESULTS / "search.json"
+"""Their tables have pages of their own."""
 
 
-@pytest.mark.parametrize("data", sorted({*RESULTS.glob("*.json")} - {SPARSITY}), ids=lambda p: p.stem)
+@pytest.mark.parametrize("data", sorted({*RESULTS.glob("*.json")} - {SPARSITY, SEARCH}), ids=lambda p: p.stem)
 def test_the_results_page_holds_the_tables_of_its_data(data):
     page, rows = (ROOT / "docs" / "results.md").read_text(), json.loads(data.read_text())
     if isinstance(rows, list):
@@ -289,6 +291,22 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     drawn = SPARSITY.with_suffix(".svg").read_text()
     labels = [comparison_plot.label(row) for row in rows if row["accuracy_integer"] is not None]
     assert labels and all(f">{label}<" in drawn for label in labels)
+
+
+def test_the_search_page_holds_the_table_of_its_data_and_what_it_says():
+    """8 bytes of ITQ find classes better than floats; IIQ trades precision for exact neighbours."""
+    found = json.loads(SEARCH.read_text())
+    assert search_benchmark.markdown(found) in (ROOT / "docs" / "search.md").read_text()
+    mean = {
+        (row["method"], row["bits"]): (statistics.mean(row["map"]), statistics.mean(row["recall"]))
+        for row in found["rows"]
+    }
+    assert found["seeds"] == 5 and mean["itq", 64][0] > mean["float", 0][0]
+    for bits in (32, 64, 128, 256):
+        assert mean["iiq", bits][0] < mean["itq", bits][0] and mean["iiq", bits][1] > mean["itq", bits][1]
+    assert [mean["sign", bits][0] for bits in (32, 64, 128, 256)] == sorted(
+        (mean["sign", bits][0] for bits in (32, 64, 128, 256)), reverse=True
+    )
 
 
 def test_the_sparsity_page_explains_every_pattern():

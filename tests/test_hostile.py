@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import xml.etree.ElementTree as ET
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
 from bitstreams.flows import vivado
@@ -16,6 +17,8 @@ from bitstreams.plans import manifest
 from hw.commands.console import emit, progress
 from hw.contract import results
 from hw.contract.artifact import random_artifact
+from hw.contract.features import About, features_of
+from hw.contract.features import save as save_features
 from hw.contract.network import Conv, Network, tiny
 from hw.util import names
 from sim.report import comparison_page, explore_plot, page
@@ -90,6 +93,11 @@ def test_a_design(run, tmp_path, monkeypatch, name):
         check_sentence(run("build", folder, "--board", "arty_a7_100", *more).sentence)
     for command in ("synth", "simulate", "classify --design", "board --virtual"):
         check_sentence(run(*command.split(), folder).sentence)
+    random_artifact(tiny(), seed=1).save(tmp_path / "in" / "model.npz")
+    np.save(tmp_path / "in" / "images.npy", np.zeros((1, *tiny().input), np.uint8))
+    before = files(tmp_path)
+    own = ["features", tmp_path / "in" / "model.npz", tmp_path / "in" / "images.npy", "--layer", "conv1"]
+    check_sentence(run(*own, "--verilog", "--design", folder).sentence)
     assert files(tmp_path) == before
 
 
@@ -104,6 +112,27 @@ def test_a_manifest(run, tmp_path, payload):
         (folder / "manifest.json").write_text(replace(made, **{field: payload}).to_text())
         sentence = run("deploy", folder).sentence
         assert sentence.isprintable() and not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_features(run, tmp_path, monkeypatch, payload):
+    """Names are refused; what made them, and how it was asked to, is shown nowhere."""
+    monkeypatch.chdir(tmp_path)
+    plain = features_of(random_artifact(tiny(), seed=1), "conv1")
+    vectors = np.random.default_rng(1).integers(0, 99, (3, 9), np.int32)
+    for field in ("layer", "network", "source", "command"):
+        named = {"model": "0" * 64, "images": "0" * 64, "count": 3, "source": "board"}
+        fields = {**asdict(plain), **named, field: payload}
+        about = fooled(monkeypatch, lambda fields=fields: About(**fields))
+        save_features(tmp_path / "f.npz", about, [vectors])
+        result = run("index", tmp_path / "f.npz", "--bits", "8", "--out", tmp_path / "i.npz", "--json")
+        if field in ("layer", "network"):
+            check_sentence(result.sentence)
+        else:
+            assert result.code == 0
+            found = run("search", tmp_path / "i.npz", tmp_path / "f.npz", "--nearest", "1")
+            assert found.code == 0 and payload not in found.out
+    assert not (tmp_path / "marker").exists()
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)

@@ -8,7 +8,7 @@ in it, by name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,16 +48,22 @@ def read(paths: Sequence[Path], shape: Shape) -> Batch:
 
     Raises ``DataError`` for a file that is missing, cannot be read, or holds images of another size.
     """
-    files = [file for path in paths for file in _files(path)]
-    if not files:
+    found = list(batches(paths, shape))
+    if not found:
         raise DataError("there are no images: name files, or a folder with some")
-    parts = [_read(file, shape) for file in files]
-    labels = [part.labels for part in parts if part.labels is not None]
+    labels = [part.labels for part in found if part.labels is not None]
     return Batch(
-        np.concatenate([part.images for part in parts]),
-        tuple(name for part in parts for name in part.names),
-        np.concatenate(labels) if len(labels) == len(parts) else None,
+        np.concatenate([part.images for part in found]),
+        tuple(name for part in found for name in part.names),
+        np.concatenate(labels) if len(labels) == len(found) else None,
     )
+
+
+def batches(paths: Sequence[Path], shape: Shape) -> Iterator[Batch]:
+    """The images of :func:`read`, file by file."""
+    for path in paths:
+        for file in _files(path):
+            yield _read(file, shape)
 
 
 def _files(path: Path) -> list[Path]:

@@ -19,6 +19,7 @@ def estimate(
     memory_lines: options.MemoryLines = None,
     bus_bits: options.BusBits = None,
     memories: options.Memories = None,
+    spare_steps: options.SpareSteps = None,
     products: options.Products = None,
     stream_bits: options.StreamBits = None,
     config: options.ConfigFile = None,
@@ -50,6 +51,7 @@ def estimate(
         memory_lines=memory_lines,
         bus_bits=bus_bits,
         memories=memories,
+        spare_steps=spare_steps,
         products=products,
         stream_bits=stream_bits,
     )

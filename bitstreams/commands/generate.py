@@ -42,6 +42,7 @@ def generate(
     memory_lines: options.MemoryLines = None,
     bus_bits: options.BusBits = None,
     memories: options.Memories = None,
+    spare_steps: options.SpareSteps = None,
     products: options.Products = None,
     stream_bits: options.StreamBits = None,
     config: options.ConfigFile = None,
@@ -83,7 +84,8 @@ def generate(
         spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
         spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
         spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
-        spec2 generate build/night/model.npz --onto build/vgg16/design
+        spec2 generate build/day/model.npz --stream-weights --spare-steps 10
+        spec2 generate build/night/model.npz --onto build/day/design
         spec2 generate net.onnx --calibrate images.npz --sparsity adaptive-2:8
     """
     from hw.contract.artifact import load
@@ -97,6 +99,7 @@ def generate(
         "memory_lines": memory_lines,
         "bus_bits": bus_bits,
         "memories": memories,
+        "spare_steps": spare_steps,
         "products": products,
         "stream_bits": stream_bits,
     }

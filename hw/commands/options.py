@@ -55,6 +55,14 @@ BusBits = Annotated[
 Memories = Annotated[
     int | None, typer.Option(help="Memories that streamed weights are striped over: 1, 2 or 4. [default: 1]")
 ]
+SpareSteps = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PERCENT",
+        help="With streamed weights: steps that every block has more than MODEL needs, so that other models "
+        "fit onto the accelerator (--onto). [default: 0]",
+    ),
+]
 Products = Annotated[
     str | None,
     typer.Option(

@@ -48,18 +48,28 @@ def compile_program(
     if config.products == "packed":
         check_symmetric(artifact)
     layers = [artifact.layers[layer.name] for layer in artifact.network.layers]
+    tables = layer_tables(artifact, config.rows, processes=processes, progress=progress)
+    longest = longest_sums(artifact)
+    if config.spare_steps:
+        tables = [table.padded(_spared(table.block_lengths, config)) for table in tables]
+        longest = LongestSums(*(int(_spared(np.array(count), config)) for count in longest))
     return assemble(
         artifact.network,
         config,
-        layer_tables(artifact, config.rows, processes=processes, progress=progress),
+        tables,
         [(weights.bias, weights.shift) for weights in layers],
         digest=artifact.digest,
         weight_bits=[artifact.bits_of(layer.name) for layer in artifact.network.layers],
-        longest=longest_sums(artifact),
+        longest=longest,
         operations=artifact.pruned_from.operations,
         spectrum_bits=artifact.spectrum_bits,
         word_shifts=[weights.word_shift for weights in layers],
     )
+
+
+def _spared(counts: NDArray[np.int64], config: AcceleratorConfig) -> NDArray[np.int64]:
+    """``counts`` of a model, of one that shall fit."""
+    return -(-counts * (100 + config.spare_steps) // 100)
 
 
 def layer_tables(

@@ -51,6 +51,9 @@ MOST_LINE_PIXELS = TILE * MOST_LANES
 MOST_WEIGHT_STEPS = 1 << 20
 """Steps of the largest weight buffer: beyond what any device has of block RAM."""
 
+MOST_SPARE_STEPS = 800
+"""Percent: an eighth of all words may become all of them."""
+
 MOST_MEMORY_LINES = 1 << 24
 """Lines of the largest feature memory: likewise."""
 
@@ -95,6 +98,8 @@ class AcceleratorConfig:
     memories: striped external memories, each giving its part of every beat (1, 2 or 4).
     weight_steps: steps that the weight buffer of such a design holds (a power of two), 0 to let the
         compiler choose: the largest block that is replayed, and half as much again or four bursts.
+    spare_steps: percent of steps that every block of such a design has more than its model needs, so that
+        other models fit onto the accelerator (:mod:`hw.compile.onto`); they cost clocks.
     products: how rows make complex products: in ``three`` DSP slices, or ``packed`` into two, for weights and
         spectra that are narrow enough (:mod:`hw.contract.packed_products`).
     stream_bits: width of both streams, images and results (one of ``STREAM_BITS``). A beat is written into
@@ -110,6 +115,7 @@ class AcceleratorConfig:
     bus_bits: int = BUS_BITS_UNLESS_CHOSEN
     memories: int = 1
     weight_steps: int = 0
+    spare_steps: int = 0
     products: str = PRODUCTS[0]
     stream_bits: int = STREAM_BITS[0]
 
@@ -159,8 +165,16 @@ class AcceleratorConfig:
             raise ConfigError(
                 f"weight_steps must be 0 or a power of two from 2 to {MOST_WEIGHT_STEPS}, not {steps}"
             )
+        if not 0 <= self.spare_steps <= MOST_SPARE_STEPS:
+            raise ConfigError(f"spare_steps must be 0 to {MOST_SPARE_STEPS} percent, not {self.spare_steps}")
         if not self.stream_weights:
-            for name, without in (("weight_steps", 0), ("memories", 1), ("bus_bits", BUS_BITS_UNLESS_CHOSEN)):
+            without_streams = {
+                "weight_steps": 0,
+                "spare_steps": 0,
+                "memories": 1,
+                "bus_bits": BUS_BITS_UNLESS_CHOSEN,
+            }
+            for name, without in without_streams.items():
                 if getattr(self, name) != without:
                     raise ConfigError(
                         f"{name} is for streamed weights: set stream_weights, or leave it {without}"

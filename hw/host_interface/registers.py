@@ -188,7 +188,13 @@ LAYERS = Register(
     ),
 )
 CYCLES = _counter("CYCLES", 0x18, "clocks the last run was busy")
-DIGEST = Register("DIGEST", 0x20, Access.READ, "SHA-256 of the artifact, first four bytes first", count=8)
+DIGEST = Register(
+    "DIGEST",
+    0x20,
+    Access.READ,
+    "SHA-256 of the artifact that the design was generated from, first four bytes first",
+    count=8,
+)
 LOAD_BUSY = _counter("LOAD_BUSY", 0x40, "clocks in which images were being loaded")
 FETCH_BUSY = _counter("FETCH_BUSY", 0x44, "clocks in which the fetch stage ran")
 MAC_STEPS = _counter("MAC_STEPS", 0x48, "steps the array executed")

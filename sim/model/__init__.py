@@ -7,8 +7,8 @@ One file per block, named like its counterpart in ``hw/gateware``: :mod:`fetch <
 them. The rules are those of ``docs/numbers.md``.
 """
 
-from sim.model.accelerator import LayerTrace, joined, maps, run, trace
+from sim.model.accelerator import LayerTrace, features, joined, maps, run, trace
 from sim.model.fft import forward
 from sim.model.ifft import inverse
 
-__all__ = ["LayerTrace", "forward", "inverse", "joined", "maps", "run", "trace"]
+__all__ = ["LayerTrace", "features", "forward", "inverse", "joined", "maps", "run", "trace"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.artifact import Artifact, LayerWeights
+from hw.contract.features import Form, features_of, layer_number
 from hw.contract.formats import PIXEL_BITS, Format
 from hw.contract.network import Conv, Dense, Network, Shape
 from hw.contract.spectrum import TILE, WORDS
@@ -48,22 +50,27 @@ class LayerTrace:
     output: Pixels
 
 
-def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None) -> Pixels:
+def run(
+    artifact: Artifact, images: Pixels, *, layer: str | None = None, progress: Progress | None = None
+) -> Pixels:
     """The accelerator's answer to ``images``, (n, c, h, w) or (n, h, w) for one channel, integers 0..255.
 
-    Returns int32 class scores (n, classes), or the last feature map (n, c, h, w) of a network that
-    ends in a convolution: uint8 with ReLU, int8 without.
-    Raises :class:`~hw.util.errors.DataError` for images of the wrong shape, type or range.
+    layer: the name of the layer that the run ends with, the network's last one by default.
+    Returns int32 class scores (n, classes), or the feature map (n, c, h, w) that the layer makes: uint8
+    with ReLU, int8 without.
+    Raises :class:`~hw.util.errors.DataError` for images of the wrong shape, type or range, ``ConfigError``
+    for a layer that there is not.
     """
     network = artifact.network
+    count = len(network.layers) if layer is None else layer_number(network, layer) + 1
     images = _taken(images, network)
-    block = max(1, BLOCK_BYTES // max(c * h * w for c, h, w in network.maps))
-    total, done = len(images) * len(network.layers), 0
+    block = max(1, BLOCK_BYTES // max(c * h * w for c, h, w in network.maps[: count + 1]))
+    total, done = len(images) * count, 0
     answers = []
     for start in range(0, len(images), block):
         maps = images[start : start + block].transpose(1, 2, 3, 0)
         alive = Maps(network, maps)
-        for engine in engines(artifact):
+        for engine in islice(engines(artifact), count):
             parts, read = [], alive.read()
             for first in range(0, read.shape[3], engine.chunk):
                 part = np.ascontiguousarray(read[..., first : first + engine.chunk])
@@ -75,6 +82,20 @@ def run(artifact: Artifact, images: Pixels, *, progress: Progress | None = None)
             alive.made(maps)
         answers.append(np.moveaxis(maps, -1, 0))
     return np.ascontiguousarray(np.concatenate(answers))
+
+
+def features(
+    artifact: Artifact,
+    images: Pixels,
+    layer: str,
+    form: Form = "average",
+    *,
+    progress: Progress | None = None,
+) -> Pixels:
+    """The features of ``images`` at ``layer``: (n, c) sums of a channel's pixels, or another ``form``
+    (:mod:`hw.contract.features.content`). Raises as :func:`run`."""
+    kind = features_of(artifact, layer, form)
+    return kind.of(run(artifact, images, layer=layer, progress=progress))
 
 
 def maps(artifact: Artifact, images: Pixels) -> Iterator[Pixels]:

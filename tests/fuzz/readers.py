@@ -261,6 +261,55 @@ def read_answer(folder: Path) -> None:
     Answer.load(folder, folder / "log")
 
 
+def make_features(folder: Path) -> None:
+    from hw.contract.artifact import random_artifact
+    from hw.contract.features import About, features_of, save
+    from sim import model
+
+    artifact = random_artifact(_network(), seed=1)
+    kind, images = features_of(artifact, "conv"), pixels(9, 1, 8, 8)
+    about = About(**asdict(kind), model=artifact.digest, images="0" * 64, count=9, source="integer model")
+    save(folder / "features.npz", about, [model.features(artifact, images, "conv")], np.arange(9) % 3)
+
+
+def read_features(folder: Path) -> None:
+    """As 'spec2 index' and the queries of 'spec2 search'."""
+    from hw.contract.features import load
+    from pruning.transfer.search.index import make
+
+    found = load(folder / "features.npz")
+    made = make(found, "float")
+    made.nearest(found, 1)
+    found.first(1)
+
+
+def make_index(method: str, bits: int) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        from hw.contract.features import About, Features
+        from pruning.transfer.search import index
+
+        what = {"network": "n", "layer": "c", "form": "average", "shape": (16, 2, 2), "step": None}
+        what |= {"signed": False, "scores": False, "model": "0" * 64, "images": "0" * 64, "source": "Verilog"}
+        vectors = np.random.default_rng(3).integers(0, 99, (9, 16), np.int32)
+        found = Features(About(**what, count=9), vectors, np.arange(9) % 3)
+        index.make(found, method, bits).save(folder / f"{method}.npz")
+
+    return make
+
+
+def read_index(method: str) -> Callable[[Path], None]:
+    def read(folder: Path) -> None:
+        """As 'spec2 search', for features of the right layer."""
+        from hw.contract.features import Features
+        from pruning.transfer.search.index import load
+
+        found = load(folder / f"{method}.npz")
+        vectors = np.ones((found.about.count, *found.about.vector), found.about.dtype)
+        found.nearest(Features(found.about, vectors, found.labels), 1)
+
+    return read
+
+
 # --- images ---------------------------------------------------------------------------------------------
 
 
@@ -787,6 +836,9 @@ READERS = [
     Reader("explore.json", make_explored, mutate.document, read_explored),
     Reader("manifest.json", make_manifest, mutate.document, read_manifest),
     Reader("answer.npz", make_answer, mutate.archive, read_answer),
+    Reader("features.npz", make_features, mutate.headed, read_features),
+    Reader("itq.npz", make_index("itq", 8), mutate.headed, read_index("itq")),
+    Reader("float.npz", make_index("float", 0), mutate.headed, read_index("float")),
     *(
         Reader(
             f"picture.{kind}",

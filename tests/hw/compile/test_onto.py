@@ -163,3 +163,20 @@ def test_an_accelerator_that_holds_its_weights_takes_no_other():
     artifact = random_artifact(CHAIN)
     base = compile_program(artifact, AcceleratorConfig(4, 2, 1))
     assert "holds its weights" in refusal(base, artifact) and "--stream-weights" in refusal(base, artifact)
+
+
+@pytest.mark.parametrize("name", ["in step", "ahead"])
+def test_spare_steps_make_room_for_models_of_other_masks(name):
+    """Two that were pruned apart: with adaptive masks no block has the steps of the other's."""
+    network, weights, array = CASES[name]
+    first, second = (random_artifact(network, seed=seed, **weights) for seed in (3, 4))
+    tight = compile_program(first, AcceleratorConfig(**STREAMED | array))
+    assert "steps in block" in refusal(tight, second)
+    roomy = compile_program(first, AcceleratorConfig(**STREAMED | array, spare_steps=70))
+    program = onto(roomy, second)
+    for before, with_room, after in zip(tight.layers, roomy.layers, program.layers, strict=True):
+        lengths = with_room.steps.block_lengths
+        np.testing.assert_array_equal(lengths, np.ceil(before.steps.block_lengths * 1.7 - 1e-9))
+        np.testing.assert_array_equal(after.steps.block_lengths, lengths)
+        assert len(before.steps.word_lengths) == len(with_room.steps.word_lengths)
+    assert roomy.longest.most > tight.longest.most and onto(roomy, first).stream == roomy.stream

@@ -19,7 +19,7 @@ def few(monkeypatch):
     images[:, :, 27] = labels[:, None, None] * 200
     data = ImageSet(images[:192], labels[:192], images[192:], labels[192:], "few")
     monkeypatch.setattr(mnist, "load", lambda folder: data)
-    for name, value in {"DENSE": 9, "PULLED": 2, "FIXED": 1, "BATCH": 16, "UNITS": 16}.items():
+    for name, value in {"DENSE": 9, "PULLED": 2, "FIXED": 1, "BATCH": 16, "UNITS": 16, "OFTEN": 1}.items():
         monkeypatch.setattr(row_digits, name, value)
 
 
