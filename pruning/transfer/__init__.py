@@ -1,7 +1,7 @@
 """What features of a trained network are good for beside its own classes.
 
-:mod:`pruning.transfer.search` finds similar images. The files here teach a trained accelerator new classes: its
-base stays, its last fully connected layer is learned anew::
+:mod:`pruning.transfer.search` finds similar images. The files here teach a trained accelerator new classes:
+its base stays, its last fully connected layer is learned anew::
 
     cut = cut_of(artifact)                    # cut.py: the base, and the layer that a head takes the place of
     features                                  # integers that this layer reads, from whoever runs the base
