@@ -63,6 +63,20 @@ def test_what_is_refused(run, file, tmp_path, arguments, sentence):
     assert sentence in result.err and "Traceback" not in result.err and result.code in (1, 2)
 
 
+def test_two_sweeps_do_not_write_into_one_folder(run, file, tmp_path, monkeypatch):
+    inner = []
+
+    def prune_and_measure(recipe, out, **options):
+        inner.append(run("sweep", file, "--out", tmp_path / "out"))
+        return {"integer": 98.0}
+
+    monkeypatch.setattr(command, "prune_and_measure", prune_and_measure)
+    assert run("sweep", file, "--out", tmp_path / "out").code == 0
+    assert {(found.code, "another process is making this sweep" in found.sentence) for found in inner} == {
+        (2, True)
+    }
+
+
 @pytest.mark.slow
 def test_two_workers_train_what_one_does_though_one_is_killed(run, tmp_path):
     """Real trainings; digests of the models are compared."""

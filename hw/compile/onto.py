@@ -41,7 +41,10 @@ def onto(
     plans = list({plan.number: plan for plan in base.layers}.values())
     reasons = [*_beyond_the_numbers(base, artifact), *_beyond_the_steps(base, tables)]
     if not reasons:
-        tables = [table.padded(plan.steps.block_lengths) for table, plan in zip(tables, plans, strict=True)]
+        tables = [
+            table.padded(plan.steps.block_lengths).in_format_of(plan.steps)
+            for table, plan in zip(tables, plans, strict=True)
+        ]
         layers = tuple(
             replace(plan, layer=artifact.network.layers[plan.number], steps=tables[plan.number])
             for plan in base.layers
@@ -59,7 +62,7 @@ def onto(
         )
     weights = [artifact.layers[layer.name] for layer in artifact.network.layers]
     channels = [channel_table((layer.bias, layer.shift), base.config) for layer in weights]
-    return replace(
+    program = replace(
         base,
         network=artifact.network,
         digest=artifact.digest,
@@ -68,6 +71,8 @@ def onto(
         channel_shift=np.concatenate([shift for _, shift in channels]) + base.drain_lift,
         operations=artifact.pruned_from.operations,
     )
+    assert (program.stream, program.step_format) == (base.stream, base.step_format)
+    return program
 
 
 def _check_network(base: Program, network: Network) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -110,6 +110,12 @@ class StepTable:
         idle = np.append(order[1:] == order[:-1], False)
         weight = np.where(idle[:, None, None], 0, self.weight[order])
         return StepTable(self.steps.held_up(order, idle), weight, self.end_of_pass[order] & ~idle)
+
+    def in_format_of(self, other: StepTable) -> StepTable:
+        """The same steps, as those of rows that run ahead if the ``other`` ones are."""
+        if self.steps.ahead or not other.steps.ahead:
+            return self
+        return replace(self, steps=replace(self.steps, ahead=True))
 
     @property
     def occupancy(self) -> float:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from hw.contract.features.content import About, Features, LayerFeatures
 from hw.contract.features.file import save
 from hw.util import archives
 from hw.util.errors import ArtifactError, DataError
-from hw.util.files import NO_LOCKS, lock, replacing
+from hw.util.files import alone, replacing
 
 Images = NDArray[np.uint8]
 Part = tuple[Images, "NDArray[np.integer] | None"]
@@ -65,7 +63,7 @@ def extract(
     folder, names, labels, every = out.with_name(f"{out.name}.partial"), [], [], True
     pixels, count = hashlib.sha256(), 0
     key = json.dumps([asdict(kind), model, name]).encode()
-    with _held(folder):
+    with alone(folder, "these features"):
         for images, some in blocks(parts, block):
             content = np.ascontiguousarray(images).data
             pixels.update(content)
@@ -143,28 +141,6 @@ def _joined(parts: list[Part]) -> Part:
 
 
 # --- parts that are kept --------------------------------------------------------------------------------
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """The folder of parts, made and locked; it goes after the block if there is nothing in it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArtifactError(f"cannot write {folder}: {error.strerror or error}") from None
-    held = lock(folder)
-    if held is None:
-        raise ArtifactError(
-            f"another process is making these features ({folder} is locked, or no folder of ours): wait for "
-            "it, or name another file"
-        )
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            folder.rmdir()
-        if held != NO_LOCKS:
-            os.close(held)
 
 
 def _keep(path: Path, vectors: NDArray[Any]) -> None:

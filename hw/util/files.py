@@ -145,6 +145,29 @@ def lock(path: Path) -> int | None:
     return None
 
 
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """``folder``, made and locked against other processes that make the same, ``what``; it goes after the
+    block if there is nothing in it. Raises ``ArtifactError`` where it is locked or cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError(f"cannot write {folder}: {error.strerror or error}") from None
+    held = lock(folder)
+    if held is None:
+        raise ArtifactError(
+            f"another process is making {what} ({folder} is locked, or no folder of ours): wait for it, or "
+            "name another file"
+        )
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+        if held != NO_LOCKS:
+            os.close(held)
+
+
 def _remove(part: Path) -> None:
     if part.is_dir():
         shutil.rmtree(part, ignore_errors=True)

@@ -12,7 +12,7 @@ import typer
 from hw.commands.console import emit, progress, requires
 from hw.commands.options import DataDir, Json
 from hw.util import quote
-from hw.util.files import write_json
+from hw.util.files import alone, write_json
 from hw.util.tables import table
 from sim.commands.prune import prune_and_measure
 
@@ -61,7 +61,8 @@ def sweep(
     data_dir = data_dir.resolve() if data_dir else None
     jobs = plan.read(file, folder, data_dir)
     many = cluster is not None or workers > 1
-    with progress("sweeping") if many else nullcontext(_line) as show:  # one alone shows its own progress
+    shown = progress("sweeping") if many else nullcontext(_line)  # one alone shows its own progress
+    with alone(folder, "this sweep"), shown as show:
         show(0, len(jobs), "")
         work = Training(data_dir, quiet=many)
         found = engine.carry_out(jobs, work, workers=workers, cluster=cluster, told=show)

@@ -90,6 +90,19 @@ def test_a_model_onto_its_own_accelerator_is_what_it_was():
     assert stream_image(onto(base, artifact)) == stream_image(base)
 
 
+def test_a_regular_model_on_an_array_whose_rows_run_ahead():
+    """Its steps have fields that it makes no use of."""
+    artifact, _ = base_of("ahead")
+    base = compile_program(artifact, AcceleratorConfig(**STREAMED, spare_steps=100))
+    other = random_artifact(CHAIN, seed=5, density=0.125)
+    assert base.run_ahead and not compile_program(other, AcceleratorConfig(**STREAMED)).run_ahead
+    program = onto(base, other)
+    assert program.run_ahead and program.stream == base.stream
+    for table in program.step_tables:
+        np.testing.assert_array_equal(table.as_run_ahead.end.all(axis=1), table.end_of_word)
+        assert not table.as_run_ahead.of_next.any()
+
+
 def changed(artifact, name, **fields):
     layers = dict(artifact.layers)
     layers[name] = replace(layers[name], **fields)
