@@ -202,12 +202,12 @@ def tiny() -> Network:
 
 NETWORKS: dict[str, Callable[[], Network]] = {
     "lenet": lenet,
-    "pneumonia": pneumonia,
     "tiny": tiny,
     "vgg16": vgg16,
     "vgg16-cifar": vgg16_cifar,
     "vgg16-cifar-half": vgg16_cifar_half,
     "cifar-small": cifar_small,
+    "pneumonia": pneumonia,
     "resnet18": resnet18,
     "resnet20": resnet20,
     "resnet34": resnet34,
