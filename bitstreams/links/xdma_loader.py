@@ -1,8 +1,9 @@
 """Memory behind PCI Express: AMD's AXI DMA (PG021, direct register mode) between two streams and memory.
 
 A transfer is begun in registers, address first, and goes on as soon as its length is there. What comes in at
-the stream is counted by the DMA, and compared: bytes that an earlier client left in the stream would shift
-all that follows.
+the stream is counted by the DMA, and compared. A transfer that failed, or whose client died, may leave its
+frame in the stream, where it would be taken for the next client's, and that one's for another's, for ever: so
+what is there is dropped in front of the first transfer in each direction.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ WHY = {
 SECONDS, BYTES_PER_SECOND = 5.0, 10e6
 """Time that a transfer may take, and how fast the slowest board is expected to be on top of that."""
 
+SILENCE, MOST_LEFT = 0.05, 256
+"""Seconds in which a frame that an earlier client left would have come, and how many of them are dropped."""
+
 POLL = 0.05
 """Seconds between two looks at a transfer that does not end."""
 
@@ -68,6 +72,10 @@ class Loader:
         self._sender: Worker[bytes, int] = Worker(lambda data: write_all(h2c, data), lambda: os.close(h2c))
         self._receiver: Worker[int, bytes] = Worker(lambda n: os.read(c2h, n), lambda: os.close(c2h))
         self._fresh, self._broken = True, False
+        self._to_memory_empty = False
+        self._reading: Future[bytes] | None = None
+        """A read that waits for the first frame that is not an earlier client's."""
+        self._from_memory_empty = False
 
     def close(self) -> None:
         """Give the devices back."""
@@ -78,6 +86,7 @@ class Loader:
         _check(address, len(data))
         for start in range(0, len(data), self._most):
             part = data[start : start + self._most]
+            self._drop_frames(address + start)
             self._begin(TO_MEMORY, address + start, len(part))
             self._await(TO_MEMORY, self._sender.submit(part), len(part))
             self._await_idle(TO_MEMORY, len(part))
@@ -92,8 +101,9 @@ class Loader:
         found = b""
         for start in range(0, size, self._most):
             count = min(self._most, size - start)
+            self._drop_answers()
             self._begin(FROM_MEMORY, address + start, count)
-            part = self._await(FROM_MEMORY, self._receiver.submit(count), count)
+            part = self._await(FROM_MEMORY, self._answer(count), count)
             if len(part) != count:
                 raise self._fault(f"of {count} bytes {len(part)} came back")
             found += part
@@ -105,16 +115,52 @@ class Loader:
                 f"a transfer to the memory of {self._name} has failed before: open the link again"
             )
         if self._fresh:  # whatever a client that died has left it with
-            self._poke(direction.control, RESET)
-            end = time.monotonic() + SECONDS
-            while self._peek(direction.control) & RESET:
-                if time.monotonic() > end:
-                    raise self._fault("the loader does not come out of its reset")
-            self._fresh = False
+            self._reset(direction)
         self._poke(direction.control, RUN)
         self._poke(direction.address, address & 0xFFFFFFFF)
         self._poke(direction.address + 4, address >> 32)
         self._poke(direction.length, size)
+
+    def _reset(self, direction: Direction) -> None:
+        """Both directions; what a transfer waits for is no longer waited for."""
+        self._poke(direction.control, RESET)
+        end = time.monotonic() + SECONDS
+        while self._peek(direction.control) & RESET:
+            if time.monotonic() > end:
+                raise self._fault("the loader does not come out of its reset")
+        self._fresh = False
+
+    def _drop_frames(self, address: int) -> None:
+        """Frames for memory that earlier clients left: to ``address``, which is written anew behind them."""
+        if self._to_memory_empty or self._broken:
+            return
+        self._to_memory_empty = True
+        for _ in range(MOST_LEFT):
+            self._begin(TO_MEMORY, address, UNIT)
+            end = time.monotonic() + SILENCE
+            while not (status := self._peek(TO_MEMORY.status)) & (IDLE | ERRORS):
+                if time.monotonic() > end:
+                    self._reset(TO_MEMORY)
+                    return
+            if status & ERRORS:
+                self._reset(TO_MEMORY)
+
+    def _drop_answers(self) -> None:
+        """Frames from memory that earlier clients did not take."""
+        if self._from_memory_empty or self._broken:
+            return
+        self._from_memory_empty = True
+        for _ in range(MOST_LEFT):
+            self._reading = self._receiver.submit(self._most)
+            if not wait([self._reading], SILENCE).done or self._reading.exception():
+                return
+
+    def _answer(self, size: int) -> Future[bytes]:
+        """The next frame from memory."""
+        reading, self._reading = self._reading, None
+        if reading is None or (reading.done() and reading.exception()):  # a driver's patience ends as well
+            return self._receiver.submit(size)
+        return reading
 
     def _await(self, direction: Direction, moving: Future[Moved], size: int) -> Moved:
         """What a transfer of ``size`` bytes gives, as soon as it ends."""

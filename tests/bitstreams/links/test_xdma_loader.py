@@ -29,7 +29,7 @@ class Dma:
     def __init__(self):
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2)]
         (self.h2c, self.board_in), (self.c2h, self.board_out) = pairs
-        self.board_in.settimeout(5)
+        self.board_in.setblocking(False)
         self.memory, self.words, self.writes = bytearray(1 << 20), {}, []
         self.error = self.shift = self.gives = 0
         self.stuck = self.silent = False
@@ -74,9 +74,16 @@ class Dma:
             self.words[side + 4] = self.error | HALTED
             return
         if side == TO:
-            data = b"\xee" * self.shift + self.board_in.recv(1 << 16)
+            try:
+                data = b"\xee" * self.shift + self.board_in.recv(1 << 16)
+            except BlockingIOError:  # it goes on when a frame comes
+                self.taken[side] = True
+                return
             self.memory[start : start + size] = data[:size]
             self.words[side + 0x28] = len(data)
+            if len(data) > size and not self.shift:
+                self.words[side + 4] = 1 << 4 | HALTED
+                return
         else:
             self.board_out.send(self.memory[start : start + size - self.gives])
         self.words[side + 4] = IDLE
@@ -107,7 +114,30 @@ def test_what_is_written_is_there_and_comes_back(dma):
             assert asyncio.run(link.read_memory(start, size)) == wanted[start : start + size]
         assert dma.memory == wanted
     lengths = [value for word, value in dma.writes if word in (TO + 0x28, FROM + 0x28)]
-    assert max(lengths) == MOST and [value for word, value in dma.writes if word == TO].count(RESET) == 1
+    assert max(lengths) == MOST
+    # The second: nothing was in the stream, so what was begun to see that is called off.
+    assert [value for word, value in dma.writes if word == TO].count(RESET) == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_earlier_clients_left_in_the_streams_is_dropped(dma, seed):
+    """Frames of any length in both of them, shorter and longer than the transfers that follow."""
+    dice = random.Random(seed)
+    for _ in range(dice.randint(1, 5)):
+        dma.h2c.send(dice.randbytes(64 * dice.randint(1, 60)))
+    for _ in range(dice.randint(1, 5)):
+        dma.board_out.send(dice.randbytes(64 * dice.randint(1, 60)))
+    before, data = bytes(dma.memory), dice.randbytes(640)
+    with dma.link() as link:
+        if seed % 2:
+            assert asyncio.run(link.read_memory(8192, 1024)) == before[8192:9216]
+        asyncio.run(link.write_memory(64, data))
+        asyncio.run(link.write_memory(4096, data))
+        assert asyncio.run(link.read_memory(64, 640)) == data
+        assert asyncio.run(link.read_memory(4096, 640)) == data
+    wanted = bytearray(before)
+    wanted[64:704] = wanted[4096:4736] = data
+    assert dma.memory == wanted, "something else was written over"
 
 
 def test_the_high_half_of_an_address_is_written_before_the_length(dma):
