@@ -361,3 +361,45 @@ def test_a_run_after_a_flush_waits_until_memory_owes_nothing(simulate):
                 assert sum(sample[2] for sample in seen) == 2 * LONG
 
             simulate(dut, bench)
+
+
+def test_a_flush_in_any_clock_of_a_runs_beginning_ends_it(simulate):
+    """Nothing is asked for any more but what was offered, and the next run asks for its own."""
+    plan = plan_of((2 * LONG, LONG))
+    for clocks in range(12):
+        dut, asked = BurstReader(plan), []
+
+        async def bench(ctx, dut=dut, asked=asked, clocks=clocks):
+            port = dut.memory
+
+            async def clock(**values):
+                for name in ("start", "flush"):
+                    ctx.set(getattr(dut, name), values.get(name, 0))
+                ctx.set(dut.credit, 1)
+                ctx.set(port.arready, 1)
+                ctx.set(port.rid, ctx.get(dut.generation))
+                ctx.set(port.rvalid, values.get("give", 0))
+                asked.append(ctx.get(port.arvalid) * (1 + ctx.get(port.arlen)))
+                await ctx.tick()
+
+            ctx.set(dut.last, 1)
+            await clock(start=1)
+            for _ in range(clocks):
+                await clock()
+            await clock(flush=1)
+            before = len(asked) + 1  # an address that is on offer stays
+            for _ in range(30):
+                await clock()
+            assert not any(asked[before:]), "a flushed run asks for more"
+            for _ in range(sum(asked)):
+                await clock(give=1)
+            await clock()
+            await clock()
+            assert not ctx.get(dut.reading)
+            asked.clear()
+            await clock(start=1)
+            for _ in range(30):
+                await clock()
+            assert sum(asked) == 4 * LONG
+
+        simulate(dut, bench)
