@@ -154,8 +154,9 @@ class XdmaLink:
         Raises ``LinkError`` when the board does not take part.
         """
         word = secrets.randbelow((1 << 32) - 1) + 1
-        self._peek(0)  # whether a board answers at all
+        # A client that died here has left the accelerator in reset, where it would never answer.
         self._poke(MARKER, 0)
+        self._peek(0)  # whether a board answers at all
         self._poke(MARKER, word)
         self._sent.append(self._sender.submit(WORD.pack(word)))
         # Back it comes as a beat, of whatever width: with zeros above it.

@@ -5,6 +5,7 @@ Whatever lies in memory, fails or is reset: an error, or the scores of the integ
 
 import asyncio
 import random
+import time
 from contextlib import suppress
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from bitstreams.deploy.memories import load_weights
-from bitstreams.links.xdma import open_xdma
+from bitstreams.links.xdma import MARKER, open_xdma
 from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
 from hw.generate import generate_onto
@@ -140,6 +141,25 @@ def test_two_models_take_turns_on_one_accelerator(streamed, tmp_path):
             streamed.check(board, pictures)
         assert streamed.at(board, streamed.load).parts == done.parts
         streamed.check(board, pictures)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.4])
+def test_a_client_may_die_while_it_empties_the_streams(streamed, seconds):
+    """The accelerator is in reset then, in the middle of a run. Nobody may ask it anything: neither the next
+    client, nor the board itself, which after a while looks whether the run goes on."""
+    pictures = images("tiny", 3)
+    with VirtualBoard(build_card(streamed.folder)) as board:
+        streamed.at(board, streamed.load)
+        for _ in range(2):
+
+            async def die(driver, link):
+                await link.write32(BATCH.address(), 1)
+                await link.write32(CONTROL.address(), CONTROL.pack(start=1))
+                link._poke(MARKER, 77)
+                time.sleep(seconds)
+
+            streamed.at(board, die)
+            streamed.check(board, pictures)
 
 
 def test_a_second_client_is_sent_away(streamed):

@@ -57,8 +57,8 @@ public:
             for (unsigned i = 0; i < kSlice; ++i) cycle();
             quiet_ += kSlice;
             patience_ += kSlice;
-        } else if (user_.connected() && !idle_ && patience_ < kPatience) {
-            ask_whether_busy();
+        } else if (user_.connected() && !idle_ && patience_ < kPatience && !top_->marker) {
+            ask_whether_busy();  // not of an accelerator in reset: it takes the address, and never answers
         } else {
             sleep();
         }
