@@ -148,7 +148,7 @@ def test_waves_are_recorded_when_asked(design, tmp_path) -> None:
 def test_other_weights_are_refused(design, tmp_path) -> None:
     other = save_design(tmp_path / "design", digest="ff" * 32)
     shutil.copy(design / "spec2.v", other)
-    with pytest.raises(DigestMismatch, match="not of ffffffff"):
+    with pytest.raises(DigestMismatch, match="not from ffffffff"):
         rtl.simulate(other, images(1), build_dir=design / "sim_build")
 
 
