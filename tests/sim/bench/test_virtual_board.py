@@ -45,7 +45,7 @@ def test_clients_get_the_scores_of_the_integer_model(accelerator, build) -> None
             pictures = images("tiny", count, seed)
             np.testing.assert_array_equal(classify(board, info, pictures), model.run(artifact, pictures))
         other = DesignInfo.from_json({**info.to_json(), "digest": "ab" * 32, "accelerator": "ab" * 32})
-        with pytest.raises(DigestMismatch, match="not of abababab"):
+        with pytest.raises(DigestMismatch, match="not from abababab"):
             classify(board, other, pictures)
     assert board.statistics["framing_errors"] == board.statistics["bytes_lost"] == 0
 
