@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hw.compile.channel_table import drain_group_bits
 from hw.compile.program import Program
 from hw.compile.step_format import SELECT_BITS
 from hw.compile.weight_stream import QUEUED_BEATS, UNIT_BITS
 from hw.contract.config import BANKS, STREAM_BITS, TRANSFORM_WORDS
-from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
+from hw.contract.formats import BIAS, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.contract.latencies import ROTATOR_LEVELS
 from hw.contract.packed_products import PackedProducts
 from hw.contract.spectrum import WORDS
@@ -225,7 +226,7 @@ def _shared(program: Program) -> Resources:
     stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
     feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
     weights = _streamed(program) if config.stream_weights else _held(program)
-    channel_bits = config.drain * (BIAS.bits + MAX_DRAIN_SHIFT.bit_length())
+    channel_bits = drain_group_bits(config.drain, program.shift_bits)
     table = memory if config.stream_weights else rom
     table_blocks, table_luts = table(len(program.channel_bias), channel_bits)
     if not table_blocks and not config.stream_weights:  # measured: most bits of a bias are its sign
@@ -285,9 +286,7 @@ def _streamed(program: Program) -> Resources:
     signs = program.step_format.bit_plane_width * (program.weight_bits - narrowest)  # sign extension
     queues = plan.bus_bits if program.config.memories > 1 else 0  # memory striping
     checksum = 340 + plan.bus_bits // 4  # 357 LUTs by Yosys for 64 bits, 610 for 1024
-    loader = (
-        plan.drain_group_beats * plan.bus_bits
-    )  # an entry of the channel table, and beats before its last
+    loader = plan.drain_group_beats * plan.bus_bits  # an entry, and the beats of it that came before
     others = signs + checksum + 600 + memory(QUEUED_BEATS, queues)[1]
     return Resources(
         dsp=0,

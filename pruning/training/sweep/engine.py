@@ -148,7 +148,8 @@ def _client(workers: int, cluster: str | None) -> Iterator[Any]:
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                # Not None: distributed 2026.8 then takes port 8787 all the same, which another sweep has.
+                dashboard_address="127.0.0.1:0",
                 silence_logs=50,
             ) as local,
             Client(local) as client,

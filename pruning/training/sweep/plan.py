@@ -21,8 +21,13 @@ import msgspec
 from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning.training import recipe as recipes
+from pruning.training.job_state import digest_of
+from pruning.training.recipe_file import Entries
 
 MOST_JOBS = 10_000
+
+ENTRIES = Entries.__struct_fields__
+"""What a recipe says, but for its network."""
 
 
 class Grid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -100,7 +105,7 @@ def read(path: Path, out: Path, data_dir: Path | None) -> list[Job]:
             recipes.find(recipe, seed=seed)
     except (ConfigError, UnsupportedNetwork) as error:
         raise type(error)(f"the sweep {path}: {documents.printable(str(error))}") from None
-    source = _source(recipe, data_dir)
+    source = _source(recipes.find(recipe), data_dir)
     return [_job(recipe, case, seed, out, source) for seed in sweep.seeds for case in cases]
 
 
@@ -112,8 +117,11 @@ def _job(recipe: str, case: dict[str, Any], seed: int, out: Path, source: str) -
     return Job(recipe, case, seed, out / name, key)
 
 
-def _source(recipe: str, data_dir: Path | None) -> str:
-    """What the recipe is, file by file, and the images."""
-    path = Path(recipe) if recipes.is_file(recipe) else recipes.FOLDER / f"{recipe.lower()}{recipes.SUFFIX}"
-    content = hashlib.sha256(path.read_bytes()).hexdigest()
-    return f"{content} {'packaged' if data_dir is None else 'whole'} images"
+def _source(recipe: recipes.Recipe, data_dir: Path | None) -> str:
+    """What a training depends on beside its case: the recipe, the network and the weights that it begins
+    with, and whether images are those of the package."""
+    entries = {name: value for name, value in msgspec.structs.asdict(recipe).items() if name in ENTRIES}
+    start = digest_of(recipe.start) if recipe.start else ""
+    images = "packaged" if data_dir is None else "whole"
+    text = msgspec.json.encode([entries, recipe.network.to_json(), start, images])
+    return hashlib.sha256(text).hexdigest()

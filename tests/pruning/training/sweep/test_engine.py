@@ -2,12 +2,14 @@
 
 import json
 import os
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from hw.util.errors import ConfigError, ToolFailed
+from hw.util.errors import ArtifactError, ConfigError, ToolFailed
 from pruning.training.sweep import engine
 from pruning.training.sweep.engine import RESULT, attempt, carry_out, known
 from pruning.training.sweep.plan import Job
@@ -57,6 +59,16 @@ def test_two_workers_find_what_one_does_and_a_killed_ones_job_is_redone(tmp_path
     for seed in (0, 1):
         first, other = (float(runs(job)[-1].split()[1]) for job in jobs[2 * seed : 2 * seed + 2])
         assert other >= first + 0.05
+
+
+def test_two_sweeps_at_once_do_not_want_the_same_port(tmp_path):
+    """8787 is what Dask shows its pages at unless told otherwise; a warning is an error here."""
+    with socket.socket() as taken:
+        with suppress(OSError):  # somebody has it, which is as good
+            taken.bind(("0.0.0.0", 8787))
+            taken.listen()
+        found = carry_out(jobs_in(tmp_path, seeds=1), measured, workers=2)
+    assert [o.error for o in found] == ["", ""]
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
@@ -110,5 +122,5 @@ def test_a_damaged_result_is_named(tmp_path):
     path: Path = job.folder / RESULT
     assert known(job).measured == measured(job)
     path.write_text(json.dumps({"key": job.key, "measured": {"integer": "many"}}))
-    with pytest.raises(Exception, match=RESULT):
+    with pytest.raises(ArtifactError, match=RESULT):
         known(job)

@@ -40,6 +40,20 @@ def test_a_result_is_bound_to_recipe_settings_and_images(tmp_path):
     assert len(keys | {read(tmp_path, text)[0].key}) == 3
 
 
+def test_a_result_is_bound_to_the_weights_that_training_begins_with():
+    """Those of an ONNX file, which may change under the same name."""
+    torch = pytest.importorskip("torch")
+    from msgspec.structs import replace
+
+    from pruning.layers.models import NetworkModel
+
+    recipe, keys = plan.recipes.find("lenet"), set()
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        keys.add(plan._source(replace(recipe, start=NetworkModel(recipe.network)), None))
+    assert len(keys | {plan._source(recipe, None)}) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
