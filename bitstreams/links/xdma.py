@@ -158,14 +158,6 @@ class XdmaLink:
         self._poke(MARKER, 0)
         self._peek(0)  # whether a board answers at all
         self._poke(MARKER, word)
-        try:
-            self._exchange(word)
-        finally:  # registers of an accelerator in reset would be asked for ever
-            self._poke(MARKER, 0)
-        self._dirty = False
-
-    def _exchange(self, word: int) -> None:
-        """Send the marker, and take what comes until it is back."""
         self._sent.append(self._sender.submit(WORD.pack(word)))
         # Back it comes as a beat, of whatever width: with zeros above it.
         endings = tuple(WORD.pack(word).ljust(bits // 8, b"\0") for bits in STREAM_BITS)
@@ -179,6 +171,8 @@ class XdmaLink:
             )
         wait(self._sent, max(0.0, end - time.monotonic()))
         self._check_sent()
+        self._poke(MARKER, 0)
+        self._dirty = False
 
     # --- transfers -------------------------------------------------------------------------------
 

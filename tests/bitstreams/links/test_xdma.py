@@ -111,7 +111,6 @@ def test_a_board_that_does_not_answer_is_named(board, monkeypatch):
     monkeypatch.setattr(xdma, "SYNC_SECONDS", 0.1)
     with pytest.raises(LinkError, match="streams of the board on /dev/xdma0 cannot be emptied"):
         board.connect()
-    assert board.marker == 0, "the accelerator is left in reset, where it never answers"
 
 
 def test_registers_beyond_the_table_are_refused(board):
