@@ -1,15 +1,19 @@
 """Fixtures that several packages' tests share."""
 
+import gc
 import os
 import resource
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
+from amaranth import Module
+from amaranth.hdl import Fragment
 
 import spec2
 from hw.compile.compiler import compile_program
@@ -40,11 +44,25 @@ def pytest_sessionstart() -> None:
     free = shutil.disk_usage(folder).free
     if free < ROOM:
         pytest.exit(f"{free >> 20} MB are free in {folder}, the tests need {ROOM >> 20}: make room", 2)
+    Fragment.get(Module(), None)  # Amaranth says nothing of unused components before one is elaborated
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What builds simulators goes first, so that no worker is left alone with it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("verilator") is None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """What a test leaves to the collector ends with it, so that a warning on the way names its own test.
+
+    A component that nobody elaborates holds itself and warns when the collector finds it: else in any
+    later test, or in none. Only what the test made is looked through.
+    """
+    gc.freeze()
+    yield
+    gc.collect()
+    gc.unfreeze()
 
 
 @dataclass

@@ -7,14 +7,14 @@ import pytest
 
 from hw.compile.channel_table import drain_group_bits
 from hw.contract.formats import BIAS
-from hw.gateware.control.drain_control import DrainControl
+from hw.gateware.control.drain_control import DrainControl, entry_layout
 from tests.hw.gateware.programs import CASES, program
 
 
 @pytest.mark.parametrize("bits", [16, 10])
 def test_an_entry_is_as_wide_as_the_compiler_says(bits):
     compiled = program("plain", spectrum_bits=bits)
-    width = DrainControl(compiled).layout.size
+    width = entry_layout(compiled.config.drain, compiled.shift_bits).size
     assert width == drain_group_bits(compiled.config.drain, compiled.shift_bits)
     assert max(compiled.channel_table).bit_length() <= width
 
