@@ -324,7 +324,7 @@ bench-simulation: $(STAMP) ## BEFORE=HEAD~1: how fast LeNet (N=16 P=8) is simula
 
 .PHONY: bench-training
 bench-training: $(STAMP) ## images per second of training VGG16, with Conv2d and with spectral layers
-	$(BIN)/python -m pruning.benchmark vgg16-cifar --batch 256 --out $(BUILD)/bench/training.json
+	$(BIN)/python -m pruning.training.benchmark vgg16-cifar --batch 256 --out $(BUILD)/bench/training.json
 
 # One thread of BLAS: on a busy machine several wait for one another.
 SEARCH := $(BUILD)/search

@@ -268,7 +268,7 @@ def test_the_results_page_holds_the_tables_of_its_data(data):
     if isinstance(rows, list):
         tables = [comparison.markdown(rows)]
     elif "images_per_second" in rows:
-        tables = [pytest.importorskip("pruning.benchmark").markdown(rows)]
+        tables = [pytest.importorskip("pruning.training.benchmark").markdown(rows)]
     elif "slices" in rows:
         tables = [extrapolation.markdown(rows, rows["budget"], rows["device"])]
     else:
