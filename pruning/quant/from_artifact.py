@@ -7,6 +7,8 @@ artifact knows.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 
 from hw.contract.artifact import Artifact, LayerWeights
@@ -85,6 +87,7 @@ def _form(layer: Conv | Dense, last: bool) -> tuple[type[FakeQuant], int]:
 
 
 def _word_layer(layer: Conv | Dense, network: Network, i: int) -> WordLayer:
-    if isinstance(layer, Dense):
-        return MaskedLinear(layer, network.inputs[i])
-    return SpectralConv2d(layer) if layer.transformed else PointwiseConv2d(layer)
+    if layer.dot:
+        return MaskedLinear(cast(Dense, layer), network.inputs[i])
+    convolution = cast(Conv, layer)
+    return SpectralConv2d(convolution) if layer.transformed else PointwiseConv2d(convolution)
