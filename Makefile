@@ -338,6 +338,13 @@ bench-search: $(STAMP) ## binary codes of CIFAR-10's images: precision, recall, 
 	done
 	$(BIN)/python -m pruning.transfer.search.benchmark $(SEARCH)/train.npz $(SEARCH)/test.npz --out docs/results/search.json
 
+.PHONY: bench-words
+bench-words: export OMP_NUM_THREADS = 1
+bench-words: export OPENBLAS_NUM_THREADS = 1
+bench-words: $(STAMP) ## binary codes of word vectors: recall, bytes and time (minutes; needs WORDS, docs/search.md)
+	@test -n "$(WORDS)" || { echo "name the file of word vectors: make bench-words WORDS=..." >&2; exit 1; }
+	$(BIN)/python -m pruning.transfer.search.words $(WORDS) --out docs/results/words.json
+
 .PHONY: bench-lenet
 bench-lenet: $(STAMP) ## measure cycles of LeNet on four array sizes
 	$(SPEC2) prune lenet $(DATA_OPTION) --out $(BUILD)/bench
