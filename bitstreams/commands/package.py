@@ -37,13 +37,12 @@ def package(
 
     In it are the Verilog with a wrapper (active low reset, interfaces that Vivado knows), component.xml for
     Vivado's IP catalogue, a core of FuseSoC, the registers as a C header and in SystemRDL, a testbench of one
-    image that any simulator runs, and a README. Give the design a name of its own first (spec2 generate
-    --name): modules and files begin with it, so that several accelerators fit into one design.
-    docs/integration.md says how to connect it.
+    image that any simulator runs, and a README. docs/integration.md says how to connect it.
+    Give the design a name of its own first (generate --name): modules and files begin with it, so that
+    several accelerators fit into one design.
 
     **Examples**
 
-        spec2 generate zoo:lenet-1:8 --name digits --out build/digits/design
         spec2 package build/digits/design
         spec2 package build/digits/design --image seven.png --out ips/digits
     """

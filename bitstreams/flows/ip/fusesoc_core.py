@@ -11,8 +11,8 @@ from hw.contract.design import DesignInfo
 def fusesoc_core(
     info: DesignInfo, verilog: Sequence[str], images: Sequence[str], testbench: str, data: Sequence[str]
 ) -> str:
-    """The core file: ``verilog`` of the IP, ``images`` of its memories, and the ``testbench`` with the ``data`` that
-    it reads. Data are copied to where a simulator runs, which looks for them there."""
+    """The core file: ``verilog`` of the IP, ``images`` of its memories, the ``testbench`` with the ``data``
+    that it reads. Data are copied to where a simulator runs, which looks for them there."""
     return "\n".join(
         [
             "CAPI=2:",
