@@ -29,6 +29,7 @@ from bitstreams.commands.estimate import estimate
 from bitstreams.commands.explore import explore
 from bitstreams.commands.features import features
 from bitstreams.commands.generate import generate
+from bitstreams.commands.package import package
 from bitstreams.commands.search import search
 from bitstreams.commands.synth import synth
 from hw.commands.options import kept_command
@@ -68,6 +69,7 @@ SUBCOMMANDS = (
     generate,
     simulate,
     synth,
+    package,
     build,
     deploy,
     board,

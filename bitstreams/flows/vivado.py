@@ -18,7 +18,6 @@ from bitstreams.plans.manifest import describe
 from bitstreams.plans.plan import Plan, combined
 from bitstreams.shell import constraints as shell_constraints
 from bitstreams.shell import top as shell_top
-from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
 from hw.contract.design_files import VERILOG
 from hw.emit import emit_module
@@ -56,7 +55,7 @@ def plan(
     """
     folder, info = Path(design), DesignInfo.load(design)
     # Weights that memory holds are no part of the device: whoever loads them takes them from the design.
-    loaded = stream_files(info.config.memories) if info.config.stream_weights else ()
+    loaded = info.weight_files
     held = {name: content for name, content in info.read(folder).items() if name not in loaded}
     texts = {name: content.decode() for name, content in held.items()}
     verilog = {name: text for name, text in texts.items() if name.endswith(VERILOG)}
