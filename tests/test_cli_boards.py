@@ -2,8 +2,14 @@
 
 import asyncio
 import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +26,7 @@ from hw.contract.streamed_weights import stream_files
 from hw.host.driver import Driver
 from hw.host_interface.registers import DIGEST
 from hw.util.errors import LinkError
+from pruning.commands.images import images_for
 from sim.commands.board import VIRTUAL_CARD, VIRTUAL_PORT
 from sim.virtual import board as board_module
 from sim.virtual.build import build_board
@@ -30,6 +37,8 @@ from tests.design_folder import save_design
 from tests.hw.host import memory_board
 
 LABELS = SCORES.argmax(axis=1)
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -388,3 +397,38 @@ def test_classify_starts_a_virtual_board_or_takes_the_one_that_runs(run, tmp_pat
         assert "stop the board it belongs to" in run("board", design, "--virtual").sentence
     assert board.statistics["bytes_to_board"] > 3 * 784
     assert not port.is_symlink()
+    _serves(design, [image["label"] for image in alone["images"]])
+
+
+def _serves(design, labels):
+    """'spec2 serve' as people run it: another program's requests, and an end in order."""
+    command = [sys.executable, "-c", "import spec2; spec2.main()", "serve", design, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            said = next(
+                line for line in process.stderr if line.startswith("serving tiny at http://127.0.0.1:")
+            )
+            pixels, _ = images_for(DesignInfo.load(design).network, 3, None, False, 0)
+            tensor = {"name": "image", "shape": pixels.shape, "datatype": "UINT8", "data": pixels.tolist()}
+            body = json.dumps({"inputs": [tensor]}).encode()
+            request = urllib.request.Request(f"{said.split()[3]}/infer", body)
+            with urllib.request.urlopen(request, timeout=60) as response:
+                outputs = {output["name"]: output["data"] for output in json.load(response)["outputs"]}
+            assert outputs["label"] == labels
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) in (0, 130)
+
+
+def test_serve_says_what_it_cannot(run, fake_design, wire):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        sentence = run("serve", wire.design, "--link", "uart:/dev/tty8", "--port", port).sentence
+        assert (
+            f"cannot listen at 127.0.0.1, port {port}: Address already in use; choose another --port"
+            in sentence
+        )
+    assert "model 'a/b' has no usable name" in run("serve", wire.design, "--name", "a/b").sentence
+    twice = ["--link", "uart:/dev/tty8"] * 2
+    assert "--link uart:/dev/tty8 is there twice" in run("serve", fake_design.design, *twice).sentence
+    assert "spec2 generate" in run("serve", "nothing").sentence

@@ -38,10 +38,11 @@ class Answer:
 
 @dataclass
 class Record:
-    """Of a member: images it has answered for, how often it failed, and why the last time; whether it is out,
-    and gets no more."""
+    """Of a member: images it has answered for, how often it failed, and why the last time; whether its link
+    is open, and it takes jobs; whether it is out, and gets no more."""
 
     images: int = 0
     failures: int = 0
     why: str = ""
+    open: bool = False
     out: bool = False

@@ -95,6 +95,16 @@ class Pool:
         """Jobs that no board has taken yet."""
         return len(self._jobs)
 
+    @property
+    def boards(self) -> int:
+        """Members that are not out; at least one, so that jobs come to an end, if with an error."""
+        return max(1, sum(not record.out for record in self._records))
+
+    @property
+    def closed(self) -> bool:
+        """Whether no job is taken any more."""
+        return not self._jobs.pause(0)
+
     def submit(self, images: NDArray[np.uint8]) -> Future[Answer]:
         """Queue a run of images (n, c, h, w), at most as many as the accelerator takes.
 
@@ -136,6 +146,9 @@ class Pool:
                 stale = isinstance(error, DigestMismatch) and member.prepare is None
                 lost = stale or in_a_row == self._most_failures
                 self._failed(number, error, out=lost)
+            except Exception as error:  # a fault of ours: it ends this thread, and is shown
+                self._failed(number, error, out=True)
+                raise
             if not record.out and not self._jobs.pause(min(LONGEST, self._pause * 2 ** (in_a_row - 1))):
                 return
 
@@ -147,6 +160,7 @@ class Pool:
             await member.prepare(driver, link)
         elif self._info.config.stream_weights and not await driver.check_weights():
             raise DigestMismatch(STALE)
+        self._records[number].open = True
         while (job := self._jobs.take(number)) is not None:
             start = time.monotonic()
             try:
@@ -169,6 +183,7 @@ class Pool:
         record = self._records[number]
         with self._lock:
             record.failures += 1
+            record.open = False
             record.why = str(error)
             record.out = out
             nobody = all(other.out for other in self._records)

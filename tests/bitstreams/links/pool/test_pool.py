@@ -45,7 +45,9 @@ class Fake:
         lives = self.breaks[number] if number < len(self.breaks) else None
         if lives == "absent":
             raise LinkError(f"{self.name} is not there")
-        link = SerialLink(Wire(Board(accelerator)), serial_wire.BAUD, name=self.name)
+        wire = Wire(Board(accelerator))
+        wire.limit = 10**9
+        link = SerialLink(wire, serial_wire.BAUD, name=self.name)
         link.open()
         send = link.send
 
@@ -221,6 +223,22 @@ def test_a_job_that_nobody_wants_any_more_is_not_run():
         gate.set()
         np.testing.assert_array_equal(third.result(SOON).scores, EXPECTED[2:3])
         assert board.accelerator.runs == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_ours_takes_its_board_out_and_leaves_nobody_waiting():
+    async def prepare(driver, link):
+        raise KeyError("a bug")
+
+    good = Fake("good")
+    with Pool(INFO, [Member("bad", Fake("bad").open, prepare), good.member]) as pool:
+        assert {answer.member for answer in answers(pool, PICTURES[:6])} == {"good"}
+        until(lambda: pool.records["bad"].out)
+    with (
+        Pool(INFO, [Member("bad", Fake("bad").open, prepare)]) as pool,
+        pytest.raises(LinkError, match="a bug"),
+    ):
+        pool.submit(PICTURES[:1]).result(SOON)
 
 
 def test_refusals():
