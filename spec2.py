@@ -44,6 +44,7 @@ from sim.commands.board import board
 from sim.commands.compare import compare
 from sim.commands.prune import prune
 from sim.commands.report import report
+from sim.commands.robustness import robustness
 from sim.commands.simulate import simulate
 from sim.commands.sweep import sweep
 
@@ -78,6 +79,7 @@ SUBCOMMANDS = (
     search,
     report,
     compare,
+    robustness,
     demo,
     zoo,
     boards,
