@@ -19,6 +19,7 @@ from hw.contract.network import tiny
 from hw.contract.streamed_weights import stream_files
 from hw.host.driver import Driver
 from hw.host_interface.registers import DIGEST
+from hw.util.errors import LinkError
 from sim.commands.board import VIRTUAL_CARD, VIRTUAL_PORT
 from sim.virtual import board as board_module
 from sim.virtual.build import build_board
@@ -41,12 +42,17 @@ def wire(tmp_path, monkeypatch):
     INFO.save(folder)
     ARTIFACT.save(folder / "model.npz")
     accelerator = ModelAccelerator()
-    accelerator.opened = []
+    accelerator.opened, accelerator.absent = [], "nowhere"
+    others = {}
 
     @contextmanager
     def connect(*how):
         accelerator.opened.append(how)
-        link = SerialLink(Wire(Board(accelerator)), serial_wire.BAUD, name="/dev/tty9")
+        if str(getattr(how[0], "path", "")).startswith(accelerator.absent):
+            raise LinkError(f"{how[0].path} is not there")
+        path = getattr(how[0], "path", None)  # boards of a pool are driven at the same time
+        mine = others.setdefault(path, ModelAccelerator()) if path else accelerator
+        link = SerialLink(Wire(Board(mine)), serial_wire.BAUD, name="/dev/tty9")
         link.open()
         yield link
 
@@ -211,6 +217,39 @@ def test_classify_prints_labels_and_how_many_are_right(run, wire, pictures):
     assert f"pictures.npz[1] {LABELS[1]}" in text and "pictures.npz[2]" not in text
     assert "images per second" in text and "correct 1" in text
     assert wire.opened[1][0] == "uart:/dev/tty9" and wire.runs == 4
+
+
+def test_several_boards_share_the_images_and_a_board_that_fails_leaves_them_to_the_others(
+    run, wire, pictures
+):
+    links = ["--link", "uart:/dev/tty8", "--link", "uart:/dev/tty9"]
+    arguments = ["classify", pictures, "--design", wire.design, "--batch", "1", "--verify", *links]
+    data = json.loads(run(*arguments, "--json").out)
+    assert [image["label"] for image in data["images"]] == LABELS.tolist() and data["mismatch"] is None
+    assert set(data["boards"]) == {"uart:/dev/tty8", "uart:/dev/tty9"} and data["correct"] == 2
+    assert sum(board["images"] for board in data["boards"].values()) == 3
+    assert {address.path for address, _ in wire.opened} == {"/dev/tty8", "/dev/tty9"}
+
+    wire.absent = "/dev/tty8"
+    result = run(*arguments, "--json")
+    data = json.loads(result.out)
+    assert result.code == 0 and data["mismatch"] is None and data["boards"]["uart:/dev/tty9"]["images"] == 3
+    gone = data["boards"]["uart:/dev/tty8"]
+    assert gone["images"] == 0 and gone["failures"] >= 1 and gone["why"] == "/dev/tty8 is not there"
+    text = " ".join(run(*arguments).out.split())
+    assert "All scores of 3 images equal" in text and "/dev/tty8 is not there" in text
+
+
+def test_boards_that_all_fail_or_are_one_are_a_sentence(run, wire, pictures):
+    arguments = ["classify", pictures, "--design", wire.design]
+    wire.absent = "/dev/tty"
+    found = run(*arguments, "--link", "uart:/dev/tty8", "--link", "uart:/dev/tty9")
+    assert (
+        found.code == 2
+        and "no board is left that answers (uart:/dev/tty8: /dev/tty8 is not" in found.sentence
+    )
+    twice = ["--link", "uart:/dev/tty8"] * 2
+    assert "--link uart:/dev/tty8 is there twice: name each board once" in run(*arguments, *twice).sentence
 
 
 def test_logits_are_the_scores_of_every_image(run, wire, pictures):

@@ -21,7 +21,7 @@ from bitstreams.shell import top as shell_top
 from hw.contract.design import DesignInfo
 from hw.contract.design_files import VERILOG
 from hw.emit import emit_module
-from hw.gateware.pcie import stream_sync, wrapper
+from hw.gateware.pcie import wrapper
 from hw.util import quote
 from hw.util.errors import ConfigError
 
@@ -124,7 +124,7 @@ def pcie_files(
             verilog,
             {
                 f"{wrapper.WRAPPER}.v": wrapper.wrapper(info),
-                f"{stream_sync.MODULE}.v": sync(info.config.stream_bits),
+                **shell_modules(info),
             },
         ),
         images,
@@ -149,10 +149,11 @@ def pcie_files(
     )
 
 
-def sync(bits: int) -> str:
-    """Verilog of what empties streams of ``bits``; the same bytes every time."""
-    made = stream_sync.Sync(bits)
-    return emit_module(made, stream_sync.MODULE, made.ports)
+def shell_modules(info: DesignInfo) -> dict[str, str]:
+    """Verilog of what lies between PCI Express and the accelerator, by file; the same bytes every time."""
+    return {
+        f"{name}.v": emit_module(part, name, ports) for name, (part, ports) in wrapper.parts(info).items()
+    }
 
 
 def pcie_constraints(board: Board) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -36,6 +36,11 @@ class RegisterGuard(wiring.Component):
         super().__init__(
             {"host": In(AxiLite(address_bits)), "core": Out(AxiLite(address_bits)), "away": In(1)}
         )
+
+    @property
+    def ports(self) -> list[Signal]:
+        """Ports of the module, but for clock and reset: those of each side as ``host__awaddr``."""
+        return [Value.cast(value) for _, _, value in self.signature.flatten(self)]
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

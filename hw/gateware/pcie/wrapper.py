@@ -1,5 +1,6 @@
 """The accelerator as a block design sees it beside PCI Express: a wrapper whose ports say what they are.
 
+Between the ports and the accelerator lie the modules of :func:`parts`, which outlive its resets.
 :mod:`hw.gateware.ports.interfaces` finds every AXI port by its name;
 :mod:`bitstreams.flows.memory_map` says where those to memory lead.
 """
@@ -8,40 +9,62 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from amaranth.hdl import Elaboratable, Signal
+
 from hw.contract.design import DesignInfo
-from hw.gateware.pcie import stream_sync
+from hw.gateware.pcie import register_guard, stream_sync
+from hw.gateware.pcie.register_guard import RegisterGuard
+from hw.gateware.pcie.stream_sync import Sync
 from hw.gateware.ports.interfaces import Port, declarations, interfaces, module, qualifiers
 
 WRAPPER = "spec2_axi"
 """Module name of the wrapper."""
+
+STREAMS = {"s_axis": ("from_host", "to_core"), "m_axis": ("to_host", "from_core")}
+"""Of each stream, what the synchroniser calls it on the side of the ports, and on that of the accelerator."""
+
+REGISTERS = "s_axil"
+"""The control port."""
+
+
+def parts(info: DesignInfo) -> dict[str, tuple[Elaboratable, list[Signal]]]:
+    """Modules beside the accelerator, by their names in Verilog, and the ports of each."""
+    sync, guard = Sync(info.config.stream_bits), RegisterGuard()
+    return {stream_sync.MODULE: (sync, sync.ports), register_guard.MODULE: (guard, guard.ports)}
 
 
 def wrapper(info: DesignInfo) -> str:
     """Verilog of :data:`WRAPPER`: the design's AXI ports, ``aclk``, ``aresetn``, ``marker``, ``request``.
 
     The streams pass through :mod:`hw.gateware.pcie.stream_sync`, which ``marker`` controls; they carry a
-    ``tkeep`` that is always ones. ``request`` (an interrupt to the host) is always low. Raises
+    ``tkeep`` that is always ones. The control port passes through :mod:`hw.gateware.pcie.register_guard`.
+    ``request`` (an interrupt to the host) is always low. Raises
     ``ConfigError`` for a design with other ports (:func:`hw.gateware.ports.interfaces.interfaces`).
     """
     found = interfaces(info)
     ports = [*declarations(found), "  input [31:0] marker", "  output request"]
-    streams = [port for each in found if each.stream for port in each.ports if not port.added]
-    pins = [
-        f"    .{port.name}({f'core_{port.name}' if each.stream else port.name})"
-        for each in found
-        for port in each.ports
-        if not port.added
-    ]
+    own = [port for each in found for port in each.ports if not port.added]
+    streams = [port for port in own if port.bus in STREAMS]
+    registers = [port for port in own if port.bus == REGISTERS]
+    within = {port.name for port in (*streams, *registers)}
+    pins = [f"    .{port.name}({f'core_{port.name}' if port.name in within else port.name})" for port in own]
     body = [
         "  assign request = 1'b0;",
         *qualifiers(found),
-        *(f"  wire{port.range} core_{port.name};" for port in streams),
+        *(f"  wire{port.range} core_{port.name};" for port in own if port.name in within),
         "  wire hold;",
         "  reg reset = 1'b1;",
         "  always @(posedge aclk) reset <= ~aresetn | hold;",
         f"  {stream_sync.MODULE} sync (",
         "    .clk(aclk), .rst(~aresetn), .marker(marker), .hold(hold),",
         ",\n".join(_through(streams)),
+        "  );",
+        f"  {register_guard.MODULE} guard (",
+        "    .clk(aclk), .rst(~aresetn), .away(hold | reset),",
+        ",\n".join(
+            f"    .host__{port.signal}({port.name}), .core__{port.signal}(core_{port.name})"
+            for port in registers
+        ),
         "  );",
         f"  {info.top} core (",
         ",\n".join(["    .clk(aclk)", "    .rst(reset)", *pins]),
@@ -53,9 +76,8 @@ def wrapper(info: DesignInfo) -> str:
 
 def _through(streams: Sequence[Port]) -> list[str]:
     """Connections of the synchroniser: each stream of the wrapper on one side, the core's on the other."""
-    sides = {"s_axis": ("from_host", "to_core"), "m_axis": ("to_host", "from_core")}
     return [
-        f"    .{sides[port.bus][0]}_{port.signal}({port.name}), "
-        f".{sides[port.bus][1]}_{port.signal}(core_{port.name})"
+        f"    .{STREAMS[port.bus][0]}_{port.signal}({port.name}), "
+        f".{STREAMS[port.bus][1]}_{port.signal}(core_{port.name})"
         for port in streams
     ]

@@ -18,7 +18,7 @@ from hw.contract.design import DesignInfo
 from hw.generate import generate_onto
 from hw.host.driver import STALE, Driver
 from hw.host.weights import CHANNELS
-from hw.host_interface.registers import BATCH, CONTROL
+from hw.host_interface.registers import BATCH, CONTROL, ID
 from hw.host_interface.stream_format import pack_image
 from hw.util.errors import DigestMismatch, LinkError
 from sim import model
@@ -144,8 +144,8 @@ def test_two_models_take_turns_on_one_accelerator(streamed, tmp_path):
 
 @pytest.mark.parametrize("seconds", [0, 0.4])
 def test_a_client_may_die_while_it_empties_the_streams(streamed, seconds):
-    """The accelerator is in reset then, in the middle of a run. Nobody may ask it anything: neither the next
-    client, nor the board itself, which after a while looks whether the run goes on."""
+    """The accelerator is in reset then, in the middle of a run, and whoever asks it for a register is told
+    that there is none."""
     pictures = images("tiny", 3)
     with VirtualBoard(build_card(streamed.folder)) as board:
         streamed.at(board, streamed.load)
@@ -155,6 +155,10 @@ def test_a_client_may_die_while_it_empties_the_streams(streamed, seconds):
                 await link.write32(BATCH.address(), 1)
                 await link.write32(CONTROL.address(), CONTROL.pack(start=1))
                 link._poke(MARKER, 77)
+                for register in (ID, BATCH):
+                    with pytest.raises(LinkError, match=r"does not answer at 0x.* .all ones."):
+                        await link.read32(register.address())
+                link._poke(BATCH.address(), 1)
                 time.sleep(seconds)
 
             streamed.at(board, die)

@@ -30,7 +30,7 @@ def core(info):
 )
 def test_wrapper_connects_every_port_of_the_accelerator(tmp_path, bits, more):
     info = design(bits, **more)
-    texts = {"core.v": core(info), "wrap.v": wrapper.wrapper(info), "sync.v": vivado.sync(bits)}
+    texts = {"core.v": core(info), "wrap.v": wrapper.wrapper(info), **vivado.shell_modules(info)}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     script = f"read_verilog {' '.join(texts)}; hierarchy -check -top spec2_axi; proc; flatten; check -assert"
