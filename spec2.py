@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -37,8 +38,10 @@ from hw.commands.options import kept_command
 from hw.commands.schedule import schedule
 from hw.commands.terminal import Ended, ending_in_order, print_anything
 from hw.commands.zoo import zoo
+from hw.host_interface.registers import HARDWARE_VERSION
 from hw.util import caches, quote
 from hw.util.errors import Spec2Error
+from hw.util.own_version import own_version
 from pruning.commands.index import index
 from sim.commands.adapt import adapt
 from sim.commands.board import board
@@ -55,7 +58,6 @@ app = typer.Typer(
     "The usual order: **prune**, **estimate**, **generate**, **simulate**, **synth**, **report**; then "
     "**build**, **deploy**, **classify**. **demo** does all but the last three with LeNet.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
@@ -91,6 +93,21 @@ SUBCOMMANDS = (
 
 for subcommand in SUBCOMMANDS:
     app.command()(subcommand)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"spec2 {own_version()} (register interface {HARDWARE_VERSION})")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)

@@ -1,6 +1,10 @@
 """The command line: results, exit codes, and one sentence for every mistake."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,12 +16,15 @@ from hw.commands import console
 from hw.contract import results
 from hw.contract.artifact import load, random_artifact
 from hw.contract.network import lenet, tiny
+from hw.host_interface.registers import HARDWARE_VERSION
 from hw.util.errors import ConfigError, ToolNotFound
+from hw.util.own_version import own_version
 from pruning import data
 from pruning.commands.images import images_for
 from pruning.training.recipe import names
 from sim.bench.job import Memory
 
+ROOT = Path(__file__).parents[1]
 COMMANDS = list(typer.main.get_command(spec2.app).commands)
 
 
@@ -47,6 +54,34 @@ def test_the_help_names_every_recipe(run):
 def test_without_arguments_the_help(run):
     result = run()
     assert result.code == 2 and all(command in result.out for command in COMMANDS)
+
+
+def test_the_version_says_what_registers_it_speaks(run):
+    result = run("--version")
+    assert (result.code, result.out) == (
+        0,
+        f"spec2 {own_version()} (register interface {HARDWARE_VERSION})\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "completed"),
+    [
+        ("spec2 robu", 1, "robustness"),
+        ("spec2 classify --veri", 2, "--verify"),
+        ("spec2 --vers", 1, "--version"),
+    ],
+)
+def test_a_shell_completes_commands_and_options(words, position, completed):
+    environment = {"_SPEC2_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(position)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import spec2; spec2.main()"],
+        env=os.environ | environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout.split(), done.stderr) == ([completed], "")
 
 
 # --- mistakes -----------------------------------------------------------------------------------------

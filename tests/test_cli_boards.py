@@ -402,16 +402,14 @@ def test_classify_starts_a_virtual_board_or_takes_the_one_that_runs(run, tmp_pat
 
 def _serves(design, labels):
     """'spec2 serve' as people run it: another program's requests, and an end in order."""
-    command = [sys.executable, "-c", "import spec2; spec2.main()", "serve", design, "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    command = [sys.executable, "-c", "import spec2; spec2.main()", "serve", design, "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
-            said = next(
-                line for line in process.stderr if line.startswith("serving tiny at http://127.0.0.1:")
-            )
+            said = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
             pixels, _ = images_for(DesignInfo.load(design).network, 3, None, False, 0)
             tensor = {"name": "image", "shape": pixels.shape, "datatype": "UINT8", "data": pixels.tolist()}
             body = json.dumps({"inputs": [tensor]}).encode()
-            request = urllib.request.Request(f"{said.split()[3]}/infer", body)
+            request = urllib.request.Request(f"{said['url']}/infer", body)
             with urllib.request.urlopen(request, timeout=60) as response:
                 outputs = {output["name"]: output["data"] for output in json.load(response)["outputs"]}
             assert outputs["label"] == labels

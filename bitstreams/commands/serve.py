@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from bitstreams.commands.board_link import members
-from hw.commands.console import requires
+from hw.commands.console import emit, requires
 from hw.commands.models import DESIGN, located
-from hw.commands.options import Baud, LinkNames
+from hw.commands.options import Baud, Json, LinkNames
 from hw.util import quote
 from hw.util.errors import ConfigError, DataError
 
@@ -33,13 +33,15 @@ def serve(
         int, typer.Option(min=1, help="Most images that wait or run; more are refused.")
     ] = 256,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds until a request is given up.")] = 30.0,
+    as_json: Json = False,
 ) -> None:
     """Serve boards over HTTP: the Open Inference Protocol (KServe v2), which Triton's clients speak, too.
 
     Images of any requests are put together to runs, and go to whichever board is free; what a board that
     fails was at is run by the others, and the board is opened again. Where more images wait than may,
     where no board answers in time or none is left, the client gets the protocol's error. /metrics is for
-    Prometheus. There is no encryption and no password: leave that to a proxy in front of it.
+    Prometheus. --json prints the address when it listens. There is no encryption and no password: leave that
+    to a proxy in front of it.
 
     **Examples**
 
@@ -66,8 +68,11 @@ def serve(
         config = uvicorn.Config(service.application, log_level="warning", lifespan="off")
         with _listening(host, port) as listener:
             where = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-            said = f"serving {called} at {where}/v2/models/{called} (Ctrl-C to end)"
-            print(quote.line(said), file=sys.stderr, flush=True)
+            address = f"{where}/v2/models/{called}"
+            print(quote.line(f"serving {called} at {address} (Ctrl-C to end)"), file=sys.stderr, flush=True)
+            if as_json:
+                emit(True, {"model": called, "version": service.version, "url": address})
+                sys.stdout.flush()
             uvicorn.Server(config).run([listener])
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from prometheus_client import (
@@ -30,6 +29,7 @@ from bitstreams.links.pool.member import Record
 from bitstreams.links.pool.pool import Pool
 from hw.contract.design import DesignInfo
 from hw.util.errors import DataError, Spec2Error
+from hw.util.own_version import own_version
 
 JSON_BYTES = 5
 """Of a pixel in JSON, at most: three digits, a comma and a space."""
@@ -104,9 +104,7 @@ class Service:
         return [Route(root + path, checked, methods=[method]) for root in roots]
 
     async def _server(self, request: Request) -> Response:
-        return JSONResponse(
-            {"name": "spec2", "version": _own_version(), "extensions": ["binary_tensor_data"]}
-        )
+        return JSONResponse({"name": "spec2", "version": own_version(), "extensions": ["binary_tensor_data"]})
 
     async def _live(self, request: Request) -> Response:
         return JSONResponse({"live": True})
@@ -168,13 +166,6 @@ class Service:
 
 def _figure(record: Record, what: str) -> float:
     return float(getattr(record, what))
-
-
-def _own_version() -> str:
-    try:
-        return version("spec2")
-    except PackageNotFoundError:  # a checkout that was never installed
-        return "unknown"
 
 
 def _error(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
