@@ -29,6 +29,7 @@ from bitstreams.commands.estimate import estimate
 from bitstreams.commands.explore import explore
 from bitstreams.commands.features import features
 from bitstreams.commands.generate import generate
+from bitstreams.commands.report import report
 from bitstreams.commands.search import search
 from bitstreams.commands.synth import synth
 from hw.commands.options import kept_command
@@ -42,7 +43,6 @@ from sim.commands.adapt import adapt
 from sim.commands.board import board
 from sim.commands.compare import compare
 from sim.commands.prune import prune
-from sim.commands.report import report
 from sim.commands.simulate import simulate
 from sim.commands.sweep import sweep
 

@@ -83,8 +83,7 @@ class MapLines(Struct):
     map: Count
     made: Annotated[int, Meta(ge=-1, le=2**53)]
     last: Count
-    base: Count
-    lines: Count
+    parts: list[tuple[Count, Count]]
 
 
 class MemoryFigures(Struct):

@@ -1,4 +1,5 @@
-"""Which lines of the feature memory a map takes, and from which layer to which: plain data for design.json."""
+"""Which lines of the feature memory a map takes, and from which layer to which: plain data for
+design.json."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from hw.compile.program import Program
 def memory_use(program: Program) -> dict[str, Any]:
     """``lines``: the depth. ``maps``: of every map that lies there, ``map``, its number in the network,
     ``made``, the layer that makes it (-1: none, it is the images), ``last``, the last one that reads it,
-    ``base`` and ``lines``: those of a full batch, from the first to the last. Of a map in row bands they are
-    those of its ring.
+    ``parts``: (first line, lines) of those of a full batch, several where other maps lie between them. Of a
+    map in row bands they are those of its ring.
 
     Class scores lie in no memory.
     """
@@ -26,9 +27,15 @@ def memory_use(program: Program) -> dict[str, Any]:
     maps = []
     for number, (made, last) in enumerate(lives(network)):
         if layout := layouts.get(number):
-            lines = (layout.stacks(batch) - 1) * layout.stack_lines + layout.lines
-            maps.append({"map": number, "made": made, "last": last, "base": layout.base, "lines": lines})
+            maps.append({"map": number, "made": made, "last": last, "parts": _parts(layout, batch)})
     return {"lines": program.memory_lines, "maps": maps}
+
+
+def _parts(layout: FeatureLayout, batch: int) -> list[list[int]]:
+    stacks, pitch = layout.stacks(batch), layout.stack_lines
+    if pitch == layout.lines:
+        return [[layout.base, stacks * pitch]]
+    return [[layout.base + stack * pitch, layout.lines] for stack in range(stacks)]
 
 
 def _images(program: Program) -> FeatureLayout:

@@ -120,9 +120,10 @@ class Segments:
 class Activity:
     """What the stages did for one instruction, in clocks of the run.
 
-    fetch, array, output: (first clock, clock after the last one) in which a stage was at work on it, or waited
-    for the rest of it. steps: of the array. waits: clocks in which the array had no step for want of spectra (``fetch``), since
-    drain or Y buffer were taken (``output``), or for want of weights; where several were wanting, of the first.
+    fetch, array, output: (first clock, clock after the last one) in which a stage was at work on it, or
+    waited for the rest of it. steps: of the array. waits: clocks in which the array had no step for want of
+    spectra (``fetch``), since drain or Y buffer were taken (``output``), or for want of weights; where
+    several were wanting, of the first.
     """
 
     fetch: tuple[int, int] = (0, 0)

@@ -10,8 +10,8 @@ from hw.util.errors import ArtifactError
 
 
 def beside(path: Path, digest: str, kind: Any) -> dict[str, Any]:
-    """What a file says of the artifact with that ``digest``, checked to be a ``kind``; nothing if it is absent,
-    damaged or of another one."""
+    """What a file says of the artifact with that ``digest``, checked to be a ``kind``; nothing if it is
+    absent, damaged or of another one."""
     try:
         stored: dict[str, Any] = documents.decode(documents.read(path), dict[str, Any], path.name)
         found = stored.pop("digest", None)

@@ -20,7 +20,14 @@ FILE_NAME = "confusion.json"
 TEST_SET, SIMULATION = "the integer model, all test images", "the Verilog, the simulated images"
 """Where a confusion matrix comes from."""
 
-MOST_CLASSES = 1000
+MOST_CLASSES = 100
+"""Of a confusion matrix; larger ones say less than they take."""
+
+MOST_IMAGES = 64
+"""Simulated images of a report."""
+
+MOST_SCORES = 20
+"""Classes whose scores a report has; of more, those of the best five and of the label."""
 
 
 class Confusion(msgspec.Struct):
@@ -57,15 +64,22 @@ def confusion(folder: Path, digest: str, answers: Answers | None) -> dict[str, A
 
 
 def simulated(answers: Answers) -> list[dict[str, Any]]:
-    """Of every image that a page can show: ``number``, ``label`` (None where none is known), ``chosen`` and the
-    ``scores`` of all classes."""
-    chosen, labels = answers.chosen.tolist(), answers.labels
-    return [
-        {
-            "number": number,
-            "label": None if labels is None else int(labels[number]),
-            "chosen": chosen[number],
-            "scores": answers.scores[number].tolist(),
-        }
-        for number in range(len(answers.images))
-    ]
+    """Of the images that a page shows, wrong ones first: ``number``, ``label`` (None where none is known),
+    ``chosen``, ``wrong`` (None likewise) and ``scores``, pairs of a class and its score."""
+    chosen, labels, rows = answers.chosen.tolist(), answers.labels, []
+    for number in range(len(answers.images)):
+        label = None if labels is None else int(labels[number])
+        wrong = None if label is None else label != chosen[number]
+        scores = _scores(answers.scores[number], label)
+        row = {"number": number, "label": label, "chosen": chosen[number], "wrong": wrong, "scores": scores}
+        rows.append(row)
+    return sorted(rows, key=lambda row: not row["wrong"])[:MOST_IMAGES]
+
+
+def _scores(scores: NDArray[np.int32], label: int | None) -> list[tuple[int, int]]:
+    kept = np.arange(len(scores))
+    if len(scores) > MOST_SCORES:
+        kept = np.argsort(-scores.astype(np.int64), kind="stable")[:5]
+        if label is not None and 0 <= label < len(scores) and label not in kept:
+            kept = np.append(kept, label)
+    return [(int(number), int(scores[number])) for number in kept]

@@ -28,7 +28,7 @@ from sim.report.design_figures import counts, cycles, design_of, occupancy, reso
 from sim.report.graph import graph
 from sim.report.stages import stages
 from sim.report.training_log import curves
-from sim.report.words import words
+from sim.report.words import words as kept_words
 from sim.rtl import answers
 from sim.rtl.verify import Verification
 
@@ -53,7 +53,7 @@ def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, 
         "storage": storage(artifact),
         "sparsity": kept,
         "graph": graph(artifact, kept),
-        "words": words(artifact),
+        "words": kept_words(artifact),
     }
     info = result = found = None
     if (design / "design.json").exists():

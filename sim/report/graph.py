@@ -1,4 +1,5 @@
-"""A network as its report shows it: layers in their order, what each reads and makes, what pruning left of it."""
+"""A network as its report shows it: layers in their order, what each reads and makes, what pruning left of
+it."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from hw.contract.network import Layer
 
 
 def graph(artifact: Artifact, sparsity: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The images, then every layer: ``name``, ``what`` in words, ``sources`` (numbers of rows), ``shape`` of the
-    map it makes (channels, height, width; of class scores their number alone), ``kept`` percent of its words
-    and ``bits`` of a weight (:func:`sim.report.data.sparsity`)."""
+    """The images, then every layer: ``name``, ``what`` in words, ``sources`` (numbers of rows), ``shape`` of
+    the map it makes (channels, height, width; of class scores their number alone), ``kept`` percent of its
+    words and ``bits`` of a weight (:func:`sim.report.data.sparsity`)."""
     network = artifact.network
     rows: list[dict[str, Any]] = [
         {"name": "images", "what": "input", "sources": [], "shape": list(network.maps[0])}

@@ -15,6 +15,7 @@ import msgspec
 from hw.contract.design import DesignInfo, Figures
 from hw.cost.stages import WHAT
 from hw.host.counters import Counters
+from hw.host_interface.stream_format import map_beats
 from hw.util import documents
 from sim.rtl.verify import Verification
 
@@ -24,13 +25,13 @@ STAGES = ("fetch", "array", "output")
 def stages(info: DesignInfo, result: Verification | None) -> dict[str, Any] | None:
     """Of a full batch; None for a design of an older version, whose description has not these figures.
 
-    ``layers``: ``name``, ``clocks`` and ``steps`` (counted, else predicted), ``bound`` (in words), ``waits`` of
-    the array (``fetch``, ``output``, ``weights``), ``idle``, the clocks from its last step of the layer before
-    that nothing accounts for, ``multipliers`` and ``lanes`` (shares that are filled), and ``spans``: by stage, of
-    every instruction the first clock and the one after the last. ``run``: clocks of the whole run in the same
-    parts, ``array``, ``fetch``, ``output``, ``weights`` and ``idle``. ``counted``: whether the hardware did.
-    ``clocks``: of the run. ``memory``: :func:`hw.cost.memory_use.memory_use`, with the clocks ``begin`` and
-    ``end`` of every map.
+    ``layers``: ``name``, ``clocks`` and ``steps`` (counted, else predicted), ``bound`` (in words), ``waits``
+    of the array (``fetch``, ``output``, ``weights``), ``idle``, the clocks from its last step of the layer
+    before that nothing accounts for, ``multipliers`` and ``lanes`` (shares that are filled), and ``spans``:
+    by stage, of every instruction the first clock and the one after the last. ``run``: clocks of the whole
+    run in the same parts, ``array``, ``fetch``, ``output``, ``weights`` and ``idle``. ``counted``: whether
+    the hardware did. ``clocks``: of the run, ``load``, of them those in which the images come. ``memory``:
+    :func:`hw.cost.memory_use.memory_use`, with the clocks ``begin`` and ``end`` of every map.
     """
     figures: Figures = documents.convert(dict(info.estimates), Figures, "the design's estimates")
     if not figures.layers or any(layer.spans is None or layer.waits is None for layer in figures.layers):
@@ -62,6 +63,7 @@ def stages(info: DesignInfo, result: Verification | None) -> dict[str, Any] | No
     return {
         "clocks": clocks,
         "counted": counted is not None,
+        "load": info.config.batch * map_beats(info.network.inputs[0], info.config.stream_pixels),
         "batch": info.config.batch,
         "layers": rows,
         "run": run,

@@ -11,9 +11,9 @@ from hw.contract.artifact import Artifact
 
 def words(artifact: Artifact) -> dict[str, dict[str, Any]]:
     """By layer: ``grid``, what the 32 words are (``spectrum`` of a tile, ``pixels`` of a fully connected
-    layer, one ``weight`` of a pointwise convolution); ``kept``, percent of every word (32, or 1), None where no
-    kernel has it; ``kernels``, how many kernels, pairs of an output and an input channel that are connected,
-    keep 0, 1, ... 32 words.
+    layer, one ``weight`` of a pointwise convolution); ``kept``, percent of every word (32, or 1), None where
+    no kernel has it; ``kernels``, how many kernels, pairs of an output and an input channel that are
+    connected, keep 0, 1, ... 32 words.
     """
     return {layer.name: _layer(artifact, number) for number, layer in enumerate(artifact.network.layers)}
 

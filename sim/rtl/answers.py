@@ -1,7 +1,7 @@
 """What the Verilog answered in a simulation: class scores, labels, and the images as far as pages show them.
 
-``answers.npz`` beside a design: a JSON ``header`` with the design's fingerprint, ``scores`` (n, classes) int32,
-``images`` (k, c, h, w) uint8 of the first k, and ``labels`` (n,) int64 where there are any.
+``answers.npz`` beside a design: a JSON ``header`` with the design's fingerprint, ``scores`` (n, classes)
+int32, ``images`` (k, c, h, w) uint8 of the first k, and ``labels`` (n,) int64 where there are any.
 """
 
 from __future__ import annotations
