@@ -34,7 +34,11 @@ def stages(info: DesignInfo, result: Verification | None) -> dict[str, Any] | No
     :func:`hw.cost.memory_use.memory_use`, with the clocks ``begin`` and ``end`` of every map.
     """
     figures: Figures = documents.convert(dict(info.estimates), Figures, "the design's estimates")
-    if not figures.layers or any(layer.spans is None or layer.waits is None for layer in figures.layers):
+    if (
+        not figures.layers
+        or not figures.cycles
+        or any(layer.spans is None or layer.waits is None for layer in figures.layers)
+    ):
         return None
     counted = result.batch if result else None
     clocks = counted.cycles if counted else figures.cycles
@@ -90,7 +94,7 @@ def _summed(rows: list[dict[str, Any]], clocks: int) -> dict[str, int]:
 def _memory(figures: Figures, rows: list[dict[str, Any]], clocks: int) -> dict[str, Any] | None:
     """Maps are there from the first clock of their layer's output (images: from the run's first one) to the
     last in which a layer that reads them fetches."""
-    if figures.memory is None:
+    if figures.memory is None or not figures.memory.lines:
         return None
     maps = []
     for found in figures.memory.maps:

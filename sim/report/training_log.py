@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ FILE_NAME = "training.csv"
 MOST = 1 << 20
 """Bytes: some ten thousand epochs."""
 
-FIGURES = ("loss", "accuracy", "kept")
-"""Columns that are shown, beside ``phase``."""
+FIGURES = {"loss": 1e9, "accuracy": 100, "kept": 1}
+"""Columns that are shown, beside ``phase``, and the most of each; the least is 0."""
 
 
 def curves(folder: Path) -> list[dict[str, Any]]:
@@ -31,8 +30,8 @@ def curves(folder: Path) -> list[dict[str, Any]]:
 
 
 def _row(row: dict[str, str]) -> dict[str, Any]:
-    """Raises ``ValueError`` for what is no finite number."""
+    """Raises ``ValueError`` for what is no number, or out of its range."""
     figures = {name: float(row[name]) for name in FIGURES}
-    if not all(map(math.isfinite, figures.values())):
-        raise ValueError("a figure is not finite")
+    if not all(0 <= figures[name] <= most for name, most in FIGURES.items()):
+        raise ValueError("a figure is out of its range")
     return {"phase": str(row["phase"])[: documents.SHOWN], **figures}

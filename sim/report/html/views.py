@@ -108,8 +108,9 @@ def heads(resources: Row) -> list[str]:
 
 
 def accuracies(accuracy: Row) -> list[tuple[str, float]]:
-    """What was measured, in the order of the work."""
-    return [(text, accuracy[key]) for key, text in ACCURACIES.items() if key in accuracy]
+    """What was measured, in the order of the work; nothing that is no percentage."""
+    found = [(text, accuracy[key]) for key, text in ACCURACIES.items() if key in accuracy]
+    return [(text, percent) for text, percent in found if 0 <= percent <= 100]
 
 
 def key_figures(report: Row) -> list[tuple[str, str, str]]:
