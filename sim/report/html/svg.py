@@ -47,16 +47,21 @@ class Plot:
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width / POINTS, height / POINTS), dpi=POINTS, layout="constrained")
         self._titles: dict[str, str] = {}
+        self._classes: dict[str, str] = {}
 
     @property
     def narrow(self) -> bool:
         """Whether it is drawn for a phone."""
         return self.width < (WIDE + NARROW) / 2
 
-    def mark(self, artist: Artist, title: str) -> None:
-        """Show ``title``, plain text, where ``artist`` is pointed at."""
+    def mark(self, artist: Artist, title: str, classes: str = "", link: str = "") -> None:
+        """Show ``title``, plain text, where ``artist`` is pointed at. ``classes``: of the style sheet.
+        ``link``: the id on the page that it leads to."""
         name = f"mark{len(self._titles)}"
         artist.set_gid(name)
+        if link:
+            artist.set_url(f"#{link}")
+        self._classes[name] = f"mark {classes}".strip()
         self._titles[name] = quote.line(title)
 
     def fixed(self, box: tuple[float, float, float, float]) -> Axes:
@@ -93,11 +98,14 @@ class Plot:
                 parent.remove(child)
         linked = {found for element in root.iter() for found in _linked(element)}
         for element in root.iter():
-            title = self._titles.get(element.get("id", ""))
+            name_of = element.get("id", "")
+            title = self._titles.get(name_of)
+            own = "" if element.tag == f"{SVG}a" else prefix  # a link leads out of the plot
+            element.attrib.pop("target", None)  # and not into another window
             for name, value in list(element.attrib.items()):
                 if name == f"{XLINK}href":
                     del element.attrib[name]
-                    element.set("href", f"#{prefix}{value.removeprefix('#')}")
+                    element.set("href", f"#{own}{value.removeprefix('#')}")
                 elif name == "id":
                     del element.attrib["id"]
                     if value in linked:
@@ -107,7 +115,7 @@ class Plot:
                 else:
                     element.set(name, _styled(value, prefix))
             if title is not None:
-                element.set("class", "mark")
+                element.set("class", self._classes[name_of])
                 child = ET.Element(f"{SVG}title")
                 child.text = title
                 element.insert(0, child)

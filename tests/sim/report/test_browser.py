@@ -1,4 +1,4 @@
-"""``report.html`` in headless Chromium, from disk: on a phone and a screen, in the light and in the dark.
+"""Pages in headless Chromium, from disk: on a phone and a screen, in the light and in the dark.
 
 Screenshots go to the folder that SPEC2_SCREENSHOTS names (``make screenshots``), for somebody to look at.
 """
@@ -11,11 +11,21 @@ import pytest
 from markupsafe import Markup
 from PIL import Image
 
+from hw.contract.network import lenet
+from hw.explore.lengths import Density
+from hw.explore.objective import Objective
+from hw.explore.report import report as search_report
+from hw.explore.sweep import explore
+from hw.explore.workload import UniformWorkload
 from sim.report.data import assemble
+from sim.report.html import compare
+from sim.report.html import explore as explored
 from sim.report.html import report as page
 from sim.report.html.environment import render
 from tests.sim.report.browser import check_readable, chromium, opened
 from tests.sim.report.example import BOARDS, example
+from tests.sim.report.test_comparison_plot import ROWS
+from tests.sim.report.test_explore_page import DEVICE, SPACE
 
 WIDTHS, SCHEMES = (390, 1400), ("light", "dark")
 
@@ -86,3 +96,39 @@ def test_a_page_runs_nothing_of_others(browser, tmp_path):
     assert sum("Content Security Policy" in message for message in seen.console) >= 3
     assert not {"1", "2"} & set(seen.console)
     assert len(seen.requests) == len(seen.blocked) == 2, "what the policy blocks was asked for, and failed"
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory) -> Path:
+    found = explore(UniformWorkload(lenet(), Density()), DEVICE, SPACE, Objective.latency)
+    return explored.write(search_report(found), tmp_path_factory.mktemp("explore"), "build/lenet/model.npz")
+
+
+@pytest.mark.parametrize("kind", ["explore", "compare"])
+def test_pages_of_searches_are_readable(browser, search, tmp_path, kind):
+    path = search if kind == "explore" else compare.write(ROWS, tmp_path / "compare.html")
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            seen = opened(browser, path, width, scheme)
+            assert (seen.console, seen.requests) == ([], [])
+            found = seen.audit()
+            check_readable(found, width)
+            assert len(found["plots"]) == 1 and found["plots"][0]["marks"] > len(ROWS) - 3
+            keep(seen.page.screenshot(), f"{kind}-{width}-{scheme}", tmp_path)
+            seen.page.close()
+
+
+def test_a_point_leads_to_its_design_and_a_filter_hides_it(browser, search):
+    """Without a script."""
+    page = opened(browser, search, 1400, "light").page
+    design, link = page.locator("#design-1 .body"), page.locator('.plot.wide a[href="#design-1"]')
+    assert not design.is_visible() and page.locator(".design.chosen .body").count() == 1
+    link.click()
+    design.wait_for(timeout=5000)
+    assert "spec2 generate" in design.inner_text()
+    rows = next(name for name in page.locator("#design-1").get_attribute("class").split() if "rows-" in name)
+    assert page.locator(f".{rows}").first.is_visible()
+    page.locator(f"#show-{rows}").uncheck()
+    hidden = page.locator(f".{rows}")
+    assert hidden.count() > 2 and not any(hidden.nth(number).is_visible() for number in range(hidden.count()))
+    assert page.locator(".plot.wide .point:visible").count() > 0
