@@ -111,7 +111,7 @@ class Figures(Struct):
     op_per_lut_cycle: Amount = 0
     op_per_bram36_cycle: Amount | None = None
     layers: list[LayerFigures] = []
-    memory: MemoryFigures | None = None
+    feature_memory: MemoryFigures | None = None
 
 
 class Fields(Struct):

@@ -112,6 +112,6 @@ def estimates(program: Program) -> dict[str, Any]:
         **per_cycle(program.operations * batch, cycles, asdict(need)),
         "convolutions_only": program.network.classes is None,
         "weight_bits": program.stored_bits,
-        "memory": memory_use(program),
+        "feature_memory": memory_use(program),
         **({"spectrum_bits": program.spectrum_bits} if program.narrow else {}),
     }

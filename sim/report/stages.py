@@ -94,16 +94,16 @@ def _summed(rows: list[dict[str, Any]], clocks: int) -> dict[str, int]:
 def _memory(figures: Figures, rows: list[dict[str, Any]], clocks: int) -> dict[str, Any] | None:
     """Maps are there from the first clock of their layer's output (images: from the run's first one) to the
     last in which a layer that reads them fetches."""
-    if figures.memory is None or not figures.memory.lines:
+    if figures.feature_memory is None or not figures.feature_memory.lines:
         return None
     maps = []
-    for found in figures.memory.maps:
+    for found in figures.feature_memory.maps:
         if found.made >= len(rows):
             continue
         begin = _first(rows[found.made], "output") if found.made >= 0 else 0
         end = _last(rows[found.last], "fetch") if found.last < len(rows) else clocks
         maps.append({**msgspec.to_builtins(found), "begin": begin, "end": max(begin, end)})
-    return {"lines": figures.memory.lines, "maps": maps}
+    return {"lines": figures.feature_memory.lines, "maps": maps}
 
 
 def _first(row: dict[str, Any], stage: str) -> int:

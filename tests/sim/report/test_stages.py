@@ -70,5 +70,5 @@ def test_a_design_of_before_has_none(info):
     for row in old["layers"]:
         del row["spans"]
     assert stages(replace(info, estimates=old), None) is None
-    older = {key: value for key, value in info.estimates.items() if key != "memory"}
+    older = {key: value for key, value in info.estimates.items() if key != "feature_memory"}
     assert stages(replace(info, estimates=older), None)["memory"] is None
