@@ -328,7 +328,7 @@ bench-simulation: $(STAMP) ## BEFORE=HEAD~1: how fast LeNet (N=16 P=8) is simula
 
 .PHONY: bench-training
 bench-training: $(STAMP) ## images per second of training VGG16, with Conv2d and with spectral layers
-	$(BIN)/python -m pruning.benchmark vgg16-cifar --batch 256 --out $(BUILD)/bench/training.json
+	$(BIN)/python -m pruning.training.benchmark vgg16-cifar --batch 256 --out $(BUILD)/bench/training.json
 
 # One thread of BLAS: on a busy machine several wait for one another.
 SEARCH := $(BUILD)/search
@@ -341,6 +341,13 @@ bench-search: $(STAMP) ## binary codes of CIFAR-10's images: precision, recall, 
 	  $(SPEC2) features zoo:vgg16-cifar-half-2:8 cifar10:$$part $(DATA_OPTION) --layer conv5_3 --out $(SEARCH)/$$part.npz; \
 	done
 	$(BIN)/python -m pruning.transfer.search.benchmark $(SEARCH)/train.npz $(SEARCH)/test.npz --out docs/results/search.json
+
+.PHONY: bench-words
+bench-words: export OMP_NUM_THREADS = 1
+bench-words: export OPENBLAS_NUM_THREADS = 1
+bench-words: $(STAMP) ## binary codes of word vectors: recall, bytes and time (minutes; needs WORDS, docs/search.md)
+	@test -n "$(WORDS)" || { echo "name the file of word vectors: make bench-words WORDS=..." >&2; exit 1; }
+	$(BIN)/python -m pruning.transfer.search.words $(WORDS) --out docs/results/words.json
 
 .PHONY: bench-lenet
 bench-lenet: $(STAMP) ## measure cycles of LeNet on four array sizes

@@ -29,6 +29,7 @@ from bitstreams.commands.estimate import estimate
 from bitstreams.commands.explore import explore
 from bitstreams.commands.features import features
 from bitstreams.commands.generate import generate
+from bitstreams.commands.package import package
 from bitstreams.commands.report import report
 from bitstreams.commands.search import search
 from bitstreams.commands.synth import synth
@@ -43,6 +44,7 @@ from sim.commands.adapt import adapt
 from sim.commands.board import board
 from sim.commands.compare import compare
 from sim.commands.prune import prune
+from sim.commands.robustness import robustness
 from sim.commands.simulate import simulate
 from sim.commands.sweep import sweep
 
@@ -67,6 +69,7 @@ SUBCOMMANDS = (
     generate,
     simulate,
     synth,
+    package,
     build,
     deploy,
     board,
@@ -76,6 +79,7 @@ SUBCOMMANDS = (
     search,
     report,
     compare,
+    robustness,
     demo,
     zoo,
     boards,

@@ -2,12 +2,14 @@
 
 ``spec2.v`` (one file, top module ``spec2``), memory images beside it (``$readmemb``, relative to the
 working directory), ``design.json`` (:mod:`hw.contract.design`), and ``model.npz``, the artifact, which
-simulations compare with. The same artifact and configuration give the same bytes.
+simulations compare with. The same artifact, configuration and name give the same bytes. All modules and all
+files of memories begin with the name of the top, so that accelerators of several names fit into one design.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hw.compile.compiler import compile_program
@@ -15,16 +17,19 @@ from hw.compile.design_program import accelerator_program
 from hw.compile.onto import onto
 from hw.compile.program import Program
 from hw.compile.stream_image import parts, stream_image, streamed_weights
-from hw.compile.weight_stream import stream_files
 from hw.contract.artifact import Artifact, load
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import ACCELERATOR, MODEL, DesignInfo
 from hw.contract.design_files import describe
+from hw.contract.streamed_weights import stream_files
 from hw.cost.choices import choices
 from hw.cost.cycles import estimates
+from hw.util.errors import ConfigError, Spec2Error
 from hw.util.files import together
+from hw.util.names import check_module
 
 TOP = "spec2"
+"""Name of a top module that was given none."""
 
 
 def generate(
@@ -32,17 +37,21 @@ def generate(
     config: AcceleratorConfig,
     out_dir: Path | str,
     *,
+    name: str = TOP,
     check: Callable[[Program], None] | None = None,
     processes: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> DesignInfo:
     """Write the design of ``artifact`` for ``config`` into ``out_dir`` and return its description.
 
-    ``check`` may refuse the compiled program (a board's budget) before anything is written; ``processes``: as
-    in :func:`hw.compile.compiler.compile_program`; ``progress`` hears the name of every stage. Raises
-    ``ArtifactError`` when the folder cannot be written, which leaves the design that was there, and what
+    ``name``: of the top module, and what the names of all others and of files begin with. ``check`` may
+    refuse the compiled program (a board's budget) before anything is written; ``processes``: as in
+    :func:`hw.compile.compiler.compile_program`; ``progress`` hears the name of every stage. Raises
+    ``ArtifactError`` when the folder cannot be written, which leaves the design that was there,
+    ``ConfigError`` for a name that no module can have, and what
     :func:`hw.compile.compiler.compile_program` raises.
     """
+    check_module("the name", name, "choose another one", ConfigError)
     from hw.emit import emit
     from hw.gateware.accelerator import Accelerator
     from hw.gateware.ports.axi import flat_ports
@@ -55,14 +64,14 @@ def generate(
         check(program)
     tell("emit")
     top = Accelerator(program)
-    verilog = emit(top, TOP)
+    verilog = emit(top, name)
     ports = {"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in flat_ports(top).items()}
     tell("write")
-    with together(out_dir, stale=f"{TOP}*") as out:
-        (out / f"{TOP}.v").write_text(verilog.text)
-        for name, content in verilog.images.items():
-            (out / name).write_text(content)
-        return _describe(out, program, artifact, (f"{TOP}.v", *verilog.images), ports)
+    with together(out_dir, stale=_stale(out_dir)) as out:
+        (out / f"{name}.v").write_text(verilog.text)
+        for file, content in verilog.images.items():
+            (out / file).write_text(content)
+        return _describe(out, program, artifact, name, (f"{name}.v", *verilog.images), ports)
 
 
 def generate_onto(
@@ -93,20 +102,29 @@ def generate_onto(
     if check:
         check(program)
     made_from = load(folder / (ACCELERATOR if known.accelerator != known.digest else MODEL))
-    verilog = [name for name in held if name not in stream_files(known.config.memories)]
+    verilog = [name for name in held if name not in known.weight_files]
     tell("write")
-    with together(out_dir, stale=f"{TOP}*") as out:
+    with together(out_dir, stale=_stale(out_dir)) as out:
         for name in verilog:
             (out / name).write_bytes(held[name])
         if known.accelerator != artifact.digest:
             made_from.save(out / ACCELERATOR)
-        return _describe(out, program, artifact, verilog, known.ports, known.accelerator)
+        return _describe(out, program, artifact, known.top, verilog, known.ports, known.accelerator)
+
+
+def _stale(folder: Path | str) -> list[str]:
+    """Patterns of what the design that lies in ``folder`` consists of, whatever its name."""
+    files = [f"{TOP}*"]
+    with suppress(Spec2Error):
+        files += DesignInfo.load(folder).files
+    return files
 
 
 def _describe(
     out: Path,
     program: Program,
     artifact: Artifact,
+    top: str,
     verilog: Sequence[str],
     ports: Mapping[str, int],
     accelerator: str = "",
@@ -115,12 +133,12 @@ def _describe(
     config, stream = program.config, None
     streamed: tuple[str, ...] = ()
     if config.stream_weights:
-        streamed, image = stream_files(config.memories), stream_image(program)
+        streamed, image = stream_files(top, config.memories), stream_image(program)
         for name, part in zip(streamed, parts(image, program.stream, config.memories), strict=True):
             (out / name).write_bytes(part)
         stream = streamed_weights(image, program.stream)
     info = DesignInfo(
-        top=TOP,
+        top=top,
         network=program.network,
         config=config,
         digest=program.digest,

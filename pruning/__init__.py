@@ -48,6 +48,7 @@ _HOME = {
     "sort_channels_": "quant.channel_order",
     "summary": "training.summary",
     "to_artifact": "quant.export",
+    "from_artifact": "quant.from_artifact",
 }
 
 __all__ = list(_HOME)

@@ -13,10 +13,10 @@ from bitstreams.links import opening
 from bitstreams.links.serial import SerialLink, open_serial
 from bitstreams.plans import manifest
 from bitstreams.plans.manifest import Manifest
-from hw.compile.weight_stream import stream_files
 from hw.contract.artifact import random_artifact
 from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
+from hw.contract.streamed_weights import stream_files
 from hw.host.driver import Driver
 from hw.host_interface.registers import DIGEST
 from sim.commands.board import VIRTUAL_CARD, VIRTUAL_PORT
@@ -128,7 +128,7 @@ def test_deploy_refuses_an_accelerator_with_other_weights(run, built, wire, prog
 def streamed(tmp_path, monkeypatch):
     """A build of a design that reads its weights, and the board that the command line's links lead to."""
     info, weights = memory_board.design()
-    files = dict(zip(stream_files(2), weights, strict=True))
+    files = dict(zip(stream_files("spec2", 2), weights, strict=True))
     info = save_design(tmp_path / "net" / "design", info, {"spec2.v": "module spec2; endmodule\n", **files})
     board = memory_board.MemoryBoard(info)
     board.folder = tmp_path / "net" / "vcu118"

@@ -10,11 +10,11 @@ from bitstreams.links import opening
 from bitstreams.plans import manifest
 from bitstreams.plans.manifest import Manifest
 from hw.compile.design_program import accelerator_program, design_program
-from hw.compile.weight_stream import stream_files
 from hw.contract.artifact import load, random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import ACCELERATOR, DesignInfo
 from hw.contract.network import tiny
+from hw.contract.streamed_weights import stream_files
 from hw.generate import generate
 from hw.util.errors import DigestMismatch
 from tests.hw.another_model import another
@@ -23,13 +23,15 @@ from tests.hw.host import memory_board
 BASE = random_artifact(tiny(), seed=5)
 OTHER = another(BASE)
 CONFIG = AcceleratorConfig(4, 1, 1, stream_weights=True, bus_bits=128, memories=2)
+NAME = "day"
+"""Of the first design's top module, and so of the second's."""
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     """The design of the first model."""
     folder = tmp_path_factory.mktemp("first") / "design"
-    generate(BASE, CONFIG, folder)
+    generate(BASE, CONFIG, folder, name=NAME)
     return folder
 
 
@@ -47,7 +49,7 @@ def test_generate_onto_writes_the_same_verilog_with_other_weights(run, first, ot
     info, was = DesignInfo.load(folder), DesignInfo.load(first)
     assert data["design"] == str(folder) and info.digest == OTHER.digest and info.config == was.config
     assert info.accelerator == was.accelerator == was.digest == BASE.digest
-    weights = stream_files(2)
+    weights = stream_files(NAME, 2)
     same = {name: (folder / name).read_bytes() == (first / name).read_bytes() for name in info.files}
     assert same == {name: name not in weights for name in was.files} and set(weights) < set(same)
     assert load(folder / "model.npz").digest == OTHER.digest
@@ -109,7 +111,7 @@ def test_deploy_of_another_model_loads_what_differs(run, first, other, tmp_path,
     build = tmp_path / "vcu118"
     build.mkdir()
     (build / "spec2.bit").write_bytes(b"\xff" * 16 + SYNC)
-    pairs = zip(stream_files(2), memory_board.BASES, strict=False)
+    pairs = zip(stream_files(NAME, 2), memory_board.BASES, strict=False)
     rows = tuple({"file": name, "base": base} for name, base in pairs)
     made = Manifest("vcu118", "p", "vivado", 250e6, 0, info.digest, "0" * 64, memory=rows)
     (build / manifest.FILE_NAME).write_text(made.to_text())

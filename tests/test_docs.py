@@ -258,17 +258,19 @@ def test_sentences_of_the_troubleshooting_page_are_those_of_the_program():
 
 
 RESULTS = ROOT / "docs" / "results"
-SPARSITY, SEARCH = RESULTS / "sparsity.json", RESULTS / "search.json"
+SPARSITY, SEARCH, WORDS = (RESULTS / f"{name}.json" for name in ("sparsity", "search", "words"))
 """Their tables have pages of their own."""
 
 
-@pytest.mark.parametrize("data", sorted({*RESULTS.glob("*.json")} - {SPARSITY, SEARCH}), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "data", sorted({*RESULTS.glob("*.json")} - {SPARSITY, SEARCH, WORDS}), ids=lambda p: p.stem
+)
 def test_the_results_page_holds_the_tables_of_its_data(data):
     page, rows = (ROOT / "docs" / "results.md").read_text(), json.loads(data.read_text())
     if isinstance(rows, list):
         tables = [comparison.markdown(rows)]
     elif "images_per_second" in rows:
-        tables = [pytest.importorskip("pruning.benchmark").markdown(rows)]
+        tables = [pytest.importorskip("pruning.training.benchmark").markdown(rows)]
     elif "slices" in rows:
         tables = [extrapolation.markdown(rows, rows["budget"], rows["device"])]
     else:
@@ -291,6 +293,16 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     drawn = SPARSITY.with_suffix(".svg").read_text()
     labels = [comparison_plot.label(row) for row in rows if row["accuracy_integer"] is not None]
     assert labels and all(f">{label}<" in drawn for label in labels)
+
+
+def test_the_search_page_holds_the_table_of_words_and_what_it_says():
+    """IIQ is ahead of ITQ at 32 bits, level at 64, behind at 96; 12 bytes are a 33rd of the floats."""
+    found = json.loads(WORDS.read_text())
+    assert search_benchmark.markdown(found, "word") in (ROOT / "docs" / "search.md").read_text()
+    recall = {(row["method"], row["bits"]): statistics.mean(row["recall"]) for row in found["rows"]}
+    ahead = [recall["iiq", bits] - recall["itq", bits] for bits in (32, 64, 96)]
+    assert 0.3 < ahead[0] < 0.4 and abs(ahead[1]) < 0.25 and ahead[2] < -0.5
+    assert found["seeds"] == 5 and next(row["bytes"] for row in found["rows"]) / 12 > 33
 
 
 def test_the_search_page_holds_the_table_of_its_data_and_what_it_says():

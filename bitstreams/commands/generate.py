@@ -12,7 +12,7 @@ from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, requires, scalars
 from hw.commands.models import DESIGN, MODEL, located, usual_array
-from hw.util import quote
+from hw.util import names, quote
 from hw.util.errors import ConfigError
 from hw.util.tables import table
 from pruning.commands.options import (
@@ -47,6 +47,13 @@ def generate(
     stream_bits: options.StreamBits = None,
     config: options.ConfigFile = None,
     board: options.BoardName = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the top module; all modules and files of memories begin with it, so that several "
+            "accelerators fit into one design. [default: spec2]"
+        ),
+    ] = None,
     onto: Annotated[
         Path | None,
         typer.Option(
@@ -73,6 +80,7 @@ def generate(
     that reads its weights from memory it is said whether the board's keeps pace.
     A model of the zoo has an array that it is usually generated for (spec2 zoo); options override.
     With --onto nothing but weights is made: MODEL runs on the bitstream of another design.
+    With --name the top module is called otherwise, for a design of your own (spec2 package).
     With --calibrate MODEL is a trained network in an ONNX file. It is quantised on some images, without
     training, and written to build/NAME/model.npz (with --out into that folder); what each layer and the
     accuracy lose is measured. --sparsity and the bits are for this alone; by default nothing is pruned.
@@ -84,6 +92,7 @@ def generate(
         spec2 generate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --out build/lenet/big
         spec2 generate build/vgg16/model.npz --rows 64 --lanes 10 --batch 1 --stream-weights
         spec2 generate build/lenet/model.npz --config build/lenet/explore_vc709/config.json
+        spec2 generate build/lenet/model.npz --name digits --out build/lenet/digits
         spec2 generate build/day/model.npz --stream-weights --spare-steps 10
         spec2 generate build/night/model.npz --onto build/day/design
         spec2 generate net.onnx --calibrate images.npz --sparsity adaptive-2:8
@@ -91,6 +100,8 @@ def generate(
     from hw.contract.artifact import load
     from hw.contract.design import DesignInfo
 
+    if name is not None:
+        names.check_module("--name", name, "choose another one", ConfigError)
     parameters = {
         "rows": rows,
         "lanes": lanes,
@@ -108,6 +119,8 @@ def generate(
     else:
         if config or any(value is not None for value in parameters.values()):
             raise ConfigError("--onto takes the array of its design as it is: leave the array's options out")
+        if name is not None:
+            raise ConfigError("--onto takes the Verilog of its design, names included: leave --name out")
         onto = located(onto, DESIGN)
         array = DesignInfo.load(onto).config
     choices: dict[str, Any] = {
@@ -129,7 +142,7 @@ def generate(
         _check_trained(model, choices)
         path = located(model, MODEL)
         folder = out or path.parent / DESIGN
-    info = write_design(load(path), array, folder, board, onto)
+    info = write_design(load(path), array, folder, board, onto, name)
     text = table(["estimate", "value"], scalars(info["estimates"]))
     memory = info.get("memory")
     emit(
@@ -155,16 +168,21 @@ def _check_trained(model: Path, choices: dict[str, Any]) -> None:
 
 
 def write_design(
-    artifact: Artifact, config: AcceleratorConfig, out: Path, board: str | None, onto: Path | None = None
+    artifact: Artifact,
+    config: AcceleratorConfig,
+    out: Path,
+    board: str | None,
+    onto: Path | None = None,
+    name: str | None = None,
 ) -> dict[str, Any]:
     """Write a design, and the model it is of, into the folder ``out``; returns its description. onto: the
-    design whose accelerator it shall run on, of ``config``.
+    design whose accelerator it shall run on, of ``config``. name: of its top module, without ``onto``.
 
     Raises ``DoesNotFit`` or ``ConfigError``, with nothing written, where ``board`` is named and too small, or
     has too few memories.
     """
     from hw.cost.cycles import estimates
-    from hw.generate import generate, generate_onto
+    from hw.generate import TOP, generate, generate_onto
     from hw.util.processes import processors
 
     memory: dict[str, Any] = {}
@@ -181,7 +199,7 @@ def write_design(
             "progress": lambda what: show(None, None, what),
         }
         if onto is None:
-            info = generate(artifact, config, out, **how)
+            info = generate(artifact, config, out, name=TOP if name is None else name, **how)
         else:
             info = generate_onto(artifact, onto, out, **how)
     return info.to_json() | ({"memory": memory} if memory else {})

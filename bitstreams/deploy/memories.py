@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hw.compile.weight_stream import stream_files
 from hw.contract import design_files
 from hw.contract.design import DesignInfo
 from hw.host.driver import Driver
@@ -21,7 +20,7 @@ def bases(memory: Sequence[Mapping[str, Any]], info: DesignInfo) -> list[int]:
     memory: the table of a build's manifest (:meth:`bitstreams.flows.memory_map.Route.to_json`). Raises
     ``ArtifactError`` for one of another design.
     """
-    files = stream_files(info.config.memories)
+    files = info.weight_files
     rows = {row.get("file"): row.get("base") for row in memory}
     found = [base for name in files if type(base := rows.get(name)) is int and base >= 0]
     if len(rows) != len(files) or len(found) != len(files):
@@ -45,6 +44,6 @@ async def load_weights(
     The driver is connected. Raises ``ArtifactError`` where a file is not as it was generated, and what
     :func:`hw.host.weights.load` raises.
     """
-    names = stream_files(driver.info.config.memories)
+    names = driver.info.weight_files
     held = design_files.read(folder, {name: driver.info.files[name] for name in names})
     return await load(driver, link, [held[name] for name in names], bases, progress=progress)

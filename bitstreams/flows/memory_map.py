@@ -13,8 +13,9 @@ from typing import Any
 
 from bitstreams.boards import Board
 from bitstreams.boards.memory import Controller, Memory
-from hw.compile.weight_stream import stream_files, stream_ports
+from hw.compile.weight_stream import stream_ports
 from hw.contract.design import DesignInfo
+from hw.contract.streamed_weights import stream_files
 from hw.util.errors import ConfigError
 
 CELL = "accelerator"
@@ -136,7 +137,7 @@ def memory_map(board: Board, info: DesignInfo) -> MemoryMap:
             f"the design reads its weights from {len(found)} memories side by side, on the {board.name} it "
             f"can be {able}: generate it with --memories"
         )
-    return _joined(board, found)
+    return _joined(board, found, stream_files(info.top, len(found)))
 
 
 def choices(board: Board) -> list[int]:
@@ -144,12 +145,11 @@ def choices(board: Board) -> list[int]:
     return [count for count, each in enumerate(board.pcie.controllers if board.pcie else (), 1) if each]
 
 
-def _joined(board: Board, found: Sequence[tuple[str, int]]) -> MemoryMap:
-    """The table for ports and their bits, the first one to the first memory."""
+def _joined(board: Board, found: Sequence[tuple[str, int]], files: Sequence[str]) -> MemoryMap:
+    """The table for ports and their bits, the first one to the first memory; files: what each has to hold."""
     if not found or not board.pcie:
         return MemoryMap()
     cells = tuple(_cells(board.pcie.controllers[len(found) - 1]))
-    files = stream_files(len(found))
     routes = []
     base = 0
     for cell in cells:
@@ -176,7 +176,7 @@ def markdown(board: Board) -> str:
             f"`0x{route.base:X}`",
             f"{route.memory.bytes >> 30} GiB",
         ]
-        for route in _joined(board, [(name, 0) for name in names]).routes
+        for route in _joined(board, [(name, 0) for name in names], names).routes
     ]
     return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])
 

@@ -18,11 +18,10 @@ from bitstreams.plans.manifest import describe
 from bitstreams.plans.plan import Plan, combined
 from bitstreams.shell import constraints as shell_constraints
 from bitstreams.shell import top as shell_top
-from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
 from hw.contract.design_files import VERILOG
 from hw.emit import emit_module
-from hw.gateware.pcie import stream_sync, wrapper
+from hw.gateware.pcie import wrapper
 from hw.util import quote
 from hw.util.errors import ConfigError
 
@@ -56,7 +55,7 @@ def plan(
     """
     folder, info = Path(design), DesignInfo.load(design)
     # Weights that memory holds are no part of the device: whoever loads them takes them from the design.
-    loaded = stream_files(info.config.memories) if info.config.stream_weights else ()
+    loaded = info.weight_files
     held = {name: content for name, content in info.read(folder).items() if name not in loaded}
     texts = {name: content.decode() for name, content in held.items()}
     verilog = {name: text for name, text in texts.items() if name.endswith(VERILOG)}
@@ -125,7 +124,7 @@ def pcie_files(
             verilog,
             {
                 f"{wrapper.WRAPPER}.v": wrapper.wrapper(info),
-                f"{stream_sync.MODULE}.v": sync(info.config.stream_bits),
+                **shell_modules(info),
             },
         ),
         images,
@@ -150,10 +149,11 @@ def pcie_files(
     )
 
 
-def sync(bits: int) -> str:
-    """Verilog of what empties streams of ``bits``; the same bytes every time."""
-    made = stream_sync.Sync(bits)
-    return emit_module(made, stream_sync.MODULE, made.ports)
+def shell_modules(info: DesignInfo) -> dict[str, str]:
+    """Verilog of what lies between PCI Express and the accelerator, by file; the same bytes every time."""
+    return {
+        f"{name}.v": emit_module(part, name, ports) for name, (part, ports) in wrapper.parts(info).items()
+    }
 
 
 def pcie_constraints(board: Board) -> str:

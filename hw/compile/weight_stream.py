@@ -18,13 +18,6 @@ from hw.contract.config import BUS_BITS
 from hw.contract.streamed_weights import PAGE
 from hw.util.errors import ConfigError
 
-STREAM = "spec2_weights.bin"
-"""File of a design: what external memory has to hold, from the page in WEIGHTS on.
-
-Striped memories have a file each (:func:`stream_files`), from the address of that page divided by their
-number on.
-"""
-
 QUEUED_BEATS = 4
 """Beats that one memory may be ahead of another (:mod:`hw.gateware.weights.memory_striping`)."""
 
@@ -210,12 +203,6 @@ def roomy(most: int) -> int:
 def power_of_two(steps: int) -> int:
     """The smallest weight buffer of at least so many steps."""
     return 1 << (steps - 1).bit_length()
-
-
-def stream_files(memories: int) -> tuple[str, ...]:
-    """The files of a design with so many memories."""
-    stem, suffix = STREAM.split(".")
-    return tuple(f"{stem}_{i}.{suffix}" for i in range(memories)) if memories > 1 else (STREAM,)
 
 
 def stream_ports(memories: int) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from hw.contract import design_files
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design_files import DIGEST, VERILOG, Content
 from hw.contract.network import Network
-from hw.contract.streamed_weights import StreamedWeights
+from hw.contract.streamed_weights import StreamedWeights, stream_files
 from hw.util import names
 from hw.util.documents import convert, decode
 from hw.util.documents import read as read_document
@@ -169,7 +169,7 @@ class DesignInfo:
         if not self.numbers:  # one instruction a layer
             object.__setattr__(self, "numbers", tuple(range(len(self.network.layers))))
         convert({name: getattr(self, name) for name in Fields.__struct_fields__}, Fields, "the design")
-        names.check_identifier("the design's top module", self.top)
+        names.check_module("the design's top module", self.top, "generate it again")
         for port in self.ports:
             names.check_identifier("port", port)
         design_files.check_names(self.files)
@@ -198,6 +198,12 @@ class DesignInfo:
         if not name.endswith(VERILOG):
             raise ArtifactError("the design has no Verilog: generate it again")
         return name
+
+    @property
+    def weight_files(self) -> tuple[str, ...]:
+        """Those of its files that its external memories have to hold, in their order; none where the design
+        holds its weights."""
+        return stream_files(self.top, self.config.memories) if self.config.stream_weights else ()
 
     @property
     def beat_bytes(self) -> int:

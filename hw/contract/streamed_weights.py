@@ -19,6 +19,17 @@ PAGE = 4096
 """Bytes to which parts are aligned."""
 
 
+def stream_files(top: str, memories: int) -> tuple[str, ...]:
+    """The files of a design with top module ``top`` and so many memories: what each has to hold.
+
+    A single memory holds its file from the page in WEIGHTS on; striped ones theirs from the address of that
+    page divided by their number on.
+    """
+    if memories == 1:
+        return (f"{top}_weights.bin",)
+    return tuple(f"{top}_weights_{i}.bin" for i in range(memories))
+
+
 @dataclass(frozen=True)
 class StreamedPart:
     """The channel table, or a layer. page: in which it begins, of the design's. beats: that it takes, of all

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.design import DesignInfo
-from hw.host_interface.stream_format import map_beats, unpack_maps, unpack_scores
+from hw.host_interface.stream_format import map_beats, pack_maps, pack_scores, unpack_maps, unpack_scores
 
 
 def scored(info: DesignInfo, last: int) -> bool:
@@ -34,3 +34,9 @@ def unpack(info: DesignInfo, frame: bytes, images: int, last: int) -> NDArray[np
     if layer.dot:  # the rest of its 8×8 channels holds what was in memory before
         maps.reshape(images, -1)[:, layer.outputs :] = 0
     return maps
+
+
+def pack(info: DesignInfo, results: NDArray[np.integer]) -> bytes:
+    """The frame of a whole run's results, as :func:`unpack` gives them."""
+    beat, results = info.config.stream_pixels, results.astype(np.int32)
+    return pack_scores(results, beat) if info.network.classes is not None else pack_maps(results, beat)

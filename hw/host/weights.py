@@ -62,9 +62,10 @@ async def load(
 ) -> Loaded:
     """Put the weights of the driver's design where it reads them.
 
-    files: what each memory has to hold (:data:`hw.compile.weight_stream.STREAM`). bases: addresses at which
-    the host finds the memories. Call :meth:`Driver.connect` before. Raises ``LinkError`` when a transfer
-    fails (call again: what lies there is not written twice), or when memory does not keep what was written.
+    files: what each memory has to hold (:func:`hw.contract.streamed_weights.stream_files`). bases: addresses
+    at which the host finds the memories. Call :meth:`Driver.connect` before. Raises ``LinkError`` when a
+    transfer fails (call again: what lies there is not written twice), or when memory does not keep what was
+    written.
     """
     layers = driver.info.network.layers
     writer = _Writer(link, bases, progress)

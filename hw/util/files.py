@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 @contextmanager
-def together(folder: Path | str, stale: str) -> Iterator[Path]:
+def together(folder: Path | str, stale: Iterable[str]) -> Iterator[Path]:
     """Give a new folder inside ``folder``; the files that the block writes there move up all at once.
 
-    stale: pattern of what an earlier call may have left in ``folder``: it goes unless it was written again.
+    stale: patterns of what an earlier call may have left in ``folder``: it goes unless it was written again.
     When the block raises, nothing has changed; an ``OSError`` becomes an ``ArtifactError`` that names
     ``folder``.
     """
@@ -76,7 +76,7 @@ def together(folder: Path | str, stale: str) -> Iterator[Path]:
         new = {path.name for path in part.iterdir()}
         for name in new:
             (part / name).replace(folder / name)
-        for old in folder.glob(stale):
+        for old in {path for pattern in stale for path in folder.glob(pattern)}:
             if old.name not in new:
                 old.unlink()
 

@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 from hw.util.documents import shown
 from hw.util.errors import ArtifactError, Spec2Error, UnsupportedNetwork
+from hw.util.keywords import KEYWORDS
 
 MOST = 64
 """Characters of a name."""
@@ -19,8 +20,22 @@ MOST = 64
 MOST_FILE = 100
 """Of a file or a plan, which has the name of a network and more in its own."""
 
+MOST_MODULE = 32
+"""Of an accelerator: its modules, files, macros have more in their names."""
+
+OWN_PREFIX = "spec2_"
+"""What modules of shells and benches begin with, which surround accelerators of any name."""
+
+OWN_MODULES = (
+    "axi_memory", "burst_check", "frame_check", "frame_sink", "frame_source", "handshake_check", "shell",
+    "top",
+)  # fmt: skip
+"""Those of shells and benches that do not, and a file of plans."""
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_MODULE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 _ALPHABET = "of letters, digits, '_', '-' and '.', the first one neither '-' nor '.'"
 
@@ -44,6 +59,19 @@ def check_identifier(what: str, name: object) -> None:
         raise ArtifactError(
             f"{what} {shown(name)} must be an identifier, of letters, digits and '_': generate it again"
         )
+
+
+def check_module(what: str, name: object, remedy: str, error: type[Spec2Error] = ArtifactError) -> None:
+    """Raise ``error`` unless ``name``, that of a ``what``, can be that of an accelerator's top module."""
+    if not (isinstance(name, str) and len(name) <= MOST_MODULE and _MODULE.fullmatch(name)):
+        raise error(
+            f"{what} {shown(name)} must be an identifier, a letter and then letters, digits and '_', at most "
+            f"{MOST_MODULE} in all: {remedy}"
+        )
+    if name in KEYWORDS:
+        raise error(f"{what} {shown(name)} is a keyword of SystemVerilog: {remedy}")
+    if name.startswith(OWN_PREFIX) or name in OWN_MODULES:
+        raise error(f"{what} {shown(name)} is a name of what spec2 puts around an accelerator: {remedy}")
 
 
 def check_file(name: object, suffixes: Collection[str]) -> None:

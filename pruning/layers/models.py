@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, max_pool2d, pad, pixel_unshuffle, relu
 
 from hw.contract.network import Conv, Layer, Network
+from hw.util.errors import ConfigError
 from pruning.layers import tiles
 
 NORM = "_norm"
@@ -34,13 +35,19 @@ class NetworkModel(nn.Module):
 
     ``forward`` takes images (B, C, H, W), real, and returns class scores (B, classes), or the last
     map. The forward pass asks nothing of the modules but their output, so pruning and quantisation
-    can swap them for others.
+    can swap them for others. Raises ``ConfigError`` for a layer that is called as
+    something else of the module is.
     """
 
     def __init__(self, network: Network, batch_norm: bool = False, average: bool = False) -> None:
         super().__init__()
         self.network = network
         for layer, shape in zip(network.layers, network.inputs, strict=True):
+            if hasattr(self, layer.name) or hasattr(self, layer.name + NORM):
+                raise ConfigError(
+                    f"layer {layer.name!r} of network {network.name!r} has a name that a module of torch, "
+                    "or a batch norm beside it, has already: call it otherwise"
+                )
             channels = shape[0] if average and layer.inputs == math.prod(shape) else layer.inputs
             self.add_module(layer.name, _module(layer, channels, bias=not batch_norm))
             if batch_norm and isinstance(layer, Conv) and not layer.average:

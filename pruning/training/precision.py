@@ -1,7 +1,7 @@
 """The precision of matrix products and convolutions in training, and whether the processor has it.
 
 bf16 pays only where the processor multiplies such numbers itself. torch 2.13.0 takes them anywhere, without a
-word; what that costs ``python -m pruning.benchmark`` measures (``docs/training.md``).
+word; what that costs ``python -m pruning.training.benchmark`` measures (``docs/training.md``).
 """
 
 from __future__ import annotations

@@ -10,6 +10,9 @@ from hw.contract.design import FILE_NAME, DesignInfo
 from hw.util import quote
 from sim.rtl.verify import Verification
 
+TOP = "spec2"
+"""The top module of a design that was given no name."""
+
 
 def commands(
     folder: Path, training: dict[str, Any], design: Path, info: DesignInfo | None, result: Verification | None
@@ -19,7 +22,9 @@ def commands(
     if info:
         model, file = str(folder / "model.npz"), str(design / FILE_NAME)
         if info.accelerator == info.digest:
-            found.append(quote.shell("spec2", "generate", model, "--config", file, "--out", str(design)))
+            named = [] if info.top == TOP else ["--name", info.top]
+            words = ["generate", model, "--config", file, *named, "--out", str(design)]
+            found.append(quote.shell("spec2", *words))
         if result:
             stalls = ["--stalls"] if result.stalls else []
             count, seed = str(result.images), str(result.seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.compile.weight_stream import SHORTEST_BURST, stream_files
+from hw.compile.weight_stream import SHORTEST_BURST
 from hw.contract.design import DesignInfo
 from hw.host.counters import Counters
 from hw.host.driver import DEFAULT_TIMEOUT
@@ -72,8 +72,7 @@ def build(
     verilog = (folder / info.verilog).read_text(encoding="utf-8")
     ports, top = tuple(info.ports) or STANDARD_PORTS, info.top
     if info.ports:
-        streamed = stream_files(info.config.memories) if info.config.stream_weights else ()
-        held = [folder / name for name in streamed]
+        held = [folder / name for name in info.weight_files]
         verilog, outer = wrapper.wrapped(info, verilog, held)
         ports, top = tuple(outer), wrapper.TOP
     return SimBuild(folder, info, verilate(verilog, top, ports, target, threads=threads, waves=waves))
@@ -93,11 +92,11 @@ def patience(info: DesignInfo, beats: int, memory: Memory, stalls: bool) -> int:
 
 def weight_beats(made: SimBuild) -> int:
     """Beats in the largest file that a memory of the design holds; 0 where it has none."""
-    config, ports = made.info.config, made.info.ports
-    if not config.stream_weights:
+    files, ports = made.info.weight_files, made.info.ports
+    if not files:
         return 0
     width = min(bits for name, bits in ports.items() if name.endswith("_rdata") and name.startswith("m_axi"))
-    sizes = [(made.design_dir / name).stat().st_size for name in stream_files(config.memories)]
+    sizes = [(made.design_dir / name).stat().st_size for name in files]
     return -(-max(sizes) * 8 // width)
 
 

@@ -98,15 +98,16 @@ def build_card(design_dir: Path | str, *, build_dir: Path | None = None) -> Virt
     build_dir: where it is kept, by default ``sim_pcie`` in the design's folder.
     """
     from hw.emit import emit_module
-    from hw.gateware.pcie import stream_sync, wrapper
+    from hw.gateware.pcie import wrapper
 
     folder = Path(design_dir)
     info = load_design(folder)
-    sync = stream_sync.Sync(info.config.stream_bits)
     verilog = {
         "design.v": (folder / info.verilog).read_text(encoding="utf-8"),
         "wrapper.v": wrapper.wrapper(info),
-        "sync.v": emit_module(sync, stream_sync.MODULE, sync.ports),
+        **{
+            f"{name}.v": emit_module(part, name, ports) for name, (part, ports) in wrapper.parts(info).items()
+        },
     }
     reads = stream_ports(info.config.memories) if info.config.stream_weights else ()
     files = {**verilog, **_harness("pcie"), "ports.h": ports_header(reads)}

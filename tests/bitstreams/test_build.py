@@ -19,10 +19,10 @@ from bitstreams.boards import BOARDS
 from bitstreams.deploy.memories import bases
 from bitstreams.plans import manifest
 from bitstreams.plans.manifest import Manifest
-from hw.compile.weight_stream import stream_files
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import vgg16
+from hw.contract.streamed_weights import stream_files
 from hw.generate import generate
 from hw.util.errors import ArtifactError, ConfigError, DoesNotFit, TimingNotMet, ToolFailed, ToolNotFound
 from tests.bitstreams import vivado_run, vivado_texts
@@ -151,7 +151,7 @@ def test_packed_products_need_slices_that_are_wide_enough(tmp_path):
 
 def save_streamed(folder, memories=2, bits=256):
     """A design folder with the ports of one that reads its weights."""
-    weights = {name: bytes([0xF7]) * 4096 for name in stream_files(memories)}  # no text
+    weights = {name: bytes([0xF7]) * 4096 for name in stream_files("spec2", memories)}  # no text
     save_design(folder, replace(streamed(memories, bits), estimates=ESTIMATES), FILES | weights)
     return folder
 
@@ -180,7 +180,7 @@ def test_a_plan_says_where_every_part_of_the_weights_goes(tmp_path, board, memor
         assert (row["memory"], row["part"], row["bytes"]) == (memory.name, memory.part, memory.bytes)
         assert row["bits"] == [256] and row["sustained"] < row["peak"]
     assert [row["base"] for row in rows] == [i * known[0].bytes for i in range(memories)]
-    assert [row["file"] for row in rows] == list(stream_files(memories))
+    assert [row["file"] for row in rows] == list(stream_files("spec2", memories))
     assert not any(name.endswith(".bin") for name in plan.contents), "weights are no part of the device"
     result = vivado_run.run(plan.extract(tmp_path / "plan"), "build.tcl", board=board)
     assert result.code == 0, result.output + result.errors

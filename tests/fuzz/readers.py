@@ -513,6 +513,37 @@ def read_sweep(folder: Path) -> None:
     read(folder / "sweep.toml", folder / "out", None)
 
 
+def make_words(folder: Path) -> None:
+    """The npm package's file of word vectors, a small one."""
+    words = ["the", "of", "and"]
+    vectors = {word: [0.5, -1.25, 2.0, 2.4, n] for n, word in enumerate(words)}
+    text = json.dumps({"size": 3, "dimensions": 3, "words": words, "vectors": vectors})
+    (folder / "words.json").write_text(text)
+
+
+def read_words(folder: Path) -> None:
+    from pruning.transfer.search.words import read
+
+    read(folder / "words.json", 2)
+
+
+def make_journal(folder: Path) -> None:
+    """As 'spec2 robustness' keeps what it has measured."""
+    from pruning.robustness.journal import Journal, Learned
+
+    journal = Journal(folder / "journal.json", "key")
+    journal.keep("m clean", 97.5)
+    journal.keep("patch", Learned([[[0, 255], [3, 4]]], [1.0], [[0.5, 2.5]]))
+
+
+def read_journal(folder: Path) -> None:
+    from pruning.robustness.journal import Journal
+
+    journal = Journal(folder / "journal.json", "key")
+    if journal.has("patch"):
+        journal.patch("patch")
+
+
 def _sweep_job(folder: Path):
     from pruning.training.sweep.plan import Job
 
@@ -892,6 +923,8 @@ READERS = [
     Reader("cifar-10-batches-bin/data_batch_2.bin", make_binary, mutate.octets, read_set("cifar10")),
     Reader("recipe.toml", make_recipe, mutate.text, read_recipe),
     Reader("sweep.toml", make_sweep, mutate.text, read_sweep),
+    Reader("words.json", make_words, mutate.document, read_words, 0.5),
+    Reader("journal.json", make_journal, mutate.document, read_journal),
     Reader("sweep.json", make_sweep_result, mutate.document, read_sweep_result),
     Reader("network.onnx", make_onnx, change_onnx, read_onnx, 0.5),
     Reader("checkpoint.pt", make_checkpoint, change_checkpoint, read_checkpoint, 0.5),

@@ -51,34 +51,53 @@ def measure(
     removed: int | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows of ``method``, ``bits``, ``bytes``, and by seed ``map`` and ``recall`` (percent), and ``us``,
-    microseconds per query.
-
-    asked, learned: queries and images of the database that a seed draws, all where there are fewer. removed:
-    directions that IIQ removes. Raises ``DataError`` without labels.
-    """
+    """The rows of :func:`measure_vectors` for files of features, which need labels (``DataError``)."""
     if database.labels is None or queries.labels is None:
         raise DataError("precision is that of classes: give features with labels")
     check_same(queries.about, database.about)
-    known, given = database.real, queries.real
+    labels = database.labels, queries.labels
+    options: dict[str, Any] = {"asked": asked, "learned": learned, "removed": removed, "progress": progress}
+    return measure_vectors(database.real, queries.real, bits, seeds, labels=labels, **options)
+
+
+def measure_vectors(
+    known: NDArray[np.floating],
+    given: NDArray[np.floating],
+    bits: Sequence[int],
+    seeds: int,
+    *,
+    labels: tuple[NDArray[np.integer], NDArray[np.integer]] | None = None,
+    asked: int = 1000,
+    learned: int = 10_000,
+    removed: int | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Rows of ``method``, ``bits``, ``bytes``, and by seed ``recall`` (percent), ``us``, microseconds per
+    query, and ``map`` (percent) where there are labels.
+
+    known (n, d): what is searched; given (m, d): queries; labels of both, (n,) and (m,). asked, learned:
+    queries and vectors of ``known`` that a seed draws, all where there are fewer. removed: directions that
+    IIQ removes.
+    """
     exact, rows = unit(known), [_row("float", 0, 4 * known.shape[1])]
     rows += [_row(method, n, n // 8) for n in bits for method in METHODS]
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
         chosen = rng.permutation(len(given))[:asked]
         sample = known[rng.permutation(len(known))[:learned]]
-        questions, labels = given[chosen], queries.labels[chosen]
+        questions = given[chosen]
         truth, _ = nearest(exact, unit(questions), NEIGHBOURS)
         for row in rows:
             method, options = row["method"], {"removed": removed} if row["method"] == "iiq" else {}
             coder = learn(sample, method, row["bits"], seed=seed, **options)
             codes, some = coder.codes(known), coder.codes(questions)
-            precision = mean_average_precision(codes, database.labels, some, labels)
-            row["map"].append(round(100 * precision, 4))
+            if labels is not None:
+                precision = mean_average_precision(codes, labels[0], some, labels[1][chosen])
+                row["map"].append(round(100 * precision, 4))
             row["recall"].append(round(100 * recall(nearest(codes, some, NEIGHBOURS)[0], truth), 4))
             row["us"].append(round(_microseconds(codes, some), 2))
             if progress:
-                progress(f"seed {seed}, {method} {row['bits']}: mAP {row['map'][-1]:.2f}")
+                progress(f"seed {seed}, {method} {row['bits']}: recall {row['recall'][-1]:.2f} %")
     return rows
 
 
@@ -96,15 +115,23 @@ def _microseconds(codes: NDArray[Any], queries: NDArray[Any]) -> float:
     return 1e6 * median(times) / len(some)
 
 
-def markdown(measured: dict[str, Any]) -> str:
-    """The table of what :func:`main` writes: means, and standard deviations over the seeds."""
-    lines = [
-        "| code | bits | bytes per image | mAP, % | recall@10, % | µs per query |",
-        "|---|---|---|---|---|---|",
+def markdown(measured: dict[str, Any], item: str = "image") -> str:
+    """The table of what :func:`main` writes: means, and standard deviations over the seeds. item: what has a
+    code."""
+    labelled = bool(measured["rows"][0]["map"])
+    heads = [
+        "code",
+        "bits",
+        f"bytes per {item}",
+        *(["mAP, %"] if labelled else []),
+        "recall@10, %",
+        "µs per query",
     ]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in measured["rows"]:
         name = "float, cosine" if row["method"] == "float" else row["method"].upper()
-        figures = [_spread(row["map"]), _spread(row["recall"]), f"{median(row['us']):,.0f}"]
+        figures = [_spread(row["map"])] if labelled else []
+        figures += [_spread(row["recall"]), f"{median(row['us']):,.0f}"]
         name = "signs" if name == "SIGN" else name
         lines.append(" | ".join(["| " + name, str(row["bits"] or ""), f"{row['bytes']:,}", *figures]) + " |")
     return "\n".join(lines)

@@ -411,9 +411,9 @@ def test_refuses_unknown_arguments_ports_and_boards(folder):
     with pytest.raises(ConfigError, match="vc707 has no PCI Express shell"):
         pcie("vc707")
     with pytest.raises(ConfigError, match="port 'm_video_tdata'"):
-        wrapper.ports(design(m_video=STREAM))
+        wrapper.wrapper(design(m_video=STREAM))
     with pytest.raises(ConfigError, match="s_axis_tdata, m_axis_tdata of the design is not 64 bits wide"):
-        wrapper.ports(replace(design(), config=AcceleratorConfig(stream_bits=64)))
+        wrapper.wrapper(replace(design(), config=AcceleratorConfig(stream_bits=64)))
     with pytest.raises(ConfigError, match="no m_axis port"):
         info = design()
         rest = {name: width for name, width in info.ports.items() if not name.startswith("m_axis")}

@@ -139,14 +139,17 @@ def test_the_top_has_a_port_and_a_buffer_for_every_pin(board, info):
 def test_a_yosys_on_the_path_changes_nothing(info, tmp_path, monkeypatch):
     """A newer one writes other bytes, and one that fails ended in a traceback: neither is asked."""
     board = boards.find("arty_a7_100")
-    shell, sync = top.emit_shell(board, info, board.clock, board.baud), vivado.sync(32)
+    shell, modules = top.emit_shell(board, info, board.clock, board.baud), vivado.shell_modules(info)
     assert '(* ASYNC_REG = "TRUE" *)' in shell.verilog
     yosys = tmp_path / "yosys"
     yosys.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\necho 'Yosys 9.99 (git sha1 0)'\nexit 1\n")
     yosys.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("AMARANTH_USE_YOSYS", "system")
-    assert top.emit_shell(board, info, board.clock, board.baud) == shell and vivado.sync(32) == sync
+    assert (
+        top.emit_shell(board, info, board.clock, board.baud) == shell
+        and vivado.shell_modules(info) == modules
+    )
     assert not (tmp_path / "asked").exists()
 
 

@@ -186,7 +186,7 @@ def test_no_name_of_a_file_leaves_the_folder_or_means_anything(folder, name):
         DesignInfo.from_json({**data, "files": {name: content}})
 
 
-@pytest.mark.parametrize("name", ["shell.v", "spec2_axi.v", "spec2_sync.v"])
+@pytest.mark.parametrize("name", ["shell.v", "spec2_axi.v", "spec2_sync.v", "spec2_guard.v"])
 def test_a_design_does_not_bring_what_the_plan_writes_itself(tmp_path, name):
     folder = tmp_path / "design"
     save_design(folder, replace(described(), estimates=FIGURES), {**FILES, name: "module x; endmodule\n"})

@@ -49,7 +49,7 @@ def test_what_was_there_outlives_a_failure(tmp_path, error):
         if isinstance(error, OSError):
             assert str(caught.value) == f"cannot write {tmp_path / name}: No space left"
     for name in (".", "deep/er"):
-        with pytest.raises(expected), together(tmp_path / name, stale="*") as folder:
+        with pytest.raises(expected), together(tmp_path / name, stale=["*"]) as folder:
             (folder / "old").write_text("half")
             raise error
         assert listing(tmp_path) == before
@@ -78,7 +78,7 @@ def test_links_and_devices_stay_what_they_are(tmp_path):
 def test_files_of_a_folder_change_together(tmp_path):
     for name in ("spec2.v", "spec2_old.mem", "mine.txt"):
         write(tmp_path / name, "old")
-    with together(tmp_path, stale="spec2*") as folder:
+    with together(tmp_path, stale=["spec2*", "spec2.v", "gone.v"]) as folder:
         for name in ("spec2.v", "spec2_new.mem", "design.json"):
             (folder / name).write_text("new")
         assert (tmp_path / "spec2.v").read_text() == "old" and (tmp_path / "spec2_old.mem").exists()
@@ -120,7 +120,7 @@ with {how} as part:
 
 
 @pytest.mark.parametrize(
-    "how", ["replacing(Path('file'))", "together(Path('.'), stale='file*')", "temporary('.')"]
+    "how", ["replacing(Path('file'))", "together(Path('.'), stale=['file*'])", "temporary('.')"]
 )
 def test_what_a_killed_writer_left_goes_with_the_next(tmp_path, how):
     def writer() -> subprocess.Popen[str]:
@@ -153,7 +153,7 @@ def test_what_a_killed_writer_left_goes_with_the_next(tmp_path, how):
     assert len(list(tmp_path.iterdir())) == 1 + len(mine) + 1
     third.kill()
     end(third)
-    with together(tmp_path, stale="nothing"), temporary(tmp_path) as place:
+    with together(tmp_path, stale=["nothing"]), temporary(tmp_path) as place:
         assert place.stat().st_mode & 0o777 == 0o700
         write(tmp_path / "file", "new")
     assert {path.name for path in tmp_path.iterdir()} >= {"file", *mine}

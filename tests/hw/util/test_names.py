@@ -1,15 +1,25 @@
 """The one pattern of names, at every place that a name comes in by."""
 
+import re
 import string
 from dataclasses import replace
+from pathlib import Path
 
+import pyslang
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitstreams.shell import top as shell
+from hw import serial_design
 from hw.contract.network import NETWORKS, Conv, Dense, Network, tiny
+from hw.gateware.pcie import stream_sync, wrapper
 from hw.util import names
 from hw.util.errors import ArtifactError, UnsupportedNetwork
+from hw.util.keywords import KEYWORDS
+from sim.bench import wrapper as bench
+
+ROOT = Path(__file__).parents[3]
 
 HOSTILE = (
     "",
@@ -118,3 +128,38 @@ def test_files_of_designs(name):
 def test_an_identifier_is_one_of_verilog(name):
     with pytest.raises(ArtifactError, match="must be an identifier"):
         names.check_identifier("port", name)
+
+
+# --- modules --------------------------------------------------------------------------------------------
+
+
+def test_keywords_are_those_of_the_standard():
+    """As another reader of the language knows them; its names of them have no underscores."""
+    kinds = pyslang.parsing.TokenKind
+    known = {name.removesuffix("Keyword").lower() for name in dir(kinds) if name.endswith("Keyword")}
+    assert {word.replace("_", "") for word in KEYWORDS} == known
+    for word in KEYWORDS:  # and where its underscores are
+        tree = pyslang.syntax.SyntaxTree.fromText(f"module {word}; endmodule")
+        assert any(found.isError() for found in tree.diagnostics), word
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, *NOT_TEXT, "1a", "_a", "a-b", "a.b", "a$b", "x" * 33], ids=ascii)
+def test_a_module_is_an_identifier(name):
+    with pytest.raises(ArtifactError, match="must be an identifier"):
+        names.check_module("top", name, "rename it")
+
+
+@pytest.mark.parametrize("name", ["a", "Digits_2", "spec2", "spec20_a", "x" * 32, "Module"])
+def test_modules(name):
+    names.check_module("top", name, "rename it")
+
+
+def test_what_stands_around_an_accelerator_is_not_its_name():
+    """Every module of shells, wrappers and benches, and every file of a plan."""
+    texts = [path.read_text() for path in (ROOT / "sim" / "bench").glob("*.v")]
+    around = {name for text in texts for name in re.findall(r"^module (\w+)", text, re.M)}
+    assert len(around) > 5
+    around |= {serial_design.TOP, wrapper.WRAPPER, stream_sync.MODULE, bench.TOP, shell.TOP, "shell"}
+    for name in around:
+        with pytest.raises(ArtifactError, match="is a name of what spec2 puts around an accelerator"):
+            names.check_module("top", name, "rename it")

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from hw.contract.network import Conv, Dense, Network
 from hw.host_interface.stream_format import spread as spread_pixels
+from hw.util.errors import ConfigError
 from pruning import NetworkModel
 from pruning.layers.models import spread
 from pruning.layers.word_layers import to_word_layers_
@@ -132,3 +133,13 @@ def test_outputs_of_fully_connected_layers_that_reach_the_clip_saturate_there():
         top = model.a.out_scale * 255
         assert float(top[0]) == pytest.approx(0.25) and 0.1 <= float(top[1]) < 0.25
         assert float((model(x) - expected).abs().max()) < 0.01 * float(expected.abs().max())
+
+
+@pytest.mark.parametrize(
+    ("names", "batch_norm", "named"),
+    [(("half",), False, "half"), (("a", "a_norm"), True, "a_norm"), (("a_norm", "a"), True, "a")],
+)
+def test_a_layer_that_is_called_as_something_of_torch_is_refused(names, batch_norm, named):
+    network = Network("net", (3, 8, 8), tuple(Conv(name, 3, 3, 3, padding=1) for name in names))
+    with pytest.raises(ConfigError, match=f"layer '{named}' of network 'net'"):
+        NetworkModel(network, batch_norm=batch_norm)

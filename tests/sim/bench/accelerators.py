@@ -7,7 +7,7 @@ import numpy as np
 from hw.contract.artifact import Artifact, random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import IMAGES, Conv, Dense, Network, tiny
-from hw.generate import generate
+from hw.generate import TOP, generate
 
 NETWORKS = {
     "tiny": tiny(),
@@ -114,15 +114,16 @@ def save_accelerator(
     batch: int,
     line_pixels: int = 0,
     narrow: tuple[tuple[str, int], ...] = (),
+    name: str = TOP,
     **options,
 ) -> tuple[Path, Artifact]:
     """Design folder (inside ``folder``) and artifact of a network with random weights.
 
-    narrow: layers of fewer than 8 bits. options: more of the configuration.
+    narrow: layers of fewer than 8 bits. name: of the top module. options: more of the configuration.
     """
     artifact = random_artifact(NETWORKS[network], seed=7, kind=kind, layer_bits=dict(narrow))
     design = folder / "design"
-    generate(artifact, AcceleratorConfig(rows, lanes, batch, line_pixels, **options), design)
+    generate(artifact, AcceleratorConfig(rows, lanes, batch, line_pixels, **options), design, name=name)
     return design, artifact
 
 

@@ -19,7 +19,7 @@ CASES = [
     ("tiny", "adaptive", 8, 4, 4, 0, {}),
     ("map", "kernel", 8, 4, 2, 0, {}),
     ("kernels", "dense", 4, 2, 1, 0, {}),
-    ("sections", "adaptive", 4, 10, 2, 64, {"stream_bits": 128}),
+    ("sections", "adaptive", 4, 10, 2, 64, {"stream_bits": 128, "name": "digits"}),
     ("graph", "adaptive", 8, 4, 2, 0, {}),
 ]
 SLOW = [

@@ -14,12 +14,11 @@ import pytest
 
 from bitstreams.deploy.memories import load_weights
 from bitstreams.links.xdma import MARKER, open_xdma
-from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
 from hw.generate import generate_onto
 from hw.host.driver import STALE, Driver
 from hw.host.weights import CHANNELS
-from hw.host_interface.registers import BATCH, CONTROL
+from hw.host_interface.registers import BATCH, CONTROL, ID
 from hw.host_interface.stream_format import pack_image
 from hw.util.errors import DigestMismatch, LinkError
 from sim import model
@@ -31,7 +30,7 @@ from tests.sim.bench.accelerators import images
 
 pytestmark = pytest.mark.verilator
 
-STREAMED = {"stream_weights": True, "bus_bits": 64, "memories": 2, "stream_bits": 64}
+STREAMED = {"stream_weights": True, "bus_bits": 64, "memories": 2, "stream_bits": 64, "name": "night"}
 CASES = {
     "held": ("tiny", "adaptive", 8, 4, 4),
     "streamed": ("tiny", "adaptive", 8, 4, 4),
@@ -49,7 +48,7 @@ class Host:
     def __init__(self, folder, artifact):
         self.folder, self.artifact, self.info = folder, artifact, DesignInfo.load(folder)
         self.bases = [i * STRIDE for i in range(self.info.config.memories)]
-        self.files = [(folder / name).read_bytes() for name in stream_files(self.info.config.memories)]
+        self.files = [(folder / name).read_bytes() for name in self.info.weight_files]
 
     def at(self, board, work):
         """What ``await work(driver, link)`` returns, of a client of its own."""
@@ -127,7 +126,7 @@ def test_two_models_take_turns_on_one_accelerator(streamed, tmp_path):
     generate_onto(other, streamed.folder, tmp_path)
     second, pictures = Host(tmp_path, other), images("tiny", 5)
     assert second.info.accelerator == streamed.info.digest != second.info.digest
-    assert (tmp_path / "spec2.v").read_bytes() == (streamed.folder / "spec2.v").read_bytes()
+    assert (tmp_path / "night.v").read_bytes() == (streamed.folder / "night.v").read_bytes()
     with VirtualBoard(build_card(streamed.folder)) as board:
         streamed.at(board, streamed.load)
         streamed.check(board, pictures)
@@ -145,8 +144,8 @@ def test_two_models_take_turns_on_one_accelerator(streamed, tmp_path):
 
 @pytest.mark.parametrize("seconds", [0, 0.4])
 def test_a_client_may_die_while_it_empties_the_streams(streamed, seconds):
-    """The accelerator is in reset then, in the middle of a run. Nobody may ask it anything: neither the next
-    client, nor the board itself, which after a while looks whether the run goes on."""
+    """The accelerator is in reset then, in the middle of a run, and whoever asks it for a register is told
+    that there is none."""
     pictures = images("tiny", 3)
     with VirtualBoard(build_card(streamed.folder)) as board:
         streamed.at(board, streamed.load)
@@ -156,6 +155,10 @@ def test_a_client_may_die_while_it_empties_the_streams(streamed, seconds):
                 await link.write32(BATCH.address(), 1)
                 await link.write32(CONTROL.address(), CONTROL.pack(start=1))
                 link._poke(MARKER, 77)
+                for register in (ID, BATCH):
+                    with pytest.raises(LinkError, match=r"does not answer at 0x.* .all ones."):
+                        await link.read32(register.address())
+                link._poke(BATCH.address(), 1)
                 time.sleep(seconds)
 
             streamed.at(board, die)

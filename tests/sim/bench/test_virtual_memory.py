@@ -9,8 +9,8 @@ import pytest
 
 from bitstreams.deploy.memories import load_weights
 from bitstreams.links.serial import SerialLink, open_serial
-from hw.compile.weight_stream import stream_files
 from hw.contract.design import DesignInfo
+from hw.contract.streamed_weights import stream_files
 from hw.host.driver import Driver
 from hw.host.weights import CHANNELS
 from hw.util.errors import ConfigError, DigestMismatch, LinkError
@@ -23,7 +23,7 @@ from tests.sim.bench.accelerators import images
 pytestmark = pytest.mark.verilator
 
 CASE = ("tiny", "adaptive", 8, 4, 4)
-STREAMED = {"stream_weights": True, "bus_bits": 128, "memories": 2}
+STREAMED = {"stream_weights": True, "bus_bits": 128, "memories": 2, "name": "night"}
 PAGE = 5
 HARSH = MemoryConditions(latency=150, stall=110, refresh_period=400, refresh_clocks=60, seed=3)
 
@@ -39,7 +39,7 @@ def opened(board: VirtualBoard) -> SerialLink:
 
 async def load(link: SerialLink, folder: Path) -> None:
     """Write every memory's part of the weights to it, and read it back."""
-    for number, name in enumerate(stream_files(STREAMED["memories"])):
+    for number, name in enumerate(stream_files("night", STREAMED["memories"])):
         data = (folder / name).read_bytes()
         data += bytes(-len(data) % 64)
         address = number * STRIDE + PAGE * 4096 // STREAMED["memories"]

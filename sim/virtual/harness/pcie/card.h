@@ -58,7 +58,7 @@ public:
             quiet_ += kSlice;
             patience_ += kSlice;
         } else if (user_.connected() && !idle_ && patience_ < kPatience && !top_->marker) {
-            ask_whether_busy();  // not of an accelerator in reset: it takes the address, and never answers
+            ask_whether_busy();  // not in reset, which is no run
         } else {
             sleep();
         }

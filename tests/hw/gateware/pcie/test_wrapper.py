@@ -8,12 +8,13 @@ import pytest
 from bitstreams.flows import vivado
 from bitstreams.synthesis.yosys import LAUNCH
 from hw.gateware.pcie import wrapper
+from hw.gateware.ports.interfaces import interfaces
 from tests.bitstreams.vivado_design import AXI, design, streamed
 
 
 def core(info):
     """Verilog of a module with the accelerator's ports and nothing in it."""
-    ports = {port.name: port for port in wrapper.ports(info)}
+    ports = {port.name: port for each in interfaces(info) for port in each.ports if not port.added}
     lines = ["input clk", "input rst"]
     for name, width in info.ports.items():
         if name in ports:
@@ -29,7 +30,7 @@ def core(info):
 )
 def test_wrapper_connects_every_port_of_the_accelerator(tmp_path, bits, more):
     info = design(bits, **more)
-    texts = {"core.v": core(info), "wrap.v": wrapper.wrapper(info), "sync.v": vivado.sync(bits)}
+    texts = {"core.v": core(info), "wrap.v": wrapper.wrapper(info), **vivado.shell_modules(info)}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     script = f"read_verilog {' '.join(texts)}; hierarchy -check -top spec2_axi; proc; flatten; check -assert"
@@ -66,7 +67,7 @@ def test_wrapper_says_what_a_memory_port_does_not_do():
 
 
 def test_directions_follow_the_side_of_a_port():
-    ports = {port.name: port.output for port in wrapper.ports(design(m_axi=AXI))}
+    ports = {port.name: port.output for each in interfaces(design(m_axi=AXI)) for port in each.ports}
     assert not ports["s_axil_awvalid"] and ports["s_axil_awready"] and ports["s_axil_rdata"]
     assert not ports["s_axis_tdata"] and ports["s_axis_tready"]
     assert ports["m_axis_tdata"] and not ports["m_axis_tready"]

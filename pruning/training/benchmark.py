@@ -1,10 +1,10 @@
 """How fast training is: steps of a network in space and in the frequency domain, taken in rounds.
 
-``python -m pruning.benchmark [NETWORK] [--batch 128] [--rounds 5] [--out FILE]``: images per second of a
-whole step (forward, backward, optimiser) with ordinary convolutions in float32 and in bf16, and with spectral
-layers in bf16 while ADMM prunes them and after their masks are fixed. Only ratios within one run mean
-anything; they are of processor time, so that other programs disturb them little. bf16 is measured also where
-training would take float32 instead; then the table is followed by the sentence that says so.
+``python -m pruning.training.benchmark [NETWORK] [--batch 128] [--rounds 5] [--out FILE]``: images per second
+of a whole step (forward, backward, optimiser) with ordinary convolutions in float32 and in bf16, and with
+spectral layers in bf16 while ADMM prunes them and after their masks are fixed. Only ratios within one run
+mean anything; they are of processor time, so that other programs disturb them little. bf16 is measured also
+where training would take float32 instead; then the table is followed by the sentence that says so.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def markdown(measured: dict[str, Any]) -> str:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m pruning.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pruning.training.benchmark", description=__doc__)
     parser.add_argument("network", nargs="?", default="vgg16-cifar")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)

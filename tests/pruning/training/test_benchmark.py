@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hw.contract.network import cifar_small
-from pruning import benchmark
+from pruning.training import benchmark
 from pruning.training.memory import keep_freed_memory
 
 
