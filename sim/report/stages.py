@@ -30,8 +30,9 @@ def stages(info: DesignInfo, result: Verification | None) -> dict[str, Any] | No
     before that nothing accounts for, ``multipliers`` and ``lanes`` (shares that are filled), and ``spans``:
     by stage, of every instruction the first clock and the one after the last. ``run``: clocks of the whole
     run in the same parts, ``array``, ``fetch``, ``output``, ``weights`` and ``idle``. ``counted``: whether
-    the hardware did. ``clocks``: of the run, ``load``, of them those in which the images come. ``memory``:
-    :func:`hw.cost.memory_use.memory_use`, with the clocks ``begin`` and ``end`` of every map.
+    the hardware did. ``row_bands``: whether layers alternate. ``clocks``: of the run, ``load``, of them those
+    in which the images come. ``memory``: :func:`hw.cost.memory_use.memory_use`, with the clocks ``begin`` and
+    ``end`` of every map.
     """
     figures: Figures = documents.convert(dict(info.estimates), Figures, "the design's estimates")
     if (
@@ -42,14 +43,13 @@ def stages(info: DesignInfo, result: Verification | None) -> dict[str, Any] | No
         return None
     counted = result.batch if result else None
     clocks = counted.cycles if counted else figures.cycles
-    rows, before = [], 0
+    owned = _owned([layer.spans.array if layer.spans else [] for layer in figures.layers])
+    rows = []
     for number, layer in enumerate(figures.layers):
         spans = {stage: [list(span) for span in getattr(layer.spans, stage)] for stage in STAGES}
         waits = msgspec.to_builtins(layer.waits)
-        end = max((end for _, end in spans["array"]), default=before)
         steps = counted.layers[number].steps if counted else layer.executed
-        idle = max(0, end - before - steps - sum(waits.values()))
-        before = max(before, end)
+        idle = max(0, owned[number] - steps - sum(waits.values()))
         rows.append(
             {
                 "name": info.network.layers[number].name,
@@ -67,12 +67,25 @@ def stages(info: DesignInfo, result: Verification | None) -> dict[str, Any] | No
     return {
         "clocks": clocks,
         "counted": counted is not None,
+        "row_bands": any(len(row["spans"]["array"]) > 1 for row in rows),
         "load": info.config.batch * map_beats(info.network.inputs[0], info.config.stream_pixels),
         "batch": info.config.batch,
         "layers": rows,
         "run": run,
         "memory": _memory(figures, rows, clocks),
     }
+
+
+def _owned(spans: list[list[tuple[int, int]]]) -> list[int]:
+    """Of every layer the clocks in which the array had it: from its last step of what it had before, which in
+    row bands may be another layer, to the last one of an instruction, for all of them. spans: of the
+    array."""
+    found, before = [0] * len(spans), 0
+    ends = sorted((end, number) for number, its in enumerate(spans) for _, end in its)
+    for end, number in ends:
+        found[number] += end - before
+        before = end
+    return found
 
 
 def _counted(run: Counters) -> dict[str, int]:

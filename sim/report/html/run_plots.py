@@ -21,8 +21,10 @@ Row = dict[str, Any]
 
 
 def timeline(stages: Row) -> Markup:
-    """Fetch, array and output by the cost model; below, where the hardware counted, layer after layer."""
-    lanes = [*STAGES, *(["counted"] if stages["counted"] else [])]
+    """Fetch, array and output by the cost model; below, where the hardware counted, layer after layer, unless
+    layers alternate: of them it counts the clocks of all their bands together."""
+    below = stages["counted"] and not stages["row_bands"]
+    lanes = [*STAGES, *(["counted"] if below else [])]
 
     def draw(made: Plot) -> None:
         axes = made.figure.add_subplot()

@@ -6,8 +6,16 @@ from itertools import pairwise
 
 import pytest
 
+from hw.compile.compiler import compile_program
+from hw.compile.stream_image import stream_image, streamed_weights
+from hw.contract.artifact import random_artifact
+from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
+from hw.contract.network import Conv, Network
+from hw.cost.choices import choices
+from hw.cost.cycles import estimates
 from sim.report.html import views
+from sim.report.html.run_plots import timeline
 from sim.report.stages import STAGES, stages
 from sim.rtl.verify import Verification
 from tests.sim.report.example import example
@@ -42,6 +50,26 @@ def test_predicted_parts_of_the_layers_are_those_of_the_run(info):
     assert sum(parts) == ends[-1], "from the run's first clock to the array's last step"
     for bar in views.clocks(found)["layers"]:
         assert 0 < sum(part["percent"] for part in bar["parts"]) <= 100.01
+
+
+def test_layers_in_row_bands_share_the_clocks_of_the_array():
+    """A layer has no clocks in which the array had another one."""
+    layers = Conv("a", 1, 8, 3, padding=1), Conv("b", 8, 2, 3, padding=1)
+    artifact = random_artifact(Network("narrow", (1, 40, 6), layers), seed=7, kind="adaptive")
+    program = compile_program(artifact, AcceleratorConfig(4, 1, 1, 8, memory_lines=270, stream_weights=True))
+    figures = estimates(program) | {"layers": choices(program)}
+    stream = streamed_weights(stream_image(program), program.stream)
+    info = DesignInfo(
+        "spec2", artifact.network, program.config, "0" * 64, estimates=figures, numbers=program.numbers,
+        stream=stream,
+    )  # fmt: skip
+    found = stages(info, None)
+    assert found["row_bands"] is True and len(found["layers"][0]["spans"]["array"]) > 1
+    parts = [row["steps"] + sum(row["waits"].values()) + row["idle"] for row in found["layers"]]
+    assert sum(parts) == max(end for row in found["layers"] for _, end in row["spans"]["array"])
+    idle = [row["idle"] for row in found["layers"]]
+    assert idle[0] + idle[1] <= found["run"]["idle"] and idle[1] > 0
+    assert "counted" not in timeline({**found, "counted": True})
 
 
 def test_stages_go_through_the_layers_in_order(info):
