@@ -32,6 +32,7 @@ from bitstreams.commands.generate import generate
 from bitstreams.commands.package import package
 from bitstreams.commands.report import report
 from bitstreams.commands.search import search
+from bitstreams.commands.serve import serve
 from bitstreams.commands.synth import synth
 from hw.commands.options import kept_command
 from hw.commands.schedule import schedule
@@ -74,6 +75,7 @@ SUBCOMMANDS = (
     deploy,
     board,
     classify,
+    serve,
     features,
     index,
     search,

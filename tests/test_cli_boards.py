@@ -2,8 +2,14 @@
 
 import asyncio
 import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +25,8 @@ from hw.contract.network import tiny
 from hw.contract.streamed_weights import stream_files
 from hw.host.driver import Driver
 from hw.host_interface.registers import DIGEST
+from hw.util.errors import LinkError
+from pruning.commands.images import images_for
 from sim.commands.board import VIRTUAL_CARD, VIRTUAL_PORT
 from sim.virtual import board as board_module
 from sim.virtual.build import build_board
@@ -29,6 +37,8 @@ from tests.design_folder import save_design
 from tests.hw.host import memory_board
 
 LABELS = SCORES.argmax(axis=1)
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -41,12 +51,17 @@ def wire(tmp_path, monkeypatch):
     INFO.save(folder)
     ARTIFACT.save(folder / "model.npz")
     accelerator = ModelAccelerator()
-    accelerator.opened = []
+    accelerator.opened, accelerator.absent = [], "nowhere"
+    others = {}
 
     @contextmanager
     def connect(*how):
         accelerator.opened.append(how)
-        link = SerialLink(Wire(Board(accelerator)), serial_wire.BAUD, name="/dev/tty9")
+        if str(getattr(how[0], "path", "")).startswith(accelerator.absent):
+            raise LinkError(f"{how[0].path} is not there")
+        path = getattr(how[0], "path", None)  # boards of a pool are driven at the same time
+        mine = others.setdefault(path, ModelAccelerator()) if path else accelerator
+        link = SerialLink(Wire(Board(mine)), serial_wire.BAUD, name="/dev/tty9")
         link.open()
         yield link
 
@@ -213,6 +228,39 @@ def test_classify_prints_labels_and_how_many_are_right(run, wire, pictures):
     assert wire.opened[1][0] == "uart:/dev/tty9" and wire.runs == 4
 
 
+def test_several_boards_share_the_images_and_a_board_that_fails_leaves_them_to_the_others(
+    run, wire, pictures
+):
+    links = ["--link", "uart:/dev/tty8", "--link", "uart:/dev/tty9"]
+    arguments = ["classify", pictures, "--design", wire.design, "--batch", "1", "--verify", *links]
+    data = json.loads(run(*arguments, "--json").out)
+    assert [image["label"] for image in data["images"]] == LABELS.tolist() and data["mismatch"] is None
+    assert set(data["boards"]) == {"uart:/dev/tty8", "uart:/dev/tty9"} and data["correct"] == 2
+    assert sum(board["images"] for board in data["boards"].values()) == 3
+    assert {address.path for address, _ in wire.opened} == {"/dev/tty8", "/dev/tty9"}
+
+    wire.absent = "/dev/tty8"
+    result = run(*arguments, "--json")
+    data = json.loads(result.out)
+    assert result.code == 0 and data["mismatch"] is None and data["boards"]["uart:/dev/tty9"]["images"] == 3
+    gone = data["boards"]["uart:/dev/tty8"]
+    assert gone["images"] == 0 and gone["failures"] >= 1 and gone["why"] == "/dev/tty8 is not there"
+    text = " ".join(run(*arguments).out.split())
+    assert "All scores of 3 images equal" in text and "/dev/tty8 is not there" in text
+
+
+def test_boards_that_all_fail_or_are_one_are_a_sentence(run, wire, pictures):
+    arguments = ["classify", pictures, "--design", wire.design]
+    wire.absent = "/dev/tty"
+    found = run(*arguments, "--link", "uart:/dev/tty8", "--link", "uart:/dev/tty9")
+    assert (
+        found.code == 2
+        and "no board is left that answers (uart:/dev/tty8: /dev/tty8 is not" in found.sentence
+    )
+    twice = ["--link", "uart:/dev/tty8"] * 2
+    assert "--link uart:/dev/tty8 is there twice: name each board once" in run(*arguments, *twice).sentence
+
+
 def test_logits_are_the_scores_of_every_image(run, wire, pictures):
     arguments = ["classify", pictures, "--design", wire.design, "--logits"]
     data = json.loads(run(*arguments, "--json").out)
@@ -349,3 +397,36 @@ def test_classify_starts_a_virtual_board_or_takes_the_one_that_runs(run, tmp_pat
         assert "stop the board it belongs to" in run("board", design, "--virtual").sentence
     assert board.statistics["bytes_to_board"] > 3 * 784
     assert not port.is_symlink()
+    _serves(design, [image["label"] for image in alone["images"]])
+
+
+def _serves(design, labels):
+    """'spec2 serve' as people run it: another program's requests, and an end in order."""
+    command = [sys.executable, "-c", "import spec2; spec2.main()", "serve", design, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            said = next(
+                line for line in process.stderr if line.startswith("serving tiny at http://127.0.0.1:")
+            )
+            pixels, _ = images_for(DesignInfo.load(design).network, 3, None, False, 0)
+            tensor = {"name": "image", "shape": pixels.shape, "datatype": "UINT8", "data": pixels.tolist()}
+            body = json.dumps({"inputs": [tensor]}).encode()
+            request = urllib.request.Request(f"{said.split()[3]}/infer", body)
+            with urllib.request.urlopen(request, timeout=60) as response:
+                outputs = {output["name"]: output["data"] for output in json.load(response)["outputs"]}
+            assert outputs["label"] == labels
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) in (0, 130)
+
+
+def test_serve_says_what_it_cannot(run, fake_design, wire):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        sentence = run("serve", wire.design, "--link", "uart:/dev/tty8", "--port", port).sentence
+        assert f"cannot listen at 127.0.0.1, port {port}: Address already in use" in sentence
+        assert "; choose another --port or --host" in sentence
+    assert "model 'a/b' has no usable name" in run("serve", wire.design, "--name", "a/b").sentence
+    twice = ["--link", "uart:/dev/tty8"] * 2
+    assert "--link uart:/dev/tty8 is there twice" in run("serve", fake_design.design, *twice).sentence
+    assert "spec2 generate" in run("serve", "nothing").sentence

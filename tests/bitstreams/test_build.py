@@ -187,6 +187,25 @@ def test_a_plan_says_where_every_part_of_the_weights_goes(tmp_path, board, memor
     assert json.loads(plan.contents[manifest.FILE_NAME])["memory"] == [dict(row) for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("board", "toolchain", "transport"),
+    [("arty_a7_100", "openxc7", "uart"), ("vc709", "vivado", "uart"), ("vc709", "vivado", "pcie")],
+)
+def test_plans_take_a_design_of_any_name(tmp_path, board, toolchain, transport):
+    """Files under their names, and a shell that has its top module inside."""
+    names = {name.replace("spec2", "digits"): text.replace("spec2", "digits") for name, text in FILES.items()}
+    info = streamed(2) if transport == "pcie" else described()
+    weights = stream_files("digits", 2) if transport == "pcie" else ()
+    saved = replace(info, estimates=ESTIMATES, top="digits")
+    save_design(tmp_path / "design", saved, names | {name: b"\xf7" for name in weights})
+    plan = build.plan(tmp_path / "design", board, toolchain=toolchain, transport=transport)
+    assert "digits.v" in plan.files and "spec2.v" not in plan.files
+    around = "".join(text.decode() for name, text in plan.files.items() if name.endswith(".v"))
+    assert len(re.findall(r"^ +digits (core|accelerator) \(", around, re.M)) == 1
+    assert not re.search(r"^ +spec2 ", around, re.M)
+    assert [row["file"] for row in plan.manifest.memory] == list(weights)
+
+
 VGG16 = {
     "vc709": AcceleratorConfig(
         64,

@@ -527,6 +527,23 @@ def read_words(folder: Path) -> None:
     read(folder / "words.json", 2)
 
 
+def make_request(folder: Path) -> None:
+    """A request of the inference protocol, its tensor in JSON."""
+    tensor = {"name": "image", "shape": [2, 1, 2, 3], "datatype": "UINT8", "data": list(range(12))}
+    outputs = [{"name": "scores", "parameters": {"binary_data": True}}]
+    (folder / "request.json").write_text(json.dumps({"id": "7", "inputs": [tensor], "outputs": outputs}))
+
+
+def read_request(folder: Path) -> None:
+    """As 'spec2 serve' reads and answers it."""
+    import numpy as np
+
+    from bitstreams.classify.server import messages
+
+    found = messages.read((folder / "request.json").read_bytes(), None, (1, 2, 3), 4)
+    messages.answer(np.zeros((len(found.images), 3), np.int32), found, "net", "1")
+
+
 def make_journal(folder: Path) -> None:
     """As 'spec2 robustness' keeps what it has measured."""
     from pruning.robustness.journal import Journal, Learned
@@ -923,6 +940,7 @@ READERS = [
     Reader("cifar-10-batches-bin/data_batch_2.bin", make_binary, mutate.octets, read_set("cifar10")),
     Reader("recipe.toml", make_recipe, mutate.text, read_recipe),
     Reader("sweep.toml", make_sweep, mutate.text, read_sweep),
+    Reader("request.json", make_request, mutate.document, read_request),
     Reader("words.json", make_words, mutate.document, read_words, 0.5),
     Reader("journal.json", make_journal, mutate.document, read_journal),
     Reader("sweep.json", make_sweep_result, mutate.document, read_sweep_result),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from hw.util.names import MOST_FILE, MOST_MODULE
 ARTIFACT = random_artifact(tiny(), seed=7, kind="adaptive")
 STREAMED = AcceleratorConfig(4, 1, 1, stream_weights=True, bus_bits=128, memories=2)
 HELD = AcceleratorConfig(4, 1, 1)
+NAME = "model"
+"""As other files of a design's folder begin, too."""
 
 
 @pytest.fixture(scope="module", params=[HELD, STREAMED], ids=["held", "streamed"])
@@ -24,7 +27,7 @@ def pair(request, tmp_path_factory) -> tuple[Path, Path]:
     """The folders of a design without a name, and of the same with one."""
     folder = tmp_path_factory.mktemp("names")
     generate(ARTIFACT, request.param, folder / "plain")
-    generate(ARTIFACT, request.param, folder / "named", name="digits")
+    generate(ARTIFACT, request.param, folder / "named", name=NAME)
     return folder / "plain", folder / "named"
 
 
@@ -34,10 +37,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_name_is_all_that_differs(pair):
     plain, named = map(DesignInfo.load, pair)
-    assert (plain.top, named.top) == (TOP, "digits")
+    assert (plain.top, named.top) == (TOP, NAME)
     assert TOP == "spec2"  # what designs of before are called, in scripts of users
     renamed = {
-        name.replace("spec2", "digits"): text if name.endswith(".bin") else text.replace(b"spec2", b"digits")
+        name.replace("spec2", NAME): text if name.endswith(".bin") else text.replace(b"spec2", NAME.encode())
         for name, text in contents(pair[0]).items()
     }
     assert contents(pair[1]) == renamed
@@ -62,15 +65,6 @@ def test_nothing_of_two_names_meets(pair):
     assert not found[0] & found[1]
 
 
-def test_another_name_replaces_the_design_and_nothing_else(tmp_path):
-    for name, config in (("model", STREAMED), ("spec2", HELD)):
-        for mine in ("model.txt", "model_notes.v", "modelling.mem"):
-            (tmp_path / mine).write_text("mine")
-        info = generate(ARTIFACT, config, tmp_path, name=name)
-        kept = {"model.txt", "model_notes.v", "modelling.mem", "model.npz", "design.json"}
-        assert {path.name for path in tmp_path.iterdir()} == kept | set(info.files)
-
-
 @pytest.mark.parametrize("name", ["module", "1a", "a-b", "", "é", "x" * 33, "_a", "spec2_serial", "top"])
 def test_a_name_that_no_module_can_have_is_refused(tmp_path, name):
     with pytest.raises(ConfigError, match=f"the name '{name}' .*: choose another one"):
@@ -78,13 +72,22 @@ def test_a_name_that_no_module_can_have_is_refused(tmp_path, name):
     assert not (tmp_path / "new").exists()
 
 
-def test_the_command_line_names_a_design(run, tmp_path):
+def test_the_command_line_names_a_design(run, tmp_path, pair):
+    """It replaces that of another name, and nothing else."""
+    design = tmp_path / "design"
+    shutil.copytree(pair[1], design)
+    before = DesignInfo.load(design)
+    mine = {"model.txt", "model_notes.v", "modelling.mem", "spec.md"}
+    for name in mine:
+        (design / name).write_text("mine")
     ARTIFACT.save(tmp_path / "model.npz")
     options = ["--rows", 4, "--lanes", 1, "--batch", 1]
     result = run("generate", tmp_path / "model.npz", *options, "--name", "digits", "--json")
     assert result.code == 0 and json.loads(result.out)["top"] == "digits"
-    assert (tmp_path / "design" / "digits.v").exists()
+    info = DesignInfo.load(design)
+    assert info.verilog == "digits.v" and before.verilog == "model.v"
+    assert {path.name for path in design.iterdir()} == mine | set(info.files) | {"model.npz", "design.json"}
     refused = run("generate", tmp_path / "model.npz", *options, "--name", "wire")
     assert refused.sentence == "spec2: --name 'wire' is a keyword of SystemVerilog: choose another one"
-    refused = run("generate", tmp_path / "model.npz", "--onto", tmp_path / "design", "--name", "day")
+    refused = run("generate", tmp_path / "model.npz", "--onto", design, "--name", "day")
     assert "leave --name out" in refused.sentence

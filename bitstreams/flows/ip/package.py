@@ -16,7 +16,7 @@ from bitstreams.flows.ip.fusesoc_core import fusesoc_core
 from bitstreams.flows.ip.system_rdl import system_rdl
 from bitstreams.flows.ip.testbench import testbench
 from hw.contract.design import FILE_NAME, DesignInfo
-from hw.util.errors import ArtifactError
+from hw.util.errors import ArtifactError, Spec2Error
 from hw.util.files import together
 
 README = "README.md"
@@ -94,11 +94,13 @@ def _stale(out: Path) -> list[str]:
     """What an IP that lies in ``out`` consists of. Raises ``ArtifactError`` where something else lies."""
     if not out.is_dir() or not any(out.iterdir()):
         return []
-    if not (out / component.FILE_NAME).exists():
+    try:
+        if not (out / component.FILE_NAME).exists():
+            raise ArtifactError("a design is no IP")
+        info = DesignInfo.load(out)
+    except Spec2Error:
         raise ArtifactError(
-            f"{out} holds files and no {component.FILE_NAME}: it is no IP that could be written anew, name "
-            "another folder"
-        )
-    top = DesignInfo.load(out).top
+            f"{out} holds files and is no IP of spec2, which could be written anew: name another folder"
+        ) from None
     names = ["_ip.v", "_tb.v", "_tb_image.hex", "_tb_result.hex", "_settings.tcl", ".h", ".rdl", ".core"]
-    return [*DesignInfo.load(out).files, *(f"{top}{name}" for name in names)]
+    return [*info.files, *(f"{info.top}{name}" for name in names)]

@@ -41,6 +41,8 @@ verilator --binary -Wno-fatal --top-module {name}_tb {name}_tb.v {name}_ip.v {na
 fusesoc --cores-root . run --target sim {vlnv}
 ```
 
+Verilator from its Python package wants `-CFLAGS -std=c++20 -MAKEFLAGS CFG_CXXFLAGS_PCH_I=-include` as well.
+
 ## Vivado
 
 Add this folder to the IP repositories of a project (*Settings*, *IP*, *Repository*, or

@@ -31,6 +31,9 @@ from hw.host_interface.stream_format import first_map, pack_image, row_beats
 PATIENCE = 20
 """How much longer than estimated a run may take: beats are taken in every third clock, bursts one by one."""
 
+LONGEST = (1 << 31) - 1
+"""What a parameter of Verilog holds."""
+
 FIRST_PAGE = 8
 """Where the testbench has the weights: anywhere but at zero, a multiple of every number of memories."""
 
@@ -58,7 +61,7 @@ def testbench(
     traffic = image_beats + 3 * result_beats + sum(weights.values()) // 4
     values = {
         "name": name,
-        "patience": PATIENCE * (int(info.figure("cycles")) + traffic),
+        "patience": min(PATIENCE * (int(info.figure("cycles")) + traffic), LONGEST),
         "image_beats": image_beats,
         "result_beats": result_beats,
         "steps": len(actions),
@@ -66,6 +69,7 @@ def testbench(
         "row_beats": row_beats(row, beat),
         "last": f"{8 * beat}'h{(1 << 8 * (row % beat or beat)) - 1:x}",
         "high": 8 * beat - 1,
+        "top_byte": beat - 1,
         "all": f"{{{8 * beat}{{1'b1}}}}",
         "ones": f"{{{beat}{{1'b1}}}}",
         "actions": "\n".join(_case(number, *step) for number, step in enumerate(actions)),

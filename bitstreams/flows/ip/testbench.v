@@ -100,6 +100,7 @@ module {{name}}_tb_run #(
   reg wrong = 0;
   wire result_valid, result_last;
   wire [{{high}}:0] result_data;
+  wire [{{top_byte}}:0] result_bytes;
   wire result_ready = phase == 0;
   wire [{{high}}:0] counts = got % ROW == ROW - 1 ? LAST : {{all}};
   wire [{{high}}:0] due = result[got < RESULT ? got : 0];
@@ -107,8 +108,9 @@ module {{name}}_tb_run #(
     phase <= phase == 2 ? 0 : phase + 1;
     if (result_valid && result_ready) begin
       got <= got + 1;
-      if (got >= RESULT || (result_data & counts) !== (due & counts) || result_last !== (got == RESULT - 1)) begin
-        $display("{{name}}: result %0d is 0x%h, last %b", got, result_data, result_last);
+      if (got >= RESULT || (result_data & counts) !== (due & counts) || result_last !== (got == RESULT - 1)
+          || &result_bytes !== 1'b1) begin
+        $display("{{name}}: result %0d is 0x%h, bytes %b, last %b", got, result_data, result_bytes, result_last);
         wrong <= 1;
       end
     end
@@ -135,7 +137,7 @@ module {{name}}_tb_run #(
       .s_axis_tdata(tdata), .s_axis_tvalid(tvalid), .s_axis_tready(tready), .s_axis_tlast(tlast),
       .s_axis_tkeep({{ones}}),
       .m_axis_tdata(result_data), .m_axis_tvalid(result_valid), .m_axis_tready(result_ready),
-      .m_axis_tlast(result_last), .m_axis_tkeep(){{pins}}
+      .m_axis_tlast(result_last), .m_axis_tkeep(result_bytes){{pins}}
   );
 endmodule
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bitstreams.shell import top as shell
 from hw import serial_design
 from hw.contract.network import NETWORKS, Conv, Dense, Network, tiny
-from hw.gateware.pcie import stream_sync, wrapper
+from hw.gateware.pcie import register_guard, stream_sync, wrapper
 from hw.util import names
 from hw.util.errors import ArtifactError, UnsupportedNetwork
 from hw.util.keywords import KEYWORDS
@@ -159,7 +159,8 @@ def test_what_stands_around_an_accelerator_is_not_its_name():
     texts = [path.read_text() for path in (ROOT / "sim" / "bench").glob("*.v")]
     around = {name for text in texts for name in re.findall(r"^module (\w+)", text, re.M)}
     assert len(around) > 5
-    around |= {serial_design.TOP, wrapper.WRAPPER, stream_sync.MODULE, bench.TOP, shell.TOP, "shell"}
+    around |= {serial_design.TOP, wrapper.WRAPPER, stream_sync.MODULE, register_guard.MODULE}
+    around |= {bench.TOP, shell.TOP, "shell"}
     for name in around:
         with pytest.raises(ArtifactError, match="is a name of what spec2 puts around an accelerator"):
             names.check_module("top", name, "rename it")

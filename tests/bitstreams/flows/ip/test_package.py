@@ -61,10 +61,14 @@ def test_an_ip_is_written_anew_and_nothing_else_is_overwritten(ips, tmp_path):
     assert DesignInfo.load(out).top == "day"
     home = tmp_path / "home"
     home.mkdir()
-    (home / "README.md").write_text("mine")
-    with pytest.raises(ArtifactError, match=r"holds files and no component\.xml"):
-        ip.package(made.design, home, made.image, results)
-    assert [path.name for path in home.iterdir()] == ["README.md"]
+    for name in ("README.md", "component.xml"):  # of a folder of others, and of an IP of another tool
+        (home / name).write_text("mine")
+        with pytest.raises(ArtifactError, match="holds files and is no IP of spec2"):
+            ip.package(made.design, home, made.image, results)
+    with pytest.raises(ArtifactError, match="is no IP of spec2"):
+        ip.package(made.design, other.design, made.image, results)
+    assert {path.name for path in home.iterdir()} == {"README.md", "component.xml"}
+    assert (home / "README.md").read_text() == (home / "component.xml").read_text() == "mine"
 
 
 def test_the_command_line_packages_a_design(ips, run, tmp_path):

@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from systemrdl import RDLCompiler
@@ -64,6 +66,15 @@ def plain(text: str) -> str:
 def with_plain(row: tuple) -> tuple:
     name, doc, access, fields = row
     return name, plain(doc), access, tuple((*rest, plain(doc)) for *rest, doc in fields)
+
+
+def test_the_host_program_of_the_page_compiles(ips, tmp_path):
+    """With the header of an IP of the name that it has there."""
+    page = (Path(__file__).parents[4] / "docs" / "integration.md").read_text()
+    (tmp_path / "digits.h").write_text(c_header(replace(ips["day"].info, top="digits")))
+    (tmp_path / "host.c").write_text(re.findall(r"^```c\n(.*?)^```", page, re.M | re.S)[0])
+    strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+    subprocess.run(["gcc", *strict, "-c", "host.c"], cwd=tmp_path, check=True, timeout=100)
 
 
 def test_text_of_the_table_cannot_end_a_string_or_a_comment(ips, monkeypatch):

@@ -1,5 +1,6 @@
 """Two IPs in one design, in Icarus and in Verilator: every result is equal, or their testbenches say not."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,18 +10,7 @@ import pytest
 
 from sim.rtl.verilate import build_simulator
 
-PAIR = """module pair;
-  reg clk = 0;
-  always #5 clk = ~clk;
-  wire [1:0] done, failed;
-  day_tb_run day (.clk(clk), .done(done[0]), .failed(failed[0]));
-  night_tb_run night (.clk(clk), .done(done[1]), .failed(failed[1]));
-  always @(posedge clk) if (&done) begin
-    $display("done %b failed %b", done, failed);
-    $finish;
-  end
-endmodule
-"""
+PAGE = Path(__file__).parents[4] / "docs" / "integration.md"
 
 Run = Callable[[], str]
 
@@ -32,7 +22,7 @@ def both(ips, tmp_path_factory) -> Path:
     for made in ips.values():
         for name in made.package.files:
             shutil.copy(made.folder / name, folder)
-    (folder / "pair.v").write_text(PAIR)
+    (folder / "pair.v").write_text(re.findall(r"^```verilog\n(.*?)^```", PAGE.read_text(), re.M | re.S)[-1])
     return folder
 
 
