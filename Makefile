@@ -43,7 +43,7 @@ $(STAMP): pyproject.toml
 .PHONY: demo
 demo: $(STAMP) ## install, prune LeNet, generate N=8 P=4, simulate digits on the Verilog, name the report
 	$(SPEC2) demo $(DATA_OPTION) --out $(BUILD)/lenet
-	@echo "== the report: $(BUILD)/lenet/report.md; the accelerator: $(BUILD)/lenet/design"
+	@echo "== the report: $(BUILD)/lenet/report.html and report.md; the accelerator: $(BUILD)/lenet/design"
 
 .PHONY: check
 check: $(STAMP) ## lint, formatting, types
