@@ -43,7 +43,7 @@ $(STAMP): pyproject.toml
 .PHONY: demo
 demo: $(STAMP) ## install, prune LeNet, generate N=8 P=4, simulate digits on the Verilog, name the report
 	$(SPEC2) demo $(DATA_OPTION) --out $(BUILD)/lenet
-	@echo "== the report: $(BUILD)/lenet/report.md; the accelerator: $(BUILD)/lenet/design"
+	@echo "== the report: $(BUILD)/lenet/report.html and report.md; the accelerator: $(BUILD)/lenet/design"
 
 .PHONY: check
 check: $(STAMP) ## lint, formatting, types
@@ -57,6 +57,10 @@ test: check ## check, then every test that is not slow
 
 # Every input follows from SEED; a fault names the input that shows it, and how to read it again.
 SEED ?= 1
+.PHONY: screenshots
+screenshots: $(STAMP) ## opens the pages that commands write in Chromium, and leaves pictures of them in build/screenshots
+	SPEC2_SCREENSHOTS=$(CURDIR)/$(BUILD)/screenshots $(BIN)/python -m pytest -q tests/sim/report/test_browser.py
+
 .PHONY: fuzz
 fuzz: COUNT ?= 10000
 fuzz: $(STAMP) ## COUNT=10000 SEED=1: mutate files and streams of every kind that is read; any traceback, hang or gigabyte fails

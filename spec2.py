@@ -31,6 +31,7 @@ from bitstreams.commands.explore import explore
 from bitstreams.commands.features import features
 from bitstreams.commands.generate import generate
 from bitstreams.commands.package import package
+from bitstreams.commands.report import report
 from bitstreams.commands.search import search
 from bitstreams.commands.serve import serve
 from bitstreams.commands.synth import synth
@@ -47,7 +48,6 @@ from sim.commands.adapt import adapt
 from sim.commands.board import board
 from sim.commands.compare import compare
 from sim.commands.prune import prune
-from sim.commands.report import report
 from sim.commands.robustness import robustness
 from sim.commands.simulate import simulate
 from sim.commands.sweep import sweep

@@ -214,10 +214,13 @@ def test_simulate_takes_test_digits_where_the_network_takes_digits(monkeypatch):
 
 
 def test_report_writes_and_prints(run, fake_design):
+    """In three forms, the last one with every board that is known."""
     run("simulate", fake_design.design, "--images", "4")
     report = json.loads(run("report", fake_design.folder, "--json").out)
     assert report["cycles"]["per_image"] == 4600
     assert json.loads((fake_design.folder / "report.json").read_text()) == report
+    page = (fake_design.folder / "report.html").read_text()
+    assert all(f">{board}<" in page for board in ("vc709", "arty_a7_100", "u250"))
     assert "operations per DSP slice and clock" in " ".join(run("report", fake_design.folder).out.split())
 
 

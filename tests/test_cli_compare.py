@@ -31,8 +31,10 @@ def folders(tmp_path):
 
 def test_the_table_of_an_array(run, folders, tmp_path):
     out, picture = tmp_path / "deep" / "rows.json", tmp_path / "deep" / "rows.svg"
-    result = run("compare", *folders, *SMALL, "--out", out, "--plot", picture)
+    page = tmp_path / "deep" / "rows.html"
+    result = run("compare", *folders, *SMALL, "--out", out, "--plot", picture, "--page", page)
     assert result.code == 0
+    assert "column" in page.read_text() and 'id="model-2"' in page.read_text()
     text = " ".join(result.out.split())
     assert "N = 8, P = 2, batch 2, predicted by scheduler and cost model" in text
     found = json.loads(out.read_text())

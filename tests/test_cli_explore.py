@@ -26,7 +26,7 @@ def test_the_goals_are_the_objectives():
     assert [target.value for target in Target] == [objective.value for objective in Objective]
 
 
-def test_explores_a_network_and_writes_three_files(run, tmp_path):
+def test_explores_a_network_and_writes_four_files(run, tmp_path):
     out = tmp_path / "found"
     result = run("explore", "lenet", "--board", "Arty_A7_100", "--out", out, "--json")
     assert result.code == 0
@@ -39,6 +39,8 @@ def test_explores_a_network_and_writes_three_files(run, tmp_path):
     assert data["chosen"]["needs"]["dsp"] <= data["budget"]["dsp"] == 240
     svg = (out / "explore.svg").read_text()
     assert "lenet on the arty_a7_100" in svg and "chosen: N=" in svg
+    page = (out / "explore.html").read_text()
+    assert "lenet on the arty_a7_100" in page and "spec2 generate build/lenet/model.npz --config" in page
 
 
 def test_says_it_in_words(run, tmp_path):

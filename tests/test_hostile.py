@@ -23,6 +23,7 @@ from hw.contract.network import Conv, Network, tiny
 from hw.util import names
 from sim.report import comparison_page, explore_plot, page
 from sim.report.comparison_plot import plot
+from sim.rtl import answers
 from tests.bitstreams.vivado_design import design as described
 from tests.design_folder import save_design
 from tests.sim.report.test_comparison_plot import ROWS
@@ -150,13 +151,16 @@ def test_results_and_reports_do_not_follow_links(run, fake_design):
     """What lies in a model's or a design's folder may lead anywhere; what is written there stays there."""
     elsewhere = fake_design.folder.parent / "elsewhere"
     elsewhere.write_text("mine")
-    links = [fake_design.design / name for name in (results.SIMULATION, results.SYNTHESIS)]
-    links += [fake_design.folder / name for name in ("report.json", "report.md", "predicted.json")]
+    links = [fake_design.design / name for name in (results.SIMULATION, results.SYNTHESIS, answers.FILE_NAME)]
+    links += [
+        fake_design.folder / name for name in ("report.json", "report.md", "report.html", "predicted.json")
+    ]
     for link in links:
         link.symlink_to(elsewhere)
     assert run("report", fake_design.folder).code == 0
     for name in (results.SIMULATION, results.SYNTHESIS):
         results.save(fake_design.design, name, {})
+    answers.save(fake_design.design, np.zeros((1, 2, 2), np.uint8), np.zeros((1, 2), np.int32), None)
     assert run("compare", fake_design.folder, "--rows", "8", "--lanes", "4").code == 0
     assert elsewhere.read_text() == "mine" and not any(link.is_symlink() for link in links)
 

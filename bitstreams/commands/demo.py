@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from bitstreams.commands.generate import write_design
+from bitstreams.commands.report import known_boards
 from hw.commands.configuration import configure
 from hw.commands.options import DataDir, Json, Seed
 from pruning.commands.images import images_for
+from sim.commands.printed_report import print_report
 from sim.commands.prune import prune_and_measure
-from sim.commands.report import print_report
 from sim.commands.simulate import simulate_design
 
 
@@ -39,6 +40,6 @@ def demo(
     write_design(artifact, configure(rows=8, lanes=4, batch=4), out / "design", None)
     digits, labels = images_for(artifact.network, images, data_dir, False, seed)
     result = simulate_design(out / "design", digits, labels, seed=seed)
-    print_report(out, None, as_json)
+    print_report(out, None, as_json, boards=known_boards())
     if result["mismatches"]:
         raise typer.Exit(1)

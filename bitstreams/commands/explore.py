@@ -65,9 +65,9 @@ def explore(
     """Search the best design of a network for a board, with the cost model: seconds, no Verilog.
 
     *latency*: least time of a run of one image. *throughput*: most images per second. *dsp*: most operations
-    per DSP slice and clock. Writes OUT/explore.json with every design, explore.svg, and config.json, which
-    'spec2 generate --config' takes. A wider weight is never faster: whether a narrow one is accurate enough
-    only training can say.
+    per DSP slice and clock. Writes OUT/explore.json with every design, explore.svg, explore.html with the
+    layers and the command of each of the best, and config.json, which 'spec2 generate --config' takes. A
+    wider weight is never faster: whether a narrow one is accurate enough only training can say.
 
     **Examples**
 
@@ -99,11 +99,14 @@ def explore(
     beside = Path(what).parent if Path(what).suffix == MODEL_SUFFIX else Path("build") / data["network"]
     folder = out or beside / f"explore_{device.name}"
     path = describe.save(data, folder)
-    with requires("matplotlib"):
+    with requires("matplotlib", "jinja2"):
         from sim.report.explore_plot import plot
-
-        plot(data, folder / "explore.svg")
+        from sim.report.html import explore as page
+    plot(data, folder / "explore.svg")
+    model = what if Path(what).suffix == MODEL_SUFFIX else str(Path("build") / data["network"] / MODEL)
+    page.write(data, folder, model)
     shown = {key: value for key, value in data.items() if key != "points"}
     use = quote.code(quote.shell("spec2", "generate", "--config", str(path)))
-    wrote = f"Wrote {quote.markdown(str(folder))}/explore.json, explore.svg and {path.name} for {use}."
+    names = f"explore.json, explore.html, explore.svg and {path.name}"
+    wrote = f"Wrote {quote.markdown(str(folder))}/{names} for {use}."
     emit(as_json, {**shown, "config_file": str(path)}, *explore_page.markdown(data), wrote)

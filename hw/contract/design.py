@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -42,6 +42,27 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Amount = Annotated[float, Meta(ge=0, le=2**53)]
 
 
+Stage = Literal["fetch", "array", "output", "weights"]
+Span = tuple[Count, Count]
+"""First clock of a run, and the one after the last."""
+
+
+class Spans(Struct):
+    """When the stages were at work on a layer, instruction by instruction."""
+
+    fetch: list[Span]
+    array: list[Span]
+    output: list[Span]
+
+
+class Waits(Struct):
+    """Clocks in which the array had no step of a layer, by what was wanting."""
+
+    fetch: Count
+    output: Count
+    weights: Count
+
+
 class LayerFigures(Struct):
     """What is read of a layer's figures; there are more, for people."""
 
@@ -50,6 +71,26 @@ class LayerFigures(Struct):
     steps: Count = 0
     multipliers_filled: Share = 0
     lanes_filled: Share = 0
+    bound_by: Stage | None = None
+    executed: Count = 0
+    spans: Spans | None = None
+    waits: Waits | None = None
+
+
+class MapLines(Struct):
+    """Lines of a map in feature memory, from the layer that makes it to the last one that reads it."""
+
+    map: Count
+    made: Annotated[int, Meta(ge=-1, le=2**53)]
+    last: Count
+    parts: list[tuple[Count, Count]]
+
+
+class MemoryFigures(Struct):
+    """What :func:`hw.cost.memory_use.memory_use` says."""
+
+    lines: Count
+    maps: list[MapLines]
 
 
 class Figures(Struct):
@@ -70,6 +111,7 @@ class Figures(Struct):
     op_per_lut_cycle: Amount = 0
     op_per_bram36_cycle: Amount | None = None
     layers: list[LayerFigures] = []
+    feature_memory: MemoryFigures | None = None
 
 
 class Fields(Struct):

@@ -11,19 +11,23 @@ from hw.compile.block_sets import group_work
 from hw.compile.lane_layout import ranked
 from hw.compile.layer_plan import LayerPlan
 from hw.compile.program import Program
+from hw.cost.cycles import activities
 from hw.cost.stages import LayerWork, layer_row, layer_work
+from hw.cost.timeline import Activity
 
 
 def choices(program: Program) -> list[dict[str, Any]]:
     """Per layer, of a full batch: ``name``, ``cycles``, ``steps``, the choices themselves
     (:func:`hw.cost.stages.layer_row`), and ``why`` for ``lanes``, ``order``, ``words`` and ``bands``.
     ``multipliers_filled``: share of the steps' row slots that hold a non-zero weight; ``lanes_filled``: of
-    the lanes that hold a tile.
+    the lanes that hold a tile. ``executed``, ``spans`` and ``waits``: the steps of the run and the rest
+    of :class:`hw.cost.timeline.Activity`, spans of every instruction of a layer, the others of all of them.
     """
     plans = {plan.number: plan for plan in program.layers}
     # Of a layer in row bands, instructions of one tile group have no order to choose.
     staying = plans | {plan.number: plan for plan in program.layers if plan.weights_stay}
     rows = []
+    active = activities(program, program.config.batch)
     for number, work in enumerate(layer_work(program, program.config.batch)):
         plan = plans[number]
         why = {
@@ -39,6 +43,12 @@ def choices(program: Program) -> list[dict[str, Any]]:
             "steps": len(plan.steps),
             "multipliers_filled": round(plan.steps.occupancy, 6),
             "lanes_filled": round(plan.lanes_filled(program.config.lanes), 6),
+            "executed": sum(did.steps for did in active[number]),
+            "spans": {
+                stage: [list(getattr(did, stage)) for did in active[number]]
+                for stage in ("fetch", "array", "output")
+            },
+            "waits": {stage: sum(did.waits[stage] for did in active[number]) for stage in Activity().waits},
         }
         rows.append(row | {"why": {key: text for key, text in why.items() if text}})
     return rows

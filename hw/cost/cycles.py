@@ -7,15 +7,18 @@ the RTL: 2 % (``tests/sim/bench``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hw.compile.layer_plan import LayerPlan
 from hw.compile.program import Program
 from hw.contract.instructions import instructions_of
 from hw.contract.latencies import Latencies, latencies
 from hw.cost.efficiency import per_cycle
+from hw.cost.memory_use import memory_use
 from hw.cost.resources import resources
-from hw.cost.timeline import Timeline
+from hw.cost.timeline import Activity, Timeline
 from hw.cost.weight_arrival import WeightArrival
 from hw.host_interface.stream_format import map_beats
 
@@ -32,19 +35,36 @@ class LayerCycles:
 def run_cycles(program: Program, images: int, layers: tuple[int, int] | None = None) -> list[LayerCycles]:
     """Clocks of every layer of a run of ``images`` images (1 to ``config.batch``), or of its ``layers`` from
     the first to the last. Raises ``DataError`` for layers that are made in row bands with others."""
+    found: dict[int, LayerCycles] = {}
+    for plan, begins, steps, timeline in _instructions(program, images, layers):
+        before = found.get(plan.number, LayerCycles(plan.layer.name, 0, 0))
+        cycles = before.cycles + timeline.output - begins
+        found[plan.number] = LayerCycles(plan.layer.name, cycles, before.steps + steps)
+    return list(found.values())
+
+
+def activities(program: Program, images: int) -> list[list[Activity]]:
+    """Of every layer of a run of ``images`` images: what the stages did for each of its instructions."""
+    found: list[list[Activity]] = [[] for _ in program.network.layers]
+    for plan, _, _, timeline in _instructions(program, images):
+        found[plan.number].append(timeline.activity)
+    return found
+
+
+def _instructions(
+    program: Program, images: int, layers: tuple[int, int] | None = None
+) -> Iterator[tuple[LayerPlan, int, int, Timeline]]:
+    """The instructions of a run, each with the clock in which the output stage went on to it, the array's
+    steps, and the timeline behind it."""
     config = program.config
     first, last = instructions_of(program.network, program.numbers, layers)
     weights = WeightArrival(program.stream, first, config.memories) if config.stream_weights else None
     start = 1 + load_cycles(program, images, program.numbers[first])
     timeline = Timeline(config, latencies_of(program), start, weights)
-    found: dict[int, LayerCycles] = {}
     for i, plan in enumerate(program.layers[first : last + 1], first):
         begins = timeline.output
         steps = timeline.run(plan, images, program.head_starts[i])
-        before = found.get(plan.number, LayerCycles(plan.layer.name, 0, 0))
-        cycles = before.cycles + timeline.output - begins
-        found[plan.number] = LayerCycles(plan.layer.name, cycles, before.steps + steps)
-    return list(found.values())
+        yield plan, begins, steps, timeline
 
 
 def latencies_of(program: Program) -> Latencies:
@@ -92,5 +112,6 @@ def estimates(program: Program) -> dict[str, Any]:
         **per_cycle(program.operations * batch, cycles, asdict(need)),
         "convolutions_only": program.network.classes is None,
         "weight_bits": program.stored_bits,
+        "feature_memory": memory_use(program),
         **({"spectrum_bits": program.spectrum_bits} if program.narrow else {}),
     }

@@ -8,7 +8,7 @@ each stage, the clock in which it can go on: closed-form stage times, exact hand
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
@@ -116,13 +116,30 @@ class Segments:
             self.wanted += self.head.more
 
 
+@dataclass
+class Activity:
+    """What the stages did for one instruction, in clocks of the run.
+
+    fetch, array, output: (first clock, clock after the last one) in which a stage was at work on it, or
+    waited for the rest of it. steps: of the array. waits: clocks in which the array had no step for want of
+    spectra (``fetch``), since drain or Y buffer were taken (``output``), or for want of weights; where
+    several were wanting, of the first.
+    """
+
+    fetch: tuple[int, int] = (0, 0)
+    array: tuple[int, int] = (0, 0)
+    output: tuple[int, int] = (0, 0)
+    steps: int = 0
+    waits: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("fetch", "output", "weights"), 0))
+
+
 class Timeline:
     """The clocks of a run, layer by layer in the order of the program.
 
     Clocks are those of the whole run. Every attribute is the first clock in which something is possible, or
     happened. fetch, array, output: in which the controllers are started for the next layer. x_free, y_free:
     when the halves of the buffers can be filled again, x, y: the next ones to be. word_end: when the next
-    word may end.
+    word may end. activity: of the instruction that was run last.
     """
 
     def __init__(
@@ -132,6 +149,7 @@ class Timeline:
         self.fetch = self.array = self.output = start
         self.x_free, self.y_free = [0, 0], [0, 0]
         self.x = self.y = self.word_end = 0
+        self.activity = Activity()
         self._settled: list[int] | None = None  # there is no layer before the first one
 
     def run(self, plan: LayerPlan, images: int, head: HeadStart) -> int:
@@ -146,15 +164,24 @@ class Timeline:
         last_line, output = self.fetch, self.output + 1
         step = self.array + (1 if self.weights else HELD_WEIGHTS)
         free_clock = plan.free_clock(t.reuse_lead)
+        self.activity = did = Activity()
         for item in run_passes(plan, self.config, images):
             work = item.work
             if item.fetches:
+                before = last_line
                 last_line = self._fetch_group(plan, images, segments, last_line)
-                step = max(step, last_line + t.memory + t.fill + 1)
+                full = last_line + t.memory + t.fill + 1
+                did.waits["fetch"] += max(0, full - step)
+                step = max(step, full)
+                if not group:
+                    first_line = last_line - group_lines(plan, images)
+                    did.fetch, did.array = (max(before, first_line), 0), (step, 0)
                 group += 1
             last_step = self._issue(item, plan, step)
             step = last_step + 1
             full = step + t.array + (work.drain - 1) + t.pass_full + 1
+            if not steps:
+                did.output = max(output, full), 0
             output = max(output, full) + work.output + 1
             self.y_free[self.y] = output - plan.token_interval + free_clock + 1
             self.y ^= 1
@@ -167,6 +194,11 @@ class Timeline:
         if self.weights:
             self.weights.next_instruction()
         self._settled = counted
+        did.steps = steps
+        ends = last_line + 1, step, output + t.tail
+        did.fetch, did.array, did.output = (
+            (begins, end) for (begins, _), end in zip((did.fetch, did.array, did.output), ends, strict=True)
+        )
         # The fetch is a layer ahead of the output at most.
         self.fetch = max(last_line + t.front_tail + 1, begun + 1) + 1 + settle
         self.array = step - 1 + t.middle_tail + 2 + settle
@@ -194,6 +226,7 @@ class Timeline:
         """The clock of a pass's last step; ``step``: the first one in which the array could issue one."""
         work, weights = item.work, self.weights
         gate = max(self.word_end, self.y_free[self.y])
+        last = free = max(step + work.first - 1, gate) + work.rest
         if weights and (item.begins or item.ends):
             last = weights.issue(
                 item.block,
@@ -205,9 +238,10 @@ class Timeline:
                 ends=item.ends,
                 repeated=plan.repeated,
             )
-        else:
-            last = max(step + work.first - 1, gate) + work.rest
         if weights:
             weights.issued = last
+        waits = self.activity.waits
+        waits["output"] += max(0, min(free, last) - (step + work.steps - 1))
+        waits["weights"] += max(0, last - free)
         self.word_end = last + work.drain
         return last

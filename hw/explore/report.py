@@ -10,10 +10,15 @@ from typing import Any
 from hw.contract.config import AcceleratorConfig, save_config
 from hw.cost.stages import bound_by, layer_row, layer_work
 from hw.explore.bottlenecks import dram_rate, limits, next_faster
+from hw.explore.point import Point
 from hw.explore.sweep import Exploration
 from hw.util.files import write
 
 SCHEMA = 1
+
+LAYERED = 24
+"""Designs of the front, best ones first, that are told of layer by layer: each is compiled once more for
+it."""
 
 
 def report(found: Exploration) -> dict[str, Any]:
@@ -54,9 +59,17 @@ def report(found: Exploration) -> dict[str, Any]:
         },
         "next": faster and faster.point.to_json(),
         "limits": limits(found, faster, work),
-        "front": [point.to_json() for point in found.front],
+        "front": [
+            {**point.to_json(), **(_layers(found, point) if number < LAYERED else {})}
+            for number, point in enumerate(found.front)
+        ],
         "points": [point.to_json() for point in points],
     }
+
+
+def _layers(found: Exploration, point: Point) -> dict[str, Any]:
+    program = found.workload.program(point.config, point.weight_bits)
+    return {"layers": [layer_row(layer) for layer in layer_work(program, point.config.batch)]}
 
 
 def save(data: dict[str, Any], folder: Path) -> Path:

@@ -33,6 +33,10 @@ def compare(
         Path | None,
         typer.Option("--plot", help="Also draw accuracy against clocks into this .svg or .png file."),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="Also write a page with accuracy, clocks and storage into this .html file."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Set models of one network side by side: accuracy, clocks, storage, time of training.
@@ -49,7 +53,7 @@ def compare(
     **Examples**
 
         spec2 compare build/results/adaptive build/results/uniform build/results/kernel
-        spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --plot rows.svg
+        spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --page rows.html
     """
     from hw.util.files import write_json
     from hw.util.processes import processors
@@ -78,6 +82,10 @@ def compare(
         comparison_plot.check(picture, [model.accuracy.get("integer") for model in models])
     with progress("comparing") as show:
         found = comparison.rows(models, array, processes=processors(), progress=show)
+    if page:
+        with requires("matplotlib", "jinja2"):
+            from sim.report.html import compare as compared
+        compared.write(found, page)
     if out:
         write_json(out, found)
     if picture:

@@ -26,14 +26,14 @@ def measure(
     """Run test images through the integer model of ``folder/model.npz``; returns accuracies in percent.
 
     ``accuracy``, ``seconds`` and ``command`` are those of the training. Together with ``integer``, the
-    accuracy measured here, and with :func:`sim.report.two_classes.shares` of two classes, they go into two
-    files beside the model, which :mod:`sim.report.data` reads.
+    accuracy measured here, and with :func:`sim.report.two_classes.shares` of two classes, they go into
+    files beside the model, which :mod:`sim.report.data` reads; so does which class was taken for which.
     """
     from hw.contract.artifact import load
     from hw.contract.results import ACCURACY_NAME, TRAINING_NAME
     from hw.util.files import write_json
     from sim import model
-    from sim.report import two_classes
+    from sim.report import classification, two_classes
 
     artifact = load(folder / "model.npz")
     with progress("integer model, all test images") as show:
@@ -44,6 +44,8 @@ def measure(
     write_json(folder / ACCURACY_NAME, {"digest": artifact.digest, **measured})
     about = {"digest": artifact.digest, "seconds": round(seconds), "command": command}
     write_json(folder / TRAINING_NAME, about)
+    table = classification.counts(scores, labels)
+    write_json(folder / classification.FILE_NAME, {"digest": artifact.digest, "counts": table})
     return measured
 
 

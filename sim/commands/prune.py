@@ -16,7 +16,7 @@ from pruning.commands.train import train
 from pruning.commands.untrained import prune_untrained
 from sim.commands.integer_model import measure
 from sim.commands.post_training import markdown, post_train_and_measure
-from sim.commands.report import print_report
+from sim.commands.printed_report import print_report
 
 
 def prune(

@@ -17,12 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.artifact import Artifact, load
+from hw.contract.design import DesignInfo
 from hw.contract.network import Layer, Network, Shape
 from hw.contract.results import ACCURACY_NAME, TRAINING_NAME
 from hw.cost.efficiency import per_cycle, rounded
-from hw.util import documents, files
-from hw.util.errors import ArtifactError
+from hw.util import files
+from sim.report import classification, provenance
+from sim.report.beside import beside
 from sim.report.design_figures import counts, cycles, design_of, occupancy, resources
+from sim.report.graph import graph
+from sim.report.stages import stages
+from sim.report.training_log import curves
+from sim.report.words import words as kept_words
+from sim.rtl import answers
 from sim.rtl.verify import Verification
 
 
@@ -35,17 +42,28 @@ def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, 
     folder = Path(folder)
     design = Path(design) if design else folder / "design"
     artifact = load(folder / "model.npz")
+    kept, trained = sparsity(artifact), training(folder, artifact)
     report: dict[str, Any] = {
         "network": artifact.network.name,
         "digest": artifact.digest,
         "operations": artifact.pruned_from.operations,
         "convolutions_only": artifact.network.classes is None,
         "accuracy": accuracy(folder, artifact),
+        "training": {**trained, "curves": curves(folder)},
         "storage": storage(artifact),
-        "sparsity": sparsity(artifact),
+        "sparsity": kept,
+        "graph": graph(artifact, kept),
+        "words": kept_words(artifact),
     }
+    info = result = found = None
     if (design / "design.json").exists():
-        report |= _design(design, artifact)
+        info = design_of(artifact.digest, design)
+        result, found = Verification.load(design), answers.load(design)
+        report |= _design(design, artifact, info, result)
+    report["confusion"] = classification.confusion(folder, artifact.digest, found)
+    report["images"] = classification.simulated(found) if found else []
+    report["commands"] = provenance.commands(folder, trained, design, info, result)
+    report["digests"] = provenance.digests(artifact, info)
     return report
 
 
@@ -61,30 +79,19 @@ def write(report: dict[str, Any], folder: Path | str) -> None:
 def accuracy(folder: Path, artifact: Artifact) -> dict[str, float]:
     """Accuracies in percent: from training, and of the integer model where it was measured."""
     found = {k: v for k, v in artifact.provenance.get("accuracy", {}).items() if v is not None}
-    return found | _beside(folder / ACCURACY_NAME, artifact, dict[str, float])
+    return found | beside(folder / ACCURACY_NAME, artifact.digest, dict[str, float])
 
 
 def training(folder: Path, artifact: Artifact) -> dict[str, Any]:
     """``seconds`` that pruning took, and its ``command``; what neither file nor artifact says is absent."""
     stored = {key: artifact.provenance.get(key) for key in ("seconds", "command")}
-    stored |= _beside(folder / TRAINING_NAME, artifact, _Training)
+    stored |= beside(folder / TRAINING_NAME, artifact.digest, _Training)
     return {key: value for key, value in stored.items() if value is not None}
 
 
 class _Training(msgspec.Struct):
     seconds: float | None = None
     command: str | None = None
-
-
-def _beside(path: Path, artifact: Artifact, kind: Any) -> dict[str, Any]:
-    """What a file beside a model says of ``artifact``; nothing if it is absent, damaged or of another one."""
-    try:
-        stored: dict[str, Any] = documents.decode(documents.read(path), dict[str, Any], path.name)
-        digest = stored.pop("digest", None)
-        documents.convert(stored, kind, path.name)
-    except (OSError, ArtifactError):
-        return {}
-    return stored if digest == artifact.digest else {}
 
 
 def sparsity(artifact: Artifact) -> dict[str, dict[str, Any]]:
@@ -158,11 +165,12 @@ def _spatial_weights(layer: Layer) -> int:
     return layer.outputs * layer.convolved * layer.kernel**2
 
 
-def _design(folder: Path, artifact: Artifact) -> dict[str, Any]:
-    info = design_of(artifact.digest, folder)
+def _design(
+    folder: Path, artifact: Artifact, info: DesignInfo, result: Verification | None
+) -> dict[str, Any]:
     report = {"config": info.to_json()["config"], "resources": resources(folder, info)}
     report["storage"] = storage(artifact) | {"step_bytes": -(-info.figure("weight_bits") // 8)}
-    result = Verification.load(folder)
+    report["stages"] = stages(info, result)
     if result is None:
         return report
     run = result.batch

@@ -19,6 +19,7 @@ from hw.util import documents
 from hw.util.errors import DigestMismatch, LinkError, ToolFailed
 from sim import model, rtl
 from sim.bench.job import Memory
+from sim.rtl import answers
 from sim.rtl.mismatch import MAP, SCORES, first_mismatch
 
 Progress = Callable[[int, int], None]
@@ -80,7 +81,8 @@ def verify(
     ``stalls`` interrupts every port of the accelerator at random (from ``seed``) while results are
     compared. ``memory``: how external memory behaves, for a design that reads its weights from there.
     Cycles always come from undisturbed runs of one image and of one full batch, compared as well.
-    Writes ``simulation.json`` (:mod:`hw.contract.results`). Raises ``DigestMismatch`` when the design has
+    Writes ``simulation.json`` (:mod:`hw.contract.results`) and, of class scores, ``answers.npz``
+    (:mod:`sim.rtl.answers`). Raises ``DigestMismatch`` when the design has
     other weights, ``ToolNotFound`` or ``ToolFailed`` from the simulator, ``DataError`` for images that do not
     fit.
     """
@@ -102,6 +104,7 @@ def verify(
         # The Verilog ran and failed: what an earlier run found must not stand. A missing tool or a wrong
         # image says nothing about the design.
         results.discard(folder, results.SIMULATION)
+        results.discard(folder, answers.FILE_NAME)
         raise
     wrong, first = _compare(
         artifact, [images, batch, images[:1]], [r.scores for r in (compared, full, single)]
@@ -119,6 +122,10 @@ def verify(
         seconds=round(time.monotonic() - start, 1),
     )
     results.save(folder, results.SIMULATION, result.to_json())
+    if compared.scores.ndim == 2:
+        answers.save(folder, images, compared.scores, labels)
+    else:
+        results.discard(folder, answers.FILE_NAME)
     return result
 
 
@@ -127,7 +134,7 @@ def _compare(
 ) -> tuple[int, str | None]:
     """(images with a wrong value, the first one in words) over the images of several runs."""
     expected = model.run(artifact, np.concatenate(images)).astype(np.int32)
-    answers = np.concatenate(actual)
-    first = first_mismatch(expected, answers, SCORES if expected.ndim == 2 else MAP)
-    wrong = np.any(expected != answers, axis=tuple(range(1, expected.ndim)))
+    found = np.concatenate(actual)
+    first = first_mismatch(expected, found, SCORES if expected.ndim == 2 else MAP)
+    wrong = np.any(expected != found, axis=tuple(range(1, expected.ndim)))
     return int(wrong.sum()), str(first) if first else None

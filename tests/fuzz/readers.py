@@ -87,6 +87,7 @@ def design(folder: Path) -> None:
     from hw.cost.choices import choices
     from hw.cost.cycles import estimates
     from hw.host.counters import Counters, LayerCounters
+    from sim.rtl import answers
     from sim.rtl.verify import Verification
 
     model(folder)
@@ -121,6 +122,15 @@ def design(folder: Path) -> None:
     about = {"digest": artifact.digest}
     (folder / "accuracy.json").write_text(json.dumps({**about, "integer": 97.5}))
     (folder / "training.json").write_text(json.dumps({**about, "seconds": 12.5, "command": "spec2 prune"}))
+    (folder / "confusion.json").write_text(json.dumps({**about, "counts": [[3, 0, 1], [0, 4, 0], [1, 0, 3]]}))
+    rows = [
+        "phase,epoch,loss,accuracy,kept,primal,dual",
+        "dense,1,0.5,97.5,1.0,0,0",
+        "pruning,1,0.4,98,0.5,1,2",
+    ]
+    (folder / "training.csv").write_text("\n".join(rows))
+    images = np.arange(4 * 64, dtype=np.uint8).reshape(4, 1, 8, 8)
+    answers.save(place, images, np.eye(4, 3, dtype=np.int32), np.array([0, 1, 2, 2]))
 
 
 def report(folder: Path) -> None:
@@ -134,6 +144,27 @@ def report(folder: Path) -> None:
     figures = models.counted(found)
     if figures is not None:
         comparison.markdown([comparison._row(found, figures, comparison.VERILOG)])
+
+
+def report_images(folder: Path) -> None:
+    """As the images on it."""
+    from sim.report.classification import confusion, simulated
+    from sim.report.html.pictures import images
+    from sim.rtl import answers
+
+    if found := answers.load(folder / "design"):
+        confusion(folder, "0" * 64, found)
+        images(simulated(found), found.images)
+
+
+def report_page(folder: Path) -> None:
+    """As the page of ``spec2 report``."""
+    from sim.report.data import assemble
+    from sim.report.html.report import html
+    from sim.rtl import answers
+
+    made, found = assemble(folder), answers.load(folder / "design")
+    html(made, found.images if found else None)
 
 
 def change_design(content: bytes, rng: Random) -> bytes:
@@ -879,6 +910,9 @@ READERS = [
     Reader("design/synthesis.json", design, mutate.document, read_counts, 0.5),
     Reader("accuracy.json", design, mutate.document, report, 0.3),
     Reader("training.json", design, mutate.document, report, 0.3),
+    Reader("confusion.json", design, mutate.document, report, 0.3),
+    Reader("training.csv", design, mutate.text, report_page, 0.3),
+    Reader("design/answers.npz", design, mutate.headed, report_images, 0.3),
     Reader("predicted.json", make_predicted, mutate.document, read_predicted),
     Reader("rows.json", make_rows, mutate.document, read_rows),
     Reader("explore.json", make_explored, mutate.document, read_explored),

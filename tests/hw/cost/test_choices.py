@@ -40,6 +40,11 @@ def test_rows_hold_what_the_program_has(options):
         assert (row["lane_rows"], row["lane_columns"]) == (plans[0].lane_rows, plans[0].lane_columns)
         assert row["steps"] == len(plans[0].steps)
         assert ("bands" in row["why"]) == (len(plans) > 1)
+        assert row["executed"] == run_cycles(program, 1)[number].steps
+        assert [len(spans) for spans in row["spans"].values()] == [len(plans)] * 3
+        busy = sum(end - begin for begin, end in row["spans"]["array"])
+        # Before a span's first clock the array waited for spectra alone.
+        assert busy <= row["executed"] + sum(row["waits"].values()) <= busy + row["waits"]["fetch"]
         assert row["why"]["order"].startswith("weights stay") == any(plan.weights_stay for plan in plans)
     assert any("bands" in row["why"] for row in rows) == ("memory_lines" in options)
     assert rows[-1]["why"]["lanes"] == "a lane for each of 1 images"

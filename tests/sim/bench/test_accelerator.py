@@ -5,7 +5,7 @@ import pytest
 
 from hw.compile.compiler import compile_program
 from hw.contract.design import DesignInfo
-from hw.cost.cycles import run_cycles, total_cycles
+from hw.cost.cycles import activities, run_cycles, total_cycles
 from hw.cost.weight_arrival import MEMORY_LATENCY
 from hw.util.errors import Spec2Error
 from sim import model, rtl
@@ -38,6 +38,12 @@ def with_slow(cases, slow):
     return cases + [pytest.param(*case, marks=pytest.mark.slow) for case in slow]
 
 
+def waited(program, size):
+    """Clocks that the array waits in a run, by what for, of all layers together."""
+    did = [its for layer in activities(program, size) for its in layer]
+    return {kind: sum(its.waits[kind] for its in did) for kind in ("fetch", "output", "weights")}
+
+
 @pytest.mark.parametrize(
     ("network", "kind", "rows", "lanes", "batch", "line", "options"), with_slow(CASES, SLOW)
 )
@@ -56,6 +62,10 @@ def test_results_and_clocks(accelerator, network, kind, rows, lanes, batch, line
         assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
         assert [layer.steps for layer in counters.layers] == [layer.steps for layer in predicted]
         assert abs(counters.cycles - total_cycles(program, size)) <= 1
+        waits = waited(program, size)
+        assert counters.mac_wait_x == waits["fetch"]
+        assert counters.mac_wait_drain + counters.mac_wait_y == waits["output"]
+        assert waits["weights"] == 0  # counted are the clocks until the first step of every layer
 
     # Every port paused at random, one run cut off by a reset.
     stalled = rtl.simulate(folder, pictures, stalls=True, seed=3, reset_midway=True)
@@ -93,6 +103,9 @@ def test_weights_from_external_memory(accelerator, network, kind, rows, lanes, b
         predicted = run_cycles(program, size)
         assert [layer.cycles for layer in counters.layers] == [layer.cycles for layer in predicted]
         assert abs(counters.cycles - total_cycles(program, size)) <= 1
+        # What several are wanting for the hardware and the model call differently; there are as many clocks.
+        counted = counters.mac_wait_x + counters.mac_wait_drain + counters.mac_wait_y
+        assert counted + counters.mac_wait_weights == sum(waited(program, size).values())
 
     slow = rtl.simulate(folder, pictures, memory=Memory(latency=300, gap=9))
     np.testing.assert_array_equal(slow.scores, expected)
