@@ -16,7 +16,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
 import typer
 
@@ -36,13 +35,12 @@ from bitstreams.commands.search import search
 from bitstreams.commands.serve import serve
 from bitstreams.commands.synth import synth
 from hw.commands.options import kept_command
+from hw.commands.program import options
 from hw.commands.schedule import schedule
 from hw.commands.terminal import Ended, ending_in_order, print_anything
 from hw.commands.zoo import zoo
-from hw.host_interface.registers import HARDWARE_VERSION
 from hw.util import caches, quote
 from hw.util.errors import Spec2Error
-from hw.util.own_version import own_version
 from pruning.commands.index import index
 from sim.commands.adapt import adapt
 from sim.commands.board import board
@@ -93,21 +91,7 @@ SUBCOMMANDS = (
 
 for subcommand in SUBCOMMANDS:
     app.command()(subcommand)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"spec2 {own_version()} (register interface {HARDWARE_VERSION})")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+app.callback()(options)
 
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
