@@ -322,8 +322,39 @@ def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):
             show(done, 4, "sawing")
         show(None, None, "planing")
     out, err = capsys.readouterr()
-    assert err.splitlines() == ["working ...", "working 25 % sawing (11 s)", "working planing (30 s)"]
+    assert err.splitlines() == [
+        "working ...",
+        "working 25 % sawing (11 s, about 33 s left)",
+        "working planing (30 s)",
+    ]
     assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "said"),
+    [
+        (0, 50, ""),
+        (1, 50, ""),  # a hundredth says nothing yet
+        (2, 1, "about 49 s left"),
+        (50, 0.2, "about 1 s left"),
+        (50, 99, "about 99 s left"),
+        (50, 100, "about 2 min left"),
+        (10, 600, "about 90 min left"),
+        (10, 7200, "about 18 h left"),
+        (100, 50, ""),
+        (None, 50, ""),
+    ],
+)
+def test_the_rest_takes_as_long_as_what_was_done(done, seconds, said):
+    assert console._left(done, 100, seconds) == said
+
+
+def test_a_quiet_program_says_nothing_of_progress(run, model, tmp_path):
+    loud = run("estimate", model, "--rows", "4", "--lanes", "2", "--batch", "1")
+    assert loud.code == 0 and loud.err
+    quiet = run("--quiet", "estimate", model, "--rows", "4", "--lanes", "2", "--batch", "1")
+    assert (quiet.code, quiet.err, quiet.out) == (0, "", loud.out)
+    assert run("estimate", model, "--rows", "4", "--lanes", "2", "--batch", "1").err == loud.err
 
 
 def test_boards_and_doctor(run, monkeypatch):

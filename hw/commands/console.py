@@ -18,6 +18,12 @@ Show = Callable[..., None]
 LINE_SECONDS = 10
 """Least time between two progress lines in a log."""
 
+LEAST = 0.02
+"""Share of the work behind which the rest of its time is estimated."""
+
+quiet = False
+"""Whether nothing is said of progress (``spec2 --quiet``)."""
+
 
 def emit(as_json: bool, data: Any, *markdown: str) -> None:
     """``data`` as JSON, or the Markdown paragraphs on the terminal. What they hold of names, paths and other
@@ -41,23 +47,29 @@ def scalars(data: dict[str, Any]) -> list[tuple[str, Any]]:
 
 @contextmanager
 def progress(title: str) -> Iterator[Show]:
-    """Progress on stderr: a bar on a terminal, elsewhere a line now and then."""
+    """Progress on stderr, with the time that is left: a bar on a terminal, elsewhere a line now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    if quiet:
+        yield lambda *done: None
+        return
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _lines(title)
         return
     # A name may look like rich's markup, which would be obeyed.
     text = TextColumn("{task.description}", markup=False)
-    columns = (SpinnerColumn(), text, BarColumn(), TimeElapsedColumn())
+    rest = TextColumn("{task.fields[left]}")
+    columns = (SpinnerColumn(), text, BarColumn(), TimeElapsedColumn(), rest)
+    start = time.monotonic()
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(title, total=None, left="")
 
         def show(done: float | None, total: float | None, what: str = "") -> None:
             shown = quote.line(f"{title}: {what}" if what else title)
-            bar.update(task, completed=done or 0, total=total, description=shown)
+            left = _left(done, total, time.monotonic() - start)
+            bar.update(task, completed=done or 0, total=total, description=shown, left=left)
 
         yield show
 
@@ -72,9 +84,22 @@ def _lines(title: str) -> Show:
         if (now := time.monotonic()) - last >= LINE_SECONDS:
             last = now
             share = f" {100 * done / total:.0f} %" if done is not None and total else ""
-            print(f"{title}{share} {quote.line(what)} ({now - start:.0f} s)", file=sys.stderr)
+            left = _left(done, total, now - start)
+            said = f"{now - start:.0f} s, {left}" if left else f"{now - start:.0f} s"
+            print(f"{title}{share} {quote.line(what)} ({said})", file=sys.stderr)
 
     return show
+
+
+def _left(done: float | None, total: float | None, seconds: float) -> str:
+    """How long the rest takes if it goes on as it went for ``seconds``; empty where that says nothing."""
+    if not done or not total or done < LEAST * total or done >= total:
+        return ""
+    rest = seconds * (total - done) / done
+    if rest < 100:
+        return f"about {max(1, round(rest))} s left"
+    minutes = round(rest / 60)
+    return f"about {minutes} min left" if minutes < 100 else f"about {minutes / 60:.0f} h left"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from hw.commands import console
 from hw.host_interface.registers import HARDWARE_VERSION
 from hw.util.own_version import own_version
 
@@ -20,5 +21,7 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing of progress.")] = False,
 ) -> None:
     """Runs in front of every command."""
+    console.quiet = quiet
