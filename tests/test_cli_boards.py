@@ -60,7 +60,7 @@ def wire(tmp_path, monkeypatch):
         if str(getattr(how[0], "path", "")).startswith(accelerator.absent):
             raise LinkError(f"{how[0].path} is not there")
         path = getattr(how[0], "path", None)  # boards of a pool are driven at the same time
-        mine = others.setdefault(path, ModelAccelerator()) if path else accelerator
+        mine = others.setdefault(path, ModelAccelerator() if others else accelerator)
         link = SerialLink(Wire(Board(mine)), serial_wire.BAUD, name="/dev/tty9")
         link.open()
         yield link

@@ -47,8 +47,9 @@ def test_generate_makes_a_model_beside_the_verilog(run, given, tmp_path):
     assert DesignInfo.load(out).digest == artifact.digest
     assert (out / "spec2.v").exists() and measured["model"] == str(out / "model.npz")
 
-    accuracy, images = measured["accuracy"], np.load(given / "images.npz")
-    correct = 100 * (model.run(artifact, images["images"]).argmax(1) == images["labels"]).mean()
+    accuracy = measured["accuracy"]
+    with np.load(given / "images.npz") as held:
+        correct = 100 * (model.run(artifact, held["images"]).argmax(1) == held["labels"]).mean()
     assert accuracy["integer"] == pytest.approx(correct, abs=1e-3)
     assert accuracy["dense"] == accuracy["pruned"] > 75 and accuracy["integer"] > accuracy["dense"] - 2
     layers = measured["layers"]

@@ -25,7 +25,7 @@ from hw.contract import sparsity
 from hw.host_interface import registers
 from pruning.transfer.search import benchmark as search_benchmark
 from sim.commands import transfer_results
-from sim.report import comparison, comparison_page, comparison_plot, explore_page
+from sim.report import comparison, comparison_page, comparison_plot, explore_page, robustness_tables
 from sim.rtl import layers
 
 ROOT = Path(__file__).parents[1]
@@ -166,8 +166,9 @@ def test_the_first_commands_of_the_readme_run(tmp_path, every):
     done = subprocess.run(command, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "0 mismatches" in " ".join(done.stdout.split())
-    (report,) = re.findall(r"the report: (\S+);", done.stdout)
-    assert "operations per DSP" in Path(report).read_text()
+    ((page, report),) = re.findall(r"the report: (\S+) and (\S+);", done.stdout)
+    assert "operations per DSP" in Path(page).with_name(report).read_text()
+    assert Path(page).read_text().startswith("<!doctype html>")
 
     (block,) = [code for _, code in BLOCK.findall(README.read_text()) if "spec2 classify" in code]
     activate, *lines = block.splitlines()
@@ -258,12 +259,14 @@ def test_sentences_of_the_troubleshooting_page_are_those_of_the_program():
 
 
 RESULTS = ROOT / "docs" / "results"
-SPARSITY, SEARCH, WORDS = (RESULTS / f"{name}.json" for name in ("sparsity", "search", "words"))
+SPARSITY, SEARCH, WORDS, ROBUSTNESS = (
+    RESULTS / f"{name}.json" for name in ("sparsity", "search", "words", "robustness")
+)
 """Their tables have pages of their own."""
 
 
 @pytest.mark.parametrize(
-    "data", sorted({*RESULTS.glob("*.json")} - {SPARSITY, SEARCH, WORDS}), ids=lambda p: p.stem
+    "data", sorted({*RESULTS.glob("*.json")} - {SPARSITY, SEARCH, WORDS, ROBUSTNESS}), ids=lambda p: p.stem
 )
 def test_the_results_page_holds_the_tables_of_its_data(data):
     page, rows = (ROOT / "docs" / "results.md").read_text(), json.loads(data.read_text())
@@ -293,6 +296,16 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     drawn = SPARSITY.with_suffix(".svg").read_text()
     labels = [comparison_plot.label(row) for row in rows if row["accuracy_integer"] is not None]
     assert labels and all(f">{label}<" in drawn for label in labels)
+
+
+def test_the_robustness_page_holds_the_tables_of_its_data():
+    found = json.loads(ROBUSTNESS.read_text())
+    page = (ROOT / "docs" / "robustness.md").read_text()
+    assert len(found["models"]) >= 6
+    for part in robustness_tables.tables(found):
+        assert part.split("\n\n")[-1] in page, (
+            "robustness.json has changed: put what its command prints into the page"
+        )
 
 
 def test_the_search_page_holds_the_table_of_words_and_what_it_says():

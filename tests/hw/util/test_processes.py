@@ -95,7 +95,8 @@ def test_programs_and_what_they_start_end_with_a_caller_that_was_killed(tmp_path
     program = f"trap '' HUP INT TERM; (echo $$; sleep 61 & echo $!; wait) > {tmp_path}/ids; :"
     code = "from pathlib import Path; from hw.util.processes import run\n"
     code += f"run(['sh', '-c', {program!r}], Path('.'), print)"
-    caller = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    heard = {"preexec_fn": lambda: signal.signal(number, signal.SIG_DFL)} if number != signal.SIGKILL else {}
+    caller = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **heard)  # nohup ignores SIGHUP
     until(lambda: (tmp_path / "ids").exists() and len((tmp_path / "ids").read_text().split()) == 2)
     ids = (tmp_path / "ids").read_text().split()
     assert all(map(runs, ids))
