@@ -93,13 +93,13 @@ class WeightPath(wiring.Component):
 
 
 BLOCKS = {
-    "narrow weights": lambda: WeightPath(program(**WIDE, layer_bits=NARROW)),
     "feature memory": lambda: FeatureMemory(64, 4096),
     "control port": lambda: AxiLiteRegisters(AcceleratorConfig(64, 10, 1), 13, bytes(32).hex(), entries=16),
     "bridge": Bridge,
     "bridge with memory": lambda: Bridge(memory=True),
 }
 SLOW = {
+    "narrow weights": lambda: WeightPath(program(**WIDE, layer_bits=NARROW)),
     "weights": lambda: WeightPath(program(**WIDE)),  # the same block, less the widths of layers
     "image port": lambda: ImagePort(port_program("beside-256")),
     "map port": lambda: MapPort(port_program("beside-256"), 5),

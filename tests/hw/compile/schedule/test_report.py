@@ -20,7 +20,9 @@ def kernel_masks(out: int, channels: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((out, channels, 32)).argsort(axis=-1) < 8
 
 
-@pytest.mark.parametrize("channels", [64, 128, 256, pytest.param(512, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "channels", [64, 128, *(pytest.param(n, marks=pytest.mark.slow) for n in (256, 512))]
+)
 def test_rows_that_run_ahead_are_busy(channels):
     """The target for random ``kernel`` masks, N = 64; the drain's waits are steps like any other."""
     (steps,) = run_ahead(kernel_masks(64, channels)[None])
