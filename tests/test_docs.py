@@ -308,6 +308,27 @@ def test_the_robustness_page_holds_the_tables_of_its_data():
         )
 
 
+def test_the_robustness_page_says_what_its_data_say():
+    """Hidden digits cost pruned networks more, patches no more than that, and one patch does for all."""
+    found = json.loads(ROBUSTNESS.read_text())
+    rows = {(row["scheme"], row["weight_bits"]): row for row in found["models"]}
+    assert len(rows) == 9 and found["test_images"] == 1000
+    grey = [
+        [round(rows[scheme, 8]["grey"][i]) for scheme in ("dense", "adaptive-2:8", "adaptive-1:8")]
+        for i in (1, 2)
+    ]
+    assert grey == [[90, 89, 86], [72, 69, 67]]
+    extra = [[row["grey"][i] - row["own"][i] for row in rows.values()] for i in (1, 2)]
+    assert 14.5 < min(extra[0]) and max(extra[0]) < 16 and 18.5 < min(extra[1]) and max(extra[1]) < 24.5
+    for kind in ("noise", "blur", "jpeg"):
+        means = [statistics.mean(row["corruptions"][kind]) for row in rows.values()]
+        assert max(means) - min(means) <= 0.9
+    names = list(found["across"])
+    own = [found["across"][name][i] for i, name in enumerate(names)]
+    assert all(abs(found["across"][a][i] - own[i]) < 2.65 for a in names for i in range(len(names)))
+    assert all(row["own"][0] == row["shared"][0] for row in rows.values())
+
+
 def test_the_search_page_holds_the_table_of_words_and_what_it_says():
     """IIQ is ahead of ITQ at 32 bits, level at 64, behind at 96; 12 bytes are a 33rd of the floats."""
     found = json.loads(WORDS.read_text())
