@@ -1,4 +1,4 @@
-"""Mutates what every reader of :mod:`tests.fuzz.readers` reads: ``python -m tests.fuzz.run --count 100000``.
+"""Mutates what every reader of :mod:`tests.fuzz.readers.table` reads: ``python -m tests.fuzz.run``.
 
 A reader accepts a file, or refuses it with one sentence (``Spec2Error``). Everything else is a fault: another
 exception, a sentence that is none, processor time or memory without bound (``SECONDS``; four times the file
@@ -25,7 +25,8 @@ from pathlib import Path
 from random import Random
 
 from hw.util.errors import Spec2Error
-from tests.fuzz.readers import READERS, Reader
+from tests.fuzz.readers.row import Reader
+from tests.fuzz.readers.table import READERS
 
 SECONDS = 10
 """Of processor time for one input."""

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fuzz.readers import READERS
+from tests.fuzz.readers.table import READERS
 
 ROOT = Path(__file__).parents[2]
 COUNT = 700
@@ -31,7 +31,7 @@ import os, sys, time
 from pathlib import Path
 from hw.util.errors import DataError
 from tests.fuzz import run
-from tests.fuzz.readers import Reader
+from tests.fuzz.readers.row import Reader
 
 run.SECONDS, run.MEMORY, run.SHOWN = 0.5, 64 << 20, 99
 

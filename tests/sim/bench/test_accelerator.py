@@ -126,7 +126,7 @@ def test_weights_from_external_memory(accelerator, network, kind, rows, lanes, b
 
 BANDED = [
     (16, 3500, {}),
-    (64, 1200, {"stream_weights": True, "bus_bits": 64}),
+    pytest.param(64, 1200, {"stream_weights": True, "bus_bits": 64}, marks=pytest.mark.slow),
 ]
 
 

@@ -5,9 +5,6 @@ it at once. A valid file has to be accepted. A new reader is a new row.
 """
 
 from tests.fuzz.readers import boards, images, models, networks, results, tools, training
-from tests.fuzz.readers.row import Reader
-
-__all__ = ["READERS", "Reader"]
 
 READERS = [
     row for kind in (models, results, images, training, networks, tools, boards) for row in kind.READERS
