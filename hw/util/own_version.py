@@ -9,6 +9,7 @@ UNKNOWN = "unknown"
 
 
 def own_version() -> str:
+    """As pyproject.toml had it then, ``0.1.0`` for one; :data:`UNKNOWN` without an installation."""
     try:
         return version("spec2")
     except PackageNotFoundError:

@@ -44,9 +44,6 @@ class Journal:
         if path.exists() and (found := _read(path)).key == key:
             self._file = found
 
-    def __len__(self) -> int:
-        return len(self._file.figures) + len(self._file.patches)
-
     def has(self, name: str) -> bool:
         return name in self._file.figures or name in self._file.patches
 
