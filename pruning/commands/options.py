@@ -36,7 +36,11 @@ Std = Annotated[
 ]
 Images = Annotated[
     str | None,
-    typer.Option("--data", help="Images to train on: mnist, cifar10, pneumonia; a recipe names its own."),
+    typer.Option(
+        "--data",
+        help="Images to train on: mnist, cifar10, pneumonia, or a .npz with images and labels; a "
+        "recipe names its own.",
+    ),
 ]
 Scheme = Annotated[
     str | None,

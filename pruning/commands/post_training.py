@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hw.contract.artifact import Artifact
     from hw.contract.network import Network
-    from pruning.data.calibration_file import CalibrationFile
+    from pruning.data.labelled_images import LabelledImages
     from pruning.importers.finish import Converted
     from pruning.layers.models import NetworkModel
     from pruning.training.recipe import Recipe
@@ -91,7 +91,7 @@ def post_train(
         return _quantised(recipe, found, calibrate.name, images, labels, show)
 
 
-def _imported(path: Path, given: CalibrationFile, numbers: dict[str, Any]) -> Converted:
+def _imported(path: Path, given: LabelledImages, numbers: dict[str, Any]) -> Converted:
     """The network, of the images' size where the file leaves it open; ``numbers`` are for the importer."""
     from pruning.importers.onnx_file import from_onnx
 
@@ -102,7 +102,7 @@ def _imported(path: Path, given: CalibrationFile, numbers: dict[str, Any]) -> Co
         return from_onnx(path, shape if len(shape) == 3 else (1, *shape), **numbers)
 
 
-def _warnings(network: Network, given: CalibrationFile, labels: NDArray[np.int64] | None) -> list[str]:
+def _warnings(network: Network, given: LabelledImages, labels: NDArray[np.int64] | None) -> list[str]:
     """Of images that are unlike those to come, as far as one can see."""
     if labels is None:
         return ["labels are not used: the network gives no class scores"] if given.labels is not None else []

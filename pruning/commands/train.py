@@ -69,4 +69,4 @@ def train(
         )
     if not result.first:
         raise typer.Exit
-    return result, data.load(recipe.data, data_dir)
+    return result, data.load_for(recipe.network, recipe.data, data_dir)

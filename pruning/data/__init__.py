@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hw.contract.network import Shape
+from hw.contract.network import Network, Shape
 from hw.util.errors import ConfigError
-from pruning.data import cifar10, mnist, pneumonia
+from pruning.data import cifar10, mnist, own_images, pneumonia
 from pruning.data.image_set import ImageSet
 
-__all__ = ["LOADERS", "PACKAGED", "ImageSet", "load", "name_for"]
+__all__ = ["LOADERS", "PACKAGED", "ImageSet", "load", "load_for", "name_for"]
 
 LOADERS: dict[str, Callable[[Path | str | None], ImageSet]] = {
     "mnist": mnist.load,
@@ -39,6 +39,14 @@ def load(name: str, data_dir: Path | str | None = None) -> ImageSet:
     if name not in LOADERS:
         raise ConfigError(f"there is no data set {name!r}: choose from {', '.join(LOADERS)}")
     return LOADERS[name](data_dir)
+
+
+def load_for(network: Network, name: str, data_dir: Path | str | None = None) -> ImageSet:
+    """The set of that name, or in the file of that name (:mod:`pruning.data.own_images`), for ``network``.
+
+    Raises as :func:`load`, and ``DataError`` for a file that holds nothing to train the network on.
+    """
+    return own_images.load(name, network) if own_images.is_file(name) else load(name, data_dir)
 
 
 def name_for(shape: Shape, classes: int | None = None) -> str | None:

@@ -20,6 +20,7 @@ from hw.contract.network import Network, find_network
 from hw.util import documents
 from hw.util.errors import ConfigError, UnsupportedNetwork
 from pruning import data, patterns
+from pruning.data import own_images
 from pruning.layers.gradient import OPTIMISERS
 from pruning.layers.models import NetworkModel
 from pruning.optimisers import CONFIGS, Targets
@@ -75,8 +76,10 @@ class Recipe(Entries, frozen=True):
             raise ConfigError(
                 f"label_smoothing must be at least 0 and below 1, not {self.training.label_smoothing}"
             )
+        if self.data not in data.LOADERS and not own_images.is_file(self.data):
+            known = ", ".join(data.LOADERS)
+            raise ConfigError(f"unknown data set {self.data!r}: choose {known}, or give a .npz of your own")
         for what, value, known in (
-            ("data set", self.data, data.LOADERS),
             ("optimiser", self.optimiser, CONFIGS),
             ("optimiser of training", self.training.optimiser, OPTIMISERS),
             ("augmentation", self.training.augment, AUGMENTATIONS),
@@ -176,7 +179,9 @@ def _of_onnx(path: Path, mean: Numbers | None, std: Numbers | None, **changes: A
     if images is None:
         size = "×".join(map(str, network.input))
         known = ", ".join(data.LOADERS)
-        raise ConfigError(f"{path}: no data set has images of {size}: give --data, one of {known}")
+        raise ConfigError(
+            f"{path}: no data set has images of {size}: give --data, one of {known}, or a .npz of your own"
+        )
     return Recipe(network.name, network, start=start, note=note, data=images, **changes)
 
 
@@ -210,6 +215,8 @@ def read(path: Path, mean: Numbers | None = None, std: Numbers | None = None) ->
         mean, std = (old if new is None else new for new, old in zip((mean, std), given, strict=True))
         name, shape = entries.pop("network"), entries.pop("input")
         network, start, note = _network(name, shape, path.parent, mean, std)
+        if own_images.is_file(entries["data"]):
+            entries["data"] = str(path.parent / entries["data"])
         return Recipe(path.stem, network, start=start, note=note, **entries)
     except (ConfigError, UnsupportedNetwork) as error:
         raise type(error)(f"the recipe {path}: {documents.printable(str(error), MOST_SAID)}") from None

@@ -7,7 +7,7 @@ own by copying one. ::
     input = [3, 32, 32]             # channels, rows, columns, where such a file leaves them open
     mean = [0.49, 0.48, 0.45]       # of images of 0 to 1, what such a file takes is (images - mean) / std:
     std = [0.25, 0.24, 0.26]        # a number per channel, or one for all
-    data = "cifar10"                # a name of pruning.data
+    data = "cifar10"                # a name of pruning.data, or an .npz file (pruning.data.own_images)
     sparsity = "adaptive-1:8"       # pruning.patterns.parse
     optimiser = "admm"              # pruning.optimisers
     block = 64                      # output channels that share a choice, where any do

@@ -52,12 +52,12 @@ def run(
     With ``resume``, ``out/checkpoint.pt`` of the same settings is continued. Dense networks, and with
     ``resume`` pruned ones, are shared between jobs through files in ``cache`` (default: the folder that
     holds ``out``).
-    ``data_dir``: see :func:`pruning.data.load`. ``device``: :func:`pruning.training.device.device_of`.
+    ``data_dir``: see :func:`pruning.data.load_for`. ``device``: :func:`pruning.training.device.device_of`.
     Raises ``DataError``, ``ConfigError`` when network and data set do not fit or the device is not there, or
     ``ArtifactError`` when a file cannot be written or a checkpoint is damaged.
     """
     keep_freed_memory()
-    images, out = data.load(recipe.data, data_dir), Path(out)
+    images, out = data.load_for(recipe.network, recipe.data, data_dir), Path(out)
     _check(recipe, images)
     cache = Path(cache) if cache is not None else out.parent
     with joined() as world:

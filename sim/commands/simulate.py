@@ -10,6 +10,7 @@ import typer
 from hw.commands.console import emit, progress
 from hw.commands.models import DESIGN, located
 from hw.commands.options import DataDir, Design, Json, Seed
+from hw.util.errors import ConfigError
 from pruning.commands.images import images_for
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 def simulate(
     design: Design,
     images: Annotated[int, typer.Option(min=1, help="How many images to compare.")] = 16,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose test images: mnist, cifar10, pneumonia, or a .npz with images and labels. "
+            "[default: a set with images of this size; random pixels without one]"
+        ),
+    ] = None,
     data_dir: DataDir = None,
     stalls: Annotated[bool, typer.Option("--stalls", help="Stall every port at random.")] = False,
     random: Annotated[bool, typer.Option("--random", help="Random pixels instead of digits.")] = False,
@@ -50,13 +58,16 @@ def simulate(
         spec2 simulate build/lenet/design --images 64 --stalls --seed 7
         spec2 simulate build/lenet/design --layers
         spec2 simulate zoo:lenet-2:8
+        spec2 simulate build/small/design --data images.npz
     """
     from hw.contract.design import DesignInfo
     from sim.report.page import verified
 
     design = located(design, DESIGN)
     network = DesignInfo.load(design).network
-    pixels, labels = images_for(network, 1 if by_layer else images, data_dir, random, seed)
+    if random and data is not None:
+        raise ConfigError("--random takes no images of a set: leave --data or --random out")
+    pixels, labels = images_for(network, 1 if by_layer else images, data_dir, random, seed, data)
     if by_layer:
         simulate_layers(design, pixels, latency=latency, gap=gap, out=out, as_json=as_json)
         return

@@ -83,7 +83,9 @@ def trained_by(artifact: Artifact, data_dir: Path | None) -> tuple[dict[str, Any
     name, sparsity, *_ = str(artifact.provenance["recipe"]).split()
     found = recipe.find(name, sparsity=sparsity)
     entries = {field: getattr(found, field) for field in Entries.__struct_fields__}
-    return {"name": found.name, **msgspec.to_builtins(entries)}, data.load(found.data, data_dir)
+    return {"name": found.name, **msgspec.to_builtins(entries)}, data.load_for(
+        found.network, found.data, data_dir
+    )
 
 
 def everywhere(command: str) -> str:

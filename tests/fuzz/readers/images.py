@@ -54,6 +54,24 @@ def read_calibration(folder: Path) -> None:
     found.images_for(tiny().input), found.labels_for(tiny())
 
 
+def make_own(folder: Path) -> None:
+    labels = np.arange(16) % 3
+    np.savez_compressed(
+        folder / "own.npz",
+        images=pixels(16, 2, 9, 11),
+        labels=labels,
+        test_images=pixels(16, 9, 11, 2),
+        test_labels=labels,
+    )
+
+
+def read_own(folder: Path) -> None:
+    from hw.contract.network import tiny
+    from pruning.data.own_images import load
+
+    load(folder / "own.npz", tiny())
+
+
 def make_npy(folder: Path) -> None:
     np.save(folder / "images.npy", pixels(3, 9, 11))
 
@@ -128,6 +146,7 @@ READERS = [
     ),
     Reader("images.npz", make_npz, mutate.archive, images("images.npz", (1, 9, 11))),
     Reader("calibration.npz", make_calibration, mutate.archive, read_calibration),
+    Reader("own.npz", make_own, mutate.archive, read_own),
     Reader("images.npy", make_npy, mutate.npy, images("images.npy", (1, 9, 11))),
     Reader("mnist_train.npz", make_mnist, mutate.archive, read_set("mnist")),
     Reader("pneumonia_train.npz", make_pneumonia, mutate.archive, read_set("pneumonia"), 0.5),

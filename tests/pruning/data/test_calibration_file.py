@@ -5,7 +5,8 @@ import pytest
 
 from hw.contract.network import Conv, Network, tiny
 from hw.util.errors import DataError
-from pruning.data.calibration_file import LEAST, read
+from pruning.data.calibration_file import read
+from pruning.data.labelled_images import LEAST
 
 RNG = np.random.default_rng(3)
 PIXELS = RNG.integers(0, 256, (20, 2, 9, 11), np.uint8)
