@@ -16,9 +16,9 @@ import pytest
 import typer
 
 import pruning
-import spec2
 from bitstreams import boards
 from bitstreams.boards import data_sheet
+from bitstreams.commands import command_line
 from bitstreams.flows import memory_map
 from bitstreams.synthesis import extrapolation
 from hw.contract import sparsity
@@ -50,12 +50,12 @@ COMMANDS = sorted({line for page in PAGES for line in commands(page)})
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_in_the_documents_parses(line):
     _, name, *arguments = shlex.split(line)
-    group = typer.main.get_command(spec2.app)
+    group = typer.main.get_command(command_line.app)
     group.commands[name].make_context(name, arguments).close()
 
 
 def test_help_examples_parse():
-    group = typer.main.get_command(spec2.app)
+    group = typer.main.get_command(command_line.app)
     for name, command in group.commands.items():
         examples = re.findall(r"^ +spec2 (.+)$", command.help, re.MULTILINE)
         assert examples, name
@@ -196,7 +196,7 @@ def test_the_api_page_has_every_public_name_of_pruning():
 
 def test_the_readme_lists_every_command():
     listed = re.findall(r"^\| `spec2 (\w+)` \|", README.read_text(), re.MULTILINE)
-    assert sorted(listed) == sorted(typer.main.get_command(spec2.app).commands)
+    assert sorted(listed) == sorted(typer.main.get_command(command_line.app).commands)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

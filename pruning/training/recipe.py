@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+import msgspec
 from msgspec.structs import asdict, replace
 
 from hw.contract.artifact import Sparsity
@@ -172,17 +173,47 @@ def find(name: str, *, mean: Numbers | None = None, std: Numbers | None = None, 
     return replace(read(path, mean, std), **changes)
 
 
-def _of_onnx(path: Path, mean: Numbers | None, std: Numbers | None, **changes: Any) -> Recipe:
-    """For the data set whose images have its shape, if none is given. ``ConfigError`` if there is none."""
-    network, start, note = _network(path.name, None, path.parent, mean, std)
+def checked_entries(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of a recipe that a program gives, of the types that they have there; those with fields of
+    their own (``training``) may be dictionaries. Raises ``ConfigError`` for another, or a wrong type."""
+    if unknown := sorted(set(given) - set(Entries.__struct_fields__)):
+        raise ConfigError(f"a recipe has no {unknown[0]!r}: give {', '.join(Entries.__struct_fields__)}")
+    types = get_type_hints(Entries)
+    found = {}
+    for name, value in given.items():
+        try:
+            found[name] = msgspec.convert(value, types[name], from_attributes=True)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{name} of a recipe: {error}") from None
+    return found
+
+
+def of_network(network: Network, start: NetworkModel | None = None, note: str = "", **changes: Any) -> Recipe:
+    """A recipe that has only the network, weights to begin with and ``changes``; ``data`` is, unless given,
+    the set whose images have its shape. Raises ``ConfigError`` if there is none."""
     images = changes.pop("data", None) or data.name_for(network.input, network.classes)
     if images is None:
         size = "×".join(map(str, network.input))
         known = ", ".join(data.LOADERS)
         raise ConfigError(
-            f"{path}: no data set has images of {size}: give --data, one of {known}, or a .npz of your own"
+            f"no data set has images of {size}: give --data, one of {known}, or a .npz of your own"
         )
     return Recipe(network.name, network, start=start, note=note, data=images, **changes)
+
+
+def _of_onnx(path: Path, mean: Numbers | None, std: Numbers | None, **changes: Any) -> Recipe:
+    network, start, note = _network(path.name, None, path.parent, mean, std)
+    try:
+        return of_network(network, start, note, **changes)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def with_epochs(recipe: Recipe, epochs: Mapping[str, int]) -> Recipe:
+    """``recipe`` with that many passes in the phases named, whatever the size of its set. Raises
+    ``ConfigError`` for another phase, or a number that is none."""
+    merged = asdict(recipe.epochs) | {"few": None} | dict(epochs)
+    return replace(recipe, **checked_entries({"epochs": merged}))
 
 
 def for_cycles(recipe: Recipe, cycles: int, lanes: int | None = None) -> Recipe:
