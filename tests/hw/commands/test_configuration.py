@@ -1,3 +1,10 @@
+"""The array that options describe."""
+
+import pytest
+
+from hw.commands.configuration import configure
+from hw.contract.config import AcceleratorConfig
+from hw.util.errors import ConfigError
 
 
 def test_a_batch_that_nobody_chose_is_no_larger_than_the_lanes(tmp_path):
