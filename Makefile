@@ -345,7 +345,7 @@ bench-search: $(STAMP) ## binary codes of CIFAR-10's images: precision, recall, 
 .PHONY: bench-words
 bench-words: export OMP_NUM_THREADS = 1
 bench-words: export OPENBLAS_NUM_THREADS = 1
-bench-words: $(STAMP) ## binary codes of word vectors: recall, bytes and time (minutes; needs WORDS, docs/search.md)
+bench-words: $(STAMP) ## binary codes of word vectors: recall, bytes and time (minutes; needs WORDS, docs/similarity.md)
 	@test -n "$(WORDS)" || { echo "name the file of word vectors: make bench-words WORDS=..." >&2; exit 1; }
 	$(BIN)/python -m pruning.transfer.search.words $(WORDS) --out docs/results/words.json
 
@@ -365,6 +365,14 @@ pictures: $(STAMP) ## draw the pictures of README and architecture page anew
 .PHONY: docs
 docs: $(STAMP) ## build the documentation; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -n -b html docs $(BUILD)/docs
+
+.PHONY: notebooks
+notebooks: $(STAMP) ## write the notebooks of the documentation as .ipynb
+	@mkdir -p $(BUILD)/notebooks
+	@for page in docs/notebooks/*.md; do \
+	  $(BIN)/jupytext --quiet --to ipynb --output $(BUILD)/notebooks/$$(basename $$page .md).ipynb $$page; \
+	done
+	@ls $(BUILD)/notebooks/*.ipynb
 
 .PHONY: clean
 clean: ## remove build products, keep .venv

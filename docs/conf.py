@@ -15,13 +15,20 @@ project = "spec2"
 author = "The spec2 authors"
 copyright = author
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
-source_suffix = {".md": "markdown"}
+extensions = ["myst_nb", "sphinx.ext.autodoc"]  # which reads Markdown, and runs the pages that are notebooks
+source_suffix = {".md": "myst-nb"}
 exclude_patterns = ["_build"]
 
 # Headings get anchors, so that pages can link to one another's sections.
 myst_heading_anchors = 3
 myst_enable_extensions = ["deflist"]
+
+# Every build runs the notebooks, in folders of their own; one that fails fails the build.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600  # seconds, of a cell
+nb_output_stderr = "remove"  # progress
 
 html_theme = "furo"
 html_title = "spec2"

@@ -119,6 +119,11 @@ def test_the_page_on_own_networks_runs(tmp_path):
     assert (tmp_path / "build/small/model.npz").exists()
 
 
+def test_the_page_on_the_functions_runs(tmp_path):
+    out = run_blocks((ROOT / "docs" / "api" / "spec2.md").read_text(), tmp_path)
+    assert out.startswith("11408 the design needs 1,536 DSP slices of 240 ")
+
+
 def test_the_recipe_on_the_page_on_own_networks_is_one():
     pytest.importorskip("torch")
     from pruning import patterns
@@ -332,7 +337,7 @@ def test_the_robustness_page_says_what_its_data_say():
 def test_the_search_page_holds_the_table_of_words_and_what_it_says():
     """IIQ is ahead of ITQ at 32 bits, level at 64, behind at 96; 12 bytes are a 33rd of the floats."""
     found = json.loads(WORDS.read_text())
-    assert search_benchmark.markdown(found, "word") in (ROOT / "docs" / "search.md").read_text()
+    assert search_benchmark.markdown(found, "word") in (ROOT / "docs" / "similarity.md").read_text()
     recall = {(row["method"], row["bits"]): statistics.mean(row["recall"]) for row in found["rows"]}
     ahead = [recall["iiq", bits] - recall["itq", bits] for bits in (32, 64, 96)]
     assert 0.3 < ahead[0] < 0.4 and abs(ahead[1]) < 0.25 and ahead[2] < -0.5
@@ -342,7 +347,7 @@ def test_the_search_page_holds_the_table_of_words_and_what_it_says():
 def test_the_search_page_holds_the_table_of_its_data_and_what_it_says():
     """8 bytes of ITQ find classes better than floats; IIQ trades precision for exact neighbours."""
     found = json.loads(SEARCH.read_text())
-    assert search_benchmark.markdown(found) in (ROOT / "docs" / "search.md").read_text()
+    assert search_benchmark.markdown(found) in (ROOT / "docs" / "similarity.md").read_text()
     mean = {
         (row["method"], row["bits"]): (statistics.mean(row["map"]), statistics.mean(row["recall"]))
         for row in found["rows"]
@@ -441,10 +446,46 @@ def test_every_dependency_has_a_reason():
         assert "#" in line, line
 
 
-def test_documentation_builds_without_a_warning(tmp_path):
-    for needed in ("furo", "myst_parser", "torch"):
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """The documentation as HTML: warnings are errors, and so is a notebook that fails."""
+    for needed in ("furo", "myst_nb", "torch"):
         pytest.importorskip(needed)
+    folder = tmp_path_factory.mktemp("html")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"]
-    done = subprocess.run([*command, ROOT / "docs", tmp_path], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "tutorial.html").exists()
+    done = subprocess.run(
+        [*command, ROOT / "docs", folder], capture_output=True, text=True, env=environment()
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.verilator
+def test_every_page_is_in_the_documentation(built):
+    """Sphinx writes pages of its own last, over ours of the same name and without a word: ``search``."""
+    for page in (ROOT / "docs").rglob("*.md"):
+        heading = re.search(r"^# (.+)$", page.read_text(), re.MULTILINE)[1]
+        text = (built / page.relative_to(ROOT / "docs").with_suffix(".html")).read_text()
+        words = re.sub(r"[^a-z0-9]+", " ", re.sub(r"&#?\w+;", " ", heading.lower())).split()
+        title = re.search(r"<h1>(.*?)<a class", text, re.DOTALL)[1].lower()
+        assert all(word in title for word in words if len(word) > 3), page
+
+
+@pytest.mark.verilator
+def test_the_notebooks_show_what_they_say(built):
+    """They were run by the build; a simulation with a wrong value would end it."""
+    jupytext = pytest.importorskip("jupytext")
+    text = (built / "notebooks" / "from_pytorch.html").read_text()
+    shown = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    assert "mismatches 0 of 12 images" in shown and "right 1" in shown
+    assert text.count("data:image/png;base64,") >= 12 and "srcdoc=" in text
+    accuracy = float(re.search(r"pruned, integer model: ([\d.]+) %", shown)[1])
+    assert accuracy > 90
+    pages = sorted((ROOT / "docs" / "notebooks").glob("*.md"))
+    assert len(pages) >= 2
+    for page in pages:
+        cells = page.read_text().count("```{code-cell}")
+        code = (built / "notebooks" / f"{page.stem}.html").read_text()
+        read = [cell for cell in jupytext.read(page).cells if cell.cell_type == "code"]
+        assert len(read) == cells and not any(cell.source.startswith("```") for cell in read)
+        assert code.count('class="cell docutils container"') == cells, page

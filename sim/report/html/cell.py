@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,8 +37,4 @@ def cell(
 
 def framed(page: str, height: int = 640) -> str:
     """A whole page inside a cell, ``height`` pixels of it at a time; it can neither run nor load anything."""
-    text = html.escape(page, quote=True)
-    return (
-        f'<iframe srcdoc="{text}" sandbox="" title="report" loading="lazy" '
-        f'style="width:100%;height:{height}px;border:1px solid #8886"></iframe>'
-    )
+    return fragment("frame.html", page=page, height=height)
