@@ -34,6 +34,7 @@ from bitstreams.commands.report import report
 from bitstreams.commands.search import search
 from bitstreams.commands.serve import serve
 from bitstreams.commands.synth import synth
+from hw.commands.new import new
 from hw.commands.options import kept_command
 from hw.commands.program import options
 from hw.commands.schedule import schedule
@@ -61,6 +62,7 @@ app = typer.Typer(
 )
 
 SUBCOMMANDS = (
+    new,
     prune,
     sweep,
     adapt,
