@@ -366,6 +366,11 @@ pictures: $(STAMP) ## draw the pictures of README and architecture page anew
 docs: $(STAMP) ## build the documentation; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -n -b html docs $(BUILD)/docs
 
+.PHONY: man
+man: $(STAMP) ## write the manual page of all commands, build/man/spec2.1
+	$(BIN)/python -m sphinx -q -b man -D nb_execution_mode=off docs $(BUILD)/man
+	@ls $(BUILD)/man/spec2.1
+
 .PHONY: notebooks
 notebooks: $(STAMP) ## write the notebooks of the documentation as .ipynb
 	@mkdir -p $(BUILD)/notebooks

@@ -489,3 +489,26 @@ def test_the_notebooks_show_what_they_say(built):
         read = [cell for cell in jupytext.read(page).cells if cell.cell_type == "code"]
         assert len(read) == cells and not any(cell.source.startswith("```") for cell in read)
         assert code.count('class="cell docutils container"') == cells, page
+
+
+@pytest.mark.verilator
+def test_the_page_of_commands_has_the_help_of_all(built):
+    text = " ".join(re.sub(r"<[^>]+>", "", (built / "commands.html").read_text()).split())
+    for name, command in typer.main.get_command(command_line.app).commands.items():
+        assert f"Usage: $ spec2 {name} " in text, name
+        for option in command.params:
+            assert option.opts[-1] in text, (name, option)
+    assert "put here when" not in text
+
+
+@pytest.mark.slow
+def test_the_manual_page_is_one(tmp_path):
+    made = subprocess.run(
+        ["make", "-C", ROOT, "man", f"BUILD={tmp_path}", f"BIN={Path(sys.executable).parent}", "STAMP="],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    page = (tmp_path / "man" / "spec2.1").read_text()
+    assert page.count(".SH SPEC2 ") == len(typer.main.get_command(command_line.app).commands)
+    assert ".SH NAME\nspec2 \\- FPGA accelerators" in page
