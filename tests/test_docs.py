@@ -154,16 +154,16 @@ def save_digits(folder: Path, every: int) -> Path:
 
 @pytest.mark.verilator
 @pytest.mark.parametrize("every", [32, pytest.param(1, marks=pytest.mark.slow)])
-def test_the_first_commands_of_the_readme_run(tmp_path, every):
-    """``make demo`` without the installation, which this test already runs in; then what comes after it. Slow
-    as a reader has it; else with a folder of fewer digits, for training takes longest."""
+def test_the_first_commands_of_the_readme_run(tmp_path, wheel, every):
+    """``make demo`` without the installation, with the program of the wheel in its place; then what comes
+    after it. Slow as a reader has it; else with a folder of fewer digits, for training takes longest."""
     stamp = tmp_path / ".installed"
     stamp.touch()  # newer than pyproject.toml: nothing is to be installed
     python = Path(sys.executable)
     chosen = {
         "BIN": python.parent,
         "STAMP": stamp,
-        "SPEC2": f"{python} {ROOT / 'spec2.py'}",
+        "SPEC2": f"{python} {wheel.site / 'spec2.py'}",
         "BUILD": tmp_path / "build",
         "DATA": save_digits(tmp_path, every) if every > 1 else "",
     }
