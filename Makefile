@@ -55,6 +55,37 @@ check: $(STAMP) ## lint, formatting, types
 test: check ## check, then every test that is not slow
 	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1 -m "not slow"
 
+# What a user does who has no checkout, with nothing that is installed here: minutes, most of them downloads.
+CLEAN := $(BUILD)/clean
+.PHONY: test-wheel
+test-wheel: $(STAMP) ## sdist and wheel in a clean environment, and the demo in an empty folder
+	rm -rf $(CLEAN) && mkdir -p $(CLEAN)/empty
+	$(BIN)/python -m tests.wheel $(CLEAN)
+	$(PYTHON) -m venv $(CLEAN)/venv
+	$(CLEAN)/venv/bin/pip install --quiet $(PIP_ARGS) "$$(ls $(CURDIR)/$(CLEAN)/*.whl)[pruning]"
+	cd $(CLEAN)/empty && ../venv/bin/spec2 doctor && ../venv/bin/spec2 demo
+
+# Each dependency at the lowest release that pyproject.toml allows, and at the newest; what these depend on is
+# the newest that they take. torch is pinned, and comes from where pip is told.
+LOWEST := $(BUILD)/lowest
+RELEASES_TESTS ?= -m "not slow and not verilator"
+.PHONY: test-min
+test-min: $(STAMP) ## the tests that build no simulator, with the lowest releases of all dependencies that are allowed
+	mkdir -p $(LOWEST)
+	$(PYTHON) -m venv --clear $(LOWEST)/venv
+	$(LOWEST)/venv/bin/pip install --quiet $(PIP_ARGS) 'uv>=0.9,<1'
+	$(LOWEST)/venv/bin/uv pip compile --quiet --resolution lowest-direct --no-emit-package torch pyproject.toml \
+	  --extra pruning --extra dev | grep -v -E '^(nvidia|cuda|triton==)' > $(LOWEST)/constraints.txt
+	$(LOWEST)/venv/bin/pip install --quiet $(PIP_ARGS) -c $(LOWEST)/constraints.txt -e '.[pruning,dev]'
+	$(LOWEST)/venv/bin/python -m pytest -n $(WORKERS) --maxschedchunk 1 $(RELEASES_TESTS)
+
+NEWEST := $(BUILD)/newest
+.PHONY: test-newest
+test-newest: $(STAMP) ## the same with the newest releases of all dependencies that are allowed
+	$(PYTHON) -m venv --clear $(NEWEST)/venv
+	$(NEWEST)/venv/bin/pip install --quiet --upgrade $(PIP_ARGS) -e '.[pruning,dev]'
+	$(NEWEST)/venv/bin/python -m pytest -n $(WORKERS) --maxschedchunk 1 $(RELEASES_TESTS)
+
 # Every input follows from SEED; a fault names the input that shows it, and how to read it again.
 SEED ?= 1
 .PHONY: screenshots

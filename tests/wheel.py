@@ -52,3 +52,7 @@ def _build(tree: Path, what: str, out: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()[-1]
+
+
+if __name__ == "__main__":
+    print(make_wheel(Path(sys.argv[1]).resolve()).wheel)
