@@ -218,6 +218,16 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pa
 	done
 	$(SPEC2) compare $(RESULTS) --out docs/results/lenet.json
 
+# What seeds differ by: the sweeps whose tables the documents hold.
+SPREAD := lenet pneumonia
+.PHONY: spread
+spread: $(STAMP) ## SPREAD=lenet: sparsity patterns with three seeds each, mean and deviation (half an hour each; pneumonia needs DATA)
+	@for sweep in $(SPREAD); do \
+	  options=; test $$sweep = lenet || options="$(DATA_OPTION)"; \
+	  $(SPEC2) sweep docs/results/spread/$$sweep.toml $$options --out $(BUILD)/spread/$$sweep; \
+	  $(BIN)/python -m sim.commands.spread_page $(BUILD)/spread/$$sweep/sweep.json docs/results/spread/$$sweep.json; \
+	done
+
 # Chest X-rays, as arXiv:1911.02007 prunes for them: dense, filters, columns, both, and what the array likes best.
 PNEUMONIA := dense filter column combined adaptive
 .PHONY: results-pneumonia

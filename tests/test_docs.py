@@ -24,7 +24,7 @@ from bitstreams.synthesis import extrapolation
 from hw.contract import sparsity
 from hw.host_interface import registers
 from pruning.transfer.search import benchmark as search_benchmark
-from sim.commands import transfer_results
+from sim.commands import spread_page, transfer_results
 from sim.report import comparison, comparison_page, comparison_plot, explore_page, robustness_tables
 from sim.rtl import layers
 
@@ -301,6 +301,26 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     drawn = SPARSITY.with_suffix(".svg").read_text()
     labels = [comparison_plot.label(row) for row in rows if row["accuracy_integer"] is not None]
     assert labels and all(f">{label}<" in drawn for label in labels)
+
+
+@pytest.mark.parametrize(("name", "page"), [("lenet", "sparsity.md")])
+def test_a_page_holds_what_seeds_differ_by(name, page):
+    """Of the patterns of the sweep beside it, each with three seeds, and what is said of them."""
+    cases = json.loads((ROOT / "docs" / "results" / "spread" / f"{name}.json").read_text())
+    sweep = tomllib.loads((ROOT / "docs" / "results" / "spread" / f"{name}.toml").read_text())
+    assert [case["case"] for case in cases] == [
+        f"sparsity {pattern}" for pattern in sweep["grid"]["sparsity"]
+    ]
+    assert {case["seeds"] for case in cases} == {len(sweep["seeds"])} == {3}
+    assert spread_page.markdown(cases) in (ROOT / "docs" / page).read_text()
+
+
+def test_what_is_said_of_the_seeds_of_lenet_is_so():
+    cases = json.loads((ROOT / "docs" / "results" / "spread" / "lenet.json").read_text())
+    integer = [case["measured"]["integer"] for case in cases]
+    means = [of["mean"] for of in integer]
+    assert max(means) - min(means) < 0.34 and max(of["stdev"] for of in integer) > max(means) - min(means)
+    assert all(case["measured"]["lost"]["mean"] < 0.5 for case in cases)
 
 
 def test_the_robustness_page_holds_the_tables_of_its_data():
