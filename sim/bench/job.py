@@ -121,7 +121,7 @@ class _Header(msgspec.Struct):
 
 def _save(path: Path, header: dict[str, Any], array: NDArray[Any]) -> None:
     blob = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-    np.savez(path, header=blob, array=array)
+    archives.save(path, header=blob, array=array)
 
 
 def _load(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:
