@@ -22,6 +22,7 @@ def train(
     threads: int | None = None,
     resume: bool = True,
     device: str = "cpu",
+    tensorboard: bool = False,
     target_cycles: int | None = None,
     lanes: int | None = None,
     mean_bits: float | None = None,
@@ -65,6 +66,7 @@ def train(
             out=out,
             resume=resume,
             device=device,
+            tensorboard=tensorboard,
             progress=lambda p: show(p.done, 1.0, p.describe()),
         )
     if not result.first:
