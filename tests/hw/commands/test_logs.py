@@ -108,7 +108,7 @@ def test_records_hold_lines_whatever_a_tool_is_called(logged, raising, monkeypat
     )
     _, lines = logged("boards", before=("--verbose",))
     (started,) = (line for line in lines if "exit 3" in line)
-    assert r"'a\x0ab\x1b[2J'" in started and all(LINE.match(line) for line in lines)
+    assert r"'a\nb\x1b[2J'" in started and all(LINE.match(line) for line in lines)
     assert any("sh ended with code 3 after" in line for line in lines)
 
 
