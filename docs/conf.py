@@ -15,13 +15,20 @@ project = "spec2"
 author = "The spec2 authors"
 copyright = author
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
-source_suffix = {".md": "markdown"}
+extensions = ["myst_nb", "sphinx.ext.autodoc"]  # which reads Markdown, and runs the pages that are notebooks
+source_suffix = {".md": "myst-nb"}
 exclude_patterns = ["_build"]
 
 # Headings get anchors, so that pages can link to one another's sections.
 myst_heading_anchors = 3
 myst_enable_extensions = ["deflist"]
+
+# Every build runs the notebooks, in folders of their own; one that fails fails the build.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600  # seconds, of a cell
+nb_output_stderr = "remove"  # progress
 
 html_theme = "furo"
 html_title = "spec2"
@@ -50,6 +57,33 @@ def fields(_app, _what, _name, _object, _options, lines: list[str]) -> None:
             lines[number] = f"    {line.lstrip()}"
 
 
+HELP = "<!-- the help of every command, put here when the documentation is built -->"
+man_pages = [("commands", "spec2", "FPGA accelerators for pruned spectral networks", author, 1)]
+
+
+def help_of_commands(_app: Sphinx, name: str, source: list[str]) -> None:
+    """The page of commands has the help that the program prints, of this tree."""
+    if name != "commands":
+        return
+    import typer
+    from typer.cli import get_docs_for_click
+
+    from bitstreams.commands.command_line import app as program
+
+    command = typer.main.get_command(program)
+    parts = []
+    for each in command.commands.values():
+        context = typer.Context(each, info_name=f"spec2 {each.name}")
+        text = get_docs_for_click(obj=each, ctx=context, indent=1, name=f"spec2 {each.name}")
+        parts.append(re.sub(r"^((?: {4}spec2 .*\n)+)", examples, text, flags=re.MULTILINE))
+    source[0] = source[0].replace(HELP, "\n".join(parts))
+
+
+def examples(found: re.Match[str]) -> str:
+    """The indented commands of a help as a block that is no Python."""
+    return "```sh\n" + re.sub(r"^ {4}", "", found[1], flags=re.MULTILINE) + "```\n"
+
+
 class InlinePictures(SphinxPostTransform):
     """Puts our pictures into HTML pages as they are: text can be selected, and colours follow the theme."""
 
@@ -65,4 +99,5 @@ class InlinePictures(SphinxPostTransform):
 
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", fields)
+    app.connect("source-read", help_of_commands)
     app.add_post_transform(InlinePictures)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import spec2
+from bitstreams.commands import command_line
 from tests.structure import structure
 
 ROOT = Path(__file__).parents[1]
@@ -197,7 +198,7 @@ def test_what_subcommands_share_needs_the_contract_and_a_terminal(path):
     assert not any(name.startswith(("hw.gateware", "hw.generate")) for name in imports(path))
 
 
-@pytest.mark.parametrize("subcommand", spec2.SUBCOMMANDS, ids=lambda subcommand: subcommand.__name__)
+@pytest.mark.parametrize("subcommand", command_line.SUBCOMMANDS, ids=lambda subcommand: subcommand.__name__)
 def test_a_subcommand_lives_in_the_package_it_needs(subcommand):
     """In a file of its name; of several packages in the last one."""
     package, *rest = subcommand.__module__.split(".")
@@ -208,8 +209,15 @@ def test_a_subcommand_lives_in_the_package_it_needs(subcommand):
 
 def test_the_command_line_is_a_table():
     """It defines what becomes of errors, and no subcommand."""
-    tree = ast.parse((ROOT / "spec2.py").read_text(encoding="utf-8"))
+    tree = ast.parse(Path(command_line.__file__).read_text(encoding="utf-8"))
     assert [node.name for node in tree.body if isinstance(node, ast.FunctionDef)] == ["main", "_call"]
+
+
+def test_spec2_is_a_list_of_names():
+    """What is public from Python; nothing is made there."""
+    tree = ast.parse((ROOT / "spec2.py").read_text(encoding="utf-8"))
+    assert not [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert sorted(spec2.__all__) == spec2.__all__
 
 
 def test_the_help_is_instant():

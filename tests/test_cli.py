@@ -12,6 +12,7 @@ import pytest
 import typer
 
 import spec2
+from bitstreams.commands import command_line
 from hw.commands import console
 from hw.contract import results
 from hw.contract.artifact import load, random_artifact
@@ -25,7 +26,7 @@ from pruning.training.recipe import names
 from sim.bench.job import Memory
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = list(typer.main.get_command(spec2.app).commands)
+COMMANDS = list(typer.main.get_command(command_line.app).commands)
 
 
 @pytest.fixture
@@ -96,7 +97,10 @@ MISTAKES = {
     "unknown network": (["prune", "vgg"], "lenet"),
     "a long name": (["prune", "v" * 5000], "there is no recipe"),
     "odd rows": (["estimate", "MODEL", "--rows", "6"], "multiple of 4"),
-    "batch over lanes": (["generate", "MODEL", "--lanes", "2", "--out", "OUT"], "raise lanes"),
+    "batch over lanes": (
+        ["generate", "MODEL", "--lanes", "2", "--batch", "4", "--out", "OUT"],
+        "raise lanes",
+    ),
     "no model": (["generate", "nothing.npz", "--out", "OUT"], "spec2 prune"),
     "no design": (["simulate", "nothing"], "spec2 generate"),
     "no design to synthesise": (["synth", "nothing"], "spec2 generate"),

@@ -16,15 +16,15 @@ import pytest
 import typer
 
 import pruning
-import spec2
 from bitstreams import boards
 from bitstreams.boards import data_sheet
+from bitstreams.commands import command_line
 from bitstreams.flows import memory_map
 from bitstreams.synthesis import extrapolation
 from hw.contract import sparsity
 from hw.host_interface import registers
 from pruning.transfer.search import benchmark as search_benchmark
-from sim.commands import transfer_results
+from sim.commands import spread_page, transfer_results
 from sim.report import comparison, comparison_page, comparison_plot, explore_page, robustness_tables
 from sim.rtl import layers
 
@@ -49,13 +49,14 @@ COMMANDS = sorted({line for page in PAGES for line in commands(page)})
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_in_the_documents_parses(line):
-    _, name, *arguments = shlex.split(line)
-    group = typer.main.get_command(spec2.app)
+    group = typer.main.get_command(command_line.app)
+    parser = group.make_parser(group.context_class(group))  # of options in front of the command's name
+    _, (name, *arguments), _ = parser.parse_args(shlex.split(line)[1:])
     group.commands[name].make_context(name, arguments).close()
 
 
 def test_help_examples_parse():
-    group = typer.main.get_command(spec2.app)
+    group = typer.main.get_command(command_line.app)
     for name, command in group.commands.items():
         examples = re.findall(r"^ +spec2 (.+)$", command.help, re.MULTILINE)
         assert examples, name
@@ -119,6 +120,11 @@ def test_the_page_on_own_networks_runs(tmp_path):
     assert (tmp_path / "build/small/model.npz").exists()
 
 
+def test_the_page_on_the_functions_runs(tmp_path):
+    out = run_blocks((ROOT / "docs" / "api" / "spec2.md").read_text(), tmp_path)
+    assert out.startswith("11408 the design needs 1,536 DSP slices of 240 ")
+
+
 def test_the_recipe_on_the_page_on_own_networks_is_one():
     pytest.importorskip("torch")
     from pruning import patterns
@@ -149,16 +155,16 @@ def save_digits(folder: Path, every: int) -> Path:
 
 @pytest.mark.verilator
 @pytest.mark.parametrize("every", [32, pytest.param(1, marks=pytest.mark.slow)])
-def test_the_first_commands_of_the_readme_run(tmp_path, every):
-    """``make demo`` without the installation, which this test already runs in; then what comes after it. Slow
-    as a reader has it; else with a folder of fewer digits, for training takes longest."""
+def test_the_first_commands_of_the_readme_run(tmp_path, wheel, every):
+    """``make demo`` without the installation, with the program of the wheel in its place; then what comes
+    after it. Slow as a reader has it; else with a folder of fewer digits, for training takes longest."""
     stamp = tmp_path / ".installed"
     stamp.touch()  # newer than pyproject.toml: nothing is to be installed
     python = Path(sys.executable)
     chosen = {
         "BIN": python.parent,
         "STAMP": stamp,
-        "SPEC2": f"{python} {ROOT / 'spec2.py'}",
+        "SPEC2": f"{python} {wheel.site / 'spec2.py'}",
         "BUILD": tmp_path / "build",
         "DATA": save_digits(tmp_path, every) if every > 1 else "",
     }
@@ -196,7 +202,7 @@ def test_the_api_page_has_every_public_name_of_pruning():
 
 def test_the_readme_lists_every_command():
     listed = re.findall(r"^\| `spec2 (\w+)` \|", README.read_text(), re.MULTILINE)
-    assert sorted(listed) == sorted(typer.main.get_command(spec2.app).commands)
+    assert sorted(listed) == sorted(typer.main.get_command(command_line.app).commands)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -298,6 +304,26 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     assert labels and all(f">{label}<" in drawn for label in labels)
 
 
+@pytest.mark.parametrize(("name", "page"), [("lenet", "sparsity.md")])
+def test_a_page_holds_what_seeds_differ_by(name, page):
+    """Of the patterns of the sweep beside it, each with three seeds, and what is said of them."""
+    cases = json.loads((ROOT / "docs" / "results" / "spread" / f"{name}.json").read_text())
+    sweep = tomllib.loads((ROOT / "docs" / "results" / "spread" / f"{name}.toml").read_text())
+    assert [case["case"] for case in cases] == [
+        f"sparsity {pattern}" for pattern in sweep["grid"]["sparsity"]
+    ]
+    assert {case["seeds"] for case in cases} == {len(sweep["seeds"])} == {3}
+    assert spread_page.markdown(cases) in (ROOT / "docs" / page).read_text()
+
+
+def test_what_is_said_of_the_seeds_of_lenet_is_so():
+    cases = json.loads((ROOT / "docs" / "results" / "spread" / "lenet.json").read_text())
+    integer = [case["measured"]["integer"] for case in cases]
+    means = [of["mean"] for of in integer]
+    assert max(means) - min(means) < 0.34 and max(of["stdev"] for of in integer) > max(means) - min(means)
+    assert all(case["measured"]["lost"]["mean"] < 0.5 for case in cases)
+
+
 def test_the_robustness_page_holds_the_tables_of_its_data():
     found = json.loads(ROBUSTNESS.read_text())
     page = (ROOT / "docs" / "robustness.md").read_text()
@@ -332,7 +358,7 @@ def test_the_robustness_page_says_what_its_data_say():
 def test_the_search_page_holds_the_table_of_words_and_what_it_says():
     """IIQ is ahead of ITQ at 32 bits, level at 64, behind at 96; 12 bytes are a 33rd of the floats."""
     found = json.loads(WORDS.read_text())
-    assert search_benchmark.markdown(found, "word") in (ROOT / "docs" / "search.md").read_text()
+    assert search_benchmark.markdown(found, "word") in (ROOT / "docs" / "similarity.md").read_text()
     recall = {(row["method"], row["bits"]): statistics.mean(row["recall"]) for row in found["rows"]}
     ahead = [recall["iiq", bits] - recall["itq", bits] for bits in (32, 64, 96)]
     assert 0.3 < ahead[0] < 0.4 and abs(ahead[1]) < 0.25 and ahead[2] < -0.5
@@ -342,7 +368,7 @@ def test_the_search_page_holds_the_table_of_words_and_what_it_says():
 def test_the_search_page_holds_the_table_of_its_data_and_what_it_says():
     """8 bytes of ITQ find classes better than floats; IIQ trades precision for exact neighbours."""
     found = json.loads(SEARCH.read_text())
-    assert search_benchmark.markdown(found) in (ROOT / "docs" / "search.md").read_text()
+    assert search_benchmark.markdown(found) in (ROOT / "docs" / "similarity.md").read_text()
     mean = {
         (row["method"], row["bits"]): (statistics.mean(row["map"]), statistics.mean(row["recall"]))
         for row in found["rows"]
@@ -441,10 +467,69 @@ def test_every_dependency_has_a_reason():
         assert "#" in line, line
 
 
-def test_documentation_builds_without_a_warning(tmp_path):
-    for needed in ("furo", "myst_parser", "torch"):
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """The documentation as HTML: warnings are errors, and so is a notebook that fails."""
+    for needed in ("furo", "myst_nb", "torch"):
         pytest.importorskip(needed)
+    folder = tmp_path_factory.mktemp("html")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"]
-    done = subprocess.run([*command, ROOT / "docs", tmp_path], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "tutorial.html").exists()
+    done = subprocess.run(
+        [*command, ROOT / "docs", folder], capture_output=True, text=True, env=environment()
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.verilator
+def test_every_page_is_in_the_documentation(built):
+    """Sphinx writes pages of its own last, over ours of the same name and without a word: ``search``."""
+    for page in (ROOT / "docs").rglob("*.md"):
+        heading = re.search(r"^# (.+)$", page.read_text(), re.MULTILINE)[1]
+        text = (built / page.relative_to(ROOT / "docs").with_suffix(".html")).read_text()
+        words = re.sub(r"[^a-z0-9]+", " ", re.sub(r"&#?\w+;", " ", heading.lower())).split()
+        title = re.search(r"<h1>(.*?)<a class", text, re.DOTALL)[1].lower()
+        assert all(word in title for word in words if len(word) > 3), page
+
+
+@pytest.mark.verilator
+def test_the_notebooks_show_what_they_say(built):
+    """They were run by the build; a simulation with a wrong value would end it."""
+    jupytext = pytest.importorskip("jupytext")
+    text = (built / "notebooks" / "from_pytorch.html").read_text()
+    shown = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    assert "mismatches 0 of 12 images" in shown and "right 1" in shown
+    assert text.count("data:image/png;base64,") >= 12 and "srcdoc=" in text
+    accuracy = float(re.search(r"pruned, integer model: ([\d.]+) %", shown)[1])
+    assert accuracy > 90
+    pages = sorted((ROOT / "docs" / "notebooks").glob("*.md"))
+    assert len(pages) >= 2
+    for page in pages:
+        cells = page.read_text().count("```{code-cell}")
+        code = (built / "notebooks" / f"{page.stem}.html").read_text()
+        read = [cell for cell in jupytext.read(page).cells if cell.cell_type == "code"]
+        assert len(read) == cells and not any(cell.source.startswith("```") for cell in read)
+        assert code.count('class="cell docutils container"') == cells, page
+
+
+@pytest.mark.verilator
+def test_the_page_of_commands_has_the_help_of_all(built):
+    text = " ".join(re.sub(r"<[^>]+>", "", (built / "commands.html").read_text()).split())
+    for name, command in typer.main.get_command(command_line.app).commands.items():
+        assert f"Usage: $ spec2 {name} " in text, name
+        for option in command.params:
+            assert option.opts[-1] in text, (name, option)
+    assert "put here when" not in text
+
+
+@pytest.mark.slow
+def test_the_manual_page_is_one(tmp_path):
+    made = subprocess.run(
+        ["make", "-C", ROOT, "man", f"BUILD={tmp_path}", f"BIN={Path(sys.executable).parent}", "STAMP="],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    page = (tmp_path / "man" / "spec2.1").read_text()
+    assert page.count(".SH SPEC2 ") == len(typer.main.get_command(command_line.app).commands)
+    assert ".SH NAME\nspec2 \\- FPGA accelerators" in page

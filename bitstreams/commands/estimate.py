@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from bitstreams.commands.boards import fed, fit
 from hw.commands import options
 from hw.commands.configuration import configure
 from hw.commands.console import emit, progress, scalars
 from hw.commands.models import MODEL, located, usual_array
 from hw.util.tables import table
+
+if TYPE_CHECKING:
+    from hw.contract.artifact import Artifact
+    from hw.contract.config import AcceleratorConfig
 
 
 def estimate(
@@ -36,10 +42,7 @@ def estimate(
         spec2 estimate zoo:lenet-2:8
         spec2 estimate build/lenet/model.npz --rows 16 --lanes 8 --board vc709 --json
     """
-    from hw.compile.compiler import compile_program
     from hw.contract.artifact import load
-    from hw.cost.cycles import estimates
-    from hw.util.processes import processors
 
     array = configure(
         config,
@@ -55,7 +58,20 @@ def estimate(
         products=products,
         stream_bits=stream_bits,
     )
-    artifact = load(located(model, MODEL))
+    figures = foretell(load(located(model, MODEL)), array, board)
+    layers = [(layer["name"], layer["cycles"], layer["steps"]) for layer in figures["layers"]]
+    text = [table(["layer", "clocks", "steps"], layers), table(["figure", "value"], scalars(figures))]
+    if "memory" in figures:
+        text.append(figures["memory"]["says"])
+    emit(as_json, figures, *text)
+
+
+def foretell(artifact: Artifact, array: AcceleratorConfig, board: str | None) -> dict[str, Any]:
+    """Clocks and resources as plain data. Raises ``DoesNotFit`` where ``board`` is named and too small."""
+    from hw.compile.compiler import compile_program
+    from hw.cost.cycles import estimates
+    from hw.util.processes import processors
+
     with progress("scheduling") as show:
         program = compile_program(
             artifact, array, processes=processors(), progress=lambda layer: show(None, None, layer)
@@ -65,8 +81,4 @@ def estimate(
         figures["use_percent"] = fit(board, figures)
         if memory := fed(board, program):
             figures["memory"] = memory
-    layers = [(layer["name"], layer["cycles"], layer["steps"]) for layer in figures["layers"]]
-    text = [table(["layer", "clocks", "steps"], layers), table(["figure", "value"], scalars(figures))]
-    if "memory" in figures:
-        text.append(figures["memory"]["says"])
-    emit(as_json, figures, *text)
+    return figures

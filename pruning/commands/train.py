@@ -11,6 +11,7 @@ from hw.commands.console import progress, requires
 
 if TYPE_CHECKING:
     from pruning.data import ImageSet
+    from pruning.training.recipe import Recipe
     from pruning.training.run import PruneResult
 
 
@@ -18,19 +19,52 @@ def train(
     name: str,
     out: Path,
     *,
+    target_cycles: int | None = None,
+    lanes: int | None = None,
+    mean_bits: float | None = None,
+    images: str | None = None,
     data_dir: Path | None,
     threads: int | None = None,
     resume: bool = True,
     device: str = "cpu",
     tensorboard: bool = False,
-    target_cycles: int | None = None,
-    lanes: int | None = None,
-    mean_bits: float | None = None,
-    images: str | None = None,
     **changes: Any,
 ) -> tuple[PruneResult, ImageSet]:
-    """Follow a recipe, on ``images`` (the name of a set) where given; returns what it came to, and the images
-    that it is measured on.
+    """Follow the recipe of that name, on ``images`` (the name of a set, or a file) where given; as
+    :func:`follow`."""
+    with requires("torch", "mlxtend"):
+        from pruning.training.recipe import find, for_bits, for_cycles
+
+    if images is not None:
+        changes["data"] = images
+    with requires("onnx"):  # where the network is such a file
+        recipe = find(name, **changes)
+    if target_cycles is not None:
+        recipe = for_cycles(recipe, target_cycles, lanes)
+    if mean_bits is not None:
+        recipe = for_bits(recipe, mean_bits)
+    return follow(
+        recipe,
+        out,
+        data_dir=data_dir,
+        threads=threads,
+        resume=resume,
+        device=device,
+        tensorboard=tensorboard,
+    )
+
+
+def follow(
+    recipe: Recipe,
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    threads: int | None = None,
+    resume: bool = True,
+    device: str = "cpu",
+    tensorboard: bool = False,
+) -> tuple[PruneResult, ImageSet]:
+    """Follow a recipe; returns what it came to, and the images that it is measured on.
 
     Writes ``out/model.npz``. Raises ``typer.Exit`` in all but the first of several processes: that one
     measures and reports.
@@ -41,17 +75,8 @@ def train(
         from pruning import data
         from pruning.training.device import CPU
         from pruning.training.precision import NO_BF16, effective
-        from pruning.training.recipe import find, for_bits, for_cycles
         from pruning.training.run import run
 
-    if images is not None:
-        changes["data"] = images
-    with requires("onnx"):  # where the network is such a file
-        recipe = find(name, **changes)
-    if target_cycles is not None:
-        recipe = for_cycles(recipe, target_cycles, lanes)
-    if mean_bits is not None:
-        recipe = for_bits(recipe, mean_bits)
     if threads is not None:
         torch.set_num_threads(threads)
     precision = recipe.training.precision

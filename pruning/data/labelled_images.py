@@ -44,16 +44,16 @@ class LabelledImages:
                 f"{self.source}: images are {images.dtype}: give integers of 0 to 255, or floats of 0 to 1"
             )
 
-    def images_for(self, shape: Shape) -> Images:
+    def images_for(self, shape: Shape, least: int = LEAST) -> Images:
         """The images as the hardware takes them, uint8 (n, C, H, W), for an input of ``shape``.
 
-        Raises ``DataError`` for images of another size, fewer than :data:`LEAST`, and numbers that are no
+        Raises ``DataError`` for images of another size, fewer than ``least``, and numbers that are no
         pixels.
         """
         images = self._laid_out(shape)
-        if len(images) < LEAST:
+        if len(images) < least:
             raise DataError(
-                f"{self.source} has {len(images)} images, and at least {LEAST} are needed: give some "
+                f"{self.source} has {len(images)} images, and at least {least} are needed: give some "
                 "hundred that are like those to come"
             )
         return self._pixels(images)

@@ -25,8 +25,9 @@ from hw.contract.network import Network
 from hw.util import archives
 from hw.util.documents import shown
 from hw.util.errors import DataError
+from hw.util.files import replacing
 from pruning.data.image_set import Images, ImageSet
-from pruning.data.labelled_images import LabelledImages
+from pruning.data.labelled_images import LEAST, LabelledImages
 
 SUFFIX = ".npz"
 """What tells a file from the name of a set."""
@@ -56,19 +57,12 @@ def is_file(name: str) -> bool:
 def load(path: Path | str, network: Network) -> ImageSet:
     """The images of a file, for ``network``. Raises ``DataError`` where it cannot be read, or its arrays are
     not what they are called."""
-    try:
-        with archives.opened(path) as file:
-            names = {what: next((n for n in names if n in file.names), None) for what, names in NAMES.items()}
-            if missing := [what for what in ("images", "labels") if names[what] is None]:
-                has = ", ".join(map(shown, file.names)) or "nothing"
-                raise DataError(f"it holds {has}, and no array {missing[0]!r}")
-            arrays = {what: file.take(name) for what, name in names.items() if name}
-    except FileNotFoundError:
-        raise DataError(f"there is no file {path}: {REMEDY}") from None
-    except (OSError, DataError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise DataError(f"cannot read {path} ({reason}): {REMEDY}") from None
-    return of_arrays(network, **arrays, source=str(path))
+    return of_arrays(network, **_read(path), source=str(path))
+
+
+def sizes(path: Path | str) -> tuple[int, ...]:
+    """The shape of the array ``images`` in a file. Raises as :func:`load`."""
+    return _read(path)["images"].shape
 
 
 def of_arrays(
@@ -88,17 +82,45 @@ def of_arrays(
     if (test_images is None) != (test_labels is None):
         lonely = "test_images" if test_labels is None else "test_labels"
         raise DataError(f"{source}: {lonely} stands alone: give test_images and test_labels, or neither")
-    train = _part(network, images, labels, source)
+    train = _part(network, images, labels, source, LEAST)
     if test_images is None or test_labels is None:
         held = np.arange(len(train[1])) % HELD_OUT == 0
         train, test = (train[0][~held], train[1][~held]), (train[0][held], train[1][held])
     else:
-        test = _part(network, test_images, test_labels, f"{source} (test_images)")
+        test = _part(network, test_images, test_labels, f"{source} (test_images)", 1)
     return ImageSet(*train, *test, name=f"{Path(source).name} {_digest(*train, *test)}")
 
 
+def save(images: ImageSet, path: Path | str) -> None:
+    """Write the set into a file that :func:`load` reads. Raises ``ArtifactError`` where that cannot be."""
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(
+            file,
+            images=images.train_images,
+            labels=images.train_labels,
+            test_images=images.test_images,
+            test_labels=images.test_labels,
+        )
+
+
+def _read(path: Path | str) -> dict[str, NDArray[Any]]:
+    """The arrays, by the first of their names."""
+    try:
+        with archives.opened(path) as file:
+            names = {what: next((n for n in names if n in file.names), None) for what, names in NAMES.items()}
+            if missing := [what for what in ("images", "labels") if names[what] is None]:
+                has = ", ".join(map(shown, file.names)) or "nothing"
+                raise DataError(f"it holds {has}, and no array {missing[0]!r}")
+            return {what: file.take(name) for what, name in names.items() if name}
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}: {REMEDY}") from None
+    except (OSError, DataError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise DataError(f"cannot read {path} ({reason}): {REMEDY}") from None
+
+
 def _part(
-    network: Network, images: NDArray[Any], labels: NDArray[Any], source: str
+    network: Network, images: NDArray[Any], labels: NDArray[Any], source: str, least: int
 ) -> tuple[Images, NDArray[np.uint8]]:
     if (network.classes or 0) > MOST_CLASSES:
         raise DataError(f"{source}: training takes at most {MOST_CLASSES} classes, not {network.classes}")
@@ -109,7 +131,7 @@ def _part(
             f"{source}: network {network.name!r} gives no class scores to train on: end it with a fully "
             "connected layer"
         )
-    return given.images_for(network.input), classes.astype(np.uint8)
+    return given.images_for(network.input, least), classes.astype(np.uint8)
 
 
 def _digest(*arrays: NDArray[Any]) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+import msgspec
 from msgspec.structs import asdict, replace
 
 from hw.contract.artifact import Sparsity
@@ -172,17 +173,47 @@ def find(name: str, *, mean: Numbers | None = None, std: Numbers | None = None, 
     return replace(read(path, mean, std), **changes)
 
 
-def _of_onnx(path: Path, mean: Numbers | None, std: Numbers | None, **changes: Any) -> Recipe:
-    """For the data set whose images have its shape, if none is given. ``ConfigError`` if there is none."""
-    network, start, note = _network(path.name, None, path.parent, mean, std)
+def checked_entries(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of a recipe that a program gives, of the types that they have there; those with fields of
+    their own (``training``) may be dictionaries. Raises ``ConfigError`` for another, or a wrong type."""
+    if unknown := sorted(set(given) - set(Entries.__struct_fields__)):
+        raise ConfigError(f"a recipe has no {unknown[0]!r}: give {', '.join(Entries.__struct_fields__)}")
+    types = get_type_hints(Entries)
+    found = {}
+    for name, value in given.items():
+        try:
+            found[name] = msgspec.convert(value, types[name], from_attributes=True)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{name} of a recipe: {error}") from None
+    return found
+
+
+def of_network(network: Network, start: NetworkModel | None = None, note: str = "", **changes: Any) -> Recipe:
+    """A recipe that has only the network, weights to begin with and ``changes``; ``data`` is, unless given,
+    the set whose images have its shape. Raises ``ConfigError`` if there is none."""
     images = changes.pop("data", None) or data.name_for(network.input, network.classes)
     if images is None:
         size = "×".join(map(str, network.input))
         known = ", ".join(data.LOADERS)
         raise ConfigError(
-            f"{path}: no data set has images of {size}: give --data, one of {known}, or a .npz of your own"
+            f"no data set has images of {size}: give --data, one of {known}, or a .npz of your own"
         )
     return Recipe(network.name, network, start=start, note=note, data=images, **changes)
+
+
+def _of_onnx(path: Path, mean: Numbers | None, std: Numbers | None, **changes: Any) -> Recipe:
+    network, start, note = _network(path.name, None, path.parent, mean, std)
+    try:
+        return of_network(network, start, note, **changes)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def with_epochs(recipe: Recipe, epochs: Mapping[str, int]) -> Recipe:
+    """``recipe`` with that many passes in the phases named, whatever the size of its set. Raises
+    ``ConfigError`` for another phase, or a number that is none."""
+    merged = asdict(recipe.epochs) | {"few": None} | dict(epochs)
+    return replace(recipe, **checked_entries({"epochs": merged}))
 
 
 def for_cycles(recipe: Recipe, cycles: int, lanes: int | None = None) -> Recipe:
@@ -203,6 +234,30 @@ def for_bits(recipe: Recipe, mean: float) -> Recipe:
 
 def read(path: Path, mean: Numbers | None = None, std: Numbers | None = None) -> Recipe:
     """The recipe in a file, with another ``mean`` and ``std`` where given. Raises ``ConfigError``."""
+    entries = _entries(path)
+    try:
+        given = entries.pop("mean"), entries.pop("std")
+        mean, std = (old if new is None else new for new, old in zip((mean, std), given, strict=True))
+        name, shape = entries.pop("network"), entries.pop("input")
+        if not name:
+            raise ConfigError('it names no network: write network = "lenet", or an .onnx file')
+        network, start, note = _network(name, shape, path.parent, mean, std)
+        return Recipe(path.stem, network, start=start, note=note, **entries)
+    except (ConfigError, UnsupportedNetwork) as error:
+        raise type(error)(f"the recipe {path}: {documents.printable(str(error), MOST_SAID)}") from None
+
+
+def settings_of(path: Path) -> dict[str, Any]:
+    """What a recipe says beside its network, for a network that a program gives: entries as
+    :func:`of_network` takes them, and ``mean``, ``std`` and ``input``. Raises ``ConfigError``, also for a
+    recipe that has a network."""
+    entries = _entries(path)
+    if entries.pop("network"):
+        raise ConfigError(f"the recipe {path} has a network of its own: leave one of the two out")
+    return entries
+
+
+def _entries(path: Path) -> dict[str, Any]:
     try:
         content = documents.read(path)
     except OSError as error:
@@ -210,16 +265,10 @@ def read(path: Path, mean: Numbers | None = None, std: Numbers | None = None) ->
     what = f"the recipe {path} is damaged or has an unknown entry"
     file: RecipeFile = documents.decode(content, RecipeFile, what, form="toml", error=ConfigError)
     entries = asdict(file)
-    try:
-        given = entries.pop("mean"), entries.pop("std")
-        mean, std = (old if new is None else new for new, old in zip((mean, std), given, strict=True))
-        name, shape = entries.pop("network"), entries.pop("input")
-        network, start, note = _network(name, shape, path.parent, mean, std)
-        if own_images.is_file(entries["data"]):
-            entries["data"] = str(path.parent / entries["data"])
-        return Recipe(path.stem, network, start=start, note=note, **entries)
-    except (ConfigError, UnsupportedNetwork) as error:
-        raise type(error)(f"the recipe {path}: {documents.printable(str(error), MOST_SAID)}") from None
+    del entries["config"]
+    if own_images.is_file(entries["data"]):
+        entries["data"] = str(path.parent / entries["data"])
+    return entries
 
 
 def _network(

@@ -12,8 +12,8 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 from hw.util.errors import LinkError
 from sim.bench import wrapper
 from sim.bench.frames import FrameSink, FrameSource
+from sim.bench.job import PERIOD
 from sim.bench.stalls import stall
-from sim.waves.recording import PERIOD
 
 # cocotbext-axi still uses names that cocotb 2 deprecates, and would say so in every log.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="cocotbext")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sim.bench.job import Memory
-    from sim.waves.recording import Recording
+    from sim.rtl.waves.recording import Recording
 
 
 def simulate(
@@ -177,7 +177,7 @@ def _memory(latency: int | None, gap: int) -> Memory:
 
 def _recording(file: Path | None, first: int, last: int | None, by_layer: bool) -> Recording | None:
     """What is to be recorded, if anything. Raises ``ConfigError`` for options that do not fit together."""
-    from sim.waves.recording import Recording
+    from sim.rtl.waves.recording import Recording
 
     if file is None:
         if first or last is not None:
@@ -190,7 +190,7 @@ def _recording(file: Path | None, first: int, last: int | None, by_layer: bool) 
 
 def _recorded(waves: Recording) -> tuple[dict[str, Any], str]:
     """What was recorded: as plain data, and for people."""
-    from sim.waves.save_file import save_file
+    from sim.rtl.waves.save_file import save_file
 
     size, beside = waves.file.stat().st_size, save_file(waves.file)
     data = {"file": str(waves.file), "save_file": str(beside), "bytes": size}

@@ -19,12 +19,12 @@ from hw.host_interface.stream_format import check_images
 from hw.util.errors import ConfigError, LinkError, ToolFailed
 from hw.util.files import replacing
 from sim.bench import wrapper
-from sim.bench.job import VARIABLE, Answer, Job, Memory
+from sim.bench.job import PERIOD, VARIABLE, Answer, Job, Memory
 from sim.rtl.cosim import run_module
 from sim.rtl.verilate import Simulator, locked, verilate
-from sim.waves.recording import PERIOD, Recording
-from sim.waves.save_file import write_save_file
-from sim.waves.stages import grouped
+from sim.rtl.waves.recording import Recording
+from sim.rtl.waves.save_file import write_save_file
+from sim.rtl.waves.stages import grouped
 
 LOG = logging.getLogger(__name__)
 

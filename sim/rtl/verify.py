@@ -21,7 +21,7 @@ from sim import model, rtl
 from sim.bench.job import Memory
 from sim.rtl import answers
 from sim.rtl.mismatch import MAP, SCORES, first_mismatch
-from sim.waves.recording import Recording
+from sim.rtl.waves.recording import Recording
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""

@@ -22,10 +22,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import sim.waves
 from hw.util import processes
 from hw.util.errors import ToolFailed
 from hw.util.files import replacing
+from sim.rtl import waves as recording
 from sim.rtl.verilator import (
     Verilator,
     find_verilator,
@@ -59,7 +59,7 @@ COCOTB = f"-L{LIBRARIES} -lcocotbvpi_verilator"
 """What a simulator with cocotb is linked with."""
 
 WAVES = ("window.h", "lz4.h", "zlib.h")
-"""Headers of :mod:`sim.waves`: a program that records in a window, and libraries whose headers few have."""
+"""Headers of :mod:`sim.rtl.waves`: a program that records in a window, libraries whose headers few have."""
 
 WIDEST = "65536"
 """Bits of the widest signal in waves."""
@@ -113,7 +113,7 @@ def verilate(
     if waves:
         options += ["--trace-fst", "--trace-max-width", WIDEST]
         files["main.cpp"] = f'#include "window.h"\n{files["main.cpp"]}'
-        folder = Path(sim.waves.__file__).parent
+        folder = Path(recording.__file__).parent
         headers = {name: (folder / name).read_text(encoding="utf-8") for name in WAVES}
     if threads > 1:
         options += ["--threads", str(threads)]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import spec2
 from hw.compile.compiler import compile_program
 from hw.contract import artifact, sparsity
 from hw.contract.config import AcceleratorConfig
@@ -17,9 +16,10 @@ from hw.contract.network import Conv, Network, tiny
 from hw.util.errors import ConfigError
 from pruning import MagnitudeConfig, NetworkModel, patterns, prune_, quantise_, sets, to_artifact
 from pruning.training.synthetic import synthetic
+from sim.commands.prune import prune
 
 ROOT = Path(__file__).parents[2]
-HELP = " ".join(spec2.prune.__doc__.split())
+HELP = " ".join(prune.__doc__.split())
 
 
 def test_every_pattern_has_a_set_and_the_help_names_it():

@@ -25,8 +25,13 @@ def render(template: str, **given: Any) -> str:
     """A page. template: a file of :data:`TEMPLATES`; given: what it shows."""
     # A file of this project, which is none of anybody's data.
     style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
-    page = _environment().get_template(template).render(style=style, policy=POLICY, **given)
-    return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
+    return fragment(template, style=style, policy=POLICY, **given)
+
+
+def fragment(template: str, **given: Any) -> str:
+    """As :func:`render`, of a template that is no page of its own."""
+    text = _environment().get_template(template).render(**given)
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n"
 
 
 def _environment() -> Environment:

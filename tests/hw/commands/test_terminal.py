@@ -89,9 +89,9 @@ def test_a_signal_that_is_ignored_stays_so():
 
 
 def test_the_command_line_says_what_ended_it(monkeypatch, run):
-    import spec2
+    from bitstreams.commands import command_line
 
-    monkeypatch.setattr(spec2, "app", lambda **_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(command_line, "app", lambda **_: signal.raise_signal(signal.SIGTERM))
     result = run("boards")
     assert result.code == 128 + 15 and result.err == "spec2: ended by SIGTERM\n"
 

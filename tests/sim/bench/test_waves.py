@@ -15,9 +15,10 @@ from hw.contract.design import DesignInfo
 from hw.host_interface.stream_format import map_beats, pack_image, pack_scores
 from hw.util.errors import ConfigError, LinkError
 from sim import model, rtl
-from sim.waves.recording import MOST, PERIOD, Recording
-from sim.waves.save_file import save_file
-from sim.waves.stages import REST, STAGES, grouped
+from sim.bench.job import PERIOD
+from sim.rtl.waves.recording import MOST, Recording
+from sim.rtl.waves.save_file import save_file
+from sim.rtl.waves.stages import REST, STAGES, grouped
 from tests.sim.bench.accelerators import images
 
 DESIGN = "spec2_bench.dut"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-import spec2
+from bitstreams.commands import command_line
 from hw.contract.artifact import load
 from hw.contract.config import AcceleratorConfig, load_config
 from hw.contract.design import DesignInfo
@@ -37,7 +37,7 @@ def test_commands_are_in_the_order_of_the_work(folder):
     assert AcceleratorConfig(**config) == info.config, "whatever the compiler chose itself is in it"
     assert simulate == ["spec2", "simulate", f"{folder}/design", "--images", "6", "--seed", "3", "--stalls"]
     assert "--stalls" not in words(folder, info, stalls=False)[2]
-    known = {subcommand.__name__ for subcommand in spec2.SUBCOMMANDS}
+    known = {subcommand.__name__ for subcommand in command_line.SUBCOMMANDS}
     assert {line[1] for line in words(folder, info)} <= known
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sim.waves.hierarchy import Module, modules
+from sim.rtl.waves.hierarchy import Module, modules
 
 STAGES = {
     "streams": r"[sm]_axi[sl]|image_port|map_port|score_port|gate",

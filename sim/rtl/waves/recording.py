@@ -10,9 +10,7 @@ from hw.contract.design import DesignInfo
 from hw.util import quote
 from hw.util.documents import shown
 from hw.util.errors import ConfigError
-
-PERIOD = 10
-"""Clock period of simulations in ns. Only ratios matter: nothing in a design knows time."""
+from sim.bench.job import PERIOD
 
 SUFFIX = ".fst"
 

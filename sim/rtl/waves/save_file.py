@@ -9,7 +9,7 @@ from pathlib import Path
 from vcd.gtkw import GTKWSave
 
 from hw.util.files import write
-from sim.waves.stages import Signal, Unit
+from sim.rtl.waves.stages import Signal, Unit
 
 
 def save_file(waves: Path) -> Path:
