@@ -68,11 +68,11 @@ def say(text: str) -> None:
 @contextmanager
 def progress(title: str) -> Iterator[Show]:
     """Progress on stderr, with the time that is left: a bar on a terminal, elsewhere a line now and then."""
-    start = time.monotonic()
+    start = time.perf_counter()
     LOG.info("%s", title)
     with _shown(title) as show:
         yield show
-    LOG.info("%s: done in %.1f s", title, time.monotonic() - start)
+    LOG.info("%s: done in %.1f s", title, time.perf_counter() - start)
 
 
 @contextmanager
