@@ -83,7 +83,9 @@ class FakeDesign:
     def design(self) -> Path:
         return self.folder / "design"
 
-    def simulate(self, design_dir, images, *, batch=0, stalls=False, seed=0, memory=None, progress=None):
+    def simulate(
+        self, design_dir, images, *, batch=0, stalls=False, seed=0, memory=None, progress=None, **waves
+    ):
         self.calls.append(
             {"images": len(images), "batch": batch, "stalls": stalls, "seed": seed, "memory": memory}
         )

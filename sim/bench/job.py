@@ -22,6 +22,9 @@ VARIABLE = "SPEC2_RUN_DIR"
 """Environment variable that tells the simulating process its run folder."""
 
 
+PERIOD = 10
+"""Clock period in ns. Only ratios matter: nothing in the design knows time."""
+
 PROGRESS = "@progress "
 """A line of the simulator's output that starts so carries ``done total`` and is not logged."""
 
