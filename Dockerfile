@@ -15,7 +15,7 @@ RUN apt-get update \
 RUN pip install --no-cache-dir torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
 
 COPY . /src
-RUN pip install --no-cache-dir '/src[pruning,serve,sweep]' && rm -rf /src/build
+RUN pip install --no-cache-dir '/src[pruning,serve,sweep,tensorboard]' && rm -rf /src/build
 
 # Whoever runs it need not be root: caches find a folder by themselves (hw/util/caches.py).
 WORKDIR /work

@@ -25,15 +25,19 @@ def profiled(file: Path | None) -> Iterator[None]:
     if file is None:
         yield
         return
+    error: BaseException | None = None
     with replacing(file) as part:
         profile = cProfile.Profile()
         profile.enable()
         try:
             yield
-        finally:
-            profile.disable()
-            profile.dump_stats(part)
-            said = io.StringIO()
-            pstats.Stats(profile, stream=said).sort_stats("tottime").print_stats(SHOWN)
-            table = "\n".join(line for line in said.getvalue().splitlines() if line.strip())
-            console.say(f"{quote.lines(table)}\nthe whole profile: python -m pstats {quote.shell(str(file))}")
+        except BaseException as ended:  # of a command that failed the profile is kept as well
+            error = ended
+        profile.disable()
+        profile.dump_stats(part)
+    said = io.StringIO()
+    pstats.Stats(profile, stream=said).sort_stats("tottime").print_stats(SHOWN)
+    table = "\n".join(line for line in said.getvalue().splitlines() if line.strip())
+    console.say(f"{quote.lines(table)}\nthe whole profile: python -m pstats {quote.shell(str(file))}")
+    if error is not None:
+        raise error

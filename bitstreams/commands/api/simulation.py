@@ -79,6 +79,7 @@ def simulate(
     data_dir: Path | str | None = None,
     latency: int | None = None,
     gap: int = 0,
+    waves: Path | str | None = None,
 ) -> Simulation:
     """Run images through the Verilog and compare every value, as ``spec2 simulate`` does.
 
@@ -86,15 +87,25 @@ def simulate(
     pixels where there is none. Or a set's name or a ``.npz``, of which 16 are taken, or an array (n, c, h, w)
     of uint8, perhaps with ``labels`` (n,).
     stalls: of all ports, at random, by ``seed``. latency, gap: clocks that external memory takes for a burst,
-    and idle ones behind every beat.
+    and idle ones behind every beat. waves: an FST file of every signal, with a save file beside it.
 
     Values that differ are no error here: ``equal`` is false then. Raises ``ToolFailed`` where the Verilog
     does not compile or run.
     """
+    from sim.rtl.waves.recording import Recording
+
     found = design_of(design)
     pixels, classes = _pixels(found, images, labels, data_dir, seed)
+    recording = Recording(Path(waves)) if waves is not None else None
     figures = simulate_design(
-        found.folder, pixels, classes, seed=seed, stalls=stalls, latency=latency, gap=gap
+        found.folder,
+        pixels,
+        classes,
+        seed=seed,
+        stalls=stalls,
+        latency=latency,
+        gap=gap,
+        waves=recording,
     )
     return Simulation(found, figures)
 

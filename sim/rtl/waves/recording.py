@@ -16,7 +16,7 @@ SUFFIX = ".fst"
 
 BYTES = 0.25
 """Of a clock in a file, for every flip-flop of the design by its estimate; less where little happens.
-docs/quality.md has what was measured."""
+docs/watching.md has what was measured."""
 
 MOST = 2 << 30
 """Bytes that are expected, at most, unless the window is given."""

@@ -4,6 +4,10 @@ import json
 import pstats
 import re
 
+import pytest
+
+from bitstreams.commands import command_line
+
 
 def slow(*_) -> None:
     total = 0
@@ -35,3 +39,13 @@ def test_a_command_that_fails_is_profiled_too(run, tmp_path) -> None:
 def test_a_file_that_cannot_be_written_is_refused_before_any_work(run, monkeypatch) -> None:
     monkeypatch.setattr("bitstreams.commands.boards.emit", None)
     assert "cannot write" in run("--profile", "/proc/no/p", "boards").sentence
+
+
+def test_a_traceback_leaves_the_profile(run, monkeypatch, tmp_path) -> None:
+    def broken(*_) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("bitstreams.commands.boards.emit", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        command_line.main(["--profile", str(tmp_path / "p"), "boards"])
+    assert any(name == "broken" for _, _, name in pstats.Stats(str(tmp_path / "p")).stats)
