@@ -304,7 +304,7 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     assert labels and all(f">{label}<" in drawn for label in labels)
 
 
-@pytest.mark.parametrize(("name", "page"), [("lenet", "sparsity.md")])
+@pytest.mark.parametrize(("name", "page"), [("lenet", "sparsity.md"), ("pneumonia", "results.md")])
 def test_a_page_holds_what_seeds_differ_by(name, page):
     """Of the patterns of the sweep beside it, each with three seeds, and what is said of them."""
     cases = json.loads((ROOT / "docs" / "results" / "spread" / f"{name}.json").read_text())
@@ -322,6 +322,15 @@ def test_what_is_said_of_the_seeds_of_lenet_is_so():
     means = [of["mean"] for of in integer]
     assert max(means) - min(means) < 0.34 and max(of["stdev"] for of in integer) > max(means) - min(means)
     assert all(case["measured"]["lost"]["mean"] < 0.5 for case in cases)
+
+
+def test_what_is_said_of_the_seeds_of_pneumonia_is_so():
+    cases = json.loads((ROOT / "docs" / "results" / "spread" / "pneumonia.json").read_text())
+    measured = [case["measured"] for case in cases]
+    means = [of["integer"]["mean"] for of in measured]
+    assert all(1.5 < of["integer"]["stdev"] < 3.5 and of["lost"]["mean"] < 0 for of in measured)
+    assert max(means) - min(means) < min(of["integer"]["stdev"] for of in measured)
+    assert 4.5 < max(of["sensitivity"]["stdev"] for of in measured) < 5.5
 
 
 def test_the_robustness_page_holds_the_tables_of_its_data():
