@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from bitstreams.flows.ip import wrapper
 from bitstreams.flows.ip.component import LIBRARY, VENDOR, VERSION
+from bitstreams.flows.ip.litex_module import SUFFIX as LITEX
 from hw.contract.design import DesignInfo
 from hw.gateware.ports.interfaces import CLOCK, INTERRUPT, RESET, Interface, interfaces
 from hw.util import quote
@@ -64,6 +65,7 @@ def readme(info: DesignInfo, images: Iterable[str], weights: Mapping[str, int]) 
         (f"{info.top}.core", "the same for FuseSoC, with a target `sim`"),
         (f"{info.top}.h", "registers and sizes for C and C++"),
         (f"{info.top}.rdl", "the registers in SystemRDL 2.0"),
+        (f"{info.top}{LITEX}", "a module for LiteX: registers, DMAs and interrupt in a SoC"),
         (f"{info.top}_tb.v", "a testbench, with `_tb_image.hex` and `_tb_result.hex`"),
         ("design.json", "the design, as spec2 and its host driver read it"),
     ]
