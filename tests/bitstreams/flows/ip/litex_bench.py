@@ -17,7 +17,16 @@ from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
-from hw.host_interface.registers import BATCH, CONTROL, ID, INTERRUPT, INTERRUPT_ENABLE, MAGIC, STATUS
+from hw.host_interface.registers import (
+    BATCH,
+    CONTROL,
+    ID,
+    INTERRUPT,
+    INTERRUPT_ENABLE,
+    MAGIC,
+    RESULT_STALL,
+    STATUS,
+)
 from tests.bitstreams.flows.ip.litex_layout import FOLDER, RAM, REGISTERS
 
 # cocotbext-axi still uses names that cocotb 2 deprecates.
@@ -92,8 +101,7 @@ class Program:
         await self.put("READER_BASE", address)
         await self.put("READER_LENGTH", length)
         await self.put("READER_ENABLE", 1)
-        while not await self.get("READER_DONE"):
-            pass
+        await self.until(lambda: self.get("READER_DONE"))
         await self.put("READER_ENABLE", 0)
 
     async def give_up(self):
@@ -102,9 +110,19 @@ class Program:
         for name in ("READER_ENABLE", "WRITER_ENABLE"):
             await self.put(name, 0)
         await self.put("FLUSH", 1)
-        while await self.get("WAITING") or STATUS.unpack(await self.read(STATUS))["leftover"]:
-            pass
+        await self.until(self.empty)
         await self.put("FLUSH", 0)
+
+    async def empty(self):
+        """Whether nothing is on its way any more."""
+        return not await self.get("WAITING") and not STATUS.unpack(await self.read(STATUS))["leftover"]
+
+    async def until(self, what):
+        """Ask until it is so."""
+        for _ in range(PATIENCE // 10):
+            if await what():
+                return
+        raise TimeoutError("it never was")
 
 
 async def run(program, frames, wanted):
@@ -117,12 +135,30 @@ async def run(program, frames, wanted):
         await program.send(RAM + i * size, size)
     assert await program.interrupted() == {"done"}
     clocks = int(get_sim_time("ns") - begun) // PERIOD
-    while not await program.get("WRITER_DONE"):
-        pass
+    await program.until(lambda: program.get("WRITER_DONE"))
     await program.put("WRITER_ENABLE", 0)
     found = (await program.bus.read(results, len(wanted))).data
     assert bytes(found) == wanted, f"{bytes(found).hex()} is not {wanted.hex()}"
     return clocks
+
+
+async def disturb(program, size, beat):
+    """An image that is too short; a run that is aborted while its results, and another image, wait."""
+    other = RAM + 4 * size
+    await program.bus.write(other, bytes(range(1, 256)) * (size // 255 + 1))
+    await program.begin(1, other + 2 * size, size)
+    await program.send(RAM, size - beat)
+    assert await program.interrupted() == {"framing_error"}
+    await program.give_up()
+    await program.begin(1, other + 2 * size, size)
+    await program.put("WRITER_ENABLE", 0)
+    await program.send(RAM, size)
+    await program.put("READER_BASE", other)
+    await program.put("READER_ENABLE", 1)
+    await program.until(lambda: program.read(RESULT_STALL))
+    assert await program.get("WAITING")
+    await program.give_up()
+    assert await program.events() == set() and not program.dut.irq.value
 
 
 @cocotb.test()
@@ -141,17 +177,6 @@ async def program(dut):
     for frames, due in zip(runs, wanted, strict=True):
         await me.bus.write(RAM, b"".join(frames))
         if job["trouble"]:
-            size = len(frames[0])
-            beat = int(job["beat"])
-            await me.begin(1, RAM + 4 * size, len(due))
-            await me.send(RAM, size - beat)
-            assert await me.interrupted() == {"framing_error"}
-            await me.give_up()
-            await me.begin(1, RAM + 4 * size, len(due))
-            await me.put("READER_LENGTH", size)
-            await me.put("READER_ENABLE", 1)
-            await ClockCycles(dut.clk, 4)
-            await me.give_up()
-            assert await me.events() == set() and not dut.irq.value
+            await disturb(me, len(frames[0]), int(job["beat"]))
         clocks.append(await run(me, frames, due))
     (folder / "clocks.json").write_text(json.dumps(clocks))
