@@ -45,7 +45,7 @@ class SoC(SoCCore):
 
 
 def build(ip: Path, out: Path, **settings) -> None:
-    """Write ``soc.v`` (what it instantiates is the IP's), memories beside it, and ``csr.h``."""
+    """Write ``soc.v`` (what it instantiates is the IP's), memories beside it, ``csr.h``, ``mem.h``."""
     pins = [("clk", 0, Pins("X")), ("rst", 0, Pins("X")), ("irq", 0, Pins("X"))]
     platform = GenericPlatform("", pins, name="soc")
     soc = SoC(platform, adder(ip), **settings)
@@ -55,6 +55,7 @@ def build(ip: Path, out: Path, **settings) -> None:
     soc.npu.copy_memories(out)
     header = export.get_csr_header(soc.csr_regions, soc.constants, soc.mem_regions["csr"].origin)
     (out / "csr.h").write_text(header)
+    (out / "mem.h").write_text(export.get_mem_header(soc.mem_regions))
 
 
 if __name__ == "__main__":

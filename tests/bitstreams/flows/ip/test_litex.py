@@ -5,13 +5,20 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyslang
 import pytest
 
+from bitstreams.flows import ip
+from bitstreams.flows.ip.c_header import c_header
+from hw.contract import zoo
+from hw.generate import generate
 from hw.host.result_frame import pack
 from hw.host_interface.stream_format import first_map, pack_image
+from pruning.data import mnist
 from sim import model
 from sim.rtl.cosim import run_module
 from sim.rtl.verilate import verilate
@@ -30,10 +37,9 @@ def soc_of(folder: Path, out: Path, **settings) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
 
 
-def simulate(made, artifact, images, out: Path, trouble: bool) -> list[int]:
+def simulate(info, folder: Path, artifact, images, out: Path, trouble: bool) -> list[int]:
     """Clocks of every run, from the first register that is written to the interrupt's clear."""
-    info, top = made.info, made.package.top
-    files = [out / "soc.v", *(made.folder / f"{top}{suffix}" for suffix in ("_ip.v", ".v"))]
+    files = [out / "soc.v", *(folder / f"{info.top}{suffix}" for suffix in ("_ip.v", ".v"))]
     soc, *core = (file.read_text() for file in files)
     # LiteX writes combinational processes with "<=", which its own simulations allow, too.
     text = "\n".join([f"/* verilator lint_off COMBDLY */\n{soc}/* verilator lint_on COMBDLY */", *core])
@@ -54,11 +60,81 @@ def simulate(made, artifact, images, out: Path, trouble: bool) -> list[int]:
     return json.loads((out / "clocks.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def socs(ips, tmp_path_factory) -> dict[str, Path]:
+    """Of both IPs: folders with a SoC."""
+    found = {name: tmp_path_factory.mktemp("soc") for name in ips}
+    for name, out in found.items():
+        soc_of(ips[name].folder, out)
+    return found
+
+
+@pytest.mark.parametrize("name", ["day", "night"])
+def test_the_module_connects_every_port_of_the_ip(ips, socs, name):
+    """Slang finds each by its name, and as wide as what it is connected to."""
+    made = ips[name]
+    driver = pyslang.driver.Driver()
+    driver.addStandardArgs()
+    files = " ".join(
+        map(str, (socs[name] / "soc.v", made.folder / f"{name}_ip.v", made.folder / f"{name}.v"))
+    )
+    warnings = "-Wport-width-expand -Wport-width-trunc -Wunconnected-port -Wimplicit-port-type-mismatch"
+    assert driver.parseCommandLine(f"slang {files} --top soc {warnings}")
+    assert driver.processOptions() and driver.parseAllSources()
+    compilation = driver.createCompilation()
+    engine = pyslang.DiagnosticEngine(compilation.sourceManager)
+    found = [engine.formatMessage(each) for each in compilation.getAllDiagnostics()]
+    assert not [text for text in found if "port" in text or "connect" in text]
+    instance = next(each for each in compilation.getRoot().topInstances[0].body if each.name == f"{name}_ip")
+    ports = {each.port.name for each in instance.portConnections if each.expression is not None}
+    assert ports == {port.name for port in instance.body.portList}
+
+
+def test_the_program_of_the_page_compiles(ips, socs, tmp_path):
+    """With the headers that LiteX writes for the SoC, and that of an IP; what a processor adds stands here."""
+    blocks = re.findall(r"^```c\n(.*?)^```", (ROOT / "docs" / "litex.md").read_text(), re.M | re.S)
+    (tmp_path / "host.c").write_text("".join(blocks))
+    (tmp_path / "digits.h").write_text(c_header(replace(ips["day"].info, top="digits")))
+    generated = tmp_path / "generated"
+    generated.mkdir()
+    for name in ("csr.h", "mem.h"):
+        (generated / name).write_text((socs["day"] / name).read_text())
+    (generated / "soc.h").write_text("#define NPU_INTERRUPT 2\n")
+    accessors = "void csr_write_simple(unsigned long, unsigned long);\nunsigned long csr_read_simple(unsigned long);\n"
+    (tmp_path / "system.h").write_text(f"#define CSR_ACCESSORS_DEFINED\n{accessors}")
+    interrupts = "void irq_attach(unsigned, void (*)(void));\nunsigned irq_getmask(void);\nvoid irq_setmask(unsigned);\n"
+    (tmp_path / "irq.h").write_text(interrupts)
+    strict = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-I.", "-c", "host.c"]
+    subprocess.run(["gcc", *strict], cwd=tmp_path, check=True, timeout=100)
+
+
 @pytest.mark.verilator
-def test_a_program_on_the_bus_gets_the_scores(ips, tmp_path):
+def test_a_program_on_the_bus_gets_the_scores(ips, socs):
     """After an image that is too short, and after an abort, too: nothing of either is left."""
     made = ips["day"]
-    soc_of(made.folder, tmp_path / "soc")
     images = np.random.default_rng(1).integers(0, 256, (2, *made.info.network.input), np.uint8)
-    clocks = simulate(made, made.artifact, images, tmp_path / "soc", trouble=True)
+    clocks = simulate(made.info, made.folder, made.artifact, images, socs["day"], trouble=True)
     assert len(clocks) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.verilator
+@pytest.mark.parametrize(
+    ("bits", "settings"),
+    [(32, {}), (128, {}), (32, {"bus_data_width": 64}), (64, {"bus_standard": "axi-lite"})],
+    ids=["beats as wide as the bus", "wider beats", "wider bus", "AXI-Lite"],
+)
+def test_lenet_on_a_soc_gets_the_scores_of_real_digits(tmp_path, bits, settings):
+    """16 digits, in runs of a batch; ``make verify-litex`` prints the clocks."""
+    card = zoo.find("lenet-1:8")
+    artifact = zoo.artifact(card)
+    info = generate(artifact, replace(card.array, stream_bits=bits), tmp_path / "design", name="lenet")
+    images = mnist.load().test_images[:16]
+    ip.package(tmp_path / "design", tmp_path / "ip", images[0], model.run(artifact, images[:1])[0])
+    soc_of(tmp_path / "ip", tmp_path / "soc", **settings)
+    clocks = simulate(info, tmp_path / "ip", artifact, images, tmp_path / "soc", trouble=False)
+    batch, alone = info.config.batch, int(info.figure("cycles"))
+    assert len(clocks) == 16 // batch and min(clocks) > alone
+    print(
+        f"{bits} bits, {settings}: runs of {batch} digits took {clocks} clocks; {alone} of the accelerator's"
+    )
