@@ -45,7 +45,7 @@ class SoC(SoCCore):
 
 
 def build(ip: Path, out: Path, **settings) -> None:
-    """Write ``soc.v`` (what it instantiates is the IP's), memories beside it, ``csr.h``, ``mem.h``."""
+    """Write ``soc.v`` (what it instantiates is the IP's), memories, ``csr.h``, ``mem.h``."""
     pins = [("clk", 0, Pins("X")), ("rst", 0, Pins("X")), ("irq", 0, Pins("X"))]
     platform = GenericPlatform("", pins, name="soc")
     soc = SoC(platform, adder(ip), **settings)

@@ -90,20 +90,30 @@ def test_the_module_connects_every_port_of_the_ip(ips, socs, name):
     assert ports == {port.name for port in instance.body.portList}
 
 
+STUBS = {
+    "generated/soc.h": "#define NPU_INTERRUPT 2\n",
+    "system.h": """#define CSR_ACCESSORS_DEFINED
+void csr_write_simple(unsigned long, unsigned long);
+unsigned long csr_read_simple(unsigned long);
+""",
+    "irq.h": """void irq_attach(unsigned, void (*)(void));
+unsigned irq_getmask(void);
+void irq_setmask(unsigned);
+""",
+}
+"""What a processor would add to LiteX's headers."""
+
+
 def test_the_program_of_the_page_compiles(ips, socs, tmp_path):
-    """With the headers that LiteX writes for the SoC, and that of an IP; what a processor adds stands here."""
+    """With the headers that LiteX writes for the SoC, and that of an IP."""
     blocks = re.findall(r"^```c\n(.*?)^```", (ROOT / "docs" / "litex.md").read_text(), re.M | re.S)
-    (tmp_path / "host.c").write_text("".join(blocks))
-    (tmp_path / "digits.h").write_text(c_header(replace(ips["day"].info, top="digits")))
-    generated = tmp_path / "generated"
-    generated.mkdir()
+    header = c_header(replace(ips["day"].info, top="digits"))
+    texts = {"host.c": "".join(blocks), "digits.h": header, **STUBS}
+    (tmp_path / "generated").mkdir()
     for name in ("csr.h", "mem.h"):
-        (generated / name).write_text((socs["day"] / name).read_text())
-    (generated / "soc.h").write_text("#define NPU_INTERRUPT 2\n")
-    accessors = "void csr_write_simple(unsigned long, unsigned long);\nunsigned long csr_read_simple(unsigned long);\n"
-    (tmp_path / "system.h").write_text(f"#define CSR_ACCESSORS_DEFINED\n{accessors}")
-    interrupts = "void irq_attach(unsigned, void (*)(void));\nunsigned irq_getmask(void);\nvoid irq_setmask(unsigned);\n"
-    (tmp_path / "irq.h").write_text(interrupts)
+        texts[f"generated/{name}"] = (socs["day"] / name).read_text()
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
     strict = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-I.", "-c", "host.c"]
     subprocess.run(["gcc", *strict], cwd=tmp_path, check=True, timeout=100)
 
