@@ -55,6 +55,37 @@ check: $(STAMP) ## lint, formatting, types
 test: check ## check, then every test that is not slow
 	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1 -m "not slow"
 
+# What a user does who has no checkout, with nothing that is installed here: minutes, most of them downloads.
+CLEAN := $(BUILD)/clean
+.PHONY: test-wheel
+test-wheel: $(STAMP) ## sdist and wheel in a clean environment, and the demo in an empty folder
+	rm -rf $(CLEAN) && mkdir -p $(CLEAN)/empty
+	$(BIN)/python -m tests.wheel $(CLEAN)
+	$(PYTHON) -m venv $(CLEAN)/venv
+	$(CLEAN)/venv/bin/pip install --quiet $(PIP_ARGS) "$$(ls $(CURDIR)/$(CLEAN)/*.whl)[pruning]"
+	cd $(CLEAN)/empty && ../venv/bin/spec2 doctor && ../venv/bin/spec2 demo
+
+# Each dependency at the lowest release that pyproject.toml allows, and at the newest; what these depend on is
+# the newest that they take. torch is pinned, and comes from where pip is told.
+LOWEST := $(BUILD)/lowest
+RELEASES_TESTS ?= -m "not slow and not verilator"
+.PHONY: test-min
+test-min: $(STAMP) ## the tests that build no simulator, with the lowest releases of all dependencies that are allowed
+	mkdir -p $(LOWEST)
+	$(PYTHON) -m venv --clear $(LOWEST)/venv
+	$(LOWEST)/venv/bin/pip install --quiet $(PIP_ARGS) 'uv>=0.9,<1'
+	$(LOWEST)/venv/bin/uv pip compile --quiet --resolution lowest-direct --no-emit-package torch pyproject.toml \
+	  --extra pruning --extra dev | grep -v -E '^(nvidia|cuda|triton==)' > $(LOWEST)/constraints.txt
+	$(LOWEST)/venv/bin/pip install --quiet $(PIP_ARGS) -c $(LOWEST)/constraints.txt -e '.[pruning,dev]'
+	$(LOWEST)/venv/bin/python -m pytest -n $(WORKERS) --maxschedchunk 1 $(RELEASES_TESTS)
+
+NEWEST := $(BUILD)/newest
+.PHONY: test-newest
+test-newest: $(STAMP) ## the same with the newest releases of all dependencies that are allowed
+	$(PYTHON) -m venv --clear $(NEWEST)/venv
+	$(NEWEST)/venv/bin/pip install --quiet --upgrade $(PIP_ARGS) -e '.[pruning,dev]'
+	$(NEWEST)/venv/bin/python -m pytest -n $(WORKERS) --maxschedchunk 1 $(RELEASES_TESTS)
+
 # Every input follows from SEED; a fault names the input that shows it, and how to read it again.
 SEED ?= 1
 .PHONY: screenshots
@@ -186,6 +217,16 @@ results: $(STAMP) ## accuracy, cycles and storage of LeNet for every sparsity pa
 	  $(SPEC2) simulate $$model/design $(DATA_OPTION) --images 16; \
 	done
 	$(SPEC2) compare $(RESULTS) --out docs/results/lenet.json
+
+# What seeds differ by: the sweeps whose tables the documents hold.
+SPREAD := lenet pneumonia
+.PHONY: spread
+spread: $(STAMP) ## SPREAD=lenet: sparsity patterns with three seeds each, mean and deviation (half an hour each; pneumonia needs DATA)
+	@for sweep in $(SPREAD); do \
+	  options=; test $$sweep = lenet || options="$(DATA_OPTION)"; \
+	  $(SPEC2) sweep docs/results/spread/$$sweep.toml $$options --out $(BUILD)/spread/$$sweep; \
+	  $(BIN)/python -m sim.commands.spread_page $(BUILD)/spread/$$sweep/sweep.json docs/results/spread/$$sweep.json; \
+	done
 
 # Chest X-rays, as arXiv:1911.02007 prunes for them: dense, filters, columns, both, and what the array likes best.
 PNEUMONIA := dense filter column combined adaptive
@@ -370,6 +411,11 @@ pictures: $(STAMP) ## draw the pictures of README and architecture page anew
 .PHONY: docs
 docs: $(STAMP) ## build the documentation; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -n -b html docs $(BUILD)/docs
+
+.PHONY: man
+man: $(STAMP) ## write the manual page of all commands, build/man/spec2.1
+	$(BIN)/python -m sphinx -q -b man -D nb_execution_mode=off docs $(BUILD)/man
+	@ls $(BUILD)/man/spec2.1
 
 .PHONY: notebooks
 notebooks: $(STAMP) ## write the notebooks of the documentation as .ipynb

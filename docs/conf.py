@@ -57,6 +57,33 @@ def fields(_app, _what, _name, _object, _options, lines: list[str]) -> None:
             lines[number] = f"    {line.lstrip()}"
 
 
+HELP = "<!-- the help of every command, put here when the documentation is built -->"
+man_pages = [("commands", "spec2", "FPGA accelerators for pruned spectral networks", author, 1)]
+
+
+def help_of_commands(_app: Sphinx, name: str, source: list[str]) -> None:
+    """The page of commands has the help that the program prints, of this tree."""
+    if name != "commands":
+        return
+    import typer
+    from typer.cli import get_docs_for_click
+
+    from bitstreams.commands.command_line import app as program
+
+    command = typer.main.get_command(program)
+    parts = []
+    for each in command.commands.values():
+        context = typer.Context(each, info_name=f"spec2 {each.name}")
+        text = get_docs_for_click(obj=each, ctx=context, indent=1, name=f"spec2 {each.name}")
+        parts.append(re.sub(r"^((?: {4}spec2 .*\n)+)", examples, text, flags=re.MULTILINE))
+    source[0] = source[0].replace(HELP, "\n".join(parts))
+
+
+def examples(found: re.Match[str]) -> str:
+    """The indented commands of a help as a block that is no Python."""
+    return "```sh\n" + re.sub(r"^ {4}", "", found[1], flags=re.MULTILINE) + "```\n"
+
+
 class InlinePictures(SphinxPostTransform):
     """Puts our pictures into HTML pages as they are: text can be selected, and colours follow the theme."""
 
@@ -72,4 +99,5 @@ class InlinePictures(SphinxPostTransform):
 
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", fields)
+    app.connect("source-read", help_of_commands)
     app.add_post_transform(InlinePictures)

@@ -27,6 +27,7 @@ from hw.host.counters import Counters, LayerCounters
 from sim import model, rtl
 from sim.rtl import verilate
 from tests.design_folder import save_design
+from tests.wheel import Wheel, make_wheel
 
 hypothesis.settings.register_profile("shared machine", deadline=None)  # which may be busy at any moment
 hypothesis.settings.load_profile("shared machine")
@@ -82,7 +83,9 @@ class FakeDesign:
     def design(self) -> Path:
         return self.folder / "design"
 
-    def simulate(self, design_dir, images, *, batch=0, stalls=False, seed=0, memory=None, progress=None):
+    def simulate(
+        self, design_dir, images, *, batch=0, stalls=False, seed=0, memory=None, progress=None, **waves
+    ):
         self.calls.append(
             {"images": len(images), "batch": batch, "stalls": stalls, "seed": seed, "memory": memory}
         )
@@ -117,6 +120,13 @@ def fake_design(tmp_path, monkeypatch) -> FakeDesign:
     artifact.save(fake.design / "model.npz")
     monkeypatch.setattr(rtl, "simulate", fake.simulate)
     return fake
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory) -> Wheel:
+    """What a user installs, of the files that git has."""
+    pytest.importorskip("setuptools")
+    return make_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture

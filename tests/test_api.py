@@ -175,7 +175,7 @@ REFUSED = {
         "has 3 arrays",
     ),
     "no shape": (lambda m: spec2.prune(m), ConfigError, "give shape="),
-    "a name of a recipe": (lambda m: spec2.prune("lenet", name="x"), ConfigError, "says its name and shape"),
+    "a name of a recipe": (lambda m: spec2.prune("lenet", name="x"), ConfigError, "are for a torch module"),
     "no recipe": (lambda m: spec2.prune("lenett"), ConfigError, "there is no recipe"),
     "no set": (lambda m: spec2.prune(m, "imagenet", shape=(1, 12, 12)), ConfigError, "unknown data set"),
     "entry": (lambda m: spec2.prune("lenet", bach=3), ConfigError, "a recipe has no 'bach': give data"),

@@ -254,7 +254,19 @@ def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
     monkeypatch.setattr(data, "load", lambda name, data_dir: digits)
     out = tmp_path / "net"
     where = ("--data-dir", tmp_path, f"--data-dir={tmp_path}")
-    result = run("prune", "--sparsity", "kernel", "--out", out, "--seed", "4", "--fresh", "--json", *where)
+    result = run(
+        "prune",
+        "--sparsity",
+        "kernel",
+        "--out",
+        out,
+        "--seed",
+        "4",
+        "--fresh",
+        "--json",
+        "--tensorboard",
+        *where,
+    )
     assert result.code == 0
     report = json.loads(result.out)
     from sim import model
@@ -265,9 +277,9 @@ def test_prune_measures_with_the_integer_model(run, monkeypatch, tmp_path):
     recipe = seen.pop("recipe")
     assert (recipe.name, recipe.sparsity, recipe.seed) == ("lenet", "kernel", 4)
     assert (recipe.weight_bits, recipe.block, recipe.optimiser) == (8, 8, "admm")
-    assert seen == {"data_dir": tmp_path, "resume": False, "device": "cpu"}
+    assert seen == {"data_dir": tmp_path, "resume": False, "device": "cpu", "tensorboard": True}
     about = json.loads((out / "training.json").read_text())
-    command = f"spec2 prune --sparsity kernel --out {out} --seed 4 --fresh --json"
+    command = f"spec2 prune --sparsity kernel --out {out} --seed 4 --fresh --json --tensorboard"
     command += " --data-dir DIR --data-dir=DIR"  # others have the data elsewhere
     assert about == {"digest": artifact.digest, "seconds": 61, "command": command}
 

@@ -24,7 +24,7 @@ from bitstreams.synthesis import extrapolation
 from hw.contract import sparsity
 from hw.host_interface import registers
 from pruning.transfer.search import benchmark as search_benchmark
-from sim.commands import transfer_results
+from sim.commands import spread_page, transfer_results
 from sim.report import comparison, comparison_page, comparison_plot, explore_page, robustness_tables
 from sim.rtl import layers
 
@@ -49,8 +49,9 @@ COMMANDS = sorted({line for page in PAGES for line in commands(page)})
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_in_the_documents_parses(line):
-    _, name, *arguments = shlex.split(line)
     group = typer.main.get_command(command_line.app)
+    parser = group.make_parser(group.context_class(group))  # of options in front of the command's name
+    _, (name, *arguments), _ = parser.parse_args(shlex.split(line)[1:])
     group.commands[name].make_context(name, arguments).close()
 
 
@@ -154,16 +155,16 @@ def save_digits(folder: Path, every: int) -> Path:
 
 @pytest.mark.verilator
 @pytest.mark.parametrize("every", [32, pytest.param(1, marks=pytest.mark.slow)])
-def test_the_first_commands_of_the_readme_run(tmp_path, every):
-    """``make demo`` without the installation, which this test already runs in; then what comes after it. Slow
-    as a reader has it; else with a folder of fewer digits, for training takes longest."""
+def test_the_first_commands_of_the_readme_run(tmp_path, wheel, every):
+    """``make demo`` without the installation, with the program of the wheel in its place; then what comes
+    after it. Slow as a reader has it; else with a folder of fewer digits, for training takes longest."""
     stamp = tmp_path / ".installed"
     stamp.touch()  # newer than pyproject.toml: nothing is to be installed
     python = Path(sys.executable)
     chosen = {
         "BIN": python.parent,
         "STAMP": stamp,
-        "SPEC2": f"{python} {ROOT / 'spec2.py'}",
+        "SPEC2": f"{python} {wheel.site / 'spec2.py'}",
         "BUILD": tmp_path / "build",
         "DATA": save_digits(tmp_path, every) if every > 1 else "",
     }
@@ -301,6 +302,26 @@ def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
     drawn = SPARSITY.with_suffix(".svg").read_text()
     labels = [comparison_plot.label(row) for row in rows if row["accuracy_integer"] is not None]
     assert labels and all(f">{label}<" in drawn for label in labels)
+
+
+@pytest.mark.parametrize(("name", "page"), [("lenet", "sparsity.md")])
+def test_a_page_holds_what_seeds_differ_by(name, page):
+    """Of the patterns of the sweep beside it, each with three seeds, and what is said of them."""
+    cases = json.loads((ROOT / "docs" / "results" / "spread" / f"{name}.json").read_text())
+    sweep = tomllib.loads((ROOT / "docs" / "results" / "spread" / f"{name}.toml").read_text())
+    assert [case["case"] for case in cases] == [
+        f"sparsity {pattern}" for pattern in sweep["grid"]["sparsity"]
+    ]
+    assert {case["seeds"] for case in cases} == {len(sweep["seeds"])} == {3}
+    assert spread_page.markdown(cases) in (ROOT / "docs" / page).read_text()
+
+
+def test_what_is_said_of_the_seeds_of_lenet_is_so():
+    cases = json.loads((ROOT / "docs" / "results" / "spread" / "lenet.json").read_text())
+    integer = [case["measured"]["integer"] for case in cases]
+    means = [of["mean"] for of in integer]
+    assert max(means) - min(means) < 0.34 and max(of["stdev"] for of in integer) > max(means) - min(means)
+    assert all(case["measured"]["lost"]["mean"] < 0.5 for case in cases)
 
 
 def test_the_robustness_page_holds_the_tables_of_its_data():
@@ -489,3 +510,26 @@ def test_the_notebooks_show_what_they_say(built):
         read = [cell for cell in jupytext.read(page).cells if cell.cell_type == "code"]
         assert len(read) == cells and not any(cell.source.startswith("```") for cell in read)
         assert code.count('class="cell docutils container"') == cells, page
+
+
+@pytest.mark.verilator
+def test_the_page_of_commands_has_the_help_of_all(built):
+    text = " ".join(re.sub(r"<[^>]+>", "", (built / "commands.html").read_text()).split())
+    for name, command in typer.main.get_command(command_line.app).commands.items():
+        assert f"Usage: $ spec2 {name} " in text, name
+        for option in command.params:
+            assert option.opts[-1] in text, (name, option)
+    assert "put here when" not in text
+
+
+@pytest.mark.slow
+def test_the_manual_page_is_one(tmp_path):
+    made = subprocess.run(
+        ["make", "-C", ROOT, "man", f"BUILD={tmp_path}", f"BIN={Path(sys.executable).parent}", "STAMP="],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    page = (tmp_path / "man" / "spec2.1").read_text()
+    assert page.count(".SH SPEC2 ") == len(typer.main.get_command(command_line.app).commands)
+    assert ".SH NAME\nspec2 \\- FPGA accelerators" in page

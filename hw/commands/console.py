@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hw.util import quote
 from hw.util.errors import ToolNotFound
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LOG = logging.getLogger(__name__)
 
 Show = Callable[..., None]
 """Shows progress: (done, total, what is being done); None where done and total are not known."""
@@ -45,16 +52,37 @@ def scalars(data: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(k.replace("_", " "), v) for k, v in flat.items() if not isinstance(v, list | tuple | dict)]
 
 
+@functools.cache
+def errors() -> Console:
+    """The terminal behind stderr: the same for all, so that lines are written above a bar."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """A line, or some, on stderr."""
+    print(text, file=sys.stderr)
+
+
 @contextmanager
 def progress(title: str) -> Iterator[Show]:
     """Progress on stderr, with the time that is left: a bar on a terminal, elsewhere a line now and then."""
-    from rich.console import Console
+    start = time.perf_counter()
+    LOG.info("%s", title)
+    with _shown(title) as show:
+        yield show
+    LOG.info("%s: done in %.1f s", title, time.perf_counter() - start)
+
+
+@contextmanager
+def _shown(title: str) -> Iterator[Show]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     if quiet:
         yield lambda *done: None
         return
-    console = Console(stderr=True)
+    console = errors()
     if not console.is_terminal:
         yield _lines(title)
         return

@@ -95,10 +95,13 @@ Baud = Annotated[
     typer.Option(help=f"Bit rate of the serial port. [default: {DEFAULT_BAUD}, or as it was built]"),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+DATA_DIR_VARIABLE = "SPEC2_DATA_DIR"
+"""Of the environment: what --data-dir is unless given."""
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        envvar="SPEC2_DATA_DIR",
+        envvar=DATA_DIR_VARIABLE,
         help="Folder with mnist_train.npz, or CIFAR-10; without it 5,000 packaged digits are used.",
     ),
 ]

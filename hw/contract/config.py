@@ -1,15 +1,15 @@
 """Parameters of the generated accelerator: one frozen object for model, compiler and gateware, and its file.
 
-The file is what ``spec2 explore`` writes and ``spec2 generate --config`` takes: JSON with the parameters
-under ``config``; anything beside is for people. A ``design.json`` is one as well, so a design can be made
-again for another model.
+The file is what ``spec2 explore`` writes and ``spec2 generate --config`` takes: JSON or TOML with the
+parameters under ``config``; anything beside is for others. A ``design.json`` is one as well, so a design can
+be made again for another model, and so is a recipe.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.packed_products import PRODUCTS, SLICES
@@ -231,7 +231,8 @@ def load_config(path: Path | str) -> dict[str, Any]:
         raise ConfigError(
             f"cannot read the configuration {path}: {error.strerror or error}; 'spec2 explore' writes one"
         ) from None
-    data: Any = documents.decode(content, Any, f"the configuration {path}", error=ConfigError)
+    form: Literal["json", "toml"] = "toml" if path.suffix.lower() == ".toml" else "json"
+    data: Any = documents.decode(content, Any, f"the configuration {path}", form=form, error=ConfigError)
     found = data.get("config") if isinstance(data, dict) else None
     if not isinstance(found, dict):
         raise ConfigError(f"{path} holds no configuration: one has its parameters under 'config'")

@@ -22,7 +22,7 @@ from hw.contract.features.content import About, Features, LayerFeatures
 from hw.contract.features.file import save
 from hw.util import archives
 from hw.util.errors import ArtifactError, DataError
-from hw.util.files import alone, replacing
+from hw.util.files import alone
 
 Images = NDArray[np.uint8]
 Part = tuple[Images, "NDArray[np.integer] | None"]
@@ -144,8 +144,7 @@ def _joined(parts: list[Part]) -> Part:
 
 
 def _keep(path: Path, vectors: NDArray[Any]) -> None:
-    with replacing(path) as part, part.open("wb") as file:
-        np.savez(file, allow_pickle=False, features=vectors)
+    archives.save(path, features=vectors)
 
 
 def _kept(path: Path, kind: LayerFeatures, count: int) -> bool:

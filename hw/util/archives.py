@@ -1,4 +1,4 @@
-"""Arrays from files of numpy (``.npz``, ``.npy``), bounded before they are read; nothing in them is ever run.
+"""Arrays from and to files of numpy (``.npz``, ``.npy``), bounded before they are read; nothing is ever run.
 
 numpy allocates what a header claims and inflates what an archive holds; a file of a megabyte may ask for a
 gigabyte. Here names, types and shapes are known first, from the directory and the first bytes of each
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from hw.util.documents import said
 from hw.util.errors import DataError, Spec2Error
-from hw.util.files import regular
+from hw.util.files import regular, replacing
 
 FREE, RATIO = 128 << 20, 64
 """What arrays may take in bytes: so many, and so many times the file. VGG16 with 99 % of its words gone is
@@ -104,6 +104,19 @@ def read_npy(path: Path | str) -> NDArray[Any]:
     path = regular(path)
     with path.open("rb") as file, _damages():
         return _array(file, "the array", path.stat().st_size, None)
+
+
+def save(path: Path | str, compressed: bool = False, **arrays: NDArray[Any]) -> None:
+    """Write a ``.npz`` of plain numbers, whole or not at all.
+
+    Raises ``ArtifactError`` where it cannot be written, ``TypeError`` for an array that would be pickled.
+    numpy's own ``allow_pickle=False`` is none before 2.2: there it is one more array, of that name.
+    """
+    if odd := [name for name, array in arrays.items() if array.dtype.kind not in "biuf"]:
+        raise TypeError(f"array {odd[0]!r} is {arrays[odd[0]].dtype}, no plain numbers")
+    given: dict[str, Any] = arrays
+    with replacing(path) as part, part.open("wb") as file:
+        (np.savez_compressed if compressed else np.savez)(file, **given)
 
 
 @contextmanager

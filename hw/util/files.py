@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import re
 import secrets
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from hw.util.errors import ArtifactError
+
+LOG = logging.getLogger(__name__)
 
 
 def regular(path: Path | str) -> Path:
@@ -60,6 +63,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         with unfinished(target.parent, target.name, Path.touch) as part:
             yield part
             part.replace(target)
+            LOG.debug("wrote %s", target)
 
 
 @contextmanager
@@ -79,6 +83,7 @@ def together(folder: Path | str, stale: Iterable[str]) -> Iterator[Path]:
         for old in {path for pattern in stale for path in folder.glob(pattern)}:
             if old.name not in new:
                 old.unlink()
+        LOG.info("wrote %d files into %s", len(new), folder)
 
 
 # --- parts ----------------------------------------------------------------------------------------------

@@ -6,11 +6,14 @@ that.
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +24,8 @@ from types import ModuleType
 from typing import TypeVar
 
 from hw.util.errors import ToolFailed
+
+LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -107,7 +112,8 @@ def run(
     process, also when that is killed. Ctrl-C of a terminal does not reach them. Raises ``OSError`` when it
     does not start, ``subprocess.TimeoutExpired`` when it took too long.
     """
-    on_time = threading.Event()
+    on_time, start = threading.Event(), time.monotonic()
+    LOG.info("in %s: %s", folder, shlex.join(map(str, command)))
     with _group() as group:
         process = subprocess.Popen(
             list(command),
@@ -140,6 +146,7 @@ def run(
         finally:
             ender.join()
             code = process.wait()
+    LOG.info("%s ended with code %d after %.1f s", Path(command[0]).name, code, time.monotonic() - start)
     if seconds is not None and not on_time.is_set():
         raise subprocess.TimeoutExpired([str(word) for word in command], seconds)
     return code

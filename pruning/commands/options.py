@@ -100,6 +100,10 @@ TargetLanes = Annotated[
 RecipeSeed = Annotated[int | None, typer.Option(help="Seed of everything random. [default: 0]")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of torch. [default: one per core]")]
 Device = Annotated[str, typer.Option(help="Where torch trains: cpu, or cuda for a GPU.")]
+TensorBoard = Annotated[
+    bool,
+    typer.Option("--tensorboard", help="Write OUT/tensorboard, too: what training.csv has, for TensorBoard."),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Do not resume an interrupted run.")]
 Untrained = Annotated[
     bool,

@@ -27,6 +27,7 @@ def train(
     threads: int | None = None,
     resume: bool = True,
     device: str = "cpu",
+    tensorboard: bool = False,
     **changes: Any,
 ) -> tuple[PruneResult, ImageSet]:
     """Follow the recipe of that name, on ``images`` (the name of a set, or a file) where given; as
@@ -42,7 +43,15 @@ def train(
         recipe = for_cycles(recipe, target_cycles, lanes)
     if mean_bits is not None:
         recipe = for_bits(recipe, mean_bits)
-    return follow(recipe, out, data_dir=data_dir, threads=threads, resume=resume, device=device)
+    return follow(
+        recipe,
+        out,
+        data_dir=data_dir,
+        threads=threads,
+        resume=resume,
+        device=device,
+        tensorboard=tensorboard,
+    )
 
 
 def follow(
@@ -53,6 +62,7 @@ def follow(
     threads: int | None = None,
     resume: bool = True,
     device: str = "cpu",
+    tensorboard: bool = False,
 ) -> tuple[PruneResult, ImageSet]:
     """Follow a recipe; returns what it came to, and the images that it is measured on.
 
@@ -81,6 +91,7 @@ def follow(
             out=out,
             resume=resume,
             device=device,
+            tensorboard=tensorboard,
             progress=lambda p: show(p.done, 1.0, p.describe()),
         )
     if not result.first:

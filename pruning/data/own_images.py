@@ -25,7 +25,6 @@ from hw.contract.network import Network
 from hw.util import archives
 from hw.util.documents import shown
 from hw.util.errors import DataError
-from hw.util.files import replacing
 from pruning.data.image_set import Images, ImageSet
 from pruning.data.labelled_images import LEAST, LabelledImages
 
@@ -93,14 +92,13 @@ def of_arrays(
 
 def save(images: ImageSet, path: Path | str) -> None:
     """Write the set into a file that :func:`load` reads. Raises ``ArtifactError`` where that cannot be."""
-    with replacing(path) as part, part.open("wb") as file:
-        np.savez(
-            file,
-            images=images.train_images,
-            labels=images.train_labels,
-            test_images=images.test_images,
-            test_labels=images.test_labels,
-        )
+    archives.save(
+        path,
+        images=images.train_images,
+        labels=images.train_labels,
+        test_images=images.test_images,
+        test_labels=images.test_labels,
+    )
 
 
 def _read(path: Path | str) -> dict[str, NDArray[Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ from pruning.quant.quantise import Calibrated
 from pruning.training.checkpoint import State, load_state, save_state, usable
 from pruning.training.device import CPU
 from pruning.training.distributed import World
+from pruning.training.events import Events
 from pruning.training.job_state import digest_of, keys, restore, state_of
 from pruning.training.log import Journal
 from pruning.training.phases import JobPhase, phases_of
@@ -39,6 +41,8 @@ from pruning.training.settings import Settings
 from pruning.training.summary import kept_share
 from pruning.training.train import ALONE, Labelled, Pass, accuracy, balance, generator_for, train_epoch
 from pruning.training.widths import find_widths
+
+LOG = logging.getLogger(__name__)
 
 PRUNING_STEPS = 16
 """Steps of the pruner, spread evenly over its phase; rho of ADMM grows a hundredfold in them."""
@@ -52,7 +56,7 @@ class Job:
 
     world: the processes that share it, of which the first writes. start: the model to begin with, instead
     of random weights. device: where everything is computed; it decides of rounding only, and is none of the
-    settings: a job goes on on another one.
+    settings: a job goes on on another one. events: of TensorBoard, which get what the log gets.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Job:
         world: World = ALONE,
         start: NetworkModel | None = None,
         device: torch.device = CPU,
+        events: Events | None = None,
     ) -> None:
         self.device = device
         self.settings, self.out, self.progress, self.world = settings, out, progress, world
@@ -86,7 +91,7 @@ class Job:
         self.pruner: Pruner | None = None
         self.found_bits: dict[str, int] | None = None
         """Widths by layer, once fake-quant has begun, where settings ask for them to be found."""
-        self.journal = Journal(self.phases, out if world.first else None, progress)
+        self.journal = Journal(self.phases, out if world.first else None, progress, events)
 
     @property
     def seconds(self) -> float:
@@ -109,6 +114,8 @@ class Job:
                 break
         with usable(source):
             first, epoch = restore(self, state) if state else (0, 0)
+        if state:
+            LOG.info("going on from %s: %s, epoch %d", source, self.phases[first].name, epoch + 1)
         for index in range(first, len(self.phases) if phases is None else phases):
             resumed = state if index == first else None
             if not resumed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
@@ -14,7 +15,10 @@ from hw.util.files import replacing, write
 from pruning.optimisers import Residuals
 
 if TYPE_CHECKING:
+    from pruning.training.events import Events
     from pruning.training.phases import JobPhase
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,17 @@ class Journal:
     """What a job has told so far: the lines of its log, the accuracies that are kept, and its progress.
 
     phases: of the job, in order. out: the folder that the log is written to, if this process writes.
+    events: get the same lines, then.
     """
 
     def __init__(
-        self, phases: Sequence[JobPhase], out: Path | None, progress: Callable[[Any], None] | None
+        self,
+        phases: Sequence[JobPhase],
+        out: Path | None,
+        progress: Callable[[Any], None] | None,
+        events: Events | None = None,
     ) -> None:
-        self.phases, self.out, self.progress = phases, out, progress
+        self.phases, self.out, self.progress, self.events = phases, out, progress, events
         self.rows: list[LogRow] = []
         self.accuracy: dict[str, float] = {}
         """Percent of the test set, by ``JobPhase.measured``."""
@@ -99,6 +108,7 @@ class Journal:
         primal = max((r.primal for r in found), default=0.0)
         dual = max((r.dual for r in found), default=0.0)
         self.rows.append(LogRow(phase.name, epoch + 1, loss, score, kept, primal, dual))
+        LOG.info("%s, epoch %d: loss %.4f, accuracy %.2f %%", phase.name, epoch + 1, loss, score)
         self.write()
         if phase.measured:
             self.accuracy[phase.measured] = score
@@ -108,6 +118,8 @@ class Journal:
         """The whole log so far. Raises ``ArtifactError`` if it cannot be written."""
         if self.out is not None:
             write_log(self.rows, self.out)
+            if self.events is not None:
+                self.events.follow(self.rows)
 
     def report(self, index: int, epoch: int, done: float, loss: float, score: float | None = None) -> None:
         """Progress: the share ``done`` of an epoch of the phase ``index`` is done."""

@@ -234,6 +234,30 @@ def for_bits(recipe: Recipe, mean: float) -> Recipe:
 
 def read(path: Path, mean: Numbers | None = None, std: Numbers | None = None) -> Recipe:
     """The recipe in a file, with another ``mean`` and ``std`` where given. Raises ``ConfigError``."""
+    entries = _entries(path)
+    try:
+        given = entries.pop("mean"), entries.pop("std")
+        mean, std = (old if new is None else new for new, old in zip((mean, std), given, strict=True))
+        name, shape = entries.pop("network"), entries.pop("input")
+        if not name:
+            raise ConfigError('it names no network: write network = "lenet", or an .onnx file')
+        network, start, note = _network(name, shape, path.parent, mean, std)
+        return Recipe(path.stem, network, start=start, note=note, **entries)
+    except (ConfigError, UnsupportedNetwork) as error:
+        raise type(error)(f"the recipe {path}: {documents.printable(str(error), MOST_SAID)}") from None
+
+
+def settings_of(path: Path) -> dict[str, Any]:
+    """What a recipe says beside its network, for a network that a program gives: entries as
+    :func:`of_network` takes them, and ``mean``, ``std`` and ``input``. Raises ``ConfigError``, also for a
+    recipe that has a network."""
+    entries = _entries(path)
+    if entries.pop("network"):
+        raise ConfigError(f"the recipe {path} has a network of its own: leave one of the two out")
+    return entries
+
+
+def _entries(path: Path) -> dict[str, Any]:
     try:
         content = documents.read(path)
     except OSError as error:
@@ -241,16 +265,10 @@ def read(path: Path, mean: Numbers | None = None, std: Numbers | None = None) ->
     what = f"the recipe {path} is damaged or has an unknown entry"
     file: RecipeFile = documents.decode(content, RecipeFile, what, form="toml", error=ConfigError)
     entries = asdict(file)
-    try:
-        given = entries.pop("mean"), entries.pop("std")
-        mean, std = (old if new is None else new for new, old in zip((mean, std), given, strict=True))
-        name, shape = entries.pop("network"), entries.pop("input")
-        network, start, note = _network(name, shape, path.parent, mean, std)
-        if own_images.is_file(entries["data"]):
-            entries["data"] = str(path.parent / entries["data"])
-        return Recipe(path.stem, network, start=start, note=note, **entries)
-    except (ConfigError, UnsupportedNetwork) as error:
-        raise type(error)(f"the recipe {path}: {documents.printable(str(error), MOST_SAID)}") from None
+    del entries["config"]
+    if own_images.is_file(entries["data"]):
+        entries["data"] = str(path.parent / entries["data"])
+    return entries
 
 
 def _network(

@@ -36,7 +36,10 @@ own by copying one. ::
     [bits]                          # or widths by layer for so many bits on average: pruning.training.widths
     mean = 6.0
 
-Only ``network`` and ``data`` must be there. A file is looked for beside the recipe.
+    [config]                        # the array, for spec2 generate --config: training does not look at it
+    rows = 8
+
+``data`` must be there, and ``network`` unless a program gives one. A file is looked for beside the recipe.
 """
 
 from __future__ import annotations
@@ -89,9 +92,10 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class RecipeFile(Entries, frozen=True, forbid_unknown_fields=True):
     """A recipe as it is written: the network has a name. input: of a file that leaves its sizes open; mean,
-    std: of the images that a file takes."""
+    std: of the images that a file takes. config: of the array (:mod:`hw.contract.config`)."""
 
-    network: str
+    network: str = ""
     input: tuple[int, int, int] | None = None
     mean: float | tuple[float, ...] | None = None
     std: float | tuple[float, ...] | None = None
+    config: dict[str, int | bool | str] = {}

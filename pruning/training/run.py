@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from hw.util.errors import ConfigError
 from pruning import data
 from pruning.training.device import device_of
 from pruning.training.distributed import joined
+from pruning.training.events import events_in
 from pruning.training.job import Job
 from pruning.training.log import Progress
 from pruning.training.memory import keep_freed_memory
@@ -18,6 +20,8 @@ from pruning.training.sensitivity import Scanning
 from pruning.training.settings import Settings
 from pruning.training.summary import LayerSummary, summary
 from pruning.training.target import find_densities
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ def run(
     cache: Path | None = None,
     resume: bool = True,
     device: str = "cpu",
+    tensorboard: bool = False,
     progress: Callable[[Progress | Scanning], None] | None = None,
 ) -> PruneResult:
     """Train, prune and quantise; write ``model.npz`` and ``training.csv`` to ``out``.
@@ -52,30 +57,35 @@ def run(
     With ``resume``, ``out/checkpoint.pt`` of the same settings is continued. Dense networks, and with
     ``resume`` pruned ones, are shared between jobs through files in ``cache`` (default: the folder that
     holds ``out``).
+    ``tensorboard``: write ``out/tensorboard``, too (:mod:`pruning.training.events`).
     ``data_dir``: see :func:`pruning.data.load_for`. ``device``: :func:`pruning.training.device.device_of`.
     Raises ``DataError``, ``ConfigError`` when network and data set do not fit or the device is not there, or
-    ``ArtifactError`` when a file cannot be written or a checkpoint is damaged.
+    ``ArtifactError`` when a file cannot be written or a checkpoint is damaged, ``ToolNotFound`` without
+    TensorBoard where it is asked for.
     """
     keep_freed_memory()
+    LOG.info("recipe %s, %s, seed %d, torch on %s", recipe.name, recipe.sparsity, recipe.seed, device)
     images, out = data.load_for(recipe.network, recipe.data, data_dir), Path(out)
     _check(recipe, images)
     cache = Path(cache) if cache is not None else out.parent
-    with joined() as world:
-        where = device_of(device, world)
-        if recipe.target is not None:
-            recipe = _with_densities(
-                recipe,
-                Job(_settings(recipe, images), images, out, progress, world, recipe.start, where),
-                cache,
-            )
-        job = Job(_settings(recipe, images), images, out, progress, world, recipe.start, where)
-        job.journal.write()  # a place that cannot be written is refused before hours of training, not after
-        job.train(resume, cache)
-    how = "" if recipe.optimiser == "admm" else f", {recipe.optimiser}"
-    artifact = job.artifact(f"{recipe.name} {recipe.sparsity}{how}")
-    if world.first:
-        artifact.save(out / "model.npz")
-        job.journal.write()
+    with events_in(out, tensorboard) as events:
+        with joined() as world:
+            where = device_of(device, world)
+            if recipe.target is not None:
+                recipe = _with_densities(
+                    recipe,
+                    Job(_settings(recipe, images), images, out, progress, world, recipe.start, where),
+                    cache,
+                )
+            job = Job(_settings(recipe, images), images, out, progress, world, recipe.start, where, events)
+            # A place that cannot be written is refused before hours of training, not after.
+            job.journal.write()
+            job.train(resume, cache)
+        how = "" if recipe.optimiser == "admm" else f", {recipe.optimiser}"
+        artifact = job.artifact(f"{recipe.name} {recipe.sparsity}{how}")
+        if world.first:
+            artifact.save(out / "model.npz")
+            job.journal.write()
     layers = summary(job.model, recipe.network)
     return PruneResult(
         out / "model.npz", artifact.digest, job.journal.accuracy, layers, job.seconds, world.first

@@ -22,6 +22,9 @@ VARIABLE = "SPEC2_RUN_DIR"
 """Environment variable that tells the simulating process its run folder."""
 
 
+PERIOD = 10
+"""Clock period in ns. Only ratios matter: nothing in the design knows time."""
+
 PROGRESS = "@progress "
 """A line of the simulator's output that starts so carries ``done total`` and is not logged."""
 
@@ -121,7 +124,7 @@ class _Header(msgspec.Struct):
 
 def _save(path: Path, header: dict[str, Any], array: NDArray[Any]) -> None:
     blob = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-    np.savez(path, header=blob, array=array)
+    archives.save(path, header=blob, array=array)
 
 
 def _load(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:

@@ -12,13 +12,11 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 from hw.util.errors import LinkError
 from sim.bench import wrapper
 from sim.bench.frames import FrameSink, FrameSource
+from sim.bench.job import PERIOD
 from sim.bench.stalls import stall
 
 # cocotbext-axi still uses names that cocotb 2 deprecates, and would say so in every log.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="cocotbext")
-
-PERIOD = 10
-"""Clock period in ns. Only ratios matter: nothing in the design knows time."""
 
 MEMORY_STALL = 80
 """Of 256 clocks, how many external memory stalls when it is told to."""

@@ -11,6 +11,9 @@ from hw.host_interface.registers import MEMORY_ADDRESS_BITS
 
 TOP = "spec2_bench"
 
+DESIGN = "dut"
+"""The instance of the design in it."""
+
 CONTROLS = {
     "latency": 16, "gap": 8, "stall": 8, "apart": 1, "bad": 32, "seed": 32, "base": MEMORY_ADDRESS_BITS,
 }  # fmt: skip
@@ -117,7 +120,7 @@ def wrapped(info: DesignInfo, verilog: str, files: Sequence[Path]) -> tuple[str,
     pairs = zip(_buses(info), files, strict=True)
     memories = "".join(_memory(info, bus, file, len(files)) for bus, file in pairs)
     streams = _streams(info.ports["s_axis_tdata"])
-    inside = f"{wires}  {info.top} dut({design});\n{memories}{streams}{_checks(info)}"
+    inside = f"{wires}  {info.top} {DESIGN}({design});\n{memories}{streams}{_checks(info)}"
     text = f"module {TOP}(\n  {ports}\n);\n{inside}endmodule\n"
     names = ("axi_memory.v",) * bool(files) + ("frames.v", "port_checks.v")
     models = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in names]

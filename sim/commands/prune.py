@@ -39,6 +39,7 @@ def prune(
     seed: options.RecipeSeed = None,
     threads: options.Threads = None,
     device: options.Device = "cpu",
+    tensorboard: options.TensorBoard = False,
     fresh: options.Fresh = False,
     untrained: options.Untrained = False,
     as_given: options.AsGiven = False,
@@ -67,6 +68,7 @@ def prune(
         spec2 prune lenet --mean-bits 5.5
         spec2 prune lenet --layer-bits conv2=6 --layer-bits fc1=4
         spec2 prune lenet --spectrum-bits 11
+        spec2 prune lenet --tensorboard
         spec2 prune vgg16 --untrained --block 64
         spec2 prune net.onnx --data cifar10 --sparsity adaptive
         spec2 prune net.onnx --calibrate images.npz --sparsity adaptive-2:8
@@ -86,6 +88,8 @@ def prune(
         "std": options.parse_numbers("--std", std),
     }
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    if tensorboard and (untrained or as_given):
+        raise ConfigError("--tensorboard shows a training, and there is none: leave it out")
     _check_together(untrained, target_cycles, lanes, mean_bits)
     result: dict[str, Any] = {"model": str(folder / "model.npz")}
     more: list[str] = []
@@ -94,6 +98,7 @@ def prune(
             "as-given": as_given or None,
             "untrained": untrained or None,
             "fresh": fresh or None,
+            "tensorboard": tensorboard or None,
             "data": data,
             "optimiser": optimiser,
         }
@@ -120,6 +125,7 @@ def prune(
             data_dir=data_dir,
             threads=threads,
             device=device,
+            tensorboard=tensorboard,
             resume=not fresh,
             command=context.obj,
             **given,

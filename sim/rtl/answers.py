@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hw.contract.results import fingerprint
 from hw.util import archives, documents
 from hw.util.errors import DataError, Spec2Error
-from hw.util.files import inside, replacing
+from hw.util.files import inside
 
 FILE_NAME = "answers.npz"
 
@@ -61,8 +61,7 @@ def save(
     if labels is not None:
         arrays["labels"] = np.asarray(labels).astype("<i8")
     header = np.frombuffer(json.dumps({"design": fingerprint(design)}).encode(), np.uint8)
-    with replacing(inside(design, FILE_NAME)) as part, part.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, header=header, **arrays)
+    archives.save(inside(design, FILE_NAME), compressed=True, header=header, **arrays)
 
 
 def load(design: Path) -> Answers | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import hw
@@ -20,6 +20,7 @@ def run_module(
     module: str,
     run_dir: Path,
     *,
+    arguments: Sequence[str] = (),
     work_dir: Path | None = None,
     environment: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -28,16 +29,15 @@ def run_module(
 ) -> Path:
     """Run the cocotb tests of ``module`` and return the log's path.
 
-    run_dir: takes the log, cocotb's result file and the waves. work_dir: where the simulator runs, and
-    thus finds memory images (default ``run_dir``). wall_seconds: end it after that time, 0 for never.
+    arguments: of the simulator. run_dir: takes the log and cocotb's result file. work_dir: where the
+    simulator runs, and thus finds memory images (default ``run_dir``). wall_seconds: end it after that
+    time, 0 for never.
     Raises ``ToolFailed`` naming the log when a test fails, or the simulator crashes or takes too long.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     log, results = run_dir / "simulation.log", run_dir / "results.xml"
     results.unlink(missing_ok=True)
-    command = [str(simulator.executable)]
-    if simulator.waves:
-        command += ["--trace", "--trace-file", str(run_dir / "waves.vcd")]
+    command = [str(simulator.executable), *arguments]
     env = {**_cocotb_environment(), **(environment or {})}
     env |= {
         "COCOTB_TOPLEVEL": simulator.top,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +16,17 @@ from hw.contract.design import DesignInfo
 from hw.host.counters import Counters
 from hw.host.driver import DEFAULT_TIMEOUT
 from hw.host_interface.stream_format import check_images
-from hw.util.errors import ConfigError
+from hw.util.errors import ConfigError, LinkError, ToolFailed
+from hw.util.files import replacing
 from sim.bench import wrapper
-from sim.bench.job import VARIABLE, Answer, Job, Memory
+from sim.bench.job import PERIOD, VARIABLE, Answer, Job, Memory
 from sim.rtl.cosim import run_module
 from sim.rtl.verilate import Simulator, locked, verilate
+from sim.rtl.waves.recording import Recording
+from sim.rtl.waves.save_file import write_save_file
+from sim.rtl.waves.stages import grouped
+
+LOG = logging.getLogger(__name__)
 
 STANDARD_PORTS = ("clk", "rst", "s_axil_*", "s_axis_*", "m_axis_*")
 """Ports of every accelerator."""
@@ -112,7 +120,8 @@ def simulate(
     memory: Memory | None = None,
     timeout: int = 0,
     wall_seconds: float = 0,
-    waves: bool = False,
+    waves: Recording | None = None,
+    traced: bool = False,
     threads: int = 1,
     build_dir: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -124,14 +133,16 @@ def simulate(
     of the stalls. reset_midway: interrupt a run with a reset first; the results must not change. memory: how
     external memory behaves, where weights come from there. timeout: clocks to wait for a run's results, 0 for
     :func:`patience`. wall_seconds: end the simulator after that time, 0 for never. waves: record
-    ``waves.vcd`` beside the log. progress: called with (images done, images in all) after each run.
+    these, with their save file; also of a run that fails. traced: take the simulator that could record, so
+    that no other one is built. progress: called with (images done, images in all) after each run.
 
     Raises ``DataError`` for images or a batch that do not fit, ``LinkError`` when the accelerator does
-    not answer, ``DigestMismatch`` when it holds other weights, and what :func:`build` raises.
+    not answer, ``DigestMismatch`` when it holds other weights, ``ArtifactError`` when waves cannot be
+    written, ``ConfigError`` when the simulation ends before their window, and what :func:`build` raises.
     """
     if threads < 1:
         raise ConfigError(f"threads must be at least 1, not {threads}")
-    made = build(design_dir, build_dir=build_dir, threads=threads, waves=waves)
+    made = build(design_dir, build_dir=build_dir, threads=threads, waves=traced or waves is not None)
     images = check_images(images, made.info.network.given(layers[0] if layers else 0))
     memory = memory or Memory()
     timeout = timeout or patience(made.info, weight_beats(made), memory, stalls)
@@ -139,18 +150,50 @@ def simulate(
     run_dir.mkdir(exist_ok=True)
     size = batch or made.info.config.batch
     with locked(run_dir):
+        LOG.info(
+            "images: %d, in a run: %d, seed: %d%s", len(images), size, seed, ", stalls" if stalls else ""
+        )
         job = Job(made.info, images, size, stalls, seed, reset_midway, timeout, layers, memory)
         job.save(run_dir)
-        log = run_module(
-            made.simulator,
-            "sim.bench.session",
-            run_dir,
-            work_dir=made.design_dir,
-            environment={VARIABLE: str(run_dir)},
-            seed=seed,
-            wall_seconds=wall_seconds,
-            progress=progress,
-        )
-        answer = Answer.load(run_dir, log)
+        with _recorded(waves, made) as arguments:
+            log = run_module(
+                made.simulator,
+                "sim.bench.session",
+                run_dir,
+                arguments=arguments,
+                work_dir=made.design_dir,
+                environment={VARIABLE: str(run_dir)},
+                seed=seed,
+                wall_seconds=wall_seconds,
+                progress=progress,
+            )
+            answer = Answer.load(run_dir, log)
+            if waves is not None and answer.clocks <= waves.first:
+                raise ConfigError(
+                    f"the simulation ended after {answer.clocks:,} clocks, before --waves-from "
+                    f"{waves.first}: begin earlier"
+                )
     cycles = sum(counters.cycles for counters in answer.counters)
     return RtlResult(answer.scores, answer.counters, cycles, answer.clocks)
+
+
+@contextmanager
+def _recorded(waves: Recording | None, made: SimBuild) -> Iterator[Sequence[str]]:
+    """Give the simulator's arguments. After the block waves are in their place, with their save file, even
+    if the run failed in the simulator: then they are wanted most."""
+    if waves is None:
+        yield ()
+        return
+    info, failed = made.info, None
+    with replacing(waves.file) as part:
+        try:
+            yield waves.arguments(part)
+        except (LinkError, ToolFailed) as error:
+            failed = error
+            if not part.stat().st_size:  # it did not come so far
+                raise
+    verilog = (made.design_dir / info.verilog).read_text(encoding="utf-8")
+    above = f"{wrapper.TOP}.{wrapper.DESIGN}" if info.ports else info.top
+    write_save_file(waves.file, f"{above}.clk", grouped(verilog, info.top, above), waves.first * PERIOD)
+    if failed is not None:
+        raise failed

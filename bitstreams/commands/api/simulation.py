@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitstreams.commands.api.design import Design, design_of
-from bitstreams.commands.api.training import IMAGES
+from bitstreams.commands.api.given_images import IMAGES
 from hw.util.errors import ConfigError
 from pruning.commands.images import images_for
 from sim.commands.simulate import simulate_design

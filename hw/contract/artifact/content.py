@@ -17,9 +17,8 @@ from hw.contract import narrow
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT, SPECTRUM, Format
 from hw.contract.network import Layer, Network, Shape
 from hw.contract.sparsity import BY_NAME
-from hw.util import documents
+from hw.util import archives, documents
 from hw.util.errors import ArtifactError
-from hw.util.files import replacing
 
 SCHEMA, NARROW_SCHEMA, GRAPH_SCHEMA = 1, 2, 3
 """Of the file: of a chain with spectra of 16 bits, as ever, of one with narrow ones, and of a network whose
@@ -223,8 +222,7 @@ class Artifact:
         header, arrays = self._header(), self._arrays()
         header["digest"] = digest(header, arrays)
         blob = np.frombuffer(_text(header), dtype=np.uint8)
-        with replacing(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, header=blob, **arrays)
+        archives.save(path, compressed=True, header=blob, **arrays)
         return str(header["digest"])
 
 

@@ -19,7 +19,6 @@ from hw.contract.features import About, Features
 from hw.contract.features.content import check_same
 from hw.util import archives, documents
 from hw.util.errors import ArtifactError, DataError
-from hw.util.files import replacing
 from pruning.transfer.search.coder import BYTE, Coder, Method
 from pruning.transfer.search.hamming import nearest
 from pruning.transfer.search.learning import Errors, learn
@@ -84,8 +83,7 @@ class Index:
         blob = np.frombuffer(json.dumps({**header, "about": asdict(self.about)}).encode(), np.uint8)
         arrays = {"codes": self.codes, "mean": self.coder.mean, "projection": self.coder.projection}
         labels = {} if self.labels is None else {"labels": self.labels.astype("<i8")}
-        with replacing(path) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, header=blob, **arrays, **labels)
+        archives.save(path, header=blob, **arrays, **labels)
 
 
 def _of_length_1(vectors: NDArray[np.float32]) -> bool:

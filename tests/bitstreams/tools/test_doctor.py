@@ -37,7 +37,8 @@ def test_every_tool_of_a_board_is_looked_for_and_optional():
     optional = {need.name for need in NEEDS if need.optional and need.kind in ("tool", "loader")}
     assert optional == set(TOOLS) - {"hw_server"}  # part of Vivado, and it may run elsewhere
     others = {need.name: need.remedy for need in NEEDS if need.optional and need.name not in optional}
-    assert others == {"starlette": "pip install '.[serve]'"}  # an extra of one command
+    extras = {"starlette": "serve", "tensorboard": "tensorboard"}  # of one command, of one option
+    assert others == {name: f"pip install '.[{extra}]'" for name, extra in extras.items()}
 
 
 def test_a_tool_that_does_not_start_is_missing(programs):

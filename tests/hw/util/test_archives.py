@@ -3,6 +3,7 @@
 import io
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,3 +176,23 @@ def test_what_is_left_is_an_error_of_the_caller(tmp_path):
         archives.opened(tmp_path / "x.npz") as file,
     ):
         file.take("a", (3,))
+
+
+def test_what_is_saved_is_what_is_read_and_nothing_else(tmp_path):
+    """Not one more array called ``allow_pickle``, as numpy's own keyword makes before 2.2."""
+    arrays = {"a": np.arange(6, dtype="<i4").reshape(2, 3), "b": np.array([0.5]), "c": np.array([True])}
+    for compressed in (False, True):
+        archives.save(tmp_path / "x.npz", compressed, **arrays)
+        with archives.opened(tmp_path / "x.npz") as file:
+            assert file.names == tuple(arrays)
+            assert all(np.array_equal(file.take(name), array) for name, array in arrays.items())
+    with pytest.raises(TypeError, match="array 'd' is object"):
+        archives.save(tmp_path / "x.npz", d=np.array([{}]))
+    assert archives.opened(tmp_path / "x.npz").__enter__().names == tuple(arrays)
+
+
+@pytest.mark.parametrize("package", ["hw", "pruning", "sim", "bitstreams"])
+def test_nothing_else_writes_such_files(package):
+    root = Path(__file__).parents[3] / package
+    found = [p for p in root.rglob("*.py") if "np.savez" in p.read_text() and p.name != "archives.py"]
+    assert found == []

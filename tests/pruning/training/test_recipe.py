@@ -11,10 +11,12 @@ from hw.util.errors import ArtifactError, ConfigError
 from pruning import data
 from pruning.training import recipe
 from pruning.training.augment import warp
+from pruning.training.events import FOLDER
 from pruning.training.recipe_file import Schedule
 from pruning.training.run import run as follow
 from pruning.training.settings import Training
 from pruning.training.train import Phase, generator_for, train_epoch
+from tests.pruning.training.test_events import in_log, read
 
 EPOCHS = Schedule(1, 2, 1, 2)
 
@@ -37,7 +39,7 @@ def train(monkeypatch, few_digits, tmp_path):
 
     def run(name: str = "net", **options):
         places = {"out": tmp_path / name, "cache": tmp_path / f"{name}-cache"}
-        rest = {key: options.pop(key) for key in ("resume", "progress") if key in options}
+        rest = {key: options.pop(key) for key in ("resume", "progress", "tensorboard") if key in options}
         return follow(recipe.find("lenet", **{"epochs": EPOCHS, **options}), **places, **rest)
 
     return run
@@ -85,9 +87,10 @@ def test_a_killed_job_ends_as_if_it_had_not_been(train, tmp_path):
     expected = train("whole").digest
     for after in (1, 2, 2, 2, 2):  # an epoch that was cut off is done again
         with pytest.raises(Killed):
-            train("killed", progress=killer(after))
+            train("killed", progress=killer(after), tensorboard=True)
         assert not (tmp_path / "killed" / "model.npz").exists()
-    assert train("killed").digest == expected
+    assert train("killed", tensorboard=True).digest == expected
+    assert read(tmp_path / "killed" / FOLDER) == in_log(tmp_path / "killed" / "training.csv")
     logs = [(tmp_path / name / "training.csv").read_text() for name in ("whole", "killed")]
     assert logs[0] == logs[1]
 

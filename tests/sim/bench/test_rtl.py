@@ -135,13 +135,6 @@ def test_only_the_simulator_stays_of_a_build(design) -> None:
     assert sum(found.values()) < 1.1 * found["simulator"]
 
 
-@pytest.mark.slow  # a simulator of its own, with the runtime for waves
-def test_waves_are_recorded_when_asked(design, tmp_path) -> None:
-    rtl.simulate(design, images(1), waves=True)
-    waves = list((design / "sim_build_waves").rglob("waves.vcd"))
-    assert waves and waves[0].stat().st_size > 1000
-
-
 # --- faults ----------------------------------------------------------------------------------------
 
 
