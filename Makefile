@@ -344,6 +344,11 @@ $(VC709)/config.json: $(VGG16)
 $(VGG16): $(STAMP)
 	$(SPEC2) prune vgg16 --untrained --block 64 --out $(@D)
 
+# LiteX comes with the tests' packages. Four SoCs: widths of bus and streams, two kinds of bus.
+.PHONY: verify-litex
+verify-litex: $(STAMP) ## RTL = integer model: LeNet in a SoC of LiteX, 16 digits, over its bus, DMAs and interrupt
+	$(BIN)/python -m pytest -q -s -m slow tests/bitstreams/flows/ip/test_litex.py
+
 .PHONY: verify-vgg16-cifar
 verify-vgg16-cifar: $(STAMP) ## RTL = integer model: the whole VGG16 of CIFAR-10, 5 images back to back, with stalls
 	$(SPEC2) prune vgg16-cifar --untrained --block 64 --out $(BUILD)/verify/vgg16-cifar

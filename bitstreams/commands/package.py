@@ -36,8 +36,9 @@ def package(
     """Make an IP of a design: a folder that designs of your own take the accelerator from.
 
     In it are the Verilog with a wrapper (active low reset, interfaces that Vivado knows), component.xml for
-    Vivado's IP catalogue, a core of FuseSoC, the registers as a C header and in SystemRDL, a testbench of one
-    image that any simulator runs, and a README. docs/integration.md says how to connect it.
+    Vivado's IP catalogue, a core of FuseSoC, a module for LiteX, the registers as a C header and in
+    SystemRDL, a testbench of one image that any simulator runs, and a README. docs/integration.md says how
+    to connect it.
     Give the design a name of its own first (generate --name): modules and files begin with it, so that
     several accelerators fit into one design.
 

@@ -8,6 +8,7 @@ from hw.compile.program import Program
 from hw.gateware.core import EVENTS, Core
 from hw.gateware.ports.axi import AxiLite, AxiRead, AxiStream
 from hw.gateware.ports.axilite import AxiLiteRegisters
+from hw.gateware.ports.interrupt import Interrupt
 from hw.gateware.ports.result_gate import ResultGate
 from hw.gateware.primitives.delay import MAX_FANOUT, replicate
 from hw.gateware.weights.beat_checksum import BeatChecksum
@@ -19,7 +20,7 @@ from hw.host_interface.registers import ADDRESS_BITS, MEMORY_ADDRESS_BITS
 class Accelerator(wiring.Component):
     """The top: AXI4-Lite control port ``s_axil``, images in at ``s_axis``, results out at ``m_axis``; where
     weights come from outside, an AXI4 read port ``m_axi`` (``m_axi_0``, ``m_axi_1``, ... to memories that
-    share its beats).
+    share its beats). ``interrupt`` is level-sensitive and high (:mod:`hw.gateware.ports.interrupt`).
 
     Two things end a run early, and leave ports as their protocols want them:
 
@@ -34,6 +35,7 @@ class Accelerator(wiring.Component):
         self.program = program
         stream = AxiStream(program.config.stream_bits)
         ports = {"s_axil": In(AxiLite(ADDRESS_BITS)), "s_axis": In(stream), "m_axis": Out(stream)}
+        ports["interrupt"] = Out(1)
         if program.config.stream_weights:
             count = program.config.memories
             port = Out(AxiRead(MEMORY_ADDRESS_BITS, program.stream.bus_bits // count))
@@ -78,8 +80,25 @@ class Accelerator(wiring.Component):
             busy |= checking
         events["cycles"] = busy
         m.d.comb += control.status.busy.eq(busy | start)
+        self._interrupt(m, control)
         self._count(m, control, core, events)
         return m
+
+    def _interrupt(self, m, control):
+        """Events of the status; an abort by the host is none, and takes two clocks to end what it ends."""
+        m.submodules.interrupt = interrupt = Interrupt()
+        aborted = Signal()
+        m.d.sync += aborted.eq(control.abort)
+        m.d.comb += [
+            interrupt.busy.eq(control.status.busy),
+            interrupt.framing_error.eq(control.status.framing_error),
+            interrupt.memory_error.eq(control.status.memory_error),
+            interrupt.abort.eq(control.abort | aborted),
+            interrupt.enable.eq(control.interrupt_enable),
+            interrupt.clear.eq(control.interrupt_clear),
+            control.interrupt.eq(interrupt.pending),
+            self.interrupt.eq(interrupt.line),
+        ]
 
     def _read_weights(self, m, control, core, start, abort):
         """The burst reader outlives an abort: memory delivers what it was asked for. Returns whether it reads

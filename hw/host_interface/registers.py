@@ -33,6 +33,8 @@ class Access(Enum):
     READ_WRITE = "read, write"
     PULSE = "write one"
     """Writing one to a bit triggers it for one clock; the register reads zero."""
+    CLEAR = "read, write one to clear"
+    """Bits that events set; writing one to a bit clears it, unless its event comes again in that clock."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ CONTROL = Register(
             "abort",
             1,
             1,
-            "drop the current run: everything but BATCH, LAYERS, WEIGHTS and what m_axis offers returns to "
-            "its reset state",
+            "drop the current run: everything but BATCH, LAYERS, WEIGHTS, INTERRUPT_ENABLE and what m_axis "
+            "offers returns to its reset state",
         ),
         Field(
             "check",
@@ -222,6 +224,36 @@ CHECKSUM = Register(
     "CRC-32 of the beats that the last run or check has read, each folded to a word "
     "(hw/contract/checksum.py), the channel table first; until the next one",
 )
+INTERRUPT_ENABLE = Register(
+    "INTERRUPT_ENABLE",
+    0x70,
+    Access.READ_WRITE,
+    "events of INTERRUPT that raise the output interrupt, none after reset; written at any time, other bits "
+    "are not looked at",
+    (
+        Field("done", 0, 1, "the end of a run or check does"),
+        Field("framing_error", 1, 1, "a framing error does"),
+        Field("memory_error", 2, 1, "a memory error does"),
+    ),
+)
+INTERRUPT = Register(
+    "INTERRUPT",
+    0x74,
+    Access.CLEAR,
+    "what has happened, enabled or not, since it was cleared: by a one, by an abort, or by reset. A start "
+    "clears nothing; an event in the clock of a clear stays",
+    (
+        Field(
+            "done",
+            0,
+            1,
+            "STATUS.busy has fallen, but not by an abort: results are delivered, or, beside "
+            "memory_error, there are none",
+        ),
+        Field("framing_error", 1, 1, "STATUS.framing_error has risen: the run may wait for pixels for ever"),
+        Field("memory_error", 2, 1, "STATUS.memory_error has risen; done comes with it, a clock later"),
+    ),
+)
 LAYER_CYCLES = _counter(
     "LAYER_CYCLES",
     0x80,
@@ -242,7 +274,7 @@ LAYER_COUNTERS = (LAYER_CYCLES, LAYER_STEPS)
 
 TABLE = (
     ID, VERSION, CONTROL, STATUS, BATCH, SHAPE, CYCLES, LAYERS, DIGEST, *COUNTERS[1:], WEIGHTS,
-    CHECKSUM, *LAYER_COUNTERS,
+    CHECKSUM, INTERRUPT_ENABLE, INTERRUPT, *LAYER_COUNTERS,
 )  # fmt: skip
 """Every register, by ascending offset."""
 

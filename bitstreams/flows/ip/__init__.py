@@ -3,7 +3,8 @@
 Files: the Verilog and its memories; a wrapper whose ports Vivado knows (:mod:`bitstreams.flows.ip.wrapper`);
 ``component.xml`` (:mod:`bitstreams.flows.ip.component`); the registers for C
 (:mod:`bitstreams.flows.ip.c_header`) and in SystemRDL (:mod:`bitstreams.flows.ip.system_rdl`); a core of
-FuseSoC; a testbench (:mod:`bitstreams.flows.ip.testbench`); a page that says all this.
+FuseSoC; a module for LiteX (:mod:`bitstreams.flows.ip.litex_module`); a testbench
+(:mod:`bitstreams.flows.ip.testbench`); a page that says all this.
 """
 
 from bitstreams.flows.ip.package import Package, package

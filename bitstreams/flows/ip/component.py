@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement
 from bitstreams.flows.ip import register_map
 from hw.contract.design import DesignInfo
 from hw.contract.design_files import VERILOG
-from hw.gateware.ports.interfaces import CLOCK, RESET, Interface, interfaces
+from hw.gateware.ports.interfaces import CLOCK, INTERRUPT, RESET, Interface, interfaces
 from hw.host_interface.registers import Access
 
 FILE_NAME = "component.xml"
@@ -31,7 +31,12 @@ FAMILIES = (
 )  # fmt: skip
 """Vivado's names of families whose DSP slices and block RAMs the accelerator is made for."""
 
-ACCESS = {Access.READ: "read-only", Access.READ_WRITE: "read-write", Access.PULSE: "write-only"}
+ACCESS = {
+    Access.READ: "read-only",
+    Access.READ_WRITE: "read-write",
+    Access.PULSE: "write-only",
+    Access.CLEAR: "read-write",
+}
 
 TCL = ".tcl"
 
@@ -66,6 +71,7 @@ def component(info: DesignInfo, views: Iterable[View]) -> str:
     _special(buses, RESET, "reset", "RST", {"POLARITY": "ACTIVE_LOW"})
     names = ":".join(interface.name for interface in found)
     _special(buses, CLOCK, "clock", "CLK", {"ASSOCIATED_BUSIF": names, "ASSOCIATED_RESET": RESET})
+    _special(buses, INTERRUPT, "interrupt", "INTERRUPT", {"SENSITIVITY": "LEVEL_HIGH"}, side="master")
     if memories := [each for each in found if each.manager and not each.stream]:
         spaces = _add(root, "addressSpaces")
         for each in memories:
@@ -107,9 +113,16 @@ def _bus(buses: Element, interface: Interface) -> None:
     _parameters(bus, interface.parameters, f"BUSIFPARAM_VALUE.{interface.name.upper()}")
 
 
-def _special(buses: Element, name: str, kind: str, signal: str, parameters: Mapping[str, str]) -> None:
+def _special(
+    buses: Element,
+    name: str,
+    kind: str,
+    signal: str,
+    parameters: Mapping[str, str],
+    side: str = "slave",
+) -> None:
     bus = _interface(buses, name, "signal", kind)
-    _add(bus, "slave")
+    _add(bus, side)
     _port_map(_add(bus, "portMaps"), signal, name)
     _parameters(bus, parameters, f"BUSIFPARAM_VALUE.{name.upper()}")
 
@@ -160,6 +173,8 @@ def _registers(maps: Element, info: DesignInfo) -> None:
             bits = _add(register, "field")
             _texts(bits, {"name": field.name, "description": field.doc, "bitOffset": field.low})
             _texts(bits, {"bitWidth": field.width, "access": access})
+            if element.register.access is Access.CLEAR:
+                _texts(bits, {"modifiedWriteValue": "oneToClear"})
 
 
 # --- ports and files --------------------------------------------------------------------------------------
@@ -177,6 +192,7 @@ def _model(model: Element, found: Iterable[Interface], views: Iterable[View]) ->
     uses = [view.name for view in views if view.top]
     for name in (CLOCK, RESET):
         _port(ports, name, "in", 1, uses)
+    _port(ports, INTERRUPT, "out", 1, uses)
     for interface in found:
         for port in interface.ports:
             _port(ports, port.name, "out" if port.output else "in", port.width, uses)

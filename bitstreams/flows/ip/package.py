@@ -13,6 +13,8 @@ from bitstreams.flows.ip import component, readme, wrapper
 from bitstreams.flows.ip.c_header import c_header
 from bitstreams.flows.ip.component import View
 from bitstreams.flows.ip.fusesoc_core import fusesoc_core
+from bitstreams.flows.ip.litex_module import SUFFIX as LITEX
+from bitstreams.flows.ip.litex_module import litex_module
 from bitstreams.flows.ip.system_rdl import system_rdl
 from bitstreams.flows.ip.testbench import testbench
 from hw.contract.design import FILE_NAME, DesignInfo
@@ -85,6 +87,7 @@ def contents(
         f"{info.top}.h": c_header(info, max(weights.values(), default=0)),
         f"{info.top}.rdl": system_rdl(info),
         f"{info.top}.core": fusesoc_core(info, verilog, images, code, [*data, *weights]),
+        f"{info.top}{LITEX}": litex_module(info, verilog, images),
         README: readme.readme(info, images, weights),
     }
     return {**held, **tested, **{name: text.encode() for name, text in texts.items()}}
@@ -102,5 +105,15 @@ def _stale(out: Path) -> list[str]:
         raise ArtifactError(
             f"{out} holds files and is no IP of spec2, which could be written anew: name another folder"
         ) from None
-    names = ["_ip.v", "_tb.v", "_tb_image.hex", "_tb_result.hex", "_settings.tcl", ".h", ".rdl", ".core"]
+    names = [
+        "_ip.v",
+        "_tb.v",
+        "_tb_image.hex",
+        "_tb_result.hex",
+        "_settings.tcl",
+        ".h",
+        ".rdl",
+        ".core",
+        LITEX,
+    ]
     return [*info.files, *(f"{info.top}{name}" for name in names)]

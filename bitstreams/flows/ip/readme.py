@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from bitstreams.flows.ip import wrapper
 from bitstreams.flows.ip.component import LIBRARY, VENDOR, VERSION
+from bitstreams.flows.ip.litex_module import SUFFIX as LITEX
 from hw.contract.design import DesignInfo
-from hw.gateware.ports.interfaces import CLOCK, RESET, Interface, interfaces
+from hw.gateware.ports.interfaces import CLOCK, INTERRUPT, RESET, Interface, interfaces
 from hw.util import quote
 
 _TEXT = """# {name}
@@ -22,7 +23,8 @@ the frames of its streams and how runs end are explained in `docs/registers.md` 
 
 `{clock}` is the clock of all of them. `{reset}` is active low, sampled at the rising edge of the clock, and
 may stay high from the beginning: after configuration registers hold what they hold after a reset.
-`s_axis_tkeep` is not looked at.
+`s_axis_tkeep` is not looked at. `{interrupt}` is an output, level-sensitive, high; it stays low until the
+register `INTERRUPT_ENABLE` is written.
 
 ## Files
 
@@ -63,6 +65,7 @@ def readme(info: DesignInfo, images: Iterable[str], weights: Mapping[str, int]) 
         (f"{info.top}.core", "the same for FuseSoC, with a target `sim`"),
         (f"{info.top}.h", "registers and sizes for C and C++"),
         (f"{info.top}.rdl", "the registers in SystemRDL 2.0"),
+        (f"{info.top}{LITEX}", "a module for LiteX: registers, DMAs and interrupt in a SoC"),
         (f"{info.top}_tb.v", "a testbench, with `_tb_image.hex` and `_tb_result.hex`"),
         ("design.json", "the design, as spec2 and its host driver read it"),
     ]
@@ -72,6 +75,7 @@ def readme(info: DesignInfo, images: Iterable[str], weights: Mapping[str, int]) 
         wrapper=wrapper.name_of(info),
         clock=CLOCK,
         reset=RESET,
+        interrupt=INTERRUPT,
         vlnv=f"{VENDOR}:{LIBRARY}:{info.top}:{VERSION}",
         ports=_table(["port", "kind", "bits of a beat"], map(_row, interfaces(info))),
         files=_table(["file", "what it is"], ([f"`{name}`", what] for name, what in files)),

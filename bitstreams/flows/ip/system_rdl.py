@@ -9,7 +9,7 @@ from bitstreams.flows.ip import register_map
 from hw.contract.design import DesignInfo
 from hw.host_interface.registers import Access, Field, Register
 
-SOFTWARE = {Access.READ: "r", Access.READ_WRITE: "rw", Access.PULSE: "w"}
+SOFTWARE = {Access.READ: "r", Access.READ_WRITE: "rw", Access.PULSE: "w", Access.CLEAR: "rw"}
 """What software may do with a field, in SystemRDL's words."""
 
 
@@ -74,6 +74,8 @@ def _field(register: Register, field: Field, constant: int | None) -> Iterator[s
     if register.access is Access.PULSE:
         yield "  hw = r;"
         yield "  singlepulse;"
+    if register.access is Access.CLEAR:
+        yield "  onwrite = woclr;"
     reset = ""
     if register.access is Access.PULSE:
         reset = " = 0"

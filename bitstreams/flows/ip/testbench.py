@@ -22,6 +22,8 @@ from hw.host_interface.registers import (
     BATCH,
     CHECKSUM,
     CONTROL,
+    INTERRUPT,
+    INTERRUPT_ENABLE,
     MEMORY_ADDRESS_BITS,
     STATUS,
     WEIGHTS,
@@ -98,10 +100,14 @@ def _actions(info: DesignInfo) -> Iterator[Action]:
             yield False, False, element.address, known[element.name], WORD
     if info.stream:
         yield True, False, WEIGHTS.offset, WEIGHTS.pack(page=FIRST_PAGE), 0
+    yield True, False, INTERRUPT_ENABLE.offset, INTERRUPT_ENABLE.pack(done=1), 0
     yield True, False, BATCH.offset, BATCH.pack(images=1), 0
     yield True, False, CONTROL.offset, CONTROL.pack(start=1), 0
     yield False, True, STATUS.offset, 0, STATUS.pack(busy=1)
     yield False, False, STATUS.offset, STATUS.pack(done=1), WORD
+    yield False, False, INTERRUPT.offset, INTERRUPT.pack(done=1), WORD
+    yield True, False, INTERRUPT.offset, INTERRUPT.pack(done=1), 0
+    yield False, False, INTERRUPT.offset, 0, WORD
     if info.stream:
         yield False, False, CHECKSUM.offset, info.stream.checksum(info.numbers), WORD
 

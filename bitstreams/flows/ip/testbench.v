@@ -116,14 +116,24 @@ module {{name}}_tb_run #(
     end
   end
 
+  // The interrupt: enabled before the start, cleared at the end.
+  wire interrupt;
+  reg interrupted = 0, early = 0;
+  always @(posedge clk) if (interrupt === 1'b1) begin
+    interrupted <= 1;
+    if (got < RESULT) early <= 1;
+  end
+
   // The end.
   wire ended = step >= STEPS && got >= RESULT;
   always @(posedge clk) begin
     if (!done && (ended || refused || clocks > PATIENCE)) begin
       done <= 1;
-      failed <= !ended || refused || other || wrong;
+      failed <= !ended || refused || other || wrong || !interrupted || early || interrupt !== 1'b0;
       if (refused) $display("{{name}}: step %0d was refused", step);
-      else if (!ended) $display("{{name}}: no end after %0d clocks, %0d beats sent, %0d got", clocks, sent, got);
+      else if (!interrupted || early || interrupt !== 1'b0)
+        $display("{{name}}: interrupt came %b, before the results %b, and is %b", interrupted, early, interrupt);
+      if (!refused && !ended) $display("{{name}}: no end after %0d clocks, %0d beats sent, %0d got", clocks, sent, got);
     end
   end
 {{memories}}
@@ -137,7 +147,7 @@ module {{name}}_tb_run #(
       .s_axis_tdata(tdata), .s_axis_tvalid(tvalid), .s_axis_tready(tready), .s_axis_tlast(tlast),
       .s_axis_tkeep({{ones}}),
       .m_axis_tdata(result_data), .m_axis_tvalid(result_valid), .m_axis_tready(result_ready),
-      .m_axis_tlast(result_last), .m_axis_tkeep(result_bytes){{pins}}
+      .m_axis_tlast(result_last), .m_axis_tkeep(result_bytes), .interrupt(interrupt){{pins}}
   );
 endmodule
 

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from hw.contract.design import DesignInfo
-from hw.gateware.ports.interfaces import CLOCK, RESET, declarations, interfaces, module, qualifiers
+from hw.gateware.ports.interfaces import (
+    CLOCK,
+    INTERRUPT,
+    RESET,
+    declarations,
+    interfaces,
+    interrupt,
+    module,
+    qualifiers,
+)
+from hw.util.errors import ConfigError
 
 
 def name_of(info: DesignInfo) -> str:
@@ -13,10 +23,12 @@ def name_of(info: DesignInfo) -> str:
 
 def wrapper(info: DesignInfo) -> str:
     """Verilog of the wrapper: the design's AXI ports, ``aclk``, ``aresetn``, and a ``tkeep`` for each stream:
-    always ones of results, without meaning of images.
+    always ones of results, without meaning of images; ``interrupt``.
 
-    Raises ``ConfigError`` for ports that no wrapper connects.
+    Raises ``ConfigError`` for ports that no wrapper connects, and for a design without an interrupt.
     """
+    if INTERRUPT not in info.ports:
+        raise ConfigError(f"the design has no {INTERRUPT} port: generate it again before packaging")
     found = interfaces(info)
     pins = [f"    .{port.name}({port.name})" for each in found for port in each.ports if not port.added]
     body = [
@@ -24,8 +36,8 @@ def wrapper(info: DesignInfo) -> str:
         "  reg reset = 1'b1;",
         f"  always @(posedge {CLOCK}) reset <= ~{RESET};",
         f"  {info.top} core (",
-        ",\n".join([f"    .clk({CLOCK})", "    .rst(reset)", *pins]),
+        ",\n".join([f"    .clk({CLOCK})", "    .rst(reset)", *pins, f"    .{INTERRUPT}({INTERRUPT})"]),
         "  );",
     ]
     title = f"// The accelerator {info.top}: interfaces named to Vivado, and a reset that is active low."
-    return "\n".join([title, *module(name_of(info), declarations(found), body), ""])
+    return "\n".join([title, *module(name_of(info), [*declarations(found), *interrupt()], body), ""])

@@ -15,7 +15,7 @@ from hw.contract.design import DesignInfo
 from hw.gateware.pcie import register_guard, stream_sync
 from hw.gateware.pcie.register_guard import RegisterGuard
 from hw.gateware.pcie.stream_sync import Sync
-from hw.gateware.ports.interfaces import Port, declarations, interfaces, module, qualifiers
+from hw.gateware.ports.interfaces import INTERRUPT, Port, declarations, interfaces, module, qualifiers
 
 WRAPPER = "spec2_axi"
 """Module name of the wrapper."""
@@ -67,11 +67,16 @@ def wrapper(info: DesignInfo) -> str:
         ),
         "  );",
         f"  {info.top} core (",
-        ",\n".join(["    .clk(aclk)", "    .rst(reset)", *pins]),
+        ",\n".join(["    .clk(aclk)", "    .rst(reset)", *pins, *_interrupt(info)]),
         "  );",
     ]
     title = f"// The accelerator {info.top} with its interfaces named for a block design."
     return "\n".join([title, *module(WRAPPER, ports, body), ""])
+
+
+def _interrupt(info: DesignInfo) -> list[str]:
+    """The accelerator's interrupt leads nowhere: a host behind PCI Express waits for what it reads."""
+    return [f"    .{INTERRUPT}()"] if INTERRUPT in info.ports else []
 
 
 def _through(streams: Sequence[Port]) -> list[str]:

@@ -8,7 +8,7 @@ One transaction at a time and direction; address and data of a write may arrive 
   answers.
 """
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -40,6 +40,9 @@ class AxiLiteRegisters(wiring.Component):
     first, last: out, as LAYERS. Instructions of the next run, always 0 ≤ first ≤ last < ``entries``; constant
         while busy.
     page: out, as WEIGHTS. Page of external memory in which the weights begin; constant while busy.
+    interrupt_enable: out, the fields of INTERRUPT_ENABLE; changes at any time.
+    interrupt_clear: out, the fields of INTERRUPT. A pulse for every bit to which the host wrote a one.
+    interrupt: in, the fields of INTERRUPT.
     status: in, the fields of STATUS.
     checksum: in, 32. As CHECKSUM.
     cycles, load_busy, ...: in, 32 each. Every counter of ``registers.COUNTERS``, by its name in lower case.
@@ -63,6 +66,9 @@ class AxiLiteRegisters(wiring.Component):
             "first": Out(first.width),
             "page": Out(registers.WEIGHTS.fields[0].width),
             "last": Out(last.width, init=self.entries - 1),
+            "interrupt_enable": Out(fields_layout(registers.INTERRUPT_ENABLE)),
+            "interrupt_clear": Out(fields_layout(registers.INTERRUPT)),
+            "interrupt": In(fields_layout(registers.INTERRUPT)),
             "status": In(fields_layout(registers.STATUS)),
             "checksum": In(32),
         }
@@ -130,11 +136,12 @@ class AxiLiteRegisters(wiring.Component):
             registers.BATCH: self.batch,
             registers.LAYERS: Cat(self.first, self.last),
             registers.WEIGHTS: self.page,
+            registers.INTERRUPT_ENABLE: self.interrupt_enable.as_value(),
         }
         # One for every register that is written: it is the one addressed.
         addressed = {
             register: Signal(name=f"addressed_{register.name.lower()}", reset_less=True)
-            for register in (registers.CONTROL, *kept)
+            for register in (registers.CONTROL, registers.INTERRUPT, *kept)
         }
         word = Signal(32, reset_less=True)
         strobe = Signal(4, reset_less=True)
@@ -173,6 +180,8 @@ class AxiLiteRegisters(wiring.Component):
             & ~value[len(self.batch) :].any(),
             registers.LAYERS: idle & self._layers_fit(value),
             registers.WEIGHTS: idle & ~value[len(self.page) :].any(),
+            registers.INTERRUPT_ENABLE: C(1),
+            registers.INTERRUPT: C(1),
         }
         takes = {register: Signal(name=f"takes_{register.name.lower()}") for register in fits}
         m.d.sync += checked.eq(merged)
@@ -185,6 +194,8 @@ class AxiLiteRegisters(wiring.Component):
             m.d.sync += bus.bresp.eq(Mux(accepted, Response.OKAY, Response.SLVERR))
         with m.If(takes[registers.CONTROL]):
             m.d.comb += [getattr(self, name).eq(control[name]) for name in ("start", "abort", "check")]
+        with m.If(takes[registers.INTERRUPT]):
+            m.d.comb += self.interrupt_clear.as_value().eq(value)
         for register, current in kept.items():
             with m.If(takes[register]):
                 m.d.sync += current.eq(value)

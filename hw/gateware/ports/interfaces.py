@@ -19,6 +19,9 @@ STREAM, MEMORY = "axis", "aximm"
 CLOCK, RESET = "aclk", "aresetn"
 """Of a wrapper: its clock, and its reset, which is active low."""
 
+INTERRUPT = "interrupt"
+"""Of an accelerator and a wrapper: the output, level-sensitive and high. Older designs have none."""
+
 _STREAM_SIGNALS = {"tdata", "tvalid", "tready", "tlast"}
 
 # What a subordinate drives; a manager drives the rest.
@@ -129,7 +132,7 @@ def interfaces(info: DesignInfo) -> list[Interface]:
     is missing or of another width than the configuration says."""
     found: dict[str, list[Port]] = {}
     for name, width in info.ports.items():
-        if name in ("clk", "rst"):
+        if name in ("clk", "rst", INTERRUPT):
             continue
         bus, _, signal = name.rpartition("_")
         stream, memory = bus in ("s_axis", "m_axis"), bus == "s_axil" or _is_memory(bus)
@@ -160,7 +163,8 @@ def _is_memory(bus: str) -> bool:
 
 
 def declarations(found: Sequence[Interface]) -> list[str]:
-    """The ports of a wrapper with Vivado's attributes, clock and reset first; lines without commas."""
+    """The ports of a wrapper with Vivado's attributes, clock and reset first; lines without commas. An
+    interrupt is none of them (:func:`interrupt`)."""
     associated = ":".join(interface.name for interface in found)
     lines = [
         *_special("clock", "CLK", CLOCK, f"ASSOCIATED_BUSIF {associated}, ASSOCIATED_RESET {RESET}"),
@@ -176,6 +180,11 @@ def declarations(found: Sequence[Interface]) -> list[str]:
     return lines
 
 
+def interrupt() -> list[str]:
+    """The interrupt as a port of a wrapper, as :func:`declarations` has the others."""
+    return _special("interrupt", "INTERRUPT", INTERRUPT, "SENSITIVITY LEVEL_HIGH", "output")
+
+
 def module(name: str, ports: Sequence[str], body: Sequence[str]) -> list[str]:
     """Lines of a module of these port lines, attributes among them, and this body."""
     declared = [line if line.lstrip().startswith("(*") else f"{line}," for line in ports]
@@ -189,9 +198,9 @@ def qualifiers(found: Sequence[Interface]) -> list[str]:
     return [f"  assign {port.name} = {port.width}'b{'1' * port.width};" for port in added]
 
 
-def _special(kind: str, signal: str, name: str, parameters: str) -> list[str]:
+def _special(kind: str, signal: str, name: str, parameters: str, direction: str = "input") -> list[str]:
     return [
         f'  (* X_INTERFACE_INFO = "xilinx.com:signal:{kind}:1.0 {name} {signal}" *)',
         f'  (* X_INTERFACE_PARAMETER = "XIL_INTERFACENAME {name}, {parameters}" *)',
-        f"  input {name}",
+        f"  {direction} {name}",
     ]

@@ -1,6 +1,6 @@
 """A whole accelerator behind two wires: UART, bridge, and the generated Verilog as a black box."""
 
-from amaranth import ClockSignal, Instance, Module, ResetSignal
+from amaranth import ClockSignal, Instance, Module, ResetSignal, Signal
 from amaranth.hdl import Shape, ValueCastable
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -9,6 +9,7 @@ from hw.compile.weight_stream import stream_ports
 from hw.contract.config import STREAM_BITS
 from hw.contract.design import DesignInfo
 from hw.gateware.ports.axi import AxiLite, AxiMemory, AxiRead, AxiStream
+from hw.gateware.ports.interfaces import INTERRUPT
 from hw.gateware.primitives.delay import replicate
 from hw.gateware.serial.bridge import MEMORY_BITS, Bridge
 from hw.gateware.serial.uart import Receiver, Transmitter
@@ -38,6 +39,8 @@ def check_ports(info: DesignInfo) -> None:
     interfaces = {"s_axil": AxiLite(ADDRESS_BITS), "s_axis": AxiStream(), "m_axis": AxiStream()}
     interfaces |= memory_interfaces(info)
     widths = {"clk": 1, "rst": 1}
+    if INTERRUPT in info.ports:  # nobody behind a serial port waits for it; older designs have none
+        widths[INTERRUPT] = 1
     for interface, signature in interfaces.items():
         for name, member in signature.members.items():
             widths[f"{interface}_{name}"] = Shape.cast(member.shape).width
@@ -97,6 +100,8 @@ class SerialTop(wiring.Component):
         if self.to_memory:
             connect(m, bridge.memory, flipped(getattr(self, LOAD_PORT)))
         ports = {f"{'o' if flow == Out else 'i'}_{name}": value for name, flow, value in self._wires()}
+        if INTERRUPT in self.info.ports:
+            ports[f"o_{INTERRUPT}"] = Signal(name=INTERRUPT)
         # A register of its own, so that one net does not lead to all that is reset. The bridge leaves reset a
         # clock earlier, and asks for nothing before it has a frame.
         reset = replicate(m, ResetSignal(), name="accelerator_reset")

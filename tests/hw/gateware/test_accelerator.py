@@ -12,12 +12,12 @@ from hw.contract.network.known import residual_stage
 from hw.contract.streamed_weights import PAGE
 from hw.cost.weight_arrival import MEMORY_LATENCY
 from hw.host.driver import MEMORY, STALE
-from hw.host_interface.registers import BATCH, CONTROL, STATUS
+from hw.host_interface.registers import BATCH, CONTROL, INTERRUPT, INTERRUPT_ENABLE, STATUS, WEIGHTS
 from hw.host_interface.stream_format import pack_image
 from hw.util.errors import DigestMismatch, LinkError, MemoryFault
 from sim import model
 from tests.hw.another_model import another
-from tests.hw.gateware.whole import Bench, compiled, predicted
+from tests.hw.gateware.whole import WEIGHTS_PAGE, Bench, compiled, predicted
 
 SCORES = Network(
     "scores",
@@ -260,3 +260,105 @@ def test_an_error_of_memory_ends_a_check_without_a_result():
     assert status["memory_error"] and not status["busy"] and not status["leftover"]
     assert sound and frames == 0
     np.testing.assert_array_equal(found, model.run(artifact, images))
+
+
+async def interrupts(link, clocks=0):
+    """The line, with all events enabled, and what has happened, after some clocks; then cleared."""
+    if clocks:
+        await link.ctx.tick().repeat(clocks)
+    line, events = link.ctx.get(link.dut.interrupt), await link.read32(INTERRUPT.address())
+    await link.write32(INTERRUPT.address(), events)
+    await link.ctx.tick()
+    assert not link.ctx.get(link.dut.interrupt)
+    return line, {name for name, bit in INTERRUPT.unpack(events).items() if bit}
+
+
+def test_an_interrupt_comes_when_the_results_are_delivered_and_stays_until_it_is_cleared():
+    """Not before: the last beat waits, and so does the line. A host that does not enable it sees nothing."""
+    artifact, program = made("maps")
+    images = pictures(artifact.network, 1)
+
+    async def test(link, driver):
+        lines = []
+
+        async def watch(count):
+            for _ in range(count):
+                lines.append(link.ctx.get(link.dut.interrupt))
+                await link.ctx.tick()
+
+        await driver.run(images)
+        await watch(20)
+        unknown = max(lines)
+        assert await interrupts(link) == (0, {"done"})
+        await link.write32(INTERRUPT_ENABLE.address(), INTERRUPT_ENABLE.pack(done=1))
+        lines.clear()
+        await link.write32(CONTROL.address(), CONTROL.pack(start=1))
+        await link.send(pack_image(images[0], program.config.stream_pixels))
+        while not link.frames:
+            await watch(1)
+        early = max(lines[:-1])
+        await watch(50)
+        assert lines[-40:] == [1] * 40  # a level
+        assert STATUS.unpack(await link.read32(STATUS.address()))["busy"] == 0
+        return unknown, early, await interrupts(link), await interrupts(link, 20)
+
+    assert Bench(program, pace=0.3).run(test) == (0, 0, (1, {"done"}), (0, set()))
+
+
+def test_an_interrupt_tells_of_errors_and_an_abort_is_none():
+    """Of frames and of memory; an abort takes what is pending with it, and leaves what is enabled."""
+    artifact, program = made("streamed")
+    images = pictures(artifact.network, 2)
+    beat = program.config.stream_pixels
+
+    async def test(link, driver):
+        seen = []
+        await link.write32(INTERRUPT_ENABLE.address(), INTERRUPT_ENABLE.pack(framing_error=1, memory_error=1))
+        await link.write32(WEIGHTS.address(), WEIGHTS_PAGE)
+        await link.write32(CONTROL.address(), CONTROL.pack(start=1))
+        await link.send(pack_image(images[0], beat))
+        while not link.frames:
+            await link.ctx.tick()
+        seen.append(await interrupts(link, 20))
+        link.frames.clear()
+        await driver.run(images)
+        seen.append(await interrupts(link, 20))
+        # An image that ends too early: the run waits for the rest of it, and only the interrupt says so.
+        await link.write32(CONTROL.address(), CONTROL.pack(start=1))
+        await link.send(pack_image(images[0], beat)[: 2 * beat])
+        seen.append(await interrupts(link, 200))
+        await link.send(pack_image(images[0], beat)[: 2 * beat])
+        await link.ctx.tick().repeat(100)
+        await link.write32(CONTROL.address(), CONTROL.pack(abort=1))
+        seen.append(await interrupts(link))
+        seen.append(await interrupts(link, 100))
+        await link.discard()
+        seen.append(await link.read32(INTERRUPT_ENABLE.address()))
+        found = await driver.run(images)
+        return [*seen, await interrupts(link, 20)], found
+
+    bad = frozenset({70})
+    seen, found = Bench(program, bad=bad).run(test)
+    memory = (1, {"done", "memory_error"})
+    assert seen == [
+        memory,
+        (0, {"done"}),
+        (1, {"framing_error"}),
+        (0, set()),
+        (0, set()),
+        0b110,
+        (0, {"done"}),
+    ]
+    np.testing.assert_array_equal(found, model.run(artifact, images))
+
+
+def test_the_end_of_a_check_is_an_interrupt():
+    _, program = made("streamed")
+
+    async def test(link, driver):
+        await link.write32(INTERRUPT_ENABLE.address(), INTERRUPT_ENABLE.pack(done=1))
+        before = await interrupts(link, 20)
+        assert await driver.check_weights()
+        return before, await interrupts(link, 20), await interrupts(link, 20)
+
+    assert Bench(program).run(test) == ((0, set()), (1, {"done"}), (0, set()))

@@ -14,7 +14,7 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from hw.contract.config import shape_word
 from hw.host_interface import registers
-from hw.host_interface.registers import BATCH, CONTROL
+from hw.host_interface.registers import BATCH, CONTROL, INTERRUPT, INTERRUPT_ENABLE
 from sim.bench.stalls import stall
 from tests.sim.bench.control_port import CONFIG, DIGEST, LAYERS
 
@@ -35,7 +35,8 @@ async def start(dut, seed):
     words = dict.fromkeys(range(0, 0x400, 4))
     words |= {0x00: registers.MAGIC, 0x04: registers.HARDWARE_VERSION, 0x08: 0, 0x0C: 0b010, 0x10: 1}
     words[0x14], words[0x1C] = shape_word(CONFIG, LAYERS), LAYERS - 1 << 8
-    words[0x68] = 0
+    words[0x68] = words[0x70] = 0
+    words[0x74] = dut.interrupt.value = 0b101
     words[0x6C] = dut.checksum.value = numbers.getrandbits(32)
     words |= {0x20 + 4 * i: word for i, word in enumerate(registers.digest_words(DIGEST))}
     for register in (*registers.COUNTERS, *registers.LAYER_COUNTERS):
@@ -52,11 +53,14 @@ async def start(dut, seed):
 def expected_write(words, address, data):
     """Update ``words`` by a write of ``data`` from byte ``address`` on; whether it should be accepted."""
     aligned, low = address & ~3, address & 3
-    if aligned != BATCH.address():
-        return aligned == CONTROL.address()
+    if aligned not in (BATCH.address(), INTERRUPT_ENABLE.address()):
+        return aligned in (CONTROL.address(), INTERRUPT.address())
     word = bytearray(words[aligned].to_bytes(4, "little"))
     word[low : low + len(data)] = data
     value = int.from_bytes(word, "little")
+    if aligned == INTERRUPT_ENABLE.address():
+        words[aligned] = value & 7
+        return True
     if 1 <= value <= CONFIG.batch:
         words[aligned] = value
         return True
@@ -68,7 +72,7 @@ async def one_after_the_other(dut):
     """Writes of 1 to 4 bytes anywhere, each followed by a read of the same word or another."""
     master, words, numbers = await start(dut, cocotb.RANDOM_SEED)
     for _ in range(TRANSFERS):
-        address = numbers.choice([*words, *[BATCH.address()] * 200])
+        address = numbers.choice([*words, *[BATCH.address()] * 200, *[INTERRUPT_ENABLE.address()] * 100])
         low = numbers.randrange(4)
         data = bytes(numbers.choice((0, 1, 2, 3, 5, 6, 255)) for _ in range(numbers.randint(1, 4 - low)))
         if address in (registers.LAYERS.address(), registers.WEIGHTS.address()):

@@ -11,7 +11,7 @@ from bitstreams.flows.ip.component import FILE_NAME, SPIRIT
 from hw.host_interface import registers
 
 NAMES = {"s": SPIRIT}
-XILINX_RULES = {"clock": "CLK", "reset": "RST"}
+XILINX_RULES = {"clock": "CLK", "reset": "RST", "interrupt": "INTERRUPT"}
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +77,21 @@ def test_wrapper_and_component_say_the_same_of_interfaces(ips, name):
     verilog = (made.folder / f"{name}_ip.v").read_text()
     attributes = dict(re.findall(r'X_INTERFACE_PARAMETER = "XIL_INTERFACENAME (\w+), ([^"]+)"', verilog))
     buses = {text(bus, "s:name"): bus for bus in root.iterfind(".//s:busInterface", NAMES)}
-    assert list(attributes) == ["aclk", "aresetn", "s_axil", "s_axis", "m_axis", *memories(made)]
+    assert list(attributes) == ["aclk", "aresetn", "s_axil", "s_axis", "m_axis", *memories(made), "interrupt"]
     assert set(buses) == set(attributes)
     for bus, said in attributes.items():
         found = {text(p, "s:name"): text(p, "s:value") for p in buses[bus].iterfind(".//s:parameter", NAMES)}
         assert found == dict(part.split() for part in said.split(", "))
     assert attributes["aresetn"] == "POLARITY ACTIVE_LOW"
-    associated = ":".join(bus for bus in attributes if bus not in ("aclk", "aresetn"))
+    assert attributes["interrupt"] == "SENSITIVITY LEVEL_HIGH"
+    assert 'X_INTERFACE_INFO = "xilinx.com:signal:interrupt:1.0 interrupt INTERRUPT"' in verilog
+    kind = buses["interrupt"].find("s:busType", NAMES)
+    said = [kind.get(f"{{{SPIRIT}}}{part}") for part in ("vendor", "library", "name", "version")]
+    assert said == ["xilinx.com", "signal", "interrupt", "1.0"]
+    associated = ":".join(bus for bus in attributes if bus not in ("aclk", "aresetn", "interrupt"))
     assert f"ASSOCIATED_BUSIF {associated}, ASSOCIATED_RESET aresetn" in attributes["aclk"]
     masters = {bus for bus, element in buses.items() if element.find("s:master", NAMES) is not None}
-    assert masters == {"m_axis", *memories(made)}
+    assert masters == {"m_axis", *memories(made), "interrupt"}
     spaces = {text(e, "s:name"): int(text(e, "s:range")) for e in root.iterfind(".//s:addressSpace", NAMES)}
     assert spaces == dict.fromkeys(memories(made), 1 << registers.MEMORY_ADDRESS_BITS)
 
@@ -118,3 +123,5 @@ def test_its_files_exist_and_its_registers_are_the_table(ips, name):
         }
         found[text(register, "s:name")] = int(text(register, "s:addressOffset"), 16), fields
     assert found == wanted
+    ones = root.iterfind(".//s:field[s:modifiedWriteValue='oneToClear']", NAMES)
+    assert [text(e, "s:name") for e in ones] == [field.name for field in registers.INTERRUPT.fields]

@@ -5,13 +5,15 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bitstreams.flows import ip
 from hw.contract.design import DesignInfo
-from hw.util.errors import ArtifactError
+from hw.serial_design import emit_serial
+from hw.util.errors import ArtifactError, ConfigError
 from sim import model
 
 
@@ -69,6 +71,17 @@ def test_an_ip_is_written_anew_and_nothing_else_is_overwritten(ips, tmp_path):
         ip.package(made.design, other.design, made.image, results)
     assert {path.name for path in home.iterdir()} == {"README.md", "component.xml"}
     assert (home / "README.md").read_text() == (home / "component.xml").read_text() == "mine"
+
+
+def test_a_design_without_an_interrupt_is_not_packaged(ips, tmp_path):
+    """One of before the accelerator had it; a board takes it still."""
+    made = ips["day"]
+    shutil.copytree(made.design, tmp_path / "design")
+    ports = {name: width for name, width in made.info.ports.items() if name != "interrupt"}
+    replace(made.info, ports=ports).save(tmp_path / "design")
+    with pytest.raises(ConfigError, match="the design has no interrupt port: generate it again"):
+        ip.package(tmp_path / "design", tmp_path / "ip", made.image, np.zeros(5, np.int64))
+    assert ".interrupt(" not in emit_serial(replace(made.info, ports=ports), 16)
 
 
 def test_the_command_line_packages_a_design(ips, run, tmp_path):

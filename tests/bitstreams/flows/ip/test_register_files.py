@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from systemrdl import RDLCompiler
 from systemrdl.node import RegNode
-from systemrdl.rdltypes import AccessType
+from systemrdl.rdltypes import AccessType, OnWriteType
 
 from bitstreams.flows.ip.c_header import c_header
 from bitstreams.flows.ip.system_rdl import system_rdl
@@ -16,7 +16,12 @@ from hw.host.result_frame import result_bytes
 from hw.host_interface import registers
 from hw.host_interface.registers import Access
 
-ACCESS = {Access.READ: AccessType.r, Access.READ_WRITE: AccessType.rw, Access.PULSE: AccessType.w}
+ACCESS = {
+    Access.READ: AccessType.r,
+    Access.READ_WRITE: AccessType.rw,
+    Access.PULSE: AccessType.w,
+    Access.CLEAR: AccessType.rw,
+}
 
 
 def expected(info) -> dict[int, tuple]:
@@ -57,6 +62,9 @@ def test_systemrdl_reads_the_table_back(ips, name):
     assert by_name["ID"].find_by_path("value").get_property("reset") == registers.MAGIC
     assert by_name["SHAPE"].find_by_path("layers").get_property("reset") == len(ips[name].info.network.layers)
     assert all(field.get_property("singlepulse") for field in by_name["CONTROL"].fields())
+    writes = {each.get_property("onwrite") for each in by_name["INTERRUPT"].fields()}
+    assert writes == {OnWriteType.woclr}
+    assert by_name["INTERRUPT_ENABLE"].find_by_path("done").get_property("onwrite") is None
 
 
 def plain(text: str) -> str:
@@ -72,7 +80,8 @@ def test_the_host_program_of_the_page_compiles(ips, tmp_path):
     """With the header of an IP of the name that it has there."""
     page = (Path(__file__).parents[4] / "docs" / "integration.md").read_text()
     (tmp_path / "digits.h").write_text(c_header(replace(ips["day"].info, top="digits")))
-    (tmp_path / "host.c").write_text(re.findall(r"^```c\n(.*?)^```", page, re.M | re.S)[0])
+    # That of the interrupt stands before the one whose functions it calls.
+    (tmp_path / "host.c").write_text("".join(reversed(re.findall(r"^```c\n(.*?)^```", page, re.M | re.S))))
     strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
     subprocess.run(["gcc", *strict, "-c", "host.c"], cwd=tmp_path, check=True, timeout=100)
 

@@ -98,3 +98,11 @@ def test_the_testbench_of_an_ip_runs_by_itself(both, edition):
     answer = run()
     (both / "day_tb_image.hex").write_text(text)
     assert "FAIL day" in answer and not answer.endswith("exit 0")
+
+
+def test_the_testbench_misses_an_interrupt_that_does_not_come(both):
+    text = (both / "day_ip.v").read_text()
+    (both / "day_ip.v").write_text(text.replace(".interrupt(interrupt)", ".interrupt()"))
+    answer = icarus(both, "day_tb", verilog("day"))()
+    (both / "day_ip.v").write_text(text)
+    assert "day: interrupt came 0" in answer and "FAIL day" in answer

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,15 @@ def test_wrapper_connects_every_port_of_the_accelerator(tmp_path, bits, more):
     buses = ":".join(["s_axil", "s_axis", "m_axis", *more])
     assert f"XIL_INTERFACENAME aclk, ASSOCIATED_BUSIF {buses}, ASSOCIATED_RESET aresetn" in text
     assert ("PROTOCOL AXI4, DATA_WIDTH 64, ADDR_WIDTH 32" in text) == bool(more)
+
+
+def test_the_interrupt_is_left_open_where_there_is_one():
+    """By name, so that no tool takes it for forgotten; ``request``, XDMA's own, stays low."""
+    info = design()
+    assert ".interrupt" not in wrapper.wrapper(info)
+    text = wrapper.wrapper(replace(info, ports={**info.ports, "interrupt": 1}))
+    assert text.count("interrupt") == 1 and "    .interrupt()\n  );" in text
+    assert "assign request = 1'b0;" in text
 
 
 def test_wrapper_says_what_a_memory_port_does_not_do():

@@ -15,11 +15,13 @@ from hw.contract.config import AcceleratorConfig
 from hw.gateware.ports.axi import Response, flat_ports
 from hw.gateware.ports.axilite import AxiLiteRegisters
 from hw.host_interface import registers
-from hw.host_interface.registers import BATCH, CONTROL
+from hw.host_interface.registers import BATCH, CONTROL, INTERRUPT, INTERRUPT_ENABLE, WEIGHTS
 
 CONFIG = AcceleratorConfig(rows=8, lanes=6, batch=5)
 STREAMED = AcceleratorConfig(rows=8, lanes=6, batch=5, stream_weights=True)
 LAYERS = 3
+OTHERS = (WEIGHTS, INTERRUPT_ENABLE, INTERRUPT)
+"""Beside CONTROL and BATCH, the registers to which a one may be written."""
 LATENCY = 5
 """Clocks from the one that takes an address to the one that answers."""
 DIGEST = bytes(range(7, 39)).hex()
@@ -50,6 +52,8 @@ def expected_words() -> dict[int, int]:
         0x14: 8 | 6 << 8 | 5 << 16 | LAYERS << 24,
         0x1C: LAYERS - 1 << 8,
         0x68: 0,
+        0x70: 0,
+        0x74: 0,
         0x6C: port_value("CHECKSUM"),
         0x20: 0x0708090A,
         0x3C: 0x23242526,
@@ -111,8 +115,8 @@ class Manager:
         return response
 
 
-def simulate(scenario, seed: int) -> None:
-    """Run ``scenario(ctx, dut, manager)`` against a fresh control port."""
+def simulate(scenario, seed: int, watch=None) -> None:
+    """Run ``scenario(ctx, dut, manager)`` against a fresh control port, beside ``watch(ctx, dut)``."""
     dut = AxiLiteRegisters(CONFIG, LAYERS, DIGEST)
 
     async def testbench(ctx) -> None:
@@ -120,9 +124,14 @@ def simulate(scenario, seed: int) -> None:
         ctx.set(dut.status.done, 1)
         await scenario(ctx, dut, Manager(ctx, dut, seed))
 
+    async def watching(ctx) -> None:
+        await watch(ctx, dut)
+
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(testbench)
+    if watch:
+        simulator.add_testbench(watching, background=True)
     simulator.run()
 
 
@@ -142,18 +151,54 @@ def test_every_address_reads_what_the_table_says(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_only_control_and_batch_take_writes(seed: int) -> None:
-    """So does WEIGHTS, and LAYERS takes some, but not from layer 1 to layer 0."""
+    """So do WEIGHTS and those of the interrupt, and LAYERS takes some, but not from layer 1 to layer 0."""
 
     async def scenario(ctx, dut, manager) -> None:
-        for address in [r.address(i) for r in registers.TABLE for i in range(r.count)] + [0x70, 0xFFC]:
-            writable = address in (CONTROL.address(), BATCH.address(), registers.WEIGHTS.address())
+        for address in [r.address(i) for r in registers.TABLE for i in range(r.count)] + [0x78, 0xFFC]:
+            writable = address in (each.address() for each in (CONTROL, BATCH, *OTHERS))
             expected = Response.OKAY if writable else Response.SLVERR
             assert await manager.write(address, 1) == expected, hex(address)
-        words = expected_words() | {registers.WEIGHTS.address(): 1}
+        words = expected_words() | {registers.WEIGHTS.address(): 1, INTERRUPT_ENABLE.address(): 1}
         for address, word in words.items():
             assert (await manager.read(address))[0] == word, hex(address)
 
     simulate(scenario, seed)
+
+
+def test_the_interrupt_is_enabled_at_any_time_and_cleared_by_ones_in_the_bytes_written() -> None:
+    cleared: list[int] = []
+
+    async def scenario(ctx, dut, manager) -> None:
+        enable, interrupt = INTERRUPT_ENABLE.address(), INTERRUPT.address()
+        ctx.set(dut.interrupt, INTERRUPT.unpack(0b110))
+        for busy in (0, 1):
+            ctx.set(dut.status.busy, busy)
+            for value, strobe, after in [
+                (0xFFFFFFFF, 0b1111, 0b111),
+                (0b010, 0b1111, 0b010),
+                (0b101, 0b1110, 0b010),
+                (0xFFFFFF00, 0b0001, 0),
+            ]:
+                assert await manager.write(enable, value, strobe) == Response.OKAY
+                assert (await manager.read(enable))[0] == ctx.get(dut.interrupt_enable.as_value()) == after
+            assert not cleared
+            for value, strobe, pulses in [
+                (0xFFFFFFFF, 0b1111, [0b111]),
+                (0b010, 0b0001, [0b010]),
+                (0b010, 0b1110, []),
+                (0xFFFFFFF8, 0b1111, []),
+            ]:
+                assert await manager.write(interrupt, value, strobe) == Response.OKAY
+                assert cleared == pulses, (hex(value), strobe)
+                cleared.clear()
+            assert await manager.read(interrupt) == [0b110, Response.OKAY]
+
+    async def watch(ctx, dut) -> None:
+        async for _, _, pulse in ctx.tick().sample(dut.interrupt_clear.as_value()):
+            if pulse:
+                cleared.append(pulse)
+
+    simulate(scenario, 1, watch)
 
 
 def test_the_weights_page_has_28_bits_and_rests_while_busy() -> None:
