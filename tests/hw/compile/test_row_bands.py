@@ -101,6 +101,7 @@ def test_whole_maps_take_one_entry_a_layer():
 @settings(max_examples=40, derandomize=True, deadline=None)
 @given(st.integers(LEAST, WHOLE), st.integers(1, 9), st.integers(1, 2), st.sampled_from([8, 16, 32]))
 def test_every_row_is_there_when_it_is_read(limit, lanes, batch, line):
+    batch = min(batch, lanes)
     try:
         program = compiled(batch * limit, lanes, batch, line)
     except ConfigError as error:
