@@ -120,6 +120,37 @@ def test_estimate_design_and_report_say_the_same(trained, tmp_path):
     assert framed.startswith("<iframe srcdoc=") and 'sandbox=""' in framed and framed.count("<") == 2
 
 
+def test_a_design_stands_for_its_model_and_a_model_for_its_design(fake_design, tiny_images, trained):
+    assert spec2.simulate(spec2.Model(fake_design.folder), tiny_images).equal
+    assert spec2.simulate(fake_design.folder, tiny_images).equal
+    assert spec2.simulate(fake_design.folder / "model.npz", tiny_images).equal
+    design = spec2.Design(fake_design.folder)
+    assert design.folder == fake_design.design
+    by_design, by_model = (
+        spec2.estimate(of, rows=8, lanes=4) for of in (design, spec2.Model(fake_design.folder))
+    )
+    assert by_design.figures == by_model.figures
+
+
+def test_a_module_is_taken_to_be_trained_and_its_images_as_they_are(monkeypatch, tmp_path):
+    """No dense epochs and no augmentation, unless they are given."""
+    torch = pytest.importorskip("torch")
+    found = []
+
+    def stop(recipe, *_, **__):
+        found.append(recipe)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bitstreams.commands.api.training.follow", stop)
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3), torch.nn.Flatten(), torch.nn.Linear(800, 3))
+    for given in ({}, {"epochs": {"dense": 3}, "training": {"augment": "warp"}}):
+        with pytest.raises(KeyboardInterrupt):
+            spec2.prune(module, images(), [0] * 20, out=tmp_path, **given)
+    (plain, chosen) = found
+    assert plain.epochs.dense == 0 and plain.epochs.pruning > 0 and plain.training.augment == "none"
+    assert chosen.epochs.dense == 3 and chosen.training.augment == "warp"
+
+
 def test_a_simulation_is_that_of_the_command(fake_design, tiny_images):
     result = spec2.simulate(fake_design.design, tiny_images, stalls=True, seed=4)
     assert result.equal and result.images == 6 and "all equal" in repr(result)
@@ -176,6 +207,7 @@ REFUSED = {
     ),
     "no shape": (lambda m: spec2.prune(m), ConfigError, "give shape="),
     "a name of a recipe": (lambda m: spec2.prune("lenet", name="x"), ConfigError, "are for a torch module"),
+    "weights": (lambda m: spec2.prune("net.pt"), ConfigError, "holds weights and no network"),
     "no recipe": (lambda m: spec2.prune("lenett"), ConfigError, "there is no recipe"),
     "no set": (lambda m: spec2.prune(m, "imagenet", shape=(1, 12, 12)), ConfigError, "unknown data set"),
     "entry": (lambda m: spec2.prune("lenet", bach=3), ConfigError, "a recipe has no 'bach': give data"),

@@ -107,6 +107,18 @@ def test_a_project_trains_on_images_of_its_own_and_plans_a_bitstream(run, tmp_pa
     assert "arty_a7_100" in done.stdout
 
 
+def test_a_mistake_in_a_project_is_one_sentence(run, tmp_path):
+    pytest.importorskip("torch")
+    run("new", tmp_path / "p")
+    settings = tmp_path / "p" / "spec2.toml"
+    settings.write_text(settings.read_text().replace('data = "mnist"', 'data = "mine.npz"'))
+    paths = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "network.py"]
+    done = subprocess.run(command, cwd=tmp_path / "p", env=paths, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("spec2: there is no file mine.npz") and done.stderr.count("\n") == 1
+
+
 @pytest.mark.slow
 @pytest.mark.verilator
 def test_a_project_runs_as_it_is(run, tmp_path):

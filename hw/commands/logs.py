@@ -31,6 +31,10 @@ FILE_ONLY = {"file_only": True}
 """As ``extra`` of a record: the terminal says it already."""
 
 LOG = logging.getLogger("spec2")
+for (
+    _package
+) in PACKAGES:  # without a handler Python writes warnings to stderr by itself, sentences twice then
+    logging.getLogger(_package).addHandler(logging.NullHandler())
 
 
 class Quoted(logging.Formatter):

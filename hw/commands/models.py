@@ -18,17 +18,31 @@ DESIGN = "design"
 
 
 def located(given: Path | str, inside: str = "") -> Path:
-    """``given``; for ``zoo:NAME`` the path ``inside`` the folder that this model is unpacked into, and it is.
+    """``given``, or what is meant by it: for ``zoo:NAME`` what is ``inside`` the folder that this model is
+    unpacked into, and it is; for a model's folder the model or the design in it; for a ``model.npz`` where a
+    design is taken, the design beside it.
 
     inside: what the command takes: ``MODEL``, ``DESIGN``, or the folder itself. Raises ``ConfigError`` for a
     name that the zoo has not.
     """
     card = _card(given)
-    if card is None:
-        return Path(given)
-    from hw.contract import zoo
+    if card is not None:
+        from hw.contract import zoo
 
-    return zoo.unpack(card) / inside
+        return zoo.unpack(card) / inside
+    path = Path(given)
+    if inside == MODEL and (path / MODEL).is_file():
+        return path / MODEL
+    if inside == DESIGN and not _is_design(path):
+        beside = (path.parent if path.name == MODEL else path) / DESIGN
+        return beside if _is_design(beside) else path
+    return path
+
+
+def _is_design(path: Path) -> bool:
+    from hw.contract.design import FILE_NAME
+
+    return (path / FILE_NAME).is_file()
 
 
 def usual_array(given: Path | str) -> AcceleratorConfig | None:

@@ -53,7 +53,7 @@ class LabelledImages:
         images = self._laid_out(shape)
         if len(images) < least:
             raise DataError(
-                f"{self.source} has {len(images)} images, and at least {least} are needed: give some "
+                f"{self.source}: there are {len(images)} images, and at least {least} are needed: give some "
                 "hundred that are like those to come"
             )
         return self._pixels(images)
@@ -67,14 +67,14 @@ class LabelledImages:
             return None
         if self.labels.shape != self.images.shape[:1] or self.labels.dtype.kind not in "iu":
             raise DataError(
-                f"{self.source}: labels are {self.labels.dtype} {self.labels.shape}, not integers "
-                f"({len(self.images)},): give one class per image, or leave them out"
+                f"{self.source}: labels are {self.labels.dtype} {self.labels.shape}, not integers of shape "
+                f"({len(self.images)},): give one class per image"
             )
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or high >= network.classes:
             raise DataError(
                 f"{self.source}: labels reach from {low} to {high}, and network {network.name!r} has classes "
-                f"0 to {network.classes - 1}: give the numbers of its scores, or leave labels out"
+                f"0 to {network.classes - 1}: give the numbers of its scores, the first of which is 0"
             )
         return self.labels.astype(np.int64)
 
@@ -100,7 +100,8 @@ class LabelledImages:
         if low < 0 or high > 255:
             raise DataError(
                 f"{self.source}: images reach from {low:.6g} to {high:.6g}, and pixels are 0 to 255, or 0 to "
-                "1: give them as a camera does, with no mean subtracted"
+                "1: give them as a camera does, with no mean subtracted; what the network subtracts and "
+                "divides by is said with mean and std"
             )
         if images.dtype.kind != "f":
             return np.ascontiguousarray(images, np.uint8)

@@ -29,7 +29,7 @@ from pruning.quant.quantise import check_layer_bits, check_weight_bits
 from pruning.training.augment import AUGMENTATIONS
 from pruning.training.precision import PRECISIONS
 from pruning.training.recipe_file import Entries, RecipeFile
-from pruning.training.settings import Bits, Settings, Target
+from pruning.training.settings import Bits, Settings, Target, Training
 from pruning.training.widths import check_bits
 
 FOLDER = Path(__file__).parents[1] / "recipes"
@@ -39,6 +39,9 @@ SUFFIX = ".toml"
 
 ONNX_SUFFIX = ".onnx"
 """What tells a file from the name of a network, however it is written."""
+
+WEIGHTS = (".pt", ".pth", ".safetensors", ".ckpt")
+"""Files of weights alone."""
 
 Numbers = float | Sequence[float]
 """Of a mean or deviation: one for every channel, or one for all."""
@@ -167,6 +170,11 @@ def find(name: str, *, mean: Numbers | None = None, std: Numbers | None = None, 
     elif name.lower() not in names():  # not whether there is a file: a name may be too long for one
         with suppress(ConfigError):
             find_network(name)  # a family that is known not to run gets its own sentence
+        if Path(name).suffix.lower() in WEIGHTS:
+            raise ConfigError(
+                f"{documents.shown(name)} holds weights and no network: load them into a torch module and "
+                "give that to spec2.prune, or export it as an ONNX file"
+            )
         raise ConfigError(
             f"there is no recipe {documents.shown(name)}: choose {', '.join(names())}, or give a .toml file"
         )
@@ -190,7 +198,9 @@ def checked_entries(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def of_network(network: Network, start: NetworkModel | None = None, note: str = "", **changes: Any) -> Recipe:
     """A recipe that has only the network, weights to begin with and ``changes``; ``data`` is, unless given,
-    the set whose images have its shape. Raises ``ConfigError`` if there is none."""
+    the set whose images have its shape. Images of one's own are trained on as they are, unless ``training``
+    says otherwise: what may be done to them without changing what they are is not known. Raises
+    ``ConfigError`` if there is no set."""
     images = changes.pop("data", None) or data.name_for(network.input, network.classes)
     if images is None:
         size = "×".join(map(str, network.input))
@@ -198,6 +208,8 @@ def of_network(network: Network, start: NetworkModel | None = None, note: str = 
         raise ConfigError(
             f"no data set has images of {size}: give --data, one of {known}, or a .npz of your own"
         )
+    if own_images.is_file(images):
+        changes.setdefault("training", Training(augment="none"))
     return Recipe(network.name, network, start=start, note=note, data=images, **changes)
 
 
@@ -240,7 +252,10 @@ def read(path: Path, mean: Numbers | None = None, std: Numbers | None = None) ->
         mean, std = (old if new is None else new for new, old in zip((mean, std), given, strict=True))
         name, shape = entries.pop("network"), entries.pop("input")
         if not name:
-            raise ConfigError('it names no network: write network = "lenet", or an .onnx file')
+            raise ConfigError(
+                "it names no network: run the program that gives it one (python network.py, of spec2 new), "
+                "or name a network or an .onnx file as 'network'"
+            )
         network, start, note = _network(name, shape, path.parent, mean, std)
         return Recipe(path.stem, network, start=start, note=note, **entries)
     except (ConfigError, UnsupportedNetwork) as error:

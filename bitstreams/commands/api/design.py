@@ -10,6 +10,7 @@ from bitstreams.commands.api.model import Model, model_of
 from bitstreams.commands.generate import write_design
 from hw.commands.configuration import configure
 from hw.commands.models import DESIGN, located, usual_array
+from hw.contract.design import FILE_NAME
 from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -88,12 +89,19 @@ class Design:
         return shown.design(self)
 
 
-def design_of(design: Design | Path | str) -> Design:
-    """``design``, or the one there."""
+def design_of(design: Design | Model | Path | str) -> Design:
+    """``design``, or the one there; of a model the one beside it."""
+    if isinstance(design, Model):
+        design = design.folder / DESIGN
     return design if isinstance(design, Design) else Design(design)
 
 
-def estimate(model: Model | Path | str, *, board: str | None = None, **array: Any) -> Estimate:
+def _model(model: Design | Model | Path | str) -> Model:
+    """``model``, or the one there; of a design the one that it was generated from."""
+    return model.model if isinstance(model, Design) else model_of(model)
+
+
+def estimate(model: Model | Design | Path | str, *, board: str | None = None, **array: Any) -> Estimate:
     """Predict clocks and resources, as ``spec2 estimate`` does.
 
     array: ``rows``, ``lanes``, ``batch``, ``stream_weights`` and the others of
@@ -104,11 +112,11 @@ def estimate(model: Model | Path | str, *, board: str | None = None, **array: An
     """
     from bitstreams.commands.estimate import foretell
 
-    return Estimate(foretell(model_of(model).artifact, _array(model, array), board))
+    return Estimate(foretell(_model(model).artifact, _array(model, array), board))
 
 
 def generate(
-    model: Model | Path | str,
+    model: Model | Design | Path | str,
     *,
     board: str | None = None,
     name: str | None = None,
@@ -122,13 +130,18 @@ def generate(
 
     Raises as :func:`estimate`, with nothing written.
     """
-    found = model_of(model)
-    folder = Path(out) if out is not None else found.folder / DESIGN
+    found = _model(model)
+    folder = Path(out) if out is not None else _beside(found.folder)
     write_design(found.artifact, _array(model, array), folder, board, name=name)
     return Design(folder)
 
 
-def _array(model: Model | Path | str, given: dict[str, Any]) -> AcceleratorConfig:
+def _beside(folder: Path) -> Path:
+    """Where a model's design lies; a model that a design keeps has that design's folder."""
+    return folder if (folder / FILE_NAME).exists() else folder / DESIGN
+
+
+def _array(model: Model | Design | Path | str, given: dict[str, Any]) -> AcceleratorConfig:
     from dataclasses import fields
 
     from hw.contract.config import AcceleratorConfig
@@ -136,5 +149,5 @@ def _array(model: Model | Path | str, given: dict[str, Any]) -> AcceleratorConfi
     known = [field.name for field in fields(AcceleratorConfig)]
     if unknown := sorted(set(given) - set(known)):
         raise ConfigError(f"an array has no {unknown[0]!r}: give {', '.join(known)}")
-    usual = None if isinstance(model, Model) else usual_array(model)
+    usual = None if isinstance(model, Model | Design) else usual_array(model)
     return configure(None, usual=usual, **given)

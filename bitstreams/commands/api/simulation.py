@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitstreams.commands.api.design import Design, design_of
 from bitstreams.commands.api.given_images import IMAGES
+from bitstreams.commands.api.model import Model
 from hw.util.errors import ConfigError
 from pruning.commands.images import images_for
 from sim.commands.simulate import simulate_design
@@ -70,7 +71,7 @@ class Simulation:
 
 
 def simulate(
-    design: Design | Path | str,
+    design: Design | Model | Path | str,
     images: ArrayLike | Path | str | int = 16,
     labels: ArrayLike | None = None,
     *,

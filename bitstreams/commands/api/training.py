@@ -42,6 +42,7 @@ def prune(
     device: str = "cpu",
     threads: int | None = None,
     fresh: bool = False,
+    tensorboard: bool = False,
     **entries: Any,
 ) -> Model:
     """Train, prune and quantise a network, as ``spec2 prune`` does; returns the model, with its accuracy.
@@ -55,9 +56,11 @@ def prune(
     mean, std: of the images that a module or an ONNX file takes, in units of 0 to 1.
     recipe: a file of settings (:mod:`pruning.training.recipe_file`) without a network, for a module; what is
     given besides overrides it.
-    epochs: of the phases ``dense``, ``pruning``, ``finetune`` and ``mirror``, or of some; ``dense`` may be 0
-    for a module that is trained. data_dir: folder of a set's files. device, threads: as torch takes them.
+    epochs: of the phases ``dense``, ``pruning``, ``finetune`` and ``mirror``, or of some. A module is taken
+    to be trained: without a recipe it has no ``dense`` ones unless they are given.
+    data_dir: folder of a set's files. device, threads: as torch takes them.
     fresh: whether to begin anew where a run of the same settings was broken off, or ended.
+    tensorboard: whether to write ``training.csv``'s figures for TensorBoard as well.
     entries: of a recipe (:mod:`pruning.training.recipe_file`): ``sparsity="adaptive-1:8"``, ``seed=1``.
 
     Raises ``UnsupportedNetwork`` with all that stands in the way of a network, ``ConfigError`` and
@@ -82,7 +85,13 @@ def prune(
     folder = Path(out) if out is not None else Path("build") / found.name
     found = given.put_into(found, folder)
     result, data = follow(
-        found, folder, data_dir=_directory(data_dir), device=device, threads=threads, resume=not fresh
+        found,
+        folder,
+        data_dir=_directory(data_dir),
+        device=device,
+        threads=threads,
+        resume=not fresh,
+        tensorboard=tensorboard,
     )
     accuracy, seconds = result.accuracy, result.seconds
     measure(folder, data.test_images, data.test_labels, accuracy=accuracy, seconds=seconds, command=None)
@@ -106,7 +115,7 @@ def _of_module(
 ) -> Recipe:
     """``file``: of settings, which ``scale``, ``shape``, images that are given, and ``changes`` override."""
     from pruning import convert
-    from pruning.training.recipe import of_network, settings_of
+    from pruning.training.recipe import of_network, settings_of, with_epochs
 
     if file is not None:
         settings = settings_of(Path(file))
@@ -118,4 +127,5 @@ def _of_module(
     if shape is None:
         raise ConfigError("nothing says what images the module takes: give shape=(channels, rows, columns)")
     converted = convert(module, shape, name, **scale)
-    return of_network(converted.network, converted.model, converted.note, **changes)
+    found = of_network(converted.network, converted.model, converted.note, **changes)
+    return found if file is not None or "epochs" in changes else with_epochs(found, {"dense": 0})

@@ -2,8 +2,12 @@
 
 import json
 import logging
+import os
 import re
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,8 @@ from hw.commands.terminal import Ended
 from hw.util import processes
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (DEBUG|INFO|ERROR|CRITICAL) [\w.]+: ")
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 
 
 @pytest.fixture
@@ -114,7 +120,8 @@ def test_records_hold_lines_whatever_a_tool_is_called(logged, raising, monkeypat
 
 def test_nothing_stays_behind(run, tmp_path) -> None:
     run("--verbose", "--log", tmp_path / "log", "boards")
-    assert not any(logging.getLogger(package).handlers for package in PACKAGES)
+    left = [handler for package in PACKAGES for handler in logging.getLogger(package).handlers]
+    assert {type(handler) for handler in left} == {logging.NullHandler} and len(left) == len(PACKAGES)
     size = (tmp_path / "log").stat().st_size
     assert run("boards").err == "" and (tmp_path / "log").stat().st_size == size
 
@@ -133,3 +140,12 @@ def test_steps_have_their_seconds(caplog, monkeypatch) -> None:
         "working",
         "working: done in N s",
     ]
+
+
+def test_a_mistake_is_said_once(tmp_path) -> None:
+    """In a process of its own: there nothing but the program has a handler, and Python would write errors."""
+    for options in ([], ["--quiet"], ["--log", str(tmp_path / "log")]):
+        command = [sys.executable, "-m", "spec2", *options, "generate", "nothing.npz"]
+        done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+        assert done.returncode == 2 and done.stdout == ""
+        assert done.stderr.count("there is no artifact") == 1 and done.stderr.count("\n") == 1

@@ -81,7 +81,7 @@ MISTAKES = {
     "one image": ({"images": PIXELS[0]}, r"shape \(2, 9, 11\) do not fit"),
     "flat": ({"images": PIXELS.reshape(20, -1)}, r"shape \(20, 198\) are none"),
     "none": ({"images": PIXELS[:0]}, r"shape \(0, 2, 9, 11\) are none"),
-    "few": ({"images": PIXELS[: LEAST - 1]}, f"has 15 images, and at least {LEAST} are needed"),
+    "few": ({"images": PIXELS[: LEAST - 1]}, f"there are 15 images, and at least {LEAST} are needed"),
     "not a number": ({"images": NAN}, "NaN or infinity"),
     "infinite": ({"images": INFINITE}, "NaN or infinity"),
     "normalised": ({"images": (PIXELS - 127.5) / 60}, "reach from -2.125 to 2.125, .* no mean subtracted"),
@@ -102,7 +102,7 @@ def test_a_mistake_is_a_sentence(stored, arrays, says):
 @pytest.mark.parametrize(
     ("labels", "says"),
     [
-        (np.zeros(19, int), r"labels are int64 \(19,\), not integers \(20,\)"),
+        (np.zeros(19, int), r"labels are int64 \(19,\), not integers of shape \(20,\)"),
         (np.zeros((20, 5), int), r"\(20, 5\)"),
         (np.zeros(20), "labels are float64"),
         (np.arange(20), "reach from 0 to 19, and network 'tiny' has classes 0 to "),

@@ -54,7 +54,10 @@ REFUSED = {
     "no labels": ({"images": PIXELS}, "and no array 'labels'"),
     "no images": ({"labels": LABELS}, "and no array 'images'"),
     "size": ({"images": PIXELS[:, :, 1:], "labels": LABELS}, "do not fit a network whose input is"),
-    "few": ({"images": PIXELS[:15], "labels": LABELS[:15]}, "has 15 images, and at least 16 are needed"),
+    "few": (
+        {"images": PIXELS[:15], "labels": LABELS[:15]},
+        "there are 15 images, and at least 16 are needed",
+    ),
     "class": ({"images": PIXELS, "labels": LABELS + 1}, f"has classes 0 to {CLASSES - 1}"),
     "count": ({"images": PIXELS, "labels": LABELS[1:]}, "one class per image"),
     "floats": ({"images": PIXELS * 2.0, "labels": LABELS}, "pixels are 0 to 255, or 0 to 1"),
