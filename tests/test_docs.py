@@ -476,12 +476,19 @@ def test_every_dependency_has_a_reason():
         assert "#" in line, line
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
+@pytest.mark.verilator
+def test_the_documentation_is_whole(tmp_path):
+    """Built without a warning, its notebooks run: one test, since building takes a minute."""
+    folder = build_documentation(tmp_path / "html")
+    every_page_is_there(folder)
+    notebooks_show_what_they_say(folder)
+    commands_have_their_help(folder)
+
+
+def build_documentation(folder: Path) -> Path:
     """The documentation as HTML: warnings are errors, and so is a notebook that fails."""
     for needed in ("furo", "myst_nb", "torch"):
         pytest.importorskip(needed)
-    folder = tmp_path_factory.mktemp("html")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html"]
     done = subprocess.run(
         [*command, ROOT / "docs", folder], capture_output=True, text=True, env=environment()
@@ -490,8 +497,7 @@ def built(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.verilator
-def test_every_page_is_in_the_documentation(built):
+def every_page_is_there(built: Path) -> None:
     """Sphinx writes pages of its own last, over ours of the same name and without a word: ``search``."""
     for page in (ROOT / "docs").rglob("*.md"):
         heading = re.search(r"^# (.+)$", page.read_text(), re.MULTILINE)[1]
@@ -501,8 +507,7 @@ def test_every_page_is_in_the_documentation(built):
         assert all(word in title for word in words if len(word) > 3), page
 
 
-@pytest.mark.verilator
-def test_the_notebooks_show_what_they_say(built):
+def notebooks_show_what_they_say(built: Path) -> None:
     """They were run by the build; a simulation with a wrong value would end it."""
     jupytext = pytest.importorskip("jupytext")
     text = (built / "notebooks" / "from_pytorch.html").read_text()
@@ -521,8 +526,7 @@ def test_the_notebooks_show_what_they_say(built):
         assert code.count('class="cell docutils container"') == cells, page
 
 
-@pytest.mark.verilator
-def test_the_page_of_commands_has_the_help_of_all(built):
+def commands_have_their_help(built: Path) -> None:
     text = " ".join(re.sub(r"<[^>]+>", "", (built / "commands.html").read_text()).split())
     for name, command in typer.main.get_command(command_line.app).commands.items():
         assert f"Usage: $ spec2 {name} " in text, name

@@ -18,7 +18,7 @@ STAGES = {
     "array": r"issue|middle|row_weights|lane_\d+",
     "output": r"readout|output|writer|back|y_ping_pong",
     "weights": r"m_axi(_\d+)?|weights|channel_loader|reader|striping|checksum",
-    "counters": r"control|sequencer",
+    "counters": r"control|sequencer|interrupt",
 }
 """What the units of a stage, or the ports of the top, are called: a pattern by stage, in the order of the
 save file."""

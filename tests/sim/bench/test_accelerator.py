@@ -76,9 +76,9 @@ STREAMED = [
     ("tiny", "adaptive", 8, 4, 2, 0, {"bus_bits": 128, "memories": 2}),
     ("tiny", "adaptive", 8, 4, 4, 0, {"bus_bits": 32, "narrow": (("conv1", 4), ("conv2", 7), ("fc1", 2))}),
     ("channels", "kernel", 32, 3, 2, 0, {"narrow": (("b", 5),)}),
-    ("beside", "kernel", 4, 10, 4, 64, {"stream_bits": 256}),
 ]
 STREAMED_SLOW = [
+    ("beside", "kernel", 4, 10, 4, 64, {"stream_bits": 256}),
     ("graph", "kernel", 8, 3, 2, 0, {"bus_bits": 64}),
     ("tiny", "kernel", 8, 4, 4, 0, {}),
     ("sections", "adaptive", 4, 10, 1, 64, {}),
