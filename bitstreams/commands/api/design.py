@@ -10,7 +10,6 @@ from bitstreams.commands.api.model import Model, model_of
 from bitstreams.commands.generate import write_design
 from hw.commands.configuration import configure
 from hw.commands.models import DESIGN, located, usual_array
-from hw.contract.design import FILE_NAME
 from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -138,6 +137,8 @@ def generate(
 
 def _beside(folder: Path) -> Path:
     """Where a model's design lies; a model that a design keeps has that design's folder."""
+    from hw.contract.design import FILE_NAME
+
     return folder if (folder / FILE_NAME).exists() else folder / DESIGN
 
 
