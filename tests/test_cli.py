@@ -197,6 +197,18 @@ def test_simulate_compares_and_reports(run, fake_design):
     assert "0 mismatches" in text and "16,600" in text
 
 
+def test_simulate_takes_the_images_that_are_named(run, fake_design, tmp_path):
+    """Of a set or a file; what does not fit is refused, and so are two sources at once."""
+    shape = fake_design.info.network.input
+    pixels = np.random.default_rng(5).integers(0, 256, (40, *shape), np.uint8)
+    np.savez(tmp_path / "mine.npz", images=pixels, labels=np.arange(40) % 3)
+    command = ("simulate", fake_design.design, "--images", "8")
+    result = run(*command, "--data", tmp_path / "mine.npz", "--json")
+    assert result.code == 0 and json.loads(result.out)["correct"] is not None
+    assert "those of mnist are 1×28×28: take others" in run(*command, "--data", "mnist").sentence
+    assert "--random takes no images of a set" in run(*command, "--data", "mnist", "--random").sentence
+
+
 def test_simulate_ends_with_1_on_a_mismatch_and_names_it(run, fake_design):
     fake_design.errors[3] = 2
     result = run("simulate", fake_design.design, "--images", "4")

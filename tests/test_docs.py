@@ -512,7 +512,8 @@ def notebooks_show_what_they_say(built: Path) -> None:
     jupytext = pytest.importorskip("jupytext")
     text = (built / "notebooks" / "from_pytorch.html").read_text()
     shown = " ".join(re.sub(r"<[^>]+>", " ", text).split())
-    assert "mismatches 0 of 12 images" in shown and "right 1" in shown
+    assert "mismatches 0 of 12 images" in shown
+    assert int(re.search(r"right (\d+) of 12 images", shown)[1]) >= 9
     assert text.count("data:image/png;base64,") >= 12 and "srcdoc=" in text
     accuracy = float(re.search(r"pruned, integer model: ([\d.]+) %", shown)[1])
     assert accuracy > 90

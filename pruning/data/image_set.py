@@ -32,6 +32,14 @@ class ImageSet:
         _, c, h, w = self.train_images.shape
         return c, h, w
 
+    def check_shape(self, name: str, shape: Shape) -> None:
+        """Raise ``DataError`` unless a network of ``shape`` takes these images, of the set ``name``."""
+        if self.shape != tuple(shape):
+            wanted, has = ("×".join(map(str, size)) for size in (shape, self.shape))
+            raise DataError(
+                f"the network takes images of {wanted}, and those of {name} are {has}: take others"
+            )
+
 
 def read_npz(path: Path, *names: str, instead: str = "") -> tuple[NDArray[Any], ...]:
     """The arrays ``names`` of a file. ``instead``: what else would have done, where there is no such file.
