@@ -10,6 +10,7 @@ from typing import Any
 
 from bitstreams import boards
 from bitstreams.boards import Board, budget
+from bitstreams.boards.board import PCIE, UART
 from bitstreams.flows import openxc7, openxc7_build, vivado, vivado_build
 from bitstreams.plans import manifest
 from bitstreams.plans.plan import Plan
@@ -34,17 +35,17 @@ def plan(
     board: Board | str,
     *,
     toolchain: str = vivado.FLOW,
-    transport: str = "uart",
+    transport: str = "",
     mhz: float | None = None,
     baud: int | None = None,
     dsp: bool = True,
 ) -> Plan:
     """The plan that makes a bitstream of the design in folder ``design`` for ``board``. Needs no tool.
 
-    ``mhz`` (the design's clock) and ``baud`` (of the UART) default to the board's. Without ``dsp`` the open
-    tools make multipliers of LUTs. Raises ``DoesNotFit`` before anything else when the board is too small,
-    ``ConfigError`` for a choice that board or toolchain do not offer (memory for a design that reads its
-    weights, for one), ``ArtifactError`` without a complete design.
+    ``transport``, ``mhz`` (the design's clock) and ``baud`` (of the UART) default to the board's. Without
+    ``dsp`` the open tools make multipliers of LUTs. Raises ``DoesNotFit`` before anything else when the board
+    is too small, ``ConfigError`` for a choice that board or toolchain do not offer (memory for a design that
+    reads its weights, for one), ``ArtifactError`` without a complete design.
     """
     board = boards.find(board) if isinstance(board, str) else board
     info = DesignInfo.load(design)
@@ -53,11 +54,12 @@ def plan(
         budget.check(board, budget.needs(info.estimates))
     if toolchain not in TOOLCHAINS:
         raise ConfigError(f"there is no toolchain {toolchain!r}: known are {', '.join(TOOLCHAINS)}")
+    transport = transport or board.transports[0]
     if transport not in board.transports:
         raise ConfigError(
             f"the {board.name} has no transport {transport!r}: it has {', '.join(board.transports)}"
         )
-    if info.config.stream_weights and transport != "pcie":
+    if info.config.stream_weights and transport != PCIE:
         able = ", ".join(name for name, other in boards.BOARDS.items() if other.pcie)
         raise ConfigError(
             "the design reads its weights from external memory, which is connected beside PCI Express alone: "
@@ -72,7 +74,7 @@ def plan(
         if not dsp:
             raise ConfigError("Vivado needs no plan without DSP slices: leave --no-dsp out, or use openxc7")
         return vivado.plan(design, board, transport=transport, clock_hz=clock_hz, baud=baud or 0)
-    if transport != "uart":
+    if transport != UART:
         raise ConfigError(f"the open tools cannot build transport {transport!r}: use Vivado, or uart")
     return openxc7.plan(design, board, clock_hz=clock_hz, baud=baud or 0, dsp=dsp)
 
@@ -134,7 +136,7 @@ def _figures(plan: Plan, result: BuildResult, products: dict[str, str], seconds:
         "board": made.board,
         "part": made.part,
         "toolchain": made.flow,
-        "transport": "uart" if made.baud else "pcie",
+        "transport": made.transport,
         "tools": dict(result.tools),
         "plan": plan.digest,
         "artifact": made.artifact,

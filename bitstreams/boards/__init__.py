@@ -27,8 +27,8 @@ BOARDS = _scan()
 
 
 def find(name: str) -> Board:
-    """The board of that name (upper or lower case); ``ConfigError`` for an unknown one."""
+    """The board of that name (upper or lower case, ``-`` or ``_``); ``ConfigError`` for an unknown one."""
     try:
-        return BOARDS[name.lower()]
+        return BOARDS[name.lower().replace("-", "_")]
     except KeyError:
         raise ConfigError(f"there is no board {name!r}: known are {', '.join(BOARDS)}") from None

@@ -18,7 +18,7 @@ XRAY_FAMILIES = {"a": "artix7", "k": "kintex7", "v": "virtex7", "s": "spartan7",
 DSP_TYPES = {"xc7": "DSP48E1", "xcup": "DSP48E2"}
 """The DSP slice of a device family, as :data:`hw.contract.packed_products.WIDE_PORTS` names it."""
 
-_PART = re.compile(r"(?P<die>xc(?:u\d+|[a-z0-9]+?[tp]))-?(?P<package>[a-z]{3,4}\d+)-(?P<speed>\d)")
+_PART = re.compile(r"(?P<die>xc(?:u\d+|k\d+|7z\d+|[a-z0-9]+?[tp]))-?(?P<package>[a-z]{3,4}\d+)-(?P<speed>\d)")
 
 
 RESOURCES = {
@@ -29,6 +29,9 @@ RESOURCES = {
     "ff": "flip-flops",
 }
 """Resources a design can need, with their plural names."""
+
+UART, PCIE, ZYNQ = "uart", "pcie", "zynq"
+"""Names of transports."""
 
 FLASH_INTERFACES = ("SPIx1", "SPIx2", "SPIx4", "SPIx8", "BPIx16")
 """How a device reads its configuration memory, as ``write_cfgmem`` and ``tcl/build.tcl`` name it."""
@@ -101,16 +104,19 @@ class Board:
     dsp, bram36, uram, lut, ff: the budget; ``bram36`` counts RAMB36 blocks (each also usable as two
         RAMB18), ``uram`` UltraRAM blocks. source: where these numbers come from.
     memories: those that work side by side, in the order in which designs take them.
+    clock, open_clock: design clock in Hz that Vivado and openXC7 are asked for by default; ``open_clock``
+        is None where the open tools cannot build: they have no database of the device, or no way to the host.
+    board_part: pattern of Vivado's board files for ``get_board_parts``.
+    platform: class of the pins, an ``amaranth.vendor.XilinxPlatform``; None where the logic has no serial
+        port of its own, and then no shell with one. The next seven are of boards with it.
     pins: where the pin-out comes from.
     baud, max_baud: bit rate of the UART by default, and the most its USB bridge can do.
-    clock, open_clock: design clock in Hz that Vivado and openXC7 are asked for by default; ``open_clock``
-        is None where the open tools have no database of the device.
     loader: options of openFPGALoader that select the board.
     flash: the configuration memory.
-    board_part: pattern of Vivado's board files for ``get_board_parts``.
     cfgbvs, config_voltage: supply of the configuration bank, which Vivado asks for.
-    platform: class of the pins, an ``amaranth.vendor.XilinxPlatform``.
     pcie: the block design with PCI Express; None where there is none.
+    processor: the processor beside the logic, a key of :data:`bitstreams.flows.processors.PROCESSORS`; empty
+        where there is none.
     stream_bits: width of the streams of images and results that the board's fastest link keeps busy. A serial
         port takes 32 bits, whatever the board.
     bitstream: properties of the bitstream, by name after ``BITSTREAM.CONFIG``.
@@ -127,18 +133,19 @@ class Board:
     ff: int
     source: str
     memories: tuple[Memory, ...]
-    pins: str
-    baud: int
-    max_baud: int
     clock: int
     open_clock: int | None
-    loader: tuple[str, ...]
-    flash: Flash
     board_part: str
-    cfgbvs: str
-    config_voltage: float
-    platform: Any = field(repr=False, compare=False)
+    platform: Any = field(default=None, repr=False, compare=False)
+    pins: str = ""
+    baud: int = 0
+    max_baud: int = 0
+    loader: tuple[str, ...] = ()
+    flash: Flash | None = None
+    cfgbvs: str = ""
+    config_voltage: float = 0.0
     pcie: PcieBlock | None = None
+    processor: str = ""
     stream_bits: int = STREAM_BITS[0]
     bitstream: Mapping[str, str] = field(default_factory=dict)
 
@@ -154,8 +161,10 @@ class Board:
 
     @property
     def transports(self) -> tuple[str, ...]:
-        """How a host can reach a design: ``uart`` always, ``pcie`` where a block design exists."""
-        return ("uart",) if self.pcie is None else ("uart", "pcie")
+        """How a host can reach a design: ``uart`` with pins for it, ``pcie`` and ``zynq`` (the processor on
+        the same chip) where a block design exists. The first is the default."""
+        has = {UART: self.platform, PCIE: self.pcie, ZYNQ: self.processor}
+        return tuple(name for name, there in has.items() if there)
 
     @property
     def dram(self) -> int:
@@ -175,7 +184,10 @@ class Board:
 
     @property
     def configuration(self) -> tuple[str, ...]:
-        """XDC about the device's configuration: its supply, and the bitstream's properties."""
+        """XDC about the device's configuration: its supply, and the bitstream's properties. A processor
+        configures the logic beside it without a supply of its own."""
+        if self.processor:
+            return ()
         lines = [f"set_property CONFIG_VOLTAGE {self.config_voltage} [current_design]"]
         if self.family == "xc7":  # UltraScale+ has no such pin
             lines.insert(0, f"set_property CFGBVS {self.cfgbvs} [current_design]")
@@ -216,4 +228,5 @@ class Board:
         memories = [
             asdict(memory) | {"peak": memory.peak, "sustained": memory.sustained} for memory in self.memories
         ]
-        return data | {"flash": self.flash.name, "transports": self.transports, "memories": memories}
+        flash = self.flash.name if self.flash else None
+        return data | {"flash": flash, "transports": self.transports, "memories": memories}

@@ -1,10 +1,13 @@
-"""A board's data sheet as a table: its page in ``docs/boards/`` holds what :func:`markdown` renders."""
+"""A board's data sheet as a table: its page in ``docs/boards/`` holds what :func:`markdown` renders.
+
+What a board does not have is not in it: memory that designs read, a serial port, a flash.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bitstreams.boards.board import RESOURCES, Board
+from bitstreams.boards.board import RESOURCES, Board, Flash
 from bitstreams.boards.memory import Memory
 from bitstreams.boards.wiring import Pin, wiring
 
@@ -19,33 +22,51 @@ def markdown(board: Board) -> str:
 
 
 def _rows(board: Board) -> Iterator[tuple[str, str]]:
-    pins = wiring(board)
     yield "name", f"`{board.name}`"
     yield "part", f"`{board.part}`"
     for name, plural in RESOURCES.items():
         yield plural, f"{board.budget[name]:,}"
     yield "budget from", board.source
+    if board.memories:
+        yield from _memories(board)
+    if board.platform:
+        yield from _pins(board)
+    if board.processor:
+        yield "processor", f"`{board.processor}`"
+    yield "transports", ", ".join(f"`{name}`" for name in board.transports)
+    yield "streams of images and results", f"{board.stream_bits} bits at most"
+    yield "design clock, Vivado", f"{board.clock / _MHZ:g} MHz"
+    if board.platform:
+        yield "design clock, openXC7", _open_clock(board.open_clock)
+    if board.flash:
+        yield from _loading(board, board.flash)
+
+
+def _memories(board: Board) -> Iterator[tuple[str, str]]:
     yield "memory on the board", f"{board.dram / _GIB:g} GiB"
     for memory in board.memories:
         yield memory.name, _memory(memory)
     yield "bandwidth, peak and reckoned with", _bandwidth(board)
     yield "bandwidth from", "; ".join(dict.fromkeys(memory.source for memory in board.memories))
+
+
+def _pins(board: Board) -> Iterator[tuple[str, str]]:
+    pins = wiring(board)
     yield "pins from", board.pins
     yield "oscillator", f"{pins.clock_hz / _MHZ:g} MHz at {_sites(*pins.clock)}"
     yield "reset button", f"{_sites(pins.reset)}, active {'low' if pins.reset.inverted else 'high'}"
     yield "UART", f"from the host at {_sites(pins.uart_rx)}, to the host at {_sites(pins.uart_tx)}"
     yield "bit rate", f"{board.baud:,} bit/s, at most {board.max_baud:,}"
     yield "LEDs", f"clock runs: {_sites(pins.leds[0])}; answers: {_sites(pins.leds[1])}"
-    yield "transports", ", ".join(f"`{name}`" for name in board.transports)
-    yield "streams of images and results", f"{board.stream_bits} bits at most"
-    yield "design clock, Vivado", f"{board.clock / _MHZ:g} MHz"
-    open_clock = board.open_clock
-    yield (
-        "design clock, openXC7",
-        "no database of this part" if open_clock is None else f"{open_clock / _MHZ:g} MHz",
-    )
+
+
+def _open_clock(clock: int | None) -> str:
+    return "no database of this part" if clock is None else f"{clock / _MHZ:g} MHz"
+
+
+def _loading(board: Board, flash: Flash) -> Iterator[tuple[str, str]]:
     yield "openFPGALoader", f"`{' '.join(board.loader)}`"
-    yield "flash", f"`{board.flash.name}`"
+    yield "flash", f"`{flash.name}`"
 
 
 def _memory(memory: Memory) -> str:

@@ -54,24 +54,29 @@ def fed(board: str, program: Program) -> dict[str, Any]:
 
 
 def device_of(name: str, clock_mhz: float | None, memories: int | None) -> Device:
-    """A board as ``spec2 explore`` sees it. Raises ``ConfigError`` for more ``memories`` than it has."""
+    """A board as ``spec2 explore`` sees it, with ``memories``, or all that a build for it connects.
+
+    Raises ``ConfigError`` for more ``memories`` than it has.
+    """
     from bitstreams.boards import find
     from bitstreams.boards.board import RESOURCES
+    from bitstreams.flows.memory_map import choices
     from hw.explore.device import Device
 
     board = find(name)
     if memories and memories not in MEMORIES:
         raise ConfigError(f"designs read weights from 1, 2 or 4 memories, not {memories}: change --memories")
-    used = memories or max(count for count in MEMORIES if count <= len(board.memories))
-    board.bandwidth(used)  # refuses more than it has, and names that count
-    rates = [board.bandwidth(count) for count in range(1, used + 1)]
+    used = memories or max(choices(board), default=0)
+    if used:
+        board.bandwidth(used)  # refuses more than it has, and names that count
+    rates = [board.bandwidth(count) for count in range(1, used + 1)] or [(0.0, 0.0)]  # weights are held
     return Device(
         name=board.name,
         clock_hz=board.clock if clock_mhz is None else clock_mhz * 1e6,
         budget=board.budget,
         labels=RESOURCES,
         dram_rate=rates[-1][0],
-        dram_interfaces=used,
+        dram_interfaces=len(rates),
         dram_peaks=tuple(peak for peak, _ in rates),
         dram_sustained=tuple(sustained for _, sustained in rates),
         wide_port=board.wide_port,

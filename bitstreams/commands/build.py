@@ -27,13 +27,17 @@ class Transport(StrEnum):
 
     uart = "uart"
     pcie = "pcie"
+    zynq = "zynq"
 
 
 def build(
     design: Design,
     board: Annotated[str, typer.Option(help="The board: see 'spec2 boards'.")],
     toolchain: Annotated[Toolchain, typer.Option(help="Tools that make the bitstream.")] = Toolchain.vivado,
-    transport: Annotated[Transport, typer.Option(help="Way from the host to the design.")] = Transport.uart,
+    transport: Annotated[
+        Transport | None,
+        typer.Option(help="Way from the host to the design. [default: uart, or zynq beside a processor]"),
+    ] = None,
     mhz: Annotated[float | None, typer.Option(help="Clock of the design. [default: the board's]")] = None,
     baud: Baud = None,
     no_dsp: Annotated[
@@ -58,6 +62,7 @@ def build(
         spec2 build build/lenet/design --board vc709 --plan-only
         spec2 build build/lenet/design --board arty_a7_100 --toolchain openxc7
         spec2 build build/lenet/design --board vcu118 --transport pcie --mhz 200 --json
+        spec2 build build/lenet/design --board pynq_z2
     """
     from bitstreams import build as builder
 
@@ -67,7 +72,7 @@ def build(
             design,
             board,
             toolchain=toolchain.value,
-            transport=transport.value,
+            transport=transport.value if transport else "",
             mhz=mhz,
             baud=baud,
             dsp=not no_dsp,

@@ -52,7 +52,10 @@ def explore(
         ),
     ] = None,
     memories: Annotated[
-        int | None, typer.Option(min=1, help="Memory interfaces that weights come from. [default: all]")
+        int | None,
+        typer.Option(
+            min=1, help="Memory interfaces that weights come from. [default: all that a build connects]"
+        ),
     ] = None,
     out: Annotated[
         Path | None,

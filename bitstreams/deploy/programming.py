@@ -86,6 +86,10 @@ def program(
     that the programmer cannot write.
     """
     board = boards.find(board) if isinstance(board, str) else board
+    if board.processor:
+        raise ConfigError(
+            f"the {board.name} is not loaded over JTAG, its processor does it: use --link pynq there"
+        )
     path = find_bitstream(bitstream)
     if programmer == "openfpgaloader":
         command, folder = _loader(path, board, cable, flash), path.parent
@@ -100,7 +104,7 @@ def program(
 
 
 def _loader(path: Path, board: Board, cable: str | None, flash: bool) -> list[str]:
-    if flash and (board.flash.offset or len(board.flash.images) > 1):
+    if flash and board.flash and (board.flash.offset or len(board.flash.images) > 1):
         why = "holds the card's own design first" if board.flash.offset else "is a pair"
         raise ConfigError(
             f"the flash of the {board.name} {why}, which openFPGALoader would not know: "

@@ -13,7 +13,8 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 from bitstreams.boards import BOARDS, Board
-from bitstreams.flows import memory_map
+from bitstreams.boards.board import PCIE, UART, ZYNQ, Flash
+from bitstreams.flows import device_tree, memory_map, processors
 from bitstreams.plans.manifest import describe
 from bitstreams.plans.plan import Plan, combined
 from bitstreams.shell import constraints as shell_constraints
@@ -27,18 +28,26 @@ from hw.util.errors import ConfigError
 
 FLOW = "vivado"
 
-BITSTREAM = "spec2.bit"
-"""What a run leaves in its folder; the flash image lies beside it."""
+BITSTREAM, HANDOFF = "spec2.bit", "spec2.hwh"
+"""What a run leaves in its folder; the flash image, or a description of the block design, lies beside it."""
 
-CLOCK_RANGE = (10_000_000, 600_000_000)
-"""Design clocks in Hz that an MMCM makes of the 250 MHz of PCI Express on either family."""
+CLOCK_RANGES = {PCIE: (10_000_000, 600_000_000), ZYNQ: processors.CLOCK_RANGE}
+"""Design clocks in Hz: what an MMCM makes of the 250 MHz of PCI Express on either family; beside a
+processor."""
 
 REPORTS = "reports"
 """Folder of the reports of a run (:mod:`bitstreams.flows.vivado_reports`)."""
 
-_ALWAYS = (
-    "build.tcl", "common.tcl", "versions.tcl", "verilog.tcl", "program.tcl", "flash.tcl", "hardware.tcl",
-)  # fmt: skip
+_ALWAYS = ("build.tcl", "common.tcl", "versions.tcl", "verilog.tcl")
+
+_JTAG = ("program.tcl", "flash.tcl", "hardware.tcl")
+"""What loads a device that no processor loads."""
+
+_OF_TRANSPORT = {
+    UART: ("synth_uart.tcl", *_JTAG),
+    PCIE: ("synth_block.tcl", "block.tcl", "pcie.tcl", "dram.tcl", *_JTAG),
+    ZYNQ: ("synth_block.tcl", "block.tcl", "zynq.tcl"),
+}
 
 Texts = Mapping[str, str]
 """File names to contents."""
@@ -49,9 +58,9 @@ def plan(
 ) -> Plan:
     """The build of the design in folder ``design`` for ``board``, shell included.
 
-    transport: ``uart``, or ``pcie`` with DRAM beside it. ``clock_hz`` and ``baud`` of 0 take the board's
-    defaults; the manifest's ``baud`` stays 0 where there is no UART. Raises ``ConfigError`` for what the
-    board cannot do, ``ArtifactError`` without a complete design.
+    transport: ``uart``, ``pcie`` with DRAM beside it, or ``zynq`` with a processor. ``clock_hz`` and ``baud``
+    of 0 take the board's defaults; the manifest's ``baud`` stays 0 where there is no UART. Raises
+    ``ConfigError`` for what the board cannot do, ``ArtifactError`` without a complete design.
     """
     folder, info = Path(design), DesignInfo.load(design)
     # Weights that memory holds are no part of the device: whoever loads them takes them from the design.
@@ -62,14 +71,16 @@ def plan(
     images = {name: text for name, text in texts.items() if name not in verilog}
     clock_hz = clock_hz or board.clock
     memory: list[dict[str, object]] = []
-    if transport == "pcie":
-        if not CLOCK_RANGE[0] <= clock_hz <= CLOCK_RANGE[1]:
+    if transport in CLOCK_RANGES:
+        least, most = CLOCK_RANGES[transport]
+        if not least <= clock_hz <= most:
             raise ConfigError(
-                f"the design clock must be {CLOCK_RANGE[0] / 1e6:g} to {CLOCK_RANGE[1] / 1e6:g} MHz, "
+                f"the design clock must be {least / 1e6:g} to {most / 1e6:g} MHz, "
                 f"not {clock_hz / 1e6:g} MHz: the clock wizard makes no other"
             )
         made, baud = float(clock_hz), 0
-        files = pcie_files(board, info, mhz=made / 1e6, verilog=verilog, images=images)
+        in_block = pcie_files if transport == PCIE else zynq_files
+        files = in_block(board, info, mhz=made / 1e6, verilog=verilog, images=images)
         memory = memory_map.memory_map(board, info).to_json()
     else:
         baud = baud or board.baud
@@ -87,8 +98,8 @@ def plan(
         name=f"{info.network.name}-{board.name}-{FLOW}-{transport}",
         run="vivado -mode batch -source build.tcl",
         files=files,
-        products=(BITSTREAM, *board.flash.images),
-        manifest=describe(folder, board, FLOW, clock_hz=made, baud=baud, memory=memory),
+        products=(BITSTREAM, *(board.flash.images if board.flash else [HANDOFF])),
+        manifest=describe(folder, board, FLOW, transport=transport, clock_hz=made, baud=baud, memory=memory),
     )
 
 
@@ -99,7 +110,7 @@ def uart_files(
 
     ``images`` are contents of memories.
     """
-    return _plan(board, "uart", top, mhz, verilog, images, constraints, {})
+    return _plan(board, UART, top, mhz, verilog, images, constraints, {})
 
 
 def pcie_files(
@@ -117,7 +128,7 @@ def pcie_files(
     memories = memory_map.memory_map(board, info)
     return _plan(
         board,
-        "pcie",
+        PCIE,
         wrapper.WRAPPER,
         mhz,
         combined(
@@ -149,8 +160,35 @@ def pcie_files(
     )
 
 
+def zynq_files(
+    board: Board, info: DesignInfo, *, mhz: float, verilog: Texts, images: Texts
+) -> dict[str, bytes]:
+    """The files of a plan with the accelerator in a block design beside a processor, and a device-tree
+    overlay.
+
+    Raises ``ConfigError`` for a board without one, or a design that reads its weights from memory.
+    """
+    if not board.processor:
+        able = ", ".join(name for name, other in BOARDS.items() if other.processor)
+        raise ConfigError(f"the {board.name} has no processor, {able} have: use --transport uart")
+    files = _plan(
+        board,
+        ZYNQ,
+        wrapper.WRAPPER,
+        mhz,
+        combined(
+            verilog,
+            {f"{wrapper.WRAPPER}.v": wrapper.wrapper(info, processor=True), **shell_modules(info)},
+        ),
+        images,
+        {},  # no pin of the logic is used, and every clock is made by an IP
+        {"board_part": board.board_part, **processors.settings(board.processor, info)},
+    )
+    return combined(files, {device_tree.FILE_NAME: device_tree.overlay(board, info).encode()})
+
+
 def shell_modules(info: DesignInfo) -> dict[str, str]:
-    """Verilog of what lies between PCI Express and the accelerator, by file; the same bytes every time."""
+    """Verilog of what lies between a host and the accelerator, by file; the same bytes every time."""
     return {
         f"{name}.v": emit_module(part, name, ports) for name, (part, ports) in wrapper.parts(info).items()
     }
@@ -178,24 +216,20 @@ def _plan(
     constraints: Texts,
     more: Mapping[str, str | Iterable[str]],
 ) -> dict[str, bytes]:
-    scripts = [*_ALWAYS, f"synth_{transport}.tcl"]
-    if transport == "pcie":
-        scripts += ["block.tcl", "dram.tcl"]
+    scripts = [*_ALWAYS, *_OF_TRANSPORT[transport]]
     texts = combined(verilog, images, constraints, {name: script(name) for name in scripts})
     plan = {name: text.encode() for name, text in texts.items()}
     settings: dict[str, str | Iterable[str]] = {
         "board": board.name,
         "part": board.part,
         "transport": transport,
+        "synthesis": "uart" if transport == UART else "block",
         "top": top,
         "mhz": f"{mhz:.3f}",
         "verilog": verilog,
         "images": images,
         "constraints": constraints,
-        "flash_interface": board.flash.interface,
-        "flash_mbytes": str(board.flash.mbytes),
-        "flash_offset": f"0x{board.flash.offset:08X}",
-        "flash_parts": [name for name in (board.flash.name, board.flash.alias) if name],
+        **_flash(board.flash),
         **more,
     }
     # Checkpoints are stamped with what they were made from: these files and settings.
@@ -203,6 +237,17 @@ def _plan(
     stamp = _digest({**plan, "settings.tcl": text.encode()})
     plan["settings.tcl"] = (text + _settings({"inputs": stamp})).encode()
     return plan
+
+
+def _flash(flash: Flash | None) -> dict[str, str | Iterable[str]]:
+    if flash is None:
+        return {"flash_interface": ""}
+    return {
+        "flash_interface": flash.interface,
+        "flash_mbytes": str(flash.mbytes),
+        "flash_offset": f"0x{flash.offset:08X}",
+        "flash_parts": [name for name in (flash.name, flash.alias) if name],
+    }
 
 
 def script(name: str) -> str:

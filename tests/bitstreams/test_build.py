@@ -34,7 +34,7 @@ FILES = {
     "spec2.v": 'module spec2(input clk);\n  initial $readmemb("a.mem", rom);\nendmodule\n',
     "a.mem": "0101\n",
 }
-ESTIMATES = {"dsp_total": 24, "lut": 22832, "ff": 17083, "bram36": 8.5, "cycles": 1847}
+ESTIMATES = {"dsp_total": 24, "lut": 12832, "ff": 17083, "bram36": 8.5, "cycles": 1847}
 
 
 def save(folder, **estimates):
@@ -56,8 +56,7 @@ def plan(design):
 # --- plans ----------------------------------------------------------------------------------------------
 
 CHOICES = [
-    *((board, "vivado", "uart") for board in BOARDS),
-    *((name, "vivado", "pcie") for name, board in BOARDS.items() if board.pcie),
+    *((name, "vivado", transport) for name, board in BOARDS.items() for transport in board.transports),
     *((name, "openxc7", "uart") for name, board in BOARDS.items() if board.open_clock),
 ]
 
@@ -71,23 +70,25 @@ def test_plans_need_no_tool(design, board, toolchain, transport, monkeypatch):
     assert {"spec2.v", "a.mem", manifest.FILE_NAME} < names
     assert all(re.fullmatch(r"[\w.]+", name) for name in names)
     assert board in plan.name and plan.manifest.flow == toolchain
-    assert plan.products[0].endswith(".bit")
+    assert plan.products[0].endswith(".bit") and plan.manifest.transport == transport
     here = str(build.__file__).rsplit("/bitstreams/", 1)[0].encode()
     assert not any(here in content for content in plan.contents.values()), "a path of this machine"
 
 
-@pytest.mark.parametrize("transport", ["uart", "pcie"])
-def test_the_archive_runs_under_the_recorder(design, tmp_path, transport):
-    plan = build.plan(design, "vc709", transport=transport)
+@pytest.mark.parametrize(
+    ("board", "transport"), [("vc709", "uart"), ("vc709", "pcie"), ("pynq_z2", ""), ("kv260", "zynq")]
+)
+def test_the_archive_runs_under_the_recorder(design, tmp_path, board, transport):
+    plan = build.plan(design, board, transport=transport)
     with tarfile.open(fileobj=BytesIO(plan.archive())) as tar:
         tar.extractall(tmp_path, filter="data")
-    result = vivado_run.run(tmp_path / plan.name, "build.tcl")
+    result = vivado_run.run(tmp_path / plan.name, "build.tcl", board=board)
     assert result.code == 0, result.output + result.errors
     for product in plan.products:
         assert (tmp_path / plan.name / product).exists()
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", [name for name, board in BOARDS.items() if board.platform])
 def test_every_port_of_the_serial_top_has_a_pin(design, tmp_path, board):
     plan = build.plan(design, board)
     result = vivado_run.run(plan.extract(tmp_path / "plan"), "build.tcl", board=board)
@@ -128,6 +129,9 @@ def test_the_clock_of_the_plan_is_in_its_settings_and_manifest(design):
         ({"dsp": False}, ConfigError, "Vivado needs no plan without DSP slices: leave --no-dsp out"),
         ({"mhz": 0}, ConfigError, "must be positive, not 0 MHz"),
         ({"mhz": 900, "transport": "pcie"}, ConfigError, "must be 10 to 600 MHz, not 900 MHz"),
+        ({"board": "kv260", "mhz": 300}, ConfigError, "must be 10 to 250 MHz, not 300 MHz"),
+        ({"board": "kv260", "transport": "uart"}, ConfigError, "no transport 'uart': it has zynq"),
+        ({"board": "pynq_z2", "toolchain": "openxc7"}, ConfigError, "cannot build transport 'zynq'"),
         ({"baud": -1}, ConfigError, "bit rate must be positive"),
     ],
 )

@@ -27,7 +27,8 @@ INTERFACES = {
 BOARD_PARTS = (
     "xilinx.com:vc707:part0:1.4 xilinx.com:vc709:part0:1.8 xilinx.com:vc709:part0:1.10 "
     "xilinx.com:vcu118:part0:2.4 xilinx.com:kc705:part0:1.6 xilinx.com:au200:part0:1.3 "
-    "xilinx.com:au250:part0:1.3"
+    "xilinx.com:au250:part0:1.3 tul.com.tw:pynq-z2:part0:1.0 xilinx.com:kv260_som:part0:1.3 "
+    "xilinx.com:kv260_som:part0:1.4"
 )
 
 # A Tcl interpreter without Tk, in a process of its own because scripts end it.

@@ -2,7 +2,7 @@
 #
 #   vivado -mode batch -source build.tcl [-tclargs [--allow-timing-fail] [--threads N]]
 #
-# Leaves spec2.bit, a flash image and reports/. Every stage ends with a checkpoint; a run that was broken
+# Leaves spec2.bit, a flash image (or spec2.hwh, beside a processor) and reports/. Every stage ends with a checkpoint; a run that was broken
 # off goes on after the last one, unless a file of the plan has changed.
 
 set here [file dirname [file normalize [info script]]]
@@ -10,7 +10,7 @@ cd $here
 source common.tcl
 source versions.tcl
 source settings.tcl
-source synth_$settings(transport).tcl
+source synth_$settings(synthesis).tcl
 
 set stages {synth opt place phys_opt route post_route}
 
@@ -105,9 +105,15 @@ proc configure_for_flash {interface} {
     }
 }
 
+# A board without a flash of the logic's own is configured by its processor, which wants a description beside.
 proc write_products {} {
     global settings
     say "STAGE bitstream"
+    if {$settings(flash_interface) eq ""} {
+        write_bitstream -force spec2.bit
+        write_handoff
+        return
+    }
     configure_for_flash $settings(flash_interface)
     write_bitstream -force spec2.bit
     say "STAGE flash"
@@ -131,7 +137,7 @@ proc main {arguments} {
     check_release
     use_threads $threads
     discard_foreign_checkpoints
-    file delete -force spec2.bit {*}[glob -nocomplain spec2*.mcs spec2*.prm] reports
+    file delete -force spec2.bit spec2.hwh {*}[glob -nocomplain spec2*.mcs spec2*.prm] reports
     foreach stage [resume] {
         run_stage $stage
     }

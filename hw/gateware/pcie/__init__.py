@@ -1,1 +1,2 @@
-"""The accelerator beside a PCI Express block: its ports by name, and what empties its streams."""
+"""The accelerator beside a PCI Express block or a processor: its ports by name, and what empties its
+streams."""

@@ -41,13 +41,19 @@ def build(tmp_path):
 # --- loading --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("board", boards.BOARDS)
+@pytest.mark.parametrize("board", [name for name, board in boards.BOARDS.items() if board.platform])
 def test_openfpgaloader_gets_the_board_and_the_bitstream(build, programs, board):
     arguments = programs("openFPGALoader")
     command = programming.program(build, board)
     _, *words = arguments()
     assert words == [*boards.find(board).loader, str(build / "spec2.bit")]
     assert command.endswith("spec2.bit") and "openFPGALoader" in command
+
+
+@pytest.mark.parametrize("programmer", programming.PROGRAMMERS)
+def test_a_board_with_a_processor_is_not_loaded_over_jtag(build, programmer):
+    with pytest.raises(ConfigError, match="pynq_z2 is not loaded over JTAG.*use --link pynq there"):
+        programming.program(build, "pynq_z2", programmer=programmer)
 
 
 @pytest.mark.parametrize(("board", "why"), [("u200", "the card's own design first"), ("vcu118", "is a pair")])

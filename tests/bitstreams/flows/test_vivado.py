@@ -46,6 +46,11 @@ def pcie(board="vc709", mhz=200, memories=1):
     return vivado.pcie_files(boards.find(board), info, mhz=mhz, **SOURCES)
 
 
+def zynq():
+    """The plan of a design beside a processor."""
+    return vivado.zynq_files(boards.find("pynq_z2"), design(), mhz=100, **SOURCES)
+
+
 PCIE = [name for name, board in boards.BOARDS.items() if board.pcie]
 CHOICES = [
     (name, count + 1)
@@ -65,7 +70,7 @@ def folder(request, tmp_path):
 # --- the whole run -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("board", boards.BOARDS)
+@pytest.mark.parametrize("board", [name for name, board in boards.BOARDS.items() if board.platform])
 def test_serial_plan_runs_to_its_end_in_order(tmp_path, board):
     folder = unpack(uart(board), tmp_path / "plan")
     result = run(folder, "build.tcl", board=board)
@@ -263,9 +268,9 @@ def test_a_button_that_is_low_when_pressed_is_inverted_for_the_controllers(tmp_p
 )
 def test_the_recorder_finds_what_vivado_would_not_build(tmp_path, line, other, message):
     plan = dict(pcie(memories=2))
-    text = plan["block.tcl"].decode()
+    text = plan["pcie.tcl"].decode()
     assert line in text
-    plan["block.tcl"] = text.replace(line, other).encode()
+    plan["pcie.tcl"] = text.replace(line, other).encode()
     with pytest.raises(AssertionError, match=message):
         run(unpack(plan, tmp_path / "plan"), "build.tcl")
 
@@ -326,7 +331,7 @@ def test_addresses_are_mapped_as_the_release_knows_it(tmp_path, release, used, u
 
 
 def test_every_file_that_a_script_names_is_in_the_plan():
-    for plan in (uart(), pcie(), pcie("vcu118")):
+    for plan in (uart(), pcie(), pcie("vcu118"), zynq()):
         settings = plan["settings.tcl"].decode()
         named = set()
         for key in ("verilog", "images", "constraints"):
@@ -339,7 +344,7 @@ def test_every_file_that_a_script_names_is_in_the_plan():
                     source = source.replace(f"$settings({key})", value)
                 named.add(source)
         assert named <= set(plan)
-        assert {"build.tcl", "program.tcl", "flash.tcl"} < set(plan)
+        assert ({"program.tcl", "flash.tcl"} < set(plan)) == (plan != zynq()), "a processor is no programmer"
 
 
 def test_memory_images_are_found_from_any_folder(folder):

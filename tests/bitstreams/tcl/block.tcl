@@ -2,6 +2,7 @@
 
 source $recorder_folder/catalog.tcl
 source $recorder_folder/validation.tcl
+source $recorder_folder/processors.tcl
 
 array set kind {}
 array set net_of {}
@@ -36,6 +37,12 @@ command create_bd_cell {-quiet -verbose} {-type -vlnv -reference -revision} 1 1 
         foreach {- bus width} [regexp -all -inline {XIL_INTERFACENAME (\w+), PROTOCOL AXI4, DATA_WIDTH (\d+)} $text] {
             set ::width_of($name/$bus) $width
         }
+        foreach {- bus bytes} [regexp -all -inline {XIL_INTERFACENAME (\w+), TDATA_NUM_BYTES (\d+)} $text] {
+            set ::width_of($name/$bus) $bytes
+        }
+        # Behind PCI Express it asks for an interrupt that never comes, beside a processor it has one.
+        regexp {output (request|interrupt)\M} $text -> line
+        lappend ::ip_pins(module) !$line
     } else {
         set ip [lindex [split $opt(-vlnv) :] 2]
         if {![info exists ::ip_pins($ip)]} { error "there is no IP $opt(-vlnv)" }
@@ -48,12 +55,22 @@ command get_bd_cells {-quiet -verbose -regexp -hierarchical} {-filter -of_object
     return [lindex $args 0]
 }
 
+# Names of the pins (ip_pins) or buses (ip_buses) of a cell.
+proc patterns {table cell} {
+    upvar #0 $table names
+    set found $names($::kind($cell))
+    if {[is_processor $cell]} { lappend found {*}[switched $cell $table] }
+    if {$::kind($cell) eq "xlconcat" && $table eq "ip_pins"} {
+        for {set i 0} {$i < $::properties($cell,CONFIG.NUM_PORTS)} {incr i} { lappend found !In$i }
+    }
+    return $found
+}
+
 # The pin of that name, if the IP of its cell has one.
 proc find_pin {table name} {
-    upvar #0 $table pins
     lassign [split $name /] cell pin
     if {![info exists ::kind($cell)]} { error "there is no cell $cell for $name" }
-    foreach pattern [string map {! ""} $pins($::kind($cell))] {
+    foreach pattern [string map {! ""} [patterns $table $cell]] {
         if {[string match $pattern $pin]} { return $name }
     }
     error "$::kind($cell) has no pin $pin"
@@ -122,11 +139,22 @@ command get_bd_addr_spaces {-quiet -verbose -regexp -hierarchical} {-filter -of_
     if {[info exists ::kind($cell)] && $::kind($cell) eq "axi_dma" && $space in {Data_MM2S Data_S2MM}} {
         return /$cell/$space
     }
+    if {[is_processor $cell] && $space eq "Data"} { return /$cell/Data }
     return /[find_pin ip_buses [lindex $args 0]]
 }
 command get_bd_addr_segs {
     -quiet -verbose -regexp -hierarchical -excluded -addressed -unaddressed -addressing -addressables
-} {-filter -of_objects} 0 1 { return /$opt(-of_objects)/segment }
+} {-filter -of_objects} 0 1 {
+    if {[llength $args] == 0} {
+        if {[is_processor [lindex [split $opt(-of_objects) /] 0]]} { error "a processor has several segments: name one" }
+        return /$opt(-of_objects)/segment
+    }
+    regexp {^(\w+)/(.*)$} [lindex $args 0] -> cell segment
+    foreach {name bus -} $::ip_segments($::kind($cell)) {
+        if {$name eq $segment} { return /[find_pin ip_buses $cell/$bus]/segment }
+    }
+    error "there is no segment [lindex $args 0]"
+}
 command assign_bd_address {-force -boundary -master_boundary -external -quiet -verbose} {
     -offset -range -target_address_space -dict -import_from_file -export_to_file -base_high
 } 1 1 {
@@ -139,7 +167,7 @@ command create_bd_addr_seg {-quiet -verbose} {-range -offset} 3 3 {
 command validate_bd_design {-force -include_pfm -quiet -verbose} {-design -steps} 0 0 { validate }
 command save_bd_design {-quiet -verbose} {} 0 1 {}
 command get_files {-quiet -verbose -all} {-of_objects -filter} 1 1 { return [lindex $args 0] }
-command generate_target {-force -quiet -verbose} {} 2 2 {}
+command generate_target {-force -quiet -verbose} {} 2 2 { write_description [file rootname [lindex $args 1]] }
 command make_wrapper {-top -testbench -inst_template -import -force -quiet -verbose} {-files -fileset} 0 1 {
     set name [file rootname $opt(-files)]_wrapper
     touch project/$name.v "module $name ();\nendmodule\n"

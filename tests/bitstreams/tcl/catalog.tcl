@@ -31,7 +31,7 @@ array set ip_pins {
         !c1_ui_clk !c1_ui_clk_sync_rst !c1_aresetn c1_mmcm_locked c1_init_calib_complete
     }
     ddr4 { !sys_rst !c0_ddr4_ui_clk !c0_ddr4_ui_clk_sync_rst !c0_ddr4_aresetn c0_init_calib_complete }
-    module { !aclk !aresetn !request !marker }
+    module { !aclk !aresetn !marker }
     axi_gpio { !s_axi_aclk !s_axi_aresetn !gpio_io_o }
 }
 array set ip_buses {
@@ -68,7 +68,7 @@ array set ip_clocks {
         c0_ui_clk { S0_AXI c0_ui_clk_sync_rst c0_aresetn } c1_ui_clk { S1_AXI c1_ui_clk_sync_rst c1_aresetn }
     }
     ddr4 { c0_ddr4_ui_clk { C0_DDR4_S_AXI C0_DDR4_S_AXI_CTRL c0_ddr4_ui_clk_sync_rst c0_ddr4_aresetn } }
-    module { aclk { s_* m_* aresetn marker } }
+    module { aclk { s_* m_* aresetn marker interrupt } }
     axi_gpio { s_axi_aclk { S_AXI s_axi_aresetn gpio_io_o } }
     util_ds_buf {}
     util_vector_logic {}

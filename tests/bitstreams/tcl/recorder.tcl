@@ -20,6 +20,7 @@ array set fake {
     interfaces {}
     memory_comes_along 1
     memory_clock_comes_along 1
+    description 1
     devices {}
     server 1
     done 1

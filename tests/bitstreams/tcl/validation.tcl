@@ -6,6 +6,9 @@ proc validate {} {
         check_connected $cell
         if {$::kind($cell) eq "smartconnect"} { check_smartconnect $cell }
         if {$::kind($cell) eq "axis_dwidth_converter"} { check_widths $cell }
+        if {$::kind($cell) eq "xlconcat"} { check_concat $cell }
+        if {$::kind($cell) eq "axi_dma"} { check_dma $cell }
+        if {[is_processor $cell]} { check_processor $cell }
     }
     foreach to [lsort [array names ::net_of]] {
         if {![string match *,drives $to]} { check_net $::net_of($to) $to }
@@ -16,8 +19,7 @@ proc validate {} {
 
 proc check_connected {cell} {
     foreach {table found} {ip_pins ::net_of ip_buses ::bus_of} {
-        upvar #0 $table pins
-        foreach pin $pins($::kind($cell)) {
+        foreach pin [patterns $table $cell] {
             set name $cell/[string trimleft $pin !]
             set connected [expr {[info exists ${found}($name)] || [info exists ${found}($name,drives)]}]
             if {[string match !* $pin] && !$connected} { error "$name is not connected" }
@@ -136,6 +138,7 @@ proc check_map {} {
         lassign [split $bus /] cell pin
         if {![regexp {^(M_AXI_|m_axi)} $pin] || $pin eq "m_axis" || $::kind($cell) eq "smartconnect"} continue
         set space /$cell/[expr {$::kind($cell) eq "axi_dma" ? [string map {M_AXI Data} $pin] : $pin}]
+        if {[is_processor $cell]} { set space /$cell/Data }
         foreach slave [reached $::bus_of($bus)] {
             set found 0
             foreach {other segment - -} $::mapped {

@@ -1,4 +1,4 @@
-# Synthesis of the accelerator behind PCI Express: a project on disk, because block designs need one.
+# Synthesis of the accelerator in a block design: a project on disk, because block designs need one.
 
 source verilog.tcl
 source block.tcl

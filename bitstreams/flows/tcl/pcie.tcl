@@ -1,0 +1,260 @@
+# The block design around the accelerator:
+#
+#   PCIe - xdma --- AXI4-Lite ------ lite --------> s_axil  accelerator, marker, loader
+#               --- H2C stream 0 --- h2c_* -------> s_axis  accelerator
+#               <-- C2H stream 0 --- c2h_* -------- m_axis  accelerator
+#               --- H2C stream 1 --> loader -.
+#               <-- C2H stream 1 ---         |
+#                                         host ---> memory0 --> dram0 (and memory1, ...)
+#                                                     ^-------- m_axi*  accelerator
+#
+# The right half of the last lines is there for designs that read weights: a controller of memory and a
+# crossbar of its own for each m_axi*. The loader moves what comes at stream 1 to where its registers say,
+# and back (AXI DMA, PG021); addresses are those of memory_map.py.
+#
+# Clocks: xdma/axi_aclk (250 MHz), clock/clk_out1 (the accelerator), the controllers' own. All that goes from
+# one to another does so in a crossbar, a clock converter or a reset block, whose constraints come with
+# them (PG247, PG085, PG164). Pins come from Vivado's board files, so there are none in the constraints.
+
+source dram.tcl
+
+proc make_block {diagram} {
+    make_pcie $diagram
+    make_accelerator
+    foreach controller $::settings(controllers) {
+        make_controller $controller $diagram
+    }
+    connect_streams
+    if {[llength $::settings(memories)] > 0} {
+        make_loader
+        connect_memories
+    }
+    connect_registers
+}
+
+# --- interfaces of the board ---------------------------------------------------------------------------
+
+# The first of several board interfaces that this board file has: names change between its revisions.
+proc board_interface {names} {
+    foreach name $names {
+        if {[llength [get_board_part_interfaces -quiet $name]] > 0} {
+            return $name
+        }
+    }
+    fail "the board file has none of these interfaces: $names"
+}
+
+proc is_joined {bus} {
+    return [expr {[llength [get_bd_intf_nets -quiet -of_objects [get_bd_intf_pins $bus]]] > 0}]
+}
+
+proc must_be_joined {bus} {
+    if {![is_joined $bus]} {
+        fail "Vivado did not connect $bus to the board"
+    }
+}
+
+# Makes a bus of a cell external as an interface of the board. Fails rather than leave it open.
+proc to_board {interface bus diagram} {
+    apply_board_connection -board_interface $interface -ip_intf $bus -diagram $diagram
+    must_be_joined $bus
+}
+
+# A reset of the board: the property places its pin, the port leads to it.
+proc reset_to_board {interface polarity cell property pin} {
+    set_property CONFIG.$property $interface [get_bd_cells $cell]
+    set port [create_bd_port -dir I -type rst $interface]
+    set_property CONFIG.POLARITY $polarity $port
+    connect_bd_net $port [get_bd_pins $cell/$pin]
+}
+
+# --- PCI Express ---------------------------------------------------------------------------------------
+
+proc make_pcie {diagram} {
+    global settings
+    cell util_ds_buf refclk {CONFIG.C_BUF_TYPE IBUFDSGTE}
+    to_board pcie_refclk refclk/CLK_IN_D $diagram
+    cell xdma xdma
+    # The board's preset comes first: it must not undo what is set after it.
+    to_board pci_express_x$settings(lanes) xdma/pcie_mgt $diagram
+    reset_to_board pcie_perstn ACTIVE_LOW xdma SYS_RST_N_BOARD_INTERFACE sys_rst_n
+    set channels [expr {[llength $settings(memories)] > 0 ? 2 : 1}]
+    set_property -dict [concat $settings(xdma) [list \
+        CONFIG.functional_mode DMA \
+        CONFIG.pl_link_cap_max_link_width X$settings(lanes) \
+        CONFIG.pl_link_cap_max_link_speed $settings(gts)_GT/s \
+        CONFIG.axi_data_width [expr {8 * $settings(link_bytes)}]_bit \
+        CONFIG.axisten_freq 250 \
+        CONFIG.xdma_axi_intf_mm AXI_Stream \
+        CONFIG.xdma_rnum_chnl $channels \
+        CONFIG.xdma_wnum_chnl $channels \
+        CONFIG.xdma_num_usr_irq 1 \
+        CONFIG.axilite_master_en true \
+        CONFIG.axilite_master_scale Kilobytes \
+        CONFIG.axilite_master_size 64 \
+        CONFIG.pciebar2axibar_axil_master 0x00000000 \
+        CONFIG.cfg_mgmt_if false \
+    ]] [get_bd_cells xdma]
+    if {$settings(series) eq "7"} {
+        join_pins refclk/IBUF_OUT xdma/sys_clk
+    } else {
+        join_pins refclk/IBUF_OUT xdma/sys_clk_gt
+        join_pins refclk/IBUF_DS_ODIV2 xdma/sys_clk
+    }
+}
+
+# --- the accelerator, its clock and its reset ----------------------------------------------------------
+
+proc make_accelerator {} {
+    global settings
+    cell clk_wiz clock [list \
+        CONFIG.PRIM_SOURCE No_buffer \
+        CONFIG.PRIM_IN_FREQ 250.000 \
+        CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $settings(mhz) \
+        CONFIG.RESET_TYPE ACTIVE_LOW \
+        CONFIG.RESET_PORT resetn \
+    ]
+    cell proc_sys_reset reset_accelerator
+    create_bd_cell -type module -reference $settings(top) accelerator
+    join_pins xdma/axi_aclk clock/clk_in1
+    join_pins xdma/axi_aresetn clock/resetn reset_accelerator/ext_reset_in
+    join_pins clock/locked reset_accelerator/dcm_locked
+    join_pins clock/clk_out1 reset_accelerator/slowest_sync_clk accelerator/aclk
+    join_pins reset_accelerator/peripheral_aresetn accelerator/aresetn
+    join_pins accelerator/request xdma/usr_irq_req
+}
+
+proc connect_registers {} {
+    global settings
+    # Behind the accelerator's 4 KiB lies the word that empties the streams.
+    cell axi_gpio marker {CONFIG.C_GPIO_WIDTH 32 CONFIG.C_ALL_OUTPUTS 1}
+    join_pins clock/clk_out1 marker/s_axi_aclk
+    join_pins reset_accelerator/peripheral_aresetn marker/s_axi_aresetn
+    join_pins marker/gpio_io_o accelerator/marker
+    set count [expr {[llength $settings(windows)] / 2}]
+    cell smartconnect lite [list CONFIG.NUM_SI 1 CONFIG.NUM_MI $count CONFIG.NUM_CLKS 2]
+    join_pins xdma/axi_aclk lite/aclk
+    join_pins xdma/axi_aresetn lite/aresetn
+    join_pins clock/clk_out1 lite/aclk1
+    join_buses xdma/M_AXI_LITE lite/S00_AXI
+    set number 0
+    foreach {bus offset} $settings(windows) {
+        join_buses [format lite/M%02d_AXI $number] $bus
+        map_segment [get_bd_addr_spaces xdma/M_AXI_LITE] \
+            [get_bd_addr_segs -of_objects [get_bd_intf_pins $bus]] $offset 4K
+        incr number
+    }
+}
+
+# --- streams: 16 to 64 bytes at the host's side, 4 to 32 at the accelerator's ---------------------------
+
+# The width changes in the clock of PCI Express, so that the narrow side can keep up with any accelerator.
+# tkeep marks the end of a frame that does not fill a beat: going down, the words after it are dropped
+# and tlast moves to the last one that counts. Streams as wide as the link need no converter.
+proc width_converter {name from to} {
+    cell axis_dwidth_converter $name [list \
+        CONFIG.S_TDATA_NUM_BYTES $from CONFIG.M_TDATA_NUM_BYTES $to CONFIG.HAS_TLAST 1 CONFIG.HAS_TKEEP 1]
+    join_pins xdma/axi_aclk $name/aclk
+    join_pins xdma/axi_aresetn $name/aresetn
+}
+
+# Clock and reset of one side (s or m) of a clock converter.
+proc clock_side {name side clock reset} {
+    join_pins $clock $name/${side}_axis_aclk
+    join_pins $reset $name/${side}_axis_aresetn
+}
+
+proc connect_streams {} {
+    global settings
+    set bytes $settings(stream_bytes)
+    set link $settings(link_bytes)
+    cell axis_clock_converter h2c_clock
+    clock_side h2c_clock s xdma/axi_aclk xdma/axi_aresetn
+    clock_side h2c_clock m clock/clk_out1 reset_accelerator/peripheral_aresetn
+    join_buses h2c_clock/M_AXIS accelerator/s_axis
+
+    cell axis_clock_converter c2h_clock
+    clock_side c2h_clock s clock/clk_out1 reset_accelerator/peripheral_aresetn
+    clock_side c2h_clock m xdma/axi_aclk xdma/axi_aresetn
+    join_buses accelerator/m_axis c2h_clock/S_AXIS
+    if {$bytes == $link} {
+        join_buses xdma/M_AXIS_H2C_0 h2c_clock/S_AXIS
+        join_buses c2h_clock/M_AXIS xdma/S_AXIS_C2H_0
+    } else {
+        width_converter h2c_width $link $bytes
+        join_buses xdma/M_AXIS_H2C_0 h2c_width/S_AXIS
+        join_buses h2c_width/M_AXIS h2c_clock/S_AXIS
+        width_converter c2h_width $bytes $link
+        join_buses c2h_clock/M_AXIS c2h_width/S_AXIS
+        join_buses c2h_width/M_AXIS xdma/S_AXIS_C2H_0
+    }
+}
+
+# --- memory: the host through the loader, and every AXI4 port of the accelerator -----------------------
+
+# Stream to memory and back, in the clock of PCI Express; a transfer is 64 MiB less a byte at most.
+proc make_loader {} {
+    global settings
+    set bits [expr {8 * $settings(link_bytes)}]
+    cell axi_dma loader [list \
+        CONFIG.c_include_sg 0 \
+        CONFIG.c_sg_include_stscntrl_strm 0 \
+        CONFIG.c_sg_length_width 26 \
+        CONFIG.c_addr_width 64 \
+        CONFIG.c_m_axi_mm2s_data_width $bits \
+        CONFIG.c_m_axis_mm2s_tdata_width $bits \
+        CONFIG.c_mm2s_burst_size 64 \
+        CONFIG.c_m_axi_s2mm_data_width $bits \
+        CONFIG.c_s2mm_burst_size 64 \
+    ]
+    join_pins xdma/axi_aclk loader/s_axi_lite_aclk loader/m_axi_mm2s_aclk loader/m_axi_s2mm_aclk
+    join_pins xdma/axi_aresetn loader/axi_resetn
+    join_buses xdma/M_AXIS_H2C_1 loader/S_AXIS_S2MM
+    join_buses loader/M_AXIS_MM2S xdma/S_AXIS_C2H_1
+    set count [llength $settings(memories)]
+    cell smartconnect host [list CONFIG.NUM_SI 2 CONFIG.NUM_MI $count CONFIG.NUM_CLKS 1]
+    join_pins xdma/axi_aclk host/aclk
+    join_pins xdma/axi_aresetn host/aresetn
+    join_buses loader/M_AXI_S2MM host/S00_AXI
+    join_buses loader/M_AXI_MM2S host/S01_AXI
+}
+
+proc connect_memories {} {
+    global settings
+    set number 0
+    foreach memory $settings(memories) {
+        connect_memory $memory [format host/M%02d_AXI $number]
+        incr number
+    }
+}
+
+# A crossbar before the controller of a memory: the host's side first, then the accelerator's ports.
+proc connect_memory {memory host} {
+    global settings
+    set ports $settings($memory,ports)
+    cell smartconnect $memory [list CONFIG.NUM_SI [expr {1 + [llength $ports]}] CONFIG.NUM_MI 1 CONFIG.NUM_CLKS 3]
+    join_pins xdma/axi_aclk $memory/aclk
+    join_pins xdma/axi_aresetn $memory/aresetn
+    join_pins $settings($memory,clock) $memory/aclk1
+    join_pins clock/clk_out1 $memory/aclk2
+    # The controller's own reset output is active high and lasts until its clock is stable.
+    set reset reset_$memory
+    cell proc_sys_reset $reset
+    join_pins $settings($memory,clock) $reset/slowest_sync_clk
+    join_pins $settings($memory,reset_out) $reset/ext_reset_in
+    join_pins $reset/peripheral_aresetn $settings($memory,reset_in)
+    set number 0
+    foreach manager [concat $host $ports] {
+        join_buses $manager [format $memory/S%02d_AXI $number]
+        incr number
+    }
+    join_buses $memory/M00_AXI $settings($memory,bus)
+    set segment [get_bd_addr_segs -of_objects [get_bd_intf_pins $settings($memory,bus)]]
+    set bytes $settings($memory,bytes)
+    foreach space {loader/Data_S2MM loader/Data_MM2S} {
+        map_segment [get_bd_addr_spaces $space] $segment $settings($memory,base) $bytes
+    }
+    foreach port $ports {
+        map_segment [get_bd_addr_spaces $port] $segment 0x0 $bytes
+    }
+}
