@@ -8,39 +8,38 @@ data and cannot be called off there, so each direction has a thread, and waiting
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from concurrent.futures import Future, wait
 from types import TracebackType
 
+from bitstreams.links.block_design import (
+    CHUNK,
+    CLOCK_HZ,
+    MARKER,
+    NO_ANSWER,
+    SYNC_SECONDS,
+    WORD,
+    check_frame,
+    check_result,
+    checked,
+    ends_with,
+    new_marker,
+)
 from bitstreams.links.kind import LinkKind
 from bitstreams.links.worker import Worker, stop
 from bitstreams.links.xdma_devices import (
-    CLOCK_HZ,
     OF_MEMORY,
     RESTART,
-    WORD,
     Registers,
     advice,
     open_devices,
     write_all,
 )
 from bitstreams.links.xdma_loader import Loader
-from hw.contract.config import STREAM_BITS
-from hw.host_interface.registers import ADDRESS_BITS
 from hw.util.errors import LinkError
 
 SLACK = 0.5
 """Seconds on top of that: a busy host."""
-
-MARKER = 0x1000
-"""Address of the word that empties the streams (:mod:`hw.gateware.pcie.stream_sync`)."""
-
-SYNC_SECONDS = 2.0
-"""Time for that: the largest buffers are empty within milliseconds."""
-
-CHUNK = 1 << 16
-"""Bytes per read of leftovers."""
 
 FIRST = "/dev/xdma0"
 """Prefix of the first device of the driver."""
@@ -94,18 +93,17 @@ class XdmaLink:
 
     async def read32(self, address: int) -> int:
         """See :class:`hw.host.link.Link`."""
-        return self._peek(_checked(address))
+        return self._peek(checked(address))
 
     async def write32(self, address: int, value: int) -> None:
         """See :class:`hw.host.link.Link`. After a transfer that failed the streams are emptied first."""
         if self._dirty:
             self.synchronise()
-        self._poke(_checked(address), value)
+        self._poke(checked(address), value)
 
     async def send(self, frame: bytes) -> None:
         """See :class:`hw.host.link.Link`. An error shows in the next call of this or :meth:`receive`."""
-        if not frame or len(frame) % 4:
-            raise ValueError(f"a frame is whole words of 4 bytes, not {len(frame)} bytes")
+        check_frame(frame)
         self._check_sent()
         self._sent.append(self._sender.submit(frame))
 
@@ -118,11 +116,7 @@ class XdmaLink:
         if data is None:
             images = ", nor did it take all images" if self._sent else ""
             raise LinkError(f"the accelerator gave no result within {timeout} clocks{images}")
-        if len(data) != 4 * words:
-            count = f"more than {words}" if len(data) > 4 * words else f"{len(data) / 4:g}"
-            raise LinkError(
-                f"a result of {count} words came, not one of {words}: is this design.json the board's?"
-            )
+        check_result(data, words)
         self._dirty = bool(self._sent)
         return data
 
@@ -153,17 +147,15 @@ class XdmaLink:
 
         Raises ``LinkError`` when the board does not take part.
         """
-        word = secrets.randbelow((1 << 32) - 1) + 1
+        word = new_marker()
         # A client that died here has left the accelerator in reset, where it would never answer.
         self._poke(MARKER, 0)
         self._peek(0)  # whether a board answers at all
         self._poke(MARKER, word)
         self._sent.append(self._sender.submit(WORD.pack(word)))
-        # Back it comes as a beat, of whatever width: with zeros above it.
-        endings = tuple(WORD.pack(word).ljust(bits // 8, b"\0") for bits in STREAM_BITS)
         end = time.monotonic() + SYNC_SECONDS
         while (data := self._read(CHUNK, end - time.monotonic())) is not None:
-            if data.endswith(endings):  # what was under way before it may stand in front of it
+            if ends_with(data, word):  # what was under way before it may stand in front of it
                 break
         else:
             raise LinkError(
@@ -216,7 +208,7 @@ class XdmaLink:
             raise LinkError(f"{self._name}_user ends before 0x{address:03X}: load the PCI Express bitstream")
         (value,) = WORD.unpack(data)
         # PCI Express has no error response that a host would see: ones come instead.
-        if value == 0xFFFFFFFF:
+        if value == NO_ANSWER:
             raise LinkError(
                 f"the board on {self._name} does not answer at 0x{address:03X} (all ones): after loading a "
                 "bitstream, rescan the PCI bus or restart the host"
@@ -259,12 +251,6 @@ def open_xdma(prefix: str = FIRST, *, clock_hz: float | None = None) -> XdmaLink
         link.close()
         raise
     return link
-
-
-def _checked(address: int) -> int:
-    if address % 4 or not 0 <= address < 1 << ADDRESS_BITS:
-        raise LinkError(f"there is no register at 0x{address:X}: registers are words below 4 KiB")
-    return address
 
 
 LINK = LinkKind(

@@ -16,9 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from bitstreams.links.block_design import CLOCK_HZ, WORD
 from hw.util.errors import LinkError
-
-WORD = struct.Struct("<I")
 
 MESSAGE = struct.Struct("<III")
 """To a virtual board's ``user``: 0 to read or 1 to write, address, value. A word comes back."""
@@ -26,11 +25,8 @@ MESSAGE = struct.Struct("<III")
 REGISTER_SECONDS = 10.0
 """Time for that answer: a simulated clock on a busy machine."""
 
-CLOCK_HZ = 10e6
-"""The lowest clock that a board is expected to have; timeouts in clocks are converted with it."""
-
 VIRTUAL_CLOCK_HZ = 2e3
-"""The same of a virtual board."""
+"""The lowest clock of a virtual board, for timeouts in clocks."""
 
 MOST = (1 << 26) - 64
 """Bytes of a transfer to or from memory at most: what the loader's counter holds."""

@@ -11,29 +11,17 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from typing import TypeVar
 
+from bitstreams.links.axi_dma import ERRORS, FROM_MEMORY, IDLE, RESET, RUN, TO_MEMORY, Direction, why
+from bitstreams.links.block_design import WORD
 from bitstreams.links.worker import Worker, stop
-from bitstreams.links.xdma_devices import WORD, Registers, advice, write_all
+from bitstreams.links.xdma_devices import Registers, advice, write_all
 from hw.host.link import UNIT
 from hw.util.errors import LinkError
 
 BASE = 0x2000
 """Address of the loader's registers (:data:`bitstreams.flows.memory_map.WINDOWS`)."""
-
-RUN, RESET = 1 << 0, 1 << 2
-"""Bits of DMACR (PG021, table 2-7)."""
-
-IDLE, ERRORS = 1 << 1, 0b111 << 4
-"""Bits of DMASR (PG021, table 2-8): the transfer has ended; internal, slave and decode errors."""
-
-WHY = {
-    1 << 4: "more bytes came than it was told",
-    1 << 5: "memory answered with an error",
-    1 << 6: "there is no memory at this address",
-}
-"""Of these errors."""
 
 SECONDS, BYTES_PER_SECOND = 5.0, 10e6
 """Time that a transfer may take, and how fast the slowest board is expected to be on top of that."""
@@ -45,20 +33,6 @@ POLL = 0.05
 """Seconds between two looks at a transfer that does not end."""
 
 Moved = TypeVar("Moved")
-
-
-@dataclass(frozen=True)
-class Direction:
-    """Registers of one: control, status, address (its high word follows) and length."""
-
-    control: int
-    status: int
-    address: int
-    length: int
-
-
-TO_MEMORY = Direction(0x30, 0x34, 0x48, 0x58)
-FROM_MEMORY = Direction(0x00, 0x04, 0x18, 0x28)
 
 
 class Loader:
@@ -185,7 +159,7 @@ class Loader:
     def _check_errors(self, direction: Direction) -> int:
         status = self._peek(direction.status)
         if bits := status & ERRORS:
-            raise self._fault(next(text for bit, text in WHY.items() if bits & bit))
+            raise self._fault(why(bits))
         return status
 
     def _fault(self, why: str) -> LinkError:

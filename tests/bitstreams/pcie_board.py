@@ -5,10 +5,13 @@ import socket
 import struct
 import threading
 from collections import deque
+from contextlib import suppress
 
 from bitstreams.links import xdma
-from bitstreams.links.xdma import MARKER, XdmaLink
+from bitstreams.links.block_design import MARKER
+from bitstreams.links.xdma import XdmaLink
 from bitstreams.links.xdma_devices import DeviceRegisters
+from sim.model.bridge import BusError
 from tests.bitstreams.serial_wire import ModelAccelerator
 
 WORD = struct.Struct("<I")
@@ -68,14 +71,15 @@ class PcieBoard:
         def read(file, size, offset):
             if os.fstat(file).st_rdev != device:
                 return pread(file, size, offset)
-            with self.lock:
+            with self.lock, suppress(BusError):
                 return WORD.pack(self.accelerator.read32(offset) if self.alive else 0xFFFFFFFF)
+            return WORD.pack(0xFFFFFFFF)  # an error response, as a host sees it
 
         def write(file, data, offset):
             if os.fstat(file).st_rdev != device:
                 return pwrite(file, data, offset)
             (value,) = WORD.unpack(data)
-            with self.lock:
+            with self.lock, suppress(BusError):  # posted
                 if offset != MARKER:
                     self.accelerator.write32(offset, value)
                 elif self.synchronises:

@@ -35,12 +35,13 @@ class ModelAccelerator:
     """Registers, streams and results of a generated accelerator; ``clocks`` counts what accesses took.
 
     Members that break it: ``ready_for`` beats are taken, then none; ``answers_for`` results are given, then
-    none; ``accesses`` are answered on the control port, then none.
+    none; ``accesses`` are answered on the control port, then none; ``cut`` beats of a result are missing, or,
+    if negative, too many.
     """
 
     def __init__(self, info: DesignInfo = INFO) -> None:
         self.info = info
-        self.clocks = 0
+        self.clocks = self.cut = 0
         self.ready_for = self.answers_for = self.accesses = NEVER
         self.runs = 0
         self.words = {
@@ -135,7 +136,8 @@ class ModelAccelerator:
             KNOWN[image] if image in KNOWN else model.run(ARTIFACT, unpack_image(image, shape)[None])[0]
             for image in self.images
         ]
-        self.results = deque(np.frombuffer(pack_scores(np.stack(scores)), "<u4").tolist())
+        result = np.frombuffer(pack_scores(np.stack(scores)), "<u4").tolist()
+        self.results = deque(result[: len(result) - max(0, self.cut)] + [0] * max(0, -self.cut))
         self.ready_at = self.clocks + self.info.estimates["cycles"]
 
     def pull(self, patience: int) -> tuple[int, bool, int] | None:

@@ -52,7 +52,7 @@ def test_openfpgaloader_gets_the_board_and_the_bitstream(build, programs, board)
 
 @pytest.mark.parametrize("programmer", programming.PROGRAMMERS)
 def test_a_board_with_a_processor_is_not_loaded_over_jtag(build, programmer):
-    with pytest.raises(ConfigError, match="pynq_z2 is not loaded over JTAG.*use --link pynq there"):
+    with pytest.raises(ConfigError, match=r"pynq_z2 is not loaded over JTAG.*use --link pynq there"):
         programming.program(build, "pynq_z2", programmer=programmer)
 
 

@@ -9,7 +9,7 @@ import pytest
 from bitstreams import boards
 from bitstreams.flows import vivado
 from bitstreams.flows.memory_map import WINDOWS, memory_map
-from bitstreams.links.xdma import MARKER
+from bitstreams.links.block_design import MARKER
 from bitstreams.shell import constraints as shell_constraints
 from hw.contract.config import AcceleratorConfig
 from hw.gateware.pcie import wrapper

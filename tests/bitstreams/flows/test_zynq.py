@@ -7,7 +7,7 @@ import pytest
 from bitstreams import boards
 from bitstreams.flows import vivado
 from bitstreams.flows.processors import PROCESSORS, WINDOWS, interrupts
-from bitstreams.links.xdma import MARKER
+from bitstreams.links.block_design import MARKER
 from hw.util.errors import ConfigError
 from tests.bitstreams.vivado_design import design, streamed
 from tests.bitstreams.vivado_run import run, unpack

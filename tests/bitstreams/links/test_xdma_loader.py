@@ -8,10 +8,11 @@ import socket
 
 import pytest
 
-from bitstreams.links import xdma_loader
+from bitstreams.links import axi_dma, xdma_loader
+from bitstreams.links.axi_dma import IDLE, RESET, RUN
+from bitstreams.links.block_design import WORD
 from bitstreams.links.xdma import XdmaLink
-from bitstreams.links.xdma_devices import WORD
-from bitstreams.links.xdma_loader import BASE, ERRORS, IDLE, RESET, RUN, Loader
+from bitstreams.links.xdma_loader import BASE, Loader
 from hw.util.errors import LinkError
 
 MOST = 4096
@@ -222,4 +223,4 @@ def test_a_card_without_memory_says_so():
 
 
 def test_error_bits_are_all_named():
-    assert sum(xdma_loader.WHY) == ERRORS
+    assert sum(axi_dma.WHY) == axi_dma.ERRORS

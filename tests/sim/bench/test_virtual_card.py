@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from bitstreams.deploy.memories import load_weights
-from bitstreams.links.xdma import MARKER, open_xdma
+from bitstreams.links.block_design import MARKER
+from bitstreams.links.xdma import open_xdma
 from hw.contract.design import DesignInfo
 from hw.generate import generate_onto
 from hw.host.driver import STALE, Driver
