@@ -77,7 +77,7 @@ def build(
             baud=baud,
             dsp=not no_dsp,
         )
-    folder = out or design.parent / board.lower()
+    folder = out or design.parent / plan.manifest.board
     if plan_only:
         archive = plan.save(folder / f"{plan.name}.tar.gz")
         data = {"plan": str(archive), "digest": plan.digest, "run": plan.run, "files": list(plan.contents)}

@@ -52,6 +52,8 @@ def deploy(
 ) -> None:
     """Load a bitstream into a board over JTAG, and check that the right accelerator answers.
 
+    Beside a processor that runs PYNQ, --link pynq loads it: call this there.
+
     The digest of the weights is read back through the link; another one is refused. Weights that the design
     reads from the board's memories are written there, as far as they do not lie there yet, and proven by
     what the accelerator reads. With --model they are another model's: its design, with the same Verilog, is
@@ -61,6 +63,7 @@ def deploy(
 
         spec2 deploy build/lenet/vc709 --link uart:/dev/ttyUSB0
         spec2 deploy build/lenet/vcu118 --link xdma --programmer vivado
+        spec2 deploy build/lenet/pynq_z2 --link pynq
         spec2 deploy build/vgg16/vcu118 --link xdma --weights-only
         spec2 deploy build/vgg16/vcu118 --link xdma --weights-only --model build/night/model.npz
     """
@@ -71,7 +74,7 @@ def deploy(
     from bitstreams.boards import find
     from bitstreams.deploy import deployment, memories
     from bitstreams.deploy.programming import find_bitstream
-    from bitstreams.links.opening import Address, open_link
+    from bitstreams.links.opening import Address, kinds, open_link
     from bitstreams.links.running import run
     from hw.contract.design import DesignInfo
     from hw.host.driver import Driver
@@ -80,13 +83,15 @@ def deploy(
     async def wait() -> None:
         time.sleep(1)
 
-    find_bitstream(built)  # before anything else of it is looked for
+    bitstream = find_bitstream(built)  # before anything else of it is looked for
     folder = built.parent if built.is_file() else built
     made = _manifest(folder, needed=board is None)
     name = board or made["board"]
     rate = baud or made.get("baud") or find(name).baud
     described = located(design, DESIGN) if design else folder.parent / DESIGN
     address = Address.parse(link).real()
+    if link_loads := kinds()[address.kind].loads:
+        address = Address(address.kind, str(bitstream))
     if model:
         described = _of_another(located(model, MODEL), described)
     info = DesignInfo.load(described)
@@ -111,6 +116,7 @@ def deploy(
                 lambda: stack.enter_context(open_link(address, rate)),
                 load=load if at else None,
                 weights_only=weights_only,
+                link_loads=link_loads,
                 programmer=programmer.value,
                 cable=cable,
                 flash=flash,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bitstreams import boards
 from bitstreams.boards import Board
+from bitstreams.boards.board import PCIE
 from bitstreams.deploy.programming import SUFFIX, find_bitstream, program
 from bitstreams.plans.manifest import Manifest
 from bitstreams.plans.request import Progress
@@ -23,7 +24,8 @@ OPEN_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Deployed:
-    """A board that runs the design. program: what loaded it, as a command; empty where it was there.
+    """A board that runs the design. program: what loaded it, as a command; empty where it was there, or the
+    link did.
     weights: what went into the board's memories, None where the design reads none."""
 
     board: str
@@ -86,6 +88,7 @@ async def deploy(
     *,
     load: Callable[[Driver, Link], Awaitable[Loaded]] | None = None,
     weights_only: bool = False,
+    link_loads: bool = False,
     programmer: str = "openfpgaloader",
     cable: str | None = None,
     flash: bool = False,
@@ -95,14 +98,24 @@ async def deploy(
     """Load the build of ``info`` into ``board`` and check that it runs there.
 
     ``connect`` opens the link to the board; it is called when the bitstream is in. ``load`` puts the weights
-    into its memories then. ``weights_only``: the bitstream is in already. Raises what :func:`check_manifest`,
-    :func:`program`, ``connect``, :func:`verify` and ``load`` raise.
+    into its memories then. ``weights_only``: the bitstream is in already. ``link_loads``: ``connect`` puts it
+    there, on a board with a processor. Raises ``ConfigError`` where it cannot, and what
+    :func:`check_manifest`, :func:`program`, ``connect``, :func:`verify` and ``load`` raise.
     """
     board = boards.find(board) if isinstance(board, str) else board
     bitstream = find_bitstream(build)
     check_manifest(build, info, board)
     command = ""
-    if not weights_only:
+    if link_loads and not board.processor:
+        raise ConfigError(
+            f"the {board.name} has no processor that loads its bitstream: use --link "
+            f"{' or '.join(name.replace(PCIE, 'xdma') for name in board.transports)}"
+        )
+    if link_loads and flash:
+        raise ConfigError(
+            f"the {board.name} has no flash of the logic's own, its processor loads it: leave --flash out"
+        )
+    if not weights_only and not link_loads:
         command = program(
             bitstream, board, programmer=programmer, cable=cable, flash=flash, progress=progress
         )

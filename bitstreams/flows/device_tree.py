@@ -23,6 +23,7 @@ from bitstreams.flows.processors import (
     interrupts,
 )
 from hw.contract.design import DesignInfo
+from hw.util import quote
 
 FILE_NAME = "overlay.dtso"
 
@@ -32,8 +33,8 @@ FIRMWARE = "spec2.bit.bin"
 LEVEL_HIGH = 4
 """Of an interrupt (Linux, ``IRQ_TYPE_LEVEL_HIGH``)."""
 
-CHANNELS = {"mm2s_introut": ("mm2s", 0x00), "s2mm_introut": ("s2mm", 0x30)}
-"""Directions of the DMA by their interrupts: name in the binding, and where their registers begin."""
+CHANNELS = {"mm2s_introut": "mm2s", "s2mm_introut": "s2mm"}
+"""Directions of the DMA by their interrupts, as the binding calls them."""
 
 
 def overlay(board: Board, info: DesignInfo) -> str:
@@ -45,7 +46,7 @@ def overlay(board: Board, info: DesignInfo) -> str:
             "/dts-v1/;",
             "/plugin/;",
             "",
-            f"// {info.network.name} on the {board.name}.",
+            f"// {quote.line(f'{info.network.name} on the {board.name}')}",
             f"// all: {{ spec2.bit }} in spec2.bif, then: bootgen -image spec2.bif -arch {it.tree} "
             "-process_bitstream bin",
             "// UIO nodes want uio_pdrv_genirq.of_id=generic-uio on the kernel's command line.",
@@ -103,9 +104,9 @@ def _dma(it: Processor, window: Window, info: DesignInfo) -> Iterator[str]:
     names = ", ".join(f'"{name}"' for name in clocks)
     yield f"clock-names = {names};"
     for pin in window.interrupts:
-        name, offset = CHANNELS[pin]
+        name = CHANNELS[pin]
         yield ""
-        yield f"dma-channel@{it.base + window.offset + offset:x} {{"
+        yield f"{name}-channel {{"
         yield f'\tcompatible = "xlnx,axi-dma-{name}-channel";'
         yield f"\tinterrupts = {_interrupt(it, window, pin)};"
         yield f"\txlnx,datawidth = <{max(it.memory_bits, 8 * info.config.stream_pixels)}>;"

@@ -132,6 +132,7 @@ class PynqLink:
         end = time.monotonic() + SYNC_SECONDS
         while not self._emptied(end):
             if time.monotonic() > end:
+                self._let_pass()
                 raise LinkError(f"the streams of {self._name} cannot be emptied: load the bitstream again")
         self._let_pass()
         self._dirty = False

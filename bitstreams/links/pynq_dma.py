@@ -97,6 +97,7 @@ class FrameDma:
         if self._sending or self._receiving:
             self.reset()
         self._buffers.clear()
+        self._result = None
 
     def _buffer(self, direction: str, size: int) -> Any:
         """Contiguous memory, kept: there is little of it."""

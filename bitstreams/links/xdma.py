@@ -158,6 +158,7 @@ class XdmaLink:
             if ends_with(data, word):  # what was under way before it may stand in front of it
                 break
         else:
+            self._poke(MARKER, 0)
             raise LinkError(
                 f"the streams of the board on {self._name} cannot be emptied: load its bitstream again"
             )

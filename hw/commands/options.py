@@ -79,14 +79,17 @@ StreamBits = Annotated[
 ]
 BoardName = Annotated[str | None, typer.Option("--board", help="Refuse a design this board cannot hold.")]
 LinkName = Annotated[
-    str, typer.Option("--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual.")
+    str,
+    typer.Option(
+        "--link", help="Way to the board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, pynq:FILE, or virtual."
+    ),
 ]
 LinkNames = Annotated[
     list[str],
     typer.Option(
         "--link",
-        help="Way to a board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, or virtual. Several share the images, and "
-        "those of a board that fails are run by the others. [default: virtual]",
+        help="Way to a board: uart:/dev/ttyUSB0, xdma:/dev/xdma0, pynq:spec2.bit, or virtual. Several "
+        "share the images, and those of a board that fails are run by the others. [default: virtual]",
         show_default=False,
     ),
 ]

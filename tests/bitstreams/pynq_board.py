@@ -268,6 +268,7 @@ class Channel:
         if self.at is TO_MEMORY:
             self.buffer.invalidate()
         self.transferred = self.board.dma_read(self.at.length)
+        self.buffer = None
 
 
 class Registers:
