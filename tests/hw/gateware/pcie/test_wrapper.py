@@ -24,26 +24,31 @@ def core(info):
     return f"module spec2({', '.join(lines)});\n" + "\n".join(outputs) + "\nendmodule\n"
 
 
+def checked(folder, info, processor, script=""):
+    """The wrapper, which yosys finds sound around an accelerator, and with which ``script`` ends well."""
+    text = wrapper.wrapper(info, processor=processor)
+    texts = {"core.v": core(info), "wrap.v": text, **vivado.shell_modules(info)}
+    for name, content in texts.items():
+        (folder / name).write_text(content)
+    read = f"read_verilog {' '.join(texts)}; hierarchy -check -top spec2_axi; proc; flatten; check -assert"
+    script = f"{read}; {script}"
+    done = subprocess.run(
+        [sys.executable, "-c", LAUNCH, "-q", "-p", script], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr, done.stderr
+    return text
+
+
 @pytest.mark.parametrize(
     ("bits", "more"),
     [(32, {}), (256, {}), (32, {"m_axi": AXI, "m_axi_b": AXI})],
     ids=["streams", "wide streams", "memory too"],
 )
-def test_wrapper_connects_every_port_of_the_accelerator(tmp_path, bits, more):
+@pytest.mark.parametrize("processor", [False, True], ids=["PCI Express", "processor"])
+def test_wrapper_connects_every_port_of_the_accelerator(tmp_path, bits, more, processor):
     info = design(bits, **more)
-    texts = {"core.v": core(info), "wrap.v": wrapper.wrapper(info), **vivado.shell_modules(info)}
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text)
-    script = f"read_verilog {' '.join(texts)}; hierarchy -check -top spec2_axi; proc; flatten; check -assert"
-    done = subprocess.run(
-        [sys.executable, "-c", LAUNCH, "-q", "-p", script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Warning" not in done.stderr, done.stderr
-    text = texts["wrap.v"]
+    text = checked(tmp_path, info, processor)
     for name in info.ports:
         assert name in ("clk", "rst") or f"{name}" in text
     assert "XIL_INTERFACENAME s_axil, PROTOCOL AXI4LITE, DATA_WIDTH 32, ADDR_WIDTH 12" in text
@@ -60,6 +65,35 @@ def test_the_interrupt_is_left_open_where_there_is_one():
     text = wrapper.wrapper(replace(info, ports={**info.ports, "interrupt": 1}))
     assert text.count("interrupt") == 1 and "    .interrupt()\n  );" in text
     assert "assign request = 1'b0;" in text
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_processor_gets_the_interrupt(has):
+    """Vivado finds it by its attributes; of a design without it stays low."""
+    info = design()
+    text = wrapper.wrapper(
+        replace(info, ports={**info.ports, "interrupt": 1}) if has else info, processor=True
+    )
+    assert "xilinx.com:signal:interrupt:1.0 interrupt INTERRUPT" in text and "request" not in text
+    assert "  output interrupt\n" in text
+    assert ("    .interrupt(interrupt)\n  );" in text) == has
+    assert ("assign interrupt = 1'b0;" in text) == (not has)
+
+
+@pytest.mark.parametrize(
+    ("answer", "given"),
+    [
+        ("answer_rresp 2", "32'hffffffff"),
+        ("answer_rresp 3", "32'hffffffff"),
+        ("answer_rresp 0", "5"),
+    ],
+)
+def test_a_processor_never_gets_a_bus_error(tmp_path, answer, given):
+    """It would end the program. Ones come in place of what a read with an error gave."""
+    proof = f"sat -verify -set {answer} -set answer_rdata 5 -prove s_axil_rdata {given} -prove s_axil_rresp 0"
+    checked(
+        tmp_path, design(), True, f"delete t:$dff* t:$sdff* t:$adff*; {proof} -prove s_axil_bresp 0 spec2_axi"
+    )
 
 
 def test_wrapper_says_what_a_memory_port_does_not_do():
