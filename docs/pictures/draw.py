@@ -78,16 +78,17 @@ def machine() -> Picture:
 
 
 def links() -> Picture:
-    """What lies between the host's driver and the accelerator's ports: four links."""
+    """What lies between the host's driver and the accelerator's ports: five links."""
     picture = Picture(
         "links",
         720,
-        440,
+        494,
         "From the driver to the accelerator",
-        "One driver, four links: a UART through the shell of a board, PCI Express through a block design, "
-        "the bench around the Verilog, and a terminal in front of the simulated serial board.",
+        "One driver, five links: a UART through the shell of a board, PCI Express through a block design, "
+        "the processor of a Zynq through its DMA, the bench around the Verilog, a terminal in front of the "
+        "simulated serial board.",
     )
-    picture.box(12, 20, 84, 400, "Driver", "hw/host", kind="strong")
+    picture.box(12, 20, 84, 454, "Driver", "hw/host", kind="strong")
 
     def link(y: float, name: str, medium: str) -> None:
         picture.arrow((96, y), (216, y))
@@ -129,11 +130,20 @@ def links() -> Picture:
     picture.text(678, 258, "s_axis", kind="port")
     picture.text(678, 284, "m_axis", kind="port")
 
-    link(346, "bench's link", "coroutines")
-    picture.box(216, 326, 492, 40, "the Verilog alone", "in Verilator, with cocotb (sim/bench)")
-    link(400, "SerialLink", "pseudo-terminal")
+    link(346, "PynqLink", "PYNQ")
     picture.box(
-        216, 380, 492, 40, "virtual board", "UART, framing, bridge and Verilog, in Verilator (sim/virtual)"
+        216,
+        326,
+        492,
+        40,
+        "processor of a Zynq",
+        "AXI DMA and marker word, sync, one clock: the same three ports",
+    )
+    link(400, "bench's link", "coroutines")
+    picture.box(216, 380, 492, 40, "the Verilog alone", "in Verilator, with cocotb (sim/bench)")
+    link(454, "SerialLink", "pseudo-terminal")
+    picture.box(
+        216, 434, 492, 40, "virtual board", "UART, framing, bridge and Verilog, in Verilator (sim/virtual)"
     )
     return picture
 
