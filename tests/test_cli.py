@@ -388,8 +388,12 @@ def test_a_quiet_program_says_nothing_of_progress(run, model, tmp_path):
 def test_boards_and_doctor(run, monkeypatch):
     assert [board["name"] for board in json.loads(run("boards", "--json").out)] == [
         "arty_a7_100",
+        "arty_a7_35",
+        "basys3",
         "genesys2",
         "kc705",
+        "kv260",
+        "pynq_z2",
         "u200",
         "u250",
         "vc707",

@@ -176,6 +176,11 @@ class Board:
 
         Raises ``ConfigError`` for more than there are.
         """
+        if not self.memories:
+            raise ConfigError(
+                f"designs on the {self.name} find no memory to read weights from, not {count}: let them hold "
+                "their weights, without --stream-weights and --memories"
+            )
         if not 0 < count <= len(self.memories):
             have = len(self.memories)
             what = f"{have} memory {'interface' if have == 1 else 'interfaces'}"

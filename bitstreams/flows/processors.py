@@ -16,7 +16,7 @@ from hw.contract.design import DesignInfo
 from hw.util.errors import ConfigError
 
 CLOCK_HZ = 100_000_000
-"""Of the processor's clock to the logic, which the clock generator takes: its divider is exact on both."""
+"""Of the processor's clock to the logic, which feeds the clock generator, as it is asked for."""
 
 CLOCK_RANGE = (10_000_000, 250_000_000)
 """Design clocks in Hz: what the generator makes of that, and what ports of a Zynq-7000 take (DS187, 250
@@ -182,7 +182,6 @@ def settings(name: str, info: DesignInfo) -> dict[str, str | list[str]]:
         **{pin: f"processor/{getattr(it, pin)}" for pin in ("memory", "memory_clock", "segment")},
         "bytes": f"0x{it.bytes:X}",
         "address_bits": str(it.address_bits),
-        "clock_mhz": f"{CLOCK_HZ / 1e6:.3f}",
         "length_bits": str(LENGTH_BITS),
         "stream_bits": str(stream_bits),
         "dma_bits": str(max(it.memory_bits, stream_bits)),

@@ -29,9 +29,9 @@ proc make_processor {} {
 
 proc make_accelerator {} {
     global settings
+    # Vivado knows what it is fed with: of 100 MHz a Kria's PLL makes a little less, which must not be contradicted.
     cell clk_wiz clock [list \
         CONFIG.PRIM_SOURCE No_buffer \
-        CONFIG.PRIM_IN_FREQ $settings(clock_mhz) \
         CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $settings(mhz) \
         CONFIG.RESET_TYPE ACTIVE_LOW \
         CONFIG.RESET_PORT resetn \

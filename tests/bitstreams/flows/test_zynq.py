@@ -93,7 +93,8 @@ def test_all_of_the_logic_runs_at_the_clock_that_was_asked_for(tmp_path):
     result = built(tmp_path)
     nets = dict(call[::-1] for call in result.of("connect_bd_net"))
     (clocks,) = [call[1] for call in result.of("set_property") if "CLKOUT1_REQUESTED" in call[1]]
-    assert "CONFIG.PRIM_IN_FREQ 100.000 CONFIG.CLKOUT1_REQUESTED_OUT_FREQ 125.000" in clocks
+    assert "CONFIG.CLKOUT1_REQUESTED_OUT_FREQ 125.000" in clocks
+    assert "PRIM_IN_FREQ" not in clocks, "a Kria makes 99.999 MHz of 100, and Vivado refuses a contradiction"
     (own,) = [call[1] for call in result.of("set_property") if "PCW_FPGA0_PERIPHERAL_FREQMHZ" in call[1]]
     assert "CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ 100" in own
     driven = {pin: source for pin, source in nets.items() if re.search("aclk|ACLK|slowest_sync_clk", pin)}
