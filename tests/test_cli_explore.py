@@ -130,7 +130,11 @@ MISTAKES = {
     "memories of no design": (["lenet", "--board", "vc709", "--memories", "3"], "1, 2 or 4 memories, not 3"),
     "clock": (["lenet", "--board", "vc709", "--clock-mhz", "0"], "must be positive, not 0 MHz"),
     "no time": (["lenet", "--board", "vc709", "--max-ms", "0"], "must be positive, not 0"),
-    "too large": (["vgg16", "--board", "arty_a7_100"], "RAMB36 blocks of 135"),
+    "too large": (["vgg16", "--board", "arty_a7_100", "--memories", "1"], "RAMB36 blocks of 135"),
+    "nowhere for weights": (
+        ["vgg16", "--board", "arty_a7_100"],
+        "weights of vgg16 are more than the 135 RAMB36 blocks of arty_a7_100 hold, and there is no memory",
+    ),
     "too slow": (["lenet", "--board", "vc709", *SMALL, "--max-ms", "0.001"], "raise --max-ms"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from hw.contract.config import AcceleratorConfig
 from hw.explore.device import Device
 from hw.explore.objective import Objective, beats, best, front
 from hw.explore.point import Point, evaluate
@@ -158,6 +159,13 @@ def _closest(workload: Workload, device: Device, space: Space, search: _Search) 
     name, points = workload.network.name, search.points
     if not points and search.refusal:
         return f"no design for {name} can be made: {search.refusal}"
+    least = AcceleratorConfig(min(space.rows), min(space.lanes), 1).mac_dsps
+    if not points and not device.bus_bits and least <= device.budget["dsp"]:
+        return (
+            f"weights of {name} are more than the {device.budget['bram36']:,} RAMB36 blocks of {device.name} "
+            "hold, and there is no memory to read them from: choose another board, prune harder, or take a "
+            "smaller network"
+        )
     if not points:
         return (
             f"no array of N = {', '.join(map(str, space.rows))} fits the {device.budget['dsp']:,} DSP slices "
