@@ -17,10 +17,16 @@ RESULTS = ROOT / "docs" / "results"
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a page in that language."""
+    return [code for found, code in BLOCK.findall(page.read_text()) if found == language]
+
+
 def commands(page: Path) -> list[str]:
     """Every ``spec2`` command line in the code blocks of a page."""
-    text = "".join(code for language, code in BLOCK.findall(page.read_text()) if language == "sh")
-    lines = [shlex.join(shlex.split(line, comments=True)) for line in text.splitlines()]
+    lines = [
+        shlex.join(shlex.split(line, comments=True)) for line in "".join(blocks(page, "sh")).splitlines()
+    ]
     return [line for line in lines if line.startswith("spec2 ")]
 
 

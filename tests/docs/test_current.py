@@ -1,7 +1,9 @@
 """Pages keep up with the code: names, tables, sentences, targets, links."""
 
+import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -19,11 +21,7 @@ from bitstreams.flows import memory_map
 from hw.contract import sparsity
 from hw.host_interface import registers
 from sim.report import comparison
-from tests.docs.pages import (
-    PAGES,
-    README,
-    ROOT,
-)
+from tests.docs.pages import PAGES, README, ROOT, blocks
 
 PICTURES = ROOT / "docs" / "pictures"
 
@@ -138,6 +136,27 @@ def test_makefile_targets_in_documents_exist():
         name for page in PAGES for name in re.findall(r"^make ([a-z0-9-]+)", page.read_text(), re.MULTILINE)
     }
     assert used and used <= targets
+
+
+SHELL = [line for page in PAGES for code in blocks(page, "sh") for line in code.splitlines()]
+MADE = sorted({line.split("#")[0].strip() for line in SHELL if line.startswith("make ")})
+MODULES = sorted({found for line in SHELL for found in re.findall(r"^python -m ([\w.]+)", line)})
+
+
+@pytest.mark.parametrize("line", MADE)
+def test_what_make_is_told_to_do_it_would_do(line):
+    """A run that only prints: variables of the line are known, what it depends on is there or is made."""
+    done = subprocess.run([*shlex.split(line), "-n", "-C", ROOT], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.strip(), done.stderr
+    given = [word for word in shlex.split(line) if "=" in word]
+    assert all(word.split("=")[1].split("=")[0] in done.stdout for word in given), done.stdout
+    for module in re.findall(r" -m ((?:hw|pruning|sim|bitstreams|tests)\.[\w.]+)", done.stdout):
+        assert importlib.util.find_spec(module), module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_that_are_run_are_there(module):
+    assert importlib.util.find_spec(module)
 
 
 def test_continuous_integration_runs_make_test():
