@@ -412,6 +412,10 @@ pictures: $(STAMP) ## draw the pictures of README and architecture page anew
 docs: $(STAMP) ## build the documentation; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -n -b html docs $(BUILD)/docs
 
+.PHONY: links
+links: $(STAMP) ## follow every link of the documentation out of the project (needs the internet)
+	$(BIN)/python -m sphinx -q -b linkcheck -D nb_execution_mode=off docs $(BUILD)/links
+
 .PHONY: man
 man: $(STAMP) ## write the manual page of all commands, build/man/spec2.1
 	$(BIN)/python -m sphinx -q -b man -D nb_execution_mode=off docs $(BUILD)/man

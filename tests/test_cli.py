@@ -358,6 +358,15 @@ def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):
     assert out == ""
 
 
+def test_what_an_earlier_run_did_took_none_of_the_time(capsys, monkeypatch):
+    clock = iter([0, 1, 21, 22])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    with console.progress("working") as show:
+        for done in (50, 60, 100):
+            show(done, 100, "sawing")
+    assert capsys.readouterr().err.splitlines()[1] == "working 60 % sawing (21 s, about 80 s left)"
+
+
 @pytest.mark.parametrize(
     ("done", "seconds", "said"),
     [
@@ -375,6 +384,13 @@ def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):
 )
 def test_the_rest_takes_as_long_as_what_was_done(done, seconds, said):
     assert console._left(done, 100, seconds) == said
+
+
+def test_options_of_the_program_behind_a_command_are_told_where_they_go(run, model):
+    said = run("estimate", model, "--verbose").sentence
+    assert said == "spec2: --verbose goes in front of the command: spec2 --verbose …"
+    assert "--log goes in front" in run("estimate", f"--log={model}").sentence
+    assert "No such option: --quite" in run("estimate", model, "--quite").sentence
 
 
 def test_a_quiet_program_says_nothing_of_progress(run, model, tmp_path):
