@@ -48,6 +48,8 @@ SMALLER = {
     "--first 100": "--first 8",
     "--first 64": "--first 8",
     "--images 16": "--images 4",
+    "--count 1000": "--count 20",
+    "spec2 robustness": "spec2 robustness --count 20",
 }
 """Another one of its kind for what takes hours."""
 
