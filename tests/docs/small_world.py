@@ -34,7 +34,8 @@ from bitstreams.plans.plan import Plan
 from bitstreams.plans.request import BuildRequest, BuildResult
 from hw.commands.models import DESIGN, located
 from hw.contract import zoo
-from hw.contract.artifact import load
+from hw.contract.artifact import load, random_artifact
+from hw.contract.network import tiny
 from pruning import data
 from pruning.data import cifar10
 from pruning.training import recipe
@@ -44,6 +45,9 @@ from sim.virtual.memory import STRIDE
 SMALLER = {
     "zoo:vgg16-cifar-half-2:8": "zoo:cifar-small-2:8",
     "--layer conv5_3": "--layer conv3",
+    "zoo:cifar-small-2:8 few.npz": "zoo:lenet-2:8 few.npz",
+    "prune vgg16 --untrained": "prune lenet --untrained --out build/vgg16",
+    "prune resnet18 --untrained": "prune lenet --untrained --out build/resnet18",
     "--rows 64 --lanes 30": "--rows 8 --lanes 4",
     "--first 100": "--first 8",
     "--first 64": "--first 8",
@@ -91,6 +95,7 @@ def make(folder: Path, call: Callable[..., Any]) -> None:
         made = zoo.unpack(zoo.find(name), folder / "zoo")
         for built in folders:
             shutil.copytree(made, folder / "build" / built)
+    random_artifact(tiny(), seed=1).save(folder / "build" / "tiny" / "model.npz")
     night = load(folder / "build" / "night" / "model.npz")
     last = replace(night.layers["fc2"], bias=night.layers["fc2"].bias + np.int32(1))
     night = replace(night, layers={**night.layers, "fc2": last})  # the same words, another digest
