@@ -381,7 +381,7 @@ SEARCH := $(BUILD)/search
 .PHONY: bench-pool
 bench-pool: $(STAMP) ## images per second of 1, 2, 4 and 8 virtual boards behind one queue (minutes)
 	$(SPEC2) generate zoo:lenet-1:8 --out $(BUILD)/pool/design
-	$(BIN)/python -m bitstreams.links.pool.benchmark $(BUILD)/pool/design
+	$(BIN)/python -m bitstreams.commands.pool_benchmark $(BUILD)/pool/design
 
 .PHONY: bench-search
 bench-search: export OMP_NUM_THREADS = 1

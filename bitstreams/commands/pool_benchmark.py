@@ -65,10 +65,10 @@ def measure(
     info = DesignInfo.load(design)
     built = build_virtual(design, UART)
     found: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
-    for turn in range(ROUNDS):
+    for number in range(ROUNDS):
         for count in counts:
             found[count].append(rate(built, info, count, hz))
-            tell(f"round {turn + 1} of {ROUNDS}, boards {count}: {found[count][-1][0]:.2f} images/s")
+            tell(f"round {number + 1} of {ROUNDS}, boards {count}: {found[count][-1][0]:.2f} images/s")
     rows = [
         {
             "boards": count,

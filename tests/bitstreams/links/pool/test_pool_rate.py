@@ -2,7 +2,7 @@
 
 import pytest
 
-from bitstreams.links.pool import benchmark
+from bitstreams.commands import pool_benchmark as benchmark
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import tiny
