@@ -319,6 +319,28 @@ def test_prune_untrained_makes_layers_of_their_own_widths(run, tmp_path):
     assert "(adaptive, 3 bits)" in " ".join(text.split())
 
 
+def test_a_design_that_an_earlier_model_left_does_not_spoil_a_training(run, tmp_path):
+    """It comes to light after hours. The report is of the model alone, and says what to do."""
+    recipe, out = tmp_path / "mine.toml", tmp_path / "net"
+    recipe.write_text('network = "tiny"\ndata = "mnist"\n')
+    arguments = ["prune", recipe, "--untrained", "--out", out]
+    assert run(*arguments).code == 0
+    assert run("generate", out / "model.npz", "--rows", "4", "--lanes", "1", "--batch", "1").code == 0
+    assert json.loads(run(*arguments, "--json").out)["config"]["rows"] == 4, "the same model again"
+    for changed, name, text in (
+        (["--seed", "1"], "design.json", None),
+        ([], "spec2.v", "module spec2; endmodule\n"),
+        ([], "design.json", "{"),
+    ):
+        if text:
+            (out / "design" / name).write_text(text)
+        result = run(*arguments, *changed)
+        assert result.code == 0 and "The design that lies there is not of this model" in result.out
+        assert f"spec2 generate {out}/model.npz" in " ".join(result.out.split())
+        kept = json.loads((out / "report.json").read_text())
+        assert "config" not in kept and kept["digest"] == load(out / "model.npz").digest
+
+
 def test_prune_untrained_takes_a_recipe(run, tmp_path):
     """Its network, sets of single layers, widths and seed; options count before it."""
     pytest.importorskip("torch")

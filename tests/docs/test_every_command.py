@@ -7,7 +7,10 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, commands
 from tests.docs.small_world import World, make
 
-ELSEWHERE = {"docs/extending.md": "tests/test_extending.py, in a copy of the project that has what it adds"}
+ELSEWHERE = {
+    "docs/extending.md": "tests/test_extending.py, in a copy of the project that has what it adds",
+    "docs/own_networks.md": "tests/docs/test_walks.py, with the Python in between",
+}
 """Pages whose commands another test runs."""
 
 QUICK = ()
