@@ -120,7 +120,11 @@ def _change(folder, **fields):
         (["--board", "vc707"], {}, "is for the vc709, not for the vc707"),
         (["--board", "de10"], {}, "there is no board 'de10'"),
         ([], {"artifact": "ab" * 32}, "was built from artifact abababab…, not from"),
-        (["--link", "jtag:1"], {}, "there is no link 'jtag:1': write uart:PORT"),
+        (
+            ["--link", "jtag:1"],
+            {},
+            "there is no link 'jtag:1': write pynq:BITSTREAM (pynq:spec2.bit), uart:PORT",
+        ),
         (["--link", "virtual"], {}, "a virtual board has no bitstream"),
         (["--design", "nothing"], {}, "spec2 generate"),
     ],
@@ -327,7 +331,7 @@ def test_another_accelerator_on_the_link_is_refused(run, wire, pictures):
 @pytest.mark.parametrize(
     ("link", "names"),
     [
-        ("ftdi:1", "there is no link 'ftdi:1': write uart:PORT"),
+        ("ftdi:1", "there is no link 'ftdi:1': write pynq:BITSTREAM (pynq:spec2.bit), uart:PORT"),
         ("uart:", "there is no link 'uart:'"),
         ("uart:nowhere/tty", "cannot open the serial port nowhere/tty at 921600 bit/s: there is none"),
         ("xdma:nowhere/xdma9", "cannot open nowhere/xdma9_user: there is no such device"),
