@@ -223,8 +223,12 @@ VGG16 = {
         weight_steps=16384,
         stream_bits=256,
     ),
-    "vcu118": AcceleratorConfig(64, 20, 1, stream_weights=True, bus_bits=1024, memories=2, stream_bits=256),
-    "u200": AcceleratorConfig(64, 20, 1, stream_weights=True, bus_bits=1024, memories=4, stream_bits=256),
+    "vcu118": AcceleratorConfig(
+        64, 20, 1, 128, 15360, stream_weights=True, bus_bits=1024, memories=2, stream_bits=256
+    ),
+    "u200": AcceleratorConfig(
+        64, 20, 1, 128, 15360, stream_weights=True, bus_bits=1024, memories=4, stream_bits=256
+    ),
 }
 """Designs of VGG16 at 224 × 224 for boards: the VC709's is what ``spec2 explore`` chooses."""
 
