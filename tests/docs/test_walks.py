@@ -46,6 +46,7 @@ def test_help_examples_parse():
             command.make_context(name, arguments).close()
 
 
+@pytest.mark.slow
 @pytest.mark.verilator
 def test_the_first_part_of_the_tutorial_runs(tmp_path):
     text = TUTORIAL.read_text()

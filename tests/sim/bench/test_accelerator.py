@@ -74,10 +74,10 @@ def test_results_and_clocks(accelerator, network, kind, rows, lanes, batch, line
 
 STREAMED = [
     ("tiny", "adaptive", 8, 4, 2, 0, {"bus_bits": 128, "memories": 2}),
-    ("tiny", "adaptive", 8, 4, 4, 0, {"bus_bits": 32, "narrow": (("conv1", 4), ("conv2", 7), ("fc1", 2))}),
     ("channels", "kernel", 32, 3, 2, 0, {"narrow": (("b", 5),)}),
 ]
 STREAMED_SLOW = [
+    ("tiny", "adaptive", 8, 4, 4, 0, {"bus_bits": 32, "narrow": (("conv1", 4), ("conv2", 7), ("fc1", 2))}),
     ("beside", "kernel", 4, 10, 4, 64, {"stream_bits": 256}),
     ("graph", "kernel", 8, 3, 2, 0, {"bus_bits": 64}),
     ("tiny", "kernel", 8, 4, 4, 0, {}),
@@ -179,7 +179,10 @@ WIDE = {"stream_weights": True, "stream_bits": 256}
     ("network", "size", "options", "parts"),
     [
         ("tiny", ("adaptive", 8, 4, 4), {}, [(0, 0), (1, 2), (2, 2), (3, 3), (0, 2)]),
-        ("beside", ("kernel", 4, 10, 4, 64), WIDE, [(0, 0), (1, 1), (2, 3), (4, 4)]),
+        pytest.param(
+            *("beside", ("kernel", 4, 10, 4, 64), WIDE, [(0, 0), (1, 1), (2, 3), (4, 4)]),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_every_part_of_the_network_runs_alone(accelerator, network, size, options, parts):
