@@ -51,7 +51,7 @@ class StageSequencer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        wait = Signal(range(max(self.tail, SETTLE) + 1))
+        wait = Signal(range(max(self.tail, SETTLE) + 1), reset_less=True)
         # A register each for what starts a layer, and for the clock in which a wait is over: both are at the
         # head of long paths.
         over, done = Signal(), Signal()

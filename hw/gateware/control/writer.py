@@ -9,7 +9,7 @@ from hw.compile.program import Program
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.spectrum import TILE
 from hw.gateware.control.target import target_layout
-from hw.gateware.primitives.delay import per_layer
+from hw.gateware.primitives.delay import delay, per_layer
 from hw.gateware.primitives.row_pointer import RowPointer
 
 
@@ -99,7 +99,7 @@ class Writer(wiring.Component):
         width = setting("width", [1 if p.dot else p.dest.shape[2] for p in plans])
         columns = setting("columns", [p.lane_columns * p.out_stride for p in plans])
         dot = setting("dot", [int(p.dot) for p in plans])
-        target = Signal(target_layout(program))
+        target = Signal(target_layout(program), reset_less=True)
         pointer = RowPointer(m, self.layer, [p.dest for p in plans], target.line, row_lines=row_lines)
         with m.If(self.token):
             m.d.sync += [
@@ -116,13 +116,13 @@ class Writer(wiring.Component):
         limit = Signal(signed(len(target.x) + 1))
         m.d.comb += limit.eq(Mux(dot, 1, width - target.x))
         m.d.comb += self.w_offset.eq(target.x + pointer.first_pixel)  # memory wants it a clock earlier
-        m.d.sync += [
-            self.w_en.eq(wanted & ~self.scores),
-            self.w_line.eq(target.line + (target.x >> offset_bits)),
-            self.w_pixels.as_value().eq(pixels),
-            self.score_valid.eq(wanted & self.scores),
-            self.score.eq(raw),
+        line = (target.line + (target.x >> offset_bits))[: len(self.w_line)]
+        mask = Cat((i < limit) & (i < columns) for i in range(line_pixels))
+        m.d.sync += [self.w_en.eq(wanted & ~self.scores), self.score_valid.eq(wanted & self.scores)]
+        m.d.comb += [
+            self.w_line.eq(delay(m, line, 1, name="line")),
+            self.w_pixels.as_value().eq(delay(m, pixels, 1, name="pixels")),
+            self.w_mask.eq(delay(m, mask, 1, name="mask")),
+            self.score.eq(delay(m, raw, 1, name="raw")),
         ]
-        for i in range(line_pixels):
-            m.d.sync += self.w_mask[i].eq((i < limit) & (i < columns))
         return m

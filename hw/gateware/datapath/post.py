@@ -83,8 +83,8 @@ class Post(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         clipped = self._clip(m)
-        row, running = Signal(range(TILE)), Signal()
-        raw = Signal.like(self.raw)
+        row, running = Signal(range(TILE), reset_less=True), Signal()
+        raw = Signal.like(self.raw, reset_less=True)
         with m.If(self.start):
             m.d.sync += [row.eq(1), running.eq(1), raw.eq(self.pixels[0])]
         with m.Elif(running):

@@ -5,11 +5,14 @@ and gigabytes for the tens of megabits of a network's weights. So where Verilog 
 module of its own, written here, and its contents go straight into the image that it reads.
 """
 
+from functools import partial
+
 import numpy as np
 from amaranth import ClockSignal, Instance, Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.contract.memory_shares import SHARE_BITS
 from hw.gateware.primitives.shared import Emitter
 
 _VERILOG = """module {module}(clk, en, addr, data);
@@ -43,8 +46,7 @@ class Rom(wiring.Component):
 
     def elaborate(self, platform):
         if isinstance(platform, Emitter):
-            module = platform.verilog(self.name, self._verilog, self._image())
-            return Instance(module, i_clk=ClockSignal(), i_en=self.en, i_addr=self.addr, o_data=self.data)
+            return self._columns(platform)
         depth, width = self.bits.shape
         words = np.packbits(self.bits, axis=1, bitorder="little")
         rom = memory.Memory(
@@ -56,8 +58,21 @@ class Rom(wiring.Component):
         m.d.comb += [port.addr.eq(self.addr), port.en.eq(self.en), self.data.eq(port.data)]
         return m
 
-    def _verilog(self, module: str, image: str) -> str:
-        depth, width = self.bits.shape
+    def _columns(self, platform):
+        """Instances of ``SHARE_BITS`` each."""
+        m = Module()
+        width = self.bits.shape[1]
+        for number, first in enumerate(range(0, width, SHARE_BITS)):
+            bits = self.bits[:, first : first + SHARE_BITS]
+            name = f"{self.name}_{number}" if width > SHARE_BITS else self.name
+            module = platform.verilog(name, partial(self._verilog, bits.shape), _image(bits))
+            ports = {"i_clk": ClockSignal(), "i_en": self.en, "i_addr": self.addr}
+            column = self.data[first : first + SHARE_BITS]
+            m.submodules[f"column_{number}"] = Instance(module, **ports, o_data=column)
+        return m
+
+    def _verilog(self, shape: tuple[int, int], module: str, image: str) -> str:
+        depth, width = shape
         return _VERILOG.format(
             module=module,
             name=self.name,
@@ -67,9 +82,10 @@ class Rom(wiring.Component):
             last=depth - 1,
         )
 
-    def _image(self) -> str:
-        """A word per line, its highest bit first."""
-        depth, width = self.bits.shape
-        text = np.full((depth, width + 1), ord("\n"), np.uint8)
-        text[:, :width] = self.bits[:, ::-1] + ord("0")
-        return text.tobytes().decode()
+
+def _image(bits) -> str:
+    """A word per line, its highest bit first."""
+    depth, width = bits.shape
+    text = np.full((depth, width + 1), ord("\n"), np.uint8)
+    text[:, :width] = bits[:, ::-1] + ord("0")
+    return text.tobytes().decode()
