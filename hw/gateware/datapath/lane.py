@@ -69,9 +69,9 @@ class Lane(wiring.Component):
     edges       in   4              sides on which the tile of the tokens reaches beyond the map, constant for
     a pass
                                     (only where pooling windows overlap)
-    valid       out  1              a row of pixels leaves:
+    valid       out  1              a row of pixels leaves in the next clock:
     out_row     out  3              its index in the tile,
-    out_pixels  out  8 × 8          its pixels,
+    out_pixels  out  8 × 8          a clock later: its pixels,
     raw         out  26             signed: its first one before rounding
     =========== ==== ============== =====================================================================
     """
@@ -161,7 +161,7 @@ class Lane(wiring.Component):
 
     @property
     def output_latency(self) -> int:
-        """Clocks from ``token`` to the first ``valid`` row of an unpooled layer."""
+        """Clocks from ``token`` to the pixels of the first row of an unpooled layer."""
         return 1 + self.y.latency + self.ifft.latency + self.post.latency
 
     def elaborate(self, platform):
