@@ -138,8 +138,11 @@ def excesses(
 
 def _of_host(cell: str) -> bool:
     """Whether a cell of a flattened netlist lies in one of :data:`HOST_BLOCKS`."""
-    parts = cell.removeprefix("$flatten").replace("\\", "").split(".")
-    return bool(HOST_BLOCKS.search(".".join(takewhile(lambda part: not part.startswith("$"), parts))))
+    parts = takewhile(
+        lambda part: not part.startswith("$"), cell.removeprefix("$flatten").replace("\\", "").split(".")
+    )
+    # Of a name that is taken Amaranth makes another one, with a number behind it.
+    return bool(HOST_BLOCKS.search(".".join(part.split("$")[0] for part in parts)))
 
 
 def _read(netlist: Mapping[str, Any], top: str) -> tuple[dict[str, Cell], dict[Bit, str]]:
