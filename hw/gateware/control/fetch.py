@@ -166,13 +166,7 @@ class Fetch(wiring.Component):
                     m.next = "WAIT"
                     with m.If(loops.ends):
                         m.next = "IDLE"
-        m.d.comb += [
-            self.busy.eq(running),
-            loops.step.eq(running & end_pass),
-            self.channel_ends.eq(running & end_channel),
-            self.group_ends.eq(running & end_pass),
-            self.done.eq(running & filled & loops.ends),
-        ]
+        self._tell(m, loops, running=running, end_channel=end_channel, end_pass=end_pass, filled=filled)
         self._request(m, position, beyond, last_packed)
         flags = self._flag_lanes(m, position, dot=dot, stack=loops.stack, line=line)
         self._travel(m, flags, running=running, filled=filled, line=line, channel=number, half=half)
@@ -180,6 +174,16 @@ class Fetch(wiring.Component):
         if self.program.mixes_signs:
             self._send_signs(m, number)
         return m
+
+    def _tell(self, m, loops, *, running, end_channel, end_pass, filled):
+        """What ends with the line that is asked for."""
+        m.d.comb += [
+            self.busy.eq(running),
+            loops.step.eq(running & end_pass),
+            self.channel_ends.eq(running & end_channel),
+            self.group_ends.eq(running & end_pass),
+            self.done.eq(running & filled & loops.ends),
+        ]
 
     def _last_packed(self, m):
         """Packed rows: the line after which a window goes on one packed row further, one tile row down; -1
