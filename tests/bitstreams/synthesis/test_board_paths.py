@@ -20,10 +20,9 @@ from hw.generate import generate
 
 MAP = "synth_xilinx -family {family} -top {top} -noiopad -noclkbuf"
 ACCELERATOR = f"read_verilog spec2.v; {MAP}; write_rtlil -selected mapped.il"
-CELLS = "design -reset; read_verilog -lib +/xilinx/cells_sim.v; read_verilog -lib +/xilinx/cells_xtra.v"
 AROUND = (
-    f"; {CELLS}; read_verilog -lib spec2.v; read_verilog {{name}}.v; {MAP}; design -save around; {CELLS}; "
-    "read_rtlil mapped.il; design -copy-from around *; hierarchy -check -top {top}; flatten; opt_clean; "
+    f"; design -reset; read_verilog -lib spec2.v; read_verilog {{name}}.v; {MAP}; "
+    "delete =spec2* =A:blackbox %i; read_rtlil mapped.il; hierarchy -check -top {top}; flatten; opt_clean; "
     "write_json {name}.json"
 )
 TIMEOUT = 1800
