@@ -123,9 +123,12 @@ class DrainControl(wiring.Component):
         if self.program.pointwise:
             kinds = [int(plan.layer.pointwise) for plan in self.program.layers]
             has_bias |= per_layer(m, self.layer, kinds, name="pointwise")
-        with_bias = delay(m, has_bias, 2, name="with_bias")
+        has_bias = delay(m, has_bias, 1, name="has_bias")
         bias, shift = Signal.like(self.bias, reset_less=True), Signal.like(self.shift, reset_less=True)
-        m.d.sync += [bias.eq(Mux(with_bias, entry.bias.as_value(), 0)), shift.eq(entry.shift)]
+        m.d.sync += shift.eq(entry.shift)
+        for row in range(self.program.config.drain):
+            with_bias = replicate(m, has_bias, name=f"with_bias_{row}")
+            m.d.sync += bias[row].eq(Mux(with_bias, entry.bias[row], 0))
         if self.program.narrow:
             bias, shift = self._less_cut(m, bias, shift)
         m.d.comb += [self.bias.eq(bias), self.shift.eq(shift)]

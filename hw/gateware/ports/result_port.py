@@ -111,8 +111,11 @@ class MapPort(wiring.Component):
         # Beats read and not yet taken by the host: they must all fit the queue.
         pending = Signal(range(depth + 1))
         ask = running & (pending != depth)
-        accepted = self.stream.tvalid & self.stream.tready
-        m.d.sync += pending.eq(pending + ask - accepted)
+        accepted = Signal()  # a clock late: the host decides it, far away
+        m.d.sync += [
+            accepted.eq(self.stream.tvalid & self.stream.tready),
+            pending.eq(pending + ask - accepted),
+        ]
         with m.If(self.start):
             m.d.sync += running.eq(1)
         # The start comes late in its clock, the layer long before.
