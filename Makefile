@@ -378,6 +378,11 @@ bench-training: $(STAMP) ## images per second of training VGG16, with Conv2d and
 
 # One thread of BLAS: on a busy machine several wait for one another.
 SEARCH := $(BUILD)/search
+.PHONY: bench-pool
+bench-pool: $(STAMP) ## images per second of 1, 2, 4 and 8 virtual boards behind one queue (minutes)
+	$(SPEC2) generate zoo:lenet-1:8 --out $(BUILD)/pool/design
+	$(BIN)/python -m bitstreams.commands.pool_benchmark $(BUILD)/pool/design
+
 .PHONY: bench-search
 bench-search: export OMP_NUM_THREADS = 1
 bench-search: export OPENBLAS_NUM_THREADS = 1
@@ -411,6 +416,10 @@ pictures: $(STAMP) ## draw the pictures of README and architecture page anew
 .PHONY: docs
 docs: $(STAMP) ## build the documentation; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -n -b html docs $(BUILD)/docs
+
+.PHONY: links
+links: $(STAMP) ## follow every link of the documentation out of the project (needs the internet)
+	$(BIN)/python -m sphinx -q -b linkcheck -D nb_execution_mode=off docs $(BUILD)/links
 
 .PHONY: man
 man: $(STAMP) ## write the manual page of all commands, build/man/spec2.1

@@ -30,6 +30,10 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600  # seconds, of a cell
 nb_output_stderr = "remove"  # progress
 
+linkcheck_timeout = 20  # seconds; make links
+linkcheck_retries = 2
+linkcheck_ignore = [r"http://localhost", r"http://127\.0\.0\.1"]
+
 html_theme = "furo"
 html_title = "spec2"
 html_static_path = ["_static"]

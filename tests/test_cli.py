@@ -319,6 +319,28 @@ def test_prune_untrained_makes_layers_of_their_own_widths(run, tmp_path):
     assert "(adaptive, 3 bits)" in " ".join(text.split())
 
 
+def test_a_design_that_an_earlier_model_left_does_not_spoil_a_training(run, tmp_path):
+    """It comes to light after hours. The report is of the model alone, and says what to do."""
+    recipe, out = tmp_path / "mine.toml", tmp_path / "net"
+    recipe.write_text('network = "tiny"\ndata = "mnist"\n')
+    arguments = ["prune", recipe, "--untrained", "--out", out]
+    assert run(*arguments).code == 0
+    assert run("generate", out / "model.npz", "--rows", "4", "--lanes", "1", "--batch", "1").code == 0
+    assert json.loads(run(*arguments, "--json").out)["config"]["rows"] == 4, "the same model again"
+    for changed, name, text in (
+        (["--seed", "1"], "design.json", None),
+        ([], "spec2.v", "module spec2; endmodule\n"),
+        ([], "design.json", "{"),
+    ):
+        if text:
+            (out / "design" / name).write_text(text)
+        result = run(*arguments, *changed)
+        assert result.code == 0 and "The design that lies there is not of this model" in result.out
+        assert f"spec2 generate {out}/model.npz" in " ".join(result.out.split())
+        kept = json.loads((out / "report.json").read_text())
+        assert "config" not in kept and kept["digest"] == load(out / "model.npz").digest
+
+
 def test_prune_untrained_takes_a_recipe(run, tmp_path):
     """Its network, sets of single layers, widths and seed; options count before it."""
     pytest.importorskip("torch")
@@ -358,6 +380,15 @@ def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):
     assert out == ""
 
 
+def test_what_an_earlier_run_did_took_none_of_the_time(capsys, monkeypatch):
+    clock = iter([0, 1, 21, 22])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    with console.progress("working") as show:
+        for done in (50, 60, 100):
+            show(done, 100, "sawing")
+    assert capsys.readouterr().err.splitlines()[1] == "working 60 % sawing (21 s, about 80 s left)"
+
+
 @pytest.mark.parametrize(
     ("done", "seconds", "said"),
     [
@@ -375,6 +406,13 @@ def test_progress_in_a_log_is_a_line_now_and_then(capsys, monkeypatch):
 )
 def test_the_rest_takes_as_long_as_what_was_done(done, seconds, said):
     assert console._left(done, 100, seconds) == said
+
+
+def test_options_of_the_program_behind_a_command_are_told_where_they_go(run, model):
+    said = run("estimate", model, "--verbose").sentence
+    assert said == "spec2: --verbose goes in front of the command: spec2 --verbose …"
+    assert "--log goes in front" in run("estimate", f"--log={model}").sentence
+    assert "No such option: --quite" in run("estimate", model, "--quite").sentence
 
 
 def test_a_quiet_program_says_nothing_of_progress(run, model, tmp_path):

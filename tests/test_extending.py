@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import pytest
 
 from tests.bitstreams.vivado_design import design as described
 from tests.design_folder import save_design
+from tests.docs.pages import commands
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "extending.md").read_text()
+FILE = ROOT / "docs" / "extending.md"
+PAGE = FILE.read_text()
 TOPS = ("bitstreams", "docs", "hw", "pruning", "sim", "tests")
 
 
@@ -45,6 +48,18 @@ def copy(tmp_path):
     return run
 
 
+def typed(copy, command: str, *more: str) -> str:
+    """What the page's line with this command prints."""
+    (line,) = [
+        line for line in commands(FILE) if line.startswith(f"spec2 {command} ") or line == f"spec2 {command}"
+    ]
+    return copy("spec2.py", *shlex.split(line)[1:], *more)
+
+
+def test_every_command_of_the_page_is_typed_here():
+    assert [line.split()[1] for line in commands(FILE)] == ["prune", "boards", "build"]
+
+
 def test_every_path_of_the_page_is_there():
     words = re.findall(rf"(?<![\w/.])(?:{'|'.join(TOPS)})/[\w/.]*\w/?", PAGE)
     assert len(set(words)) > 30
@@ -57,7 +72,7 @@ def test_a_board_is_one_file(copy):
     (copy.folder / "bitstreams" / "boards" / "toy.py").write_text(text)
     listed = {board["name"]: board for board in json.loads(copy("spec2.py", "boards", "--json"))}
     assert listed["toy"]["transports"] == ["uart", "pcie"] and "vc709" in listed
-    design = copy.folder / "net" / "design"
+    design = copy.folder / "build" / "lenet" / "design"
     save_design(
         design, replace(described(), estimates={"dsp_total": 24}), {"spec2.v": "module spec2; endmodule\n"}
     )
@@ -65,9 +80,10 @@ def test_a_board_is_one_file(copy):
         import json
         from bitstreams import build
         choices = [("vivado", "uart"), ("vivado", "pcie"), ("openxc7", "uart")]
-        plans = [build.plan("net/design", "toy", toolchain=a, transport=b) for a, b in choices]
+        plans = [build.plan("build/lenet/design", "toy", toolchain=a, transport=b) for a, b in choices]
         print(json.dumps([[plan.name, plan.products[0], plan.manifest.board] for plan in plans]))
     """
+    assert "toy" in typed(copy, "boards") and "Wrote the plan to" in typed(copy, "build")
     assert json.loads(copy("-c", plans)) == [
         ["tiny-toy-vivado-uart", "spec2.bit", "toy"],
         ["tiny-toy-vivado-pcie", "spec2.bit", "toy"],
@@ -100,9 +116,6 @@ def test_a_sparsity_pattern_is_a_row_and_a_set(copy):
     assert after != before
     table.write_text(after)
     (copy.folder / "pruning" / "sets" / "first.py").write_text(text)
-    done = copy(
-        "spec2.py", "prune", "lenet", "--untrained", "--sparsity", "first", "--out", "first", "--json"
-    )
-    report = json.loads(done)
+    report = json.loads(typed(copy, "prune", "--json"))
     kinds = {layer["kind"]: layer["kept"] for layer in report["sparsity"].values()}
     assert 20 < kinds["first"] <= 25

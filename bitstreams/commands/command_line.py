@@ -37,7 +37,7 @@ from bitstreams.commands.synth import synth
 from hw.commands.logs import tell
 from hw.commands.new import new
 from hw.commands.options import kept_command
-from hw.commands.program import options, running
+from hw.commands.program import options, running, sentence
 from hw.commands.schedule import schedule
 from hw.commands.terminal import Ended, ending_in_order, print_anything
 from hw.commands.zoo import zoo
@@ -127,7 +127,7 @@ def _call(given: list[str]) -> int:
         if code == INTERRUPTED:  # to typer 0.29 Ctrl-C is an exit like any other, without a word
             raise KeyboardInterrupt
     except (Spec2Error, typer.TyperException) as error:
-        text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        text = sentence(error, app) if isinstance(error, typer.TyperException) else str(error)
         if text:  # without arguments the help has been printed and there is nothing to add
             tell(quote.line(" ".join(text.split())))
         code = 2

@@ -90,13 +90,13 @@ def _shown(title: str) -> Iterator[Show]:
     text = TextColumn("{task.description}", markup=False)
     rest = TextColumn("{task.fields[left]}")
     columns = (SpinnerColumn(), text, BarColumn(), TimeElapsedColumn(), rest)
-    start = time.monotonic()
+    pace = _Pace()
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=None, left="")
 
         def show(done: float | None, total: float | None, what: str = "") -> None:
             shown = quote.line(f"{title}: {what}" if what else title)
-            left = _left(done, total, time.monotonic() - start)
+            left = pace.left(done, total, time.monotonic())
             bar.update(task, completed=done or 0, total=total, description=shown, left=left)
 
         yield show
@@ -104,19 +104,39 @@ def _shown(title: str) -> Iterator[Show]:
 
 def _lines(title: str) -> Show:
     """Progress for a log: a line at the start, then at most one in ten seconds."""
-    start = last = time.monotonic()
+    pace = _Pace()
+    start = last = pace.start
     print(f"{title} ...", file=sys.stderr)
 
     def show(done: float | None, total: float | None, what: str = "") -> None:
         nonlocal last
-        if (now := time.monotonic()) - last >= LINE_SECONDS:
+        now = time.monotonic()
+        left = pace.left(done, total, now)
+        if now - last >= LINE_SECONDS:
             last = now
             share = f" {100 * done / total:.0f} %" if done is not None and total else ""
-            left = _left(done, total, now - start)
             said = f"{now - start:.0f} s, {left}" if left else f"{now - start:.0f} s"
             print(f"{title}{share} {quote.line(what)} ({said})", file=sys.stderr)
 
     return show
+
+
+class _Pace:
+    """How fast it goes, from the first share of the work that is told: of a job that goes on, what earlier
+    runs have done took none of these seconds."""
+
+    def __init__(self) -> None:
+        self.start = self.since = time.monotonic()
+        self.before: float | None = None
+
+    def left(self, done: float | None, total: float | None, now: float) -> str:
+        """As :func:`_left`."""
+        if done is None or not total:
+            return ""
+        if self.before is None:
+            self.before = done
+            self.since = now if done else self.start
+        return _left(done - self.before, total - self.before, now - self.since)
 
 
 def _left(done: float | None, total: float | None, seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,6 +36,15 @@ def running(given: Sequence[str]) -> Iterator[Program]:
     _running = Program(given)
     with _running.around:
         yield _running
+
+
+def sentence(error: typer.TyperException, app: typer.Typer) -> str:
+    """What is said of a line that ``app`` refuses: of its own options behind a command, where they go."""
+    said = error.format_message()
+    found = re.match(r"No such option: (--[a-z]+)", said)
+    if found is None or not any(found[1] in option.opts for option in typer.main.get_command(app).params):
+        return said
+    return f"{found[1]} goes in front of the command: spec2 {found[1]} …"
 
 
 def _say_version(wanted: bool) -> None:

@@ -225,12 +225,9 @@ def load_config(path: Path | str) -> dict[str, Any]:
     does not exist or has another type.
     """
     path = Path(path)
-    try:
-        content = documents.read(path)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the configuration {path}: {error.strerror or error}; 'spec2 explore' writes one"
-        ) from None
+    content = documents.needed(
+        path, "the configuration", remedy="'spec2 explore' writes one", error=ConfigError
+    )
     form: Literal["json", "toml"] = "toml" if path.suffix.lower() == ".toml" else "json"
     data: Any = documents.decode(content, Any, f"the configuration {path}", form=form, error=ConfigError)
     found = data.get("config") if isinstance(data, dict) else None

@@ -1,9 +1,9 @@
 """Documents from outside (JSON, TOML): bounded when read, checked against the types of their fields, once.
 
-Whoever reads a file calls :func:`read` and :func:`decode`; plain data from elsewhere (a header inside an
-archive) go through :func:`convert`. What comes out has the declared types: no ``0.5`` for a switch, no
-``8.0`` or ``true`` for a number, no NaN, nothing unknown beside. Ranges are the concern of the types
-themselves, in ``__post_init__``, which calls :func:`check_fields` first, for callers in Python.
+Whoever reads a file calls :func:`read` or :func:`needed`, and :func:`decode`; plain data from elsewhere (a
+header inside an archive) go through :func:`convert`. What comes out has the declared types: no ``0.5`` for a
+switch, no ``8.0`` or ``true`` for a number, no NaN, nothing unknown beside. Ranges are the concern of the
+types themselves, in ``__post_init__``, which calls :func:`check_fields` first, for callers in Python.
 """
 
 from __future__ import annotations
@@ -42,6 +42,24 @@ def read(path: Path | str, most: int = MOST) -> bytes:
     if len(content) > most:
         raise ArtifactError(f"{path} has more than {most:,} bytes: it is no file of this kind")
     return content
+
+
+def needed(
+    path: Path | str,
+    what: str = "",
+    *,
+    most: int = MOST,
+    remedy: str = "",
+    error: type[Spec2Error] = ArtifactError,
+) -> bytes:
+    """As :func:`read`, but raises ``error`` for a file that is not there or cannot be read: one sentence with
+    ``what`` it is in front of its path, and a ``remedy`` behind."""
+    try:
+        return read(path, most)
+    except OSError as problem:
+        named = f"{what} {path}" if what else f"{path}"
+        end = f"; {remedy}" if remedy else ""
+        raise error(f"cannot read {named}: {problem.strerror or problem}{end}") from None
 
 
 def decode(

@@ -67,11 +67,7 @@ class Journal:
 
 
 def _read(path: Path) -> _File:
-    try:
-        content = documents.read(path)
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from None
-    found = documents.decode(content, _File, str(path))
+    found = documents.decode(documents.needed(path), _File, str(path))
     for name, learned in found.patches.items():
         rows = {len(row) for plane in learned.pixels for row in plane}
         sides = {len(plane) for plane in learned.pixels} | rows

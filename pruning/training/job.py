@@ -115,6 +115,7 @@ class Job:
         with usable(source):
             first, epoch = restore(self, state) if state else (0, 0)
         if state:
+            self.journal.source = source.name
             LOG.info("going on from %s: %s, epoch %d", source, self.phases[first].name, epoch + 1)
         for index in range(first, len(self.phases) if phases is None else phases):
             resumed = state if index == first else None

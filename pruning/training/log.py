@@ -43,6 +43,7 @@ class Progress:
     """Where the job is.
 
     done: 0..1 of all of it. accuracy: percent, at the end of an epoch only. last: the log's last line.
+    source: name of the file that the job went on from, empty for one that began afresh.
     """
 
     phase: str
@@ -52,10 +53,12 @@ class Progress:
     loss: float
     accuracy: float | None = None
     last: LogRow | None = None
+    source: str = ""
 
     def describe(self) -> str:
         """For a progress bar: where the job is, and what the end of the last epoch measured."""
-        text = f"{self.phase}, epoch {self.epoch} of {self.epochs}, loss {self.loss:.3f}"
+        after = f" (went on from {self.source})" if self.source else ""
+        text = f"{self.phase}, epoch {self.epoch} of {self.epochs}{after}, loss {self.loss:.3f}"
         if (row := self.last) is None:
             return text
         text += f"; accuracy {row.accuracy:.2f} %, {100 * row.kept:.0f} % of words"
@@ -93,6 +96,8 @@ class Journal:
         self.rows: list[LogRow] = []
         self.accuracy: dict[str, float] = {}
         """Percent of the test set, by ``JobPhase.measured``."""
+        self.source = ""
+        """Name of the file that the job went on from."""
 
     def record(
         self,
@@ -126,7 +131,8 @@ class Journal:
         if self.progress is not None:
             phase, last = self.phases[index], self.rows[-1] if self.rows else None
             whole = self.done(index, epoch + done)
-            self.progress(Progress(phase.name, epoch + 1, phase.epochs, whole, loss, score, last))
+            where = (phase.name, epoch + 1, phase.epochs)
+            self.progress(Progress(*where, whole, loss, score, last, self.source))
 
     def done(self, index: int, epochs: float = 0.0) -> float:
         """Share of the job, 0..1, when so many epochs of the phase ``index`` are done."""

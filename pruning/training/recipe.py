@@ -273,10 +273,7 @@ def settings_of(path: Path) -> dict[str, Any]:
 
 
 def _entries(path: Path) -> dict[str, Any]:
-    try:
-        content = documents.read(path)
-    except OSError as error:
-        raise ConfigError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+    content = documents.needed(path, "the recipe", error=ConfigError)
     what = f"the recipe {path} is damaged or has an unknown entry"
     file: RecipeFile = documents.decode(content, RecipeFile, what, form="toml", error=ConfigError)
     entries = asdict(file)

@@ -40,6 +40,9 @@ def board(
             show_default="uart, for designs that hold their weights and have narrow streams",
         ),
     ] = None,
+    most_hz: Annotated[
+        int, typer.Option(help="Clocks a second at most, which leaves processor time to others; 0: no limit.")
+    ] = 0,
     memory_latency: Annotated[
         int, typer.Option(help="Clocks from an address to memory's first beat.")
     ] = MemoryConditions.latency,
@@ -92,5 +95,5 @@ def board(
     with progress("building the virtual board"):
         built = build_virtual(design, transport.value if transport else "")
     link = design / (VIRTUAL_PORT if built.clocks_per_bit else VIRTUAL_CARD)
-    statistics = run_board(built, link, memory=memory, ready=ready)
+    statistics = run_board(built, link, memory=memory, most_hz=most_hz, ready=ready)
     emit(as_json, statistics, table(["figure", "value"], scalars(statistics)))

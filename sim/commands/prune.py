@@ -130,7 +130,7 @@ def prune(
             command=context.obj,
             **given,
         )
-    print_report(folder, None, as_json, result, more)
+    print_report(folder, None, as_json, result, more, new_model=True)
 
 
 prune.__doc__ = (prune.__doc__ or "").replace("PATTERNS", sentence())

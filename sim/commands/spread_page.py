@@ -1,7 +1,7 @@
 """What a sweep measured, as the documentation keeps it: ``python -m sim.commands.spread_page FROM TO``.
 
 Keeps the cases of ``FROM``, a ``sweep.json``, in ``TO``, and prints the table that a page is to hold
-(``tests/test_docs.py`` compares). Folders and single trainings stay behind: they are of one machine.
+(``tests/docs/test_measured.py`` compares). Folders and single trainings stay behind: they are of one machine.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Results(msgspec.Struct):
 
 def read(path: Path) -> Results:
     """Raises ``ArtifactError`` for a file that holds something else."""
-    found: Results = documents.decode(documents.read(path), Results, str(path))
+    found: Results = documents.decode(documents.needed(path), Results, str(path))
     return found
 
 

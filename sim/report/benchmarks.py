@@ -56,7 +56,7 @@ def _rows(path: Path, before: Path) -> Iterator[list[Any]]:
 
 def _total(path: Path) -> dict[str, Any] | None:
     """What a file of :func:`sim.rtl.layers.measure` says of the whole; None of another file."""
-    found: Any = documents.decode(documents.read(path), Any, str(path), error=DataError)
+    found: Any = documents.decode(documents.needed(path), Any, str(path), error=DataError)
     total: dict[str, Any] | None = found.get("total") if isinstance(found, dict) else None
     return total if total and {"cycles", SLICES, "mismatches"} <= set(total) else None
 

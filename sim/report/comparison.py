@@ -19,7 +19,6 @@ from hw.contract.sparsity import COMPARED
 from hw.cost.efficiency import HEADS as EFFICIENCY
 from hw.cost.efficiency import per_cycle, rounded
 from hw.util import documents
-from hw.util.errors import ArtifactError
 from hw.util.tables import table
 from sim.report.models import Figures, Model, Progress, check_arrays, counted, predicted
 
@@ -167,10 +166,7 @@ def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
 
 def read_rows(path: Path) -> list[Row]:
     """The rows that ``spec2 compare --out`` wrote. Raises ``ArtifactError``."""
-    try:
-        content = documents.read(path)
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from None
+    content = documents.needed(path)
     kind = Annotated[list[_Row], Meta(min_length=1)]
     documents.decode(content, kind, str(path))
     found: list[Row] = documents.decode(content, list[dict[str, Any]], str(path))

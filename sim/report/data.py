@@ -22,6 +22,7 @@ from hw.contract.network import Layer, Network, Shape
 from hw.contract.results import ACCURACY_NAME, TRAINING_NAME
 from hw.cost.efficiency import per_cycle, rounded
 from hw.util import files
+from hw.util.errors import Spec2Error
 from sim.report import classification, provenance
 from sim.report.beside import beside
 from sim.report.design_figures import counts, cycles, design_of, occupancy, resources
@@ -33,9 +34,12 @@ from sim.rtl import answers
 from sim.rtl.verify import Verification
 
 
-def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, Any]:
+def assemble(
+    folder: Path | str, design: Path | str | None = None, *, new_model: bool = False
+) -> dict[str, Any]:
     """The report on ``folder/model.npz`` and the design in ``design`` (by default ``folder/design``).
 
+    new_model: the model was made just now; a design that is there is an earlier model's and left out.
     Writes nothing. Raises ``ArtifactError`` without a model, ``DigestMismatch`` when the design has other
     weights than the model.
     """
@@ -56,7 +60,7 @@ def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, 
         "words": kept_words(artifact),
     }
     info = result = found = None
-    if (design / "design.json").exists():
+    if (design / "design.json").exists() and not (new_model and earlier(artifact, design)):
         info = design_of(artifact.digest, design)
         result, found = Verification.load(design), answers.load(design)
         report |= _design(design, artifact, info, result)
@@ -65,6 +69,15 @@ def assemble(folder: Path | str, design: Path | str | None = None) -> dict[str, 
     report["commands"] = provenance.commands(folder, trained, design, info, result)
     report["digests"] = provenance.digests(artifact, info)
     return report
+
+
+def earlier(artifact: Artifact, design: Path) -> bool:
+    """Whether the design is of another model, or no longer what it was: nothing to report on a new model."""
+    try:
+        design_of(artifact.digest, design)
+    except Spec2Error:
+        return True
+    return False
 
 
 def write(report: dict[str, Any], folder: Path | str) -> None:

@@ -49,8 +49,8 @@ class Explored(msgspec.Struct):
 
 
 def read(path: Path) -> Explored:
-    """What ``spec2 explore`` wrote. Raises ``OSError`` and ``ArtifactError``."""
-    return documents.decode(documents.read(path), Explored, str(path))
+    """What ``spec2 explore`` wrote. Raises ``ArtifactError``."""
+    return documents.decode(documents.needed(path), Explored, str(path))
 
 
 def markdown(found: Sequence[Explored]) -> str:

@@ -30,6 +30,9 @@ STOP_SECONDS = 10
 CLOCK_HZ = 20_000
 """Lowest rate of the simulated clock to expect: a fifteenth of LeNet's on an idle desktop computer."""
 
+MOST_HZ = 1_000_000_000
+"""Of a rate that is asked for; no simulator comes near it."""
+
 PATIENCE = (MAX_WAIT + 1) * WAIT_UNIT
 """Clocks for which the board may owe an answer: the longest that a request can make it wait."""
 
@@ -39,7 +42,8 @@ class VirtualBoard:
 
     ``path`` is the serial port to open, or ``link``, a symbolic link to it that lasts as long as the board;
     of a card, what its devices begin with, ``link`` where one is given.
-    ``memory``: how its memories behave, of a design that has any.
+    ``memory``: how its memories behave, of a design that has any. ``most_hz``: rate of the simulated clock at
+    most, which leaves processor time to others; 0: as fast as it goes.
     The board ends when this process ends, however that happens. After the ``with`` block,
     ``statistics`` holds the program's own account: clocks, seconds, bytes, what memory was asked for.
     """
@@ -50,8 +54,11 @@ class VirtualBoard:
         *,
         link: Path | str | None = None,
         memory: MemoryConditions | None = None,
+        most_hz: int = 0,
     ) -> None:
-        self.build = build
+        if not 0 <= most_hz <= MOST_HZ:
+            raise ConfigError(f"the clock's rate must be 0 to {MOST_HZ:,} Hz, not {most_hz:,}")
+        self.build, self.most_hz = build, most_hz
         self.memory = memory or MemoryConditions()
         self.link = Path(link) if link else None
         self.path = ""
@@ -79,7 +86,7 @@ class VirtualBoard:
         self.log = self._run / "board.log"
         stats = self._run / "statistics.json"
         command = [str(self.build.executable), "--stats", str(stats), "--parent", str(os.getpid())]
-        command += [*self._where(), *self.memory.arguments()]
+        command += ["--most-hz", str(self.most_hz), *self._where(), *self.memory.arguments()]
         with self.log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command,
@@ -191,13 +198,14 @@ def run_board(
     link: Path | str | None = None,
     *,
     memory: MemoryConditions | None = None,
+    most_hz: int = 0,
     ready: Callable[[VirtualBoard], None] | None = None,
 ) -> dict[str, Any]:
     """Run a board until Ctrl-C; returns its statistics.
 
     ``ready`` is called when clients can open ``board.path``. Raises what :class:`VirtualBoard` raises.
     """
-    with VirtualBoard(build, link=link, memory=memory) as board:
+    with VirtualBoard(build, link=link, memory=memory, most_hz=most_hz) as board:
         try:
             if ready:
                 ready(board)

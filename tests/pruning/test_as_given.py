@@ -8,7 +8,7 @@ from hw.util.errors import ConfigError
 from pruning.commands.as_given import quantise_as_given
 from sim.model import run
 from tests.pruning.importers.onnx_graphs import array, save
-from tests.pruning.importers.test_onnx_quantised import Numbers, dialect
+from tests.pruning.importers.quantised_graphs import Numbers, dialect
 
 
 def test_a_quantised_file_becomes_an_artifact(tmp_path, capsys):

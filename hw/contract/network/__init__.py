@@ -1,8 +1,11 @@
 """What the accelerator can execute: a graph of convolutions and fully connected layers.
 
-``layers``: the layers and their numerics. ``graph``: the network. ``known``: networks by name.
+``conv``, ``dense``: the layers; ``layers``: what both answer. ``graph``: the network. ``known``: networks by
+name.
 """
 
+from hw.contract.network.conv import Conv
+from hw.contract.network.dense import Dense
 from hw.contract.network.graph import Network
 from hw.contract.network.known import (
     MISSING,
@@ -16,7 +19,8 @@ from hw.contract.network.known import (
     vgg16_cifar,
     vgg16_cifar_half,
 )
-from hw.contract.network.layers import IMAGES, MAX_KERNEL, MOST, MOST_LEAK, Conv, Dense, Layer, Shape
+from hw.contract.network.layers import Layer
+from hw.contract.network.limits import IMAGES, MAX_KERNEL, MOST, MOST_LEAK, Shape
 
 __all__ = [
     "IMAGES",

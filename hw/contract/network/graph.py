@@ -13,7 +13,10 @@ from typing import Any
 
 import msgspec
 
-from hw.contract.network.layers import IMAGES, MOST, Conv, Dense, Layer, Shape
+from hw.contract.network.conv import Conv
+from hw.contract.network.dense import Dense
+from hw.contract.network.layers import Layer
+from hw.contract.network.limits import IMAGES, MOST, Shape
 from hw.util import documents, names
 from hw.util.errors import UnsupportedNetwork
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hw.contract.network.conv import Conv
+from hw.contract.network.dense import Dense
 from hw.contract.network.graph import Network
 from hw.contract.network.large_images import (
     alexnet,
@@ -14,7 +16,7 @@ from hw.contract.network.large_images import (
     tiny_yolo,
     unet_flat,
 )
-from hw.contract.network.layers import Conv, Dense, Layer
+from hw.contract.network.layers import Layer
 from hw.util.errors import ConfigError, UnsupportedNetwork
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hw.contract.network.conv import Conv
+from hw.contract.network.dense import Dense
 from hw.contract.network.graph import Network
-from hw.contract.network.layers import Conv, Dense, Layer
+from hw.contract.network.layers import Layer
 from hw.contract.spectrum import TILE
 
 MOBILENET_V2 = (

@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from hw.contract.network.layers import MAX_KERNEL, Conv, Dense
+from hw.contract.network.conv import Conv
+from hw.contract.network.dense import Dense
+from hw.contract.network.limits import MAX_KERNEL
 from hw.contract.spectrum import TILE
 from hw.util.errors import UnsupportedNetwork
 

@@ -80,7 +80,7 @@ def known(job: Job) -> Outcome | None:
     path = job.folder / RESULT
     if not path.exists():
         return None
-    found: Any = documents.decode(documents.read(path), Any, str(path))
+    found: Any = documents.decode(documents.needed(path), Any, str(path))
     if not isinstance(found, dict) or found.get("key") != job.key:
         return None
     return Outcome(job, documents.convert(found.get("measured"), dict[str, Percent], str(path)))

@@ -77,10 +77,7 @@ def read(path: Path, out: Path, data_dir: Path | None) -> list[Job]:
     Raises ``ConfigError`` for whatever the file holds that makes no sense, and for a combination that the
     recipe refuses: before anything is trained.
     """
-    try:
-        content = documents.read(path)
-    except OSError as error:
-        raise ConfigError(f"cannot read the sweep {path}: {error.strerror or error}") from None
+    content = documents.needed(path, "the sweep", error=ConfigError)
     what = f"the sweep {path} is damaged or has an unknown entry"
     sweep: SweepFile = documents.decode(content, SweepFile, what, form="toml", error=ConfigError)
     if not sweep.seeds or len(set(sweep.seeds)) < len(sweep.seeds):

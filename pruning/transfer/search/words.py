@@ -42,10 +42,7 @@ def read(path: Path, count: int) -> NDArray[np.float32]:
 
     Raises ``DataError`` for a file that is none of these, or has fewer words.
     """
-    try:
-        content = documents.read(path, MOST)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    content = documents.needed(path, most=MOST, error=DataError)
     found = documents.decode(content, _File, str(path), error=DataError)
     if len(found.words) < count:
         raise DataError(f"{path} has {len(found.words)} words, not {count}: ask for fewer")

@@ -1,8 +1,10 @@
 // What programs of virtual boards share: options, the signals that end them, their account of themselves.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <time.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -62,6 +65,29 @@ inline void report(const std::string& file, const std::string& text) {
     std::ofstream{part} << text;
     if (rename(part.c_str(), file.c_str())) fail("cannot write " + file);
 }
+
+// Keeps a simulated clock from running faster than `hz`; 0 for no limit. What a board slept is not made up for.
+class ClockLimit {
+public:
+    explicit ClockLimit(double hz) : hz_{hz} {}
+
+    // After so many clocks: sleep until they would have passed, in naps of a millisecond at least.
+    void keep(unsigned clocks) {
+        if (hz_ <= 0) return;
+        const double now = seconds();
+        due_ = std::max(due_, now - kSlack) + clocks / hz_;
+        if (due_ - now < kNap) return;
+        const double whole = std::floor(due_ - now);
+        const timespec rest{static_cast<time_t>(whole), static_cast<long>((due_ - now - whole) * 1e9)};
+        nanosleep(&rest, nullptr);
+    }
+
+private:
+    static constexpr double kSlack = 0.01;  // seconds that a busy machine may take, to be made up for
+    static constexpr double kNap = 0.001;
+    double hz_;
+    double due_ = 0;
+};
 
 inline Conditions conditions(const Options& options) {
     return {options.number("memory-latency"),        options.number("memory-stall"),

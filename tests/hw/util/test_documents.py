@@ -113,3 +113,13 @@ def test_a_device_or_pipe_in_a_folder_is_not_read(tmp_path):
     for name in ("zero", "pipe"):
         with pytest.raises(ArtifactError, match="a device or a pipe"):
             documents.read(tmp_path / name)
+
+
+def test_a_file_that_is_needed_is_missed_in_one_sentence(tmp_path):
+    (tmp_path / "a").write_bytes(b"{}")
+    assert documents.needed(tmp_path / "a") == b"{}"
+    for path, reason in (("b", "No such file or directory"), (".", "Is a directory")):
+        with pytest.raises(ArtifactError, match=f"^cannot read {tmp_path / path}: {reason}$"):
+            documents.needed(tmp_path / path)
+    with pytest.raises(ConfigError, match=f"^cannot read the sweep {tmp_path}/b: .* directory; write one$"):
+        documents.needed(tmp_path / "b", "the sweep", remedy="write one", error=ConfigError)

@@ -89,7 +89,9 @@ def test_a_killed_job_ends_as_if_it_had_not_been(train, tmp_path):
         with pytest.raises(Killed):
             train("killed", progress=killer(after), tensorboard=True)
         assert not (tmp_path / "killed" / "model.npz").exists()
-    assert train("killed", tensorboard=True).digest == expected
+    events = []
+    assert train("killed", tensorboard=True, progress=events.append).digest == expected
+    assert "(went on from checkpoint.pt), loss" in events[0].describe()
     assert read(tmp_path / "killed" / FOLDER) == in_log(tmp_path / "killed" / "training.csv")
     logs = [(tmp_path / name / "training.csv").read_text() for name in ("whole", "killed")]
     assert logs[0] == logs[1]

@@ -184,6 +184,23 @@ def test_clock_ends_when_nobody_waits(build, monkeypatch) -> None:
     assert 3 * 10_000 < board.statistics["clocks"] < 3 * 10_000 + 5_000
 
 
+def test_a_clock_is_no_faster_than_it_may_be(build) -> None:
+    """Time that the board slept is not made up for: 300,000 clocks take as long after a pause."""
+    hz = 400_000
+    with VirtualBoard(build, most_hz=hz) as board, Client(board.path) as client:
+        time.sleep(1)
+        start = time.monotonic()
+        assert client.talk(bytes([SLOW]), seconds=60) == flipped(bytes([SLOW]))
+        assert time.monotonic() - start > 0.98 * THINKING / hz - 0.01
+    assert 1 < board.statistics["clocks_per_second"] < 1.05 * hz
+
+
+@pytest.mark.parametrize("hz", [-1, 10**9 + 1])
+def test_a_rate_out_of_range_is_refused(build, hz) -> None:
+    with pytest.raises(ConfigError, match=f"0 to 1,000,000,000 Hz, not {hz:,}"):
+        VirtualBoard(build, most_hz=hz)
+
+
 def test_board_sleeps_when_nothing_happens(build) -> None:
     def used(seconds: float = 1) -> float:
         time.sleep(0.3)

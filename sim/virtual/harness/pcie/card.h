@@ -27,8 +27,9 @@
 
 class Card {
 public:
-    Card(int folder, const std::string& name, const Conditions& conditions)
+    Card(int folder, const std::string& name, ClockLimit limit, const Conditions& conditions)
         : user_{folder, name + "_user"}, images_{folder, name + "_h2c_0"}, results_{folder, name + "_c2h_0"},
+          limit_{limit},
           top_{std::make_unique<Vtop>(&context_)}, memory_{*top_, conditions},
           loader_{memory_.store(), HOST_BYTES, conditions}, control_{*top_},
           source_{top_->s_axis_tdata, top_->s_axis_tvalid, top_->s_axis_tready, top_->s_axis_tlast},
@@ -55,6 +56,7 @@ public:
         serve();
         if (control_.busy() || !source_.empty() || quiet_ < kRest) {
             for (unsigned i = 0; i < kSlice; ++i) cycle();
+            limit_.keep(kSlice);
             quiet_ += kSlice;
             patience_ += kSlice;
         } else if (user_.connected() && !idle_ && patience_ < kPatience && !top_->marker) {
@@ -187,6 +189,7 @@ private:
     }
 
     Channel user_, images_, results_;
+    ClockLimit limit_;
     std::unique_ptr<Channel> to_memory_, from_memory_;  // of a design that reads memory
     std::vector<Channel*> channels_;
     VerilatedContext context_;

@@ -1,9 +1,9 @@
 // The Verilated module with its clock and its memory, between a terminal and the wires of its UART.
 //
-// When the clock runs: at full speed while there is traffic and kRest clocks longer. After a byte to the board
-// it goes on until the board answers, or `patience` clocks have passed (kAbandoned at most when the client has
-// closed the terminal). Then it stands still, the process sleeps, and nothing is lost: the next byte starts it
-// again.
+// When the clock runs: at full speed, or as fast as its limit lets it, while there is traffic and kRest clocks
+// longer. After a byte to the board it goes on until the board answers, or `patience` clocks have passed
+// (kAbandoned at most when the client has closed the terminal). Then it stands still, the process sleeps, and
+// nothing is lost: the next byte starts it again.
 #pragma once
 
 #include <algorithm>
@@ -21,9 +21,10 @@
 
 class Board {
 public:
-    Board(unsigned clocks_per_bit, std::uint64_t patience, const Conditions& conditions, Terminal& terminal)
+    Board(unsigned clocks_per_bit, std::uint64_t patience, ClockLimit limit, const Conditions& conditions,
+          Terminal& terminal)
         : top_{std::make_unique<Vtop>(&context_)}, memory_{*top_, conditions}, terminal_{terminal},
-          sender_{clocks_per_bit}, receiver_{clocks_per_bit}, patience_{patience} {
+          sender_{clocks_per_bit}, receiver_{clocks_per_bit}, patience_{patience}, limit_{limit} {
         top_->uart_rx = 1;
         top_->rst = 1;
         for (unsigned i = 0; i < kReset; ++i) cycle();
@@ -40,6 +41,7 @@ public:
         if (!to_board_.empty()) quiet_ = 0;
         if (quiet_ < limit()) {
             for (unsigned i = 0; i < kSlice; ++i) clock();
+            limit_.keep(kSlice);
         } else {
             const double since = seconds();
             terminal_.wait(!to_host_.empty());
@@ -112,6 +114,7 @@ private:
     Receiver receiver_;
     Bytes to_board_, to_host_;
     std::uint64_t patience_;
+    ClockLimit limit_;
     std::uint64_t quiet_ = 0;  // clocks without traffic
     bool owing_ = false;       // the last byte went to the board
     std::uint64_t clocks_ = 0, sent_ = 0, received_ = 0, lost_ = 0;

@@ -1,10 +1,12 @@
 // A virtual board: the Verilated module, its UART behind a pseudo-terminal.
 //
 //     simulator --clocks-per-bit N --patience CLOCKS [--link PATH] [--stats FILE [--stats-period SECONDS]]
-//               [--parent PID] [--memory-latency N] [--memory-stall N] [--memory-refresh-period N]
+//               [--parent PID] [--most-hz HZ]
+//               [--memory-latency N] [--memory-stall N] [--memory-refresh-period N]
 //               [--memory-refresh-clocks N] [--memory-errors N] [--memory-seed N]
 //
-// Options of the memory are the fields of Conditions in memory.h, 0 where they are not given.
+// --most-hz: rate of the simulated clock at most. Options of the memory are the fields of Conditions in
+// memory.h, 0 where they are not given.
 // The first line on stdout is the terminal's path. Ends with code 0 on SIGINT, SIGTERM and SIGHUP, and when
 // the process PID is no longer its parent; with code 1 when the design ends the simulation or something fails.
 
@@ -63,7 +65,8 @@ int run(const Options& options) {
     if (clocks_per_bit < 2) throw std::invalid_argument{"--clocks-per-bit must be 2 or more"};
 
     Terminal terminal;
-    Board board{clocks_per_bit, options.number("patience"), conditions(options), terminal};
+    const ClockLimit limit{static_cast<double>(options.number("most-hz"))};
+    Board board{clocks_per_bit, options.number("patience"), limit, conditions(options), terminal};
     const Link link{options.text("link"), terminal.path()};
     std::printf("%s\n", terminal.path().c_str());
     std::fflush(stdout);

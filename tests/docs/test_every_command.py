@@ -1,0 +1,51 @@
+"""Every command of every page is run, page by page and in its order, in a small world."""
+
+import shutil
+
+import pytest
+
+from tests.docs.pages import PAGES, ROOT, commands
+from tests.docs.small_world import World, make
+
+ELSEWHERE = {
+    "docs/extending.md": "tests/test_extending.py, in a copy of the project that has what it adds",
+    "docs/own_networks.md": "tests/docs/test_walks.py, with the Python in between",
+}
+"""Pages whose commands another test runs."""
+
+QUICK = ()
+
+TYPED = {str(page.relative_to(ROOT)): commands(page) for page in PAGES}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A world that nobody has touched; made by the first test, for it needs its command line."""
+    return tmp_path_factory.mktemp("world") / "world"
+
+
+@pytest.fixture
+def world(models, tmp_path, monkeypatch, run):
+    if not models.exists():
+        models.mkdir()
+        with monkeypatch.context() as patch:
+            patch.chdir(models)
+            make(models, run)
+    shutil.copytree(models, tmp_path / "world")
+    monkeypatch.chdir(tmp_path / "world")
+    return World(run, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow, pytest.mark.verilator])
+        for name, lines in TYPED.items()
+        if lines and name not in ELSEWHERE
+    ],
+)
+def test_every_command_of_a_page_runs(world, page):
+    for line in TYPED[page]:
+        result = world.type(line)
+        assert result.code == 0, f"{line}\n{result.out}\n{result.err}"
+        assert result.out.strip(), line
