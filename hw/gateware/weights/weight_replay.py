@@ -63,7 +63,6 @@ class WeightReplay(wiring.Component):
         offered = Signal()  # the buffer delivers a step
         self._connect(m, skid, offered)
 
-        # A start sets them, or what it enters does.
         layer = Signal.like(self.first, reset_less=True)
         block = Signal(range(len(self.plan.block_steps) + 1), reset_less=True)
         m.d.comb += [nest.layer.eq(layer), nest.images.eq(self.images)]
@@ -72,9 +71,7 @@ class WeightReplay(wiring.Component):
         address = Signal.like(buffer.stored, reset_less=True)
         next_address = Signal.like(address)
         # Where the set begins: its first block, that one's first step, and where this lies.
-        set_block, set_start, set_address = (
-            Signal.like(value, reset_less=True) for value in (block, position, address)
-        )
+        set_block, set_start, set_address = map(_without_reset, (block, position, address))
         block_begin = self._block_begin(m, nest, position, address) if nest.words else None
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
@@ -199,3 +196,8 @@ class WeightReplay(wiring.Component):
         """The number of the first block of ``layer``, among the blocks of all layers."""
         blocks = [plan.blocks for plan in self.program.layers]
         return Array(C(sum(blocks[:i])) for i in range(len(blocks)))[layer]
+
+
+def _without_reset(value):
+    """A register like ``value``: a start sets it, or what it enters does."""
+    return Signal.like(value, reset_less=True)
