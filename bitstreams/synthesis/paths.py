@@ -10,11 +10,13 @@ loads are what a netlist can promise.
 from __future__ import annotations
 
 import pathlib
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
+from itertools import takewhile
 from typing import Any
 
 from bitstreams.synthesis import netlist as files
@@ -36,7 +38,18 @@ MOST_LEVELS, MOST_LOADS = 4, 600
 ``tests/bitstreams/synthesis/test_paths.py`` and ``test_estimate.py``."""
 
 HOST_LEVELS, HOST_LOADS = 3, 128
-"""What the blocks between host and core keep to, serial bridge and control port: their wires are long."""
+"""What the blocks between host and core keep to, serial bridge, ports and writer: their wires are long. No
+reset drives more either, wherever it is."""
+
+HOST_BLOCKS = re.compile(
+    r"(?:^|\.)(?:bridge|receiver|transmitter|guard|sync"
+    r"|(?:(?<=core\.)|(?<=accelerator\.)|^)(?:control|gate|interrupt)"
+    r"|core\.(?:image_port|map_port|score_port|writer))(?:\.|$)"
+)
+"""Instances, from the top on, that are such blocks."""
+
+RESETS = {"FDRE": "R", "FDSE": "S"}
+"""The reset of a flip-flop."""
 
 SHOWN = 10
 """Paths and nets that a report names."""
@@ -79,11 +92,71 @@ def paths(netlist: Mapping[str, Any], top: str) -> Paths:
 
     Raises ``ToolFailed`` where cells without state form a loop, or there is no ``top``.
     """
+    cells, names = _read(netlist, top)
+    ends, via = _ends(cells)
+    worst: dict[str, Path] = {}
+    for count, last, end in sorted(ends, key=lambda end: -end[0]):
+        name = _register(cells[end], end, names)
+        stem = name.split("[")[0]
+        if stem not in worst:
+            worst[stem] = _path(count, last, name, cells, via, names)
+        if len(worst) == SHOWN:
+            break
+    return Paths(
+        levels=dict(sorted(Counter(count for count, _, _ in ends).items())),
+        worst=tuple(worst.values()),
+        fanout=_fanout(cells, names),
+    )
+
+
+def excesses(
+    netlist: Mapping[str, Any], top: str, levels: int = MOST_LEVELS, loads: int = MOST_LOADS
+) -> list[str]:
+    """What exceeds the limits in ``netlist``, the worst first: registers behind more than ``levels`` and nets
+    with more than ``loads``; behind ``HOST_LEVELS`` and with ``HOST_LOADS`` in :data:`HOST_BLOCKS`, and of
+    resets anywhere.
+
+    Raises like :func:`paths`.
+    """
+    cells, names = _read(netlist, top)
+    ends, via = _ends(cells)
+    found: dict[str, int] = {}
+    for count, last, end in ends:
+        limit = HOST_LEVELS if _of_host(end) else levels
+        if count > limit:
+            path = _path(count, last, _register(cells[end], end, names), cells, via, names)
+            found.setdefault(f"{path.start} -> {path.end.split('[')[0]}: {count} levels, not {limit}", count)
+    driver = {bit: name for name, cell in cells.items() for bit in _bits(cell, "output")}
+    resets = {bit for cell in cells.values() for bit in cell["connections"].get(RESETS.get(cell["type"]), ())}
+    for bit, count in _loads(cells).items():
+        close = bit in resets or _of_host(driver.get(bit, ""))
+        limit = min(loads, HOST_LOADS) if close else loads
+        if count > limit:
+            found.setdefault(f"{names.get(bit, bit)}: {count} loads, not {limit}", count)
+    return sorted(found, key=lambda said: -found[said])
+
+
+def _of_host(cell: str) -> bool:
+    """Whether a cell of a flattened netlist lies in one of :data:`HOST_BLOCKS`."""
+    parts = takewhile(
+        lambda part: not part.startswith("$"), cell.removeprefix("$flatten").replace("\\", "").split(".")
+    )
+    # Of a name that is taken Amaranth makes another one, with a number behind it.
+    return bool(HOST_BLOCKS.search(".".join(part.split("$")[0] for part in parts)))
+
+
+def _read(netlist: Mapping[str, Any], top: str) -> tuple[dict[str, Cell], dict[Bit, str]]:
+    """Cells by their names, and names of their nets."""
     if top not in netlist["modules"]:
         raise ToolFailed(f"the netlist has no module {top!r}: run 'spec2 synth' again")
     module = netlist["modules"][top]
-    cells: dict[str, Cell] = {n: c for n, c in module["cells"].items() if c["type"] != "$scopeinfo"}
-    names = _names(module["netnames"])
+    cells = {n: c for n, c in module["cells"].items() if c["type"] != "$scopeinfo"}
+    return cells, _names(module["netnames"])
+
+
+def _ends(cells: Mapping[str, Cell]) -> tuple[list[tuple[int, str, str]], dict[str, str]]:
+    """Of every input of a register: levels in front of it, the last cell of them, the register; and the cell
+    before each cell on its longest path."""
     driver = {bit: name for name, cell in cells.items() for bit in _bits(cell, "output")}
     before = {
         name: [driver[bit] for bit in _bits(cell, "input") if bit in driver]
@@ -111,19 +184,7 @@ def paths(netlist: Mapping[str, Any], top: str) -> Paths:
         for bit in _bits(cell, "input")
         if bit in driver
     ]
-    worst: dict[str, Path] = {}
-    for count, last, end in sorted(ends, key=lambda end: -end[0]):
-        name = _register(cells[end], end, names)
-        stem = name.split("[")[0]
-        if stem not in worst:
-            worst[stem] = _path(count, last, name, cells, via, names)
-        if len(worst) == SHOWN:
-            break
-    return Paths(
-        levels=dict(sorted(Counter(count for count, _, _ in ends).items())),
-        worst=tuple(worst.values()),
-        fanout=_fanout(cells, names),
-    )
+    return ends, via
 
 
 def _bits(cell: Cell, direction: str) -> Iterator[Bit]:
@@ -164,17 +225,22 @@ def _path(
 
 def _fanout(cells: Mapping[str, Cell], names: Mapping[Bit, str]) -> tuple[tuple[str, int], ...]:
     """The nets with most loads, one of every signal."""
+    most: dict[str, int] = {}
+    for bit, count in _loads(cells).most_common():
+        most.setdefault(names.get(bit, str(bit)).split("[")[0], count)
+        if len(most) == SHOWN:
+            break
+    return tuple(most.items())
+
+
+def _loads(cells: Mapping[str, Cell]) -> Counter[Bit]:
+    """Loads of every net that is no clock."""
     loads: Counter[Bit] = Counter()
     for cell in cells.values():
         for port, bits in cell["connections"].items():
             if cell["port_directions"].get(port) == "input" and port not in CLOCK_PORTS:
                 loads.update(bit for bit in bits if not isinstance(bit, str))
-    most: dict[str, int] = {}
-    for bit, count in loads.most_common():
-        most.setdefault(names.get(bit, str(bit)).split("[")[0], count)
-        if len(most) == SHOWN:
-            break
-    return tuple(most.items())
+    return loads
 
 
 def main(arguments: Sequence[str]) -> int:

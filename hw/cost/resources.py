@@ -8,6 +8,7 @@ vendor tool packs tighter: yosys counts shift registers and both halves of a car
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hw.compile.channel_table import drain_group_bits
@@ -17,6 +18,7 @@ from hw.compile.weight_stream import QUEUED_BEATS, UNIT_BITS
 from hw.contract.config import BANKS, STREAM_BITS, TRANSFORM_WORDS
 from hw.contract.formats import BIAS, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.contract.latencies import ROTATOR_LEVELS
+from hw.contract.memory_shares import SHARE_BITS
 from hw.contract.packed_products import PackedProducts
 from hw.contract.spectrum import WORDS
 
@@ -61,6 +63,14 @@ def rom(depth: int, width: int) -> tuple[float, int]:
     if depth * width >= 2 * ROM_BITS_PER_RAMB18 * fewest[0]:
         return fewest
     return 0, width * (-(-depth // 64) + 2 * (-(-depth // 256) - 1))
+
+
+def _in_shares(
+    kind: Callable[[int, int], tuple[float, int]], depth: int, width: int, share: int
+) -> tuple[float, int]:
+    """(RAMB36, LUTs) of a memory that is made of memories of ``share`` bits."""
+    parts = [kind(depth, min(share, width - first)) for first in range(0, width, share)]
+    return sum(blocks for blocks, _ in parts), sum(luts for _, luts in parts)
 
 
 def _blocks(depth: int, width: int) -> tuple[float, int]:
@@ -228,7 +238,7 @@ def _shared(program: Program) -> Resources:
     weights = _streamed(program) if config.stream_weights else _held(program)
     channel_bits = drain_group_bits(config.drain, program.shift_bits)
     table = memory if config.stream_weights else rom
-    table_blocks, table_luts = table(len(program.channel_bias), channel_bits)
+    table_blocks, table_luts = _in_shares(table, len(program.channel_bias), channel_bits, SHARE_BITS)
     if not table_blocks and not config.stream_weights:  # measured: most bits of a bias are its sign
         table_luts = 6 * len(program.channel_bias)
     controllers, control_port = 1100, 290 + 22 * layers
@@ -270,7 +280,7 @@ def _wide_streams(program: Program) -> Resources:
 
 def _held(program: Program) -> Resources:
     """The weight memory of a design that holds its weights."""
-    blocks, luts = rom(program.steps, program.step_format.bits)
+    blocks, luts = _in_shares(rom, program.steps, program.step_format.bits, SHARE_BITS)
     return Resources(dsp=0, lut=luts, ff=program.step_format.bits, bram36=blocks)
 
 

@@ -220,15 +220,15 @@ def _results(m, core):
     """Class scores from the writer, or the map of the last layer from feature memory."""
     program, final = core.program, len(core.program.layers) - 1
     m.submodules.map_port = maps = MapPort(program, core.memory.latency)
-    scored, sent = Signal(), Signal()  # scored: the run ends in class scores
+    scored = Signal()  # the run ends in class scores
     m.d.sync += maps.start.eq(core.sequencer.send_map & ~scored)  # a register of its own: it comes late
     m.d.comb += [
         maps.layer.eq(core.last),
         maps.images.eq(core.images),
         maps.pixels.eq(core.memory.pixels),
-        sent.eq(maps.done),
     ]
-    m.d.sync += core.sequencer.sent.eq(sent)  # the host decides it, late in its clock
+    # The host decides it, late in its clock. Both ports end a run's frame with it.
+    m.d.sync += core.sequencer.sent.eq(core.m_axis.tvalid & core.m_axis.tready & core.m_axis.tlast)
     with m.If(~core.in_layer):
         m.d.comb += [
             core.memory.r_line.eq(maps.r_line),
@@ -249,7 +249,6 @@ def _results(m, core):
         ]
         with m.If(scored):
             connect(m, flipped(core.m_axis), scores.stream)
-            m.d.comb += sent.eq(scores.done)
     connect(m, flipped(core.s_axis), core.image_port.stream)
     with m.If(core.start):
         m.d.sync += core.framing_error.eq(0)

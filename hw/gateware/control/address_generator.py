@@ -34,7 +34,8 @@ class AddressGenerator:
 
     The next tile group is the one beside this one, else the one below, else the next image's first one, else
     that of the first image again, for the next block of outputs. It is chosen while this one is fetched,
-    three clocks before it is needed at the latest.
+    three clocks before it is needed at the latest. A layer's start sets what has to be known from then on, so
+    nothing here is reset.
 
     Parameters: ``layer`` selects a layer of ``program``; ``loops`` stands at the pass of the line at hand;
     ``dot``: the layer is fully connected (a signal). If several steps are taken in one clock, the last one
@@ -49,19 +50,20 @@ class AddressGenerator:
         self._ring = RingPointer(m, layer, plans, group_height)
         self._settings(m, layer, plans)
 
-        self.address = Signal(range(program.memory_lines))
+        self.address = Signal(range(program.memory_lines), reset_less=True)
         # Of the window's first row: in this channel, in the first one, and of the image's first window.
         self._channel, self._group, self._image = (
-            Signal.like(self.address, name=f"{name}_address") for name in ("channel", "group", "image")
+            Signal.like(self.address, name=f"{name}_address", reset_less=True)
+            for name in ("channel", "group", "image")
         )
         span = signed(ceil_log2(max(n for p in plans for n in p.source.shape[1:]) + 64) + 2)
-        self.x, self.y, self._top = (Signal(span, name=name) for name in ("x", "y", "top"))
-        self._next_image = Signal.like(self.address, name="next_image")
+        self.x, self.y, self._top = (Signal(span, name=name, reset_less=True) for name in ("x", "y", "top"))
+        self._next_image = Signal.like(self.address, name="next_image", reset_less=True)
         m.d.sync += self._next_image.eq(
             Mux(loops.stack_wraps, self._first_line, self._image + self._map_lines)
         )
         self._next_group = self._choose_next_group(m, span, group_height)
-        self._lowest = Signal.like(self.address, name="lowest")  # of channel 0
+        self._lowest = Signal.like(self.address, name="lowest", reset_less=True)  # of channel 0
         m.d.sync += self._lowest.eq(self._group - self._lines_above)
 
     def _settings(self, m: Module, layer: Signal, plans: Sequence[LayerPlan]) -> None:
@@ -93,7 +95,9 @@ class AddressGenerator:
     def _choose_next_group(self, m: Module, span, group_height: Signal) -> data.View:
         """A register: where the next tile group begins."""
         loops, ring = self._loops, self._ring
-        below = Signal(data.StructLayout({"address": len(self.address), "position": ring.bits}))
+        below = Signal(
+            data.StructLayout({"address": len(self.address), "position": ring.bits}), reset_less=True
+        )
         m.d.sync += [
             below.position.eq(ring.below),
             below.address.eq(self._group + Mux(ring.below_wraps, self._group_back, self._group_lines)),
@@ -101,7 +105,7 @@ class AddressGenerator:
         group = data.StructLayout(
             {"address": len(self.address), "position": len(ring.position), "x": span, "top": span}
         )
-        following = Signal(group)
+        following = Signal(group, reset_less=True)
         m.d.sync += [
             following.x.eq(Mux(loops.column_wraps, self._first_x, self.x + self._group_width)),
             following.top.eq(self._top),

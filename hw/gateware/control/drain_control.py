@@ -14,7 +14,8 @@ from amaranth.lib.wiring import In, Out
 from hw.compile.channel_table import drain_group_bits
 from hw.compile.program import Program
 from hw.contract.formats import BIAS, MAX_DRAIN_SHIFT
-from hw.gateware.primitives.delay import delay, per_layer
+from hw.contract.memory_shares import SHARE_BITS
+from hw.gateware.primitives.delay import delay, per_layer, replicate
 
 SHIFT_BITS = MAX_DRAIN_SHIFT.bit_length()
 
@@ -94,26 +95,12 @@ class DrainControl(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        held = not self.program.config.stream_weights
-        image = self.program.channel_table
-        m.submodules.channels = table = memory.Memory(
-            shape=self.layout.size, depth=len(image), init=image if held else []
-        )
-        port = table.read_port()
-        if not held:
-            write = table.write_port()
-            m.d.comb += [
-                write.en.eq(self.table.en),
-                write.addr.eq(self.table.entry),
-                write.data.eq(self.table.data),
-            ]
-        running, group = Signal(), Signal.like(self.group)
-        word, half, last = Signal(5), Signal(), Signal()
-        address, left = Signal.like(self.entry), Signal.like(self.entries)
+        running, group = Signal(), Signal.like(self.group, reset_less=True)
+        word, half, last = (Signal(bits, reset_less=True) for bits in (5, 1, 1))
+        address, left = (Signal.like(port, reset_less=True) for port in (self.entry, self.entries))
 
         now_left = Mux(self.load, self.entries, left)
         now_address = Mux(self.load, self.entry, address)
-        m.d.comb += port.addr.eq(delay(m, now_address, 1, name="port_address"))
         m.d.comb += [
             self.active.eq(self.load | running),
             self.group.eq(Mux(self.load, 0, group)),
@@ -131,18 +118,41 @@ class DrainControl(wiring.Component):
                 group.eq(self.group + 1),
             ]
         # Word 0 brings the bias. Gated once here, not in every lane.
-        entry = data.View(self.layout, port.data)
+        entry = data.View(self.layout, self._read_table(m, now_address))
         has_bias = self.o_word == 0
         if self.program.pointwise:
             kinds = [int(plan.layer.pointwise) for plan in self.program.layers]
             has_bias |= per_layer(m, self.layer, kinds, name="pointwise")
-        with_bias = delay(m, has_bias, 2, name="with_bias")
+        has_bias = delay(m, has_bias, 1, name="has_bias")
         bias, shift = Signal.like(self.bias, reset_less=True), Signal.like(self.shift, reset_less=True)
-        m.d.sync += [bias.eq(Mux(with_bias, entry.bias.as_value(), 0)), shift.eq(entry.shift)]
+        m.d.sync += shift.eq(entry.shift)
+        for row in range(self.program.config.drain):
+            with_bias = replicate(m, has_bias, name=f"with_bias_{row}")
+            m.d.sync += bias[row].eq(Mux(with_bias, entry.bias[row], 0))
         if self.program.narrow:
             bias, shift = self._less_cut(m, bias, shift)
         m.d.comb += [self.bias.eq(bias), self.shift.eq(shift)]
         return m
+
+    def _read_table(self, m, address):
+        """The entry at ``address``, two clocks later."""
+        held, found = not self.program.config.stream_weights, []
+        for share, first in enumerate(range(0, self.layout.size, SHARE_BITS)):
+            width = min(SHARE_BITS, self.layout.size - first)
+            image = [entry >> first & (1 << width) - 1 for entry in self.program.channel_table]
+            table = memory.Memory(shape=width, depth=len(image), init=image if held else [])
+            m.submodules[f"channels_{share}"] = table
+            port = table.read_port()
+            m.d.comb += port.addr.eq(replicate(m, address, name=f"port_address_{share}"))
+            found.append(port.data)
+            if not held:
+                write = table.write_port()
+                m.d.comb += [
+                    write.en.eq(self.table.en),
+                    write.addr.eq(self.table.entry),
+                    write.data.eq(self.table.data[first : first + width]),
+                ]
+        return Cat(*found)
 
     def _less_cut(self, m, bias, shift):
         """A clock later: the shifts less what the word was cut by, in its layer."""

@@ -109,10 +109,12 @@ class Fetch(wiring.Component):
         last_packed = self._last_packed(m)
 
         position = AddressGenerator(m, self.layer, self.program, loops, dot)
-        line, channel = Signal.like(last_line), Signal(self.channel_bits)
-        half, beyond, running = Signal(), Signal(), Signal()
-        # Flags: the counters stand at their ends.
-        end_channel, last = Signal(), Signal()
+        # A start sets all of them but the half.
+        line, channel = Signal.like(last_line, reset_less=True), Signal(self.channel_bits, reset_less=True)
+        half, beyond = Signal(), Signal(reset_less=True)
+        # Flags: the state is RUN, the counters stand at their ends.
+        running = Signal()
+        end_channel, last = Signal(reset_less=True), Signal(reset_less=True)
         number, end_columns = self._number_channels(m, channel, first_channel, end_channel, last)
         end_pass = end_channel & last & end_columns
         filled = end_pass & (~dot | loops.ends)
@@ -127,18 +129,13 @@ class Fetch(wiring.Component):
             with m.State("WAIT"):
                 with m.If(self.half_free & self.open):
                     m.d.comb += self.half_taken.eq(1)
+                    m.d.sync += running.eq(1)
                     m.next = "RUN"
             with m.State("PAUSE"):
                 with m.If(self.open):
+                    m.d.sync += running.eq(1)
                     m.next = "RUN"
             with m.State("RUN"):
-                m.d.comb += [
-                    running.eq(1),
-                    loops.step.eq(end_pass),
-                    self.channel_ends.eq(end_channel),
-                    self.group_ends.eq(end_pass),
-                    self.done.eq(filled & loops.ends),
-                ]
                 m.d.sync += [line.eq(line + 1), end_channel.eq(line + 1 == last_line)]
                 position.next_row(m)
                 with m.If(line == last_packed):
@@ -162,13 +159,14 @@ class Fetch(wiring.Component):
                     m.d.sync += [channel.eq(first_channel), last.eq(single)]
                     position.next_group(m)
                 with m.If(self.pauses):
+                    m.d.sync += running.eq(0)
                     m.next = "PAUSE"
                 with m.If(filled):
-                    m.d.sync += half.eq(~half)
+                    m.d.sync += [half.eq(~half), running.eq(0)]
                     m.next = "WAIT"
                     with m.If(loops.ends):
                         m.next = "IDLE"
-        m.d.comb += self.busy.eq(running)
+        self._tell(m, loops, running=running, end_channel=end_channel, end_pass=end_pass, filled=filled)
         self._request(m, position, beyond, last_packed)
         flags = self._flag_lanes(m, position, dot=dot, stack=loops.stack, line=line)
         self._travel(m, flags, running=running, filled=filled, line=line, channel=number, half=half)
@@ -176,6 +174,16 @@ class Fetch(wiring.Component):
         if self.program.mixes_signs:
             self._send_signs(m, number)
         return m
+
+    def _tell(self, m, loops, *, running, end_channel, end_pass, filled):
+        """What ends with the line that is asked for."""
+        m.d.comb += [
+            self.busy.eq(running),
+            loops.step.eq(running & end_pass),
+            self.channel_ends.eq(running & end_channel),
+            self.group_ends.eq(running & end_pass),
+            self.done.eq(running & filled & loops.ends),
+        ]
 
     def _last_packed(self, m):
         """Packed rows: the line after which a window goes on one packed row further, one tile row down; -1
@@ -213,7 +221,8 @@ class Fetch(wiring.Component):
         counts = [p.dot_columns for p in self.program.layers]
         if max(counts) == 1:
             return channel, C(1)
-        number, columns = Signal.like(channel, name="number"), Signal(range(max(counts)))
+        number = Signal.like(channel, name="number", reset_less=True)
+        columns = Signal(range(max(counts)), reset_less=True)
         last_columns = self._setting(m, "last_columns", [count - 1 for count in counts])
         end = columns == last_columns
         with m.If(self.start):
@@ -274,7 +283,7 @@ class Fetch(wiring.Component):
         # All channels of a map may be seen as others.
         ends = [p.channels if len(channels) == p.source.shape[0] else channels.stop for channels, p in pairs]
         end = self._setting(m, "end_signed", ends)
-        is_signed = Signal()
+        is_signed = Signal(reset_less=True)
         m.d.sync += is_signed.eq((channel >= first) & (channel < end))
         travelled = delay(m, is_signed, self.latency - 2, name="is_signed")
         m.d.comb += self.signed.eq(

@@ -62,7 +62,7 @@ class HeadStartGate(wiring.Component):
         # What is complete.
         every = per_layer(m, self.writes, [int(counts_all(p, batch)) for p in plans], name="every")
         counted = delay(m, self.pass_ends & (self.last_set | every), self.tail, name="counted", reset=True)
-        passes = Signal(range(most + 1))
+        passes = Signal(range(most + 1), reset_less=True)
         with m.If(self.starts):
             m.d.sync += passes.eq(0)
         with m.Elif(counted):
@@ -72,7 +72,9 @@ class HeadStartGate(wiring.Component):
         first = per_layer(m, self.reads, [head.first for head in heads], name="first")
         more = per_layer(m, self.reads, [head.more for head in heads], name="more")
         least = min(0, *(head.first for head in heads))
-        wanted, fresh, enough, caught_up = Signal(range(least, most + 1)), Signal(), Signal(), Signal()
+        # The starts of a run set both numbers, and the comparisons follow them.
+        wanted = Signal(range(least, most + 1), reset_less=True)
+        fresh, enough, caught_up = Signal(), Signal(reset_less=True), Signal(reset_less=True)
         segment_ends = Signal()
         m.d.comb += [
             segment_ends.eq(self._segment_ends(m)),
@@ -96,7 +98,10 @@ class HeadStartGate(wiring.Component):
         if not any(head.of_channels for head in heads):
             return self.group_ends
         of_channels = per_layer(m, self.reads, [int(head.of_channels) for head in heads], name="of_channels")
-        left, last = Signal(range(rows)), Signal()  # channels of the segment after this one; there are none
+        left, last = (
+            Signal(range(rows), reset_less=True),
+            Signal(reset_less=True),
+        )  # channels of the segment after this one; there are none
         with m.If(self.start | self.group_ends | (self.channel_ends & last)):
             m.d.sync += [left.eq(rows - 1), last.eq(0)]
         with m.Elif(self.channel_ends):

@@ -66,9 +66,13 @@ class ImagePointer(wiring.Component):
         last = setting("last_image_clock", [plan.skew * plan.source.image_packing - 1 for plan in plans])
         numbers = range(len(targets) + max(plan.images for plan in plans))
         # Of the image at hand and of its stack's first one: the row of the table, and images from it on.
-        index, stack_index = (Signal(numbers, name=name) for name in ("index", "stack_index"))
-        left, stack_left = (Signal.like(self.images, name=name) for name in ("left", "stack_left"))
-        clock, begins = Signal.like(last), Signal(init=1)
+        index, stack_index = (
+            Signal(numbers, name=name, reset_less=True) for name in ("index", "stack_index")
+        )
+        left, stack_left = (
+            Signal.like(self.images, name=name, reset_less=True) for name in ("left", "stack_left")
+        )
+        clock, begins = Signal.like(last, reset_less=True), Signal(init=1, reset_less=True)
         several = Signal()
         m.d.comb += several.eq(size != 1)
 

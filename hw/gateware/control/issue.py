@@ -96,12 +96,11 @@ class Issue(wiring.Component):
         )
 
         # Of the block at hand, of the first one of its set, of the one after it.
-        entry, set_start, following = (
-            Signal.like(self.entry, name=name) for name in ("entry", "set_start", "following")
-        )
-        x_half, y_half, open_pass = Signal(), Signal(), Signal()
-        first = Signal.like(self.first)
-        drain_clocks, draining = Signal(range(per_block + 1)), Signal()  # draining: drain_clocks is not 0
+        names = ("entry", "set_start", "following")
+        entry, set_start, following = (Signal.like(self.entry, name=name, reset_less=True) for name in names)
+        x_half, y_half, open_pass = Signal(), Signal(), Signal(reset_less=True)
+        first = Signal.like(self.first, reset_less=True)
+        drain_clocks, draining = Signal(range(per_block + 1), reset_less=True), Signal()  # which is not 0
         entries = Signal.like(self.entries)
         m.d.comb += entries.eq(per_block - 1)
         with m.If(loops.last_block):
@@ -150,5 +149,6 @@ class Issue(wiring.Component):
         with_step = Cat(self.first, self.x_half, self.y_half, self.entry, self.entries)
         m.d.comb += with_step.eq(delay(m, Cat(first, x_half, y_half, entry, entries), 1, name="with_step"))
         if self.program.repeats:
-            m.d.sync += [self.word.eq(loops.word), self.word_ends.eq(loops.word_wraps)]
+            m.d.comb += self.word.eq(delay(m, loops.word, 1, name="issued_word"))
+            m.d.comb += self.word_ends.eq(delay(m, loops.word_wraps, 1, name="issued_word_ends"))
         return m

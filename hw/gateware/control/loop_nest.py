@@ -17,7 +17,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.compile.program import Program
 from hw.contract.spectrum import WORDS
-from hw.gateware.primitives.delay import per_layer
+from hw.gateware.primitives.delay import per_layer, without_reset
 
 
 class LoopNest(wiring.Component):
@@ -90,8 +90,9 @@ class LoopNest(wiring.Component):
             last("outer", [p.sets for p in plans]),
         ]
         # Counters run down and a flag says that one has arrived: wraps takes one LUT, however long the loops.
-        left = [Signal.like(count, name=f"left_{i}") for i, count in enumerate(lasts)]
-        over = [Signal(name=f"over_{i}") for i in range(len(lasts))]
+        # A start sets all of them, so nothing here is reset.
+        left = [Signal.like(count, name=f"left_{i}", reset_less=True) for i, count in enumerate(lasts)]
+        over = [Signal(name=f"over_{i}", reset_less=True) for i in range(len(lasts))]
         inner, column, row, stack, outer = over
         last_word = self._count_words(m) if self.words else C(1)
         m.d.comb += [
@@ -113,7 +114,11 @@ class LoopNest(wiring.Component):
             with m.Elif(self.step & carry):
                 m.d.sync += [counter.eq(counter - 1), flag.eq(counter == 1)]
         # Two of them are wanted as numbers.
-        for number, flag, carry in ((self.group_row, row, inside[2]), (self.stack, stack, inside[3])):
+        group_row, stack_number = (
+            without_reset(m, port, name=name)
+            for port, name in ((self.group_row, "group_row_number"), (self.stack, "stack_number"))
+        )
+        for number, flag, carry in ((group_row, row, inside[2]), (stack_number, stack, inside[3])):
             with m.If(self.start | (self.step & carry & flag)):
                 m.d.sync += number.eq(0)
             with m.Elif(self.step & carry):
@@ -125,12 +130,13 @@ class LoopNest(wiring.Component):
         words = per_layer(
             m, self.layer, [p.words if p.repeated else 1 for p in self.program.layers], name="words"
         )
-        last = Signal()
+        last = Signal(reset_less=True)
+        word = without_reset(m, self.word, name="word_number")
         m.d.comb += self.word_wraps.eq(last)
         with m.If(self.start | (self.step & last)):
-            m.d.sync += [self.word.eq(0), last.eq(words == 1)]
+            m.d.sync += [word.eq(0), last.eq(words == 1)]
         with m.Elif(self.step):
-            m.d.sync += [self.word.eq(self.word + 1), last.eq(self.word + 2 == words)]
+            m.d.sync += [word.eq(word + 1), last.eq(word + 2 == words)]
         return last
 
     def _last_stack(self, m):

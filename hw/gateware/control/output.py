@@ -17,7 +17,7 @@ from hw.gateware.control.lane_flags import lane_edges, lane_skews
 from hw.gateware.control.loop_nest import LoopNest
 from hw.gateware.control.target import TargetPointer, target_layout
 from hw.gateware.datapath.window_pool import EDGES
-from hw.gateware.primitives.delay import delay, per_layer
+from hw.gateware.primitives.delay import delay, per_layer, without_reset
 
 
 class OutputController(wiring.Component):
@@ -85,14 +85,15 @@ class OutputController(wiring.Component):
 
         m.submodules.image = image = ImagePointer(self.program)
         pointer = TargetPointer(m, self.layer, self.program, loops, dot=dot, missing=image.missing)
-        clock, row = Signal.like(last_clock), Signal.like(self.row)
+        # The states set all of them before they look at them; only the half has to outlast a layer.
+        clock, row = Signal.like(last_clock, reset_less=True), Signal.like(self.row, reset_less=True)
         half, running = Signal(), Signal()
         # Flags: the token's last clock, the pass's last token. Rows to come are counted down.
-        before_end, end_token, last_token = Signal(), Signal(), Signal()
+        before_end, end_token, last_token = Signal(reset_less=True), Signal(), Signal(reset_less=True)
         m.d.comb += end_token.eq(
             before_end | self._setting(m, "of_one_clock", [p.token_interval == 1 for p in plans])
         )
-        rows_left = Signal.like(row)
+        rows_left = Signal.like(row, reset_less=True)
         pass_rows = Mux(loops.last_block, last_row, config.rows - 1)
         end_pass = end_token & last_token
 
@@ -132,7 +133,10 @@ class OutputController(wiring.Component):
                     with m.If(loops.ends):
                         m.next = "IDLE"
         m.d.comb += [self.busy.eq(running), self.last_set.eq(loops.last_set)]
-        m.d.sync += [self.row.eq(row), self.half.eq(half)]
+        m.d.comb += [
+            self.row.eq(delay(m, row, 1, name="sent_row")),
+            self.half.eq(delay(m, half, 1, name="sent_half")),
+        ]
         self._start_lanes(m, running, clock)
         if self.program.overlaps:
             self._find_edges(m, loops)
@@ -164,7 +168,7 @@ class OutputController(wiring.Component):
     def _find_edges(self, m, loops):
         """Of every lane's tile, with its token."""
         plans = self.program.layers
-        first_column = Signal()
+        first_column = Signal(reset_less=True)
         with m.If(self.start):
             m.d.sync += first_column.eq(1)
         with m.Elif(loops.step & loops.block_wraps):
@@ -172,16 +176,19 @@ class OutputController(wiring.Component):
         flags = Cat(loops.group_row == 0, loops.last_row, first_column, loops.last_column)
         for lane in range(self.program.config.lanes):
             possible = self._setting(m, f"edges_{lane}", [lane_edges(plan, lane) for plan in plans])
-            m.d.sync += self.edges[lane].as_value().eq(flags & possible)
+            m.d.comb += (
+                self.edges[lane].as_value().eq(delay(m, flags & possible, 1, name=f"sent_edges_{lane}"))
+            )
 
     def _send_target(self, m, target, image):
         """Where the image goes whose lane rows start: the target of the first image, and from there, a clock
         later, on to its own."""
-        first_image = Signal.like(target)
+        first_image = Signal.like(target, reset_less=True)
+        sent = without_reset(m, self.target, name="sent_target")
         m.d.sync += [
             first_image.eq(target),
-            self.target.eq(first_image),
-            self.target.line.eq(first_image.line + image.origin.line),
-            self.target.slot.eq(first_image.slot + image.origin.slot),
+            sent.eq(first_image),
+            sent.line.eq(first_image.line + image.origin.line),
+            sent.slot.eq(first_image.slot + image.origin.slot),
         ]
         m.d.comb += self.token.eq(delay(m, image.begins, 2, name="begins", reset=True))

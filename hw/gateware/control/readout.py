@@ -13,7 +13,7 @@ from hw.compile.program import Program
 from hw.contract.spectrum import WORDS
 from hw.gateware.control.drain_control import DrainControl
 from hw.gateware.datapath.lane import Lane
-from hw.gateware.primitives.delay import delay
+from hw.gateware.primitives.delay import delay, without_reset
 from hw.gateware.primitives.ping_pong import BUFFERS
 
 
@@ -114,9 +114,10 @@ class Readout(wiring.Component):
         target = delay(m, Cat(self.y_half, self.y_group, self.y_word), lead, name="y_target")
         ended = delay(m, end, lead, name="y_ended")
         half, word = target[0], target[1 + len(self.y_group) :]
-        fresh = Signal(init=1)
+        fresh = Signal(init=1)  # hence the mask itself needs no reset
+        valid = without_reset(m, self.word_valid, name="valid")
         with m.If(written):
             m.d.sync += fresh.eq(ended)
             for h in range(BUFFERS):
                 with m.If(half == h):
-                    m.d.sync += self.word_valid[h].eq(Mux(fresh, 0, self.word_valid[h]) | (1 << word))
+                    m.d.sync += valid[h].eq(Mux(fresh, 0, valid[h]) | (1 << word))

@@ -50,9 +50,9 @@ class RingPointer:
         self._sampled = setting("ring_sampled", [n - 1 for n in samplings]) if max(samplings) > 1 else None
 
         self._last = last
-        self.position = Signal.like(last, name="position")
-        self.top = Signal.like(last, name="top_position")
-        self.wraps = Signal(name="wraps")
+        self.position = Signal.like(last, name="position", reset_less=True)
+        self.top = Signal.like(last, name="top_position", reset_less=True)
+        self.wraps = Signal(name="wraps", reset_less=True)
         self._next = Signal.like(last, name="next_position")
         m.d.comb += self._next.eq(self.position)
         at_end = self._next == last
@@ -61,8 +61,8 @@ class RingPointer:
         m.d.sync += [self.position.eq(self._next), self.wraps.eq(ringed & at_end)]
 
         beyond = self.top + group_height  # of the group below, were the ring without an end
-        ahead = Signal(len(beyond), name="position_below")
-        self.below_wraps = Signal(name="below_wraps")
+        ahead = Signal(len(beyond), name="position_below", reset_less=True)
+        self.below_wraps = Signal(name="below_wraps", reset_less=True)
         m.d.sync += [ahead.eq(beyond), self.below_wraps.eq(ringed & (ahead >= ring_rows))]
         self.below = ahead - Mux(self.below_wraps, ring_rows, 0)
         self.bits = len(ring_rows)  # of a position below

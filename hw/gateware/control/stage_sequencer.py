@@ -51,10 +51,12 @@ class StageSequencer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        wait = Signal(range(max(self.tail, SETTLE) + 1))
+        wait = Signal(range(max(self.tail, SETTLE) + 1), reset_less=True)
         # A register each for what starts a layer, and for the clock in which a wait is over: both are at the
         # head of long paths.
         over, done = Signal(), Signal()
+        at_last = Signal(reset_less=True)
+        m.d.sync += at_last.eq(self.layer == self.last)
         m.d.sync += [done.eq(self.done), self.begin.eq(0)]
         m.d.comb += self.active.eq(1)
         with m.FSM():
@@ -76,7 +78,7 @@ class StageSequencer(wiring.Component):
             with m.State("TAIL"):
                 m.d.comb += self.begun.eq(1)
                 m.d.sync += [wait.eq(wait - 1), over.eq(over | (wait == 1))]
-                with m.If(over & (self.layer == self.last)):
+                with m.If(over & at_last):
                     m.d.comb += self.finished.eq(1)
                     m.next = "IDLE"
                 with m.Elif(over & self.may):

@@ -64,10 +64,15 @@ class TargetPointer:
         group_line, slot, phase = self._group_table(m, layer, plans)
 
         self.target = target = Signal(target_layout(program))
-        self._output = Signal(range(max(2, *(p.outputs + config.rows for p in plans))), name="output")
+        # A start sets all that follows: nothing is reset.
+        outputs = range(max(2, *(p.outputs + config.rows for p in plans)))
+        self._output = Signal(outputs, name="output", reset_less=True)
         # The first line of the first channel of the set of blocks, and of this channel, in the first image.
-        self._set_line, self._line = (Signal.like(target.line, name=name) for name in ("set_line", "line"))
-        self._x, self._rows = Signal.like(target.x, name="x"), Signal.like(target.rows, name="rows")
+        self._set_line, self._line = (
+            Signal.like(target.line, name=name, reset_less=True) for name in ("set_line", "line")
+        )
+        self._x = Signal.like(target.x, name="x", reset_less=True)
+        self._rows = Signal.like(target.rows, name="rows", reset_less=True)
         with m.If(dot):
             m.d.comb += [target.line.eq(self._base + self._output[3:]), target.x.eq(self._output[:3])]
         with m.Else():

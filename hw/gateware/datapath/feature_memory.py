@@ -109,15 +109,16 @@ class FeatureMemory(wiring.Component):
         return m
 
     def _read(self, m, banks):
-        # Clock 0: the two line addresses the window touches.
+        # Clock 0: the two line addresses the window touches. Banks left of the offset hold the window's end,
+        # on the far line; every bank has a register that says so.
         here = delay(m, self.r_line, 1, name="here")
         far_line = delay(m, self.r_far_line, 1, name="far_line")
-        far = delay(m, self.r_far, 1, name="far")
         offset = delay(m, self.r_offset, 1, name="offset")
-        # Clock 1: banks left of the offset hold the window's end, on the far line.
         items = []
         for i, bank in enumerate(banks):
-            m.d.comb += bank.r_addr.eq(Mux(far[i] | (offset > i), far_line, here))
+            far = replicate(m, self.r_far[i] | (self.r_offset > i), name=f"far_{i}")
+            # Clock 1: the memory.
+            m.d.comb += bank.r_addr.eq(Mux(far, far_line, here))
             items.append(bank.r_data)
         # Clocks 2..: bring the pixel at the offset to position 0.
         items, _ = rotate(m, items, offset, left=True, name="r")

@@ -6,6 +6,8 @@ column transform, commutators (:mod:`hw.gateware.datapath.transpose`) bring toge
 needs.
 """
 
+from collections.abc import Sequence
+
 from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -13,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 from hw.contract.config import TRANSFORM_WORDS
 from hw.contract.formats import COLUMN_SHIFT, PIXEL_BITS, ROW_FRACTION, SPECTRUM
 from hw.contract.spectrum import TILE
-from hw.gateware.datapath.transpose import Commutator, Transposer, tile_clock
+from hw.gateware.datapath.transpose import Commutator, Transposer, tile_clock_bit
 from hw.gateware.primitives.arith import (
     SQRT_HALF_CLOCKS,
     Complex,
@@ -43,6 +45,7 @@ EXACT_FRACTION = COLUMN_SHIFT + 1
 ROW_CLOCKS = 2 + SQRT_HALF_CLOCKS + 1
 BUTTERFLY_CLOCKS = 1 + 1 + SQRT_HALF_CLOCKS
 FOUR_POINT_CLOCKS = 2
+FOUR_POINT_SELECTS = 4
 UNPACK_CLOCKS = 2
 
 
@@ -107,12 +110,12 @@ class ForwardFFT(wiring.Component):
 
         halves_start = delay(m, transposer.o_start, BUTTERFLY_CLOCKS, name="butterfly_start", reset=True)
         m.d.comb += commutator.start.eq(halves_start)
-        odd_rows = tile_clock(m, transposer.o_start, "column_clock")[0]
+        (odd_rows,) = tile_clock_bit(m, transposer.o_start, 0, name="column_clock")
         for wire, number in enumerate(butterflies(m, transposer.transposed, odd_rows)):
             m.d.comb += commutator.numbers[wire].eq(number)
 
         unpack_start = delay(m, commutator.o_start, FOUR_POINT_CLOCKS, name="four_point_start", reset=True)
-        odd_half = tile_clock(m, commutator.o_start, "half_clock")[0]
+        odd_half = tile_clock_bit(m, commutator.o_start, 0, FOUR_POINT_SELECTS, name="half_clock")
         spectrum = four_point(m, commutator.reordered, odd_half)
         words = unpack(m, spectrum, unpack_start, self.exact)
         m.d.comb += self.o_start.eq(delay(m, unpack_start, UNPACK_CLOCKS, name="unpack_start", reset=True))
@@ -182,18 +185,19 @@ def butterflies(m: Module, z, odd_rows: Signal) -> list[Signal]:
     return [delay(m, s, BUTTERFLY_CLOCKS - 1, name=s.name) for s in sums] + turned
 
 
-def four_point(m: Module, a, odd_half: Signal) -> list[Complex]:
+def four_point(m: Module, a, odd_half: Sequence[Signal]) -> list[Complex]:
     """4-point DFT of a[i], part p on wire 4·(i % 2) + 2·(i // 2) + p; ``FOUR_POINT_CLOCKS`` later.
 
-    While ``odd_half`` is 1 the imaginary parts of a[2] and a[3] arrive negated.
+    While ``odd_half`` is 1 the imaginary parts of a[2] and a[3] arrive negated; it has a register for every
+    adder that has to know.
     """
     re = {i: a[4 * (i % 2) + 2 * (i // 2)] for i in range(4)}
     im = {i: a[4 * (i % 2) + 2 * (i // 2) + 1] for i in range(4)}
     # Clock 1: entries two apart.
     plus, minus = [], []
     for i in (0, 1):
-        plus_im = add_or_subtract(im[i], im[i + 2], odd_half)
-        minus_im = add_or_subtract(im[i], im[i + 2], ~odd_half)
+        plus_im = add_or_subtract(im[i], im[i + 2], odd_half[i])
+        minus_im = add_or_subtract(im[i], im[i + 2], ~odd_half[2 + i])
         plus.append((register(m, f"plus_re{i}", re[i] + re[i + 2]), register(m, f"plus_im{i}", plus_im)))
         minus.append((register(m, f"minus_re{i}", re[i] - re[i + 2]), register(m, f"minus_im{i}", minus_im)))
 

@@ -11,9 +11,9 @@ from amaranth.lib.wiring import In, Out
 from hw.contract.config import TRANSFORM_WORDS
 from hw.contract.formats import PRODUCT_SUM
 from hw.contract.spectrum import TILE
-from hw.gateware.datapath.transpose import Commutator, Transposer, tile_clock
+from hw.gateware.datapath.transpose import Commutator, Transposer, tile_clock_bit
 from hw.gateware.primitives.arith import SQRT_HALF_CLOCKS, Complex, register, times_sqrt_half
-from hw.gateware.primitives.delay import delay
+from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.layouts import complex_layout, pixels_layout, words_layout
 
 HALF_BITS = PRODUCT_SUM.bits + 3
@@ -51,8 +51,9 @@ class InverseFFT(wiring.Component):
                            │
                       row transform ──▶ 8 outputs of row y
 
-    ``start`` is high with words 0..3; words 4t + i are on wire i in clock t, without gaps, the next tile
-    in any clock after them. ``o_start`` is high with row 0, ``latency`` clocks later; rows 1 to 7 follow.
+    ``start`` is high a clock before words 0..3; words 4t + i are on wire i in clock t, without gaps, the
+    next tile in any clock after them. ``o_start`` is high with row 0, ``latency`` clocks after words 0..3;
+    rows 1 to 7 follow. Every ``start`` leaves as an ``o_start``, however close they are.
     Words may be anything of 18 bits. Fixed latency, no back pressure. One adder (with a multiplexer at
     most) between registers.
 
@@ -83,16 +84,17 @@ class InverseFFT(wiring.Component):
             self._commutator,
             self._transposer,
         )
-        packed = pack(m, self.words, self.start)
+        start = delay(m, self.start, 1, name="start", reset=True)
+        packed = pack(m, self.words, self.start, start)
         clocks = PACK_CLOCKS + FOUR_POINT_CLOCKS
-        m.d.comb += commutator.start.eq(delay(m, self.start, clocks, name="four_point_start", reset=True))
+        m.d.comb += commutator.start.eq(delay(m, start, clocks, name="four_point_start", reset=True))
         for i, parts in enumerate(four_point(m, packed)):
             for p, number in enumerate(parts):
                 m.d.comb += commutator.numbers[4 * (i % 2) + 2 * (i // 2) + p].eq(number)
 
         columns_start = delay(m, commutator.o_start, BUTTERFLY_CLOCKS, name="butterfly_start", reset=True)
         m.d.comb += transposer.start.eq(columns_start)
-        odd_rows = tile_clock(m, commutator.o_start, "half_clock")[0]
+        (odd_rows,) = tile_clock_bit(m, commutator.o_start, 0, name="half_clock")
         for wire, number in enumerate(butterflies(m, commutator.reordered, odd_rows)):
             m.d.comb += transposer.numbers[wire].eq(number)
 
@@ -102,17 +104,23 @@ class InverseFFT(wiring.Component):
         return m
 
 
-def pack(m: Module, words, start: Signal) -> list[Complex]:
+def pack(m: Module, words, before: Signal, start: Signal) -> list[Complex]:
     """Z = column 0 + j column 4 in clocks 0 and 1, other words as they are; ``PACK_CLOCKS`` later.
 
-    In clock 0 (``start``) wires 1 and 3 hold f = F(2,0) and g = F(2,4); in clock 1 wires 0 and 3, and 1 and
-    2, hold such pairs of u = 1 and 3. The wire of f gets Z[u] = f + jg, that of g Z[8-u] = conj f + j conj g.
+    In clock 0 (``start``, which is ``before`` a clock later) wires 1 and 3 hold f = F(2,0) and g = F(2,4);
+    in clock 1 wires 0 and 3, and 1 and 2, hold such pairs of u = 1 and 3. The wire of f gets Z[u] = f + jg,
+    that of g Z[8-u] = conj f + j conj g.
     """
-    first, second = start, delay(m, start, 1, name="pack_start", reset=True)
-    partner = [words[3], Mux(first, words[3], words[2]), words[1], Mux(first, words[1], words[0])]
     z = []
-    for k, (own, other) in enumerate(zip(words, partner, strict=True)):
-        paired = second if k in (0, 2) else first | second
+    for k in range(TRANSFORM_WORDS):
+        # Every word has registers of its own for what chooses its partner.
+        if k in (0, 2):
+            paired, other = replicate(m, start, name=f"paired_{k}"), words[3 - k]
+        else:
+            first = replicate(m, before, name=f"first_{k}")
+            paired = replicate(m, before | start, name=f"paired_{k}")
+            other = Mux(first, words[4 - k], words[3 - k])
+        own = words[k]
         other = complex_layout(PRODUCT_SUM.bits)(Mux(paired, other, 0))
         if k in (0, 1):
             re, im = own.re - other.im, own.im + other.re
@@ -151,7 +159,7 @@ def butterflies(m: Module, halves, odd_rows: Signal) -> list[Signal]:
     is 0, i = 1, 3 while it is 1. Part p of z[i + 4h] leaves on wire 4h + 2·(i // 2) + p.
     """
     wait = BUTTERFLY_CLOCKS - 1
-    rotate = delay(m, odd_rows, wait, name="rotate")
+    before = delay(m, odd_rows, wait - 1, name="rotate")
     upper, lower = [], []
     for i in (0, 2):
         # Clocks 1 to 4: √½ (1 + j) (x + jy), for odd i.
@@ -163,7 +171,8 @@ def butterflies(m: Module, halves, odd_rows: Signal) -> list[Signal]:
         e_im = delay(m, halves[i + 1], wait, name=f"even_im{i}")
 
         # Clock 5
-        o_re, o_im = Mux(rotate, re, x), Mux(rotate, im, y)
+        of_re, of_im = (replicate(m, before, name=f"rotate_{part}{i}") for part in ("re", "im"))
+        o_re, o_im = Mux(of_re, re, x), Mux(of_im, im, y)
         sums = (e_re + o_re, e_im + o_im, e_re - o_re, e_im - o_im)
         if i == 2:  # O[2] and O[3] turn by another 90°: times j
             sums = (e_re - o_im, e_im + o_re, e_re + o_im, e_im - o_re)

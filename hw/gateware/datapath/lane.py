@@ -69,9 +69,9 @@ class Lane(wiring.Component):
     edges       in   4              sides on which the tile of the tokens reaches beyond the map, constant for
     a pass
                                     (only where pooling windows overlap)
-    valid       out  1              a row of pixels leaves:
+    valid       out  1              a row of pixels leaves in the next clock:
     out_row     out  3              its index in the tile,
-    out_pixels  out  8 × 8          its pixels,
+    out_pixels  out  8 × 8          a clock later: its pixels,
     raw         out  26             signed: its first one before rounding
     =========== ==== ============== =====================================================================
     """
@@ -161,7 +161,7 @@ class Lane(wiring.Component):
 
     @property
     def output_latency(self) -> int:
-        """Clocks from ``token`` to the first ``valid`` row of an unpooled layer."""
+        """Clocks from ``token`` to the pixels of the first row of an unpooled layer."""
         return 1 + self.y.latency + self.ifft.latency + self.post.latency
 
     def elaborate(self, platform):
@@ -255,18 +255,18 @@ class Lane(wiring.Component):
         # Clock 0: keep the token, then count the tile's 8 clocks.
         row = Signal.like(self.token_row, reset_less=True)
         half = Signal(reset_less=True)
-        clock, fresh = Signal(3), Signal()
+        clock, fresh = Signal(3, reset_less=True), Signal()
         m.d.sync += [clock.eq(clock + 1), fresh.eq(self.token)]
         with m.If(self.token):
             m.d.sync += [clock.eq(0), row.eq(self.token_row), half.eq(self.token_half)]
-        start = delay(m, fresh, self.y.latency, name="fresh", reset=True)
+        before = delay(m, fresh, self.y.latency - 1, name="fresh", reset=True)
         m.d.comb += [
             self.y.r_half.eq(half),
             self.y.r_row.eq(row),
             self.y.r_t.eq(clock),
             self.y.present.eq(self.word_valid[half].word_select(clock, TRANSFORM_WORDS)),
             self.y.dot.eq(dot),
-            self.ifft.start.eq(start),
+            self.ifft.start.eq(before),
             self.ifft.words.eq(self.y.words),
             self.post.start.eq(self.ifft.o_start),
             self.post.pixels.eq(self.ifft.pixels),
@@ -278,12 +278,13 @@ class Lane(wiring.Component):
             self.raw.eq(self.post.raw),
         ]
         if any(p.passes_by for p in plans):
-            self._pass_by(m, start, dot)
+            self._pass_by(m, dot)
 
-    def _pass_by(self, m, start, dot):
+    def _pass_by(self, m, dot):
         """Where nothing has to be transformed, words pass the inverse transform by. Every output of a
         transform of word 0 alone would be that word, in dot mode and of an average, so its real part does, a
-        token a clock; of a pointwise convolution words are pairs of pixels, four of them a row."""
+        token a clock; of a pointwise convolution words are pairs of pixels, four of them a row. The transform
+        passes every start on, however close they are."""
         plans, latency = self.program.layers, self.ifft.latency
         raw, parts = dot, [self.y.words[0].re]
         if any(p.passes_by != p.dot for p in plans):
@@ -292,10 +293,7 @@ class Lane(wiring.Component):
             parts = [part for word in self.y.words for part in (word.re, word.im)]
         late = [delay(m, part, latency, name=f"passed_{i}") for i, part in enumerate(parts)]
         with m.If(raw):
-            m.d.comb += [
-                self.post.start.eq(delay(m, start, latency, name="passed_start", reset=True)),
-                *(self.post.pixels[i].eq(part) for i, part in enumerate(late)),
-            ]
+            m.d.comb += [self.post.pixels[i].eq(part) for i, part in enumerate(late)]
 
     def _pool_windows(self, m):
         """What pooling windows that overlap have to know of the layer and of the tile."""
@@ -305,7 +303,7 @@ class Lane(wiring.Component):
             return per_layer(m, self.writes, [int(value) for value in values], name=name)
 
         until_post = 1 + self.y.latency + self.ifft.latency
-        kept = Signal(EDGES)  # the token's, as long as its tile is on its way
+        kept = Signal(EDGES, reset_less=True)  # the token's, as long as its tile is on its way
         with m.If(self.token):
             m.d.sync += kept.eq(self.edges)
         m.d.comb += [

@@ -32,9 +32,10 @@ class Post(wiring.Component):
         clock 3   pool      maximum of rows 2j and 2j + 1, or the first of them
 
     ``start`` comes with row 0 of ``pixels``, rows 1 to 7 in the next 7 clocks; tiles may follow each
-    other without a gap. Every row y leaves with ``valid`` and ``row`` = y, ``latency`` clocks after it
-    came, however soon another tile follows; with ``pool`` only the odd rows do, as ``row`` = y // 2 with half
-    as many pixels. All 8 rows leave: the writer keeps the first ``Conv.tile_outputs``. Pixels from
+    other without a gap. Every row y leaves ``latency`` clocks after it came, however soon another tile
+    follows, and ``valid`` and ``row`` = y say so a clock before; with ``pool`` only the odd rows do, as
+    ``row`` = y // 2 with half as many pixels. All 8 rows leave: the writer keeps the first
+    ``Conv.tile_outputs``. Pixels from
     ``columns`` on (half of it with ``pool``) are undefined. ``relu``, ``leak``, ``pool`` and ``first`` stay
     constant while a tile is in flight. ``raw`` is pixel (0, 0) of the tile as it came in, valid with the
     tile's first output row.
@@ -83,8 +84,8 @@ class Post(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         clipped = self._clip(m)
-        row, running = Signal(range(TILE)), Signal()
-        raw = Signal.like(self.raw)
+        row, running = Signal(range(TILE), reset_less=True), Signal()
+        raw = Signal.like(self.raw, reset_less=True)
         with m.If(self.start):
             m.d.sync += [row.eq(1), running.eq(1), raw.eq(self.pixels[0])]
         with m.Elif(running):
@@ -131,8 +132,8 @@ class Post(wiring.Component):
             m.d.comb += self.o_pixels[i].eq(register(m, f"pixel_{i}", value))
         leaves = active & (~self.pool | now[0])
         m.d.comb += [
-            self.valid.eq(delay(m, leaves, self.latency, name="valid", reset=True)),
-            self.row.eq(delay(m, Mux(self.pool, now >> 1, now), self.latency, name="row")),
+            self.valid.eq(delay(m, leaves, self.latency - 1, name="valid", reset=True)),
+            self.row.eq(delay(m, Mux(self.pool, now >> 1, now), self.latency - 1, name="row")),
         ]
 
     def _pool_windows(self, m, clipped, active, now):

@@ -12,7 +12,7 @@ from hw.contract.spectrum import TILE
 from hw.gateware.datapath.fft import ForwardFFT
 from hw.gateware.datapath.spectrum_rounding import SpectrumRounding
 from hw.gateware.datapath.xbuffer import SUB_BANKS
-from hw.gateware.primitives.delay import delay
+from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicas
 from hw.gateware.primitives.layouts import words_layout
 from hw.gateware.primitives.shared import Shared
 
@@ -100,6 +100,7 @@ class TileInput(wiring.Component):
         raw = self.raw if self.pairs else C(0)
         m.d.comb += [self.fft.start.eq(start & ~self.dot & ~raw), self.fft.pixels.eq(window)]
         fresh, words = self._rounded(m)
+        self._choose_words(m, self.dot | raw, words)
         moved_channel = delay(m, channel, self.latency, name="moved_channel")
         moved_half = delay(m, half, self.latency, name="moved_half")
         if self.pairs:
@@ -107,7 +108,7 @@ class TileInput(wiring.Component):
             moved_channel, moved_half = Mux(raw, channel, moved_channel), Mux(raw, half, moved_half)
         kept_channel = Signal.like(moved_channel, reset_less=True)
         kept_half = Signal(reset_less=True)
-        clock, running = Signal(3), Signal()
+        clock, running = Signal(3, reset_less=True), Signal()
         with m.If(fresh):
             m.d.sync += [
                 clock.eq(1),
@@ -120,7 +121,6 @@ class TileInput(wiring.Component):
             with m.If(clock == TILE - 1):
                 m.d.sync += running.eq(0)
 
-        # Transformed words, or in dot mode pairs of pixels as they are.
         with m.If(self.dot):
             bank, group = bank_and_group(channel)
             m.d.comb += [
@@ -129,7 +129,6 @@ class TileInput(wiring.Component):
                 self.w_group.eq(group),
                 self.w_half.eq(half),
                 self.w_t.eq(row),
-                *self._pairs(window),
             ]
         with m.Else():
             bank, group = bank_and_group(Mux(fresh, moved_channel, kept_channel))
@@ -140,16 +139,19 @@ class TileInput(wiring.Component):
                 self.w_half.eq(Mux(fresh, moved_half, kept_half)),
                 self.w_t.eq(Mux(fresh, 0, clock)),
                 self.w_swap.eq(~raw),
-                self.w_words.eq(words),
             ]
-            with m.If(raw):
-                m.d.comb += self._pairs(window)
         return m
 
-    def _pairs(self, window):
-        """Pairs of pixels as words."""
-        parts = [part for word in self.w_words for part in (word.re, word.im)]
-        return [part.eq(pixel) for part, pixel in zip(parts, window, strict=True)]
+    def _choose_words(self, m, passes, words):
+        """Transformed words, or pairs of pixels as they are where the layer's ``passes``."""
+        shared = max(1, MAX_FANOUT // words[0].shape().size)  # words that share a register of that
+        of_pixels = replicas(m, passes, -(-SUB_BANKS // shared), name="of_pixels")
+        for i in range(SUB_BANKS):
+            to, word, choice = self.w_words[i], words[i], of_pixels[i // shared]
+            m.d.comb += [
+                to.re.eq(Mux(choice, self.window[2 * i], word.re)),
+                to.im.eq(Mux(choice, self.window[2 * i + 1], word.im)),
+            ]
 
     def _rounded(self, m):
         """When words 0..3 of a tile are there, and the words."""

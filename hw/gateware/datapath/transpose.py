@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.contract.config import CLOCKS_PER_TILE
 from hw.gateware.primitives.arith import register
-from hw.gateware.primitives.delay import delay
+from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicas
 from hw.gateware.primitives.layouts import pixels_layout
 
 WIRES = 8
@@ -22,10 +22,23 @@ WIRES = 8
 
 def tile_clock(m: Module, start: Signal, name: str = "tile_clock") -> Signal:
     """The clock within the tile, 0..7: 0 with ``start`` and between tiles."""
-    clock = Signal(range(CLOCKS_PER_TILE), name=name)
-    with m.If(start | clock.any()):
-        m.d.sync += clock.eq(clock + 1)
-    return clock
+    return _tile_clock(m, start, name)[0]
+
+
+def tile_clock_bit(
+    m: Module, start: Signal, bit: int, count: int = 1, *, name: str = "tile_clock"
+) -> list[Signal]:
+    """``count`` registers that each are ``bit`` of :func:`tile_clock`."""
+    _, ahead = _tile_clock(m, start, name)
+    return replicas(m, ahead[bit], count, name=f"{name}_{bit}", reset=True)
+
+
+def _tile_clock(m: Module, start: Signal, name: str) -> tuple[Signal, Signal]:
+    """The clock within the tile, and what it will be."""
+    clock, ahead = (Signal(range(CLOCKS_PER_TILE), name=n) for n in (name, f"{name}_ahead"))
+    m.d.comb += ahead.eq(clock + (start | clock.any()))
+    m.d.sync += clock.eq(ahead)
+    return clock, ahead
 
 
 class Commutator(wiring.Component):
@@ -68,11 +81,11 @@ class Commutator(wiring.Component):
         m = Module()
         clocks = self.latency - 1
         m.d.comb += self.o_start.eq(delay(m, self.start, self.latency, name="start", reset=True))
-        swap = tile_clock(m, self.start)[self._time_bit]
-        for w in range(WIRES):
-            if w >> self._wire_bit & 1:
-                continue
-            v = w | 1 << self._wire_bit
+        upper_wires = [w for w in range(WIRES) if not w >> self._wire_bit & 1]
+        pairs = max(1, MAX_FANOUT // (2 * self._bits))  # that share a register
+        swaps = tile_clock_bit(m, self.start, self._time_bit, -(-len(upper_wires) // pairs))
+        for number, w in enumerate(upper_wires):
+            v, swap = w | 1 << self._wire_bit, swaps[number // pairs]
             lower = delay(m, self.numbers[v], clocks, name=f"in{v}")
             to_upper = register(m, f"switched{w}", Mux(swap, lower, self.numbers[w]), self._bits)
             to_lower = register(m, f"switched{v}", Mux(swap, self.numbers[w], lower), self._bits)

@@ -49,9 +49,9 @@ class WindowPool(wiring.Component):
     skipped     in   2        rows and columns at the top and left edge that are not in the map
     rows_left   in   4        rows of a tile at the bottom edge that are in the map
     columns_left in  4        columns of a tile at the right edge
-    valid       out  1        a row leaves:
+    valid       out  1        a row leaves in the next clock:
     o_row       out  3        its number in the tile,
-    o_pixels    out  cols × 9 signed: its pixels
+    o_pixels    out  cols × 9 signed, a clock later: its pixels
     =========== ==== ======== =====================================================================
 
     Row 0 leaves ``latency`` clocks after row 0 came where nothing is pooled; where windows have 3×3 pixels it
@@ -144,7 +144,7 @@ class WindowPool(wiring.Component):
         other = self.active & (~self.pool | self.row[0])
         below = Signal(3)
         m.d.comb += below.eq(self.row - 2)
-        clocks = self.latency - 3  # of rows of 3×3 windows, before the register below
+        clocks = self.latency - 4  # of rows of 3×3 windows, before the register below
         left = delay(m, wide, clocks, name="wide_valid", reset=True)
         left_other = delay(m, other, clocks + 2, name="other_valid", reset=True)
         number = delay(m, Mux(self.pool, below >> 1, below), clocks, name="wide_row")

@@ -13,6 +13,7 @@ from amaranth.utils import ceil_log2
 from hw.contract.config import CLOCKS_PER_TILE, TRANSFORM_WORDS
 from hw.contract.formats import PRODUCT_SUM
 from hw.contract.spectrum import WORDS
+from hw.gateware.datapath.xbuffer import LUT_ADDRESS_BITS
 from hw.gateware.primitives.delay import delay, replicate
 from hw.gateware.primitives.layouts import complex_layout, words_layout
 
@@ -77,14 +78,16 @@ class YBuffer(wiring.Component):
             self.drain,
             ceil_log2(self.drain // TRANSFORM_WORDS),
         )  # reads of one entry per sub-bank
-        r_address = delay(m, Cat(self.r_t[shared:], self.r_row, self.r_half), 1, name="r_address")
+        request = Cat(self.r_t[shared:], self.r_row, self.r_half)
+        in_luts = len(request) <= LUT_ADDRESS_BITS
+        together = delay(m, request, 1, name="r_address")
         w_group, w_half, w_word = (
             delay(m, value, 1, name=name)
             for name, value in (("w_group", self.w_group), ("w_half", self.w_half), ("w_word", self.w_word))
         )
         ports = []
         for s in range(drain):
-            bank = memory.Memory(shape=complex_layout(PRODUCT_SUM.bits), depth=1 << len(r_address), init=[])
+            bank = memory.Memory(shape=complex_layout(PRODUCT_SUM.bits), depth=1 << len(request), init=[])
             m.submodules[f"sub_bank_{s}"] = bank
             write, read = bank.write_port(), bank.read_port()
             ports.append(read)
@@ -99,7 +102,8 @@ class YBuffer(wiring.Component):
                 ),
                 write.data.eq(delay(m, word, 1, name=f"w_word_{s}")),
                 read.en.eq(1),
-                read.addr.eq(r_address),
+                # Memories in LUTs are many: each keeps an address of its own.
+                read.addr.eq(replicate(m, request, name=f"r_address_{s}") if in_luts else together),
             ]
         self._rotate_back(m, Array(port.data.as_value() for port in ports))
         return m
@@ -108,14 +112,14 @@ class YBuffer(wiring.Component):
         """Clock 2: word 4t + i of row n out of sub-bank (n + 4t + i) mod D; in dot mode one real number."""
         wait = self.latency - 1
         first = delay(
-            m, (self.r_row + TRANSFORM_WORDS * self.r_t)[: ceil_log2(self.drain)], wait, name="first"
+            m, (self.r_row + TRANSFORM_WORDS * self.r_t)[: ceil_log2(self.drain)], wait - 1, name="first"
         )
         dot = delay(m, self.dot, wait, name="dot")
         present = delay(m, self.present, wait, name="present")
         for i in range(TRANSFORM_WORDS):
-            rotation = Signal(range(self.drain), name=f"rotation_{i}")
+            rotation = replicate(m, (first + i)[: len(first)], name=f"rotation_{i}")
             word = Signal(complex_layout(PRODUCT_SUM.bits), name=f"word_{i}", reset_less=True)
-            m.d.comb += [rotation.eq(first + i), self.words[i].eq(word)]
+            m.d.comb += self.words[i].eq(word)
             m.d.sync += word.eq(banks[rotation])
             with m.If(~present[i]):
                 m.d.sync += word.re.eq(0)

@@ -8,13 +8,14 @@ One transaction at a time and direction; address and data of a write may arrive 
   answers.
 """
 
-from amaranth import C, Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, ResetSignal, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.config import shape_word
 from hw.gateware.ports import register_select
 from hw.gateware.ports.axi import AxiLite, Response
+from hw.gateware.primitives.delay import replicate, without_reset
 from hw.host_interface import registers
 from hw.host_interface.registers import Access
 
@@ -132,12 +133,7 @@ class AxiLiteRegisters(wiring.Component):
 
     def _write_channel(self, m):
         bus = self.bus
-        kept = {
-            registers.BATCH: self.batch,
-            registers.LAYERS: Cat(self.first, self.last),
-            registers.WEIGHTS: self.page,
-            registers.INTERRUPT_ENABLE: self.interrupt_enable.as_value(),
-        }
+        kept = self._keep(m)
         # One for every register that is written: it is the one addressed.
         addressed = {
             register: Signal(name=f"addressed_{register.name.lower()}", reset_less=True)
@@ -201,6 +197,24 @@ class AxiLiteRegisters(wiring.Component):
                 m.d.sync += current.eq(value)
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
+
+    def _keep(self, m):
+        """The registers that the host writes and the core reads. A reset gets to them a clock late, by a
+        register of its own: nothing looks at them so soon after it, and its own net drives half as much."""
+        late = replicate(m, ResetSignal(), name="late_reset")
+        ports = {
+            registers.BATCH: [self.batch],
+            registers.LAYERS: [self.first, self.last],
+            registers.WEIGHTS: [self.page],
+            registers.INTERRUPT_ENABLE: [self.interrupt_enable.as_value()],
+        }
+        kept = {}
+        for register, parts in ports.items():
+            values = [without_reset(m, part, name=f"kept_{part.name}") for part in parts]
+            with m.If(late):
+                m.d.sync += [value.eq(value.init) for value in values]
+            kept[register] = Cat(*values)
+        return kept
 
     def _control_fits(self, control, idle):
         """Whether what is begun can begin: alone, of what there is."""

@@ -1,6 +1,6 @@
 """Image port: AXI4-Stream beats of pixels to the map in feature memory that a run begins with."""
 
-from amaranth import Module
+from amaranth import Cat, Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -8,7 +8,7 @@ from amaranth.utils import ceil_log2
 from hw.compile.program import Program
 from hw.contract.formats import PIXEL_BITS
 from hw.gateware.ports.axi import AxiStream
-from hw.gateware.primitives.delay import per_layer
+from hw.gateware.primitives.delay import delay, per_layer
 from hw.gateware.primitives.row_pointer import MapBeats
 
 
@@ -73,10 +73,12 @@ class ImagePort(wiring.Component):
             beats.advance(m)
             with m.If(beats.last):
                 m.d.sync += self.busy.eq(0)
-        m.d.sync += [
-            self.w_en.eq(accept),
-            self.w_line.eq(beats.row_line + (beats.x >> ceil_log2(self.program.config.line_pixels))),
-            self.w_pixels.as_value().eq(self.stream.tdata),
-            *(self.w_mask[i].eq(beats.x + i < width) for i in range(pixels)),
+        line = (beats.row_line + (beats.x >> ceil_log2(self.program.config.line_pixels)))[: len(self.w_line)]
+        mask = Cat(beats.x + i < width for i in range(pixels))
+        m.d.sync += self.w_en.eq(accept)
+        m.d.comb += [
+            self.w_line.eq(delay(m, line, 1, name="line")),
+            self.w_pixels.as_value().eq(delay(m, self.stream.tdata, 1, name="pixels")),
+            self.w_mask.eq(delay(m, mask, 1, name="mask")),
         ]
         return m

@@ -23,7 +23,7 @@ class ScorePort(wiring.Component):
     above them a wider beat is zero.
 
     Members: ``valid`` with ``score`` (never stalled: the queue holds all scores of a run);
-    ``images`` of the run; ``stream``; ``done`` pulses when the last beat was accepted.
+    ``images`` of the run; ``stream``.
     """
 
     def __init__(self, program: Program, score_bits: int):
@@ -34,7 +34,6 @@ class ScorePort(wiring.Component):
                 "score": In(signed(score_bits)),
                 "images": In(range(program.config.batch + 1)),
                 "stream": Out(AxiStream(program.config.stream_bits)),
-                "done": Out(1),
             }
         )
 
@@ -75,13 +74,12 @@ class MapPort(wiring.Component):
     -------
     start: in, 1. A pulse: send what layer ``layer`` made of ``images`` images.
     layer: in, a layer. Constant from two clocks before ``start`` on.
-    images: in, 0 .. ``batch``. Constant until ``done``.
+    images: in, 0 .. ``batch``. Constant until the last beat was taken.
     r_line: out, 0 .. ``memory_lines`` - 1. The line to read, in every clock.
     r_far_line: out, 0 .. ``memory_lines`` - 1. The one after it, for pixels beyond its end.
     r_offset: out, 0 .. ``line_pixels`` - 1. The pixel at which to begin.
     pixels: in, ``line_pixels`` pixels, ``latency`` clocks later.
     stream: out, AXI4-Stream: ``stream_pixels`` pixels, the first one lowest; ``tlast`` on the last beat.
-    done: out, 1. A pulse: the last beat was taken.
     """
 
     def __init__(self, program: Program, latency: int):
@@ -97,7 +95,6 @@ class MapPort(wiring.Component):
                 "r_offset": Out(range(line)),
                 "pixels": In(data.ArrayLayout(PIXEL_BITS, line)),
                 "stream": Out(AxiStream(program.config.stream_bits)),
-                "done": Out(1),
             }
         )
 
@@ -114,8 +111,11 @@ class MapPort(wiring.Component):
         # Beats read and not yet taken by the host: they must all fit the queue.
         pending = Signal(range(depth + 1))
         ask = running & (pending != depth)
-        accepted = self.stream.tvalid & self.stream.tready
-        m.d.sync += pending.eq(pending + ask - accepted)
+        accepted = Signal()  # a clock late: the host decides it, far away
+        m.d.sync += [
+            accepted.eq(self.stream.tvalid & self.stream.tready),
+            pending.eq(pending + ask - accepted),
+        ]
         with m.If(self.start):
             m.d.sync += running.eq(1)
         # The start comes late in its clock, the layer long before.
@@ -150,5 +150,4 @@ def _connect(m, queue, out, port):
         port.stream.tlast.eq(out.last),
         port.stream.tvalid.eq(queue.r_rdy),
         queue.r_en.eq(port.stream.tready),
-        port.done.eq(port.stream.tvalid & port.stream.tready & out.last),
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from amaranth import Array, Const, Module, Shape, Signal
+from amaranth.hdl import ValueCastable
 from amaranth.utils import bits_for
 
 
@@ -20,19 +21,32 @@ def delay(m: Module, value, clocks: int, *, name: str, reset: bool = False):
     return value
 
 
+def without_reset(m: Module, port, *, name: str):
+    """A register for an output port which is no control: assign it in place of ``port``."""
+    init = {} if isinstance(port, ValueCastable) else {"init": port.init}
+    register = Signal(port.shape(), name=name, reset_less=True, **init)
+    m.d.comb += port.eq(register)
+    return register
+
+
 MAX_FANOUT = 64
 """Loads that a register should drive at most, of signals that drive the bits of a step, a line or a beat."""
 
 
-def replicate(m: Module, value, *, name: str) -> Signal:
-    """A register of ``value`` that stays apart from others of the same value.
+def replicate(m: Module, value, *, name: str, reset: bool = False) -> Signal:
+    """A register of ``value`` that stays apart from others of the same value; ``reset`` as for :func:`delay`.
 
     Synthesis merges registers with equal inputs, and the replicas of a signal that drives too much for
     one register would be one again. ``keep`` on the register stops yosys and Vivado alike.
     """
-    out = Signal(value.shape(), name=name, reset_less=True, attrs={"keep": "true"})
+    out = Signal(value.shape(), name=name, reset_less=not reset, attrs={"keep": "true"})
     m.d.sync += out.eq(value)
     return out
+
+
+def replicas(m: Module, value, count: int, *, name: str, reset: bool = False) -> list[Signal]:
+    """``count`` registers of ``value`` that stay apart, for as many shares of what it drives."""
+    return [replicate(m, value, name=f"{name}_{i}", reset=reset) for i in range(count)]
 
 
 def per_layer(m: Module, layer: Signal, values: Sequence[int], *, name: str) -> Signal:

@@ -112,11 +112,14 @@ class MapBeats:
         self._channel_lines = constant("channel_lines", [plan.channel_lines for plan in maps])
         self._base = constant("base", [plan.base for plan in maps])
         self._base_row = constant("base_row", [plan.base + plan.position(0)[0] for plan in maps])
-        self._beat = Signal.like(self._last_beat)
-        self._row = Signal.like(self._last_row)
-        self._channel = Signal.like(last_channel)
-        self._image = Signal.like(images)
-        row_line, self._first_row = (Signal.like(line, name=name) for name in ("row_line", "first_row"))
+        # The caller starts before it goes on: nothing is reset.
+        self._beat = Signal.like(self._last_beat, reset_less=True)
+        self._row = Signal.like(self._last_row, reset_less=True)
+        self._channel = Signal.like(last_channel, reset_less=True)
+        self._image = Signal.like(images, reset_less=True)
+        row_line, self._first_row = (
+            Signal.like(line, name=name, reset_less=True) for name in ("row_line", "first_row")
+        )
         self._pointer = RowPointer(m, layer, maps, row_line)
         self._next = _NextImage(m, maps, self._pointer, constant, line)
         # Of maps that are some channels of what lies there: lines from the last channel to the next image.
@@ -184,12 +187,15 @@ class _NextImage:
     def __init__(self, m: Module, maps: Sequence[FeatureLayout], pointer: RowPointer, constant, line: Signal):
         self.packed = max(plan.images for plan in maps) > 1
         self._last = constant("last_packed", [plan.images - 1 for plan in maps])
-        self._left = Signal.like(self._last, name="left_packed")
+        self._left = Signal.like(self._last, name="left_packed", reset_less=True)
         # The stack's first line, this image's and the next one's.
-        self._stack, self._next_stack = (Signal.like(line, name=name) for name in ("stack", "next_stack"))
-        self.first_row = Signal.like(line, name="next_first_row")
+        self._stack, self._next_stack = (
+            Signal.like(line, name=name, reset_less=True) for name in ("stack", "next_stack")
+        )
+        self.first_row = Signal.like(line, name="next_first_row", reset_less=True)
         self.slot, self.next_slot = (
-            Signal.like(pointer.slot, name=name) for name in ("first_slot", "next_first_slot")
+            Signal.like(pointer.slot, name=name, reset_less=True)
+            for name in ("first_slot", "next_first_slot")
         )
         if self.packed:
             map_lines = constant("map_lines", [plan.stack_lines for plan in maps])

@@ -7,7 +7,7 @@ a single time per key. N·P array rows cost as much to generate as one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from amaranth import ClockSignal, Elaboratable, Instance, ResetSignal
 from amaranth.hdl import ValueCastable
@@ -37,12 +37,12 @@ class Emitter:
             _replaced(component)
         return self._names[full]
 
-    def verilog(self, name: str, text: Callable[[str, str], str], image: str) -> str:
-        """The name of a module whose Verilog is ``text`` of that name and of the file of its ``image``."""
+    def verilog(self, name: str, text: Callable[[str], str], images: Sequence[str]) -> str:
+        """The name of a module whose Verilog is ``text`` of that name, which reads ``images`` from files of
+        that name with their numbers behind it."""
         module = f"{self._prefix}_{name}"
-        file = f"{module}.mem"
-        self.texts.append(text(module, file))
-        self.images[file] = image
+        self.texts.append(text(module))
+        self.images |= {f"{module}_{number}.mem": image for number, image in enumerate(images)}
         return module
 
 

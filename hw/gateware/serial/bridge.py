@@ -225,6 +225,7 @@ class Bridge(wiring.Component):
             with m.Elif(exchange.left == 1):
                 m.next = "BEGIN"
                 with m.If(exchange.is_command(Command.SEND)):
+                    m.d.sync += exchange.offering.eq(1)
                     m.next = "SEND"
                 if self.burst:
                     with m.If(self.burst.loading):

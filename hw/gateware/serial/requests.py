@@ -30,7 +30,8 @@ class Exchange:
     beats: of the stream, so far. limit: how many are asked for. final: this one is the last of them.
     last: SEND: the frame ends with this request. RECEIVE: the last beat had ``tlast``.
     stop: no beat of results, or of memory, follows this one.
-    pulling: a beat of results is wanted. A register: what follows from it lies far behind it.
+    offering: a beat of images is offered; pulling: a beat of results is wanted. Registers: what follows from
+        them lies far behind.
     timer: counts clocks down to zero, and stays there; over: it is there.
     outside, fits, at_once: of the request that is loaded: its address is none of the control port's; a frame
         may carry the beats that it asks for; it waits for no time.
@@ -52,7 +53,7 @@ class Exchange:
         self.last, self.final, self.stop = (
             Signal(name=name, reset_less=True) for name in ("last", "final", "stop")
         )
-        self.pulling = Signal()
+        self.offering, self.pulling = Signal(), Signal()
         self.timer = Signal(WAIT_BITS + max(unit_bits, 1), reset_less=True)
         self.over = Signal(init=1)
         self._commands = {
@@ -161,12 +162,14 @@ class RegisterAccess:
 
 def send_states(m, exchange: Exchange, images):
     """SEND: offer the loaded beat to the stream ``images``, then load the next one."""
+    m.d.comb += [
+        images.tvalid.eq(exchange.offering),
+        images.tdata.eq(exchange.word),
+        images.tlast.eq(exchange.last & exchange.final),
+    ]
     with m.State("SEND"):
-        m.d.comb += [
-            images.tvalid.eq(1),
-            images.tdata.eq(exchange.word),
-            images.tlast.eq(exchange.last & exchange.final),
-        ]
+        with m.If(images.tready | exchange.over):
+            m.d.sync += exchange.offering.eq(0)
         with m.If(images.tready):
             m.d.sync += [exchange.beats.eq(exchange.beats + 1), exchange.left.eq(4)]
             m.next = "LOAD"

@@ -130,7 +130,7 @@ class BurstReader(wiring.Component):
         """Whether beats that come are of the channel table: the first ones of a run. A clock before they are
         given, so that nothing has to wait for the answer."""
         filling = Signal()
-        left = Signal(range(max(2, self.plan.table_beats)))
+        left = Signal(range(max(2, self.plan.table_beats)), reset_less=True)
         with m.If(coming & filling):
             m.d.sync += [left.eq(left - 1), filling.eq(left != 0)]
         with m.If(begins):
@@ -155,17 +155,18 @@ class BurstReader(wiring.Component):
         next clock on. Returns whether nothing is left to request, and whether the table is next."""
         plan, memory = self.plan, self.memory
         of_table = Signal()
-        layer = Signal.like(self.first)
-        last_layer = Signal()
+        # The states set all of them before they look at them.
+        layer = Signal.like(self.first, reset_less=True)
+        last_layer = Signal(reset_less=True)
         m.d.sync += last_layer.eq(layer == self.last)
         # Of the table, and of a layer: bursts after the one at hand, whether there are none, and the beats of
         # the last one.
         of_all = (plan.table_beats, *plan.layer_beats)
         table_full, *full = ((beats - 1) // plan.burst_beats for beats in of_all)
         table_rest, *rest = ((beats - 1) % plan.burst_beats + 1 for beats in of_all)
-        left = Signal(range(max(table_full, *full) + 1))
-        final = Signal()
-        last_beats = Signal.like(self.requested_beats)
+        left = Signal(range(max(table_full, *full) + 1), reset_less=True)
+        final = Signal(reset_less=True)
+        last_beats = Signal.like(self.requested_beats, reset_less=True)
         address, offered_address = (
             Signal(MEMORY_ADDRESS_BITS, name=name, reset_less=True) for name in ("address", "offered_address")
         )

@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.weight_stream import StreamPlan
+from hw.gateware.primitives.delay import delay
 
 
 class ChannelLoader(wiring.Component):
@@ -41,9 +42,9 @@ class ChannelLoader(wiring.Component):
         m = Module()
         whole, data = self._joined(m) if self.plan.drain_group_beats > 1 else (1, self.beat)
         kept = Signal.like(self.w_data, reset_less=True)
-        group = Signal.like(self.w_addr)
-        m.d.comb += self.w_data.eq(kept)
-        m.d.sync += [kept.eq(data), self.w_addr.eq(group), self.w_en.eq(self.valid & whole)]
+        group = Signal.like(self.w_addr, reset_less=True)
+        m.d.comb += [self.w_data.eq(kept), self.w_addr.eq(delay(m, group, 1, name="w_group"))]
+        m.d.sync += [kept.eq(data), self.w_en.eq(self.valid & whole)]
         with m.If(self.valid & whole):
             m.d.sync += group.eq(group + 1)
         with m.If(self.start):

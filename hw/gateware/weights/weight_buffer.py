@@ -14,7 +14,7 @@ from amaranth.utils import ceil_log2
 from hw.compile.weight_stream import KEPT_FREE, UNIT_BITS, StreamPlan
 from hw.gateware.datapath.bank import Bank
 from hw.gateware.datapath.feature_memory import rotate, rotate_latency
-from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate
+from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate, without_reset
 
 
 class WeightBuffer(wiring.Component):
@@ -91,7 +91,7 @@ class WeightBuffer(wiring.Component):
             wrapped = Array(rotated[(j + units) % plan.beat_units] for units in self._sizes)[size_near]
             unit_bits = Mux(of_this, rotated[j % plan.beat_units], wrapped)
             m.d.comb += [
-                bank.w_en.eq(delay(m, enable, 1, name=f"w_en_{j}", reset=True)),
+                bank.w_en.eq(delay(m, enable, 1, name=f"w_en_{j}")),
                 bank.w_addr.eq(delay(m, address, 1, name=f"w_addr_{j}")),
                 bank.w_data.eq(delay(m, unit_bits, 1, name=f"w_data_{j}")),
                 bank.r_addr.eq(self.r_step),
@@ -111,14 +111,15 @@ class WeightBuffer(wiring.Component):
         whether the beat at hand completes a step.
         """
         plan = self.plan
-        layer = Signal.like(self.first)
-        size = Signal(range(len(self._sizes)))
-        unit = Signal(range(plan.step_units))
-        step = Signal(range(plan.depth))
+        # A start sets all of them.
+        layer = Signal.like(self.first, reset_less=True)
+        size = Signal(range(len(self._sizes)), reset_less=True)
+        unit = Signal(range(plan.step_units), reset_less=True)
+        step = Signal(range(plan.depth), reset_less=True)
         next_unit = Signal.like(unit)
         next_size = Signal.like(size)
-        left = Signal(range(max(plan.layer_beats) + 1))
-        final = Signal()  # one beat is left
+        left = Signal(range(max(plan.layer_beats) + 1), reset_less=True)
+        final = Signal(reset_less=True)  # one beat is left
         beats, single, sizes = (
             Array(C(n) for n in t)
             for t in (
@@ -150,12 +151,13 @@ class WeightBuffer(wiring.Component):
             m.d.comb += [next_unit.eq(0), next_size.eq(sizes[next_layer])]
             m.d.sync += [layer.eq(next_layer), left.eq(beats[next_layer]), final.eq(single[next_layer])]
         stored = delay(m, whole, self.write_latency - 1, name="stored", reset=True)
+        count = without_reset(m, self.stored, name="stored_steps")
         with m.If(stored):
-            m.d.sync += self.stored.eq(self.stored + 1)
+            m.d.sync += count.eq(count + 1)
         with m.If(self.start):
             m.d.comb += [next_unit.eq(0), next_size.eq(sizes[self.first])]
             m.d.sync += [
-                Cat(step, self.stored).eq(0),
+                Cat(step, count).eq(0),
                 layer.eq(self.first),
                 left.eq(beats[self.first]),
                 final.eq(single[self.first]),
@@ -171,9 +173,9 @@ class WeightBuffer(wiring.Component):
         """
         plan = self.plan
         all_units = plan.depth * plan.step_units
-        free = Signal(range(all_units + 1), init=all_units)
+        free = Signal(range(all_units + 1), init=all_units, reset_less=True)
         came = Mux(self.valid, plan.beat_credit, 0) - Mux(whole, plan.step_units, 0)
-        came = delay(m, came, 1, name="came", reset=True)
+        came = delay(m, came, 1, name="came")
         freed = Mux(delay(m, self.freed, 1, name="freed", reset=True), plan.step_units, 0)
         requested = delay(m, self.requested, 1, name="requested", reset=True)
         beats = delay(m, self.requested_beats, 1, name="requested_beats")

@@ -51,7 +51,7 @@ class WeightMemory(wiring.Component):
             m, self.layer, [p.first_step + len(p.steps) - 1 for p in program.layers], name="last"
         )
         m.submodules.skid = skid = SkidBuffer(program.step_format)
-        address = Signal(range(program.steps))
+        address = Signal(range(program.steps), reset_less=True)
         read = Signal()
         advance = ~read | skid.i.ready
         m.d.comb += [

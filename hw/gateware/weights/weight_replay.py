@@ -63,15 +63,15 @@ class WeightReplay(wiring.Component):
         offered = Signal()  # the buffer delivers a step
         self._connect(m, skid, offered)
 
-        layer = Signal.like(self.first)
-        block = Signal(range(len(self.plan.block_steps) + 1))
+        layer = Signal.like(self.first, reset_less=True)
+        block = Signal(range(len(self.plan.block_steps) + 1), reset_less=True)
         m.d.comb += [nest.layer.eq(layer), nest.images.eq(self.images)]
-        position = Signal(self._position)
+        position = Signal(self._position, reset_less=True)
         first_start, next_start = self._block_starts(m, block)
-        address = Signal.like(buffer.stored)
+        address = Signal.like(buffer.stored, reset_less=True)
         next_address = Signal.like(address)
         # Where the set begins: its first block, that one's first step, and where this lies.
-        set_block, set_start, set_address = Signal.like(block), Signal.like(position), Signal.like(address)
+        set_block, set_start, set_address = map(_without_reset, (block, position, address))
         block_begin = self._block_begin(m, nest, position, address) if nest.words else None
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
@@ -171,7 +171,7 @@ class WeightReplay(wiring.Component):
     def _block_starts(self, m, block):
         """The positions of the first step of number ``block`` and of the block after it, a clock later."""
         first_start, next_start = (
-            Signal(self._position, name=name) for name in ("first_start", "next_start")
+            Signal(self._position, name=name, reset_less=True) for name in ("first_start", "next_start")
         )
         starts = Array(
             self._position.const({"left": n - 1, "last": n == 1}) for n in (*self.plan.block_steps, 1)
@@ -185,8 +185,7 @@ class WeightReplay(wiring.Component):
         Comparisons are made a clock ahead, for the address of then and the one after it; an address that was
         ``rewound`` has been read before.
         """
-        none_here = Signal()
-        none_next = Signal()
+        none_here, none_next = Signal(reset_less=True), Signal(reset_less=True)
         m.d.sync += [
             none_here.eq(address == self.buffer.stored),
             none_next.eq(next_address == self.buffer.stored),
@@ -197,3 +196,8 @@ class WeightReplay(wiring.Component):
         """The number of the first block of ``layer``, among the blocks of all layers."""
         blocks = [plan.blocks for plan in self.program.layers]
         return Array(C(sum(blocks[:i])) for i in range(len(blocks)))[layer]
+
+
+def _without_reset(value):
+    """A register like ``value``: a start sets it, or what it enters does."""
+    return Signal.like(value, reset_less=True)

@@ -7,7 +7,7 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from bitstreams.synthesis.paths import HOST_LEVELS, HOST_LOADS, MOST_LEVELS, MOST_LOADS, main, paths
+from bitstreams.synthesis.paths import HOST_LEVELS, HOST_LOADS, MOST_LEVELS, MOST_LOADS, excesses, main, paths
 from bitstreams.synthesis.yosys import synthesise
 from hw.compile.channel_table import drain_group_bits
 from hw.contract.artifact import random_artifact
@@ -129,13 +129,38 @@ def holds(found, levels=MOST_LEVELS, loads=MOST_LOADS):
     assert found.fanout[0][1] <= loads, found.fanout[0]
 
 
+def cell(kind, inputs, outputs):
+    ways = dict.fromkeys(inputs, "input") | dict.fromkeys(outputs, "output")
+    return {"type": kind, "port_directions": ways, "connections": {**inputs, **outputs}, "parameters": {}}
+
+
+@pytest.mark.parametrize(
+    ("where", "limited"),
+    [
+        ("$flatten\\core.\\writer.$ff", True),
+        ("$flatten\\serial.\\accelerator.\\control.$ff", True),
+        ("control.$ff", True),
+        ("$flatten\\interrupt$12.$ff", True),
+        ("$flatten\\core.\\readout.\\control.$ff", False),
+        ("core.fetch.$ff", False),
+    ],
+)
+def test_limits_are_tighter_between_host_and_core(where, limited):
+    """Four LUTs before a register, which drives 129 of another kind than the 129 of a reset."""
+    luts = {f"lut_{i}": cell("LUT1", {"I0": [10 + i]}, {"O": [11 + i]}) for i in range(4)}
+    first = cell("FDRE", {"D": ["0"]}, {"Q": [10]})
+    last = cell("FDRE", {"D": [14]}, {"Q": [15]})
+    loads = {f"load_{i}": cell("FDRE", {"D": [15], "R": [16]}, {"Q": [100 + i]}) for i in range(129)}
+    names = {"a": {"bits": [10]}, "b": {"bits": [15]}, "rst": {"bits": [16]}}
+    cells = {"first": first, where: last, **luts, **loads}
+    netlist = {"modules": {"top": {"cells": cells, "netnames": names, "ports": {}}}}
+    tight = ["b: 129 loads, not 128", "a -> b: 4 levels, not 3"] if limited else []
+    assert sorted(excesses(netlist, "top")) == sorted(["rst: 129 loads, not 128", *tight])
+    assert "a -> b: 4 levels, not 3" in excesses(netlist, "top", levels=3)
+
+
 def test_prints_the_paths_of_a_netlist(tmp_path, capsys):
     """Two registers and a LUT between them, which a third register shares."""
-
-    def cell(kind, inputs, outputs):
-        ways = dict.fromkeys(inputs, "input") | dict.fromkeys(outputs, "output")
-        return {"type": kind, "port_directions": ways, "connections": {**inputs, **outputs}, "parameters": {}}
-
     cells = {
         "first": cell("FDRE", {"C": [2], "D": [3]}, {"Q": [4]}),
         "lut": cell("LUT1", {"I0": [4]}, {"O": [5]}),

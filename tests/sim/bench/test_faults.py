@@ -13,6 +13,7 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.design import DesignInfo
+from hw.contract.memory_shares import SHARE_BITS
 from hw.gateware.datapath import post, tile_input
 from hw.gateware.primitives.micro_instruction import step_layout
 from hw.generate import generate
@@ -24,7 +25,7 @@ from tests.sim.bench.accelerators import NETWORKS, images
 pytestmark = pytest.mark.verilator
 
 CASE = ("tiny", "adaptive", 4, 2, 2)
-STEPS = "spec2_steps.mem"
+STEPS = "spec2_steps_{}.mem"
 
 
 def mismatch(folder, artifact):
@@ -49,7 +50,8 @@ def flip(folder, program, field, step):
     offset = step_layout(program.step_format)[field].offset
     if field == "bit_planes":
         offset += (program.weight_bits - 1) * program.step_format.bit_plane_width
-    path = folder / STEPS
+    share, offset = divmod(offset, SHARE_BITS)
+    path = folder / STEPS.format(share)
     lines = path.read_text().split("\n")
     first = next(i for i, line in enumerate(lines) if set(line) <= {"0", "1"} and line)
     line = lines[first + step]

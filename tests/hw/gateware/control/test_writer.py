@@ -12,12 +12,19 @@ RAW_BITS = 26
 
 
 def put(ctx, dut, plan, row, pixels):
-    """Lane row ``row`` delivers the first row of its tiles, all others garbage that is not valid."""
+    """Lane row ``row`` delivers a row of its tiles in the next clock, all others garbage that is not valid.
+    Returns what sets the pixels then."""
     columns = plan.lane_columns
-    for lane in range(row * columns, (row + 1) * columns):
-        ctx.set(dut.pixels[lane], pixels[lane - row * columns])
-        ctx.set(dut.raw[lane], pixels[0][0] - 99)
-    ctx.set(dut.valid, sum(1 << lane for lane in range(row * columns, (row + 1) * columns)))
+    lanes = range(row * columns, (row + 1) * columns)
+    ctx.set(dut.valid, sum(1 << lane for lane in lanes))
+
+    def deliver():
+        for lane in range(len(dut.valid)):
+            of_row = lane in lanes
+            ctx.set(dut.pixels[lane], pixels[lane - lanes[0]] if of_row else [0xA5] * TILE)
+            ctx.set(dut.raw[lane], pixels[0][0] - 99 if of_row else 0x155)
+
+    return deliver
 
 
 def send(ctx, dut, plan, group, left):
@@ -56,13 +63,14 @@ def test_rows_of_a_token(simulate, name, instruction, left):
         send(ctx, dut, plan, 0, left)
         await ctx.tick()
         ctx.set(dut.token, 0)
-        y = 0
+        y, deliver = 0, list
         for row in range(plan.lane_rows):
             for within in range(TILE):
                 pixels = rng.integers(0, 256, (plan.lane_columns, TILE)).tolist()
                 for lane in range(compiled.config.lanes):
                     ctx.set(dut.rows[lane], within)
-                put(ctx, dut, plan, row, pixels)
+                deliver()
+                deliver = put(ctx, dut, plan, row, pixels)
                 if within < plan.rows_written:
                     if y < min(left, height):
                         first, pixel = position_of(plan.dest, 0, 1, y)
@@ -72,6 +80,9 @@ def test_rows_of_a_token(simulate, name, instruction, left):
                 note(ctx)
                 await ctx.tick()
         ctx.set(dut.valid, 0)
+        deliver()
+        note(ctx)
+        await ctx.tick()
         note(ctx)
         await ctx.tick()
         note(ctx)

@@ -173,12 +173,14 @@ def test_a_tile_of_every_channel_reaches_its_row(simulate, network, entry, produ
     for n, word in enumerate(reversed(range(WORDS))):
         step(schedule, dut, freed + 2 + GROUPS * n, word, 0, 1, layer.pointwise)
     clocks = freed + 2 + GROUPS * WORDS + 60
-    rows, raw = {}, {}
+    rows, raw, leaving = {}, {}, None
 
     def watch(ctx, now):
-        if ctx.get(lane.valid):
-            rows[now] = (ctx.get(lane.out_row), [ctx.get(lane.out_pixels[i]) for i in range(columns)])
+        nonlocal leaving
+        if leaving is not None:
+            rows[now] = (leaving, [ctx.get(lane.out_pixels[i]) for i in range(columns)])
             raw[now] = ctx.get(lane.raw)
+        leaving = ctx.get(lane.out_row) if ctx.get(lane.valid) else None
 
     async def bench(ctx):
         for stage in (lane.reads, lane.adds, lane.writes):

@@ -46,12 +46,13 @@ def run(simulate, dut, images, gaps, relu, pool, first=0, leak=0):
             ctx.set(dut.first, first)
         if dut.leaks:
             ctx.set(dut.leak, (0, *dut.leaks).index(leak))
+        leaving = None
         for now, entry in enumerate(plan):
             ctx.set(dut.start, entry is not None and entry[0] == 0)
             ctx.set(dut.pixels, [-12345] * TILE if entry is None else entry[1])
-            if ctx.get(dut.valid):
-                raw = ctx.get(dut.raw)
-                seen.append((now, ctx.get(dut.row), [ctx.get(p) for p in dut.o_pixels], raw))
+            if leaving is not None:
+                seen.append((now, leaving, [ctx.get(p) for p in dut.o_pixels], ctx.get(dut.raw)))
+            leaving = ctx.get(dut.row) if ctx.get(dut.valid) else None
             await ctx.tick()
 
     simulate(dut, testbench)

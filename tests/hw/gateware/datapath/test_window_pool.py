@@ -54,6 +54,7 @@ def run(simulate, layer, tiles, gaps):
         ctx.set(dut.skipped, layer.pool_padding)
         ctx.set(dut.rows_left, min(TILE, left))
         ctx.set(dut.columns_left, min(TILE, left))
+        leaving = None
         for now, entry in enumerate(plan):
             ctx.set(dut.start, entry is not None and entry[1] == 0)
             ctx.set(dut.pixels, [-12345] * TILE if entry is None else entry[2])
@@ -61,8 +62,9 @@ def run(simulate, layer, tiles, gaps):
                 ctx.set(
                     dut.edges, dict(zip(("top", "bottom", "left", "right"), map(int, entry[0]), strict=True))
                 )
-            if ctx.get(dut.valid):
-                seen.append((now, ctx.get(dut.row), [ctx.get(p) for p in dut.o_pixels], ctx.get(dut.raw)))
+            if leaving is not None:
+                seen.append((now, leaving, [ctx.get(p) for p in dut.o_pixels], ctx.get(dut.raw)))
+            leaving = ctx.get(dut.row) if ctx.get(dut.valid) else None
             await ctx.tick()
 
     simulate(dut, testbench)

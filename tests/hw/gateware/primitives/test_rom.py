@@ -6,6 +6,7 @@ import numpy as np
 from amaranth import Module
 from amaranth.lib import wiring
 
+from hw.contract.memory_shares import SHARE_BITS
 from hw.emit import emit
 from hw.gateware.primitives.rom import Rom
 
@@ -29,11 +30,12 @@ def test_the_contents_of_a_large_rom_do_not_go_through_amaranth():
     """21 Mbit: as a list of words of a memory they took more than ten minutes and gigabytes."""
     bits = np.random.default_rng(0).integers(0, 2, (17_000, 1_229), np.uint8)
     verilog = emit(Reader(bits), "top")
-    words = verilog.images["top_words.mem"].split("\n")
-    assert len(verilog.text) < 10_000 and list(verilog.images) == ["top_words.mem"]
-    assert len(words) == 17_001 and not words[-1]
+    shares = [image.split("\n") for image in verilog.images.values()]
+    assert len(verilog.text) < 10_000
+    assert list(verilog.images) == [f"top_words_{i}.mem" for i in range(-(-1_229 // SHARE_BITS))]
+    assert all(len(words) == 17_001 and not words[-1] for words in shares)
     for number in (0, 5, 16_999):
-        assert words[number] == "".join(map(str, bits[number, ::-1]))
+        assert "".join(words[number] for words in reversed(shares)) == "".join(map(str, bits[number, ::-1]))
 
 
 def test_a_rom_reads_the_same_in_simulation_and_in_verilog(simulate):
@@ -59,8 +61,13 @@ def test_a_rom_reads_the_same_in_simulation_and_in_verilog(simulate):
     assert found[first:] == wanted[first:]
     verilog = emit(Reader(bits), "top")
     assert re.search(
-        r"reg \[69:0\] words \[0:39\];\n  initial \$readmemb\(\"top_words.mem\", words\);", verilog.text
+        r"reg \[WIDTH - 1:0\] words \[0:39\];\n  initial \$readmemb\(IMAGE, words\);", verilog.text
     )
     ports = "input clk;\n  input en;\n  input [5:0] addr;\n  output [69:0] data;"
-    assert f"module top_words(clk, en, addr, data);\n  {ports}\n" in verilog.text
+    shares = [
+        '  top_words_share #("top_words_0.mem", 36) share_0(clk, en, addr, data[35:0]);',
+        '  top_words_share #("top_words_1.mem", 34) share_1(clk, en, addr, data[69:36]);',
+    ]
+    module = ["module top_words(clk, en, addr, data);", f"  {ports}", *shares, "endmodule"]
+    assert "\n".join(module) in verilog.text
     assert re.search(r"if \(en\) begin\n      word <= words\[addr\];", verilog.text)
