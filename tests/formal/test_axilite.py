@@ -38,7 +38,7 @@ class ControlPort(Elaboratable):
         offer_stays(m, bus.bvalid, bus.bready, bus.bresp, reset=reset, name="b")
         with m.If(earlier(m, reset, name="reset_before")):
             m.d.comb += Assert(~bus.rvalid & ~bus.bvalid)
-        self._registers(m, reset)
+        self._registers(m, held)
         return m
 
     def _answers_once(self, m, held):
@@ -69,6 +69,8 @@ class ControlPort(Elaboratable):
             Assert(~sum(stages[1:]).any() | ~(held["have_address"] | held["have_word"])),
             Assert(waiting < WRITE_LATENCY),
         ]
+        with m.If(held["late_reset"]):  # the registers of the host are reset before a write looks at them
+            m.d.comb += Assert(~(held["have_address"] | held["have_word"] | sum(stages).any()))
         for i, stage in enumerate(stages[:-1]):
             with m.If(stage):
                 m.d.comb += Assert(waiting == i)
@@ -77,7 +79,7 @@ class ControlPort(Elaboratable):
                 with m.If(signal):
                     m.d.comb += Assert(held["checked"])
 
-    def _registers(self, m, reset):
+    def _registers(self, m, held):
         dut = self.dut
         busy = dut.status.busy
         started = Signal()
@@ -91,7 +93,9 @@ class ControlPort(Elaboratable):
         m.d.comb += Assert(dut.start + dut.check + dut.abort <= 1)
         registers = (dut.batch, dut.first, dut.last, dut.page)
         before = [earlier(m, register, name=f"{register.name}_before") for register in registers]
-        with m.If(earlier(m, busy & ~reset, name="was_busy")):
+        with m.If(
+            earlier(m, busy & ~held["late_reset"], name="was_busy")
+        ):  # a reset comes to them a clock late
             m.d.comb += [Assert(register == old) for register, old in zip(registers, before, strict=True)]
 
 

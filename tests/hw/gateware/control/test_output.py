@@ -83,7 +83,7 @@ def run(simulate, compiled, instruction, images, maps, scores, rng=None):
         ctx.set(output.start, 1)
         await ctx.tick()
         ctx.set(output.start, 0)
-        running, offset, number, idle = {}, 0, -1, 0
+        running, leaving, offset, number, idle = {}, {}, 0, -1, 0
         while idle < LANE + TILE + 4:
             now = len(log)
             ctx.set(output.pass_full, int(rng is None or rng.random() < 0.3))
@@ -95,19 +95,21 @@ def run(simulate, compiled, instruction, images, maps, scores, rng=None):
             for lane in range(config.lanes):
                 if sample["starts"] >> lane & 1:
                     running[lane] = (*running.get(lane, ()), (now + LANE, order[number], sample["row"]))
-            valid = 0
+            for lane, pixels in leaving.items():
+                ctx.set(writer.pixels[lane], pixels)
+                ctx.set(writer.raw[lane], pixels[0] - 100)
+            valid, leaving = 0, {}
+            ahead = now + 1  # lanes say a clock before that a row leaves
             for lane, tiles in list(running.items()):
-                running[lane] = tiles = tuple(tile for tile in tiles if now < tile[0] + TILE)
+                running[lane] = tiles = tuple(tile for tile in tiles if ahead < tile[0] + TILE)
                 for first, work, channel in (
                     reversed(tiles) if plan.token_interval < TILE else tiles
                 ):  # a token cuts the last one off
-                    row = rows_of(plan, now - first) if now >= first else None
+                    row = rows_of(plan, ahead - first) if ahead >= first else None
                     if row is not None:
                         valid |= 1 << lane
-                        pixels = made(work, channel, lane, row)
+                        leaving[lane] = made(work, channel, lane, row)
                         ctx.set(writer.rows[lane], row)
-                        ctx.set(writer.pixels[lane], pixels)
-                        ctx.set(writer.raw[lane], pixels[0] - 100)
                         break
             ctx.set(writer.valid, valid)
             number += sample["pass_begun"]
