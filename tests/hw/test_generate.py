@@ -54,7 +54,7 @@ def test_nothing_of_two_names_meets(pair):
         info = DesignInfo.load(folder)
         text = (folder / info.verilog).read_text()
         modules = {name.removeprefix("\\") for name in re.findall(r"^module (\S+?) *\(", text, re.M)}
-        images = set(re.findall(r'\$readmemb\("([^"]+)"', text))
+        images = set(re.findall(r'"(\S+\.mem)"', text))
         assert info.top in modules and len(modules) > 20
         assert images == set(info.files) - {info.verilog, *info.weight_files}
         names = modules | set(info.files)
