@@ -379,7 +379,7 @@ bench-training: $(STAMP) ## images per second of training VGG16, with Conv2d and
 # One thread of BLAS: on a busy machine several wait for one another.
 SEARCH := $(BUILD)/search
 .PHONY: bench-pool
-bench-pool: $(STAMP) ## images per second of 1, 2, 4 and 8 virtual boards behind one queue (minutes)
+bench-pool: $(STAMP) ## images per second of 1, 2 and 4 virtual boards behind one queue (minutes)
 	$(SPEC2) generate zoo:lenet-1:8 --out $(BUILD)/pool/design
 	$(BIN)/python -m bitstreams.commands.pool_benchmark $(BUILD)/pool/design
 

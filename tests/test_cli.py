@@ -336,7 +336,7 @@ def test_a_design_that_an_earlier_model_left_does_not_spoil_a_training(run, tmp_
             (out / "design" / name).write_text(text)
         result = run(*arguments, *changed)
         assert result.code == 0 and "The design that lies there is not of this model" in result.out
-        assert f"spec2 generate {out}/model.npz" in " ".join(result.out.split())
+        assert f"spec2generate{out}/model.npz" in "".join(result.out.split()), "in lines of a terminal"
         kept = json.loads((out / "report.json").read_text())
         assert "config" not in kept and kept["digest"] == load(out / "model.npz").digest
 

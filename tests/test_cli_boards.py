@@ -352,8 +352,8 @@ def test_board_runs_virtual_boards_only(run, fake_design):
 def test_board_says_where_it_is_and_what_it_did(run, fake_design, monkeypatch):
     design, given = fake_design.design, []
 
-    def stand_in(built, link, memory, ready):
-        given.append((built.clocks_per_bit, link, memory))
+    def stand_in(built, link, memory, most_hz, ready):
+        given.append((built.clocks_per_bit, link, memory, most_hz))
         ready(board_module.VirtualBoard(built))
         return {"clocks": 12_345, "bytes_lost": 0}
 
@@ -366,11 +366,11 @@ def test_board_says_where_it_is_and_what_it_did(run, fake_design, monkeypatch):
     assert "bit rate 5000. Ctrl-C ends it." in result.err
     names = ("latency", "stall", "refresh-period", "refresh-clocks", "errors", "seed")
     slow = [part for n, name in enumerate(names) for part in (f"--memory-{name}", str(7 - n))]
-    result = run("board", fake_design.design, "--virtual", "--transport", "pcie", *slow)
+    result = run("board", fake_design.design, "--virtual", "--transport", "pcie", *slow, "--most-hz", "9")
     assert "bytes lost" in result.out and "(--link xdma:" in result.err
     assert given == [
-        (4, design / VIRTUAL_PORT, MemoryConditions()),
-        (0, design / VIRTUAL_CARD, MemoryConditions(7, 6, 5, 4, 3, 2)),
+        (4, design / VIRTUAL_PORT, MemoryConditions(), 0),
+        (0, design / VIRTUAL_CARD, MemoryConditions(7, 6, 5, 4, 3, 2), 9),
     ]
     wrong = run("board", fake_design.design, "--virtual", "--memory-stall", "256").sentence
     assert "the memory's stall must be 0 to 255, not 256" in wrong

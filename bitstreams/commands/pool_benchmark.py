@@ -101,7 +101,7 @@ def markdown(found: dict[str, object]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("design", type=Path, help="a design that holds its weights")
-    parser.add_argument("--boards", type=int, nargs="+", default=[1, 2, 4, 8], help="how many")
+    parser.add_argument("--boards", type=int, nargs="+", default=[1, 2, 4], help="how many")
     parser.add_argument("--hz", type=int, default=20_000, help="rate of every board's clock")
     parser.add_argument("--out", type=Path, default=Path("docs/results/pool.json"))
     given = parser.parse_args()

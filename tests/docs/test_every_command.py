@@ -48,4 +48,4 @@ def test_every_command_of_a_page_runs(world, page):
     for line in TYPED[page]:
         result = world.type(line)
         assert result.code == 0, f"{line}\n{result.out}\n{result.err}"
-        assert result.out.strip(), line
+        assert (result.out + result.err).strip(), line

@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 
+from bitstreams.commands import pool_benchmark
 from bitstreams.synthesis import extrapolation
 from pruning.transfer.search import benchmark as search_benchmark
 from sim.commands import spread_page, transfer_results
@@ -18,14 +19,16 @@ from tests.docs.pages import (
     ROOT,
 )
 
-SPARSITY, SEARCH, WORDS, ROBUSTNESS = (
-    RESULTS / f"{name}.json" for name in ("sparsity", "search", "words", "robustness")
+SPARSITY, SEARCH, WORDS, ROBUSTNESS, POOL = (
+    RESULTS / f"{name}.json" for name in ("sparsity", "search", "words", "robustness", "pool")
 )
 """Their tables have pages of their own."""
 
 
 @pytest.mark.parametrize(
-    "data", sorted({*RESULTS.glob("*.json")} - {SPARSITY, SEARCH, WORDS, ROBUSTNESS}), ids=lambda p: p.stem
+    "data",
+    sorted({*RESULTS.glob("*.json")} - {SPARSITY, SEARCH, WORDS, ROBUSTNESS, POOL}),
+    ids=lambda p: p.stem,
 )
 def test_the_results_page_holds_the_tables_of_its_data(data):
     page, rows = (ROOT / "docs" / "results.md").read_text(), json.loads(data.read_text())
@@ -192,3 +195,12 @@ def test_the_exploring_page_shows_both_large_boards():
     assert len(commands) == 4 and sum(ONE_MEMORY in command for command in commands) == 1
     assert {command.split()[2] for command in commands} == {"vc709", "vcu118"}
     assert QUICK in commands
+
+
+def test_the_page_on_several_boards_holds_what_was_measured():
+    """Boards do not hold one another up."""
+    found = json.loads(POOL.read_text())
+    assert pool_benchmark.markdown(found) in (ROOT / "docs" / "deploying.md").read_text()
+    rate = {row["boards"]: row["images_per_second"] for row in found["rows"]}
+    assert min(rate) == 1 and max(rate) >= 4
+    assert all(images >= 0.9 * boards * rate[1] for boards, images in rate.items())
