@@ -81,7 +81,7 @@ DESIGNS = {
     "results/adaptive": HELD,
     "vgg": STREAMED,
     "vgg16": STREAMED,
-    "vgg16-cifar": STREAMED,
+    "vgg16-cifar": (*STREAMED, "--memories", "1"),  # what a KC705 has
 }
 """Folders of ``build`` that hold a design as well."""
 
