@@ -117,9 +117,9 @@ def make(folder: Path, call: Callable[..., Any]) -> None:
         (folder / "DIR" / cifar10.BINARY / name).write_bytes(records.tobytes())
     digits = data.load("mnist")
     for name, images, labels in (
-        ("few.npz", digits.train_images[:60], digits.train_labels[:60]),
-        ("more.npz", digits.test_images[:40], digits.test_labels[:40]),
-        ("mine.npz", digits.test_images[:40], digits.test_labels[:40]),
+        ("few.npz", digits.train_images[::60], digits.train_labels[::60]),
+        ("more.npz", digits.test_images[::25], digits.test_labels[::25]),
+        ("mine.npz", digits.test_images[::25], digits.test_labels[::25]),
         ("digits.npz", digits.test_images[:4], digits.test_labels[:4]),
     ):
         np.savez(folder / name, image=images, label=labels)
