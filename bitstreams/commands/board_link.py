@@ -82,9 +82,12 @@ def members(links: Sequence[str], baud: int | None, design: Path, info: DesignIn
 
 
 @contextmanager
-def virtual_boards(design: Path, count: int) -> Iterator[list[Callable[[], AbstractContextManager[Any]]]]:
+def virtual_boards(
+    design: Path, count: int, most_hz: int = 0
+) -> Iterator[list[Callable[[], AbstractContextManager[Any]]]]:
     """What opens links to ``count`` virtual boards: the one that 'spec2 board' runs, if there is one, then
-    others, which end with the block."""
+    others, which end with the block; ``most_hz``: of their clocks, as :class:`sim.virtual.board.VirtualBoard`
+    takes it."""
     from sim.virtual.board import VirtualBoard
     from sim.virtual.build import PCIE, UART, build_virtual
 
@@ -98,7 +101,7 @@ def virtual_boards(design: Path, count: int) -> Iterator[list[Callable[[], Abstr
     with ExitStack() as stack:
         where = [str(paths[running[0]][0])] if running else []
         while len(where) < count:
-            where.append(stack.enter_context(VirtualBoard(built)).path)
+            where.append(stack.enter_context(VirtualBoard(built, most_hz=most_hz)).path)
         yield [partial(_opened, built, path) for path in where]
 
 

@@ -13,37 +13,35 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from bitstreams.commands.board_link import virtual_boards
 from bitstreams.links.pool.member import Member
 from bitstreams.links.pool.pool import Pool
-from bitstreams.links.serial import open_serial
 from hw.contract.artifact import load
 from hw.contract.design import DesignInfo
 from hw.contract.zoo import random_images
 from hw.util import files
 from hw.util.tables import table
 from sim import model
-from sim.virtual.board import CLOCK_HZ, VirtualBoard
-from sim.virtual.build import UART, VirtualBuild, build_virtual
 
 ROUNDS = 3
 RUNS = 6
 """Of every board in a round, after one that does not count."""
 
 
-def rate(built: VirtualBuild, info: DesignInfo, boards: int, hz: int) -> tuple[float, float]:
+def rate(design: Path, info: DesignInfo, boards: int, hz: int) -> tuple[float, float]:
     """Images per second, and the share of one processor that the host took. Raises ``AssertionError`` for
     scores that are not the integer model's."""
-    artifact = load(built.design_dir / "model.npz")
+    artifact = load(design / "model.npz")
     images = random_images(info.network.input, info.config.batch)
     expected = model.run(artifact, images)
     with ExitStack() as stack:
-        running = [stack.enter_context(VirtualBoard(built, most_hz=hz)) for _ in range(boards)]
-        pool = stack.enter_context(Pool(info, [_member(*numbered) for numbered in enumerate(running)]))
+        opened = stack.enter_context(virtual_boards(design, boards, hz))
+        members = [Member(f"board {number}", link) for number, link in enumerate(opened)]
+        pool = stack.enter_context(Pool(info, members))
         for wanted in (boards, RUNS * boards):
             start, busy = time.monotonic(), time.process_time()
             answers = [pool.submit(images) for _ in range(wanted)]
@@ -54,20 +52,15 @@ def rate(built: VirtualBuild, info: DesignInfo, boards: int, hz: int) -> tuple[f
     return wanted * len(images) / seconds, host / seconds
 
 
-def _member(number: int, board: VirtualBoard) -> Member:
-    return Member(f"board {number}", partial(open_serial, board.path, board.baud, clock_hz=CLOCK_HZ))
-
-
 def measure(
     design: Path, counts: Sequence[int], hz: int, tell: Callable[[str], None] = print
 ) -> dict[str, object]:
     """What the page holds, plain JSON: for every number of boards images per second and the host's share."""
     info = DesignInfo.load(design)
-    built = build_virtual(design, UART)
     found: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
     for number in range(ROUNDS):
         for count in counts:
-            found[count].append(rate(built, info, count, hz))
+            found[count].append(rate(design, info, count, hz))
             tell(f"round {number + 1} of {ROUNDS}, boards {count}: {found[count][-1][0]:.2f} images/s")
     rows = [
         {

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import secrets
 import struct
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
 
 from hw.contract.config import STREAM_BITS
 from hw.host_interface.registers import ADDRESS_BITS
@@ -30,6 +33,51 @@ SYNC_SECONDS = 2.0
 
 CHUNK = 1 << 16
 """Bytes per read of leftovers."""
+
+
+class BlockDesignLink(ABC):
+    """What the links have in common: registers, and streams that are emptied before the next register is
+    written once a transfer failed. ``_dirty``: whether that is to be done."""
+
+    _dirty = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def read32(self, address: int) -> int:
+        """See :class:`hw.host.link.Link`."""
+        return self._peek(checked(address))
+
+    async def write32(self, address: int, value: int) -> None:
+        """See :class:`hw.host.link.Link`. After a transfer that failed the streams are emptied first."""
+        if self._dirty:
+            self.synchronise()
+        self._poke(checked(address), value)
+
+    async def discard(self) -> None:
+        """See :class:`hw.host.link.Link`. The streams are emptied before the next register is written."""
+        self._dirty = True
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the board back."""
+
+    @abstractmethod
+    def synchronise(self) -> None:
+        """Empty the streams in both directions. Raises ``LinkError`` when the board does not take part."""
+
+    @abstractmethod
+    def _peek(self, address: int) -> int:
+        """A register's value."""
+
+    @abstractmethod
+    def _poke(self, address: int, value: int) -> None:
+        """Write a register."""
 
 
 def checked(address: int) -> int:

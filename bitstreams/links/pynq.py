@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from bitstreams.links.block_design import (
@@ -20,9 +19,9 @@ from bitstreams.links.block_design import (
     NO_ANSWER,
     SYNC_SECONDS,
     WORD,
+    BlockDesignLink,
     check_frame,
     check_result,
-    checked,
     ends_with,
     new_marker,
 )
@@ -44,7 +43,7 @@ BUSY, PAUSE = 0.002, 0.0002
 """Seconds in which a result is asked for again and again, and the pause between two looks after that."""
 
 
-class PynqLink:
+class PynqLink(BlockDesignLink):
     """A :class:`hw.host.link.Link` over a loaded ``overlay``, a ``pynq.Overlay``.
 
     allocate: ``pynq.allocate``. name: of the bitstream, for messages. clock_hz: the lowest clock the
@@ -70,25 +69,7 @@ class PynqLink:
         """End transfers. The bitstream stays."""
         self._dma.close()
 
-    def __enter__(self) -> PynqLink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     # --- hw.host.link.Link ----------------------------------------------------------------------------
-
-    async def read32(self, address: int) -> int:
-        """See :class:`hw.host.link.Link`."""
-        return self._peek(checked(address))
-
-    async def write32(self, address: int, value: int) -> None:
-        """See :class:`hw.host.link.Link`. After a transfer that failed the streams are emptied first."""
-        if self._dirty:
-            self.synchronise()
-        self._registers.write(checked(address), int(value))
 
     async def send(self, frame: bytes) -> None:
         """See :class:`hw.host.link.Link`. The next frame goes in the next call of this or :meth:`receive`."""
@@ -113,10 +94,6 @@ class PynqLink:
         except LinkError:
             self._dirty = True
             raise
-
-    async def discard(self) -> None:
-        """See :class:`hw.host.link.Link`. The streams are emptied before the next register is written."""
-        self._dirty = True
 
     # --- emptying the streams --------------------------------------------------------------------
 
@@ -178,6 +155,9 @@ class PynqLink:
                 time.sleep(PAUSE)
         self._dma.poll()
         return data
+
+    def _poke(self, address: int, value: int) -> None:
+        self._registers.write(address, int(value))
 
     def _peek(self, address: int) -> int:
         value = int(self._registers.read(address))

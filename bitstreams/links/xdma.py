@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import Future, wait
-from types import TracebackType
 
 from bitstreams.links.block_design import (
     CHUNK,
@@ -19,9 +18,9 @@ from bitstreams.links.block_design import (
     NO_ANSWER,
     SYNC_SECONDS,
     WORD,
+    BlockDesignLink,
     check_frame,
     check_result,
-    checked,
     ends_with,
     new_marker,
 )
@@ -45,7 +44,7 @@ FIRST = "/dev/xdma0"
 """Prefix of the first device of the driver."""
 
 
-class XdmaLink:
+class XdmaLink(BlockDesignLink):
     """A :class:`hw.host.link.MemoryLink` over open devices: registers, frames to and from the board, and the
     loader of its memory, where it has one.
 
@@ -81,25 +80,7 @@ class XdmaLink:
             self._loader.close()
         self._registers.close()
 
-    def __enter__(self) -> XdmaLink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     # --- hw.host.link.Link ----------------------------------------------------------------------------
-
-    async def read32(self, address: int) -> int:
-        """See :class:`hw.host.link.Link`."""
-        return self._peek(checked(address))
-
-    async def write32(self, address: int, value: int) -> None:
-        """See :class:`hw.host.link.Link`. After a transfer that failed the streams are emptied first."""
-        if self._dirty:
-            self.synchronise()
-        self._poke(checked(address), value)
 
     async def send(self, frame: bytes) -> None:
         """See :class:`hw.host.link.Link`. An error shows in the next call of this or :meth:`receive`."""
@@ -119,10 +100,6 @@ class XdmaLink:
         check_result(data, words)
         self._dirty = bool(self._sent)
         return data
-
-    async def discard(self) -> None:
-        """See :class:`hw.host.link.Link`. The streams are emptied before the next register is written."""
-        self._dirty = True
 
     async def write_memory(self, address: int, data: bytes) -> None:
         """See :class:`hw.host.link.MemoryLink`."""

@@ -54,7 +54,7 @@ SMALLER = {
     "--first 64": "--first 8",
     "--images 16": "--images 4",
     "--count 1000": "--count 20",
-    "spec2 robustness": "spec2 robustness --count 20",
+    "spec2 robustness": "spec2 robustness --count 20 --steps 3",
 }
 """Another one of its kind for what takes hours."""
 

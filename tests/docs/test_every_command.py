@@ -13,8 +13,6 @@ ELSEWHERE = {
 }
 """Pages whose commands another test runs."""
 
-QUICK = ()
-
 TYPED = {str(page.relative_to(ROOT)): commands(page) for page in PAGES}
 
 
@@ -38,12 +36,10 @@ def world(models, tmp_path, monkeypatch, run):
 
 @pytest.mark.parametrize(
     "page",
-    [
-        pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow, pytest.mark.verilator])
-        for name, lines in TYPED.items()
-        if lines and name not in ELSEWHERE
-    ],
+    [name for name, lines in TYPED.items() if lines and name not in ELSEWHERE],
 )
+@pytest.mark.slow
+@pytest.mark.verilator
 def test_every_command_of_a_page_runs(world, page):
     for line in TYPED[page]:
         result = world.type(line)
