@@ -54,6 +54,7 @@ SMALLER = {
     "--first 64": "--first 8",
     "--images 16": "--images 4",
     "--count 1000": "--count 20",
+    "explore vgg16 --board": "explore vgg16 --lanes 8 --board",
     "spec2 robustness": "spec2 robustness --count 20 --steps 3",
 }
 """Another one of its kind for what takes hours."""
