@@ -28,16 +28,19 @@ import uvicorn
 from PIL import Image
 
 from bitstreams import build as builder
-from bitstreams.commands.board_link import virtual_boards
+from bitstreams.commands.board_link import loading, virtual_boards
 from bitstreams.deploy import memories
 from bitstreams.deploy.programming import SYNC
 from bitstreams.links import opening
+from bitstreams.links.running import run as drive
 from bitstreams.plans.plan import Plan
 from bitstreams.plans.request import BuildRequest, BuildResult
 from hw.commands.models import DESIGN, located
 from hw.contract import zoo
 from hw.contract.artifact import load, random_artifact
+from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
+from hw.host.driver import Driver
 from pruning import data
 from pruning.data import cifar10
 from pruning.training import recipe
@@ -153,10 +156,10 @@ def _short(text: str) -> str:
 
 class World:
     """Where a reader types. ``call`` runs a command line and returns its result; ``design`` is the folder of
-    the design that the boards of the moment run."""
+    the design that the boards of the moment run; ``stocked``: whether their memories hold its weights."""
 
     def __init__(self, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.call, self.design = call, Path()
+        self.call, self.design, self.stocked = call, Path(), False
         monkeypatch.setenv("PATH", f"{Path('bin').resolve()}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("SPEC2_DATA_DIR", str(Path("DIR").resolve()))
         monkeypatch.setattr(recipe, "FOLDER", Path("recipes").resolve())
@@ -172,7 +175,7 @@ class World:
         for large, small in SMALLER.items():
             line = line.replace(large, small)
         words = [found for word in shlex.split(line)[1:] for found in sorted(glob.glob(word)) or [word]]
-        self.design = located(Path(self.of(words)), DESIGN)
+        self.design, self.stocked = located(Path(self.of(words)), DESIGN), words[0] == "serve"
         if words[0] == "deploy" and not Path(words[1]).is_dir():  # a plan that somebody unpacked and built
             shutil.copytree(Path(words[1]).parent / "vc709", words[1])
         return self.call(*words)
@@ -188,9 +191,21 @@ class World:
 
     @contextmanager
     def board(self, address: opening.Address, baud: int) -> Iterator[Any]:
-        """The stand-in of a board: a virtual one."""
+        """The stand-in of a board: a virtual one, with the weights that somebody has loaded into a board that
+        is served."""
         with virtual_boards(self.design, 1) as (opened,), opened() as link:
+            if self.stocked:
+                drive(stock(link, self.design))
             yield link
+
+
+async def stock(link: Any, design: Path) -> None:
+    """Load the weights of ``design`` into a board's memories, if that is where they are read."""
+    info = DesignInfo.load(design)
+    if prepare := loading(opening.VIRTUAL, design, info, link):
+        driver = Driver(link, info)
+        await driver.connect()
+        await prepare(driver)
 
 
 def built(plan: Plan, request: BuildRequest) -> BuildResult:
@@ -220,7 +235,7 @@ def answer(server: uvicorn.Server, sockets: list[Any]) -> None:
 
     def ask() -> None:
         url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}/v2/health/ready"
-        until = time.monotonic() + 120  # boards open their links meanwhile
+        until = time.monotonic() + 600  # boards open their links meanwhile, which builds a simulator here
         while not said and time.monotonic() < until:
             with suppress(OSError), urllib.request.urlopen(url, timeout=60) as answer:
                 said.append(answer.status)
