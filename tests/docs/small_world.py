@@ -31,7 +31,7 @@ from bitstreams import build as builder
 from bitstreams.commands.board_link import loading, virtual_boards
 from bitstreams.deploy import memories
 from bitstreams.deploy.programming import SYNC
-from bitstreams.links import opening
+from bitstreams.links import opening, serial_client, xdma
 from bitstreams.links.running import run as drive
 from bitstreams.plans.plan import Plan
 from bitstreams.plans.request import BuildRequest, BuildResult
@@ -91,6 +91,10 @@ DESIGNS = {
 """Folders of ``build`` that hold a design as well."""
 
 SWEEP = 'recipe = "quick.toml"\nseeds = [0, 1]\n\n[grid]\nsparsity = ["adaptive-2:8", "block"]\n'
+PATIENCE = 10.0
+"""Seconds that boards may take beyond what real ones do: these are compiled in a hurry, and simulated on a
+machine that does other things, too."""
+
 TRAINING, TESTS = 120, 40
 """Images of a data set."""
 
@@ -168,6 +172,9 @@ class World:
         monkeypatch.setattr(memories, "bases", lambda rows, info: [STRIDE * i for i in range(len(rows))])
         monkeypatch.setattr(virtual_board, "run_board", shortly(virtual_board.run_board))
         monkeypatch.setattr(uvicorn.Server, "run", answer)
+        for module in (serial_client, xdma):
+            monkeypatch.setattr(module, "SLACK", PATIENCE)
+        monkeypatch.setattr(xdma, "SYNC_SECONDS", PATIENCE)
         torch.set_num_threads(1)  # several, of small networks, wait for each other where others use the cores
 
     def type(self, line: str) -> Any:
@@ -242,7 +249,7 @@ def answer(server: uvicorn.Server, sockets: list[Any]) -> None:
             time.sleep(0.2)
         server.should_exit = True
 
-    asking = threading.Thread(target=ask)
+    asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     run_server(server, sockets)
     asking.join()
