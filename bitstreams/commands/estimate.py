@@ -71,6 +71,7 @@ def estimate(
 def foretell(artifact: Artifact, array: AcceleratorConfig, board: str | None) -> dict[str, Any]:
     """Clocks and resources as plain data. Raises ``DoesNotFit`` where ``board`` is named and too small."""
     from hw.compile.compiler import compile_program
+    from hw.cost.choices import log_choices
     from hw.cost.cycles import estimates
     from hw.util.processes import processors
 
@@ -78,6 +79,7 @@ def foretell(artifact: Artifact, array: AcceleratorConfig, board: str | None) ->
         program = compile_program(
             artifact, array, processes=processors(), progress=lambda layer: show(None, None, layer)
         )
+    log_choices(program)
     figures = estimates(program)
     if board:
         figures["use_percent"] = fit(board, figures)
