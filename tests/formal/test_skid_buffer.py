@@ -80,7 +80,7 @@ def test_steps_leave_as_they_came(proven):
 
 
 def test_a_lost_step_is_found(refuted, planted):
-    lost = planted(skid_buffer, SkidBuffer, "m.d.sync += skid.eq(1)", "m.d.sync += skid.eq(0)")
+    lost = planted(skid_buffer, SkidBuffer, "next_skid.eq(1)", "next_skid.eq(0)")
     refuted(Skid(lost), depth=6)
 
 

@@ -5,11 +5,12 @@ a beat as often as each of them does.
 """
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import fifo, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.weight_stream import QUEUED_BEATS
 from hw.gateware.ports.axi import ID_BITS, AxiRead
+from hw.gateware.primitives.wide_queue import WideQueue
 
 
 class MemoryStriping(wiring.Component):
@@ -45,7 +46,7 @@ class MemoryStriping(wiring.Component):
             m.d.sync += addressed.eq(Mux(wide.arready, 0, addressed | taking))
         queues = []
         for i, port in enumerate(self.memories):
-            queue = fifo.SyncFIFOBuffered(width=bits + len(wide.rresp), depth=QUEUED_BEATS)
+            queue = WideQueue(bits + len(wide.rresp), QUEUED_BEATS)
             m.submodules[f"queue_{i}"] = queue
             queues.append(queue)
             m.d.comb += [
