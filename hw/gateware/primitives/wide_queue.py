@@ -9,8 +9,7 @@ from hw.gateware.primitives.delay import MAX_FANOUT
 
 class WideQueue(wiring.Component):
     """A :class:`amaranth.lib.fifo.SyncFIFOBuffered`, in shares of some ``MAX_FANOUT`` bits: each counts for
-    itself, so that what is written, read or stays is not said to all bits by one net. All do the same in every
-    clock.
+    itself, so that no net says to all bits what is written, read or stays. All do the same in every clock.
 
     Parameters: ``width`` of a word, ``depth`` in words.
 

@@ -203,7 +203,8 @@ class WeightBuffer(wiring.Component):
             # Two bursts: one that was requested two clocks ago is not yet in the sum.
             self.credit.eq(free >= 2 * plan.burst_beats * plan.beat_credit + KEPT_FREE * plan.step_units),
         ]
-        with m.If(self.start):
+        # A clock late: what is requested after the start is counted a clock after that.
+        with m.If(replicate(m, self.start, name="start_late", reset=True)):
             m.d.sync += free.eq(all_units)
 
     @property

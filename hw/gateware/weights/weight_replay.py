@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.compile.program import Program
 from hw.contract.latencies import SETTLE
 from hw.gateware.control.loop_nest import LoopNest
-from hw.gateware.primitives.delay import replicas
+from hw.gateware.primitives.delay import replicas, replicate
 from hw.gateware.primitives.micro_instruction import ends_layout, step_layout
 from hw.gateware.primitives.skid_buffer import SkidBuffer
 from hw.gateware.weights.weight_buffer import WeightBuffer
@@ -131,11 +131,14 @@ class WeightReplay(wiring.Component):
                 playing.eq(1),
                 entering.eq(1),
                 wait.eq(SETTLE),
-                set_address.eq(0),
                 layer.eq(self.first),
                 *(number.eq(self._first_block(self.first)) for number in (block, set_block)),
             ]
-            m.d.comb += [next_offered.eq(0), read_next.eq(0)]
+            m.d.comb += next_offered.eq(0)
+        # A clock late, since nothing is read before the first layer has settled: the start has much to set.
+        with m.If(replicate(m, self.start, name="start_late", reset=True)):
+            m.d.comb += read_next.eq(0)
+            m.d.sync += set_address.eq(0)
         m.d.sync += [offered.eq(next_offered), address.eq(read_next)]
         self._read(m, read_next, next_offered, skid.full)
         return m
