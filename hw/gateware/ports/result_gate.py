@@ -4,7 +4,7 @@ It lies outside the reset that an abort pulls. What was offered stays offered un
 that was begun gets an end.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -67,12 +67,14 @@ class ResultGate(wiring.Component):
         return m
 
     def _keep_data(self, m, next_valid, next_closing):
-        """A beat's data stay while it is offered, and are of no account while none is. Whether they stay or are
-        zeros is said to every ``MAX_FANOUT`` bits by registers of their own."""
+        """A beat's data stay while it is offered, and are of no account while none is. Whether they stay or
+        are zeros is said to every ``MAX_FANOUT`` bits by registers of their own."""
         data = without_reset(m, self.o.tdata, name="data")
         for first in range(0, len(data), MAX_FANOUT):
             part = slice(first, first + MAX_FANOUT)
             valid = replicate(m, next_valid, name=f"valid_{first}", reset=True)
             closing = replicate(m, next_closing, name=f"closing_{first}", reset=True)
             with m.If(~valid | self.o.tready):
-                m.d.sync += data[part].eq(Mux(closing, 0, self.i.tdata[part]))
+                m.d.sync += data[part].eq(self.i.tdata[part])
+            with m.If(closing & (~valid | self.o.tready)):
+                m.d.sync += data[part].eq(0)

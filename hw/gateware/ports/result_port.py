@@ -111,9 +111,9 @@ class MapPort(wiring.Component):
         running = Signal()
         # Beats read and not yet taken by the host: they must all fit the queue.
         pending = Signal(range(depth + 1))
-        room = Signal()  # a clock late: of two beats more, or those of now
-        m.d.sync += room.eq(pending < depth - 1)
-        ask = running & room
+        few = Signal()  # a clock ago, so that one more fits whatever was asked for since
+        m.d.sync += few.eq(pending < depth - 1)
+        ask = running & few
         accepted = Signal()  # a clock late: the host decides it, far away
         m.d.sync += [
             accepted.eq(self.stream.tvalid & self.stream.tready),

@@ -4,11 +4,12 @@ from amaranth import Cat, Module
 from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.gateware.primitives.delay import MAX_FANOUT
+SHARE_BITS = 108
+"""18 RAM32M of 6 bits: few counters, and no net with 128 loads."""
 
 
 class WideQueue(wiring.Component):
-    """A :class:`amaranth.lib.fifo.SyncFIFOBuffered`, in shares of some ``MAX_FANOUT`` bits: each counts for
+    """A :class:`amaranth.lib.fifo.SyncFIFOBuffered`, in shares of ``SHARE_BITS`` at most: each counts for
     itself, so that no net says to all bits what is written, read or stays. All do the same in every clock.
 
     Parameters: ``width`` of a word, ``depth`` in words.
@@ -41,7 +42,7 @@ class WideQueue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         width = len(self.w_data)
-        share_bits = -(-width // max(1, width // MAX_FANOUT))
+        share_bits = -(-width // -(-width // SHARE_BITS))
         shares = []
         for first in range(0, width, share_bits):
             bits = self.w_data[first : first + share_bits]

@@ -6,7 +6,7 @@ from collections import deque
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 
-from hw.gateware.primitives.delay import MAX_FANOUT
+from bitstreams.synthesis.paths import HOST_LOADS
 from hw.gateware.primitives.wide_queue import WideQueue
 
 LATENCY = 2
@@ -66,6 +66,6 @@ def test_a_reset_empties_every_share(simulate):
 
 
 def test_no_net_drives_all_bits(fan_out):
-    """A word of 514 bits has eight shares."""
+    """A word of 514 bits has five shares."""
     _, loads = fan_out(WideQueue(514, 4))
-    assert max(loads) < 2 * MAX_FANOUT, loads[max(loads)]
+    assert max(loads) < HOST_LOADS, loads[max(loads)]
