@@ -44,7 +44,7 @@ class MemoryStriping(wiring.Component):
         m.d.comb += wide.arready.eq((addressed | taking).all())
         with m.If(wide.arvalid):
             m.d.sync += addressed.eq(Mux(wide.arready, 0, addressed | taking))
-        # What comes before all is settled is dropped. Hence a reset leads to the registers of a queue by a LUT.
+        # What comes before all is settled is dropped. Hence a reset leads to a queue's registers by a LUT.
         queues = []
         for i, port in enumerate(self.memories):
             queue = WideQueue(bits + len(wide.rresp), QUEUED_BEATS)

@@ -23,15 +23,18 @@ SLICE = AcceleratorConfig(
     products="packed",
     stream_bits=256,
 )
-"""One lane of ten, and all that they share as ten have it: lines of 64 pixels, two row bands, 128 bytes of weights
-in a clock from two memories, streams of 256 bits."""
+"""One lane of ten, and all that they share as ten have it: lines of 64 pixels, two row bands, 128 bytes of
+weights in a clock from two memories, streams of 256 bits."""
+
+LOADS = 160
+"""A fourth of what is allowed: eight rows of 19 bits hear in the same clock that a step comes."""
 
 TIMEOUT = 3600
 
 
 @pytest.mark.slow
 def test_a_slice_of_vgg16_has_no_long_paths_or_wide_nets(tmp_path):
-    """All 13 convolutions at 224 × 224, N = 64, an eighth of the words, spectra of 11 bits, packed products."""
+    """All 13 convolutions, N = 64, an eighth of the words, spectra of 11 bits, packed products."""
     generate(random_artifact(vgg16(), seed=1, density=1 / 8, spectrum_bits=11), SLICE, tmp_path / "design")
     folder = tmp_path / "design"
     info = DesignInfo.load(folder)
