@@ -39,7 +39,7 @@ class ResultGate(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         open_frame, closing = (Signal(name=name) for name in ("open_frame", "closing"))
-        next_valid, next_closing = Signal(), Signal()
+        next_valid, next_closing = (Signal(name=name) for name in ("next_valid", "next_closing"))
         free = ~self.o.tvalid | self.o.tready
         m.d.comb += self.i.tready.eq(free & ~self.leftover & ~self.abort)
         # A register of its own, for the host looks at it far away: tvalid, but for what is left over.

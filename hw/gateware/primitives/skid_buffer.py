@@ -39,7 +39,8 @@ class SkidBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        skid, next_skid = Signal(), Signal()  # a step came when the one before it was still held
+        skid = Signal()  # a step came when the one before it was still held
+        next_skid = Signal()
         moves = ~self.ends.valid | self.ends.ready
         ends = self._stage(m, ends_of(self.format, self.i.payload), skid, moves, "ends")
         m.d.comb += [self.i.ready.eq(~skid), self.ends.payload.as_value().eq(ends)]

@@ -61,7 +61,8 @@ class WeightReplay(wiring.Component):
         m.submodules.buffer = buffer = self.buffer
         m.submodules.loop_nest = nest = LoopNest(self.program, words=True)
         m.submodules.skid = skid = SkidBuffer(self.program.step_format, full=buffer.shares)
-        offered, next_offered = Signal(), Signal()  # the buffer delivers a step
+        # The buffer delivers a step: now, and in the next clock.
+        offered, next_offered = (Signal(name=name) for name in ("offered", "next_offered"))
         self._connect(m, skid, offered)
 
         layer = Signal.like(self.first, reset_less=True)
@@ -70,7 +71,7 @@ class WeightReplay(wiring.Component):
         position = Signal(self._position, reset_less=True)
         first_start, next_start = self._block_starts(m, block)
         address = Signal.like(buffer.stored, reset_less=True)
-        next_address, read_next = Signal.like(address), Signal.like(address)
+        next_address, coming = (Signal.like(address, name=name) for name in ("next_address", "coming"))
         # Where the set begins: its first block, that one's first step, and where this lies.
         set_block, set_start, set_address = map(_without_reset, (block, position, address))
         if nest.words:
@@ -92,7 +93,7 @@ class WeightReplay(wiring.Component):
         m.d.comb += [
             next_address.eq(address + 1),
             next_offered.eq(offered),
-            read_next.eq(address),
+            coming.eq(address),
             buffer.freed.eq(read & last_time),
             nest.step.eq(read & position.last),
         ]
@@ -105,17 +106,14 @@ class WeightReplay(wiring.Component):
         with m.If(advance):
             m.d.comb += next_offered.eq(readable)
         with m.If(read):
-            m.d.comb += read_next.eq(next_address)
-            m.d.sync += [
-                position.left.eq(position.left - 1),
-                position.last.eq(position.left == 1),
-            ]
+            m.d.comb += coming.eq(next_address)
+            m.d.sync += [position.left.eq(position.left - 1), position.last.eq(position.left == 1)]
             with m.If(position.last):
                 # A block's start is known a clock after its number: in time, unless it is one step long.
                 m.d.sync += [block.eq(block + 1), position.eq(next_start), wait.eq(next_start.last)]
                 with m.If(again):
                     m.d.sync += [block.eq(set_block), position.eq(set_start), wait.eq(set_start.last)]
-                    m.d.comb += read_next.eq(set_address)
+                    m.d.comb += coming.eq(set_address)
                 with m.If(nest.stack_wraps):
                     m.d.sync += [set_block.eq(block + 1), set_start.eq(next_start)]
                     m.d.sync += set_address.eq(next_address)
@@ -125,7 +123,7 @@ class WeightReplay(wiring.Component):
                 if nest.words:
                     with m.If(~nest.word_wraps):
                         m.d.sync += [block.eq(block), wait.eq(0), position.eq(begin_position)]
-                        m.d.comb += read_next.eq(begin_address)
+                        m.d.comb += coming.eq(begin_address)
         with m.If(self.start):
             m.d.sync += [
                 playing.eq(1),
@@ -135,22 +133,25 @@ class WeightReplay(wiring.Component):
                 *(number.eq(self._first_block(self.first)) for number in (block, set_block)),
             ]
             m.d.comb += next_offered.eq(0)
-        # A clock late, since nothing is read before the first layer has settled: the start has much to set.
-        with m.If(replicate(m, self.start, name="start_late", reset=True)):
-            m.d.comb += read_next.eq(0)
-            m.d.sync += set_address.eq(0)
-        m.d.sync += [offered.eq(next_offered), address.eq(read_next)]
-        self._read(m, read_next, next_offered, skid.full)
+        self._rewind(m, coming, set_address)
+        self._read(m, address, coming, offered, next_offered, skid.full)
         return m
 
-    def _read(self, m, read_next, next_offered, full):
-        """The step at ``read_next`` in the next clock, unless the one that is offered has to wait: said to
-        every share of the buffer by registers of its own. What an abort leaves in them is gone a clock later.
-        """
+    def _rewind(self, m, coming, set_address):
+        """To the first address, a clock after the start, which has much to set: nothing is read before the
+        first layer has settled."""
+        with m.If(replicate(m, self.start, name="start_late", reset=True)):
+            m.d.comb += coming.eq(0)
+            m.d.sync += set_address.eq(0)
+
+    def _read(self, m, address, coming, offered, next_offered, full):
+        """The step at ``coming``, in the next clock, unless the one that is offered has to wait: said to every
+        share of the buffer by registers of its own. What an abort leaves in them is gone a clock later."""
         buffer = self.buffer
-        addresses = replicas(m, read_next[: len(buffer.r_steps[0])], buffer.shares, name="read_address")
-        offered = replicas(m, next_offered, buffer.shares, name="read_offered")
-        m.d.comb += [buffer.r_steps.eq(Cat(addresses)), buffer.r_en.eq(~(Cat(offered) & full))]
+        m.d.sync += [offered.eq(next_offered), address.eq(coming)]
+        addresses = replicas(m, coming[: len(buffer.r_steps[0])], buffer.shares, name="read_address")
+        waits = Cat(replicas(m, next_offered, buffer.shares, name="read_offered")) & full
+        m.d.comb += [buffer.r_steps.eq(Cat(addresses)), buffer.r_en.eq(~waits)]
 
     def _block_begin(self, m, nest, position, address):
         """Where the block at hand begins, which is repeated for every word: its first step and where this
