@@ -145,7 +145,7 @@ class WeightReplay(wiring.Component):
             m.d.sync += set_address.eq(0)
 
     def _read(self, m, address, coming, offered, next_offered, full):
-        """The step at ``coming``, in the next clock, unless the one that is offered has to wait: said to every
+        """The step at ``coming``, in the next clock, unless the one that is offered has to wait: said to each
         share of the buffer by registers of its own. What an abort leaves in them is gone a clock later."""
         buffer = self.buffer
         m.d.sync += [offered.eq(next_offered), address.eq(coming)]
