@@ -129,6 +129,14 @@ def wheel(tmp_path_factory) -> Wheel:
     return make_wheel(tmp_path_factory.mktemp("wheel"))
 
 
+@pytest.fixture(name="model")
+def model_file(tmp_path):
+    """The file of a model that commands take: the tiny network with random weights."""
+    path = tmp_path / "model.npz"
+    random_artifact(tiny(), seed=5).save(path)
+    return path
+
+
 @pytest.fixture
 def tiny_images() -> np.ndarray:
     """Six images for the tiny network."""

@@ -15,13 +15,6 @@ from hw.explore.objective import Objective
 SMALL = ["--rows", "4", "--rows", "8", "--lanes", "1", "--lanes", "2", "--lanes", "4"]
 
 
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "model.npz"
-    random_artifact(tiny(), seed=5).save(path)
-    return path
-
-
 def test_the_goals_are_the_objectives():
     assert [target.value for target in Target] == [objective.value for objective in Objective]
 

@@ -1,8 +1,6 @@
-"""The Vivado plan, run under a plain Tcl interpreter with every command of Vivado recorded."""
+"""The block design around a PCI Express core, in a Tcl interpreter that records Vivado's commands."""
 
 import re
-from dataclasses import replace
-from functools import cache
 
 import pytest
 
@@ -10,48 +8,20 @@ from bitstreams import boards
 from bitstreams.flows import vivado
 from bitstreams.flows.memory_map import WINDOWS, memory_map
 from bitstreams.links.block_design import MARKER
-from bitstreams.shell import constraints as shell_constraints
-from hw.contract.config import AcceleratorConfig
-from hw.gateware.pcie import wrapper
 from hw.util.errors import ConfigError
-from tests.bitstreams.vivado_design import AXI, STREAM, design, streamed
+from tests.bitstreams.vivado_design import AXI, design, streamed
+from tests.bitstreams.vivado_plans import SOURCES, pcie, uart
 from tests.bitstreams.vivado_run import INTERFACES, run, unpack
 
 STAGES = ["synth_design", "opt_design", "place_design", "phys_opt_design", "route_design", "phys_opt_design"]
+
+
 RELEASES = ["2018.3", "2019.1.1", "2019.2", "2020.1", "2021.2", "2023.2_AR00001", "2025.1"]
-
-SOURCES = {
-    "verilog": {"spec2.v": 'module spec2(input clk);\n  initial $readmemb("a.mem", rom);\nendmodule\n'},
-    "images": {"a.mem": "0101\n"},
-}
-SHELL = "module board(input clk_p, clk_n, input uart_rx, output uart_tx);\nendmodule\n"
-XDC = (
-    "create_clock -name board -period 5.0 [get_ports clk_p]\n"
-    "set_property PACKAGE_PIN H19 [get_ports clk_p]\n"
-    "set_property -dict {PACKAGE_PIN AU33 IOSTANDARD LVCMOS18} [get_ports uart_rx]\n"
-)
-
-
-def uart(board="vc709"):
-    sources = {**SOURCES, "verilog": {**SOURCES["verilog"], "shell.v": SHELL}}
-    return vivado.uart_files(
-        boards.find(board), top="board", mhz=200, constraints={"board.xdc": XDC}, **sources
-    )
-
-
-@cache
-def pcie(board="vc709", mhz=200, memories=1):
-    """The plan of a design that reads its weights from so many memories."""
-    info = streamed(memories) if memories else design()
-    return vivado.pcie_files(boards.find(board), info, mhz=mhz, **SOURCES)
-
-
-def zynq():
-    """The plan of a design beside a processor."""
-    return vivado.zynq_files(boards.find("pynq_z2"), design(), mhz=100, **SOURCES)
 
 
 PCIE = [name for name, board in boards.BOARDS.items() if board.pcie]
+
+
 CHOICES = [
     (name, count + 1)
     for name in PCIE
@@ -65,29 +35,6 @@ CHOICES = [
 def folder(request, tmp_path):
     """An unpacked plan of either transport."""
     return unpack(uart() if request.param == "uart" else pcie(), tmp_path / "a plan")
-
-
-# --- the whole run -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("board", [name for name, board in boards.BOARDS.items() if board.platform])
-def test_serial_plan_runs_to_its_end_in_order(tmp_path, board):
-    folder = unpack(uart(board), tmp_path / "plan")
-    result = run(folder, "build.tcl", board=board)
-    assert result.code == 0, result.output + result.errors
-    assert result.names(*STAGES) == STAGES
-    ends = [name for name, *_ in result.calls if name.startswith(("write_", "report_"))]
-    assert ends[:6] == ["write_checkpoint"] * 6
-    assert ends[-2:] == ["write_bitstream", "write_cfgmem"]
-    assert {"report_timing_summary", "report_utilization", "report_route_status", "report_drc"} < set(ends)
-    assert ("-hierarchical", "-file", "reports/utilization_hierarchical.rpt") in result.of(
-        "report_utilization"
-    )
-    part = boards.find(board).part
-    assert result.of("create_project") == [("-in_memory", "-part", part)]
-    assert result.of("synth_design") == [("-top", "board", "-part", part)]
-    assert ("-name", "board", "-period", "5.0", "clk_p") in result.of("create_clock")
-    assert (folder / "spec2.bit").exists()
 
 
 @pytest.mark.parametrize("board", PCIE)
@@ -159,9 +106,6 @@ def test_a_memory_clock_is_connected_where_the_preset_does_not_bring_it(tmp_path
 def test_a_memory_that_vivado_leaves_open_ends_the_run(tmp_path):
     result = run(unpack(pcie(memories=2), tmp_path / "plan"), "build.tcl", memory_comes_along=0)
     assert result.code == 1 and "Vivado did not connect dram0/C0_DDR3 to the board" in result.output
-
-
-# --- memory --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("board", "memories"), CHOICES)
@@ -327,73 +271,6 @@ def test_addresses_are_mapped_as_the_release_knows_it(tmp_path, release, used, u
     assert len(result.of(used)) == 6 and not result.of(unused)
 
 
-# --- files ----------------------------------------------------------------------------------------------
-
-
-def test_every_file_that_a_script_names_is_in_the_plan():
-    for plan in (uart(), pcie(), pcie("vcu118"), zynq()):
-        settings = plan["settings.tcl"].decode()
-        named = set()
-        for key in ("verilog", "images", "constraints"):
-            named |= set(re.search(rf"^set settings\({key}\) {{(.*)}}$", settings, re.M)[1].split())
-        for name in (name for name in plan if name.endswith(".tcl")):
-            text = plan[name].decode()
-            assert text.isascii(), "Vivado reads scripts in the machine's encoding"
-            for source in re.findall(r"^source (\S+)$", text, re.M):
-                for key, value in re.findall(r"^set settings\((\w+)\) {(\S*)}$", settings, re.M):
-                    source = source.replace(f"$settings({key})", value)
-                named.add(source)
-        assert named <= set(plan)
-        assert ({"program.tcl", "flash.tcl"} < set(plan)) == (plan != zynq()), "a processor is no programmer"
-
-
-def test_memory_images_are_found_from_any_folder(folder):
-    assert run(folder, "build.tcl").code == 0
-    text = (folder / "sources" / "spec2.v").read_text()
-    assert f'$readmemb("{folder}/a.mem", rom)' in text
-
-
-def test_equal_inputs_give_equal_plans_and_another_clock_another_stamp():
-    assert uart() == uart()
-    stamps = {re.search(rb"inputs\) {(\w{64})}", pcie(mhz=mhz)["settings.tcl"])[1] for mhz in (100, 200)}
-    assert len(stamps) == 2
-
-
-# --- refusals -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("fakes", "message"),
-    [
-        ({"setup_slack": -0.123}, r"timing is missed, setup slack is -0\.123 ns.*--allow-timing-fail"),
-        ({"hold_slack": -0.01}, r"timing is missed, hold slack is -0\.01 ns"),
-        ({"unrouted": 3}, "3 nets are not routed"),
-        ({"route_errors": 2, "unrouted": 1}, "3 nets are not routed"),
-        ({"timed": 0}, "no max path is timed: a clock constraint is missing"),
-        ({"setup_slack": ""}, "no max path is timed: a clock constraint is missing"),
-        ({"hold_slack": "inf"}, "no min path is timed: a clock constraint is missing"),
-        ({"version": "2017.4"}, r"this is Vivado 2017\.4, the plan needs 2018\.3"),
-    ],
-)
-def test_fails_with_a_message_and_without_a_bitstream(folder, fakes, message):
-    result = run(folder, "build.tcl", **fakes)
-    assert result.code == 1
-    assert re.search(f"^SPEC2 FAIL .*{message}", result.output, re.M), result.output
-    assert not result.of("write_bitstream")
-    assert not (folder / "spec2.bit").exists()
-
-
-def test_missed_timing_can_be_allowed_but_open_nets_cannot(folder):
-    result = run(folder, "build.tcl", "--allow-timing-fail", setup_slack=-0.5)
-    assert result.code == 0 and "SPEC2 MISSED setup -0.5" in result.output
-    assert run(folder, "build.tcl", "--allow-timing-fail", unrouted=1).code == 1
-
-
-def test_reports_are_written_before_the_checks(folder):
-    run(folder, "build.tcl", setup_slack=-1)
-    assert (folder / "reports" / "timing.rpt").exists()
-
-
 @pytest.mark.parametrize(
     ("fakes", "message"),
     [
@@ -409,130 +286,3 @@ def test_block_design_refuses_what_it_cannot_build(tmp_path, fakes, message):
     result = run(unpack(pcie(), tmp_path / "plan"), "build.tcl", **fakes)
     assert result.code == 1
     assert re.search(f"^SPEC2 FAIL .*{message}", result.output, re.M), result.output
-
-
-def test_refuses_unknown_arguments_ports_and_boards(folder):
-    assert "unknown argument --fast" in run(folder, "build.tcl", "--fast").output
-    with pytest.raises(ConfigError, match="vc707 has no PCI Express shell"):
-        pcie("vc707")
-    with pytest.raises(ConfigError, match="port 'm_video_tdata'"):
-        wrapper.wrapper(design(m_video=STREAM))
-    with pytest.raises(ConfigError, match="s_axis_tdata, m_axis_tdata of the design is not 64 bits wide"):
-        wrapper.wrapper(replace(design(), config=AcceleratorConfig(stream_bits=64)))
-    with pytest.raises(ConfigError, match="no m_axis port"):
-        info = design()
-        rest = {name: width for name, width in info.ports.items() if not name.startswith("m_axis")}
-        wrapper.wrapper(replace(info, ports=rest))
-
-
-# --- running again --------------------------------------------------------------------------------------
-
-
-def test_a_run_that_was_broken_off_goes_on_behind_its_last_checkpoint(folder):
-    assert run(folder, "build.tcl").code == 0
-    for stage in ("4_route", "5_post_route"):
-        (folder / "checkpoints" / f"{stage}.dcp").unlink()
-    (folder / "checkpoints" / "unfinished.dcp").write_text("half")
-    result = run(folder, "build.tcl")
-    assert result.code == 0, result.output + result.errors
-    assert "SPEC2 RESUME phys_opt" in result.output
-    assert result.of("open_checkpoint") == [("checkpoints/3_phys_opt.dcp",)]
-    assert result.names("open_run", *STAGES) == ["route_design", "phys_opt_design"]
-    assert (folder / "spec2.bit").exists()
-
-
-def test_checkpoints_of_another_plan_are_not_used(tmp_path):
-    folder = unpack(uart(), tmp_path / "plan")
-    assert run(folder, "build.tcl").code == 0
-    plan = vivado.uart_files(
-        boards.find("vc709"),
-        top="board",
-        mhz=200,
-        constraints={"board.xdc": XDC.replace("5.0", "6.0")},
-        verilog={**SOURCES["verilog"], "shell.v": SHELL},
-        images=SOURCES["images"],
-    )
-    result = run(unpack(plan, folder), "build.tcl")
-    assert result.names(*STAGES) == STAGES and "RESUME" not in result.output
-
-
-@pytest.mark.parametrize(
-    ("board", "width", "long", "offset"),
-    [
-        ("vc709", None, False, "0x00000000"),
-        ("arty_a7_100", "4", False, "0x00000000"),  # 16 MB: three bytes of address
-        ("genesys2", "4", True, "0x00000000"),
-        ("vcu118", "8", True, "0x00000000"),  # a pair of 128 MB
-        ("u200", "4", True, "0x01002000"),  # behind the card's own design
-    ],
-)
-def test_the_bitstream_is_one_that_the_flash_can_give(tmp_path, board, width, long, offset):
-    result = run(unpack(uart(board), tmp_path / "plan"), "build.tcl", board=board)
-    said = {call[0]: call[1] for call in result.of("set_property") if call[0].startswith("BITSTREAM")}
-    assert said.get("BITSTREAM.CONFIG.SPI_BUSWIDTH") == width
-    assert said.get("BITSTREAM.CONFIG.SPI_32BIT_ADDR") == ("YES" if long else None)
-    (flash,) = result.of("write_cfgmem")
-    assert f"up {offset} spec2.bit" in flash
-
-
-# --- programming ----------------------------------------------------------------------------------------
-
-CABLES = "localhost:3121/xilinx_tcf/1 xc7k325t_0 localhost:3121/xilinx_tcf/2 xc7vx690t_0"
-
-
-@pytest.mark.parametrize("release", ["2018.3", "2019.1.3", "2019.2", "2023.2"])
-def test_programs_the_device_of_the_plan(folder, release):
-    run(folder, "build.tcl")
-    result = run(folder, "program.tcl", devices=CABLES, version=release)
-    assert result.code == 0, result.output + result.errors
-    assert result.of("program_hw_devices") == [("xc7vx690t_0",)]
-    assert ("PROGRAM.FILE", str(folder / "spec2.bit"), "xc7vx690t_0") in result.of("set_property")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "fakes", "message"),
-    [
-        ([], {"server": 0}, "no hardware server answers at localhost:3121"),
-        (["--server", "lab:3121"], {"server": 0}, "no hardware server answers at lab:3121"),
-        (["--target", "tcf/1"], {}, "no device like xc7vx690tffg1761-2"),
-        ([], {"done": 0}, "DONE pin stays low"),
-        (["--cable", "x"], {}, "unknown argument --cable"),
-    ],
-)
-def test_programming_says_what_is_wrong(folder, arguments, fakes, message):
-    run(folder, "build.tcl")
-    result = run(folder, "program.tcl", *arguments, devices=CABLES, **fakes)
-    assert result.code == 1 and message in result.output, result.output
-
-
-def test_nothing_is_programmed_before_it_is_built(folder):
-    assert "there is no spec2.bit" in run(folder, "program.tcl", devices=CABLES).output
-    assert "there is no spec2.mcs" in run(folder, "flash.tcl", devices=CABLES).output
-
-
-@pytest.mark.parametrize(
-    ("board", "device", "known", "files"),
-    [
-        ("vc709", "xc7vx690t_0", "28f00ag18f-bpi-x16", ["spec2.mcs"]),
-        ("vcu118", "xcvu9p_0", "mt25qu01g-spi-x1_x2_x4_x8", ["spec2_primary.mcs", "spec2_secondary.mcs"]),
-        ("arty_a7_100", "xc7a100t_0", "s25fl128sxxxxxx0-spi-x1_x2_x4", ["spec2.mcs"]),
-    ],
-)
-def test_writes_the_flash_of_the_board(tmp_path, board, device, known, files):
-    folder = unpack(uart(board), tmp_path / "plan")
-    run(folder, "build.tcl")
-    result = run(folder, "flash.tcl", devices=f"cable {device}", cfgmem_parts=known)
-    assert result.code == 0, result.output + result.errors
-    assert result.of("create_hw_cfgmem") == [("-hw_device", device, "-mem_dev", known)]
-    settings = next(call[1] for call in result.of("set_property") if "PROGRAM.FILES" in call[1])
-    assert all(str(folder / name) in settings for name in files)
-    assert result.names("program_hw_cfgmem", "boot_hw_device") == ["program_hw_cfgmem", "boot_hw_device"]
-    assert run(folder, "flash.tcl", devices=f"cable {device}", cfgmem_parts="other").code == 1
-
-
-def test_cards_stop_where_they_get_hot_whatever_the_transport():
-    for text in (vivado.pcie_constraints(boards.find("u250")), shell_constraints.vivado(boards.find("u250"))):
-        assert "set_property BITSTREAM.CONFIG.OVERTEMPSHUTDOWN ENABLE [current_design]" in text
-        assert "set_property CONFIG_VOLTAGE 1.8 [current_design]" in text and "CFGBVS" not in text
-    assert "OVERTEMP" not in vivado.pcie_constraints(boards.find("vc709"))
-    assert "set_property CFGBVS GND [current_design]" in vivado.pcie_constraints(boards.find("vc709"))
