@@ -4,12 +4,12 @@ from amaranth import Cat, Module
 from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out
 
-SHARE_BITS = 108
+MOST_SHARE_BITS = 108
 """18 RAM32M of 6 bits: few counters, and no net with 128 loads."""
 
 
 class WideQueue(wiring.Component):
-    """A :class:`amaranth.lib.fifo.SyncFIFOBuffered`, in shares of ``SHARE_BITS`` at most: each counts for
+    """A :class:`amaranth.lib.fifo.SyncFIFOBuffered`, in shares of ``MOST_SHARE_BITS`` at most: each counts for
     itself, so that no net says to all bits what is written, read or stays. All do the same in every clock.
 
     Parameters: ``width`` of a word, ``depth`` in words.
@@ -42,7 +42,7 @@ class WideQueue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         width = len(self.w_data)
-        share_bits = -(-width // -(-width // SHARE_BITS))
+        share_bits = -(-width // -(-width // MOST_SHARE_BITS))
         shares = []
         for first in range(0, width, share_bits):
             bits = self.w_data[first : first + share_bits]
