@@ -9,8 +9,8 @@ MOST_SHARE_BITS = 108
 
 
 class WideQueue(wiring.Component):
-    """A :class:`amaranth.lib.fifo.SyncFIFOBuffered`, in shares of ``MOST_SHARE_BITS`` at most: each counts for
-    itself, so that no net says to all bits what is written, read or stays. All do the same in every clock.
+    """A :class:`amaranth.lib.fifo.SyncFIFOBuffered`, in shares of ``MOST_SHARE_BITS`` at most: each counts
+    for itself, so that no net says to all bits what is written, read or stays. All do the same in each clock.
 
     Parameters: ``width`` of a word, ``depth`` in words.
 
