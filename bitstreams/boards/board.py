@@ -67,18 +67,14 @@ class Flash:
 
 @dataclass(frozen=True)
 class PcieBlock:
-    """What the block design around the accelerator, with PCI Express and DRAM, needs to know of a board.
+    """What the block design around the accelerator, with PCI Express, needs to know of a board.
 
-    Names are those of the board files in Xilinx/XilinxBoardStore, or in Vivado. lanes, gts: width of the link
-    and transfers per lane and second, in GT/s; :data:`LINKS` has them. controllers: of designs that read one
-    memory, two side by side, and so on; there are none for counts that it ends before or leaves empty.
-    reset: the reset button and its polarity. xdma: parameters that place PCI Express, by name.
+    lanes, gts: width of the link and transfers per lane and second, in GT/s; :data:`LINKS` has them. xdma:
+    parameters that place PCI Express, by name.
     """
 
-    controllers: tuple[tuple[Controller, ...], ...]
     lanes: int = 8
     gts: str = "8.0"
-    reset: tuple[str, str] = ("reset", "ACTIVE_HIGH")
     xdma: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -104,6 +100,9 @@ class Board:
     dsp, bram36, uram, lut, ff: the budget; ``bram36`` counts RAMB36 blocks (each also usable as two
         RAMB18), ``uram`` UltraRAM blocks. source: where these numbers come from.
     memories: those that work side by side, in the order in which designs take them.
+    controllers: in block designs, for designs that read one memory, two side by side, and so on; there are
+        none for counts that it ends before or leaves empty. button: the reset button and its polarity. Names
+        are those of the board files in Xilinx/XilinxBoardStore, or in Vivado.
     clock, open_clock: design clock in Hz that Vivado and openXC7 are asked for by default; ``open_clock``
         is None where the open tools cannot build: they have no database of the device, or no way to the host.
     board_part: pattern of Vivado's board files for ``get_board_parts``.
@@ -136,6 +135,8 @@ class Board:
     clock: int
     open_clock: int | None
     board_part: str
+    controllers: tuple[tuple[Controller, ...], ...] = ()
+    button: tuple[str, str] = ("reset", "ACTIVE_HIGH")
     platform: Any = field(default=None, repr=False, compare=False)
     pins: str = ""
     baud: int = 0
@@ -229,7 +230,7 @@ class Board:
     def to_json(self) -> dict[str, Any]:
         """Plain data: the flash by its name, without platform and block design."""
         data = {item.name: getattr(self, item.name) for item in fields(self)}
-        del data["platform"], data["pcie"]
+        del data["platform"], data["pcie"], data["controllers"], data["button"]
         memories = [
             asdict(memory) | {"peak": memory.peak, "sustained": memory.sustained} for memory in self.memories
         ]

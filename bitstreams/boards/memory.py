@@ -51,13 +51,14 @@ class Controller:
 
     kind: one of :data:`CONTROLLERS`. interfaces: its memory among the interfaces of the board files, the
     preferred name first. clocks: the clock of each of its memories. options: parameters that its preset does
-    not have, by name.
+    not have, by name. reset: how its preset wants its reset, ``ACTIVE_HIGH`` or ``ACTIVE_LOW``.
     """
 
     kind: str
     interfaces: tuple[str, ...]
     clocks: tuple[str, ...]
     options: dict[str, str] = field(default_factory=dict)
+    reset: str = "ACTIVE_HIGH"
 
 
 def together(memories: tuple[Memory, ...]) -> tuple[float, float]:

@@ -125,14 +125,13 @@ class MemoryMap:
 
 
 def memory_map(board: Board, info: DesignInfo) -> MemoryMap:
-    """The table of a design on a board with PCI Express.
+    """The table of a design on a board.
 
     Raises ``ConfigError`` for ports to more memories than controllers of the board join.
     """
     found = ports(info)
-    designs = board.pcie.controllers if board.pcie else ()
-    if found and (len(found) > len(designs) or not designs[len(found) - 1]):
-        able = ", ".join(map(str, choices(board)))
+    if found and len(found) not in (able_to := choices(board)):
+        able = ", ".join(map(str, able_to)) or "none"
         raise ConfigError(
             f"the design reads its weights from {len(found)} memories side by side, on the {board.name} it "
             f"can be {able}: generate it with --memories"
@@ -142,14 +141,14 @@ def memory_map(board: Board, info: DesignInfo) -> MemoryMap:
 
 def choices(board: Board) -> list[int]:
     """Numbers of memories that a board has controllers for."""
-    return [count for count, each in enumerate(board.pcie.controllers if board.pcie else (), 1) if each]
+    return [count for count, each in enumerate(board.controllers, 1) if each]
 
 
 def _joined(board: Board, found: Sequence[tuple[str, int]], files: Sequence[str]) -> MemoryMap:
     """The table for ports and their bits, the first one to the first memory; files: what each has to hold."""
-    if not found or not board.pcie:
+    if not found:
         return MemoryMap()
-    cells = tuple(_cells(board.pcie.controllers[len(found) - 1]))
+    cells = tuple(_cells(board.controllers[len(found) - 1]))
     routes = []
     base = 0
     for cell in cells:
@@ -205,6 +204,7 @@ def _controller(cell: Cell) -> dict[str, str | list[str]]:
     clocks = zip(each, controller.clocks, strict=True)
     return {
         "kind": controller.kind,
+        "reset": controller.reset,
         "interfaces": list(controller.interfaces),
         "pads": [pins["pads"] for pins in each],
         "oscillators": [word for pins, clock in clocks for word in (pins["oscillator"], clock)],

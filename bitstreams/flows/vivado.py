@@ -45,7 +45,7 @@ _JTAG = ("program.tcl", "flash.tcl", "hardware.tcl")
 
 _OF_TRANSPORT = {
     UART: ("synth_uart.tcl", *_JTAG),
-    PCIE: ("synth_block.tcl", "block.tcl", "pcie.tcl", "dram.tcl", *_JTAG),
+    PCIE: ("synth_block.tcl", "block.tcl", "pcie.tcl", "board.tcl", "dram.tcl", "memory.tcl", *_JTAG),
     ZYNQ: ("synth_block.tcl", "block.tcl", "zynq.tcl"),
 }
 
@@ -146,7 +146,7 @@ def pcie_files(
             "lanes": str(block.lanes),
             "gts": block.gts,
             "link_bytes": str(block.link_bits // 8),
-            "reset": block.reset,
+            "button": board.button,
             "xdma": [word for name, value in block.xdma.items() for word in (f"CONFIG.{name}", value)],
             "stream_bytes": str(info.config.stream_pixels),
             "windows": [

@@ -24,6 +24,13 @@ INTERFACES = {
 }
 """What the board files have of what the plans use, by board."""
 
+POLARITIES = {
+    "genesys2": {"button_polarity": "ACTIVE_LOW", "reset_polarity": "ACTIVE_LOW"},
+    "u200": {"button_polarity": "ACTIVE_LOW"},
+    "u250": {"button_polarity": "ACTIVE_LOW"},
+}
+"""Of the button, and of the reset that the preset of a controller has; high where nothing stands here."""
+
 BOARD_PARTS = (
     "xilinx.com:vc707:part0:1.4 xilinx.com:vc709:part0:1.8 xilinx.com:vc709:part0:1.10 "
     "xilinx.com:vcu118:part0:2.4 xilinx.com:kc705:part0:1.6 xilinx.com:au200:part0:1.3 "
@@ -75,7 +82,8 @@ def unpack(plan: dict[str, bytes], folder: Path) -> Path:
 
 def run(folder: Path, script: str, *arguments: str, board: str = "vc709", **fakes: object) -> Run:
     """Run a script of the plan in ``folder``; ``fakes`` say what Vivado answers."""
-    answers = {"interfaces": INTERFACES.get(board, ""), "board_parts": BOARD_PARTS, **fakes}
+    answers = {"interfaces": INTERFACES.get(board, ""), "board_parts": BOARD_PARTS}
+    answers |= POLARITIES.get(board, {}) | fakes
     lines = [f"set fake({name}) {{{value}}}" for name, value in answers.items()]
     fake, record = folder / "fakes", folder / "record"
     fake.write_text("\n".join(lines) + "\n")

@@ -16,56 +16,22 @@
 # one to another does so in a crossbar, a clock converter or a reset block, whose constraints come with
 # them (PG247, PG085, PG164). Pins come from Vivado's board files, so there are none in the constraints.
 
+source board.tcl
 source dram.tcl
+source memory.tcl
 
 proc make_block {diagram} {
     make_pcie $diagram
-    make_accelerator
-    foreach controller $::settings(controllers) {
-        make_controller $controller $diagram
-    }
+    make_accelerator xdma/axi_aclk xdma/axi_aresetn {CONFIG.PRIM_IN_FREQ 250.000}
+    join_pins accelerator/request xdma/usr_irq_req
+    make_memories $diagram
     connect_streams
     if {[llength $::settings(memories)] > 0} {
         make_loader
-        connect_memories
+        connect_memories {loader/M_AXI_S2MM loader/M_AXI_MM2S} {loader/Data_S2MM loader/Data_MM2S} \
+            xdma/axi_aclk xdma/axi_aresetn
     }
     connect_registers
-}
-
-# --- interfaces of the board ---------------------------------------------------------------------------
-
-# The first of several board interfaces that this board file has: names change between its revisions.
-proc board_interface {names} {
-    foreach name $names {
-        if {[llength [get_board_part_interfaces -quiet $name]] > 0} {
-            return $name
-        }
-    }
-    fail "the board file has none of these interfaces: $names"
-}
-
-proc is_joined {bus} {
-    return [expr {[llength [get_bd_intf_nets -quiet -of_objects [get_bd_intf_pins $bus]]] > 0}]
-}
-
-proc must_be_joined {bus} {
-    if {![is_joined $bus]} {
-        fail "Vivado did not connect $bus to the board"
-    }
-}
-
-# Makes a bus of a cell external as an interface of the board. Fails rather than leave it open.
-proc to_board {interface bus diagram} {
-    apply_board_connection -board_interface $interface -ip_intf $bus -diagram $diagram
-    must_be_joined $bus
-}
-
-# A reset of the board: the property places its pin, the port leads to it.
-proc reset_to_board {interface polarity cell property pin} {
-    set_property CONFIG.$property $interface [get_bd_cells $cell]
-    set port [create_bd_port -dir I -type rst $interface]
-    set_property CONFIG.POLARITY $polarity $port
-    connect_bd_net $port [get_bd_pins $cell/$pin]
 }
 
 # --- PCI Express ---------------------------------------------------------------------------------------
@@ -103,26 +69,7 @@ proc make_pcie {diagram} {
     }
 }
 
-# --- the accelerator, its clock and its reset ----------------------------------------------------------
-
-proc make_accelerator {} {
-    global settings
-    cell clk_wiz clock [list \
-        CONFIG.PRIM_SOURCE No_buffer \
-        CONFIG.PRIM_IN_FREQ 250.000 \
-        CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $settings(mhz) \
-        CONFIG.RESET_TYPE ACTIVE_LOW \
-        CONFIG.RESET_PORT resetn \
-    ]
-    cell proc_sys_reset reset_accelerator
-    create_bd_cell -type module -reference $settings(top) accelerator
-    join_pins xdma/axi_aclk clock/clk_in1
-    join_pins xdma/axi_aresetn clock/resetn reset_accelerator/ext_reset_in
-    join_pins clock/locked reset_accelerator/dcm_locked
-    join_pins clock/clk_out1 reset_accelerator/slowest_sync_clk accelerator/aclk
-    join_pins reset_accelerator/peripheral_aresetn accelerator/aresetn
-    join_pins accelerator/request xdma/usr_irq_req
-}
+# --- registers -----------------------------------------------------------------------------------------
 
 proc connect_registers {} {
     global settings
@@ -190,7 +137,7 @@ proc connect_streams {} {
     }
 }
 
-# --- memory: the host through the loader, and every AXI4 port of the accelerator -----------------------
+# --- memory: the host reads and writes through the loader ----------------------------------------------
 
 # Stream to memory and back, in the clock of PCI Express; a transfer is 64 MiB less a byte at most.
 proc make_loader {} {
@@ -211,50 +158,4 @@ proc make_loader {} {
     join_pins xdma/axi_aresetn loader/axi_resetn
     join_buses xdma/M_AXIS_H2C_1 loader/S_AXIS_S2MM
     join_buses loader/M_AXIS_MM2S xdma/S_AXIS_C2H_1
-    set count [llength $settings(memories)]
-    cell smartconnect host [list CONFIG.NUM_SI 2 CONFIG.NUM_MI $count CONFIG.NUM_CLKS 1]
-    join_pins xdma/axi_aclk host/aclk
-    join_pins xdma/axi_aresetn host/aresetn
-    join_buses loader/M_AXI_S2MM host/S00_AXI
-    join_buses loader/M_AXI_MM2S host/S01_AXI
-}
-
-proc connect_memories {} {
-    global settings
-    set number 0
-    foreach memory $settings(memories) {
-        connect_memory $memory [format host/M%02d_AXI $number]
-        incr number
-    }
-}
-
-# A crossbar before the controller of a memory: the host's side first, then the accelerator's ports.
-proc connect_memory {memory host} {
-    global settings
-    set ports $settings($memory,ports)
-    cell smartconnect $memory [list CONFIG.NUM_SI [expr {1 + [llength $ports]}] CONFIG.NUM_MI 1 CONFIG.NUM_CLKS 3]
-    join_pins xdma/axi_aclk $memory/aclk
-    join_pins xdma/axi_aresetn $memory/aresetn
-    join_pins $settings($memory,clock) $memory/aclk1
-    join_pins clock/clk_out1 $memory/aclk2
-    # The controller's own reset output is active high and lasts until its clock is stable.
-    set reset reset_$memory
-    cell proc_sys_reset $reset
-    join_pins $settings($memory,clock) $reset/slowest_sync_clk
-    join_pins $settings($memory,reset_out) $reset/ext_reset_in
-    join_pins $reset/peripheral_aresetn $settings($memory,reset_in)
-    set number 0
-    foreach manager [concat $host $ports] {
-        join_buses $manager [format $memory/S%02d_AXI $number]
-        incr number
-    }
-    join_buses $memory/M00_AXI $settings($memory,bus)
-    set segment [get_bd_addr_segs -of_objects [get_bd_intf_pins $settings($memory,bus)]]
-    set bytes $settings($memory,bytes)
-    foreach space {loader/Data_S2MM loader/Data_MM2S} {
-        map_segment [get_bd_addr_spaces $space] $segment $settings($memory,base) $bytes
-    }
-    foreach port $ports {
-        map_segment [get_bd_addr_spaces $port] $segment 0x0 $bytes
-    }
 }

@@ -115,7 +115,7 @@ def test_all_of_the_logic_runs_at_the_clock_that_was_asked_for(tmp_path):
         ("zynq.tcl", "[llength $settings(sources)]]", "4]", "sources/In3 is not connected"),
         (
             "zynq.tcl",
-            " \\\n        $settings(registers_clock) $settings(memory_clock)",
+            "    join_pins clock/clk_out1 $::settings(registers_clock) $::settings(memory_clock)\n",
             "",
             "ACLK is not connected",
         ),
@@ -126,9 +126,9 @@ def test_all_of_the_logic_runs_at_the_clock_that_was_asked_for(tmp_path):
             "without a synchroniser",
         ),
         (
-            "zynq.tcl",
+            "block.tcl",
             "join_pins reset_accelerator/peripheral_aresetn accelerator/aresetn",
-            "join_pins $settings(reset) accelerator/aresetn",
+            "join_pins $resetn accelerator/aresetn",
             "without a synchroniser",
         ),
         (

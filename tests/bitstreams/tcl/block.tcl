@@ -51,8 +51,8 @@ command create_bd_cell {-quiet -verbose} {-type -vlnv -reference -revision} 1 1 
     return $name
 }
 command get_bd_cells {-quiet -verbose -regexp -hierarchical} {-filter -of_objects} 1 1 {
-    if {![info exists ::kind([lindex $args 0])]} { error "there is no cell [lindex $args 0]" }
-    return [lindex $args 0]
+    if {[info exists ::kind([lindex $args 0])]} { return [lindex $args 0] }
+    if {![info exists opt(-quiet)]} { error "there is no cell [lindex $args 0]" }
 }
 
 # Names of the pins (ip_pins) or buses (ip_buses) of a cell.

@@ -9,6 +9,7 @@ proc validate {} {
         if {$::kind($cell) eq "xlconcat"} { check_concat $cell }
         if {$::kind($cell) eq "axi_dma"} { check_dma $cell }
         if {[is_processor $cell]} { check_processor $cell }
+        if {"$cell/sys_rst" in [array names ::net_of]} { check_button $cell }
     }
     foreach to [lsort [array names ::net_of]] {
         if {![string match *,drives $to]} { check_net $::net_of($to) $to }
@@ -43,6 +44,20 @@ proc check_smartconnect {cell} {
     set sources {}
     foreach pin [array names ::net_of $cell/aclk*] { lappend sources $::net_of($pin) }
     if {[llength [lsort -unique $sources]] != $clocks} { error "$cell has a clock twice" }
+}
+
+# A controller is reset while the button is pressed, and not otherwise: polarities are those of the board file.
+proc check_button {cell} {
+    set wanted $::fake(reset_polarity)
+    set driver $::net_of($cell/sys_rst)
+    if {[string match */Res $driver]} {
+        set wanted [expr {$wanted eq "ACTIVE_LOW" ? "ACTIVE_HIGH" : "ACTIVE_LOW"}]
+        set driver $::net_of([lindex [split $driver /] 0]/Op1)
+    }
+    if {$driver ni $::ports || $::properties($driver,CONFIG.POLARITY) ne $::fake(button_polarity)} {
+        error "$driver is no button that is $::fake(button_polarity)"
+    }
+    if {$wanted ne $::fake(button_polarity)} { error "$cell is in reset while nobody presses $driver" }
 }
 
 # A narrow side of a power of two of bytes, and a wide one; converters of equal sides are for nothing.
