@@ -47,8 +47,8 @@ _CONTROLLERS = tuple(
     for i in range(4)
 )
 
-# Names as firesim/firesim uses them (platforms/xilinx_alveo_u200, _u250): they are in Vivado's board files, of
-# versions 1.0 to 1.3, not in the store.
+# Names as firesim/firesim uses them (platforms/xilinx_alveo_u200, _u250): they are in Vivado's board
+# files, of versions 1.0 to 1.3, not in the store.
 CONTROLLERS = (_CONTROLLERS[:1], _CONTROLLERS[:2], (), _CONTROLLERS)
 BUTTON = ("resetn", "ACTIVE_LOW")
 

@@ -66,16 +66,50 @@ class Flash:
 
 
 @dataclass(frozen=True)
+class PciePins:
+    """Pins of PCI Express, for boards whose files have no interface for it.
+
+    refclk: of the reference clock, positive and negative. perst, standard: of the reset, active low.
+    rxp, rxn, txp, txn: of the lanes, the first one first.
+    """
+
+    refclk: tuple[str, str]
+    perst: str
+    standard: str
+    rxp: tuple[str, ...]
+    rxn: tuple[str, ...]
+    txp: tuple[str, ...]
+    txn: tuple[str, ...]
+
+    def constraints(self) -> list[str]:
+        """XDC that places the ports of the block design, whose names are those of other boards' files."""
+        ports = {
+            "pcie_refclk_clk_p*": self.refclk[0],
+            "pcie_refclk_clk_n*": self.refclk[1],
+            "pcie_perstn": self.perst,
+        }
+        for wire in ("rxp", "rxn", "txp", "txn"):
+            sites = getattr(self, wire)
+            ports |= {f"{{pci_express_x{len(sites)}_{wire}[{i}]}}": site for i, site in enumerate(sites)}
+        return [
+            *(f"set_property PACKAGE_PIN {site} [get_ports {port}]" for port, site in ports.items()),
+            f"set_property IOSTANDARD {self.standard} [get_ports pcie_perstn]",
+            "set_property PULLUP true [get_ports pcie_perstn]",
+        ]
+
+
+@dataclass(frozen=True)
 class PcieBlock:
     """What the block design around the accelerator, with PCI Express, needs to know of a board.
 
     lanes, gts: width of the link and transfers per lane and second, in GT/s; :data:`LINKS` has them. xdma:
-    parameters that place PCI Express, by name.
+    parameters that place PCI Express, by name. pins: where the board files have none.
     """
 
     lanes: int = 8
     gts: str = "8.0"
     xdma: Mapping[str, str] = field(default_factory=dict)
+    pins: PciePins | None = None
 
     def __post_init__(self) -> None:
         if (self.lanes, self.gts) not in LINKS:
@@ -168,6 +202,11 @@ class Board:
         return tuple(name for name, there in has.items() if there)
 
     @property
+    def connected(self) -> tuple[int, ...]:
+        """Numbers of memories side by side that a build connects; none without controllers."""
+        return tuple(count for count, each in enumerate(self.controllers, 1) if each)
+
+    @property
     def dram(self) -> int:
         """Bytes of memory on the board."""
         return sum(memory.bytes for memory in self.memories)
@@ -235,4 +274,5 @@ class Board:
             asdict(memory) | {"peak": memory.peak, "sustained": memory.sustained} for memory in self.memories
         ]
         flash = self.flash.name if self.flash else None
-        return data | {"flash": flash, "transports": self.transports, "memories": memories}
+        more = {"transports": self.transports, "memories": memories, "connected": self.connected}
+        return data | {"flash": flash, **more}

@@ -40,6 +40,11 @@ class Memory:
         return self.bits / 8 * self.rate
 
     @property
+    def port_hz(self) -> int:
+        """Clock of its controller's port: four of the memory's clocks, which are eight transfers."""
+        return self.rate // 8
+
+    @property
     def sustained(self) -> float:
         """Bytes per second that long reads are reckoned with."""
         return SUSTAINED[self.kind] * self.peak

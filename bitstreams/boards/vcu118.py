@@ -31,8 +31,8 @@ class VCU118Platform(XilinxPlatform):  # type: ignore[misc]
     connectors = ()
 
 
-# Names of versions 2.0 to 2.4 of the board files. Later boards carry a faster memory; the oldest files know one
-# name only.
+# Names of versions 2.0 to 2.4 of the board files. Later boards carry a faster memory; the oldest files
+# know one name only.
 _CONTROLLERS = tuple(
     Controller("ddr4", (f"ddr4_sdram_c{i}_062", f"ddr4_sdram_c{i}"), (f"default_250mhz_clk{i}",))
     for i in (1, 2)

@@ -30,6 +30,7 @@ PORTS = {
         "clock": "{c}ui_clk",
         "reset_out": "{c}ui_clk_sync_rst",
         "reset_in": "{c}aresetn",
+        "calibrated": "{c}init_calib_complete",
         "pads": "{C}DDR3",
         "oscillator": "{C}SYS_CLK",
     },
@@ -38,6 +39,7 @@ PORTS = {
         "clock": "c0_ddr4_ui_clk",
         "reset_out": "c0_ddr4_ui_clk_sync_rst",
         "reset_in": "c0_ddr4_aresetn",
+        "calibrated": "c0_init_calib_complete",
         "pads": "C0_DDR4",
         "oscillator": "C0_SYS_CLK",
     },
@@ -130,18 +132,13 @@ def memory_map(board: Board, info: DesignInfo) -> MemoryMap:
     Raises ``ConfigError`` for ports to more memories than controllers of the board join.
     """
     found = ports(info)
-    if found and len(found) not in (able_to := choices(board)):
-        able = ", ".join(map(str, able_to)) or "none"
+    if found and len(found) not in board.connected:
+        able = ", ".join(map(str, board.connected)) or "none"
         raise ConfigError(
             f"the design reads its weights from {len(found)} memories side by side, on the {board.name} it "
             f"can be {able}: generate it with --memories"
         )
     return _joined(board, found, stream_files(info.top, len(found)))
-
-
-def choices(board: Board) -> list[int]:
-    """Numbers of memories that a board has controllers for."""
-    return [count for count, each in enumerate(board.controllers, 1) if each]
 
 
 def _joined(board: Board, found: Sequence[tuple[str, int]], files: Sequence[str]) -> MemoryMap:
@@ -164,7 +161,7 @@ def _joined(board: Board, found: Sequence[tuple[str, int]], files: Sequence[str]
 
 def markdown(board: Board) -> str:
     """The table of a board with all of its memories in use, in Markdown, for its page."""
-    most = max(choices(board))
+    most = max(board.connected)
     names = stream_ports(most)
     head = ["port of the design", "memory", "controller", "the host finds it at", "size"]
     rows = [
@@ -216,7 +213,7 @@ def _route(route: Route) -> dict[str, str | list[str]]:
     pins = route.cell.pins(route.number)
     return {
         "ports": [f"{CELL}/{port}" for port in route.ports],
-        **{what: pins[what] for what in ("bus", "clock", "reset_out", "reset_in")},
+        **{what: pins[what] for what in ("bus", "clock", "reset_out", "reset_in", "calibrated")},
         "base": f"0x{route.base:X}",
         "bytes": f"0x{route.memory.bytes:X}",
     }

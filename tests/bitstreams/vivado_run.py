@@ -14,6 +14,8 @@ _ALVEO = "pci_express_x16 pcie_refclk pcie_perstn resetn " + " ".join(
     f"ddr4_sdram_c{i} default_300mhz_clk{i}" for i in range(4)
 )
 INTERFACES = {
+    "genesys2": "ddr3_sdram sys_diff_clock reset",
+    "vc707": "ddr3_sdram sys_diff_clock reset",
     "kc705": "pci_express_x8 pcie_refclk pcie_perstn ddr3_sdram sys_diff_clock reset",
     "vc709": "pci_express_x8 pcie_refclk pcie_perstn ddr3_sdram_socket_j1 ddr3_sdram_socket_j3 "
     "ddr3_sdram_socket_j1_j3 sys_diff_clock sys_diff_clock_233 reset",
@@ -35,7 +37,7 @@ BOARD_PARTS = (
     "xilinx.com:vc707:part0:1.4 xilinx.com:vc709:part0:1.8 xilinx.com:vc709:part0:1.10 "
     "xilinx.com:vcu118:part0:2.4 xilinx.com:kc705:part0:1.6 xilinx.com:au200:part0:1.3 "
     "xilinx.com:au250:part0:1.3 tul.com.tw:pynq-z2:part0:1.0 xilinx.com:kv260_som:part0:1.3 "
-    "xilinx.com:kv260_som:part0:1.4"
+    "xilinx.com:kv260_som:part0:1.4 digilentinc.com:genesys2:part0:1.1"
 )
 
 # A Tcl interpreter without Tk, in a process of its own because scripts end it.

@@ -26,9 +26,17 @@ proc to_board {interface bus diagram} {
     must_be_joined $bus
 }
 
-# A reset of the board: the property places its pin, the port leads to it.
+# Makes a bus of a cell external under a name that the board file does not have: the constraints have its pins.
+proc to_pins {name mode type bus} {
+    set port [create_bd_intf_port -mode $mode -vlnv xilinx.com:interface:$type:1.0 $name]
+    connect_bd_intf_net $port [get_bd_intf_pins $bus]
+}
+
+# A reset of the board: the property, where there is one, places its pin, the port leads to it.
 proc reset_to_board {interface polarity cell property pin} {
-    set_property CONFIG.$property $interface [get_bd_cells $cell]
+    if {$property ne ""} {
+        set_property CONFIG.$property $interface [get_bd_cells $cell]
+    }
     set port [create_bd_port -dir I -type rst $interface]
     set_property CONFIG.POLARITY $polarity $port
     connect_bd_net $port [get_bd_pins $cell/$pin]

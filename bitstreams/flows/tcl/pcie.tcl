@@ -14,7 +14,8 @@
 #
 # Clocks: xdma/axi_aclk (250 MHz), clock/clk_out1 (the accelerator), the controllers' own. All that goes from
 # one to another does so in a crossbar, a clock converter or a reset block, whose constraints come with
-# them (PG247, PG085, PG164). Pins come from Vivado's board files, so there are none in the constraints.
+# them (PG247, PG085, PG164). Pins come from Vivado's board files; where those do not know PCI Express, its pins are
+# in the constraints.
 
 source board.tcl
 source dram.tcl
@@ -39,11 +40,9 @@ proc make_block {diagram} {
 proc make_pcie {diagram} {
     global settings
     cell util_ds_buf refclk {CONFIG.C_BUF_TYPE IBUFDSGTE}
-    to_board pcie_refclk refclk/CLK_IN_D $diagram
     cell xdma xdma
     # The board's preset comes first: it must not undo what is set after it.
-    to_board pci_express_x$settings(lanes) xdma/pcie_mgt $diagram
-    reset_to_board pcie_perstn ACTIVE_LOW xdma SYS_RST_N_BOARD_INTERFACE sys_rst_n
+    connect_link pci_express_x$settings(lanes) $diagram
     set channels [expr {[llength $settings(memories)] > 0 ? 2 : 1}]
     set_property -dict [concat $settings(xdma) [list \
         CONFIG.functional_mode DMA \
@@ -66,6 +65,19 @@ proc make_pcie {diagram} {
     } else {
         join_pins refclk/IBUF_OUT xdma/sys_clk_gt
         join_pins refclk/IBUF_DS_ODIV2 xdma/sys_clk
+    }
+}
+
+# Clock, lanes and reset of the link; not every board file has them.
+proc connect_link {lanes diagram} {
+    if {$::settings(pcie_in_board_file)} {
+        to_board pcie_refclk refclk/CLK_IN_D $diagram
+        to_board $lanes xdma/pcie_mgt $diagram
+        reset_to_board pcie_perstn ACTIVE_LOW xdma SYS_RST_N_BOARD_INTERFACE sys_rst_n
+    } else {
+        to_pins pcie_refclk Slave diff_clock_rtl refclk/CLK_IN_D
+        to_pins $lanes Master pcie_7x_mgt_rtl xdma/pcie_mgt
+        reset_to_board pcie_perstn ACTIVE_LOW xdma "" sys_rst_n
     }
 }
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bitstreams import boards
-from bitstreams.flows import vivado
+from bitstreams.flows import vivado_designs
 from bitstreams.flows.processors import PROCESSORS, WINDOWS, interrupts
 from bitstreams.links.block_design import MARKER
 from hw.util.errors import ConfigError
@@ -21,7 +21,7 @@ RELEASES = ["2018.3", "2019.2", "2020.1", "2020.2", "2023.2_AR00001", "2025.1"]
 
 
 def zynq(board="pynq_z2", stream_bits=32, mhz=125):
-    return vivado.zynq_files(boards.find(board), design(stream_bits), mhz=mhz, **SOURCES)
+    return vivado_designs.zynq_files(boards.find(board), design(stream_bits), mhz=mhz, **SOURCES)
 
 
 def built(tmp_path, board="pynq_z2", plan=None, **fakes):
@@ -207,4 +207,4 @@ def test_a_board_without_a_processor_and_weights_in_memory_are_refused():
     with pytest.raises(
         ConfigError, match="a processor's memory is not connected to designs: generate it without"
     ):
-        vivado.zynq_files(boards.find("kv260"), streamed(), mhz=100, **SOURCES)
+        vivado_designs.zynq_files(boards.find("kv260"), streamed(), mhz=100, **SOURCES)
