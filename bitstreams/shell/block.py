@@ -9,7 +9,7 @@ from __future__ import annotations
 from bitstreams.boards import Board
 from bitstreams.boards.wiring import wiring
 from bitstreams.shell.clocks import limits, solve
-from bitstreams.shell.lamps import LEDS, Lamps
+from bitstreams.shell.leds import LEDS, Leds
 from bitstreams.shell.top import Shell, check_rate
 from hw.contract.design import DesignInfo
 from hw.emit import emit_module
@@ -21,7 +21,7 @@ from hw.serial_design import emit_serial
 TOP = WRAPPER
 """Name of the module that the block design takes."""
 
-LAMPS = "spec2_lamps"
+LED_MODULE = "spec2_leds"
 
 PADS = {"uart_rx": "I", "uart_tx": "O", **dict.fromkeys(LEDS, "O")}
 """Its ports that lead to pads, and their directions."""
@@ -43,7 +43,7 @@ def emit_block_shell(board: Board, info: DesignInfo, clock_hz: int, baud: int) -
     check_rate(board, baud)
     setting = solve(board.memories[0].port_hz, clock_hz, limits(board))
     serial = emit_serial(info, clocks_per_bit(float(setting.f_out), baud))
-    lamps = Lamps(int(setting.f_out))
+    leds = Leds(int(setting.f_out))
     lit = {name: not pin.inverted for name, pin in zip(LEDS, wiring(board).leds, strict=True)}
-    parts = [wrapper(info, SERIAL, LAMPS, lit), emit_module(lamps, LAMPS, lamps.ports), serial]
+    parts = [wrapper(info, SERIAL, LED_MODULE, lit), emit_module(leds, LED_MODULE, leds.ports), serial]
     return Shell("\n".join(parts), setting, baud)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from bitstreams.boards import Board
 from bitstreams.boards.wiring import Pin, wiring
-from bitstreams.shell.lamps import LEDS
+from bitstreams.shell.leds import LEDS
 from bitstreams.shell.top import pads
 
 DESIGN_CLOCK = "clk"

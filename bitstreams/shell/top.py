@@ -10,7 +10,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Instance, Modul
 from bitstreams.boards import Board
 from bitstreams.boards.wiring import Pin, Wiring, wiring
 from bitstreams.shell.clocks import Clocks, Limits, Setting, limits, solve
-from bitstreams.shell.lamps import LEDS, Lamps
+from bitstreams.shell.leds import LEDS, Leds
 from bitstreams.shell.reset import ResetBridge
 from hw.contract.design import DesignInfo
 from hw.emit import emit_module
@@ -106,9 +106,9 @@ class Top(Elaboratable):  # type: ignore[misc]
         m.submodules.serial = Instance(SERIAL, **ports)
         self._out(m, "uart_tx", self.pins.uart_tx, tx)
 
-        m.submodules.lamps = lamps = Lamps(int(self.setting.f_out))
-        m.d.comb += lamps.tx.eq(tx)
-        for (name, lit), pin in zip(lamps.lit.items(), self.pins.leds, strict=False):
+        m.submodules.leds = leds = Leds(int(self.setting.f_out))
+        m.d.comb += leds.tx.eq(tx)
+        for (name, lit), pin in zip(leds.lit.items(), self.pins.leds, strict=False):
             self._out(m, name, pin, lit)
         return m
 

@@ -20,10 +20,10 @@ WRAPPER = "spec2_board"
 """Module name of the wrapper."""
 
 
-def wrapper(info: DesignInfo, serial: str, lamps: str, lit: Mapping[str, bool]) -> str:
+def wrapper(info: DesignInfo, serial: str, leds: str, lit: Mapping[str, bool]) -> str:
     """Verilog of :data:`WRAPPER`: AXI4 ports to memory, ``aclk``, ``aresetn``, the two wires, and LEDs.
 
-    serial: module of the accelerator with its serial port. lamps: one with ``clk``, ``rst``, ``tx`` and the
+    serial: module of the accelerator with its serial port. leds: one with ``clk``, ``rst``, ``tx`` and the
     LEDs' names as outputs. lit: whether each LED is lit by a one.
     """
     found = memory(info)
@@ -35,7 +35,7 @@ def wrapper(info: DesignInfo, serial: str, lamps: str, lit: Mapping[str, bool]) 
     ]
     own = [f"    .{port.name}({port.name})" for each in found for port in each.ports]
     pads = [f"    .uart_{end}(uart_{end})" for end in ("rx", "tx")]
-    leds = [f"    .{name}(lit_{name})" for name in lit]
+    lights = [f"    .{name}(lit_{name})" for name in lit]
     body = [
         "  reg reset = 1'b1;",
         "  always @(posedge aclk) reset <= ~aresetn;",
@@ -44,8 +44,8 @@ def wrapper(info: DesignInfo, serial: str, lamps: str, lit: Mapping[str, bool]) 
         "  );",
         *(f"  wire lit_{name};" for name in lit),
         *(f"  assign {name} = {'' if high else '~'}lit_{name};" for name, high in lit.items()),
-        f"  {lamps} lamps (",
-        ",\n".join(["    .clk(aclk)", "    .rst(reset)", "    .tx(uart_tx)", *leds]),
+        f"  {leds} leds (",
+        ",\n".join(["    .clk(aclk)", "    .rst(reset)", "    .tx(uart_tx)", *lights]),
         "  );",
     ]
     title = (

@@ -10,8 +10,8 @@ from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
 from bitstreams import boards
-from bitstreams.shell.block import LAMPS, TOP, emit_block_shell
-from bitstreams.shell.lamps import HOLD_MS, LEDS, Lamps
+from bitstreams.shell.block import LED_MODULE, TOP, emit_block_shell
+from bitstreams.shell.leds import HOLD_MS, LEDS, Leds
 from bitstreams.synthesis.yosys import LAUNCH
 from hw.gateware.ports.interfaces import interfaces
 from hw.gateware.serial import wrapper
@@ -53,22 +53,22 @@ def test_the_wrapper_connects_every_port_of_the_serial_top(tmp_path, memories):
 
 
 def test_a_led_that_a_zero_lights_is_inverted():
-    text = wrapper.wrapper(streamed(), "serial", LAMPS, {"heartbeat": True, "traffic": False})
+    text = wrapper.wrapper(streamed(), "serial", LED_MODULE, {"heartbeat": True, "traffic": False})
     assert "assign heartbeat = lit_heartbeat;" in text and "assign traffic = ~lit_traffic;" in text
 
 
-def test_lamps_show_that_the_clock_runs_and_that_an_answer_is_sent():
+def test_leds_show_that_the_clock_runs_and_that_an_answer_is_sent():
     hertz = 2000
     m = Module()
     m.domains.sync = ClockDomain("sync")
-    m.submodules.lamps = lamps = Lamps(hertz)
+    m.submodules.leds = leds = Leds(hertz)
     seen = {name: [] for name in LEDS}
 
     async def bench(ctx):
         for clock in range(6000):
-            ctx.set(lamps.tx, clock != 500)
+            ctx.set(leds.tx, clock != 500)
             await ctx.tick()
-            for name, lit in lamps.lit.items():
+            for name, lit in leds.lit.items():
                 seen[name].append(ctx.get(lit))
 
     sim = Simulator(m)

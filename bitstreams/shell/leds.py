@@ -13,7 +13,7 @@ HOLD_MS = 50
 """How long the second one stays lit: an answer takes well below a millisecond."""
 
 
-class Lamps(Elaboratable):  # type: ignore[misc]
+class Leds(Elaboratable):  # type: ignore[misc]
     """tx: the line to the host, low while it sends. lit: of each LED. hertz: of the clock."""
 
     def __init__(self, hertz: int) -> None:
