@@ -3,9 +3,9 @@
 Amaranth emits every submodule instance as a module of its own. Here the RTLIL text is thinned before
 Yosys turns it into Verilog: modules with equal bodies are merged (32 equal multipliers become one
 module with 32 instances), contents of memories that start empty are dropped, so that only real
-ROMs get an image, and of the attributes only ``keep`` (:func:`hw.gateware.primitives.delay.replicate`) and
-``ASYNC_REG`` stay. The Yosys is the one that is installed with Amaranth, never another one on the path: what
-is written must not depend on the machine.
+ROMs get an image, and of the attributes only ``keep`` (:func:`hw.gateware.primitives.delay.replicate`),
+``ASYNC_REG`` and ``ram_style`` stay. The Yosys is the one that is installed with Amaranth, never another one
+on the path: what is written must not depend on the machine.
 Large ROMs do not go through here at all (:mod:`hw.gateware.primitives.rom`).
 """
 
@@ -32,7 +32,7 @@ _EMPTY_MEMORY = re.compile(
 )
 _KEPT = re.compile(r'^  attribute \\keep "true"\n(?:  attribute [^\n]*\n)*  wire [^\n]*(\\\S+)\n', re.M)
 _REGISTER = re.compile(r"^  cell \$dff (?:(?!^  end).)*?^    connect \\Q (\\\S+)", re.M | re.S)
-_ATTRIBUTE = re.compile(r"^ *\(\* (?!keep |ASYNC_REG ).* \*\)\n", re.M)
+_ATTRIBUTE = re.compile(r"^ *\(\* (?!keep |ASYNC_REG |ram_style ).* \*\)\n", re.M)
 _TRIGGER = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+) += 0;\n", re.M)
 _MEMORY = re.compile(r"^(  reg (?:\[\d+:0\] )?(?:\w+|\\\S+ )) ?\[(\d+):0\];$", re.M)
 _READMEM = re.compile(r'\$readmemb\("([^"]+)", (\S+?)\);')

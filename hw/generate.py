@@ -22,7 +22,7 @@ from hw.contract.config import AcceleratorConfig
 from hw.contract.design import ACCELERATOR, MODEL, DesignInfo
 from hw.contract.design_files import describe
 from hw.contract.streamed_weights import stream_files
-from hw.cost.choices import choices
+from hw.cost.choices import choices, log_choices
 from hw.cost.cycles import estimates
 from hw.util.errors import ConfigError, Spec2Error
 from hw.util.files import together
@@ -130,7 +130,8 @@ def _describe(
     accelerator: str = "",
 ) -> DesignInfo:
     """What lies beside the files of ``verilog``: weights in external memory, description, model."""
-    config, stream = program.config, None
+    config, stream, rows = program.config, None, choices(program)
+    log_choices(program, rows)
     streamed: tuple[str, ...] = ()
     if config.stream_weights:
         streamed, image = stream_files(top, config.memories), stream_image(program)
@@ -147,7 +148,7 @@ def _describe(
         files=describe(out, (*verilog, *streamed)),
         numbers=program.numbers,
         stream=stream,
-        estimates=estimates(program) | {"layers": choices(program)},
+        estimates=estimates(program) | {"layers": rows},
     )
     info.save(out)
     artifact.save(out / MODEL)

@@ -1,14 +1,17 @@
 """spec2 from Python: what the functions make, how they show it, and what they refuse."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import spec2
+from bitstreams.commands.api.keywords import says_keywords
 from hw.contract.design import DesignInfo
 from hw.util.errors import ArtifactError, ConfigError, DataError, UnsupportedNetwork
 from sim import model as integer_model
+from sim.rtl.waves.recording import Recording
 
 FEW = {"dense": 1, "pruning": 1, "finetune": 1, "mirror": 1}
 
@@ -166,6 +169,21 @@ def test_a_simulation_is_that_of_the_command(fake_design, tiny_images):
     assert f"{result.cycles:,}" in cell(result) and "img" in cell(result).tags
 
 
+@pytest.mark.parametrize("window", [(0, None), (2, 7)])
+def test_waves_are_those_of_the_window(fake_design, tiny_images, monkeypatch, window):
+    asked = []
+
+    def simulated(*_, waves, **__):
+        asked.append(waves)
+        return {"mismatches": 0}
+
+    monkeypatch.setattr("bitstreams.commands.api.simulation.simulate_design", simulated)
+    first, last = window
+    spec2.simulate(fake_design.design, tiny_images, waves="a.fst", waves_from=first, waves_to=last)
+    spec2.simulate(fake_design.design, tiny_images)
+    assert asked == [Recording(Path("a.fst"), first, last), None]
+
+
 def test_wrong_values_are_shown_as_such(fake_design, tiny_images):
     fake_design.errors[1] = 1  # of the compared run, and of that of a batch
     result = spec2.simulate(fake_design.design, tiny_images)
@@ -195,6 +213,12 @@ def test_names_of_files_are_text(trained, tmp_path):
 
 def images(count=20):
     return np.zeros((count, 1, 12, 12), np.uint8)
+
+
+def untrained():
+    """A module, unless there is no torch."""
+    nn = pytest.importorskip("torch").nn
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.Flatten(), nn.Linear(800, 3))
 
 
 REFUSED = {
@@ -233,12 +257,64 @@ REFUSED = {
 
 @pytest.mark.parametrize("call, error, sentence", REFUSED.values(), ids=REFUSED)
 def test_what_is_refused(call, error, sentence, tmp_path, monkeypatch):
-    torch = pytest.importorskip("torch")
+    module = untrained()
     monkeypatch.chdir(tmp_path)
-    module = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3), torch.nn.Flatten(), torch.nn.Linear(800, 3))
     with pytest.raises(error, match=sentence):
         call(module)
     assert not [path for path in tmp_path.rglob("model.npz") if "zoo" not in path.parts]
+
+
+SAID = {
+    "budget": (
+        lambda design: spec2.estimate("zoo:lenet-2:8", rows=64, lanes=16, board="basys3"),
+        "lower rows or lanes; lower lanes or batch, or prune harder",
+    ),
+    "no memory": (
+        lambda design: spec2.estimate("zoo:lenet-1:8", rows=4, lanes=1, stream_weights=True, board="basys3"),
+        "hold their weights, without stream_weights and memories",
+    ),
+    "window": (
+        lambda design: spec2.simulate(design, 1, waves="a.fst", waves_from=9, waves_to=9),
+        "waves_from 9 and waves_to 9 leave no clock between: waves_to is",
+    ),
+    "no file": (
+        lambda design: spec2.simulate(design, 1, waves_to=9),
+        "waves_from and waves_to bound waves: name its file",
+    ),
+    "device": (
+        lambda design: spec2.prune("lenet", epochs={"dense": 1}, device="nothing"),
+        "leave device out to use the processor",
+    ),
+    "set": (
+        lambda design: spec2.prune(untrained(), shape=(1, 12, 12)),
+        "no data set has images of 1×12×12: give images, one of mnist",
+    ),
+    "a command": (lambda design: spec2.Design("nowhere"), "'spec2 generate'"),
+}
+
+
+@pytest.mark.parametrize("call, sentence", SAID.values(), ids=SAID)
+def test_sentences_have_the_names_of_python(call, sentence, fake_design, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(spec2.Spec2Error) as error:
+        call(fake_design.design)
+    assert sentence in str(error.value) and "--" not in str(error.value)
+
+
+def test_options_that_a_function_does_not_take_and_commands_stay_as_they_are():
+    """Of the first argument of an error alone there is a sentence; others may be anything."""
+
+    @says_keywords(lambda: ["stream_bits"])
+    def call(lanes: int) -> None:
+        raise ConfigError("--lanes, --rows, --stream-bits, --lanes-, a--lanes: 'spec2 generate --lanes 1'", 2)
+
+    with pytest.raises(ConfigError) as error:
+        call(1)
+    assert error.value.args == (
+        "lanes, --rows, stream_bits, --lanes-, a--lanes: 'spec2 generate --lanes 1'",
+        2,
+    )
+    assert call.__name__ == "call"
 
 
 def test_a_network_that_cannot_be_is_refused_for_all_its_reasons():

@@ -48,6 +48,30 @@ def arguments(files, *more):
     return ["adapt", str(files / "model.npz"), str(files / "few.npz"), "--out", str(files / "new"), *more]
 
 
+@pytest.mark.parametrize(("options", "threads"), [([], 1), (["--threads", "3"], 3)])
+def test_the_last_layer_is_trained_by_one_thread_unless_more_are_asked_for(
+    run, files, monkeypatch, options, threads
+):
+    """Where others use the cores, too, two threads took 189 s for what one does in 3."""
+    import torch
+
+    from pruning.transfer import adaptation
+
+    seen, before, train = [], torch.get_num_threads(), adaptation.train
+
+    def watched(*given, **named):
+        seen.append(torch.get_num_threads())
+        return train(*given, **named)
+
+    monkeypatch.setattr(adaptation, "train", watched)
+    torch.set_num_threads(2)
+    try:
+        assert run(*arguments(files, *options, "--augmentation", "none")).code == 0
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [threads]
+
+
 @pytest.mark.parametrize("augmentation", ["maps", "images", "none"])
 def test_a_base_of_random_weights_learns_new_classes(run, files, augmentation):
     """Far better than chance, as the integer model of what was written says; a third is chance."""

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -420,6 +421,28 @@ def _serves(design, labels):
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(30) in (0, 130)
+
+
+def test_serve_says_which_board_is_lost_and_why(run, wire, monkeypatch):
+    """One holds the weights of another accelerator, one is not there: clients see only that none answers."""
+    uvicorn, said = pytest.importorskip("uvicorn"), []
+    monkeypatch.setattr("bitstreams.commands.serve.say", said.append)
+
+    def wait(*_):
+        until = time.monotonic() + 30
+        while len(said) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(uvicorn.Server, "run", wait)
+    wire.words[DIGEST.address(0)] ^= 1
+    links = ["--link", "uart:/dev/tty8", "--link", "uart:nowhere"]
+    assert run("serve", wire.design, *links, "--port", "0").code == 0
+    other, absent = sorted(said, key=lambda line: "nowhere" in line)
+    assert other.startswith("spec2: board uart:/dev/tty8: ") and "was generated from artifact" in other
+    assert other.endswith("(it is out until the service is started again)")
+    assert absent.startswith("spec2: board uart:nowhere: ") and absent.endswith(
+        "(it is opened again and again)"
+    )
 
 
 def test_serve_says_what_it_cannot(run, fake_design, wire):

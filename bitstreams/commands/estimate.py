@@ -23,6 +23,7 @@ def estimate(
     batch: options.Batch = None,
     stream: options.Stream = None,
     memory_lines: options.MemoryLines = None,
+    feature_memory: options.FeatureMemory = None,
     bus_bits: options.BusBits = None,
     memories: options.Memories = None,
     spare_steps: options.SpareSteps = None,
@@ -52,6 +53,7 @@ def estimate(
         batch=batch,
         stream_weights=stream,
         memory_lines=memory_lines,
+        feature_memory=feature_memory,
         bus_bits=bus_bits,
         memories=memories,
         spare_steps=spare_steps,
@@ -69,6 +71,7 @@ def estimate(
 def foretell(artifact: Artifact, array: AcceleratorConfig, board: str | None) -> dict[str, Any]:
     """Clocks and resources as plain data. Raises ``DoesNotFit`` where ``board`` is named and too small."""
     from hw.compile.compiler import compile_program
+    from hw.cost.choices import log_choices
     from hw.cost.cycles import estimates
     from hw.util.processes import processors
 
@@ -76,6 +79,7 @@ def foretell(artifact: Artifact, array: AcceleratorConfig, board: str | None) ->
         program = compile_program(
             artifact, array, processes=processors(), progress=lambda layer: show(None, None, layer)
         )
+    log_choices(program)
     figures = estimates(program)
     if board:
         figures["use_percent"] = fit(board, figures)

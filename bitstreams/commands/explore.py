@@ -65,8 +65,9 @@ def explore(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Search the best design of a network for a board, with the cost model: seconds, no Verilog.
+    """Search the best design of a network for a board, with the cost model: no Verilog.
 
+    Seconds for LeNet, a minute for VGG16.
     *latency*: least time of a run of one image. *throughput*: most images per second. *dsp*: most operations
     per DSP slice and clock. Writes OUT/explore.json with every design, explore.svg, explore.html with the
     layers and the command of each of the best, and config.json, which 'spec2 generate --config' takes. A

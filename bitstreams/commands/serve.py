@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bitstreams.commands.board_link import members
-from hw.commands.console import emit, requires
+from hw.commands.console import emit, requires, say
+from hw.commands.logs import FILE_ONLY
 from hw.commands.models import DESIGN, located
 from hw.commands.options import Baud, Json, LinkNames
 from hw.util import quote
 from hw.util.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from bitstreams.links.pool.member import Record
+
+LOG = logging.getLogger(__name__)
 
 
 def serve(
@@ -38,10 +45,10 @@ def serve(
     """Serve boards over HTTP: the Open Inference Protocol (KServe v2), which Triton's clients speak, too.
 
     Images of any requests are put together to runs, and go to whichever board is free; what a board that
-    fails was at is run by the others, and the board is opened again. Where more images wait than may,
-    where no board answers in time or none is left, the client gets the protocol's error. /metrics is for
-    Prometheus. --json prints the address when it listens. There is no encryption and no password: leave that
-    to a proxy in front of it.
+    fails was at is run by the others, and the board is opened again; stderr says which, and why. Where more
+    images wait than may, where no board answers in time or none is left, the client gets the protocol's
+    error. /metrics is for Prometheus. --json prints the address when it listens. There is no encryption and
+    no password: leave that to a proxy in front of it.
 
     **Examples**
 
@@ -63,7 +70,7 @@ def serve(
         raise DataError(f"network {info.network.name!r} ends in a feature map: it gives no labels to serve")
     called = name or info.network.name
     check("model", called, ConfigError)
-    with members(link, baud, design, info) as boards, Pool(info, boards, most_failures=0) as pool:
+    with members(link, baud, design, info) as boards, Pool(info, boards, most_failures=0, lost=_lost) as pool:
         service = Service(info, pool, called, Limits(images, waiting, timeout))
         config = uvicorn.Config(service.application, log_level="warning", lifespan="off")
         with _listening(host, port) as listener:
@@ -74,6 +81,14 @@ def serve(
                 emit(True, {"model": called, "version": service.version, "url": address})
                 sys.stdout.flush()
             uvicorn.Server(config).run([listener])
+
+
+def _lost(name: str, record: Record) -> None:
+    """Say which board answers no more, and what becomes of it: clients only see that none answers."""
+    then = "it is out until the service is started again" if record.out else "it is opened again and again"
+    sentence = quote.line(f"board {name}: {record.why} ({then})")
+    LOG.warning("%s", sentence, extra=FILE_ONLY)
+    say(f"spec2: {sentence}")
 
 
 def _listening(host: str, port: int) -> socket.socket:

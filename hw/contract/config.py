@@ -40,6 +40,9 @@ BUS_BITS_UNLESS_CHOSEN = 512
 STREAM_BITS = (32, 64, 128, 256)
 """Widths of the two streams, images and results."""
 
+FEATURE_MEMORIES = ("block", "ultra")
+"""What the feature memory is made of: block RAM, or UltraRAM, which UltraScale+ devices have beside it."""
+
 MOST_LANES = 64
 
 MOST = (1 << 63) - 1
@@ -104,6 +107,7 @@ class AcceleratorConfig:
         spectra that are narrow enough (:mod:`hw.contract.packed_products`).
     stream_bits: width of both streams, images and results (one of ``STREAM_BITS``). A beat is written into
         one line, so it has at most ``line_pixels`` pixels.
+    feature_memory: what the feature memory is made of, ``block`` RAM or ``ultra`` RAM.
     """
 
     rows: int = 8
@@ -118,6 +122,7 @@ class AcceleratorConfig:
     spare_steps: int = 0
     products: str = PRODUCTS[0]
     stream_bits: int = STREAM_BITS[0]
+    feature_memory: str = FEATURE_MEMORIES[0]
 
     def __post_init__(self) -> None:
         documents.check_fields(self, "the configuration", ConfigError)
@@ -127,6 +132,11 @@ class AcceleratorConfig:
         if self.products not in PRODUCTS:
             raise ConfigError(
                 f"products must be {' or '.join(PRODUCTS)}, not {documents.shown(self.products)}"
+            )
+        if self.feature_memory not in FEATURE_MEMORIES:
+            raise ConfigError(
+                f"feature_memory must be {' or '.join(FEATURE_MEMORIES)}, not "
+                f"{documents.shown(self.feature_memory)}"
             )
         check_rows(self.rows)
         if not 1 <= self.lanes <= MOST_LANES:
@@ -201,11 +211,12 @@ class AcceleratorConfig:
         return self.stream_bits // PIXEL_BITS
 
     def to_json(self) -> dict[str, Any]:
-        """The parameters, plain data. The width of streams is left out where it is 32, as it was before it
-        could be chosen: such designs keep their files."""
+        """The parameters, plain data. The width of streams and the kind of feature memory are left out where
+        they are what they were before they could be chosen: such designs keep their files."""
         found = asdict(self)
-        if self.stream_bits == STREAM_BITS[0]:
-            del found["stream_bits"]
+        for name, before in (("stream_bits", STREAM_BITS[0]), ("feature_memory", FEATURE_MEMORIES[0])):
+            if found[name] == before:
+                del found[name]
         return found
 
 

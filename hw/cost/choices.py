@@ -1,10 +1,12 @@
-"""What the compiler chose for every layer, and why: plain data for ``design.json``.
+"""What the compiler chose for every layer, and why: plain data for ``design.json``, and log records.
 
 Sentences, with the figures of the cost model that decided.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hw.compile.block_sets import group_work
@@ -14,6 +16,8 @@ from hw.compile.program import Program
 from hw.cost.cycles import activities
 from hw.cost.stages import LayerWork, layer_row, layer_work
 from hw.cost.timeline import Activity
+
+LOG = logging.getLogger(__name__)
 
 
 def choices(program: Program) -> list[dict[str, Any]]:
@@ -52,6 +56,20 @@ def choices(program: Program) -> list[dict[str, Any]]:
         }
         rows.append(row | {"why": {key: text for key, text in why.items() if text}})
     return rows
+
+
+def log_choices(program: Program, rows: Iterable[Mapping[str, Any]] | None = None) -> None:
+    """Log where maps and weights of ``program`` lie, and the reasons for every layer: of the ``rows`` that
+    :func:`choices` gave, or gives where somebody reads records."""
+    if not LOG.isEnabledFor(logging.INFO):
+        return
+    config = program.config
+    where = f"external memory, {config.bus_bits} bits a beat" if config.stream_weights else "the design"
+    LOG.info("feature memory: %s lines of %d pixels", f"{program.memory_lines:,}", config.line_pixels)
+    LOG.info("weights: %s steps, %s bits, in %s", f"{program.steps:,}", f"{program.stored_bits:,}", where)
+    for row in choices(program) if rows is None else rows:
+        why = "; ".join(f"{choice}: {text}" for choice, text in row["why"].items())
+        LOG.info("layer %s, %s clocks a batch. %s", row["name"], f"{row['cycles']:,}", why)
 
 
 def _lanes(program: Program, plan: LayerPlan) -> str:

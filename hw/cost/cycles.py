@@ -109,6 +109,7 @@ def estimates(program: Program) -> dict[str, Any]:
         "lut": need.lut,
         "ff": need.ff,
         "bram36": need.bram36,
+        **({"uram": need.uram} if need.uram else {}),
         **per_cycle(program.operations * batch, cycles, asdict(need)),
         "convolutions_only": program.network.classes is None,
         "weight_bits": program.stored_bits,

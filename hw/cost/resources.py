@@ -9,18 +9,19 @@ vendor tool packs tighter: yosys counts shift registers and both halves of a car
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from hw.compile.channel_table import drain_group_bits
 from hw.compile.program import Program
 from hw.compile.step_format import SELECT_BITS
 from hw.compile.weight_stream import QUEUED_BEATS, UNIT_BITS
-from hw.contract.config import BANKS, STREAM_BITS, TRANSFORM_WORDS
+from hw.contract.config import BANKS, STREAM_BITS, TRANSFORM_WORDS, AcceleratorConfig
 from hw.contract.formats import BIAS, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.contract.latencies import ROTATOR_LEVELS
 from hw.contract.memory_shares import SHARE_BITS
 from hw.contract.packed_products import PackedProducts
 from hw.contract.spectrum import WORDS
+from hw.contract.ultra_ram import ultra_shape
 
 RAMB36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 """(depth, width) of a RAMB36; a RAMB18 has half the width and ends at 16384 × 1 (7 Series Memory, UG473)."""
@@ -36,12 +37,13 @@ ROM_BITS_PER_RAMB18 = 64 * 129
 
 @dataclass(frozen=True)
 class Resources:
-    """Counts; ``bram36`` in RAMB36, a RAMB18 being half of one."""
+    """Counts; ``bram36`` in RAMB36, a RAMB18 being half of one, ``uram`` in UltraRAM blocks."""
 
     dsp: int
     lut: int
     ff: int
     bram36: float
+    uram: int = 0
 
 
 def memory(depth: int, width: int) -> tuple[float, int]:
@@ -63,6 +65,20 @@ def rom(depth: int, width: int) -> tuple[float, int]:
     if depth * width >= 2 * ROM_BITS_PER_RAMB18 * fewest[0]:
         return fewest
     return 0, width * (-(-depth // 64) + 2 * (-(-depth // 256) - 1))
+
+
+def feature_banks(config: AcceleratorConfig, lines: int) -> Resources:
+    """The column banks of a feature memory of so many ``lines``."""
+    if config.feature_memory == "ultra":
+        shape = ultra_shape(lines)
+        # Which byte of a word is written, and which one read: 4:1 in a LUT.
+        luts = PIXEL_BITS * -(-(shape.bytes - 1) // 3) + (shape.bytes if shape.bytes > 1 else 0)
+        select = (shape.bytes - 1).bit_length()
+        banks = Resources(dsp=0, lut=luts, ff=select, bram36=0, uram=shape.blocks)
+    else:
+        blocks, luts = memory(lines, PIXEL_BITS)
+        banks = Resources(dsp=0, lut=luts, ff=0, bram36=blocks)
+    return Resources(**{name: config.line_pixels * count for name, count in asdict(banks).items()})
 
 
 def _in_shares(
@@ -94,6 +110,7 @@ def resources(program: Program) -> Resources:
         lut=shared.lut + config.lanes * lane.lut,
         ff=shared.ff + config.lanes * lane.ff,
         bram36=shared.bram36 + config.lanes * lane.bram36,
+        uram=shared.uram,
     )
 
 
@@ -234,7 +251,7 @@ def _shared(program: Program) -> Resources:
     ahead = program.run_ahead
     waiting = config.drain * (SELECT_BITS + 2 * bits + 2 * ahead)
     stages = -(-(line - 1).bit_length() // ROTATOR_LEVELS)
-    feature_blocks, feature_luts = memory(program.memory_lines, PIXEL_BITS)
+    banks = feature_banks(config, program.memory_lines)
     weights = _streamed(program) if config.stream_weights else _held(program)
     channel_bits = drain_group_bits(config.drain, program.shift_bits)
     table = memory if config.stream_weights else rom
@@ -249,7 +266,7 @@ def _shared(program: Program) -> Resources:
         lut=controllers
         + control_port
         + rotators
-        + line * feature_luts
+        + banks.lut
         + config.rows * (8 * bits + 30)  # factors; multiplexers after the weight memory
         + (config.rows * 8 if ahead else 0)  # mode of the bank selected; loads and holds on their way
         + max(0, groups - 3) * waiting
@@ -260,13 +277,15 @@ def _shared(program: Program) -> Resources:
         + 390
         + 64 * layers
         + line * 58
+        + banks.ff
         + config.rows * (5 * bits + 8)
         + (config.rows * 4 + 2 * BANKS * groups if ahead else 0)
         + sum(range(min(groups, 3))) * waiting
         + weights.ff
         + streams.ff
         + 110,
-        bram36=line * feature_blocks + weights.bram36 + table_blocks,
+        bram36=banks.bram36 + weights.bram36 + table_blocks,
+        uram=banks.uram,
     )
 
 

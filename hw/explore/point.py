@@ -79,8 +79,9 @@ class Point:
 
 
 def price(program: Program) -> dict[str, float]:
-    """Resource name to count."""
-    return {name: float(count) for name, count in asdict(resources(program)).items()}
+    """Resource name to count; UltraRAM where there is any, since most devices have none."""
+    found = asdict(resources(program))
+    return {name: float(count) for name, count in found.items() if count or name != "uram"}
 
 
 def evaluate(

@@ -17,7 +17,8 @@ from hw.contract.config import MOST_LANES, MOST_LINE_PIXELS, MOST_WEIGHT_STEPS, 
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.packed_products import PRODUCTS
 from hw.contract.spectrum import TILE
-from hw.cost.resources import memory
+from hw.contract.ultra_ram import BLOCK_WORDS, WORD_BYTES
+from hw.cost.resources import feature_banks
 from hw.explore.device import Device
 from hw.explore.point import Point
 from hw.explore.workload import Workload
@@ -35,8 +36,11 @@ RAMB36_BITS = 36 << 10
 RAMB18_LINES = 2048
 """Lines that a bank of the feature memory holds in half a RAMB36."""
 
+ULTRA_LINES = BLOCK_WORDS * WORD_BYTES
+"""Lines that it holds in an UltraRAM block."""
 
-MEMORY_HELPS = {"bram36", "lut"}
+
+MEMORY_HELPS = {"bram36", "uram", "lut"}
 """Resources of which a design needs less with smaller memories."""
 
 
@@ -78,13 +82,19 @@ class Space:
     def designs(self, workload: Workload, device: Device, most_dsps: float) -> Iterator[Design]:
         """Every design of at most ``most_dsps`` slices whose weights can be somewhere, the smallest first.
         Line, feature memory and weight buffer are as the compiler sizes them, streams as wide as the device's
-        link."""
+        link. The feature memory is UltraRAM where the device has any."""
+        feature_memory = "ultra" if device.budget.get("uram") else "block"
         for rows, lanes in sorted(self._arrays(), key=lambda array: (array[0] * array[1], -array[0])):
             for batch, products in itertools.product(self.batches, self.products):
                 if batch > lanes:
                     continue
                 array = AcceleratorConfig(
-                    rows, lanes, batch, products=products, stream_bits=device.stream_bits
+                    rows,
+                    lanes,
+                    batch,
+                    products=products,
+                    stream_bits=device.stream_bits,
+                    feature_memory=feature_memory,
                 )
                 if array.mac_dsps > most_dsps:
                     continue
@@ -112,13 +122,16 @@ class Space:
 
 
 def smaller(point: Point) -> Iterator[Design]:
-    """Designs of the same array with narrower lines, and streams if need be, or a smaller weight buffer."""
+    """Designs of the same array with narrower lines, and streams if need be, or a smaller weight buffer, or
+    with a feature memory of block RAM."""
     config, line = point.config, point.config.line_pixels
     if line > TILE:
         bits = min(config.stream_bits, line // 2 * PIXEL_BITS)
         yield Design(replace(config, line_pixels=line // 2, stream_bits=bits), point.weight_bits)
     if config.stream_weights:
         yield Design(replace(config, weight_steps=point.weight_steps // 2), point.weight_bits)
+    if config.feature_memory == "ultra":
+        yield Design(replace(config, feature_memory="block"), point.weight_bits)
 
 
 def larger(point: Point, device: Device) -> Iterator[Design]:
@@ -133,11 +146,14 @@ def larger(point: Point, device: Device) -> Iterator[Design]:
 
 
 def in_row_bands(point: Point, device: Device) -> Iterator[Design]:
-    """The design of ``point``, which needs too much block RAM, with a feature memory of what the rest leaves:
+    """The design of ``point``, which needs too much memory, with a feature memory of what the rest leaves:
     whole blocks per column bank, and early layers in row bands."""
-    banks = point.config.line_pixels
-    blocks, _ = memory(point.memory_lines, PIXEL_BITS)
-    left = device.budget["bram36"] - (point.needs["bram36"] - banks * blocks)
-    lines = int(2 * left / banks) * RAMB18_LINES
+    config, banks = point.config, point.config.line_pixels
+    if config.feature_memory == "ultra":
+        lines = device.budget["uram"] // banks * ULTRA_LINES
+    else:
+        blocks = feature_banks(config, point.memory_lines).bram36
+        left = device.budget["bram36"] - (point.needs["bram36"] - blocks)
+        lines = int(2 * left / banks) * RAMB18_LINES
     if 0 < lines < point.memory_lines:
-        yield Design(replace(point.config, memory_lines=lines), point.weight_bits)
+        yield Design(replace(config, memory_lines=lines), point.weight_bits)

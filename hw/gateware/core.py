@@ -115,7 +115,9 @@ class Core(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         p = self.program
-        m.submodules.memory = self.memory = FeatureMemory(p.config.line_pixels, p.memory_lines)
+        m.submodules.memory = self.memory = FeatureMemory(
+            p.config.line_pixels, p.memory_lines, p.config.feature_memory == "ultra"
+        )
         m.submodules.image_port = self.image_port = ImagePort(p)
         m.submodules.fetch = self.fetch = Fetch(p, self.memory.latency)
         streamed = p.config.stream_weights

@@ -12,7 +12,6 @@ from hw.commands.models import MODEL, located
 from hw.commands.options import Json, Model, Seed
 from hw.util.errors import ConfigError, DataError
 from hw.util.tables import table
-from pruning.commands.options import Threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +60,9 @@ def adapt(
         typer.Option(help="A .npz of other images, without labels, to learn maps from instead."),
     ] = None,
     seed: Seed = 0,
-    threads: Threads = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of torch; for one layer several mostly wait for each other.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Teach a trained model new classes from few images: another last layer, everything else as it is.
@@ -88,8 +89,7 @@ def adapt(
 
         from pruning.transfer import adaptation
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
     names = tuple(changes.split(",")) if changes else ()
     settings = adaptation.Settings(augmentation, form, names, share, seed)
     if calibrate is not None and augmentation != "maps":

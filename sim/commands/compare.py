@@ -10,7 +10,17 @@ import typer
 from hw.commands.configuration import Option, configure
 from hw.commands.console import emit, progress, requires
 from hw.commands.models import located
-from hw.commands.options import BusBits, ConfigFile, Json, Memories, MemoryLines, Products, Stream, StreamBits
+from hw.commands.options import (
+    BusBits,
+    ConfigFile,
+    FeatureMemory,
+    Json,
+    Memories,
+    MemoryLines,
+    Products,
+    Stream,
+    StreamBits,
+)
 
 
 def compare(
@@ -23,6 +33,7 @@ def compare(
     batch: Annotated[int | None, typer.Option(help="Most images per run. [default: 1]")] = None,
     stream: Stream = None,
     memory_lines: MemoryLines = None,
+    feature_memory: FeatureMemory = None,
     bus_bits: BusBits = None,
     memories: Memories = None,
     products: Products = None,
@@ -68,6 +79,7 @@ def compare(
         "batch": batch,
         "stream_weights": stream,
         "memory_lines": memory_lines,
+        "feature_memory": feature_memory,
         "bus_bits": bus_bits,
         "memories": memories,
         "products": products,

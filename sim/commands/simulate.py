@@ -85,7 +85,7 @@ def simulate(
     network = DesignInfo.load(design).network
     if random and data is not None:
         raise ConfigError("--random takes no images of a set: leave --data or --random out")
-    recording = _recording(waves, waves_from, waves_to, by_layer)
+    recording = recording_of(waves, waves_from, waves_to, by_layer)
     pixels, labels = images_for(network, 1 if by_layer else images, data_dir, random, seed, data)
     if by_layer:
         simulate_layers(design, pixels, latency=latency, gap=gap, out=out, as_json=as_json)
@@ -175,7 +175,7 @@ def _memory(latency: int | None, gap: int) -> Memory:
     return Memory(gap=gap) if latency is None else Memory(latency, gap)
 
 
-def _recording(file: Path | None, first: int, last: int | None, by_layer: bool) -> Recording | None:
+def recording_of(file: Path | None, first: int, last: int | None, by_layer: bool = False) -> Recording | None:
     """What is to be recorded, if anything. Raises ``ConfigError`` for options that do not fit together."""
     from sim.rtl.waves.recording import Recording
 

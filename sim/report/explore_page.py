@@ -19,6 +19,8 @@ MOST_ROWS = 20
 SPEED = {"latency": "ms", "throughput": "images_per_second", "dsp": "images_per_second"}
 """How fast the designs of the front are, by objective."""
 
+MEMORIES = {"block": "block RAM", "ultra": "UltraRAM"}
+
 DIGITS = {"op_per_dsp_cycle": 2, "op_per_lut_cycle": 3, "op_per_bram36_cycle": 2}
 """After the point, of what a design does per clock and resource."""
 
@@ -63,13 +65,17 @@ def _head(found: Row) -> str:
     )
 
 
+def _feature_memory(design: Row) -> str:
+    return f"{design['memory_lines']:,} lines of {MEMORIES[design['config'].get('feature_memory', 'block')]}"
+
+
 def _chosen(found: Row) -> list[tuple[str, Any]]:
     chosen, labels = found["chosen"], found["labels"]
     config = chosen["config"]
     rows: list[tuple[str, Any]] = [
         ("rows N × lanes P, batch", f"{config['rows']} × {config['lanes']}, {config['batch']}"),
         ("DSP slices of a complex product", SLICES[config["products"]]),
-        ("line, feature memory", f"{config['line_pixels']} pixels, {chosen['memory_lines']:,} lines"),
+        ("line, feature memory", f"{config['line_pixels']} pixels, {_feature_memory(chosen)}"),
         ("streams of images and results", f"{config.get('stream_bits', STREAM_BITS[0])} bits"),
         ("weights", _weights(found)),
         ("a run", f"{chosen['ms']:.3g} ms, {chosen['cycles']:,} clocks"),

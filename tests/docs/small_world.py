@@ -23,20 +23,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import uvicorn
 from PIL import Image
 
 from bitstreams import build as builder
-from bitstreams.commands.board_link import virtual_boards
+from bitstreams.commands.board_link import loading, virtual_boards
 from bitstreams.deploy import memories
 from bitstreams.deploy.programming import SYNC
-from bitstreams.links import opening
+from bitstreams.links import opening, serial_client, xdma
+from bitstreams.links.running import run as drive
 from bitstreams.plans.plan import Plan
 from bitstreams.plans.request import BuildRequest, BuildResult
 from hw.commands.models import DESIGN, located
 from hw.contract import zoo
 from hw.contract.artifact import load, random_artifact
+from hw.contract.design import DesignInfo
 from hw.contract.network import tiny
+from hw.host.driver import Driver
 from pruning import data
 from pruning.data import cifar10
 from pruning.training import recipe
@@ -54,6 +58,7 @@ SMALLER = {
     "--first 64": "--first 8",
     "--images 16": "--images 4",
     "--count 1000": "--count 20",
+    "explore vgg16 --board": "explore vgg16 --lanes 8 --board",
     "spec2 robustness": "spec2 robustness --count 20 --steps 3",
 }
 """Another one of its kind for what takes hours."""
@@ -86,6 +91,10 @@ DESIGNS = {
 """Folders of ``build`` that hold a design as well."""
 
 SWEEP = 'recipe = "quick.toml"\nseeds = [0, 1]\n\n[grid]\nsparsity = ["adaptive-2:8", "block"]\n'
+PATIENCE = 10.0
+"""Seconds that boards may take beyond what real ones do: these are compiled in a hurry, and simulated on a
+machine that does other things, too."""
+
 TRAINING, TESTS = 120, 40
 """Images of a data set."""
 
@@ -101,8 +110,13 @@ def make(folder: Path, call: Callable[..., Any]) -> None:
     last = replace(night.layers["fc2"], bias=night.layers["fc2"].bias + np.int32(1))
     night = replace(night, layers={**night.layers, "fc2": last})  # the same words, another digest
     night.save(folder / "build" / "night" / "model.npz")
+    made_for: dict[tuple[str, ...], Path] = {}  # all have the same model
     for name, options in DESIGNS.items():
-        assert call("generate", f"build/{name}/model.npz", *options).code == 0
+        if design := made_for.get(options):
+            shutil.copytree(design, folder / "build" / name / DESIGN)
+        else:
+            assert call("generate", f"build/{name}/model.npz", *options).code == 0
+            made_for[options] = folder / "build" / name / DESIGN
     (folder / "DIR").mkdir()
     noise = np.random.default_rng(1)
     for name, classes in (("mnist", 10), ("pneumonia", 2)):
@@ -117,9 +131,9 @@ def make(folder: Path, call: Callable[..., Any]) -> None:
         (folder / "DIR" / cifar10.BINARY / name).write_bytes(records.tobytes())
     digits = data.load("mnist")
     for name, images, labels in (
-        ("few.npz", digits.train_images[::60], digits.train_labels[::60]),
-        ("more.npz", digits.test_images[::25], digits.test_labels[::25]),
-        ("mine.npz", digits.test_images[::25], digits.test_labels[::25]),
+        ("few.npz", digits.train_images[::160], digits.train_labels[::160]),
+        ("more.npz", digits.test_images[::50], digits.test_labels[::50]),
+        ("mine.npz", digits.test_images[::50], digits.test_labels[::50]),
         ("digits.npz", digits.test_images[:4], digits.test_labels[:4]),
     ):
         np.savez(folder / name, image=images, label=labels)
@@ -146,10 +160,10 @@ def _short(text: str) -> str:
 
 class World:
     """Where a reader types. ``call`` runs a command line and returns its result; ``design`` is the folder of
-    the design that the boards of the moment run."""
+    the design that the boards of the moment run; ``stocked``: whether their memories hold its weights."""
 
     def __init__(self, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.call, self.design = call, Path()
+        self.call, self.design, self.stocked = call, Path(), False
         monkeypatch.setenv("PATH", f"{Path('bin').resolve()}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("SPEC2_DATA_DIR", str(Path("DIR").resolve()))
         monkeypatch.setattr(recipe, "FOLDER", Path("recipes").resolve())
@@ -158,13 +172,17 @@ class World:
         monkeypatch.setattr(memories, "bases", lambda rows, info: [STRIDE * i for i in range(len(rows))])
         monkeypatch.setattr(virtual_board, "run_board", shortly(virtual_board.run_board))
         monkeypatch.setattr(uvicorn.Server, "run", answer)
+        for module in (serial_client, xdma):
+            monkeypatch.setattr(module, "SLACK", PATIENCE)
+        monkeypatch.setattr(xdma, "SYNC_SECONDS", PATIENCE)
+        torch.set_num_threads(1)  # several, of small networks, wait for each other where others use the cores
 
     def type(self, line: str) -> Any:
         """Run a line of a page."""
         for large, small in SMALLER.items():
             line = line.replace(large, small)
         words = [found for word in shlex.split(line)[1:] for found in sorted(glob.glob(word)) or [word]]
-        self.design = located(Path(self.of(words)), DESIGN)
+        self.design, self.stocked = located(Path(self.of(words)), DESIGN), words[0] == "serve"
         if words[0] == "deploy" and not Path(words[1]).is_dir():  # a plan that somebody unpacked and built
             shutil.copytree(Path(words[1]).parent / "vc709", words[1])
         return self.call(*words)
@@ -180,9 +198,21 @@ class World:
 
     @contextmanager
     def board(self, address: opening.Address, baud: int) -> Iterator[Any]:
-        """The stand-in of a board: a virtual one."""
+        """The stand-in of a board: a virtual one, with the weights that somebody has loaded into a board that
+        is served."""
         with virtual_boards(self.design, 1) as (opened,), opened() as link:
+            if self.stocked:
+                drive(stock(link, self.design))
             yield link
+
+
+async def stock(link: Any, design: Path) -> None:
+    """Load the weights of ``design`` into a board's memories, if that is where they are read."""
+    info = DesignInfo.load(design)
+    if prepare := loading(opening.VIRTUAL, design, info, link):
+        driver = Driver(link, info)
+        await driver.connect()
+        await prepare(driver)
 
 
 def built(plan: Plan, request: BuildRequest) -> BuildResult:
@@ -212,14 +242,14 @@ def answer(server: uvicorn.Server, sockets: list[Any]) -> None:
 
     def ask() -> None:
         url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}/v2/health/ready"
-        until = time.monotonic() + 120  # boards open their links meanwhile
+        until = time.monotonic() + 600  # boards open their links meanwhile, which builds a simulator here
         while not said and time.monotonic() < until:
             with suppress(OSError), urllib.request.urlopen(url, timeout=60) as answer:
                 said.append(answer.status)
             time.sleep(0.2)
         server.should_exit = True
 
-    asking = threading.Thread(target=ask)
+    asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     run_server(server, sockets)
     asking.join()

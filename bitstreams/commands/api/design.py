@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bitstreams.commands.api.keywords import says_keywords
 from bitstreams.commands.api.model import Model, model_of
 from bitstreams.commands.generate import write_design
 from hw.commands.configuration import configure
@@ -100,6 +101,16 @@ def _model(model: Design | Model | Path | str) -> Model:
     return model.model if isinstance(model, Design) else model_of(model)
 
 
+def _entries() -> list[str]:
+    """What an array has."""
+    from dataclasses import fields
+
+    from hw.contract.config import AcceleratorConfig
+
+    return [field.name for field in fields(AcceleratorConfig)]
+
+
+@says_keywords(_entries)
 def estimate(model: Model | Design | Path | str, *, board: str | None = None, **array: Any) -> Estimate:
     """Predict clocks and resources, as ``spec2 estimate`` does.
 
@@ -114,6 +125,7 @@ def estimate(model: Model | Design | Path | str, *, board: str | None = None, **
     return Estimate(foretell(_model(model).artifact, _array(model, array), board))
 
 
+@says_keywords(_entries)
 def generate(
     model: Model | Design | Path | str,
     *,
@@ -143,12 +155,7 @@ def _beside(folder: Path) -> Path:
 
 
 def _array(model: Model | Design | Path | str, given: dict[str, Any]) -> AcceleratorConfig:
-    from dataclasses import fields
-
-    from hw.contract.config import AcceleratorConfig
-
-    known = [field.name for field in fields(AcceleratorConfig)]
-    if unknown := sorted(set(given) - set(known)):
-        raise ConfigError(f"an array has no {unknown[0]!r}: give {', '.join(known)}")
+    if unknown := sorted(set(given) - set(_entries())):
+        raise ConfigError(f"an array has no {unknown[0]!r}: give {', '.join(_entries())}")
     usual = None if isinstance(model, Model | Design) else usual_array(model)
     return configure(None, usual=usual, **given)

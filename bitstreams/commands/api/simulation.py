@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from bitstreams.commands.api.design import Design, design_of
 from bitstreams.commands.api.given_images import IMAGES
+from bitstreams.commands.api.keywords import says_keywords
 from bitstreams.commands.api.model import Model
 from hw.util.errors import ConfigError
 from pruning.commands.images import images_for
-from sim.commands.simulate import simulate_design
+from sim.commands.simulate import recording_of, simulate_design
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +71,7 @@ class Simulation:
         return shown.simulation(self)
 
 
+@says_keywords()
 def simulate(
     design: Design | Model | Path | str,
     images: ArrayLike | Path | str | int = 16,
@@ -81,6 +83,8 @@ def simulate(
     latency: int | None = None,
     gap: int = 0,
     waves: Path | str | None = None,
+    waves_from: int = 0,
+    waves_to: int | None = None,
 ) -> Simulation:
     """Run images through the Verilog and compare every value, as ``spec2 simulate`` does.
 
@@ -88,16 +92,15 @@ def simulate(
     pixels where there is none. Or a set's name or a ``.npz``, of which 16 are taken, or an array (n, c, h, w)
     of uint8, perhaps with ``labels`` (n,).
     stalls: of all ports, at random, by ``seed``. latency, gap: clocks that external memory takes for a burst,
-    and idle ones behind every beat. waves: an FST file of every signal, with a save file beside it.
+    and idle ones behind every beat. waves: an FST file of every signal, with a save file beside it, from
+    clock ``waves_from`` to the one before ``waves_to``.
 
     Values that differ are no error here: ``equal`` is false then. Raises ``ToolFailed`` where the Verilog
     does not compile or run.
     """
-    from sim.rtl.waves.recording import Recording
-
     found = design_of(design)
     pixels, classes = _pixels(found, images, labels, data_dir, seed)
-    recording = Recording(Path(waves)) if waves is not None else None
+    recording = recording_of(Path(waves) if waves is not None else None, waves_from, waves_to)
     figures = simulate_design(
         found.folder,
         pixels,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitstreams.commands.api.given_images import GivenImages
+from bitstreams.commands.api.keywords import says_keywords
 from bitstreams.commands.api.model import Model
 from hw.commands.console import requires
 from hw.commands.options import DATA_DIR_VARIABLE
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Numbers = float | tuple[float, ...]
 
 
+@says_keywords()
 def prune(
     network: nn.Module | Path | str,
     images: ArrayLike | Path | str | None = None,

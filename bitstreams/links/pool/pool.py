@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 
@@ -44,8 +44,9 @@ class Pool:
     """``members`` that all run the accelerator of ``info``; a context manager that opens and closes them.
 
     pause: seconds before a board that failed is opened again, at first. most_failures: in a row, after which
-    a board is out; 0 for never. Raises ``ConfigError`` without members, ``DataError`` for a network that
-    gives no class scores.
+    a board is out; 0 for never. lost: called in a member's thread, with its name, when it failed after it had
+    been open, with another sentence than the time before, or for good. Raises ``ConfigError`` without
+    members, ``DataError`` for a network that gives no class scores.
     """
 
     def __init__(
@@ -55,13 +56,14 @@ class Pool:
         *,
         pause: float = PAUSE,
         most_failures: int = MOST_FAILURES,
+        lost: Callable[[str, Record], None] | None = None,
     ) -> None:
         if not members:
             raise ConfigError("a pool has at least one board: name its link")
         if info.network.classes is None:
             raise DataError(f"network {info.network.name!r} ends in a feature map: it gives no labels")
         self._info, self._pause, self._most_failures = info, pause, most_failures
-        self._members = tuple(members)
+        self._members, self._lost = tuple(members), lost
         self._records = [Record() for _ in members]
         self._jobs = Jobs(range(len(members)))
         self._lock = threading.Lock()
@@ -182,6 +184,7 @@ class Pool:
     def _failed(self, number: int, error: Exception, *, out: bool) -> None:
         record = self._records[number]
         with self._lock:
+            news = out or record.open or record.why != str(error)
             record.failures += 1
             record.open = False
             record.why = str(error)
@@ -192,6 +195,8 @@ class Pool:
         if nobody:
             for job in self._jobs.close():
                 job.drop(self._nobody())
+        if news and self._lost:
+            self._lost(list(self.records)[number], record)
 
     def _nobody(self) -> LinkError:
         reasons = "; ".join(f"{name}: {record.why}" for name, record in self.records.items() if record.out)

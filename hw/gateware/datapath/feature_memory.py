@@ -11,7 +11,7 @@ pixels lie in C different banks at one of two neighbouring addresses: no alignme
 Rows of narrow maps may instead be *packed*, several in a line
 (:class:`hw.compile.feature_layout.FeatureLayout`); then some of them may be read one tile row further down
 than others, from the far line. Each bank is ``depth`` × 8 bit: a RAMB18 (2k × 9) or RAMB36 (4k × 9) with no
-bit wasted but the ninth.
+bit wasted but the ninth, or UltraRAM (:mod:`hw.gateware.datapath.ultra_bank`).
 """
 
 from amaranth import Cat, Module, Mux, Signal
@@ -22,6 +22,7 @@ from amaranth.utils import ceil_log2
 from hw.contract.formats import PIXEL_BITS
 from hw.contract.latencies import ROTATOR_LEVELS
 from hw.gateware.datapath.bank import Bank
+from hw.gateware.datapath.ultra_bank import UltraBank
 from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate
 
 
@@ -67,12 +68,13 @@ class FeatureMemory(wiring.Component):
     w_mask     in   line     those of them that are written
     ========== ==== ======== =====================================================================
 
-    Parameters: ``line`` pixels per access (a power of two), ``depth`` lines. Reading an address in flight to
+    Parameters: ``line`` pixels per access (a power of two), ``depth`` lines, whether banks are ``ultra`` RAM.
+    Reading an address in flight to
     be written is undefined: layers read and write different regions. No back pressure.
     """
 
-    def __init__(self, line: int, depth: int):
-        self.line, self.depth = line, depth
+    def __init__(self, line: int, depth: int, ultra: bool = False):
+        self.line, self.depth, self.ultra = line, depth, ultra
         address, offset = ceil_log2(max(depth, 2)), ceil_log2(line)
         super().__init__(
             {
@@ -101,7 +103,9 @@ class FeatureMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        banks = [Bank(PIXEL_BITS, self.depth) for _ in range(self.line)]
+        banks = [
+            UltraBank(self.depth) if self.ultra else Bank(PIXEL_BITS, self.depth) for _ in range(self.line)
+        ]
         for i, bank in enumerate(banks):
             m.submodules[f"bank_{i}"] = bank.shared()
         self._read(m, banks)

@@ -1,5 +1,6 @@
 """Budgets: a design that fits passes, one that does not is refused with every reason."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -29,6 +30,18 @@ def test_names_every_exceeded_resource_and_only_those():
     assert "4,000 DSP slices of 3,600 and 1,470.5 RAMB36 blocks of 1,470" in message
     assert "LUT" not in message
     assert "\n" not in message
+
+
+def test_ultraram_is_a_way_out_where_a_board_has_any():
+    both = "take UltraRAM for feature maps (--feature-memory ultra); lower --lanes or --batch"
+    with pytest.raises(DoesNotFit, match=re.escape(both)):
+        budget.check(boards.find("vcu118"), {"bram36": 3000})
+    for board, needs in (("vc709", {"bram36": 3000}), ("vcu118", {"bram36": 3000, "uram": 128})):
+        with pytest.raises(DoesNotFit, match=r"of [0-9,]+ on the v[a-z0-9]+: lower --lanes or --batch"):
+            budget.check(boards.find(board), needs)
+    block = "128 UltraRAM blocks of 0 on the vc709: take block RAM for feature maps (--feature-memory block)"
+    with pytest.raises(DoesNotFit, match=re.escape(block)):
+        budget.check(VC709, {"uram": 128})
 
 
 def test_a_misspelt_resource_is_not_a_fit():

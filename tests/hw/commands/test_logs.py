@@ -15,6 +15,8 @@ import spec2
 from hw.commands import console
 from hw.commands.logs import PACKAGES
 from hw.commands.terminal import Ended
+from hw.contract.artifact import random_artifact
+from hw.contract.network import tiny
 from hw.util import processes
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (DEBUG|INFO|ERROR|CRITICAL) [\w.]+: ")
@@ -116,6 +118,16 @@ def test_records_hold_lines_whatever_a_tool_is_called(logged, raising, monkeypat
     (started,) = (line for line in lines if "exit 3" in line)
     assert r"'a\nb\x1b[2J'" in started and all(LINE.match(line) for line in lines)
     assert any("sh ended with code 3 after" in line for line in lines)
+
+
+@pytest.mark.parametrize("command", ["generate", "estimate"])
+def test_what_the_compiler_decided_is_said(run, tmp_path, command) -> None:
+    random_artifact(tiny(), seed=5).save(tmp_path / "model.npz")
+    array = ("--rows", "4", "--lanes", "1", "--batch", "1")
+    done = run("--log", tmp_path / "log", command, tmp_path / "model.npz", *array)
+    said = re.findall(r"INFO hw\.cost\.choices: ([a-z]+ ?\w*)", (tmp_path / "log").read_text())
+    layers = [f"layer {layer.name}" for layer in tiny().layers]
+    assert done.code == 0 and said == ["feature memory", "weights", *layers]
 
 
 def test_nothing_stays_behind(run, tmp_path) -> None:

@@ -1,5 +1,6 @@
 """What design.json says of the compiler's choices is what it chose, with the figures that decided."""
 
+import logging
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from hw.compile.compiler import compile_program
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import IMAGES, Conv, Dense, Network
-from hw.cost.choices import choices
+from hw.cost.choices import choices, log_choices
 from hw.cost.cycles import run_cycles
 
 NETWORK = Network(
@@ -91,3 +92,21 @@ def test_the_layout_is_compared_with_the_next_best():
     text = choices(compiled())[0]["why"]["lanes"]
     chosen, other = (int(number.replace(",", "")) for number in re.findall(r"takes? ([\d,]+)", text))
     assert chosen <= other
+
+
+@pytest.mark.parametrize("options", [{}, {"stream_weights": True, "bus_bits": 256}, {"memory_lines": 1800}])
+def test_records_have_the_reasons_of_every_layer(options, caplog):
+    program = compiled(**options)
+    with caplog.at_level(logging.INFO, "hw.cost"):
+        log_choices(program)
+    maps, weights, *layers = (record.getMessage() for record in caplog.records)
+    assert maps == f"feature memory: {program.memory_lines:,} lines of 16 pixels"
+    where = "external memory, 256 bits a beat" if program.config.stream_weights else "the design"
+    assert weights == f"weights: {program.steps:,} steps, {program.stored_bits:,} bits, in {where}"
+    for text, row in zip(layers, choices(program), strict=True):
+        assert text.startswith(f"layer {row['name']}, {row['cycles']:,} clocks a batch. lanes: ")
+        assert all(f"{choice}: {why}" in text for choice, why in row["why"].items())
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "hw.cost"):
+        log_choices(program)
+    assert not caplog.records

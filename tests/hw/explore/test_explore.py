@@ -1,6 +1,7 @@
 """The sweep: what it returns fits, nothing beats it, and it says what limits it."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from hw.explore.lengths import Density
 from hw.explore.objective import Objective, best, front, speed
 from hw.explore.point import Point, evaluate, price
 from hw.explore.report import report
-from hw.explore.space import Space, larger, smaller
+from hw.explore.space import Space, in_row_bands, larger, smaller
 from hw.explore.sweep import explore
 from hw.explore.workload import ModelWorkload, UniformWorkload
 from hw.util.errors import ConfigError, DoesNotFit
@@ -267,6 +268,32 @@ def test_bands_make_a_design_fit_that_whole_maps_do_not():
     chosen = explore(workload, tight, space).chosen
     assert 0 < chosen.config.memory_lines < whole.memory_lines
     assert chosen.memory_lines <= chosen.config.memory_lines
+
+
+def test_maps_lie_in_ultraram_where_there_is_enough_of_it():
+    """None of it, too little for a bank each, enough: what chooses sees the budget of each."""
+    network = Network(
+        "tall", (8, 200, 60), tuple(Conv(f"c{i}", 8 if i == 0 else 16, 16, 3, padding=1) for i in range(3))
+    )
+    workload, space = UniformWorkload(network, Density()), Space(rows=(16,), lanes=(6,), weight_bits=(8,))
+    found = {}
+    for blocks in (0, 7, 960):
+        device = replace(DEVICE, budget={**DEVICE.budget, "uram": blocks})
+        found[blocks] = explore(workload, device, space).chosen
+    assert found[960].config.feature_memory == "ultra"
+    assert found[960].needs["uram"] == found[960].config.line_pixels <= 960
+    assert found[960].needs["bram36"] < found[0].needs["bram36"]
+    assert found[7].config.feature_memory == found[0].config.feature_memory == "block"
+    assert "uram" not in found[0].needs and found[7].cycles == found[0].cycles
+
+
+def test_bands_fill_the_ultraram_that_there_is():
+    """Of more lines than the blocks hold, as many as they do."""
+    config = AcceleratorConfig(8, 2, 1, line_pixels=16, feature_memory="ultra", stream_weights=True)
+    point = SimpleNamespace(config=config, memory_lines=100_000, weight_bits=8, needs={"bram36": 1})
+    for blocks, lines in ((32, 65_536), (16, 32_768), (15, None)):
+        device = replace(DEVICE, budget={**DEVICE.budget, "uram": blocks})
+        assert [design.config.memory_lines for design in in_row_bands(point, device)] == [lines] * bool(lines)
 
 
 def test_too_slow_and_too_large_are_refused_with_the_closest():

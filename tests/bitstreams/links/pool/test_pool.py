@@ -142,6 +142,29 @@ def test_without_a_board_that_is_left_everyone_is_told_why():
     assert [board.opened for board in boards] == [3, 3]
 
 
+def test_a_failure_is_told_once_while_it_is_the_same():
+    """A board that is not there, comes twice and fails in the middle, and is away for good: told again."""
+    told = []
+
+    def lost(name, record):
+        told.append((name, record.why, record.out))
+
+    board = Fake("a", ["absent", "absent", 1, 0, "absent", "absent", "absent"])
+    with Pool(INFO, [board.member], pause=0.001, most_failures=5, lost=lost) as pool:
+        futures = [pool.submit(PICTURES[i : i + 1]) for i in range(3)]
+        until(lambda: pool.records["a"].out)
+        ends = [future.exception(SOON) for future in futures]
+    absent, unplugged = "a is not there", "a was unplugged"
+    assert told == [
+        ("a", absent, False),
+        ("a", unplugged, False),
+        ("a", unplugged, False),
+        ("a", absent, False),
+        ("a", absent, True),
+    ]
+    assert ends[0] is None and isinstance(ends[2], LinkError)
+
+
 def test_another_accelerator_is_out_at_once():
     from hw.host_interface.registers import DIGEST
 
