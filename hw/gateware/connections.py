@@ -71,7 +71,8 @@ def _fetch(m, core):
         head_start.start.eq(core.front.begin),
         head_start.channel_ends.eq(fetch.channel_ends),
         head_start.group_ends.eq(fetch.group_ends),
-        fetch.pauses.eq(head_start.pauses),
+        fetch.channel_pauses.eq(head_start.channel_pauses),
+        fetch.group_pauses.eq(head_start.group_pauses),
         fetch.open.eq(head_start.open),
     ]
     for i, (lane, window) in enumerate(zip(core.lanes, core.windows, strict=True)):

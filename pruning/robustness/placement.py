@@ -90,7 +90,7 @@ def place(images: Tensor, patch: Tensor, placements: Placements) -> Tensor:
 def _bent(cloth: Tensor, moves: Tensor) -> Tensor:
     points = torch.cartesian_prod(torch.tensor(GRID), torch.tensor(GRID)).expand(len(moves), -1, 2)
     weights, affine = get_tps_transform(points + moves, points)  # of a point of the result: where it was
-    bent: Tensor = warp_image_tps(cloth, points, weights, affine)
+    bent: Tensor = warp_image_tps(cloth, points, weights, affine, align_corners=True)
     return bent
 
 

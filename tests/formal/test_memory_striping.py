@@ -62,6 +62,10 @@ class Striping(Elaboratable):
 
     def _beats(self, m, wide, reset):
         """Since the last reset; what was asked for before comes as it likes, under another number."""
+        # As :mod:`hw.gateware.weights.generation` says it: in all clocks but the first one after a reset.
+        after_reset = Signal(init=1, reset_less=True)
+        m.d.sync += after_reset.eq(reset)
+        m.d.comb += Assume(self.dut.settled == ~after_reset)
         given = Signal(BITS)
         m.d.sync += given.eq(given + (wide.rvalid & wide.rready))
         for i, port in enumerate(self.dut.memories):

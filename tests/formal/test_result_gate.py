@@ -64,7 +64,7 @@ def test_a_beat_that_an_abort_withdraws_is_found(refuted, planted):
 
 
 def test_a_frame_without_an_end_is_found(refuted, planted):
-    endless = planted(result_gate, ResultGate, "closing.eq(1), self.leftover.eq(1)", "self.leftover.eq(1)")
+    endless = planted(result_gate, ResultGate, "next_closing.eq(1)", "next_closing.eq(closing)")
     refuted(Gate(endless), depth=8)
 
 

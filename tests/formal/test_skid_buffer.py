@@ -1,7 +1,7 @@
 """The skid buffer between weight memory and array: steps leave as they came, whatever stalls."""
 
 import pytest
-from amaranth.hdl import Assert, Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Assert, Elaboratable, Module, Mux, ResetSignal, Signal
 
 from hw.compile.step_format import StepFormat
 from hw.gateware.primitives import skid_buffer
@@ -20,7 +20,7 @@ class Skid(Elaboratable):
     """Beside the block a queue of two steps that moves by the handshakes alone."""
 
     def __init__(self, block=SkidBuffer, step=FORMAT):
-        self.dut = block(step)
+        self.dut = block(step, full=2)
         self.inputs = [self.dut.i.valid, self.dut.i.payload.as_value(), self.dut.clear, self.dut.ends.ready]
 
     def elaborate(self, platform):
@@ -70,6 +70,9 @@ class Skid(Elaboratable):
             with m.If(before == 2):
                 m.d.comb += Assert(held[f"{name}_aside"] == second[part])
         m.d.comb += Assert(held["skid"] == (count == 2))
+        # Its replicas are not reset.
+        with m.If(~earlier(m, ResetSignal(), name="was_reset")):
+            m.d.comb += Assert(dut.full == (count == 2).replicate(2))
         with m.If(earlier(m, taken_out, name="took")):
             m.d.comb += Assert(dut.step.as_value() == first)
         return m
@@ -80,13 +83,18 @@ def test_steps_leave_as_they_came(proven):
 
 
 def test_a_lost_step_is_found(refuted, planted):
-    lost = planted(skid_buffer, SkidBuffer, "m.d.sync += skid.eq(1)", "m.d.sync += skid.eq(0)")
+    lost = planted(skid_buffer, SkidBuffer, "next_skid.eq(1)", "next_skid.eq(0)")
     refuted(Skid(lost), depth=6)
 
 
 def test_a_doubled_step_is_found(refuted, planted):
     doubled = planted(skid_buffer, SkidBuffer, "i.ready.eq(~skid)", "i.ready.eq(1)")
     refuted(Skid(doubled), depth=6)
+
+
+def test_a_replica_that_says_something_else_is_found(refuted, planted):
+    early = planted(skid_buffer, SkidBuffer, "replicas(m, next_skid,", "replicas(m, self.i.valid,")
+    refuted(Skid(early), depth=6)
 
 
 def test_a_part_that_goes_its_own_way_is_found(refuted, planted):

@@ -27,40 +27,41 @@ from hw.gateware.primitives.delay import delay, per_layer, replicate
 class Fetch(wiring.Component):
     """Ports, by the clock in which they are valid:
 
-    =========== ==== ============== =====================================================================
-    port        flow width          meaning
-    =========== ==== ============== =====================================================================
-    start       in   1              a pulse: begin layer ``layer`` for ``images`` images
-    layer       in   ⌈log2 L⌉       instruction of the layer program, constant while ``busy``
-    images      in   batch          images of the run
-    busy        out  1              a line is asked for
-    done        out  1              a pulse: the last line of the layer is asked for
-    open        in   1              the lines that follow may be read
-    channel_ends out 1              a pulse: the last line of a channel is asked for,
-    group_ends  out  1              of a tile group (in dot mode of an image);
-    pauses      in   1              in the same clock: the next line waits for ``open``
-    half_free   in   1              an X half can be filled
-    half_taken  out  1              a pulse: one is begun
-    r_line      out  memory lines   to feature memory: the line,
-    r_far_line  out  memory lines   the one that goes on where it ends,
-    r_far       out  line pixels    banks that are read there whatever the offset,
-    r_offset    out  pixel in line  and the first pixel
-    =========== ==== ============== =====================================================================
+    ============== ==== ============== =====================================================================
+    port           flow width          meaning
+    ============== ==== ============== =====================================================================
+    start          in   1              a pulse: begin layer ``layer`` for ``images`` images
+    layer          in   ⌈log2 L⌉       instruction of the layer program, constant while ``busy``
+    images         in   batch          images of the run
+    busy           out  1              a line is asked for
+    done           out  1              a pulse: the last line of the layer is asked for
+    open           in   1              the lines that follow may be read
+    channel_ends   out  1              a pulse: the last line of a channel is asked for,
+    group_ends     out  1              of a tile group (in dot mode of an image);
+    channel_pauses in   1              with ``channel_ends``: the next line waits for ``open``;
+    group_pauses   in   1              with ``group_ends``: likewise. Both are known before
+    half_free      in   1              an X half can be filled
+    half_taken     out  1              a pulse: one is begun
+    r_line         out  memory lines   to feature memory: the line,
+    r_far_line     out  memory lines   the one that goes on where it ends,
+    r_far          out  line pixels    banks that are read there whatever the offset,
+    r_offset       out  pixel in line  and the first pixel
+    ============== ==== ============== =====================================================================
 
     A clock before the memory's output: ``beyond`` (1 bit, packed rows: the line holds every lane row's
     window one packed row further on). Aligned with it:
 
-    =========== ==== ============== =====================================================================
-    starts      out  lanes          bit p: this line is row 0 of lane p's tile; in dot mode: is lane p's
-    inside      out  lanes          bit p: lane p's row is inside the map
-    signed      out  lanes          bit p, all alike: the channel has signed pixels (only where a layer reads
-                                    channels of both kinds)
-    mask        out  line pixels    pixels inside the map's columns
-    row         out  3              dot mode: index of the line in its map
-    channel     out  channels       input channel
-    half        out  1              X half that the line goes to
-    half_filled out  1              a pulse: this is the last line of the half
-    =========== ==== ============== =====================================================================
+    ============== ==== ============== =====================================================================
+    starts         out  lanes          bit p: this line is row 0 of lane p's tile; in dot mode: is lane p's
+    inside         out  lanes          bit p: lane p's row is inside the map
+    signed         out  lanes          bit p, all alike: the channel has signed pixels (only where a layer
+                                       reads channels of both kinds)
+    mask           out  line pixels    pixels inside the map's columns
+    row            out  3              dot mode: index of the line in its map
+    channel        out  channels       input channel
+    half           out  1              X half that the line goes to
+    half_filled    out  1              a pulse: this is the last line of the half
+    ============== ==== ============== =====================================================================
 
     Parameters: ``program``; ``latency`` of the feature memory, from ``r_line`` to its pixels.
     """
@@ -79,7 +80,8 @@ class Fetch(wiring.Component):
                 "open": In(1),
                 "channel_ends": Out(1),
                 "group_ends": Out(1),
-                "pauses": In(1),
+                "channel_pauses": In(1),
+                "group_pauses": In(1),
                 "half_free": In(1),
                 "half_taken": Out(1),
                 "half_filled": Out(1),
@@ -158,7 +160,7 @@ class Fetch(wiring.Component):
                 with m.If(end_pass):
                     m.d.sync += [channel.eq(first_channel), last.eq(single)]
                     position.next_group(m)
-                with m.If(self.pauses):
+                with m.If((end_channel & self.channel_pauses) | (end_pass & self.group_pauses)):
                     m.d.sync += running.eq(0)
                     m.next = "PAUSE"
                 with m.If(filled):

@@ -4,7 +4,7 @@ The numbers are those of :mod:`hw.compile.head_start`. Once the output stage wor
 the fetch, all that it reads is there.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import C, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,20 +16,21 @@ from hw.gateware.primitives.delay import delay, per_layer
 class HeadStartGate(wiring.Component):
     """Ports:
 
-    ============ ==== ========== =====================================================================
-    port         flow width      meaning
-    ============ ==== ========== =====================================================================
-    writes       in   ⌈log2 L⌉   the instruction that the output stage is at work on,
-    starts       in   1          a pulse: it begins with it
-    pass_ends    in   1          a pulse: the last token of a pass is sent,
-    last_set     in   1          of the layer's last set of blocks
-    reads        in   ⌈log2 L⌉   the instruction that is fetched,
-    start        in   1          a pulse: it begins
-    channel_ends in   1          a pulse: the last line of a channel is asked for,
-    group_ends   in   1          of a tile group (in dot mode of an image)
-    pauses       out  1          in that clock: the next line has to wait for ``open``
-    open         out  1          the next segment may be fetched, from the clock after the next one on
-    ============ ==== ========== =====================================================================
+    ============== ==== ========== ===================================================================
+    port           flow width      meaning
+    ============== ==== ========== ===================================================================
+    writes         in   ⌈log2 L⌉   the instruction that the output stage is at work on,
+    starts         in   1          a pulse: it begins with it
+    pass_ends      in   1          a pulse: the last token of a pass is sent,
+    last_set       in   1          of the layer's last set of blocks
+    reads          in   ⌈log2 L⌉   the instruction that is fetched,
+    start          in   1          a pulse: it begins
+    channel_ends   in   1          a pulse: the last line of a channel is asked for,
+    group_ends     in   1          of a tile group (in dot mode of an image)
+    channel_pauses out  1          beside ``channel_ends``: the next line has to wait for ``open``
+    group_pauses   out  1          likewise, beside ``group_ends``. Known before anything ends
+    open           out  1          the next segment may be fetched, from the clock after the next one on
+    ============== ==== ========== ===================================================================
 
     Parameters: ``program``; ``tail``: clocks from a pass's last token until its last pixel can be read.
     """
@@ -47,7 +48,8 @@ class HeadStartGate(wiring.Component):
                 "start": In(1),
                 "channel_ends": In(1),
                 "group_ends": In(1),
-                "pauses": Out(1),
+                "channel_pauses": Out(1),
+                "group_pauses": Out(1),
                 "open": Out(1),
             }
         )
@@ -75,10 +77,13 @@ class HeadStartGate(wiring.Component):
         # The starts of a run set both numbers, and the comparisons follow them.
         wanted = Signal(range(least, most + 1), reset_less=True)
         fresh, enough, caught_up = Signal(), Signal(reset_less=True), Signal(reset_less=True)
+        # Whether a segment ends with a channel is known before the channel ends: the fetch decides by it.
+        of_channel = self._ends_with_channel(m)
         segment_ends = Signal()
         m.d.comb += [
-            segment_ends.eq(self._segment_ends(m)),
-            self.pauses.eq(segment_ends & ~caught_up),
+            segment_ends.eq(self.group_ends | (self.channel_ends & of_channel)),
+            self.channel_pauses.eq(of_channel & ~caught_up),
+            self.group_pauses.eq(~caught_up),
             self.open.eq(caught_up | (enough & ~fresh)),
         ]
         m.d.sync += [
@@ -88,15 +93,15 @@ class HeadStartGate(wiring.Component):
         ]
         with m.If(self.start):
             m.d.sync += wanted.eq(first)
-        with m.Elif(self.pauses):
+        with m.Elif(segment_ends & ~caught_up):
             m.d.sync += wanted.eq(wanted + more)
         return m
 
-    def _segment_ends(self, m):
-        """Whether the line asked for is the last one of a segment."""
+    def _ends_with_channel(self, m):
+        """Whether the channel that is fetched is the last one of a segment."""
         heads, rows = self.program.head_starts, self.program.config.rows
         if not any(head.of_channels for head in heads):
-            return self.group_ends
+            return C(0)
         of_channels = per_layer(m, self.reads, [int(head.of_channels) for head in heads], name="of_channels")
         left, last = (
             Signal(range(rows), reset_less=True),
@@ -106,4 +111,4 @@ class HeadStartGate(wiring.Component):
             m.d.sync += [left.eq(rows - 1), last.eq(0)]
         with m.Elif(self.channel_ends):
             m.d.sync += [left.eq(left - 1), last.eq(left == 1)]
-        return Mux(of_channels, self.group_ends | (self.channel_ends & last), self.group_ends)
+        return of_channels & last

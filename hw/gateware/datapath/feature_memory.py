@@ -25,6 +25,9 @@ from hw.gateware.datapath.bank import Bank
 from hw.gateware.datapath.ultra_bank import UltraBank
 from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate
 
+OFFSET_BANKS = 16
+"""Banks that compare their number with the same register of the offset: some LUTs each."""
+
 
 def rotate(m: Module, items, ahead: Signal, *, left: bool, name: str):
     """Rotate the list ``items`` by an amount which ``ahead`` says one clock before them, pipelined.
@@ -134,11 +137,13 @@ class FeatureMemory(wiring.Component):
         pairs = [Cat(self.w_pixels[i], self.w_mask[i] & self.w_en) for i in range(self.line)]
         items, latency = rotate(m, pairs, self.w_offset, left=False, name="w")
         line = delay(m, self.w_line, latency, name="w_line")
-        offset = delay(m, self.w_offset, latency + 1, name="w_offset")
+        offset = delay(m, self.w_offset, latency, name="w_offset")
         for i, (bank, item) in enumerate(zip(banks, items, strict=True)):
+            if i % OFFSET_BANKS == 0:
+                offset_near = replicate(m, offset, name=f"w_offset_{i}")
             # Last clock: register in front of the memory.
             m.d.comb += [
-                bank.w_addr.eq(delay(m, (line + (offset > i))[: len(line)], 1, name=f"w_addr_{i}")),
+                bank.w_addr.eq(delay(m, (line + (offset_near > i))[: len(line)], 1, name=f"w_addr_{i}")),
                 bank.w_data.eq(delay(m, item[:PIXEL_BITS], 1, name=f"w_data_{i}")),
                 bank.w_en.eq(delay(m, item[PIXEL_BITS], 1, name=f"w_en_{i}", reset=True)),
             ]

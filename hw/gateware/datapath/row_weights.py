@@ -12,7 +12,7 @@ from hw.contract.config import BANKS
 from hw.contract.packed_products import PackedProducts
 from hw.gateware.datapath.mac import MacRow, factors_layout
 from hw.gateware.primitives.arith import register
-from hw.gateware.primitives.delay import delay, replicate
+from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate
 
 
 class Mode(enum.Enum, shape=unsigned(2)):
@@ -93,12 +93,17 @@ class RowWeights(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        valid, modes = self.valid, self.modes
+        before, valid, modes = self.valid, self.valid, self.modes
+        rows_near = MAX_FANOUT // (2 * self.weight_bits + SELECT_BITS) or 1
         for j, start in enumerate(range(0, self.rows, self.group)):
+            bubble = ~valid
             for n in range(start, start + self.group):
+                # All groups but the first know it a clock ahead: a register, and no logic behind it.
+                if j > 0 and (n - start) % rows_near == 0:
+                    bubble = replicate(m, ~before, name=f"bubble_{n}")
                 weight = delay(m, self.weights[n], j, name=f"weight_{n}")
                 mode = modes[weight.select] if self.run_ahead else modes[0]
-                self._row(m, n, replicate(m, Value.cast(mode), name=f"mode_{n}"), valid, weight)
+                self._row(m, n, replicate(m, Value.cast(mode), name=f"mode_{n}"), bubble, weight)
                 if self.run_ahead:
                     load = valid & delay(m, self.first[n], j, name=f"first_{n}")
                     hold = valid & weight.end
@@ -106,20 +111,20 @@ class RowWeights(wiring.Component):
                         self.loads[n].eq(delay(m, load, self.latency + MacRow.load_delay, name=f"load_{n}")),
                         self.holds[n].eq(delay(m, hold, self.latency + MacRow.hold_delay, name=f"hold_{n}")),
                     ]
-            valid = delay(m, valid, 1, name=f"valid_{j}", reset=True)
+            before, valid = valid, delay(m, valid, 1, name=f"valid_{j}", reset=True)
             modes = delay(m, modes, 1, name=f"modes_{j}")
         if not self.run_ahead:
             first = delay(m, self.first & self.valid, self.latency, name="first", reset=True)
             m.d.comb += self.o_first.eq(first)
         return m
 
-    def _row(self, m, n, mode, valid, weight):
+    def _row(self, m, n, mode, bubble, weight):
         """Clock 0: register the step. Clock 1: the factors."""
-        c = register(m, f"c_{n}", Mux(valid, weight.re, 0), self.weight_bits)
-        d = register(m, f"d_{n}", Mux(valid, weight.im, 0), self.weight_bits)
+        c = register(m, f"c_{n}", Mux(bubble, 0, weight.re), self.weight_bits)
+        d = register(m, f"d_{n}", Mux(bubble, 0, weight.im), self.weight_bits)
         select = Signal(SELECT_BITS, name=f"select_{n}", reset_less=True)
         # A reset, as for the weights, keeps the last register on the path out of a shift-register LUT.
-        m.d.sync += select.eq(Mux(valid, weight.select, 0))
+        m.d.sync += select.eq(Mux(bubble, 0, weight.select))
         m.d.comb += self.selects[n].eq(select)
         if self.packed:
             self._packed_factors(m, n, mode, c, d)

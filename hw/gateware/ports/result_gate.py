@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.gateware.ports.axi import AxiStream
+from hw.gateware.primitives.delay import MAX_FANOUT, replicate, without_reset
 
 
 class ResultGate(wiring.Component):
@@ -38,27 +39,42 @@ class ResultGate(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         open_frame, closing = (Signal(name=name) for name in ("open_frame", "closing"))
+        next_valid, next_closing = (Signal(name=name) for name in ("next_valid", "next_closing"))
         free = ~self.o.tvalid | self.o.tready
         m.d.comb += self.i.tready.eq(free & ~self.leftover & ~self.abort)
         # A register of its own, for the host looks at it far away: tvalid, but for what is left over.
+        m.d.comb += [next_valid.eq(self.o.tvalid), next_closing.eq(closing)]
         with m.If(self.o.tready):
-            m.d.sync += [self.o.tvalid.eq(0), self.held.eq(0)]
+            m.d.comb += next_valid.eq(0)
+            m.d.sync += self.held.eq(0)
         with m.If(self.i.tvalid & self.i.tready):
-            m.d.sync += [
-                self.o.tvalid.eq(1),
-                self.held.eq(1),
-                self.o.tdata.eq(self.i.tdata),
-                self.o.tlast.eq(self.i.tlast),
-                open_frame.eq(~self.i.tlast),
-            ]
+            m.d.comb += next_valid.eq(1)
+            m.d.sync += [self.held.eq(1), self.o.tlast.eq(self.i.tlast), open_frame.eq(~self.i.tlast)]
         with m.If(closing & free):
-            m.d.sync += [self.o.tvalid.eq(1), self.o.tdata.eq(0), self.o.tlast.eq(1), closing.eq(0)]
+            m.d.comb += [next_valid.eq(1), next_closing.eq(0)]
+            m.d.sync += self.o.tlast.eq(1)
         with m.If(self.leftover & ~closing & free):
             m.d.sync += self.leftover.eq(0)
         with m.If(self.abort):
             m.d.sync += self.held.eq(0)
             with m.If(open_frame | self.answer):
-                m.d.sync += [open_frame.eq(0), closing.eq(1), self.leftover.eq(1)]
+                m.d.comb += next_closing.eq(1)
+                m.d.sync += [open_frame.eq(0), self.leftover.eq(1)]
             with m.Elif(~free):
                 m.d.sync += self.leftover.eq(1)
+        m.d.sync += [self.o.tvalid.eq(next_valid), closing.eq(next_closing)]
+        self._keep_data(m, next_valid, next_closing)
         return m
+
+    def _keep_data(self, m, next_valid, next_closing):
+        """A beat's data stay while it is offered, and are of no account while none is. Whether they stay or
+        are zeros is said to every ``MAX_FANOUT`` bits by registers of their own."""
+        data = without_reset(m, self.o.tdata, name="data")
+        for first in range(0, len(data), MAX_FANOUT):
+            part = slice(first, first + MAX_FANOUT)
+            valid = replicate(m, next_valid, name=f"valid_{first}", reset=True)
+            closing = replicate(m, next_closing, name=f"closing_{first}", reset=True)
+            with m.If(~valid | self.o.tready):
+                m.d.sync += data[part].eq(self.i.tdata[part])
+            with m.If(closing & (~valid | self.o.tready)):
+                m.d.sync += data[part].eq(0)

@@ -1,7 +1,7 @@
 """Result port: class scores, or the last feature map, as AXI4-Stream beats."""
 
 from amaranth import Module, Signal, signed
-from amaranth.lib import data, fifo, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
@@ -10,6 +10,7 @@ from hw.contract.formats import PIXEL_BITS
 from hw.gateware.ports.axi import AxiStream
 from hw.gateware.primitives.delay import delay
 from hw.gateware.primitives.row_pointer import MapBeats
+from hw.gateware.primitives.wide_queue import WideQueue
 from hw.host_interface.stream_format import SCORE
 
 
@@ -42,7 +43,7 @@ class ScorePort(wiring.Component):
         classes, batch = self.program.network.classes, self.program.config.batch
         depth = 1 << ceil_log2(classes * batch)
         layout = queued(8 * SCORE)
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=layout.size, depth=max(2, depth))
+        m.submodules.queue = queue = WideQueue(layout.size, max(2, depth))
         beat = Signal(layout)
         out = Signal(layout)
         image = Signal(range(batch + 1))
@@ -105,12 +106,14 @@ class MapPort(wiring.Component):
         beats = MapBeats(m, self.layer, maps, self.images, self.r_line, config.stream_pixels)
         depth = 1 << ceil_log2(2 * self.latency + 4)
         layout = queued(config.stream_bits)
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=layout.size, depth=depth)
+        m.submodules.queue = queue = WideQueue(layout.size, depth)
 
         running = Signal()
         # Beats read and not yet taken by the host: they must all fit the queue.
         pending = Signal(range(depth + 1))
-        ask = running & (pending != depth)
+        few = Signal()  # a clock ago, so that one more fits whatever was asked for since
+        m.d.sync += few.eq(pending < depth - 1)
+        ask = running & few
         accepted = Signal()  # a clock late: the host decides it, far away
         m.d.sync += [
             accepted.eq(self.stream.tvalid & self.stream.tready),

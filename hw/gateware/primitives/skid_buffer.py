@@ -9,26 +9,29 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.step_format import StepFormat
-from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate
+from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicas, replicate
 from hw.gateware.primitives.micro_instruction import ends_layout, ends_of, step_layout
 
 
 class SkidBuffer(wiring.Component):
     """Members: ``i``, a stream of steps from the memory. ``ends``, a stream of what each step ends, to the
     array, which may take one in every clock in which it is valid, and finds all of the step at ``step`` in
-    the clock after that. ``clear`` (a pulse) drops the steps that are held. Latency: 1 clock, no bubbles.
+    the clock after that. ``clear`` (a pulse) drops the steps that are held. Each bit of ``full`` is a
+    register of its own for what drives the memory, and says that ``i`` is not ready, from the second clock
+    after a reset on. Latency: 1 clock, no bubbles. Parameters: ``step``; ``full``: bits of that.
 
     A step is a thousand bits and more, and whether they move is decided late in a clock. So only the bits
     that the controller decides by, its ends, are there in time; the rest does the same a clock later, in
     parts of ``MAX_FANOUT`` bits with registers of their own that say what the ends did.
     """
 
-    def __init__(self, step: StepFormat):
+    def __init__(self, step: StepFormat, full: int = 0):
         self.format = step
         super().__init__(
             {
                 "i": In(stream.Signature(step_layout(step))),
                 "clear": In(1),
+                "full": Out(full),
                 "ends": Out(stream.Signature(ends_layout(step))),
                 "step": Out(step_layout(step)),
             }
@@ -37,15 +40,21 @@ class SkidBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         skid = Signal()  # a step came when the one before it was still held
+        next_skid = Signal()
         moves = ~self.ends.valid | self.ends.ready
         ends = self._stage(m, ends_of(self.format, self.i.payload), skid, moves, "ends")
         m.d.comb += [self.i.ready.eq(~skid), self.ends.payload.as_value().eq(ends)]
+        m.d.comb += next_skid.eq(skid)
         with m.If(moves):
-            m.d.sync += [self.ends.valid.eq(self.i.valid | skid), skid.eq(0)]
+            m.d.sync += self.ends.valid.eq(self.i.valid | skid)
+            m.d.comb += next_skid.eq(0)
         with m.Elif(self.i.valid):
-            m.d.sync += skid.eq(1)
+            m.d.comb += next_skid.eq(1)
         with m.If(self.clear):
-            m.d.sync += [self.ends.valid.eq(0), skid.eq(0)]
+            m.d.sync += self.ends.valid.eq(0)
+            m.d.comb += next_skid.eq(0)
+        m.d.sync += skid.eq(next_skid)
+        m.d.comb += self.full.eq(Cat(replicas(m, next_skid, len(self.full), name="full")))
 
         arrived = delay(m, self.i.payload.as_value(), 1, name="arrived")
         parts = []

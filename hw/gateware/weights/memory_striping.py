@@ -4,12 +4,13 @@ Every memory holds its part of each beat, memory 0 the lowest bytes, at the same
 a beat as often as each of them does.
 """
 
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import fifo, wiring
+from amaranth import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.compile.weight_stream import QUEUED_BEATS
 from hw.gateware.ports.axi import ID_BITS, AxiRead
+from hw.gateware.primitives.wide_queue import WideQueue
 
 
 class MemoryStriping(wiring.Component):
@@ -43,10 +44,11 @@ class MemoryStriping(wiring.Component):
         m.d.comb += wide.arready.eq((addressed | taking).all())
         with m.If(wide.arvalid):
             m.d.sync += addressed.eq(Mux(wide.arready, 0, addressed | taking))
+        # What comes before all is settled is dropped. Hence a reset leads to a queue's registers by a LUT.
         queues = []
         for i, port in enumerate(self.memories):
-            queue = fifo.SyncFIFOBuffered(width=bits + len(wide.rresp), depth=QUEUED_BEATS)
-            m.submodules[f"queue_{i}"] = queue
+            queue = WideQueue(bits + len(wide.rresp), QUEUED_BEATS)
+            m.submodules[f"queue_{i}"] = ResetInserter(~self.settled)(queue)
             queues.append(queue)
             m.d.comb += [
                 port.arid.eq(wide.arid),
@@ -56,7 +58,7 @@ class MemoryStriping(wiring.Component):
                 port.arburst.eq(wide.arburst),
                 port.arvalid.eq(wide.arvalid & ~addressed[i]),
                 queue.w_data.eq(Cat(port.rdata, port.rresp)),
-                queue.w_en.eq(port.rvalid & self.settled & (port.rid == self.generation)),
+                queue.w_en.eq(port.rvalid & (port.rid == self.generation)),
                 port.rready.eq(queue.w_rdy),
                 wide.rdata.word_select(i, bits).eq(queue.r_data[:bits]),
                 queue.r_en.eq(wide.rvalid & wide.rready),

@@ -7,7 +7,7 @@ address. No register in between, no gaps in memory. What columns beyond a narrow
 """
 
 from amaranth import Array, C, Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
@@ -15,6 +15,9 @@ from hw.compile.weight_stream import KEPT_FREE, UNIT_BITS, StreamPlan
 from hw.gateware.datapath.bank import Bank
 from hw.gateware.datapath.feature_memory import rotate, rotate_latency
 from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate, without_reset
+
+BLOCK_DEPTH = 2048
+"""Units in a RAMB36."""
 
 
 class WeightBuffer(wiring.Component):
@@ -32,8 +35,8 @@ class WeightBuffer(wiring.Component):
     valid: in, 1. A beat comes; it cannot be stalled.
     beat: in, ``bus_bits``. Its data, with ``valid``.
     stored: out, 0 .. 2 · depth - 1. Whole steps so far, modulo twice the depth: those before it can be read.
-    r_en: in, 1. Read a step.
-    r_step: in, 0 .. depth - 1. Its address, with ``r_en``.
+    r_en: in, ``shares``. Read a step, each bit for a share of its columns: all are equal.
+    r_steps: in, ``shares`` of 0 .. depth - 1. Its address, with ``r_en``, for every share.
     bits: out, 16 · U. The step, one clock later; it stays until the next one is read.
     freed: in, 1. A pulse: one step will not be read again.
     """
@@ -51,8 +54,8 @@ class WeightBuffer(wiring.Component):
                 "valid": In(1),
                 "beat": In(plan.bus_bits),
                 "stored": Out(range(2 * plan.depth)),
-                "r_en": In(1),
-                "r_step": In(range(plan.depth)),
+                "r_en": In(self.shares),
+                "r_steps": In(data.ArrayLayout(range(plan.depth), self.shares)),
                 "bits": Out(plan.step_units * UNIT_BITS),
                 "freed": In(1),
             }
@@ -94,12 +97,23 @@ class WeightBuffer(wiring.Component):
                 bank.w_en.eq(delay(m, enable, 1, name=f"w_en_{j}")),
                 bank.w_addr.eq(delay(m, address, 1, name=f"w_addr_{j}")),
                 bank.w_data.eq(delay(m, unit_bits, 1, name=f"w_data_{j}")),
-                bank.r_addr.eq(self.r_step),
-                bank.r_en.eq(self.r_en),
+                bank.r_addr.eq(self.r_steps[j // self._share_columns]),
+                bank.r_en.eq(self.r_en[j // self._share_columns]),
             ]
             out.append(bank.r_data)
         m.d.comb += self.bits.eq(Cat(*out))
         return m
+
+    @property
+    def shares(self) -> int:
+        """Into how many shares columns are divided, so that no address drives more than ``MAX_FANOUT`` block
+        RAMs."""
+        return -(-self.plan.step_units // self._share_columns)
+
+    @property
+    def _share_columns(self) -> int:
+        """Columns that have their address from the same register."""
+        return max(1, MAX_FANOUT // -(-self.plan.depth // BLOCK_DEPTH))
 
     @property
     def write_latency(self) -> int:
@@ -189,7 +203,8 @@ class WeightBuffer(wiring.Component):
             # Two bursts: one that was requested two clocks ago is not yet in the sum.
             self.credit.eq(free >= 2 * plan.burst_beats * plan.beat_credit + KEPT_FREE * plan.step_units),
         ]
-        with m.If(self.start):
+        # A clock late: what is requested after the start is counted a clock after that.
+        with m.If(replicate(m, self.start, name="start_late", reset=True)):
             m.d.sync += free.eq(all_units)
 
     @property

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.compile.program import Program
 from hw.contract.latencies import SETTLE
 from hw.gateware.control.loop_nest import LoopNest
+from hw.gateware.primitives.delay import replicas, replicate
 from hw.gateware.primitives.micro_instruction import ends_layout, step_layout
 from hw.gateware.primitives.skid_buffer import SkidBuffer
 from hw.gateware.weights.weight_buffer import WeightBuffer
@@ -59,8 +60,9 @@ class WeightReplay(wiring.Component):
         m = Module()
         m.submodules.buffer = buffer = self.buffer
         m.submodules.loop_nest = nest = LoopNest(self.program, words=True)
-        m.submodules.skid = skid = SkidBuffer(self.program.step_format)
-        offered = Signal()  # the buffer delivers a step
+        m.submodules.skid = skid = SkidBuffer(self.program.step_format, full=buffer.shares)
+        # The buffer delivers a step: now, and in the next clock.
+        offered, next_offered = (Signal(name=name) for name in ("offered", "next_offered"))
         self._connect(m, skid, offered)
 
         layer = Signal.like(self.first, reset_less=True)
@@ -69,10 +71,11 @@ class WeightReplay(wiring.Component):
         position = Signal(self._position, reset_less=True)
         first_start, next_start = self._block_starts(m, block)
         address = Signal.like(buffer.stored, reset_less=True)
-        next_address = Signal.like(address)
+        next_address, coming = (Signal.like(address, name=name) for name in ("next_address", "coming"))
         # Where the set begins: its first block, that one's first step, and where this lies.
         set_block, set_start, set_address = map(_without_reset, (block, position, address))
-        block_begin = self._block_begin(m, nest, position, address) if nest.words else None
+        if nest.words:
+            begin_position, begin_address = self._block_begin(m, nest, position, address)
         wait = Signal(range(SETTLE + 1))
         entering = Signal()  # a layer whose constants settle
 
@@ -89,8 +92,8 @@ class WeightReplay(wiring.Component):
         m.d.sync += [stepped.eq(read), rewound.eq(read & position.last & back)]
         m.d.comb += [
             next_address.eq(address + 1),
-            buffer.r_step.eq(address),
-            buffer.r_en.eq(advance),
+            next_offered.eq(offered),
+            coming.eq(address),
             buffer.freed.eq(read & last_time),
             nest.step.eq(read & position.last),
         ]
@@ -101,19 +104,16 @@ class WeightReplay(wiring.Component):
             m.d.comb += nest.start.eq(1)
             m.d.sync += [entering.eq(0), *(start.eq(first_start) for start in (position, set_start))]
         with m.If(advance):
-            m.d.sync += offered.eq(readable)
+            m.d.comb += next_offered.eq(readable)
         with m.If(read):
-            m.d.sync += [
-                address.eq(next_address),
-                position.left.eq(position.left - 1),
-                position.last.eq(position.left == 1),
-            ]
+            m.d.comb += coming.eq(next_address)
+            m.d.sync += [position.left.eq(position.left - 1), position.last.eq(position.left == 1)]
             with m.If(position.last):
                 # A block's start is known a clock after its number: in time, unless it is one step long.
                 m.d.sync += [block.eq(block + 1), position.eq(next_start), wait.eq(next_start.last)]
                 with m.If(again):
                     m.d.sync += [block.eq(set_block), position.eq(set_start), wait.eq(set_start.last)]
-                    m.d.sync += address.eq(set_address)
+                    m.d.comb += coming.eq(set_address)
                 with m.If(nest.stack_wraps):
                     m.d.sync += [set_block.eq(block + 1), set_start.eq(next_start)]
                     m.d.sync += set_address.eq(next_address)
@@ -122,28 +122,48 @@ class WeightReplay(wiring.Component):
                     m.d.sync += entering.eq(1)
                 if nest.words:
                     with m.If(~nest.word_wraps):
-                        m.d.sync += [block.eq(block), wait.eq(0), Cat(position, address).eq(block_begin)]
+                        m.d.sync += [block.eq(block), wait.eq(0), position.eq(begin_position)]
+                        m.d.comb += coming.eq(begin_address)
         with m.If(self.start):
             m.d.sync += [
                 playing.eq(1),
                 entering.eq(1),
                 wait.eq(SETTLE),
-                offered.eq(0),
-                *(start.eq(0) for start in (address, set_address)),
                 layer.eq(self.first),
                 *(number.eq(self._first_block(self.first)) for number in (block, set_block)),
             ]
+            m.d.comb += next_offered.eq(0)
+        self._rewind(m, coming, set_address)
+        self._read(m, address, coming, offered, next_offered, skid.full)
         return m
 
+    def _rewind(self, m, coming, set_address):
+        """To the first address, a clock after the start, which has much to set: nothing is read before the
+        first layer has settled."""
+        with m.If(replicate(m, self.start, name="start_late", reset=True)):
+            m.d.comb += coming.eq(0)
+            m.d.sync += set_address.eq(0)
+
+    def _read(self, m, address, coming, offered, next_offered, full):
+        """The step at ``coming``, in the next clock, unless the one that is offered has to wait: said to each
+        share of the buffer by registers of its own. What an abort leaves in them is gone a clock later."""
+        buffer = self.buffer
+        m.d.sync += [offered.eq(next_offered), address.eq(coming)]
+        addresses = replicas(m, coming[: len(buffer.r_steps[0])], buffer.shares, name="read_address")
+        waits = Cat(replicas(m, next_offered, buffer.shares, name="read_offered")) & full
+        m.d.comb += [buffer.r_steps.eq(Cat(addresses)), buffer.r_en.eq(~waits)]
+
     def _block_begin(self, m, nest, position, address):
-        """Where the block at hand begins, which is repeated for every word."""
+        """Where the block at hand begins, which is repeated for every word: its first step and where this
+        lies."""
         here = Cat(position, address)
         kept, fresh = Signal.like(here, name="block_begin"), Signal()
         with m.If(fresh):
             m.d.sync += [kept.eq(here), fresh.eq(0)]
         with m.If(nest.start | (nest.step & nest.word_wraps)):
             m.d.sync += fresh.eq(1)
-        return Mux(fresh, here, kept)
+        begin = Mux(fresh, here, kept)
+        return begin[: len(position.as_value())], begin[len(position.as_value()) :]
 
     def _connect(self, m, skid, offered):
         """Beats to the buffer, its steps through the skid buffer to the array."""

@@ -92,7 +92,14 @@ def pictures(network, count, seed=0):
     return out
 
 
-@pytest.mark.parametrize(("name", "bits"), [(name, 16) for name in CASES] + list(NARROW.items()))
+@pytest.mark.parametrize(
+    ("name", "bits"),
+    [
+        # Quick in the Verilog: a graph of whole accelerators is among those of tests/sim/bench.
+        pytest.param(name, bits, marks=[pytest.mark.slow] * (name == "shortcut"))
+        for name, bits in [*((name, 16) for name in CASES), *NARROW.items()]
+    ],
+)
 def test_results_and_clocks(name, bits):
     artifact, program = made(name, bits)
     batch = program.config.batch

@@ -124,8 +124,11 @@ def run(simulate, compiled, instruction, images, memory, rng=None):
             opens = rng is None or rng.random() < 0.3
             ctx.set(fetch.open, int(opens))
             ends = {name: ctx.get(getattr(fetch, name)) for name in ("channel_ends", "group_ends", "done")}
-            pauses = bool(rng and ends["channel_ends"] and rng.random() < 0.5)
-            ctx.set(fetch.pauses, int(pauses))
+            # Up in other clocks as well: what pauses is known before anything ends.
+            of_channel, of_group = (bool(rng and rng.random() < 0.3) for _ in range(2))
+            ctx.set(fetch.channel_pauses, int(of_channel))
+            ctx.set(fetch.group_pauses, int(of_group))
+            pauses = bool((of_channel and ends["channel_ends"]) or (of_group and ends["group_ends"]))
             request = [
                 ctx.get(port) for port in (fetch.r_line, fetch.r_far_line, fetch.r_far, fetch.r_offset)
             ]

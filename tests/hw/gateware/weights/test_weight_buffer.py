@@ -117,8 +117,8 @@ def test_steps_come_out_as_they_went_in_and_are_counted_when_they_can_be_read(si
             ctx.set(dut.valid, int(comes))
             ctx.set(dut.beat, beats[at] if comes else (1 << plan.bus_bits) - 1)
             reads = read < stored
-            ctx.set(dut.r_en, int(reads))
-            ctx.set(dut.r_step, read % plan.depth)
+            ctx.set(dut.r_en, (1 << dut.shares) - 1 if reads else 0)
+            ctx.set(dut.r_steps, [read % plan.depth] * dut.shares)
             await ctx.tick()
             given.append(at + comes)
             if reads:
