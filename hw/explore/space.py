@@ -82,8 +82,8 @@ class Space:
     def designs(self, workload: Workload, device: Device, most_dsps: float) -> Iterator[Design]:
         """Every design of at most ``most_dsps`` slices whose weights can be somewhere, the smallest first.
         Line, feature memory and weight buffer are as the compiler sizes them, streams as wide as the device's
-        link. The feature memory is UltraRAM where the device has any."""
-        feature_memory = "ultra" if device.budget.get("uram") else "block"
+        link. Feature maps and spectra lie in UltraRAM where the device has any."""
+        kind = "ultra" if device.budget.get("uram") else "block"
         for rows, lanes in sorted(self._arrays(), key=lambda array: (array[0] * array[1], -array[0])):
             for batch, products in itertools.product(self.batches, self.products):
                 if batch > lanes:
@@ -94,7 +94,8 @@ class Space:
                     batch,
                     products=products,
                     stream_bits=device.stream_bits,
-                    feature_memory=feature_memory,
+                    feature_memory=kind,
+                    spectrum_memory=kind,
                 )
                 if array.mac_dsps > most_dsps:
                     continue
@@ -123,15 +124,16 @@ class Space:
 
 def smaller(point: Point) -> Iterator[Design]:
     """Designs of the same array with narrower lines, and streams if need be, or a smaller weight buffer, or
-    with a feature memory of block RAM."""
+    with feature maps or spectra in block RAM."""
     config, line = point.config, point.config.line_pixels
     if line > TILE:
         bits = min(config.stream_bits, line // 2 * PIXEL_BITS)
         yield Design(replace(config, line_pixels=line // 2, stream_bits=bits), point.weight_bits)
     if config.stream_weights:
         yield Design(replace(config, weight_steps=point.weight_steps // 2), point.weight_bits)
-    if config.feature_memory == "ultra":
-        yield Design(replace(config, feature_memory="block"), point.weight_bits)
+    for memory in ("spectrum_memory", "feature_memory"):
+        if getattr(config, memory) == "ultra":
+            yield Design(replace(config, **{memory: "block"}), point.weight_bits)  # type: ignore[arg-type]
 
 
 def larger(point: Point, device: Device) -> Iterator[Design]:
@@ -150,7 +152,8 @@ def in_row_bands(point: Point, device: Device) -> Iterator[Design]:
     whole blocks per column bank, and early layers in row bands."""
     config, banks = point.config, point.config.line_pixels
     if config.feature_memory == "ultra":
-        lines = device.budget["uram"] // banks * ULTRA_LINES
+        others = point.needs["uram"] - feature_banks(config, point.memory_lines).uram
+        lines = int((device.budget["uram"] - others) // banks) * ULTRA_LINES
     else:
         blocks = feature_banks(config, point.memory_lines).bram36
         left = device.budget["bram36"] - (point.needs["bram36"] - blocks)

@@ -18,6 +18,7 @@ from hw.commands.options import (
     Memories,
     MemoryLines,
     Products,
+    SpectrumMemory,
     Stream,
     StreamBits,
 )
@@ -34,6 +35,7 @@ def compare(
     stream: Stream = None,
     memory_lines: MemoryLines = None,
     feature_memory: FeatureMemory = None,
+    spectrum_memory: SpectrumMemory = None,
     bus_bits: BusBits = None,
     memories: Memories = None,
     products: Products = None,
@@ -80,6 +82,7 @@ def compare(
         "stream_weights": stream,
         "memory_lines": memory_lines,
         "feature_memory": feature_memory,
+        "spectrum_memory": spectrum_memory,
         "bus_bits": bus_bits,
         "memories": memories,
         "products": products,

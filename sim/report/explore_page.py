@@ -76,6 +76,7 @@ def _chosen(found: Row) -> list[tuple[str, Any]]:
         ("rows N × lanes P, batch", f"{config['rows']} × {config['lanes']}, {config['batch']}"),
         ("DSP slices of a complex product", SLICES[config["products"]]),
         ("line, feature memory", f"{config['line_pixels']} pixels, {_feature_memory(chosen)}"),
+        ("buffers of spectra", MEMORIES[config.get("spectrum_memory", "block")]),
         ("streams of images and results", f"{config.get('stream_bits', STREAM_BITS[0])} bits"),
         ("weights", _weights(found)),
         ("a run", f"{chosen['ms']:.3g} ms, {chosen['cycles']:,} clocks"),

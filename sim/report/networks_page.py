@@ -22,7 +22,16 @@ from hw.util.tables import table
 BEGIN, END = "<!-- networks: begin -->", "<!-- networks: end -->"
 """Around the table in a page."""
 
-HEADS = ("network", "N × P", "clocks", "ms", "DSP slices", "RAMB36 blocks", "layers bound by")
+HEADS = (
+    "network",
+    "N × P",
+    "clocks",
+    "ms",
+    "DSP slices",
+    "RAMB36 blocks",
+    "UltraRAM blocks",
+    "layers bound by",
+)
 
 BOUND_BY, AFTER = "layers bound by: ", "; images in"
 """Around the shares in a sentence of :mod:`hw.explore.report`."""
@@ -66,7 +75,7 @@ def _row(found: Explored) -> tuple[Any, ...]:
         f"{chosen.config.rows} × {chosen.config.lanes}",
         chosen.cycles,
         f"{chosen.ms:.2f}",
-        *(f"{chosen.needs.get(name, 0):,g}" for name in ("dsp", "bram36")),
+        *(f"{chosen.needs.get(name, 0):,g}" for name in ("dsp", "bram36", "uram")),
         "; ".join(binds),
     )
 

@@ -83,7 +83,7 @@ class Lane(wiring.Component):
         channels = max(2, *(p.channels for p in program.layers))
         acc_bits, packed, ahead = program.accumulator_bits, program.packed, program.run_ahead
         x_bits, drain = program.spectrum_bits, config.drain
-        self.x = XBuffer(program.groups, ahead, x_bits)
+        self.x = XBuffer(program.groups, ahead, x_bits, config.spectrum_memory == "ultra")
         pairs = program.pointwise
         self.tiles = TileInput(channels, self.x.group_bits, x_bits, program.transform_shifts, pairs)
         self.mac = MacLane(rows, bits, acc_bits, drain, ahead, x_bits, packed)

@@ -28,7 +28,8 @@ class XBuffer(wiring.Component):
 
     Memory: 8 banks of 16·groups (groups rounded up to a power of two) × 128 bit, one write and one read
     port. They should become LUTRAM up to 4 groups (43 RAM64M per bank), above that 2 RAMB36 per bank
-    up to 32 groups (256 channels) and 4 at 64; so Yosys 0.66 maps them. Beside them 330 LUT.
+    up to 32 groups (256 channels) and 4 at 64, or 2 UltraRAM blocks up to 256; so Yosys 0.66 maps them.
+    Beside them 330 LUT.
 
     ========= ==== ========== ======================================================================
     port      flow width      meaning
@@ -48,7 +49,7 @@ class XBuffer(wiring.Component):
     ========= ==== ========== ======================================================================
 
     Parameters: ``groups``; ``own_words``: every bank reads a word of its own; ``bits`` of a part of a word
-    (figures above: 16).
+    (figures above: 16); ``ultra``: banks too large for LUTs are UltraRAM.
     Latency, no back pressure: ``x`` follows a request by ``latency`` clocks; requests see what was
     written at least ``write_latency`` clocks earlier.
     """
@@ -56,8 +57,8 @@ class XBuffer(wiring.Component):
     latency = 3
     write_latency = 1
 
-    def __init__(self, groups: int, own_words: bool = False, bits: int = SPECTRUM.bits):
-        self.group_bits, self.bits = max(1, ceil_log2(groups)), bits
+    def __init__(self, groups: int, own_words: bool = False, bits: int = SPECTRUM.bits, ultra: bool = False):
+        self.group_bits, self.bits, self.ultra = max(1, ceil_log2(groups)), bits, ultra
         super().__init__(
             {
                 "w_en": In(1),
@@ -82,13 +83,15 @@ class XBuffer(wiring.Component):
         m.d.sync += [words.eq(self._stored()), enables.eq(self.w_en << self.w_bank)]
         w_address = delay(m, Cat(self.w_t, self.w_group, self.w_half), 1, name="w_address")
         in_luts = len(w_address) == LUT_ADDRESS_BITS
+        # No bitstream fills UltraRAM, nor has to: these start empty.
+        attributes = {"ram_style": "ultra"} if self.ultra and not in_luts else {}
         for k in range(BANKS):
             word = self.r_words[k % len(self.r_words)]
             request = Cat(word[2:], self.r_groups[k], self.r_half)
             name = f"r_address_{k}"
             # Memories in LUTs are many: each bank keeps an address of its own, where all are the same too.
             r_address = replicate(m, request, name=name) if in_luts else delay(m, request, 1, name=name)
-            bank = memory.Memory(shape=words.shape(), depth=1 << len(w_address), init=[])
+            bank = memory.Memory(shape=words.shape(), depth=1 << len(w_address), init=[], attrs=attributes)
             m.submodules[f"bank_{k}"] = bank
             write, read = bank.write_port(), bank.read_port()
             # Clock 1: the memory; every bank has a replica of what selects. Clock 2: one sub-bank of four.

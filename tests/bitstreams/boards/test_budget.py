@@ -33,13 +33,13 @@ def test_names_every_exceeded_resource_and_only_those():
 
 
 def test_ultraram_is_a_way_out_where_a_board_has_any():
-    both = "take UltraRAM for feature maps (--feature-memory ultra); lower --lanes or --batch"
+    both = "take UltraRAM (--feature-memory ultra, --spectrum-memory ultra); lower --lanes or --batch"
     with pytest.raises(DoesNotFit, match=re.escape(both)):
         budget.check(boards.find("vcu118"), {"bram36": 3000})
     for board, needs in (("vc709", {"bram36": 3000}), ("vcu118", {"bram36": 3000, "uram": 128})):
         with pytest.raises(DoesNotFit, match=r"of [0-9,]+ on the v[a-z0-9]+: lower --lanes or --batch"):
             budget.check(boards.find(board), needs)
-    block = "128 UltraRAM blocks of 0 on the vc709: take block RAM for feature maps (--feature-memory block)"
+    block = "128 UltraRAM blocks of 0 on the vc709: take block RAM (--feature-memory block, --sp"
     with pytest.raises(DoesNotFit, match=re.escape(block)):
         budget.check(VC709, {"uram": 128})
 

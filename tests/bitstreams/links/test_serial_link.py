@@ -4,12 +4,15 @@ import asyncio
 import os
 import threading
 import tty
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from bitstreams.commands import board_link
+from bitstreams.links import serial
 from bitstreams.links.serial import SerialLink, open_serial
-from bitstreams.links.serial_client import ATTEMPTS
+from bitstreams.links.serial_client import ATTEMPTS, SLACK
 from hw.host.driver import Driver
 from hw.host_interface import protocol
 from hw.host_interface.protocol import Status
@@ -48,6 +51,22 @@ def test_no_answer_says_what_to_check_and_stays_so() -> None:
     with pytest.raises(LinkError, match=sentence):
         finish(link.read32(0))
     assert wire.writes == ATTEMPTS
+
+
+def test_a_simulated_board_has_more_time(monkeypatch) -> None:
+    """Its processor may do something else for seconds: no answer is lost on the way, it only is late."""
+    wire = Wire(Board(ModelAccelerator()), Faults(cut=0))
+    with pytest.raises(LinkError, match="no answer from the board"):
+        SerialLink(wire, BAUD, slack=board_link.SIMULATED_SLACK).open()
+    assert (
+        wire.writes == ATTEMPTS
+        and wire.board.now > ATTEMPTS * board_link.SIMULATED_SLACK > 6 * ATTEMPTS * SLACK
+    )
+
+    given = {}
+    monkeypatch.setattr(serial, "open_serial", lambda path, baud, **rest: given.update(rest))
+    board_link._opened(SimpleNamespace(clocks_per_bit=8), "/dev/pts/9")
+    assert given["slack"] == board_link.SIMULATED_SLACK
 
 
 def test_a_cable_pulled_in_mid_image_ends_the_run_with_that_sentence() -> None:

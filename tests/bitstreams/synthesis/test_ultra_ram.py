@@ -7,9 +7,10 @@ from bitstreams.synthesis import netlist, yosys
 from hw.contract.artifact import random_artifact
 from hw.contract.config import AcceleratorConfig
 from hw.contract.network import tiny
-from hw.cost.resources import feature_banks
+from hw.cost.resources import feature_banks, spectrum_banks
 from hw.emit import emit
 from hw.gateware.datapath.ultra_bank import UltraBank
+from hw.gateware.datapath.xbuffer import XBuffer
 from hw.generate import generate
 from hw.util.errors import ConfigError
 
@@ -45,9 +46,23 @@ def test_a_bank_is_as_many_blocks_as_are_reckoned(tmp_path, depth, blocks):
         assert 8 * found.ff == reckoned.ff and 8 * found.lut <= 1.5 * reckoned.lut
 
 
-def test_a_device_without_any_is_refused(tmp_path):
-    generate(random_artifact(tiny()), AcceleratorConfig(4, 1, 1, feature_memory="ultra"), tmp_path)
-    with pytest.raises(ConfigError, match="UltraRAM, of which xc7 has none: synthesise it for --family xcup"):
+@pytest.mark.slow
+@pytest.mark.parametrize(("groups", "bits", "blocks"), [(64, 16, 16), (64, 9, 8), (512, 16, 32), (4, 16, 0)])
+def test_buffers_of_spectra_are_as_many_blocks_as_are_reckoned(tmp_path, groups, bits, blocks):
+    """512 channels, at 9 bits a single column of blocks, 4,096 channels, and so few that LUTs hold them."""
+    (tmp_path / "bank.v").write_text(emit(XBuffer(groups, bits=bits, ultra=True), "bank").text)
+    yosys._run(tmp_path, SCRIPT, tmp_path / yosys.LOG, TIMEOUT, None)
+    found = yosys.count(msgspec.to_builtins(netlist.read(tmp_path / "stat.json", netlist.Stat)), "xcup", 0)
+    reckoned = spectrum_banks(AcceleratorConfig(spectrum_memory="ultra"), 16 * groups, 8 * bits)
+    assert (found.uram, found.bram36) == (blocks, 0) == (reckoned.uram, reckoned.bram36)
+
+
+@pytest.mark.parametrize("memory", ["feature_memory", "spectrum_memory"])
+def test_a_device_without_any_is_refused(tmp_path, memory):
+    generate(random_artifact(tiny()), AcceleratorConfig(4, 1, 1, **{memory: "ultra"}), tmp_path)
+    with pytest.raises(
+        ConfigError, match="has UltraRAM, of which xc7 has none: synthesise it for --family xcup"
+    ):
         yosys.synthesise(tmp_path)
 
 

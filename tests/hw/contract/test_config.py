@@ -19,7 +19,7 @@ def test_what_is_saved_is_loaded(tmp_path):
 def test_a_design_is_a_configuration_too(fake_design):
     found = load_config(fake_design.design / "design.json")
     assert AcceleratorConfig(**found) == fake_design.info.config
-    left_out = {"stream_bits", "feature_memory"}
+    left_out = {"stream_bits", "feature_memory", "spectrum_memory"}
     assert list(found) == [name for name in asdict(fake_design.info.config) if name not in left_out]
 
 
@@ -44,14 +44,15 @@ def test_a_beat_is_at_most_a_line(line):
         AcceleratorConfig(stream_bits=96)
 
 
-def test_the_kind_of_feature_memory_is_kept_where_it_is_not_block_ram(tmp_path):
+@pytest.mark.parametrize("name", ["feature_memory", "spectrum_memory"])
+def test_the_kind_of_a_memory_is_kept_where_it_is_not_block_ram(tmp_path, name):
     """Files of designs with block RAM are what they were before there was a choice."""
     for kind in ("block", "ultra"):
-        path = save_config(AcceleratorConfig(feature_memory=kind), tmp_path / f"{kind}.json")
-        assert ("feature_memory" in path.read_text()) == (kind == "ultra")
-        assert AcceleratorConfig(**load_config(path)) == AcceleratorConfig(feature_memory=kind)
-    with pytest.raises(ConfigError, match="feature_memory must be block or ultra, not 'uram'"):
-        AcceleratorConfig(feature_memory="uram")
+        path = save_config(AcceleratorConfig(**{name: kind}), tmp_path / f"{kind}.json")
+        assert (name in path.read_text()) == (kind == "ultra")
+        assert AcceleratorConfig(**load_config(path)) == AcceleratorConfig(**{name: kind})
+    with pytest.raises(ConfigError, match=f"{name} must be block or ultra, not 'uram'"):
+        AcceleratorConfig(**{name: "uram"})
 
 
 def test_a_part_of_the_parameters_is_enough(tmp_path):

@@ -281,17 +281,18 @@ def test_maps_lie_in_ultraram_where_there_is_enough_of_it():
         device = replace(DEVICE, budget={**DEVICE.budget, "uram": blocks})
         found[blocks] = explore(workload, device, space).chosen
     assert found[960].config.feature_memory == "ultra"
-    assert found[960].needs["uram"] == found[960].config.line_pixels <= 960
+    assert found[960].needs["uram"] == found[960].config.line_pixels, "spectra of so few channels are in LUTs"
     assert found[960].needs["bram36"] < found[0].needs["bram36"]
     assert found[7].config.feature_memory == found[0].config.feature_memory == "block"
     assert "uram" not in found[0].needs and found[7].cycles == found[0].cycles
 
 
 def test_bands_fill_the_ultraram_that_there_is():
-    """Of more lines than the blocks hold, as many as they do."""
+    """Of more lines than the blocks hold, as many as they do; spectra have three of the blocks."""
     config = AcceleratorConfig(8, 2, 1, line_pixels=16, feature_memory="ultra", stream_weights=True)
-    point = SimpleNamespace(config=config, memory_lines=100_000, weight_bits=8, needs={"bram36": 1})
-    for blocks, lines in ((32, 65_536), (16, 32_768), (15, None)):
+    needs = {"bram36": 1, "uram": 16 * 4 + 3}
+    point = SimpleNamespace(config=config, memory_lines=100_000, weight_bits=8, needs=needs)
+    for blocks, lines in ((35, 65_536), (19, 32_768), (18, None)):
         device = replace(DEVICE, budget={**DEVICE.budget, "uram": blocks})
         assert [design.config.memory_lines for design in in_row_bands(point, device)] == [lines] * bool(lines)
 
