@@ -10,7 +10,7 @@ from typing import Any
 
 from bitstreams import boards
 from bitstreams.boards import Board, budget
-from bitstreams.boards.board import PCIE, UART
+from bitstreams.boards.board import UART
 from bitstreams.flows import openxc7, openxc7_build, vivado, vivado_build
 from bitstreams.plans import manifest
 from bitstreams.plans.plan import Plan
@@ -59,11 +59,11 @@ def plan(
         raise ConfigError(
             f"the {board.name} has no transport {transport!r}: it has {', '.join(board.transports)}"
         )
-    if info.config.stream_weights and transport != PCIE:
-        able = ", ".join(name for name, other in boards.BOARDS.items() if other.pcie)
+    if info.config.stream_weights and (toolchain != vivado.FLOW or not board.controllers):
+        able = ", ".join(name for name, other in boards.BOARDS.items() if other.controllers)
         raise ConfigError(
-            "the design reads its weights from external memory, which is connected beside PCI Express alone: "
-            f"use --transport pcie ({able}), or generate it without --stream-weights"
+            "the design reads its weights from external memory, which builds with Vivado connect on "
+            f"{able}: use those, or generate it without --stream-weights"
         )
     if mhz is not None and mhz <= 0:
         raise ConfigError(f"the design clock must be positive, not {mhz:g} MHz")

@@ -62,7 +62,10 @@ def test_a_design_that_reads_its_weights_gets_a_plan(run, tmp_path, monkeypatch)
     result = run("build", folder, "--board", "u200", "--transport", "pcie", "--plan-only", "--json")
     assert result.code == 0 and "tiny-u200-vivado-pcie" in json.loads(result.out)["plan"]
     assert "vivado" in run("build", folder, "--board", "u200", "--transport", "pcie").sentence.lower()
-    assert "--transport pcie (" in run("build", folder, "--board", "u200", "--plan-only").sentence
+    slow = run("build", folder, "--board", "u200", "--plan-only", "--json")
+    assert slow.code == 0 and "tiny-u200-vivado-uart" in json.loads(slow.out)["plan"]
+    none = run("build", folder, "--board", "arty_a7_100", "--plan-only")
+    assert none.code == 2 and "which builds with Vivado connect on genesys2, kc705, " in none.sentence
     few = run("build", folder, "--board", "kc705", "--transport", "pcie", "--plan-only")
     assert few.code == 2 and "on the kc705 it can be 1: generate it with --memories" in few.sentence
 

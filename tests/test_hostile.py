@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from bitstreams.flows import vivado
+from bitstreams.flows import vivado_files
 from bitstreams.plans import manifest
 from hw.commands.console import emit, progress
 from hw.contract import results
@@ -189,7 +189,7 @@ def test_the_printed_hint_unpacks_the_plan_and_runs_it(run, tmp_path, monkeypatc
 
 def test_settings_of_a_plan_hold_any_text_as_text():
     """Behind the check of names, which lets none of it so far."""
-    made = vivado._settings({"top": "a]; exec touch marker; [", "verilog": ["a b", "$c"]})
+    made = vivado_files._settings({"top": "a]; exec touch marker; [", "verilog": ["a b", "$c"]})
     assert "exec touch" not in made and made.count("\n") == 2
 
 

@@ -47,13 +47,12 @@ _CONTROLLERS = tuple(
     for i in range(4)
 )
 
-PCIE = PcieBlock(
-    # Names as firesim/firesim uses them (platforms/xilinx_alveo_u200, _u250): they are in Vivado's board
-    # files, of versions 1.0 to 1.3, not in the store.
-    controllers=(_CONTROLLERS[:1], _CONTROLLERS[:2], (), _CONTROLLERS),
-    lanes=16,
-    reset=("resetn", "ACTIVE_LOW"),
-)
+# Names as firesim/firesim uses them (platforms/xilinx_alveo_u200, _u250): they are in Vivado's board
+# files, of versions 1.0 to 1.3, not in the store.
+CONTROLLERS = (_CONTROLLERS[:1], _CONTROLLERS[:2], (), _CONTROLLERS)
+BUTTON = ("resetn", "ACTIVE_LOW")
+
+PCIE = PcieBlock(lanes=16)
 """Where PCI Express lies is up to the preset of the board: the builds named above set nothing else."""
 
 # Before this byte lies the card's own design, which it falls back to.

@@ -66,20 +66,50 @@ class Flash:
 
 
 @dataclass(frozen=True)
-class PcieBlock:
-    """What the block design around the accelerator, with PCI Express and DRAM, needs to know of a board.
+class PciePins:
+    """Pins of PCI Express, for boards whose files have no interface for it.
 
-    Names are those of the board files in Xilinx/XilinxBoardStore, or in Vivado. lanes, gts: width of the link
-    and transfers per lane and second, in GT/s; :data:`LINKS` has them. controllers: of designs that read one
-    memory, two side by side, and so on; there are none for counts that it ends before or leaves empty.
-    reset: the reset button and its polarity. xdma: parameters that place PCI Express, by name.
+    refclk: of the reference clock, positive and negative. perst, standard: of the reset, active low.
+    rxp, rxn, txp, txn: of the lanes, the first one first.
     """
 
-    controllers: tuple[tuple[Controller, ...], ...]
+    refclk: tuple[str, str]
+    perst: str
+    standard: str
+    rxp: tuple[str, ...]
+    rxn: tuple[str, ...]
+    txp: tuple[str, ...]
+    txn: tuple[str, ...]
+
+    def constraints(self) -> list[str]:
+        """XDC that places the ports of the block design, whose names are those of other boards' files."""
+        ports = {
+            "pcie_refclk_clk_p*": self.refclk[0],
+            "pcie_refclk_clk_n*": self.refclk[1],
+            "pcie_perstn": self.perst,
+        }
+        for wire in ("rxp", "rxn", "txp", "txn"):
+            sites = getattr(self, wire)
+            ports |= {f"{{pci_express_x{len(sites)}_{wire}[{i}]}}": site for i, site in enumerate(sites)}
+        return [
+            *(f"set_property PACKAGE_PIN {site} [get_ports {port}]" for port, site in ports.items()),
+            f"set_property IOSTANDARD {self.standard} [get_ports pcie_perstn]",
+            "set_property PULLUP true [get_ports pcie_perstn]",
+        ]
+
+
+@dataclass(frozen=True)
+class PcieBlock:
+    """What the block design around the accelerator, with PCI Express, needs to know of a board.
+
+    lanes, gts: width of the link and transfers per lane and second, in GT/s; :data:`LINKS` has them. xdma:
+    parameters that place PCI Express, by name. pins: where the board files have none.
+    """
+
     lanes: int = 8
     gts: str = "8.0"
-    reset: tuple[str, str] = ("reset", "ACTIVE_HIGH")
     xdma: Mapping[str, str] = field(default_factory=dict)
+    pins: PciePins | None = None
 
     def __post_init__(self) -> None:
         if (self.lanes, self.gts) not in LINKS:
@@ -104,6 +134,9 @@ class Board:
     dsp, bram36, uram, lut, ff: the budget; ``bram36`` counts RAMB36 blocks (each also usable as two
         RAMB18), ``uram`` UltraRAM blocks. source: where these numbers come from.
     memories: those that work side by side, in the order in which designs take them.
+    controllers: in block designs, for designs that read one memory, two side by side, and so on; there are
+        none for counts that it ends before or leaves empty. button: the reset button and its polarity. Names
+        are those of the board files in Xilinx/XilinxBoardStore, or in Vivado.
     clock, open_clock: design clock in Hz that Vivado and openXC7 are asked for by default; ``open_clock``
         is None where the open tools cannot build: they have no database of the device, or no way to the host.
     board_part: pattern of Vivado's board files for ``get_board_parts``.
@@ -136,6 +169,8 @@ class Board:
     clock: int
     open_clock: int | None
     board_part: str
+    controllers: tuple[tuple[Controller, ...], ...] = ()
+    button: tuple[str, str] = ("reset", "ACTIVE_HIGH")
     platform: Any = field(default=None, repr=False, compare=False)
     pins: str = ""
     baud: int = 0
@@ -165,6 +200,11 @@ class Board:
         the same chip) where a block design exists. The first is the default."""
         has = {UART: self.platform, PCIE: self.pcie, ZYNQ: self.processor}
         return tuple(name for name, there in has.items() if there)
+
+    @property
+    def connected(self) -> tuple[int, ...]:
+        """Numbers of memories side by side that a build connects; none without controllers."""
+        return tuple(count for count, each in enumerate(self.controllers, 1) if each)
 
     @property
     def dram(self) -> int:
@@ -229,9 +269,10 @@ class Board:
     def to_json(self) -> dict[str, Any]:
         """Plain data: the flash by its name, without platform and block design."""
         data = {item.name: getattr(self, item.name) for item in fields(self)}
-        del data["platform"], data["pcie"]
+        del data["platform"], data["pcie"], data["controllers"], data["button"]
         memories = [
             asdict(memory) | {"peak": memory.peak, "sustained": memory.sustained} for memory in self.memories
         ]
         flash = self.flash.name if self.flash else None
-        return data | {"flash": flash, "transports": self.transports, "memories": memories}
+        more = {"transports": self.transports, "memories": memories, "connected": self.connected}
+        return data | {"flash": flash, **more}

@@ -46,6 +46,7 @@ def _memories(board: Board) -> Iterator[tuple[str, str]]:
     yield "memory on the board", f"{board.dram / _GIB:g} GiB"
     for memory in board.memories:
         yield memory.name, _memory(memory)
+    yield "memories in a build", " or ".join(map(str, board.connected)) or "none"
     yield "bandwidth, peak and reckoned with", _bandwidth(board)
     yield "bandwidth from", "; ".join(dict.fromkeys(memory.source for memory in board.memories))
 

@@ -7,7 +7,7 @@ litex-hub/litex-boards ``digilent_genesys2.py``.
 from amaranth_boards.genesys2 import Genesys2Platform
 
 from bitstreams.boards.board import Board, Flash
-from bitstreams.boards.memory import Memory
+from bitstreams.boards.memory import Controller, Memory
 
 __all__ = ["BOARD", "Genesys2Platform"]
 
@@ -33,6 +33,9 @@ BOARD = Board(
             source="as Digilent's board files (genesys2 H, mig.prj) run it",
         ),
     ),
+    # Names of version H of the board files, whose preset wants the controller's reset low, as the button is.
+    controllers=((Controller("mig7", ("ddr3_sdram",), ("sys_diff_clock",), reset="ACTIVE_LOW"),),),
+    button=("reset", "ACTIVE_LOW"),
     pins="Genesys-2-Master.xdc; amaranth-boards",
     baud=921_600,
     max_baud=3_000_000,  # FT232R

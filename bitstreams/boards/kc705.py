@@ -50,6 +50,8 @@ BOARD = Board(
             source="UG810; as AMD's board files (kc705 1.6, mig.prj) run it",
         ),
     ),
+    # Names of version 1.6 of the board files.
+    controllers=((Controller("mig7", ("ddr3_sdram",), ("sys_diff_clock",)),),),
     pins="UG810; amaranth-boards",
     baud=921_600,
     max_baud=1_000_000,  # CP2103
@@ -61,8 +63,7 @@ BOARD = Board(
     cfgbvs="VCCO",
     config_voltage=2.5,
     platform=KC705Platform,
-    pcie=PcieBlock(  # names of version 1.6 of the board files
-        controllers=((Controller("mig7", ("ddr3_sdram",), ("sys_diff_clock",)),),),
+    pcie=PcieBlock(
         gts="5.0",  # the blocks of Kintex-7 know no more
         xdma={"mode_selection": "Advanced"},
     ),

@@ -40,6 +40,11 @@ class Memory:
         return self.bits / 8 * self.rate
 
     @property
+    def port_hz(self) -> int:
+        """Clock of its controller's port: four of the memory's clocks, which are eight transfers."""
+        return self.rate // 8
+
+    @property
     def sustained(self) -> float:
         """Bytes per second that long reads are reckoned with."""
         return SUSTAINED[self.kind] * self.peak
@@ -51,13 +56,14 @@ class Controller:
 
     kind: one of :data:`CONTROLLERS`. interfaces: its memory among the interfaces of the board files, the
     preferred name first. clocks: the clock of each of its memories. options: parameters that its preset does
-    not have, by name.
+    not have, by name. reset: how its preset wants its reset, ``ACTIVE_HIGH`` or ``ACTIVE_LOW``.
     """
 
     kind: str
     interfaces: tuple[str, ...]
     clocks: tuple[str, ...]
     options: dict[str, str] = field(default_factory=dict)
+    reset: str = "ACTIVE_HIGH"
 
 
 def together(memories: tuple[Memory, ...]) -> tuple[float, float]:

@@ -60,6 +60,11 @@ BOARD = Board(
             source="UG887; as AMD's board files (vc709 1.8, mig_j1_j3.prj) run it",
         ),
     ),
+    controllers=(  # names of version 1.8 of the board files
+        (Controller("mig7", ("ddr3_sdram_socket_j1",), ("sys_diff_clock",)),),
+        # For both there is a preset of its own: one controller, which shares the reference clock.
+        (Controller("mig7", ("ddr3_sdram_socket_j1_j3",), ("sys_diff_clock", "sys_diff_clock_233")),),
+    ),
     pins="UG887",
     baud=921_600,
     max_baud=1_000_000,  # CP2103
@@ -71,13 +76,6 @@ BOARD = Board(
     cfgbvs="GND",
     config_voltage=1.8,
     platform=VC709Platform,
-    pcie=PcieBlock(  # names of version 1.8 of the board files
-        controllers=(
-            (Controller("mig7", ("ddr3_sdram_socket_j1",), ("sys_diff_clock",)),),
-            # For both there is a preset of its own: one controller, which shares the reference clock.
-            (Controller("mig7", ("ddr3_sdram_socket_j1_j3",), ("sys_diff_clock", "sys_diff_clock_233")),),
-        ),
-        xdma={"mode_selection": "Advanced", "pcie_blk_locn": "X0Y1"},
-    ),
+    pcie=PcieBlock(xdma={"mode_selection": "Advanced", "pcie_blk_locn": "X0Y1"}),
     stream_bits=256,  # what the PCI Express block moves in a clock
 )

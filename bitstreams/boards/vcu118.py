@@ -31,7 +31,8 @@ class VCU118Platform(XilinxPlatform):  # type: ignore[misc]
     connectors = ()
 
 
-# Later boards carry a faster memory; the oldest board files know one name only.
+# Names of versions 2.0 to 2.4 of the board files. Later boards carry a faster memory; the oldest files
+# know one name only.
 _CONTROLLERS = tuple(
     Controller("ddr4", (f"ddr4_sdram_c{i}_062", f"ddr4_sdram_c{i}"), (f"default_250mhz_clk{i}",))
     for i in (1, 2)
@@ -60,6 +61,7 @@ BOARD = Board(
         )
         for i in (1, 2)
     ),
+    controllers=(_CONTROLLERS[:1], _CONTROLLERS),
     pins="UG1224",
     baud=921_600,
     max_baud=921_600,  # the slower port of the CP2105
@@ -71,8 +73,7 @@ BOARD = Board(
     cfgbvs="GND",
     config_voltage=1.8,
     platform=VCU118Platform,
-    pcie=PcieBlock(  # names of versions 2.0 to 2.4 of the board files
-        controllers=(_CONTROLLERS[:1], _CONTROLLERS),
+    pcie=PcieBlock(
         xdma={
             "mode_selection": "Advanced",
             "pcie_blk_locn": "X1Y2",

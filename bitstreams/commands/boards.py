@@ -60,13 +60,12 @@ def device_of(name: str, clock_mhz: float | None, memories: int | None) -> Devic
     """
     from bitstreams.boards import find
     from bitstreams.boards.board import RESOURCES
-    from bitstreams.flows.memory_map import choices
     from hw.explore.device import Device
 
     board = find(name)
     if memories and memories not in MEMORIES:
         raise ConfigError(f"designs read weights from 1, 2 or 4 memories, not {memories}: change --memories")
-    used = memories or max(choices(board), default=0)
+    used = memories or max(board.connected, default=0)
     if used:
         board.bandwidth(used)  # refuses more than it has, and names that count
     rates = [board.bandwidth(count) for count in range(1, used + 1)] or [(0.0, 0.0)]  # weights are held

@@ -30,6 +30,7 @@ PORTS = {
         "clock": "{c}ui_clk",
         "reset_out": "{c}ui_clk_sync_rst",
         "reset_in": "{c}aresetn",
+        "calibrated": "{c}init_calib_complete",
         "pads": "{C}DDR3",
         "oscillator": "{C}SYS_CLK",
     },
@@ -38,6 +39,7 @@ PORTS = {
         "clock": "c0_ddr4_ui_clk",
         "reset_out": "c0_ddr4_ui_clk_sync_rst",
         "reset_in": "c0_ddr4_aresetn",
+        "calibrated": "c0_init_calib_complete",
         "pads": "C0_DDR4",
         "oscillator": "C0_SYS_CLK",
     },
@@ -125,14 +127,13 @@ class MemoryMap:
 
 
 def memory_map(board: Board, info: DesignInfo) -> MemoryMap:
-    """The table of a design on a board with PCI Express.
+    """The table of a design on a board.
 
     Raises ``ConfigError`` for ports to more memories than controllers of the board join.
     """
     found = ports(info)
-    designs = board.pcie.controllers if board.pcie else ()
-    if found and (len(found) > len(designs) or not designs[len(found) - 1]):
-        able = ", ".join(map(str, choices(board)))
+    if found and len(found) not in board.connected:
+        able = ", ".join(map(str, board.connected)) or "none"
         raise ConfigError(
             f"the design reads its weights from {len(found)} memories side by side, on the {board.name} it "
             f"can be {able}: generate it with --memories"
@@ -140,16 +141,11 @@ def memory_map(board: Board, info: DesignInfo) -> MemoryMap:
     return _joined(board, found, stream_files(info.top, len(found)))
 
 
-def choices(board: Board) -> list[int]:
-    """Numbers of memories that a board has controllers for."""
-    return [count for count, each in enumerate(board.pcie.controllers if board.pcie else (), 1) if each]
-
-
 def _joined(board: Board, found: Sequence[tuple[str, int]], files: Sequence[str]) -> MemoryMap:
     """The table for ports and their bits, the first one to the first memory; files: what each has to hold."""
-    if not found or not board.pcie:
+    if not found:
         return MemoryMap()
-    cells = tuple(_cells(board.pcie.controllers[len(found) - 1]))
+    cells = tuple(_cells(board.controllers[len(found) - 1]))
     routes = []
     base = 0
     for cell in cells:
@@ -165,7 +161,7 @@ def _joined(board: Board, found: Sequence[tuple[str, int]], files: Sequence[str]
 
 def markdown(board: Board) -> str:
     """The table of a board with all of its memories in use, in Markdown, for its page."""
-    most = max(choices(board))
+    most = max(board.connected)
     names = stream_ports(most)
     head = ["port of the design", "memory", "controller", "the host finds it at", "size"]
     rows = [
@@ -205,6 +201,7 @@ def _controller(cell: Cell) -> dict[str, str | list[str]]:
     clocks = zip(each, controller.clocks, strict=True)
     return {
         "kind": controller.kind,
+        "reset": controller.reset,
         "interfaces": list(controller.interfaces),
         "pads": [pins["pads"] for pins in each],
         "oscillators": [word for pins, clock in clocks for word in (pins["oscillator"], clock)],
@@ -216,7 +213,7 @@ def _route(route: Route) -> dict[str, str | list[str]]:
     pins = route.cell.pins(route.number)
     return {
         "ports": [f"{CELL}/{port}" for port in route.ports],
-        **{what: pins[what] for what in ("bus", "clock", "reset_out", "reset_in")},
+        **{what: pins[what] for what in ("bus", "clock", "reset_out", "reset_in", "calibrated")},
         "base": f"0x{route.base:X}",
         "bytes": f"0x{route.memory.bytes:X}",
     }

@@ -10,6 +10,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Instance, Modul
 from bitstreams.boards import Board
 from bitstreams.boards.wiring import Pin, Wiring, wiring
 from bitstreams.shell.clocks import Clocks, Limits, Setting, limits, solve
+from bitstreams.shell.leds import LEDS, Leds
 from bitstreams.shell.reset import ResetBridge
 from hw.contract.design import DesignInfo
 from hw.emit import emit_module
@@ -20,12 +21,6 @@ from hw.util.errors import ConfigError
 
 TOP = "top"
 """Name of the module."""
-
-LEDS = ("heartbeat", "traffic")
-"""Ports of the LEDs: the clock runs; an answer is being sent."""
-
-HOLD_MS = 50
-"""How long the traffic LED stays lit: an answer takes well below a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -58,24 +53,29 @@ def emit_shell(board: Board, info: DesignInfo, clock_hz: int, baud: int) -> Shel
     """The shell for the accelerator of ``info`` on ``board``; the same bytes every time.
 
     Raises ``ConfigError`` when the clock or the bit rate cannot be made on this board, and for a design that
-    reads its weights from external memory.
+    reads its weights from external memory (:mod:`bitstreams.shell.block` is for those).
     """
     if any(memory_ports(info)):
         raise ConfigError(
-            "the design reads its weights from external memory, which no board's shell with a serial port "
-            "connects: generate it without --stream-weights, or use --transport pcie"
-        )
-    if baud > board.max_baud:
-        raise ConfigError(
-            f"the USB bridge of the {board.name} does at most {board.max_baud} bit/s, "
-            f"not {baud}: lower --baud"
+            "the design reads its weights from external memory, which the open tools do not connect: use "
+            "Vivado, or generate it without --stream-weights"
         )
     pins, able = wiring(board), limits(board)
+    check_rate(board, baud)
     setting = solve(pins.clock_hz, clock_hz, able)
     serial = emit_serial(info, clocks_per_bit(float(setting.f_out), baud))
     top = Top(pins, setting, able)
     text = emit_module(top, TOP, list(top.ports.values()))
     return Shell(f"{text}\n{serial}", setting, baud)
+
+
+def check_rate(board: Board, baud: int) -> None:
+    """Raises ``ConfigError`` for a bit rate beyond the board's USB bridge."""
+    if baud > board.max_baud:
+        raise ConfigError(
+            f"the USB bridge of the {board.name} does at most {board.max_baud} bit/s, "
+            f"not {baud}: lower --baud"
+        )
 
 
 class Top(Elaboratable):  # type: ignore[misc]
@@ -106,16 +106,10 @@ class Top(Elaboratable):  # type: ignore[misc]
         m.submodules.serial = Instance(SERIAL, **ports)
         self._out(m, "uart_tx", self.pins.uart_tx, tx)
 
-        hertz = int(self.setting.f_out)
-        beat = Signal(hertz.bit_length(), reset_less=True)  # its top bit has a period of one to two seconds
-        hold = Signal(range(hertz * HOLD_MS // 1000 + 1))
-        m.d.sync += beat.eq(beat + 1)
-        with m.If(~tx):
-            m.d.sync += hold.eq(hertz * HOLD_MS // 1000)
-        with m.Elif(hold != 0):
-            m.d.sync += hold.eq(hold - 1)
-        for name, pin, value in zip(LEDS, self.pins.leds, (beat[-1], hold != 0), strict=False):
-            self._out(m, name, pin, value)
+        m.submodules.leds = leds = Leds(int(self.setting.f_out))
+        m.d.comb += leds.tx.eq(tx)
+        for (name, lit), pin in zip(leds.lit.items(), self.pins.leds, strict=False):
+            self._out(m, name, pin, lit)
         return m
 
     def _in(self, m: Module, name: str, pin: Pin) -> Any:

@@ -99,7 +99,7 @@ def test_the_clock_of_the_plan_is_in_its_settings_and_manifest(design):
     [
         ({"board": "vc999"}, ConfigError, "there is no board 'vc999'"),
         ({"toolchain": "ise"}, ConfigError, "there is no toolchain 'ise': known are vivado, openxc7"),
-        ({"board": "vc707", "transport": "pcie"}, ConfigError, "the vc707 has no transport 'pcie'"),
+        ({"board": "genesys2", "transport": "pcie"}, ConfigError, "the genesys2 has no transport 'pcie'"),
         (
             {"transport": "pcie", "toolchain": "openxc7"},
             ConfigError,
@@ -135,19 +135,44 @@ def test_packed_products_need_slices_that_are_wide_enough(tmp_path):
 
 def test_a_design_whose_weights_are_elsewhere_needs_memory(tmp_path):
     folder = save_streamed(tmp_path / "design")
-    for toolchain in build.TOOLCHAINS:
-        with pytest.raises(ConfigError, match=r"--transport pcie \(kc705, u200, .*without --stream-weights"):
-            build.plan(folder, "vc709", toolchain=toolchain)
-    with pytest.raises(ConfigError, match="on the kc705 it can be 1: generate it with --memories"):
-        build.plan(folder, "kc705", transport="pcie")
+    refused = r"which builds with Vivado connect on genesys2, kc705, u200, .*without --stream-weights"
+    for board, options in (
+        ("vc707", {"toolchain": "openxc7"}),
+        ("arty_a7_100", {}),
+        ("pynq_z2", {"transport": "zynq"}),
+    ):
+        with pytest.raises(ConfigError, match=refused):
+            build.plan(folder, board, **options)
+    for board, transport in (("kc705", "pcie"), ("genesys2", "uart")):
+        with pytest.raises(ConfigError, match=f"on the {board} it can be 1: generate it with --memories"):
+            build.plan(folder, board, transport=transport)
+
+
+def test_over_a_serial_port_streams_are_narrow(tmp_path):
+    folder = tmp_path / "design"
+    save_design(
+        folder, replace(streamed(stream_bits=128), estimates=ESTIMATES), FILES | {"spec2_weights.bin": b"0"}
+    )
+    with pytest.raises(ConfigError, match="streams are 128 bits wide, and a serial port takes 32"):
+        build.plan(folder, "vc707")
+
+
+CONNECTED = [("vc709", 2), ("vcu118", 2), ("u200", 4), ("u250", 1), ("kc705", 1), ("vc707", 1)]
+"""Boards that are reached by PCI Express and by a serial port, and numbers of their memories."""
 
 
 @pytest.mark.parametrize(
-    ("board", "memories"), [("vc709", 2), ("vcu118", 2), ("u200", 4), ("u250", 1), ("kc705", 1)]
+    ("board", "memories", "transport"),
+    [
+        *((board, memories, "pcie") for board, memories in CONNECTED),
+        *((board, memories, "uart") for board, memories in CONNECTED),
+        ("genesys2", 1, "uart"),
+    ],
 )
-def test_a_plan_says_where_every_part_of_the_weights_goes(tmp_path, board, memories, monkeypatch):
+def test_a_plan_says_where_every_part_of_the_weights_goes(tmp_path, board, memories, transport, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    plan = build.plan(save_streamed(tmp_path / "design", memories), board, transport="pcie")
+    plan = build.plan(save_streamed(tmp_path / "design", memories), board, transport=transport)
+    assert (plan.manifest.baud > 0) == (transport == "uart") and plan.manifest.transport == transport
     rows = Manifest.from_json(json.loads(plan.contents[manifest.FILE_NAME])).memory
     assert [row["ports"] for row in rows] == [
         [f"m_axi_{i}" if memories > 1 else "m_axi"] for i in range(memories)

@@ -3,7 +3,8 @@
 from functools import cache
 
 from bitstreams import boards
-from bitstreams.flows import vivado
+from bitstreams.flows import vivado_designs
+from bitstreams.shell.block import emit_block_shell
 from tests.bitstreams.vivado_design import design, streamed
 
 SOURCES = {
@@ -20,7 +21,7 @@ XDC = (
 
 def uart(board="vc709"):
     sources = {**SOURCES, "verilog": {**SOURCES["verilog"], "shell.v": SHELL}}
-    return vivado.uart_files(
+    return vivado_designs.uart_files(
         boards.find(board), top="board", mhz=200, constraints={"board.xdc": XDC}, **sources
     )
 
@@ -29,9 +30,19 @@ def uart(board="vc709"):
 def pcie(board="vc709", mhz=200, memories=1):
     """The plan of a design that reads its weights from so many memories."""
     info = streamed(memories) if memories else design()
-    return vivado.pcie_files(boards.find(board), info, mhz=mhz, **SOURCES)
+    return vivado_designs.pcie_files(boards.find(board), info, mhz=mhz, **SOURCES)
+
+
+@cache
+def serial_memory(board="genesys2", memories=1, mhz=0):
+    """The plan of a design behind a serial port that reads its weights from so many memories."""
+    chosen, info = boards.find(board), streamed(memories)
+    shell = emit_block_shell(chosen, info, round(mhz * 1e6) or chosen.clock, chosen.baud)
+    verilog = {**SOURCES["verilog"], "shell.v": shell.verilog}
+    sources = {**SOURCES, "verilog": verilog}
+    return vivado_designs.memory_files(chosen, info, mhz=shell.clock_hz / 1e6, **sources)
 
 
 def zynq():
     """The plan of a design beside a processor."""
-    return vivado.zynq_files(boards.find("pynq_z2"), design(), mhz=100, **SOURCES)
+    return vivado_designs.zynq_files(boards.find("pynq_z2"), design(), mhz=100, **SOURCES)

@@ -14,6 +14,8 @@ _ALVEO = "pci_express_x16 pcie_refclk pcie_perstn resetn " + " ".join(
     f"ddr4_sdram_c{i} default_300mhz_clk{i}" for i in range(4)
 )
 INTERFACES = {
+    "genesys2": "ddr3_sdram sys_diff_clock reset",
+    "vc707": "ddr3_sdram sys_diff_clock reset",
     "kc705": "pci_express_x8 pcie_refclk pcie_perstn ddr3_sdram sys_diff_clock reset",
     "vc709": "pci_express_x8 pcie_refclk pcie_perstn ddr3_sdram_socket_j1 ddr3_sdram_socket_j3 "
     "ddr3_sdram_socket_j1_j3 sys_diff_clock sys_diff_clock_233 reset",
@@ -24,11 +26,18 @@ INTERFACES = {
 }
 """What the board files have of what the plans use, by board."""
 
+POLARITIES = {
+    "genesys2": {"button_polarity": "ACTIVE_LOW", "reset_polarity": "ACTIVE_LOW"},
+    "u200": {"button_polarity": "ACTIVE_LOW"},
+    "u250": {"button_polarity": "ACTIVE_LOW"},
+}
+"""Of the button, and of the reset that the preset of a controller has; high where nothing stands here."""
+
 BOARD_PARTS = (
     "xilinx.com:vc707:part0:1.4 xilinx.com:vc709:part0:1.8 xilinx.com:vc709:part0:1.10 "
     "xilinx.com:vcu118:part0:2.4 xilinx.com:kc705:part0:1.6 xilinx.com:au200:part0:1.3 "
     "xilinx.com:au250:part0:1.3 tul.com.tw:pynq-z2:part0:1.0 xilinx.com:kv260_som:part0:1.3 "
-    "xilinx.com:kv260_som:part0:1.4"
+    "xilinx.com:kv260_som:part0:1.4 digilentinc.com:genesys2:part0:1.1"
 )
 
 # A Tcl interpreter without Tk, in a process of its own because scripts end it.
@@ -75,7 +84,8 @@ def unpack(plan: dict[str, bytes], folder: Path) -> Path:
 
 def run(folder: Path, script: str, *arguments: str, board: str = "vc709", **fakes: object) -> Run:
     """Run a script of the plan in ``folder``; ``fakes`` say what Vivado answers."""
-    answers = {"interfaces": INTERFACES.get(board, ""), "board_parts": BOARD_PARTS, **fakes}
+    answers = {"interfaces": INTERFACES.get(board, ""), "board_parts": BOARD_PARTS}
+    answers |= POLARITIES.get(board, {}) | fakes
     lines = [f"set fake({name}) {{{value}}}" for name, value in answers.items()]
     fake, record = folder / "fakes", folder / "record"
     fake.write_text("\n".join(lines) + "\n")

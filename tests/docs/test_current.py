@@ -84,7 +84,7 @@ def test_the_page_of_a_board_has_its_current_table(path):
         f"{board.name} has changed: put the output of bitstreams.boards.data_sheet.markdown() into the page"
     )
     assert "no board was used" in page and "## Known gaps" in page
-    assert not board.pcie or memory_map.markdown(board) in page
+    assert not board.connected or memory_map.markdown(board) in page
 
 
 def test_the_host_finds_its_registers_where_the_page_says():

@@ -13,6 +13,25 @@ proc build_block {name} {
     return ${name}_wrapper
 }
 
+# The accelerator at clock/clk_out1, which is made of another clock, and in reset until that one's reset is over.
+# properties: of the clock generator, beside what every one has.
+proc make_accelerator {from resetn {properties {}}} {
+    global settings
+    cell clk_wiz clock [concat $properties [list \
+        CONFIG.PRIM_SOURCE No_buffer \
+        CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $settings(mhz) \
+        CONFIG.RESET_TYPE ACTIVE_LOW \
+        CONFIG.RESET_PORT resetn \
+    ]]
+    cell proc_sys_reset reset_accelerator
+    create_bd_cell -type module -reference $settings(top) accelerator
+    join_pins $from clock/clk_in1
+    join_pins $resetn clock/resetn reset_accelerator/ext_reset_in
+    join_pins clock/locked reset_accelerator/dcm_locked
+    join_pins clock/clk_out1 reset_accelerator/slowest_sync_clk accelerator/aclk
+    join_pins reset_accelerator/peripheral_aresetn accelerator/aresetn
+}
+
 # --- small words ---------------------------------------------------------------------------------------
 
 proc cell {ip name {properties {}}} {

@@ -1,5 +1,15 @@
 # Controllers of memory, configured by the board file. settings(NAME,...) has what differs: see memory_map.py.
 
+# All controllers, and the resets of their memories.
+proc make_memories {diagram} {
+    foreach controller $::settings(controllers) {
+        make_controller $controller $diagram
+    }
+    foreach memory $::settings(memories) {
+        reset_memory $memory
+    }
+}
+
 # Makes the controller NAME, its memory and its clocks external as interfaces of the board.
 proc make_controller {name diagram} {
     global settings
@@ -33,22 +43,22 @@ proc make_ddr4 {name interface diagram} {
     }
 }
 
-# The board's button resets every controller, which want their reset high: one port, one inverter.
+# The board's button resets every controller: one port, and one inverter for those that want it the other way.
 proc reset_controller {name} {
     global settings
-    lassign $settings(reset) button polarity
+    lassign $settings(button) button polarity
     set_property CONFIG.RESET_BOARD_INTERFACE $button [get_bd_cells $name]
     if {[llength [get_bd_ports -quiet $button]] == 0} {
         create_bd_port -dir I -type rst $button
         set_property CONFIG.POLARITY $polarity [get_bd_ports $button]
-        if {$polarity eq "ACTIVE_LOW"} {
-            cell util_vector_logic reset_high {CONFIG.C_OPERATION not CONFIG.C_SIZE 1}
-            connect_bd_net [get_bd_ports $button] [get_bd_pins reset_high/Op1]
-        }
     }
-    if {$polarity eq "ACTIVE_LOW"} {
-        join_pins reset_high/Res $name/sys_rst
-    } else {
+    if {$settings($name,reset) eq $polarity} {
         connect_bd_net [get_bd_ports $button] [get_bd_pins $name/sys_rst]
+        return
     }
+    if {[llength [get_bd_cells -quiet reset_inverted]] == 0} {
+        cell util_vector_logic reset_inverted {CONFIG.C_OPERATION not CONFIG.C_SIZE 1}
+        connect_bd_net [get_bd_ports $button] [get_bd_pins reset_inverted/Op1]
+    }
+    join_pins reset_inverted/Res $name/sys_rst
 }

@@ -14,58 +14,25 @@
 #
 # Clocks: xdma/axi_aclk (250 MHz), clock/clk_out1 (the accelerator), the controllers' own. All that goes from
 # one to another does so in a crossbar, a clock converter or a reset block, whose constraints come with
-# them (PG247, PG085, PG164). Pins come from Vivado's board files, so there are none in the constraints.
+# them (PG247, PG085, PG164). Pins come from Vivado's board files; where those do not know PCI Express, its pins are
+# in the constraints.
 
+source board.tcl
 source dram.tcl
+source memory.tcl
 
 proc make_block {diagram} {
     make_pcie $diagram
-    make_accelerator
-    foreach controller $::settings(controllers) {
-        make_controller $controller $diagram
-    }
+    make_accelerator xdma/axi_aclk xdma/axi_aresetn {CONFIG.PRIM_IN_FREQ 250.000}
+    join_pins accelerator/request xdma/usr_irq_req
+    make_memories $diagram
     connect_streams
     if {[llength $::settings(memories)] > 0} {
         make_loader
-        connect_memories
+        connect_memories {loader/M_AXI_S2MM loader/M_AXI_MM2S} {loader/Data_S2MM loader/Data_MM2S} \
+            xdma/axi_aclk xdma/axi_aresetn
     }
     connect_registers
-}
-
-# --- interfaces of the board ---------------------------------------------------------------------------
-
-# The first of several board interfaces that this board file has: names change between its revisions.
-proc board_interface {names} {
-    foreach name $names {
-        if {[llength [get_board_part_interfaces -quiet $name]] > 0} {
-            return $name
-        }
-    }
-    fail "the board file has none of these interfaces: $names"
-}
-
-proc is_joined {bus} {
-    return [expr {[llength [get_bd_intf_nets -quiet -of_objects [get_bd_intf_pins $bus]]] > 0}]
-}
-
-proc must_be_joined {bus} {
-    if {![is_joined $bus]} {
-        fail "Vivado did not connect $bus to the board"
-    }
-}
-
-# Makes a bus of a cell external as an interface of the board. Fails rather than leave it open.
-proc to_board {interface bus diagram} {
-    apply_board_connection -board_interface $interface -ip_intf $bus -diagram $diagram
-    must_be_joined $bus
-}
-
-# A reset of the board: the property places its pin, the port leads to it.
-proc reset_to_board {interface polarity cell property pin} {
-    set_property CONFIG.$property $interface [get_bd_cells $cell]
-    set port [create_bd_port -dir I -type rst $interface]
-    set_property CONFIG.POLARITY $polarity $port
-    connect_bd_net $port [get_bd_pins $cell/$pin]
 }
 
 # --- PCI Express ---------------------------------------------------------------------------------------
@@ -73,11 +40,9 @@ proc reset_to_board {interface polarity cell property pin} {
 proc make_pcie {diagram} {
     global settings
     cell util_ds_buf refclk {CONFIG.C_BUF_TYPE IBUFDSGTE}
-    to_board pcie_refclk refclk/CLK_IN_D $diagram
     cell xdma xdma
     # The board's preset comes first: it must not undo what is set after it.
-    to_board pci_express_x$settings(lanes) xdma/pcie_mgt $diagram
-    reset_to_board pcie_perstn ACTIVE_LOW xdma SYS_RST_N_BOARD_INTERFACE sys_rst_n
+    connect_link pci_express_x$settings(lanes) $diagram
     set channels [expr {[llength $settings(memories)] > 0 ? 2 : 1}]
     set_property -dict [concat $settings(xdma) [list \
         CONFIG.functional_mode DMA \
@@ -103,26 +68,20 @@ proc make_pcie {diagram} {
     }
 }
 
-# --- the accelerator, its clock and its reset ----------------------------------------------------------
-
-proc make_accelerator {} {
-    global settings
-    cell clk_wiz clock [list \
-        CONFIG.PRIM_SOURCE No_buffer \
-        CONFIG.PRIM_IN_FREQ 250.000 \
-        CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $settings(mhz) \
-        CONFIG.RESET_TYPE ACTIVE_LOW \
-        CONFIG.RESET_PORT resetn \
-    ]
-    cell proc_sys_reset reset_accelerator
-    create_bd_cell -type module -reference $settings(top) accelerator
-    join_pins xdma/axi_aclk clock/clk_in1
-    join_pins xdma/axi_aresetn clock/resetn reset_accelerator/ext_reset_in
-    join_pins clock/locked reset_accelerator/dcm_locked
-    join_pins clock/clk_out1 reset_accelerator/slowest_sync_clk accelerator/aclk
-    join_pins reset_accelerator/peripheral_aresetn accelerator/aresetn
-    join_pins accelerator/request xdma/usr_irq_req
+# Clock, lanes and reset of the link; not every board file has them.
+proc connect_link {lanes diagram} {
+    if {$::settings(pcie_in_board_file)} {
+        to_board pcie_refclk refclk/CLK_IN_D $diagram
+        to_board $lanes xdma/pcie_mgt $diagram
+        reset_to_board pcie_perstn ACTIVE_LOW xdma SYS_RST_N_BOARD_INTERFACE sys_rst_n
+    } else {
+        to_pins pcie_refclk Slave diff_clock_rtl refclk/CLK_IN_D
+        to_pins $lanes Master pcie_7x_mgt_rtl xdma/pcie_mgt
+        reset_to_board pcie_perstn ACTIVE_LOW xdma "" sys_rst_n
+    }
 }
+
+# --- registers -----------------------------------------------------------------------------------------
 
 proc connect_registers {} {
     global settings
@@ -190,7 +149,7 @@ proc connect_streams {} {
     }
 }
 
-# --- memory: the host through the loader, and every AXI4 port of the accelerator -----------------------
+# --- memory: the host reads and writes through the loader ----------------------------------------------
 
 # Stream to memory and back, in the clock of PCI Express; a transfer is 64 MiB less a byte at most.
 proc make_loader {} {
@@ -211,50 +170,4 @@ proc make_loader {} {
     join_pins xdma/axi_aresetn loader/axi_resetn
     join_buses xdma/M_AXIS_H2C_1 loader/S_AXIS_S2MM
     join_buses loader/M_AXIS_MM2S xdma/S_AXIS_C2H_1
-    set count [llength $settings(memories)]
-    cell smartconnect host [list CONFIG.NUM_SI 2 CONFIG.NUM_MI $count CONFIG.NUM_CLKS 1]
-    join_pins xdma/axi_aclk host/aclk
-    join_pins xdma/axi_aresetn host/aresetn
-    join_buses loader/M_AXI_S2MM host/S00_AXI
-    join_buses loader/M_AXI_MM2S host/S01_AXI
-}
-
-proc connect_memories {} {
-    global settings
-    set number 0
-    foreach memory $settings(memories) {
-        connect_memory $memory [format host/M%02d_AXI $number]
-        incr number
-    }
-}
-
-# A crossbar before the controller of a memory: the host's side first, then the accelerator's ports.
-proc connect_memory {memory host} {
-    global settings
-    set ports $settings($memory,ports)
-    cell smartconnect $memory [list CONFIG.NUM_SI [expr {1 + [llength $ports]}] CONFIG.NUM_MI 1 CONFIG.NUM_CLKS 3]
-    join_pins xdma/axi_aclk $memory/aclk
-    join_pins xdma/axi_aresetn $memory/aresetn
-    join_pins $settings($memory,clock) $memory/aclk1
-    join_pins clock/clk_out1 $memory/aclk2
-    # The controller's own reset output is active high and lasts until its clock is stable.
-    set reset reset_$memory
-    cell proc_sys_reset $reset
-    join_pins $settings($memory,clock) $reset/slowest_sync_clk
-    join_pins $settings($memory,reset_out) $reset/ext_reset_in
-    join_pins $reset/peripheral_aresetn $settings($memory,reset_in)
-    set number 0
-    foreach manager [concat $host $ports] {
-        join_buses $manager [format $memory/S%02d_AXI $number]
-        incr number
-    }
-    join_buses $memory/M00_AXI $settings($memory,bus)
-    set segment [get_bd_addr_segs -of_objects [get_bd_intf_pins $settings($memory,bus)]]
-    set bytes $settings($memory,bytes)
-    foreach space {loader/Data_S2MM loader/Data_MM2S} {
-        map_segment [get_bd_addr_spaces $space] $segment $settings($memory,base) $bytes
-    }
-    foreach port $ports {
-        map_segment [get_bd_addr_spaces $port] $segment 0x0 $bytes
-    }
 }

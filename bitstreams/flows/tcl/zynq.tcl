@@ -12,7 +12,9 @@
 
 proc make_block {diagram} {
     make_processor
-    make_accelerator
+    # Vivado knows what it is fed with: of 100 MHz a Kria's PLL makes a little less, which must not be contradicted.
+    make_accelerator $::settings(clock) $::settings(reset)
+    join_pins clock/clk_out1 $::settings(registers_clock) $::settings(memory_clock)
     make_dma
     connect_registers
     connect_interrupts
@@ -25,25 +27,6 @@ proc make_processor {} {
     apply_bd_automation -rule xilinx.com:bd_rule:$settings(processor) -config $settings(preset) \
         [get_bd_cells processor]
     set_property -dict $settings(options) [get_bd_cells processor]
-}
-
-proc make_accelerator {} {
-    global settings
-    # Vivado knows what it is fed with: of 100 MHz a Kria's PLL makes a little less, which must not be contradicted.
-    cell clk_wiz clock [list \
-        CONFIG.PRIM_SOURCE No_buffer \
-        CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $settings(mhz) \
-        CONFIG.RESET_TYPE ACTIVE_LOW \
-        CONFIG.RESET_PORT resetn \
-    ]
-    cell proc_sys_reset reset_accelerator
-    create_bd_cell -type module -reference $settings(top) accelerator
-    join_pins $settings(clock) clock/clk_in1
-    join_pins $settings(reset) clock/resetn reset_accelerator/ext_reset_in
-    join_pins clock/locked reset_accelerator/dcm_locked
-    join_pins clock/clk_out1 reset_accelerator/slowest_sync_clk accelerator/aclk \
-        $settings(registers_clock) $settings(memory_clock)
-    join_pins reset_accelerator/peripheral_aresetn accelerator/aresetn
 }
 
 # A crossbar in the one clock there is.

@@ -67,10 +67,13 @@ class Port:
 
 @dataclass(frozen=True)
 class Interface:
-    """An AXI interface of a wrapper: ``ports`` in the order of the accelerator's, then what is added."""
+    """An AXI interface of a wrapper: ``ports`` in the order of the accelerator's, then what is added. beats,
+    outstanding: of the longest burst at a memory, and most bursts on their way."""
 
     name: str
     ports: tuple[Port, ...]
+    beats: int = MOST_BEATS
+    outstanding: int = OUTSTANDING
 
     @property
     def stream(self) -> bool:
@@ -111,6 +114,9 @@ class Interface:
         # What a crossbar makes room for; it makes none for channels that are not there.
         both = {"awaddr", "araddr"} <= set(width)
         mode = "READ_WRITE" if both else "READ_ONLY" if "araddr" in width else "WRITE_ONLY"
+        writes: dict[str, str | int] = (
+            {"NUM_WRITE_OUTSTANDING": self.outstanding} if "awaddr" in width else {}
+        )
         return {
             "PROTOCOL": "AXI4",
             **sizes,
@@ -118,8 +124,9 @@ class Interface:
             "READ_WRITE_MODE": mode,
             "HAS_BURST": 1,
             "SUPPORTS_NARROW_BURST": 0,
-            "MAX_BURST_LENGTH": MOST_BEATS,
-            "NUM_READ_OUTSTANDING": OUTSTANDING,
+            "MAX_BURST_LENGTH": self.beats,
+            "NUM_READ_OUTSTANDING": self.outstanding,
+            **writes,
         }
 
     @property

@@ -29,6 +29,11 @@ def memory_interfaces(info: DesignInfo) -> dict[str, AxiRead]:
     return {name: AxiRead(MEMORY_ADDRESS_BITS, info.ports.get(f"{name}_rdata", 0)) for name in names}
 
 
+def load_interface(info: DesignInfo) -> dict[str, AxiMemory]:
+    """The bridge's interface to all of these memories; none of a design that holds its weights."""
+    return {LOAD_PORT: AxiMemory(MEMORY_ADDRESS_BITS, MEMORY_BITS)} if info.config.stream_weights else {}
+
+
 def check_ports(info: DesignInfo) -> None:
     """Raises ``ConfigError`` when the ports of the accelerator are not those that SerialTop connects."""
     if (bits := info.config.stream_bits) != STREAM_BITS[0]:
@@ -63,13 +68,11 @@ class SerialTop(wiring.Component):
 
     def __init__(self, info: DesignInfo, clocks_per_bit: int):
         self.to_memory = memory_interfaces(info)
-        load = {LOAD_PORT: Out(AxiMemory(MEMORY_ADDRESS_BITS, MEMORY_BITS))} if self.to_memory else {}
         super().__init__(
             {
                 "uart_rx": In(1, init=1),
                 "uart_tx": Out(1, init=1),
-                **{name: Out(interface) for name, interface in self.to_memory.items()},
-                **load,
+                **{name: Out(of) for name, of in (self.to_memory | load_interface(info)).items()},
             }
         )
         self.info = info

@@ -44,8 +44,8 @@ def test_memories_side_by_side_are_as_fast_as_the_slowest():
 
 def test_a_link_that_the_block_does_not_know_is_refused():
     with pytest.raises(ConfigError, match=r"no link has 4 lanes at 8.0 GT/s: name one of 8 lanes at 5.0, "):
-        PcieBlock((), lanes=4)
-    assert PcieBlock((), lanes=16).link_bits == 512
+        PcieBlock(lanes=4)
+    assert PcieBlock(lanes=16).link_bits == 512
 
 
 def test_finds_boards_whatever_the_case_and_names_the_known_ones():
@@ -111,12 +111,11 @@ def test_the_scripts_of_vivado_know_flash_and_memory(board):
     assert re.search(rf"{board.flash.interface[:3]}\w*[x*]", (TCL / "build.tcl").read_text())
     assert board.pins and board.loader and board.cfgbvs
     assert board.flash.mbytes >= 4 and board.flash.images[0].endswith(".mcs")
-    if board.pcie:
-        made = (TCL / "dram.tcl").read_text()
-        for count, controllers in enumerate(board.pcie.controllers, 1):
-            assert not controllers or sum(len(each.clocks) for each in controllers) == count
-            for each in controllers:
-                assert each.kind in CONTROLLERS and f"proc make_{each.kind} " in made and each.interfaces
+    made = (TCL / "dram.tcl").read_text()
+    for count, controllers in enumerate(board.controllers, 1):
+        assert not controllers or sum(len(each.clocks) for each in controllers) == count
+        for each in controllers:
+            assert each.kind in CONTROLLERS and f"proc make_{each.kind} " in made and each.interfaces
 
 
 def test_a_flash_that_no_script_can_write_is_refused():

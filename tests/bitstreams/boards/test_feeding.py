@@ -5,7 +5,6 @@ import pytest
 from bitstreams import boards
 from bitstreams.boards.feeding import feeding
 from bitstreams.commands.boards import device_of
-from bitstreams.flows.memory_map import choices
 from hw.util.errors import ConfigError
 
 
@@ -55,9 +54,11 @@ def test_a_sweep_takes_no_bus_that_the_board_cannot_feed(board):
         assert few.dram_interfaces == memories and few.dram_rate == board.bandwidth(memories)[0]
         if bus := few.bus_bits:
             assert feeding(board, bus, few.memories(bus)).enough
-    connected = max(choices(board), default=0)
+    connected = max(board.connected, default=0)
     assert device.dram_interfaces == (connected or 1) and (device.bus_bits > 0) == (connected > 0)
-    assert connected == (len(board.memories) if board.pcie else 0), "a sweep takes what a build connects"
+    assert connected == (len(board.memories) if board.controllers else 0), (
+        "a sweep takes what a build connects"
+    )
 
 
 def test_three_memories_are_no_choice():

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from bitstreams import boards
-from bitstreams.flows import device_tree, vivado
+from bitstreams.flows import device_tree, vivado_designs
 from bitstreams.flows.processors import PROCESSORS, WINDOWS
 from bitstreams.links import pynq
 from tests.bitstreams.vivado_design import design
@@ -69,7 +69,7 @@ def test_interrupts_are_the_first_shared_ones_of_the_logic(board, numbers):
 
 def test_it_is_part_of_the_plan_and_pynq_does_not_find_it():
     """PYNQ inserts what is called like the bitstream."""
-    plan = vivado.zynq_files(
+    plan = vivado_designs.zynq_files(
         boards.find("kv260"), design(), mhz=100, verilog={"spec2.v": "module spec2; endmodule"}, images={}
     )
     assert plan[device_tree.FILE_NAME].decode() == text("kv260")

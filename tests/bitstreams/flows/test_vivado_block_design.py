@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bitstreams import boards
-from bitstreams.flows import vivado
+from bitstreams.flows import vivado_designs
 from bitstreams.flows.memory_map import WINDOWS, memory_map
 from bitstreams.links.block_design import MARKER
 from hw.util.errors import ConfigError
@@ -25,7 +25,7 @@ PCIE = [name for name, board in boards.BOARDS.items() if board.pcie]
 CHOICES = [
     (name, count + 1)
     for name in PCIE
-    for count, controllers in enumerate(boards.find(name).pcie.controllers)
+    for count, controllers in enumerate(boards.find(name).controllers)
     if controllers
 ]
 """Every number of memories that a board has controllers for."""
@@ -50,7 +50,7 @@ def test_pcie_plan_runs_to_its_end_on_every_release(tmp_path, board, release):
     board_parts = [call[1] for call in result.of("set_property") if call[0] == "board_part"]
     # The newest of the board files, by number and not by letter.
     newest = {"vc709": "vc709:part0:1.10", "vcu118": "vcu118:part0:2.4", "kc705": "kc705:part0:1.6"}
-    newest |= {card: f"a{card}:part0:1.3" for card in ("u200", "u250")}
+    newest |= {card: f"a{card}:part0:1.3" for card in ("u200", "u250")} | {"vc707": "vc707:part0:1.4"}
     assert board_parts == [f"xilinx.com:{newest[board]}"]
 
 
@@ -92,6 +92,25 @@ def test_every_pin_of_the_block_design_comes_from_the_board_files(tmp_path, boar
     assert "CONFIG.CLKOUT1_REQUESTED_OUT_FREQ 200.000" in clock_settings
     # What comes in beside all clocks.
     assert {("-from", "reset*"), ("-from", "pcie_perstn*")} <= set(result.of("set_false_path"))
+
+
+def test_pins_that_the_board_files_do_not_have_are_in_the_constraints(tmp_path):
+    result = run(unpack(pcie("vc707"), tmp_path / "plan"), "build.tcl", board="vc707")
+    assert result.code == 0, result.output + result.errors
+    (external,) = result.of("external")
+    here = {"pcie_refclk", "pci_express_x8", "pcie_perstn"}
+    assert set(external) - here == set(INTERFACES["vc707"].split()) and here < set(external)
+    placed = {call[2]: call[1] for call in result.of("set_property") if call[0] == "PACKAGE_PIN"}
+    assert placed["pcie_refclk_clk_p*"] == "AB8" and placed["pcie_perstn"] == "AV35"
+    lanes = {f"pci_express_x8_{wire}[{i}]" for wire in ("rxp", "rxn", "txp", "txn") for i in range(8)}
+    assert placed.keys() == lanes | {"pcie_refclk_clk_p*", "pcie_refclk_clk_n*", "pcie_perstn"}
+    assert len(set(placed.values())) == len(placed)
+    assert ("IOSTANDARD", "LVCMOS18", "pcie_perstn") in result.of("set_property")
+    # A property of the IP would name an interface that the board does not have.
+    assert not [call for call in result.of("set_property") if "SYS_RST_N_BOARD_INTERFACE" in call[0]]
+    with pytest.raises(AssertionError, match="the board has an interface pcie_refclk"):
+        known = f"{INTERFACES['vc707']} pcie_refclk"
+        run(unpack(pcie("vc707"), tmp_path / "known"), "build.tcl", board="vc707", interfaces=known)
 
 
 def test_a_memory_clock_is_connected_where_the_preset_does_not_bring_it(tmp_path):
@@ -151,7 +170,7 @@ def test_no_memory_is_made_for_a_design_that_holds_its_weights(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("board", "lanes", "bits"), [("kc705", 8, 128), ("vc709", 8, 256), ("u250", 16, 512)]
+    ("board", "lanes", "bits"), [("kc705", 8, 128), ("vc707", 8, 128), ("vc709", 8, 256), ("u250", 16, 512)]
 )
 def test_the_link_is_as_wide_as_the_board_has_it(tmp_path, board, lanes, bits):
     result = run(unpack(pcie(board), tmp_path / "plan"), "build.tcl", board=board)
@@ -169,9 +188,9 @@ def test_a_button_that_is_low_when_pressed_is_inverted_for_the_controllers(tmp_p
     result = run(unpack(pcie("u200", memories=2), tmp_path / "plan"), "build.tcl", board="u200")
     nets = set(result.of("connect_bd_net"))
     assert {
-        ("resetn", "reset_high/Op1"),
-        ("reset_high/Res", "dram0/sys_rst"),
-        ("reset_high/Res", "dram1/sys_rst"),
+        ("resetn", "reset_inverted/Op1"),
+        ("reset_inverted/Res", "dram0/sys_rst"),
+        ("reset_inverted/Res", "dram1/sys_rst"),
     } <= nets
     assert ("CONFIG.POLARITY", "ACTIVE_LOW", "resetn") in result.of("set_property")
 
@@ -179,17 +198,14 @@ def test_a_button_that_is_low_when_pressed_is_inverted_for_the_controllers(tmp_p
 @pytest.mark.parametrize(
     ("line", "other", "message"),
     [
-        ("    join_pins clock/clk_out1 $memory/aclk2\n", "", "NUM_CLKS is not 2"),
+        ("        lappend clocks clock/clk_out1\n", "", "have no clock in common"),
+        ("lappend clocks clock/clk_out1", "lappend clocks xdma/axi_aclk", "has a clock twice"),
         (
-            "join_pins clock/clk_out1 $memory/aclk2",
-            "join_pins xdma/axi_aclk $memory/aclk2",
-            "has a clock twice",
-        ),
-        (
-            "join_pins $settings($memory,clock) $memory/aclk1",
-            "join_pins clock/clk_in1 $memory/aclk1",
+            "[list $clock $settings($memory,clock)]",
+            "[list $clock clock/clk_in1]",
             "clock in common",
         ),
+        ("NUM_CLKS [llength $clocks]", "NUM_CLKS 2", "NUM_CLKS is not 3"),
         (
             "join_pins $reset/peripheral_aresetn $settings($memory,reset_in)",
             "join_pins xdma/axi_aresetn $settings($memory,reset_in)",
@@ -201,7 +217,7 @@ def test_a_button_that_is_low_when_pressed_is_inverted_for_the_controllers(tmp_p
             "c0_ui_clk_sync_rst is not connected",
         ),
         ("    join_buses $memory/M00_AXI $settings($memory,bus)\n", "", "is not connected"),
-        ("[concat $host $ports]", "$host", "accelerator/m_axi_0 is not connected"),
+        ("[concat $host $settings($memory,ports)]", "$host", "accelerator/m_axi_0 is not connected"),
         ("map_segment [get_bd_addr_spaces $port] $segment 0x0 $bytes", "", "m_axi_0 has no address"),
         ("$settings($memory,base) $bytes", "0x0 $bytes", "overlaps"),
         ("$segment 0x0 $bytes", "$segment 0x1000 $bytes", "no multiple of its range"),
@@ -212,9 +228,8 @@ def test_a_button_that_is_low_when_pressed_is_inverted_for_the_controllers(tmp_p
 )
 def test_the_recorder_finds_what_vivado_would_not_build(tmp_path, line, other, message):
     plan = dict(pcie(memories=2))
-    text = plan["pcie.tcl"].decode()
-    assert line in text
-    plan["pcie.tcl"] = text.replace(line, other).encode()
+    (name,) = [name for name, text in plan.items() if name.endswith(".tcl") and line in text.decode()]
+    plan[name] = plan[name].replace(line.encode(), other.encode())
     with pytest.raises(AssertionError, match=message):
         run(unpack(plan, tmp_path / "plan"), "build.tcl")
 
@@ -228,7 +243,7 @@ def test_more_memories_than_a_board_joins_are_refused():
 
 def test_buses_of_other_names_are_joined_too(tmp_path):
     info = design(m_axi=AXI, m_axi_weights=AXI)
-    plan = vivado.pcie_files(boards.find("vc709"), info, mhz=200, **SOURCES)
+    plan = vivado_designs.pcie_files(boards.find("vc709"), info, mhz=200, **SOURCES)
     result = run(unpack(plan, tmp_path / "plan"), "build.tcl")
     assert result.code == 0, result.output + result.errors
     joined = set(result.of("connect_bd_intf_net"))
@@ -244,7 +259,7 @@ def test_buses_of_other_names_are_joined_too(tmp_path):
 
 @pytest.mark.parametrize("bits", [32, 128, 256])
 def test_streams_change_their_width_where_they_are_narrower_than_pcie(tmp_path, bits):
-    plan = vivado.pcie_files(boards.find("vc709"), design(bits), mhz=200, **SOURCES)
+    plan = vivado_designs.pcie_files(boards.find("vc709"), design(bits), mhz=200, **SOURCES)
     result = run(unpack(plan, tmp_path / "plan"), "build.tcl")
     assert result.code == 0, result.output + result.errors
     joined = set(result.of("connect_bd_intf_net"))

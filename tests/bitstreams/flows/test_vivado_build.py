@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bitstreams import boards
-from bitstreams.flows import vivado
+from bitstreams.flows import vivado_designs
 from bitstreams.shell import constraints as shell_constraints
 from hw.contract.config import AcceleratorConfig
 from hw.gateware.pcie import wrapper
@@ -107,8 +107,8 @@ def test_reports_are_written_before_the_checks(folder):
 
 def test_refuses_unknown_arguments_ports_and_boards(folder):
     assert "unknown argument --fast" in run(folder, "build.tcl", "--fast").output
-    with pytest.raises(ConfigError, match="vc707 has no PCI Express shell"):
-        pcie("vc707")
+    with pytest.raises(ConfigError, match="genesys2 has no PCI Express shell"):
+        pcie("genesys2")
     with pytest.raises(ConfigError, match="port 'm_video_tdata'"):
         wrapper.wrapper(design(m_video=STREAM))
     with pytest.raises(ConfigError, match="s_axis_tdata, m_axis_tdata of the design is not 64 bits wide"):
@@ -135,7 +135,7 @@ def test_a_run_that_was_broken_off_goes_on_behind_its_last_checkpoint(folder):
 def test_checkpoints_of_another_plan_are_not_used(tmp_path):
     folder = unpack(uart(), tmp_path / "plan")
     assert run(folder, "build.tcl").code == 0
-    plan = vivado.uart_files(
+    plan = vivado_designs.uart_files(
         boards.find("vc709"),
         top="board",
         mhz=200,
@@ -148,8 +148,11 @@ def test_checkpoints_of_another_plan_are_not_used(tmp_path):
 
 
 def test_cards_stop_where_they_get_hot_whatever_the_transport():
-    for text in (vivado.pcie_constraints(boards.find("u250")), shell_constraints.vivado(boards.find("u250"))):
+    for text in (
+        vivado_designs.pcie_constraints(boards.find("u250")),
+        shell_constraints.vivado(boards.find("u250")),
+    ):
         assert "set_property BITSTREAM.CONFIG.OVERTEMPSHUTDOWN ENABLE [current_design]" in text
         assert "set_property CONFIG_VOLTAGE 1.8 [current_design]" in text and "CFGBVS" not in text
-    assert "OVERTEMP" not in vivado.pcie_constraints(boards.find("vc709"))
-    assert "set_property CFGBVS GND [current_design]" in vivado.pcie_constraints(boards.find("vc709"))
+    assert "OVERTEMP" not in vivado_designs.pcie_constraints(boards.find("vc709"))
+    assert "set_property CFGBVS GND [current_design]" in vivado_designs.pcie_constraints(boards.find("vc709"))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bitstreams import boards
-from bitstreams.flows import vivado
+from bitstreams.flows import vivado_designs
 from bitstreams.flows.processors import PROCESSORS, WINDOWS, interrupts
 from bitstreams.links.block_design import MARKER
 from hw.util.errors import ConfigError
@@ -21,7 +21,7 @@ RELEASES = ["2018.3", "2019.2", "2020.1", "2020.2", "2023.2_AR00001", "2025.1"]
 
 
 def zynq(board="pynq_z2", stream_bits=32, mhz=125):
-    return vivado.zynq_files(boards.find(board), design(stream_bits), mhz=mhz, **SOURCES)
+    return vivado_designs.zynq_files(boards.find(board), design(stream_bits), mhz=mhz, **SOURCES)
 
 
 def built(tmp_path, board="pynq_z2", plan=None, **fakes):
@@ -115,7 +115,7 @@ def test_all_of_the_logic_runs_at_the_clock_that_was_asked_for(tmp_path):
         ("zynq.tcl", "[llength $settings(sources)]]", "4]", "sources/In3 is not connected"),
         (
             "zynq.tcl",
-            " \\\n        $settings(registers_clock) $settings(memory_clock)",
+            "    join_pins clock/clk_out1 $::settings(registers_clock) $::settings(memory_clock)\n",
             "",
             "ACLK is not connected",
         ),
@@ -126,9 +126,9 @@ def test_all_of_the_logic_runs_at_the_clock_that_was_asked_for(tmp_path):
             "without a synchroniser",
         ),
         (
-            "zynq.tcl",
+            "block.tcl",
             "join_pins reset_accelerator/peripheral_aresetn accelerator/aresetn",
-            "join_pins $settings(reset) accelerator/aresetn",
+            "join_pins $resetn accelerator/aresetn",
             "without a synchroniser",
         ),
         (
@@ -207,4 +207,4 @@ def test_a_board_without_a_processor_and_weights_in_memory_are_refused():
     with pytest.raises(
         ConfigError, match="a processor's memory is not connected to designs: generate it without"
     ):
-        vivado.zynq_files(boards.find("kv260"), streamed(), mhz=100, **SOURCES)
+        vivado_designs.zynq_files(boards.find("kv260"), streamed(), mhz=100, **SOURCES)

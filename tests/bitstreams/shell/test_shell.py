@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bitstreams import boards
 from bitstreams.boards.wiring import wiring
-from bitstreams.flows import vivado
+from bitstreams.flows import vivado_designs
 from bitstreams.shell import constraints, top
 from bitstreams.shell.clocks import MHZ, TOLERANCE, limits, solve
 from bitstreams.shell.reset import STAGES, ResetBridge
@@ -140,7 +140,7 @@ def test_the_top_has_a_port_and_a_buffer_for_every_pin(board, info):
 def test_a_yosys_on_the_path_changes_nothing(info, tmp_path, monkeypatch):
     """A newer one writes other bytes, and one that fails ended in a traceback: neither is asked."""
     board = boards.find("arty_a7_100")
-    shell, modules = top.emit_shell(board, info, board.clock, board.baud), vivado.shell_modules(info)
+    shell, modules = top.emit_shell(board, info, board.clock, board.baud), vivado_designs.shell_modules(info)
     assert '(* ASYNC_REG = "TRUE" *)' in shell.verilog
     yosys = tmp_path / "yosys"
     yosys.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\necho 'Yosys 9.99 (git sha1 0)'\nexit 1\n")
@@ -149,7 +149,7 @@ def test_a_yosys_on_the_path_changes_nothing(info, tmp_path, monkeypatch):
     monkeypatch.setenv("AMARANTH_USE_YOSYS", "system")
     assert (
         top.emit_shell(board, info, board.clock, board.baud) == shell
-        and vivado.shell_modules(info) == modules
+        and vivado_designs.shell_modules(info) == modules
     )
     assert not (tmp_path / "asked").exists()
 

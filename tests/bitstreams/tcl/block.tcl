@@ -40,9 +40,13 @@ command create_bd_cell {-quiet -verbose} {-type -vlnv -reference -revision} 1 1 
         foreach {- bus bytes} [regexp -all -inline {XIL_INTERFACENAME (\w+), TDATA_NUM_BYTES (\d+)} $text] {
             set ::width_of($name/$bus) $bytes
         }
-        # Behind PCI Express it asks for an interrupt that never comes, beside a processor it has one.
-        regexp {output (request|interrupt)\M} $text -> line
-        lappend ::ip_pins(module) !$line
+        # All that is of no bus: clock and reset, and what this shell alone has.
+        regexp "\\mmodule $opt(-reference) \\((.*?)\\);" $text -> declared
+        foreach {- pin} [regexp -all -inline -line {^  (?:in|out)put (?:\[\d+:0\] )?(\w+),?$} $declared] {
+            set of_bus 0
+            foreach bus $found { if {[string match [lindex $bus 1]_* $pin]} { set of_bus 1 } }
+            if {!$of_bus} { lappend ::ip_pins(module) !$pin }
+        }
     } else {
         set ip [lindex [split $opt(-vlnv) :] 2]
         if {![info exists ::ip_pins($ip)]} { error "there is no IP $opt(-vlnv)" }
@@ -51,8 +55,8 @@ command create_bd_cell {-quiet -verbose} {-type -vlnv -reference -revision} 1 1 
     return $name
 }
 command get_bd_cells {-quiet -verbose -regexp -hierarchical} {-filter -of_objects} 1 1 {
-    if {![info exists ::kind([lindex $args 0])]} { error "there is no cell [lindex $args 0]" }
-    return [lindex $args 0]
+    if {[info exists ::kind([lindex $args 0])]} { return [lindex $args 0] }
+    if {![info exists opt(-quiet)]} { error "there is no cell [lindex $args 0]" }
 }
 
 # Names of the pins (ip_pins) or buses (ip_buses) of a cell.
@@ -86,6 +90,15 @@ command create_bd_port {-quiet -verbose} {-dir -type -from -to -freq_hz} 1 1 {
     if {$name in $::ports} { error "there is a port $name already" }
     if {$opt(-dir) ni {I O IO} || $opt(-type) ni {clk ce rst intr data}} { error "no such direction or type" }
     lappend ::ports $name
+    lappend ::external $name
+    return $name
+}
+command create_bd_intf_port {-quiet -verbose} {-mode -vlnv} 1 1 {
+    set name [lindex $args 0]
+    if {$name in $::external} { error "there is a port $name already" }
+    if {$name in $::fake(interfaces)} { error "the board has an interface $name: it knows its pins" }
+    set known {Slave xilinx.com:interface:diff_clock_rtl:1.0 Master xilinx.com:interface:pcie_7x_mgt_rtl:1.0}
+    if {![string match "*$opt(-mode) $opt(-vlnv)*" $known]} { error "no port of $opt(-vlnv) is a $opt(-mode)" }
     lappend ::external $name
     return $name
 }

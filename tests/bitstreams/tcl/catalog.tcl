@@ -8,7 +8,7 @@
 
 array set ip_pins {
     util_ds_buf { !IBUF_OUT IBUF_DS_ODIV2 }
-    util_vector_logic { !Op1 !Res }
+    util_vector_logic { !Op1 Op2 !Res }
     xdma {
         !sys_clk sys_clk_gt !sys_rst_n !usr_irq_req !axi_aclk !axi_aresetn usr_irq_ack user_lnk_up
     }
@@ -31,7 +31,7 @@ array set ip_pins {
         !c1_ui_clk !c1_ui_clk_sync_rst !c1_aresetn c1_mmcm_locked c1_init_calib_complete
     }
     ddr4 { !sys_rst !c0_ddr4_ui_clk !c0_ddr4_ui_clk_sync_rst !c0_ddr4_aresetn c0_init_calib_complete }
-    module { !aclk !aresetn !marker }
+    module {}
     axi_gpio { !s_axi_aclk !s_axi_aresetn !gpio_io_o }
 }
 array set ip_buses {
@@ -63,12 +63,17 @@ array set ip_clocks {
         s_axi_lite_aclk { S_AXI_LITE axi_resetn } m_axi_mm2s_aclk { M_AXI_MM2S M_AXIS_MM2S mm2s_* }
         m_axi_s2mm_aclk { M_AXI_S2MM S_AXIS_S2MM s2mm_* }
     }
-    mig_7series_one { ui_clk { S_AXI ui_clk_sync_rst aresetn } }
+    mig_7series_one { ui_clk { S_AXI ui_clk_sync_rst aresetn init_calib_complete } }
     mig_7series_two {
-        c0_ui_clk { S0_AXI c0_ui_clk_sync_rst c0_aresetn } c1_ui_clk { S1_AXI c1_ui_clk_sync_rst c1_aresetn }
+        c0_ui_clk { S0_AXI c0_ui_clk_sync_rst c0_aresetn c0_init_calib_complete }
+        c1_ui_clk { S1_AXI c1_ui_clk_sync_rst c1_aresetn c1_init_calib_complete }
     }
-    ddr4 { c0_ddr4_ui_clk { C0_DDR4_S_AXI C0_DDR4_S_AXI_CTRL c0_ddr4_ui_clk_sync_rst c0_ddr4_aresetn } }
-    module { aclk { s_* m_* aresetn marker interrupt } }
+    ddr4 {
+        c0_ddr4_ui_clk {
+            C0_DDR4_S_AXI C0_DDR4_S_AXI_CTRL c0_ddr4_ui_clk_sync_rst c0_ddr4_aresetn c0_init_calib_complete
+        }
+    }
+    module { aclk { s_* m_* aresetn marker interrupt uart_tx heartbeat traffic } }
     axi_gpio { s_axi_aclk { S_AXI s_axi_aresetn gpio_io_o } }
     util_ds_buf {}
     util_vector_logic {}
@@ -81,7 +86,7 @@ array set ip_asynchronous {
     clk_wiz { resetn }
     xdma { sys_rst_n sys_clk sys_clk_gt }
     mig_7series_one { sys_rst } mig_7series_two { sys_rst } mig_7series { sys_rst } ddr4 { sys_rst }
-    util_vector_logic { Op1 Res }
+    util_vector_logic { Op1 Op2 Res } module { uart_rx }
 }
 array set ip_constant { module { request } }
 
@@ -100,11 +105,12 @@ array set ip_parameters {
         SYS_RST_N_BOARD_INTERFACE *
     }
     clk_wiz {
+        PRIMITIVE {MMCM PLL}
         PRIM_SOURCE {Single_ended_clock_capable_pin Differential_clock_capable_pin Global_buffer No_buffer}
         PRIM_IN_FREQ real CLKOUT1_REQUESTED_OUT_FREQ real RESET_TYPE {ACTIVE_HIGH ACTIVE_LOW}
         RESET_PORT {reset resetn}
     }
-    proc_sys_reset {}
+    proc_sys_reset { C_AUX_RESET_HIGH {0 1} }
     smartconnect { NUM_SI integer NUM_MI integer NUM_CLKS integer HAS_ARESETN {0 1} }
     axis_dwidth_converter {
         S_TDATA_NUM_BYTES integer M_TDATA_NUM_BYTES integer HAS_TLAST {0 1} HAS_TKEEP {0 1}

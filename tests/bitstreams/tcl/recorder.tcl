@@ -18,6 +18,8 @@ array set fake {
     synthesis_progress 100%
     board_parts {}
     interfaces {}
+    button_polarity ACTIVE_HIGH
+    reset_polarity ACTIVE_HIGH
     memory_comes_along 1
     memory_clock_comes_along 1
     description 1

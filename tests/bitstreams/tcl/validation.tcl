@@ -9,6 +9,8 @@ proc validate {} {
         if {$::kind($cell) eq "xlconcat"} { check_concat $cell }
         if {$::kind($cell) eq "axi_dma"} { check_dma $cell }
         if {[is_processor $cell]} { check_processor $cell }
+        if {$::kind($cell) eq "util_vector_logic"} { check_gate $cell }
+        if {"$cell/sys_rst" in [array names ::net_of]} { check_button $cell }
     }
     foreach to [lsort [array names ::net_of]] {
         if {![string match *,drives $to]} { check_net $::net_of($to) $to }
@@ -43,6 +45,26 @@ proc check_smartconnect {cell} {
     set sources {}
     foreach pin [array names ::net_of $cell/aclk*] { lappend sources $::net_of($pin) }
     if {[llength [lsort -unique $sources]] != $clocks} { error "$cell has a clock twice" }
+}
+
+proc check_gate {cell} {
+    set inputs [llength [array names ::net_of $cell/Op?]]
+    set wanted [expr {$::properties($cell,CONFIG.C_OPERATION) eq "not" ? 1 : 2}]
+    if {$inputs != $wanted} { error "$cell has $inputs inputs, not $wanted" }
+}
+
+# A controller is reset while the button is pressed, and not otherwise: polarities are those of the board file.
+proc check_button {cell} {
+    set wanted $::fake(reset_polarity)
+    set driver $::net_of($cell/sys_rst)
+    if {[string match */Res $driver]} {
+        set wanted [expr {$wanted eq "ACTIVE_LOW" ? "ACTIVE_HIGH" : "ACTIVE_LOW"}]
+        set driver $::net_of([lindex [split $driver /] 0]/Op1)
+    }
+    if {$driver ni $::ports || $::properties($driver,CONFIG.POLARITY) ne $::fake(button_polarity)} {
+        error "$driver is no button that is $::fake(button_polarity)"
+    }
+    if {$wanted ne $::fake(button_polarity)} { error "$cell is in reset while nobody presses $driver" }
 }
 
 # A narrow side of a power of two of bytes, and a wide one; converters of equal sides are for nothing.
@@ -86,6 +108,7 @@ proc is_clock {name} {
 }
 
 proc check_net {from to} {
+    if {$to in $::ports} { return }
     if {[is_clock $to] || [is_among ip_asynchronous $to] || [is_among ip_constant $from]} { return }
     set ours [clock_of $from]
     set theirs [clock_of $to]
@@ -136,7 +159,7 @@ proc map_in {space segment offset range} {
 proc check_map {} {
     foreach bus [lsort [array names ::bus_of]] {
         lassign [split $bus /] cell pin
-        if {![regexp {^(M_AXI_|m_axi)} $pin] || $pin eq "m_axis" || $::kind($cell) eq "smartconnect"} continue
+        if {![regexp {^(M_AXI_|m_axi|m_load)} $pin] || $pin eq "m_axis" || $::kind($cell) eq "smartconnect"} continue
         set space /$cell/[expr {$::kind($cell) eq "axi_dma" ? [string map {M_AXI Data} $pin] : $pin}]
         if {[is_processor $cell]} { set space /$cell/Data }
         foreach slave [reached $::bus_of($bus)] {

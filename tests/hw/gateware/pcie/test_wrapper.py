@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bitstreams.flows import vivado
+from bitstreams.flows import vivado_designs
 from bitstreams.synthesis.yosys import LAUNCH
 from hw.gateware.pcie import wrapper
 from hw.gateware.ports.interfaces import interfaces
@@ -27,7 +27,7 @@ def core(info):
 def checked(folder, info, processor, script=""):
     """The wrapper, which yosys finds sound around an accelerator, and with which ``script`` ends well."""
     text = wrapper.wrapper(info, processor=processor)
-    texts = {"core.v": core(info), "wrap.v": text, **vivado.shell_modules(info)}
+    texts = {"core.v": core(info), "wrap.v": text, **vivado_designs.shell_modules(info)}
     for name, content in texts.items():
         (folder / name).write_text(content)
     read = f"read_verilog {' '.join(texts)}; hierarchy -check -top spec2_axi; proc; flatten; check -assert"
