@@ -52,6 +52,16 @@ NETWORKS = {
             Conv("d", 9, 5, 3, padding=1, relu=False),
         ),
     ),
+    # More lines than the words of an UltraRAM block, and channels for more spectra than LUTs hold.
+    "deep": Network(
+        "deep",
+        (3, 40, 40),
+        (
+            Conv("a", 3, 40, 3, padding=1),
+            Conv("b", 40, 8, 3, padding=1, pool=2),
+            Dense("c", 3200, 5, relu=False),
+        ),
+    ),
     # Two segments in bands: in front of each, and after its first layer, the other sign than its last
     # layer makes.
     "signs": Network(

@@ -31,6 +31,7 @@ SLOW = [
     ("kernels", "kernel", 8, 5, 2, 0, {}),
     ("tiny", "adaptive", 32, 3, 3, 0, {}),
     ("channels", "kernel", 32, 3, 2, 0, {}),
+    ("deep", "adaptive", 8, 4, 1, 8, {"feature_memory": "ultra", "spectrum_memory": "ultra"}),
 ]
 
 
