@@ -18,7 +18,8 @@ class SkidBuffer(wiring.Component):
     array, which may take one in every clock in which it is valid, and finds all of the step at ``step`` in
     the clock after that. ``clear`` (a pulse) drops the steps that are held. Each bit of ``full`` is a
     register of its own for what drives the memory, and says that ``i`` is not ready, from the second clock
-    after a reset on. Latency: 1 clock, no bubbles. Parameters: ``step``; ``full``: bits of that.
+    after a reset on. Latency: 1 clock, no bubbles. Parameters: ``step``; ``full``: bits of that, which is not
+    there without any.
 
     A step is a thousand bits and more, and whether they move is decided late in a clock. So only the bits
     that the controller decides by, its ends, are there in time; the rest does the same a clock later, in
@@ -31,7 +32,7 @@ class SkidBuffer(wiring.Component):
             {
                 "i": In(stream.Signature(step_layout(step))),
                 "clear": In(1),
-                "full": Out(full),
+                **({"full": Out(full)} if full else {}),  # a vector of no bits is [-1:0] in Verilog
                 "ends": Out(stream.Signature(ends_layout(step))),
                 "step": Out(step_layout(step)),
             }
@@ -54,7 +55,8 @@ class SkidBuffer(wiring.Component):
             m.d.sync += self.ends.valid.eq(0)
             m.d.comb += next_skid.eq(0)
         m.d.sync += skid.eq(next_skid)
-        m.d.comb += self.full.eq(Cat(replicas(m, next_skid, len(self.full), name="full")))
+        if "full" in self.signature.members:
+            m.d.comb += self.full.eq(Cat(replicas(m, next_skid, len(self.full), name="full")))
 
         arrived = delay(m, self.i.payload.as_value(), 1, name="arrived")
         parts = []
