@@ -49,7 +49,8 @@ class XdmaLink(BlockDesignLink):
     loader of its memory, where it has one.
 
     They belong to the link from here on. name: of the device, for messages. clock_hz: the lowest clock
-    the accelerator may have. Call :meth:`synchronise` before anything else; :func:`open_xdma` does.
+    the accelerator may have. sync_seconds: in place of ``SYNC_SECONDS``. Call :meth:`synchronise` before
+    anything else; :func:`open_xdma` does.
 
     The coroutines block: one client, :func:`bitstreams.links.running.run`. Writes to registers are posted:
     that the accelerator has refused one is not seen.
@@ -64,9 +65,10 @@ class XdmaLink(BlockDesignLink):
         *,
         name: str,
         clock_hz: float = CLOCK_HZ,
+        sync_seconds: float | None = None,
     ) -> None:
         self._registers, self._loader = registers, loader
-        self._name, self._clock_hz = name, clock_hz
+        self._name, self._clock_hz, self._sync_seconds = name, clock_hz, sync_seconds
         self._sender: Worker[bytes, int] = Worker(lambda f: write_all(h2c, f), lambda: os.close(h2c))
         self._receiver: Worker[int, bytes] = Worker(lambda n: os.read(c2h, n), lambda: os.close(c2h))
         self._sent: list[Future[int]] = []
@@ -130,7 +132,7 @@ class XdmaLink(BlockDesignLink):
         self._peek(0)  # whether a board answers at all
         self._poke(MARKER, word)
         self._sent.append(self._sender.submit(WORD.pack(word)))
-        end = time.monotonic() + SYNC_SECONDS
+        end = time.monotonic() + (SYNC_SECONDS if self._sync_seconds is None else self._sync_seconds)
         while (data := self._read(CHUNK, end - time.monotonic())) is not None:
             if ends_with(data, word):  # what was under way before it may stand in front of it
                 break
@@ -222,6 +224,7 @@ def open_xdma(prefix: str = FIRST, *, clock_hz: float | None = None) -> XdmaLink
         loader,
         name=prefix,
         clock_hz=clock_hz or devices.clock_hz,
+        sync_seconds=devices.sync_seconds,
     )
     try:
         link.synchronise()

@@ -25,6 +25,9 @@ MESSAGE = struct.Struct("<III")
 REGISTER_SECONDS = 10.0
 """Time for that answer: a simulated clock on a busy machine."""
 
+VIRTUAL_SYNC_SECONDS = 20.0
+"""Time for a virtual card to empty its streams: likewise."""
+
 VIRTUAL_CLOCK_HZ = 2e3
 """The lowest clock of a virtual board, for timeouts in clocks."""
 
@@ -115,12 +118,14 @@ class SocketRegisters:
 class Devices:
     """The open devices of one board. files: by channel, of :data:`CHANNELS` and, where the board has them,
     :data:`OF_MEMORY`; but for ``user``, which is ``registers``. most: bytes of one transfer to memory.
-    clock_hz: the lowest clock that the accelerator may have."""
+    clock_hz: the lowest clock that the accelerator may have. sync_seconds: in place of ``SYNC_SECONDS`` of
+    :mod:`bitstreams.links.block_design`."""
 
     registers: Registers
     files: dict[str, int]
     most: int = MOST
     clock_hz: float = CLOCK_HZ
+    sync_seconds: float | None = None
 
     def close(self) -> None:
         """Give all of them back."""
@@ -152,7 +157,8 @@ def open_devices(prefix: str) -> Devices:
         raise
     user = opened.pop("user")
     if sockets:
-        return Devices(SocketRegisters(socket.socket(fileno=user)), opened, MOST_MESSAGE, VIRTUAL_CLOCK_HZ)
+        registers = SocketRegisters(socket.socket(fileno=user))
+        return Devices(registers, opened, MOST_MESSAGE, VIRTUAL_CLOCK_HZ, VIRTUAL_SYNC_SECONDS)
     return Devices(DeviceRegisters(user), opened)
 
 

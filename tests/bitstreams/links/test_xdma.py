@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitstreams.links import worker, xdma, xdma_devices
+from bitstreams.links import block_design, worker, xdma, xdma_devices
 from bitstreams.links.xdma import XdmaLink, open_xdma
 from bitstreams.links.xdma_devices import DeviceRegisters
 from hw.host.driver import Driver
@@ -111,6 +111,11 @@ def test_a_board_that_does_not_answer_is_named(board, monkeypatch):
     monkeypatch.setattr(xdma, "SYNC_SECONDS", 0.1)
     with pytest.raises(LinkError, match="streams of the board on /dev/xdma0 cannot be emptied"):
         board.connect()
+    start = time.monotonic()  # a virtual card has more time: its processor may do something else
+    with pytest.raises(LinkError, match="streams of the board on /dev/xdma0 cannot be emptied"):
+        board.connect(sync_seconds=0.7)
+    assert time.monotonic() - start >= 0.7
+    assert xdma_devices.VIRTUAL_SYNC_SECONDS > 5 * block_design.SYNC_SECONDS
 
 
 def test_registers_beyond_the_table_are_refused(board):
