@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from hw.host.weights import Loaded
     from sim.virtual.build import VirtualBuild
 
-SIMULATED_SLACK = 5.0
-"""Seconds that a simulated board's answer may be late: a machine that does other things does not lose any."""
-
 
 def loading(
     link: str, design: Path, info: DesignInfo, opened: Any
@@ -111,6 +108,7 @@ def virtual_boards(
 def _opened(built: VirtualBuild, path: str) -> AbstractContextManager[Any]:
     """The link to a virtual board at ``path``."""
     from bitstreams.links.serial import open_serial
+    from bitstreams.links.serial_client import SIMULATED_SLACK
     from bitstreams.links.xdma import open_xdma
     from sim.virtual.board import CLOCK_HZ
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from bitstreams.links.kind import LinkKind
-from bitstreams.links.serial_client import CLOCK_HZ, SerialClient, Transport
+from bitstreams.links.serial_client import CLOCK_HZ, SIMULATED_SLACK, SerialClient, Transport
 from hw.host import virtual_port
 from hw.host_interface import protocol
 from hw.host_interface.protocol import Command
@@ -229,7 +229,8 @@ def open_serial(
     """A link to the board on the serial port ``path`` at ``baud`` bit/s, its session open.
 
     clock_hz: the lowest clock the board may have. slack: seconds that its answers may be late, by default
-    ``SLACK`` of :mod:`bitstreams.links.serial_client`. Takes an exclusive lock on the port until ``close``.
+    ``SLACK`` of :mod:`bitstreams.links.serial_client`, ``SIMULATED_SLACK`` where a virtual board runs behind
+    ``path``. Takes an exclusive lock on the port until ``close``.
     Raises ``ToolNotFound`` without pyserial, ``LinkError`` when the port is missing, in use or not
     accessible, or when no board answers on it.
     """
@@ -242,6 +243,8 @@ def open_serial(
     with suppress(OSError):
         if not stat.S_ISCHR(os.stat(path).st_mode):
             raise LinkError(f"{path} is no serial port: ports are devices like /dev/ttyUSB0")
+    if slack is None and virtual_port.alive(Path(path)):
+        slack = SIMULATED_SLACK
     # A write waits for the adapter, which takes the longest frame at the rate of the wire.
     patience = 1 + 2 * protocol.MAX_BODY * protocol.BITS_PER_BYTE / baud
     try:

@@ -16,6 +16,9 @@ ATTEMPTS = 6
 SLACK = 0.25
 """Seconds on top of what a response takes on the wire: USB adapters collect bytes, processes wait."""
 
+SIMULATED_SLACK = 5.0
+"""Likewise of a simulated board: a machine that does other things loses nothing, and is late."""
+
 LONGEST_WAIT = 0.5
 """Seconds, at the lowest clock of the board, that one request may wait there. A loss shows only after it."""
 

@@ -9,7 +9,7 @@ vendor tool packs tighter: yosys counts shift registers and both halves of a car
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from hw.compile.channel_table import drain_group_bits
 from hw.compile.program import Program
@@ -71,8 +71,8 @@ def feature_banks(config: AcceleratorConfig, lines: int) -> Resources:
     """The column banks of a feature memory of so many ``lines``."""
     if config.feature_memory == "ultra":
         shape = ultra_shape(lines)
-        # Which byte of a word is written, and which one read: 4:1 in a LUT.
-        luts = PIXEL_BITS * -(-(shape.bytes - 1) // 3) + (shape.bytes if shape.bytes > 1 else 0)
+        # Which byte of a word is read, and which one written.
+        luts = _picking(shape.bytes, PIXEL_BITS) + (shape.bytes if shape.bytes > 1 else 0)
         select = (shape.bytes - 1).bit_length()
         banks = Resources(dsp=0, lut=luts, ff=select, bram36=0, uram=shape.blocks)
     else:
@@ -85,13 +85,13 @@ def spectrum_banks(config: AcceleratorConfig, depth: int, width: int) -> Resourc
     """The banks of a lane's X buffer."""
     blocks, luts = memory(depth, width)
     if config.spectrum_memory == "ultra" and blocks:
-        found = Resources(dsp=0, lut=_picking(ultra_blocks(depth, 1), width), ff=0, bram36=0)
-        return replace(found, lut=BANKS * found.lut, uram=BANKS * ultra_blocks(depth, width))
+        luts = _picking(ultra_blocks(depth, 1), width)
+        return Resources(dsp=0, lut=BANKS * luts, ff=0, bram36=0, uram=BANKS * ultra_blocks(depth, width))
     return Resources(dsp=0, lut=BANKS * luts, ff=0, bram36=BANKS * blocks)
 
 
 def _picking(count: int, width: int) -> int:
-    """LUTs that pick among ``count`` blocks one below the other, 4:1 in a LUT."""
+    """LUTs that pick among ``count`` words of ``width`` bits, 4:1 in a LUT."""
     return width * -(-(count - 1) // 3)
 
 

@@ -16,11 +16,6 @@ def design(tmp_path_factory):
     return save(tmp_path_factory.mktemp("designs") / "design")
 
 
-@pytest.fixture(scope="module")
-def plan(design):
-    return build.plan(design, "arty_a7_100")
-
-
 NEXTPNR_LOG = """\
 Info: Device utilisation:
 Info: 	        SLICE_LUTX:    21000/126800    16%

@@ -30,11 +30,6 @@ def design(tmp_path_factory):
     return save(tmp_path_factory.mktemp("designs") / "design")
 
 
-@pytest.fixture(scope="module")
-def plan(design):
-    return build.plan(design, "arty_a7_100")
-
-
 CHOICES = [
     *((name, "vivado", transport) for name, board in BOARDS.items() for transport in board.transports),
     *((name, "openxc7", "uart") for name, board in BOARDS.items() if board.open_clock),

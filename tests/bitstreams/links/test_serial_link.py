@@ -12,7 +12,7 @@ import pytest
 from bitstreams.commands import board_link
 from bitstreams.links import serial
 from bitstreams.links.serial import SerialLink, open_serial
-from bitstreams.links.serial_client import ATTEMPTS, SLACK
+from bitstreams.links.serial_client import ATTEMPTS, SIMULATED_SLACK, SLACK
 from hw.host.driver import Driver
 from hw.host_interface import protocol
 from hw.host_interface.protocol import Status
@@ -57,16 +57,27 @@ def test_a_simulated_board_has_more_time(monkeypatch) -> None:
     """Its processor may do something else for seconds: no answer is lost on the way, it only is late."""
     wire = Wire(Board(ModelAccelerator()), Faults(cut=0))
     with pytest.raises(LinkError, match="no answer from the board"):
-        SerialLink(wire, BAUD, slack=board_link.SIMULATED_SLACK).open()
-    assert (
-        wire.writes == ATTEMPTS
-        and wire.board.now > ATTEMPTS * board_link.SIMULATED_SLACK > 6 * ATTEMPTS * SLACK
-    )
+        SerialLink(wire, BAUD, slack=SIMULATED_SLACK).open()
+    assert wire.writes == ATTEMPTS and wire.board.now > ATTEMPTS * SIMULATED_SLACK > 6 * ATTEMPTS * SLACK
 
     given = {}
     monkeypatch.setattr(serial, "open_serial", lambda path, baud, **rest: given.update(rest))
     board_link._opened(SimpleNamespace(clocks_per_bit=8), "/dev/pts/9")
-    assert given["slack"] == board_link.SIMULATED_SLACK
+    assert given["slack"] == SIMULATED_SLACK
+
+
+@pytest.mark.parametrize(("runs", "slack"), [(True, SIMULATED_SLACK), (False, None)])
+def test_a_running_virtual_board_is_known_by_its_lock(monkeypatch, runs, slack) -> None:
+    """However its port is named: ``uart:PORT`` of a board that 'spec2 board' runs."""
+    monkeypatch.setattr(serial.virtual_port, "alive", lambda path: runs)
+    monkeypatch.setattr(SerialLink, "open", lambda link: None)
+    master, slave = os.openpty()
+    try:
+        with open_serial(os.ttyname(slave), BAUD) as link:
+            assert link._client._slack == slack
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 def test_a_cable_pulled_in_mid_image_ends_the_run_with_that_sentence() -> None:
