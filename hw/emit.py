@@ -4,7 +4,8 @@ Amaranth emits every submodule instance as a module of its own. Here the RTLIL t
 Yosys turns it into Verilog: modules with equal bodies are merged (32 equal multipliers become one
 module with 32 instances), contents of memories that start empty are dropped, so that only real
 ROMs get an image, and of the attributes only ``keep`` (:func:`hw.gateware.primitives.delay.replicate`),
-``ASYNC_REG`` and ``ram_style`` stay. The Yosys is the one that is installed with Amaranth, never another one
+``ASYNC_REG`` and ``ram_style`` stay. Signals of no bits go too: Yosys writes them as ``[-1:0]``, which is two
+bits. The Yosys is the one that is installed with Amaranth, never another one
 on the path: what is written must not depend on the machine.
 Large ROMs do not go through here at all (:mod:`hw.gateware.primitives.rom`).
 """
@@ -30,6 +31,8 @@ _CELL = re.compile(r"^(  cell )\\(\S+)( )", re.M)
 _EMPTY_MEMORY = re.compile(
     r"^  cell \$meminit_v2 (?:(?!^  end).)*?DATA \d+'0+\n(?:(?!^  end).)*^  end\n", re.M | re.S
 )
+_NO_BITS = re.compile(r"^(?:  attribute [^\n]*\n)*  wire width 0 \S+\n|^connect \S+ \{ +\}\n", re.M)
+_NO_RESULT = re.compile(r"^    parameter \\(?:Y_)?WIDTH 0\n", re.M)
 _KEPT = re.compile(r'^  attribute \\keep "true"\n(?:  attribute [^\n]*\n)*  wire [^\n]*(\\\S+)\n', re.M)
 _REGISTER = re.compile(r"^  cell \$dff (?:(?!^  end).)*?^    connect \\Q (\\\S+)", re.M | re.S)
 _ATTRIBUTE = re.compile(r"^ *\(\* (?!keep |ASYNC_REG |ram_style ).* \*\)\n", re.M)
@@ -108,6 +111,14 @@ def keep_registers(text: str) -> str:
     return _MODULE.sub(keep, text)
 
 
+def drop_empty(text: str) -> str:
+    """RTLIL without signals of no bits, and without the cells that drive them."""
+    for found in reversed([*_NO_RESULT.finditer(text)]):
+        begin = text.rindex("\n  cell ", 0, found.start()) + 1
+        text = text[:begin] + text[text.index("\n  end\n", found.end() - 1) + len("\n  end\n") :]
+    return _NO_BITS.sub("", text)
+
+
 def portable(verilog: str) -> str:
     """Yosys's Verilog as every simulator reads it, whichever edition of the language it follows.
 
@@ -130,7 +141,7 @@ def _retarget(body: str, names: dict[str, str]) -> str:
 
 def _to_verilog(text: str, name: str) -> Verilog:
     with temporary() as folder:
-        (folder / "in.il").write_text(text, encoding="utf-8")
+        (folder / "in.il").write_text(drop_empty(text), encoding="utf-8")
         script = (
             "read_rtlil in.il\nproc -nomux -norom\nmemory_collect\n"
             f"write_verilog -norename -extmem {name}.v\n"

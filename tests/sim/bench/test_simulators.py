@@ -15,12 +15,14 @@ import pyslang
 import pytest
 
 from hw.contract.artifact import load
+from hw.generate import generate
 from hw.host_interface.registers import MAGIC, STATUS
 from hw.host_interface.stream_format import map_beats, pack_image, pack_scores
 from sim import model
 from sim.rtl.verilator import find_verilator
 from tests.hw.gateware.conftest import RUN_YOSYS
 from tests.sim.bench.accelerators import images, save_accelerator
+from tests.sim.bench.streamed_designs import random_streamed
 
 BENCH = Path(__file__).with_name("plain_bench.v")
 
@@ -127,7 +129,14 @@ STYLE = (
 
 
 @pytest.mark.verilator
-def test_verilators_lint_finds_nothing_else(design):
+@pytest.mark.parametrize("seed", [None, 9, 12, 22])
+def test_verilators_lint_finds_nothing_else(design, tmp_path, seed):
+    """Of a design that holds its weights, and of some that read them: from one memory or four, of a width or
+    of several, of rows that run ahead or do not."""
+    if seed is not None:
+        streamed = random_streamed(seed)
+        generate(streamed.artifact, streamed.config, tmp_path / "streamed")
+        design = tmp_path / "streamed"
     tool = find_verilator()
     allowed = [f"-Wno-{name}" for name in STYLE]
     command = [tool.executable, "--lint-only", "-Wall", *allowed, "--top-module", "spec2", "spec2.v"]
