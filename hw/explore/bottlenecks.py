@@ -92,8 +92,13 @@ def dram_rate(found: Exploration) -> float:
 
 def _budget(found: Exploration) -> str:
     device, needs = found.device, found.chosen.needs
-    name, share = binding(found)
-    return f"Scarcest are {device.labels[name]}: {needs[name]:,g} of {device.budget[name]:,}, {share:.1f} %."
+    scarcest, share = binding(found)
+    # Where UltraRAM takes what block RAM took, both are told.
+    others = [name for name in ("bram36", "uram") if needs.get("uram") and name != scarcest]
+    counts = [
+        f"{device.labels[name]}: {needs[name]:,g} of {device.budget[name]:,}" for name in (scarcest, *others)
+    ]
+    return "; ".join([f"Scarcest are {counts[0]}, {share:.1f} %", *counts[1:]]) + "."
 
 
 def _memory(found: Exploration) -> Iterator[str]:

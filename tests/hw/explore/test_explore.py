@@ -279,7 +279,10 @@ def test_maps_lie_in_ultraram_where_there_is_enough_of_it():
     found = {}
     for blocks in (0, 7, 960):
         device = replace(DEVICE, budget={**DEVICE.budget, "uram": blocks})
-        found[blocks] = explore(workload, device, space).chosen
+        explored = explore(workload, device, space)
+        found[blocks] = explored.chosen
+        told = f"UltraRAM: {found[blocks].needs.get('uram', 0):,g} of {blocks}"
+        assert (told in report(explored)["limits"][0]) == (blocks == 960)
     assert found[960].config.feature_memory == "ultra"
     assert found[960].needs["uram"] == found[960].config.line_pixels, "spectra of so few channels are in LUTs"
     assert found[960].needs["bram36"] < found[0].needs["bram36"]
