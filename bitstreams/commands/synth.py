@@ -59,4 +59,8 @@ def synth(
             table(["LUT levels", "from", "to"], worst),
             table(["net", "loads"], result.paths.fanout),
         ]
+        if result.paths.unregistered:
+            parts.append(
+                table(["block RAM without output register"], [(said,) for said in result.paths.unregistered])
+            )
     emit(as_json, result.to_json(), *parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -13,6 +14,9 @@ from hw.util.errors import ArtifactError, ToolFailed
 
 MOST = 2 << 30
 """Bytes of a netlist. Of these only the parts below are kept."""
+
+Bit = int | str
+"""Of a net: its number, or a constant."""
 
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -94,3 +98,31 @@ def read(path: Path, kind: Any) -> Any:
         raise ToolFailed(f"yosys left no {path.name} at {path}: {error.strerror or error}") from None
     except ArtifactError as error:
         raise ToolFailed(f"what yosys left cannot be read: {error}") from None
+
+
+def read_cells(netlist: Mapping[str, Any], top: str) -> tuple[dict[str, Mapping[str, Any]], dict[Bit, str]]:
+    """Cells of ``top`` by their names, and names of their nets.
+
+    Raises ``ToolFailed`` where there is no ``top``.
+    """
+    if top not in netlist["modules"]:
+        raise ToolFailed(f"the netlist has no module {top!r}: run 'spec2 synth' again")
+    module = netlist["modules"][top]
+    cells = {n: c for n, c in module["cells"].items() if c["type"] != "$scopeinfo"}
+    return cells, _names(module["netnames"])
+
+
+def bits_of(cell: Mapping[str, Any], direction: str) -> Iterator[Bit]:
+    """Those of ports of the ``direction``, "input" or "output"."""
+    for port, bits in cell["connections"].items():
+        if cell["port_directions"].get(port) == direction:
+            yield from bits
+
+
+def _names(netnames: Mapping[str, Any]) -> dict[Bit, str]:
+    """A name for every bit: that of the signal highest up, not one that yosys made up if it can be."""
+    found: dict[Bit, str] = {}
+    for name, net in sorted(netnames.items(), key=lambda item: ("$" in item[0], item[0].count("."), item[0])):
+        for i, bit in enumerate(net["bits"]):
+            found.setdefault(bit, f"{name}[{i}]" if len(net["bits"]) > 1 else name)
+    return found

@@ -13,13 +13,15 @@ import pathlib
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
 from itertools import takewhile
 from typing import Any
 
 from bitstreams.synthesis import netlist as files
+from bitstreams.synthesis.netlist import Bit, bits_of, read_cells
+from bitstreams.synthesis.output_registers import unregistered
 from hw.util.errors import ToolFailed
 
 LEVELS = {
@@ -48,14 +50,13 @@ HOST_BLOCKS = re.compile(
 )
 """Instances, from the top on, that are such blocks."""
 
+Cell = Mapping[str, Any]
+
 RESETS = {"FDRE": "R", "FDSE": "S"}
 """The reset of a flip-flop."""
 
 SHOWN = 10
 """Paths and nets that a report names."""
-
-Bit = int | str
-Cell = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,13 @@ class Path:
 @dataclass(frozen=True)
 class Paths:
     """levels: number of register inputs by the levels of the longest path to them. worst: longest paths, of
-    different registers. fanout: nets with most loads, but clocks and constants."""
+    different registers. fanout: nets with most loads, but clocks and constants. unregistered: block RAMs that
+    have no output register."""
 
     levels: Mapping[int, int]
     worst: tuple[Path, ...]
     fanout: tuple[tuple[str, int], ...]
+    unregistered: tuple[str, ...]
 
     @property
     def longest(self) -> int:
@@ -92,7 +95,7 @@ def paths(netlist: Mapping[str, Any], top: str) -> Paths:
 
     Raises ``ToolFailed`` where cells without state form a loop, or there is no ``top``.
     """
-    cells, names = _read(netlist, top)
+    cells, names = read_cells(netlist, top)
     ends, via = _ends(cells)
     worst: dict[str, Path] = {}
     for count, last, end in sorted(ends, key=lambda end: -end[0]):
@@ -106,6 +109,7 @@ def paths(netlist: Mapping[str, Any], top: str) -> Paths:
         levels=dict(sorted(Counter(count for count, _, _ in ends).items())),
         worst=tuple(worst.values()),
         fanout=_fanout(cells, names),
+        unregistered=tuple(unregistered(cells)),
     )
 
 
@@ -114,11 +118,11 @@ def excesses(
 ) -> list[str]:
     """What exceeds the limits in ``netlist``, the worst first: registers behind more than ``levels`` and nets
     with more than ``loads``; behind ``HOST_LEVELS`` and with ``HOST_LOADS`` in :data:`HOST_BLOCKS`, and of
-    resets anywhere.
+    resets anywhere. Then block RAMs that have no output register.
 
     Raises like :func:`paths`.
     """
-    cells, names = _read(netlist, top)
+    cells, names = read_cells(netlist, top)
     ends, via = _ends(cells)
     found: dict[str, int] = {}
     for count, last, end in ends:
@@ -126,14 +130,14 @@ def excesses(
         if count > limit:
             path = _path(count, last, _register(cells[end], end, names), cells, via, names)
             found.setdefault(f"{path.start} -> {path.end.split('[')[0]}: {count} levels, not {limit}", count)
-    driver = {bit: name for name, cell in cells.items() for bit in _bits(cell, "output")}
+    driver = {bit: name for name, cell in cells.items() for bit in bits_of(cell, "output")}
     resets = {bit for cell in cells.values() for bit in cell["connections"].get(RESETS.get(cell["type"]), ())}
     for bit, count in _loads(cells).items():
         close = bit in resets or _of_host(driver.get(bit, ""))
         limit = min(loads, HOST_LOADS) if close else loads
         if count > limit:
             found.setdefault(f"{names.get(bit, bit)}: {count} loads, not {limit}", count)
-    return sorted(found, key=lambda said: -found[said])
+    return sorted(found, key=lambda said: -found[said]) + unregistered(cells)
 
 
 def _of_host(cell: str) -> bool:
@@ -145,21 +149,12 @@ def _of_host(cell: str) -> bool:
     return bool(HOST_BLOCKS.search(".".join(part.split("$")[0] for part in parts)))
 
 
-def _read(netlist: Mapping[str, Any], top: str) -> tuple[dict[str, Cell], dict[Bit, str]]:
-    """Cells by their names, and names of their nets."""
-    if top not in netlist["modules"]:
-        raise ToolFailed(f"the netlist has no module {top!r}: run 'spec2 synth' again")
-    module = netlist["modules"][top]
-    cells = {n: c for n, c in module["cells"].items() if c["type"] != "$scopeinfo"}
-    return cells, _names(module["netnames"])
-
-
 def _ends(cells: Mapping[str, Cell]) -> tuple[list[tuple[int, str, str]], dict[str, str]]:
     """Of every input of a register: levels in front of it, the last cell of them, the register; and the cell
     before each cell on its longest path."""
-    driver = {bit: name for name, cell in cells.items() for bit in _bits(cell, "output")}
+    driver = {bit: name for name, cell in cells.items() for bit in bits_of(cell, "output")}
     before = {
-        name: [driver[bit] for bit in _bits(cell, "input") if bit in driver]
+        name: [driver[bit] for bit in bits_of(cell, "input") if bit in driver]
         for name, cell in cells.items()
         if cell["type"] in LEVELS
     }
@@ -181,30 +176,15 @@ def _ends(cells: Mapping[str, Cell]) -> tuple[list[tuple[int, str, str]], dict[s
         (levels[driver[bit]], driver[bit], name)
         for name, cell in cells.items()
         if cell["type"] not in LEVELS
-        for bit in _bits(cell, "input")
+        for bit in bits_of(cell, "input")
         if bit in driver
     ]
     return ends, via
 
 
-def _bits(cell: Cell, direction: str) -> Iterator[Bit]:
-    for port, bits in cell["connections"].items():
-        if cell["port_directions"].get(port) == direction:
-            yield from bits
-
-
-def _names(netnames: Mapping[str, Any]) -> dict[Bit, str]:
-    """A name for every bit: that of the signal highest up, not one that yosys made up if it can be."""
-    found: dict[Bit, str] = {}
-    for name, net in sorted(netnames.items(), key=lambda item: ("$" in item[0], item[0].count("."), item[0])):
-        for i, bit in enumerate(net["bits"]):
-            found.setdefault(bit, f"{name}[{i}]" if len(net["bits"]) > 1 else name)
-    return found
-
-
 def _register(cell: Cell, name: str, names: Mapping[Bit, str]) -> str:
     """A register by what it drives."""
-    return next((names[bit] for bit in _bits(cell, "output") if bit in names), name)
+    return next((names[bit] for bit in bits_of(cell, "output") if bit in names), name)
 
 
 def _path(
@@ -252,6 +232,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{path.levels} {path.start} -> {path.end}: {' '.join(path.cells)}")
     for net, loads in found.fanout:
         print(f"{loads:,} {net}")
+    for memory in found.unregistered:
+        print(memory)
     return 0
 
 

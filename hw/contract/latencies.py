@@ -65,7 +65,7 @@ def latencies(
     rotate = rotate_latency(config.line_pixels)
     # Wraps join the sums in the drain in a clock of their own, and biases of imaginary parts in another one.
     wraps = (1 + pointwise) * (config.products == "packed")
-    memory, fill, array = 2 + rotate, 25 + NARROW_CLOCKS * narrow, 5
+    memory, fill, array = 3 + rotate, 25 + NARROW_CLOCKS * narrow, 6
     return Latencies(
         memory=memory,
         fill=fill,
@@ -76,5 +76,5 @@ def latencies(
         reuse_lead=6 + wraps,
         map_start=SEND_MAP + memory + MAP_START,
         # Start register, lane, writer, feature memory.
-        tail=1 + 32 + OVERLAPPING_CLOCKS * overlaps + 1 + (rotate + 2),
+        tail=1 + 33 + OVERLAPPING_CLOCKS * overlaps + 1 + (rotate + 2),
     )

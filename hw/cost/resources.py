@@ -9,7 +9,7 @@ vendor tool packs tighter: yosys counts shift registers and both halves of a car
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from hw.compile.channel_table import drain_group_bits
 from hw.compile.program import Program
@@ -18,13 +18,10 @@ from hw.compile.weight_stream import QUEUED_BEATS, UNIT_BITS
 from hw.contract.config import BANKS, STREAM_BITS, TRANSFORM_WORDS, AcceleratorConfig
 from hw.contract.formats import BIAS, PIXEL_BITS, PRODUCT_SUM, SPECTRUM
 from hw.contract.latencies import ROTATOR_LEVELS
-from hw.contract.memory_shares import SHARE_BITS
+from hw.contract.memory_shares import BLOCK_SHAPES, SHARE_BITS, memory_depths
 from hw.contract.packed_products import PackedProducts
 from hw.contract.spectrum import WORDS
 from hw.contract.ultra_ram import ultra_blocks, ultra_shape
-
-RAMB36_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
-"""(depth, width) of a RAMB36; a RAMB18 has half the width and ends at 16384 × 1 (7 Series Memory, UG473)."""
 
 LUTS_PER_RAMB18 = 62
 """A memory that takes fewer LUTs than this for each RAMB18 it would need goes to LUTs: yosys 0.68 puts
@@ -67,6 +64,19 @@ def rom(depth: int, width: int) -> tuple[float, int]:
     return 0, width * (-(-depth // 64) + 2 * (-(-depth // 256) - 1))
 
 
+def deep(kind: Callable[[int, int], tuple[float, int]], depth: int, width: int) -> Resources:
+    """A memory of the ``kind`` (:func:`memory`, :func:`rom`), split as
+    :func:`hw.contract.memory_shares.memory_depths` says, with the output registers of its blocks."""
+    parts = memory_depths(depth, width)
+    found = [kind(words, width) for words in parts]
+    return Resources(
+        dsp=0,
+        lut=sum(luts for _, luts in found) + _picking(len(parts), width),
+        ff=width * len(parts),
+        bram36=sum(blocks for blocks, _ in found),
+    )
+
+
 def feature_banks(config: AcceleratorConfig, lines: int) -> Resources:
     """The column banks of a feature memory of so many ``lines``."""
     if config.feature_memory == "ultra":
@@ -74,10 +84,11 @@ def feature_banks(config: AcceleratorConfig, lines: int) -> Resources:
         # Which byte of a word is read, and which one written.
         luts = _picking(shape.bytes, PIXEL_BITS) + (shape.bytes if shape.bytes > 1 else 0)
         select = (shape.bytes - 1).bit_length()
-        banks = Resources(dsp=0, lut=luts, ff=select, bram36=0, uram=shape.blocks)
+        banks = Resources(
+            dsp=0, lut=luts, ff=2 * select + PIXEL_BITS * shape.bytes, bram36=0, uram=shape.blocks
+        )
     else:
-        blocks, luts = memory(lines, PIXEL_BITS)
-        banks = Resources(dsp=0, lut=luts, ff=0, bram36=blocks)
+        banks = deep(memory, lines, PIXEL_BITS)
     return Resources(**{name: config.line_pixels * count for name, count in asdict(banks).items()})
 
 
@@ -95,18 +106,21 @@ def _picking(count: int, width: int) -> int:
     return width * -(-(count - 1) // 3)
 
 
-def _in_shares(
-    kind: Callable[[int, int], tuple[float, int]], depth: int, width: int, share: int
-) -> tuple[float, int]:
-    """(RAMB36, LUTs) of a memory that is made of memories of ``share`` bits."""
-    parts = [kind(depth, min(share, width - first)) for first in range(0, width, share)]
-    return sum(blocks for blocks, _ in parts), sum(luts for _, luts in parts)
+def _in_shares(kind: Callable[[int, int], tuple[float, int]], depth: int, width: int) -> Resources:
+    """A memory that is made of memories of ``SHARE_BITS``."""
+    shares = [deep(kind, depth, min(SHARE_BITS, width - first)) for first in range(0, width, SHARE_BITS)]
+    return Resources(
+        dsp=0,
+        lut=sum(share.lut for share in shares),
+        ff=sum(share.ff for share in shares),
+        bram36=sum(share.bram36 for share in shares),
+    )
 
 
 def _blocks(depth: int, width: int) -> tuple[float, int]:
     """(RAMB36, LUTs) of a memory in blocks."""
     blocks: list[tuple[float, int]] = []
-    for block_depth, block_width in RAMB36_SHAPES:
+    for block_depth, block_width in BLOCK_SHAPES:
         deep = -(-depth // block_depth)
         multiplexers = _picking(deep, width)
         blocks.append((deep * -(-width // block_width), multiplexers))
@@ -162,7 +176,9 @@ def _lane(program: Program) -> Resources:
         + array.ff
         + pooling.ff
         + pairs.ff
-        + (BANKS * 8 * x_bits if in_luts else 0)  # the read registers of memories in LUTs
+        + BANKS * 8 * x_bits  # output registers, or the read registers of memories in LUTs
+        + (BANKS * depth.bit_length() if in_luts else 0)  # whose addresses wait
+        + (drain * 2 * PRODUCT_SUM.bits if y_blocks else 0)
         + 59 * columns
         + 431
         + 313,
@@ -271,9 +287,9 @@ def _shared(program: Program) -> Resources:
     weights = _streamed(program) if config.stream_weights else _held(program)
     channel_bits = drain_group_bits(config.drain, program.shift_bits)
     table = memory if config.stream_weights else rom
-    table_blocks, table_luts = _in_shares(table, len(program.channel_bias), channel_bits, SHARE_BITS)
-    if not table_blocks and not config.stream_weights:  # measured: most bits of a bias are its sign
-        table_luts = 6 * len(program.channel_bias)
+    channels = _in_shares(table, len(program.channel_bias), channel_bits)
+    if not channels.bram36 and not config.stream_weights:  # measured: most bits of a bias are its sign
+        channels = replace(channels, lut=6 * len(program.channel_bias))
     controllers, control_port = 1100, 290 + 22 * layers
     rotators = line * ((2 * PIXEL_BITS + 1) * stages + 12)
     streams = _wide_streams(program)
@@ -288,7 +304,7 @@ def _shared(program: Program) -> Resources:
         + max(0, groups - 3) * waiting
         + weights.lut
         + streams.lut
-        + table_luts,
+        + channels.lut,
         ff=750
         + 390
         + 64 * layers
@@ -299,8 +315,9 @@ def _shared(program: Program) -> Resources:
         + sum(range(min(groups, 3))) * waiting
         + weights.ff
         + streams.ff
+        + channels.ff
         + 110,
-        bram36=banks.bram36 + weights.bram36 + table_blocks,
+        bram36=banks.bram36 + weights.bram36 + channels.bram36,
         uram=banks.uram,
     )
 
@@ -315,15 +332,15 @@ def _wide_streams(program: Program) -> Resources:
 
 def _held(program: Program) -> Resources:
     """The weight memory of a design that holds its weights."""
-    blocks, luts = _in_shares(rom, program.steps, program.step_format.bits, SHARE_BITS)
-    return Resources(dsp=0, lut=luts, ff=program.step_format.bits, bram36=blocks)
+    steps = _in_shares(rom, program.steps, program.step_format.bits)
+    return replace(steps, ff=steps.ff + program.step_format.bits)
 
 
 def _streamed(program: Program) -> Resources:
     """Burst reader, channel loader, weight buffer and replay. Held against synthesis at 12 rows, not yet at
     64."""
     plan = program.stream
-    blocks, luts = memory(plan.depth, UNIT_BITS)
+    bank = deep(memory, plan.depth, UNIT_BITS)
     rotator = plan.bus_bits * ((plan.beat_units - 1).bit_length() + 1) // ROTATOR_LEVELS
     sizes = len(set(plan.layer_units))
     column = plan.step_units * (UNIT_BITS * (sizes // 3 + 1) + 4)  # a LUT picks one of three units
@@ -335,7 +352,7 @@ def _streamed(program: Program) -> Resources:
     others = signs + checksum + 600 + memory(QUEUED_BEATS, queues)[1]
     return Resources(
         dsp=0,
-        lut=rotator + column + plan.step_units * luts + others,
-        ff=plan.bus_bits + 2 * rotator + plan.step_units * (UNIT_BITS + 16) + 470 + queues + loader,
-        bram36=plan.step_units * blocks,
+        lut=rotator + column + plan.step_units * bank.lut + others,
+        ff=plan.bus_bits + 2 * rotator + plan.step_units * (bank.ff + UNIT_BITS + 16) + 470 + queues + loader,
+        bram36=plan.step_units * bank.bram36,
     )

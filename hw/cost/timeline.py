@@ -21,7 +21,7 @@ from hw.contract.config import AcceleratorConfig
 from hw.contract.latencies import Latencies
 from hw.cost.weight_arrival import WeightArrival
 
-HELD_WEIGHTS = 3
+HELD_WEIGHTS = 4
 """Clocks from the start of the array's controller to the first step of a design that holds its weights."""
 
 

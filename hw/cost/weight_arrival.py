@@ -23,16 +23,16 @@ READER = 1
 STRIPING = 2
 """Clocks that a beat takes through the queues of striped memories."""
 
-BUFFER_TO_ARRAY = 5
+BUFFER_TO_ARRAY = 6
 """Clocks from a step's last beat until the array can issue it, beside the buffer's rotator."""
 
-READ_AHEAD = 2
+READ_AHEAD = 3
 """Clocks by which the replay reads a step before the array can issue it."""
 
 BLOCK_TO_BLOCK = 1
 """Clocks between the replay's last read of a block and the first one of the next."""
 
-HELD = 3
+HELD = 4
 """Steps between the weight buffer and the array: they have been read and wait."""
 
 

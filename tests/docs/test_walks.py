@@ -75,7 +75,7 @@ def test_the_page_on_own_networks_runs(tmp_path):
 
 def test_the_page_on_the_functions_runs(tmp_path):
     out = run_blocks((ROOT / "docs" / "api" / "spec2.md").read_text(), tmp_path)
-    assert out.startswith("11408 the design needs 1,536 DSP slices of 240 ")
+    assert out.startswith("11429 the design needs 1,536 DSP slices of 240 ")
 
 
 def test_the_recipe_on_the_page_on_own_networks_is_one():

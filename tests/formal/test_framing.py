@@ -55,15 +55,17 @@ class Sender(Elaboratable):
             with m.If(dut.o.payload != ESCAPE):
                 m.d.sync += count.eq(count + 1)
 
-        # What the registers mean.
-        pointer, check = held["pointer"], held["check"]
+        # What the registers mean: of header and CRC the bytes chosen so far are counted, the pointer counts
+        # those of the payload. The one that is offered is chosen already.
+        pointer, chosen = held["pointer"], held["count"]
+        offered = held["state_state"] == self._number(held)["BODY"]
         with m.If(inside):
             m.d.comb += [
                 Assert(~(held["in_header"] & held["in_check"])),
-                Assert(count == Mux(held["in_header"], pointer, HEADER + pointer + check)),
-                Assert(held["in_check"] | (check == 0)),
-                Assert(check <= CHECK),
-                Assert(pointer <= Mux(held["in_header"], HEADER, dut.header.length)),
+                Assert(count + offered == Mux(held["in_header"], 0, HEADER + pointer) + chosen),
+                Assert(held["in_header"] | held["in_check"] | (chosen == 0)),
+                Assert(chosen <= Mux(held["in_header"], HEADER, CHECK)),
+                Assert(pointer <= Mux(held["in_header"], 0, dut.header.length)),
                 Assert(~held["in_check"] | (pointer == dut.header.length)),
                 Assert(escaped == held["escaped"]),
             ]
@@ -72,32 +74,32 @@ class Sender(Elaboratable):
         m.d.comb += self._states(held, inside, escaped)
         return m
 
+    def _number(self, held):
+        """The states by their names."""
+        return {held["state_state"].decoder(i).split("/")[0]: i for i in range(6)}
+
     def _states(self, held, inside, escaped):
         """What holds in each state."""
-        now, pointer, check = held["state_state"], held["pointer"], held["check"]
-        number = {now.decoder(i).split("/")[0]: i for i in range(6)}
+        now, pointer, chosen = held["state_state"], held["pointer"], held["count"]
+        number = self._number(held)
         opening, read, choose, body, closing = (
             number[name] for name in ("OPENING", "READ", "CHOOSE", "BODY", "CLOSING")
         )
         moving = (now == read) | (now == choose) | (now == body)
-        full = (held["in_check"] & (check == CHECK)) | (~held["in_check"] & (check == 0))
         special = (held["plain"] == FLAG) | (held["plain"] == ESCAPE)
+        payload = ~held["in_header"] & ~held["in_check"]
+        most = Mux(held["in_check"], CHECK, HEADER)
         return [
             Assert(now < len(number)),
             Assert(self.dut.busy == (now != number["IDLE"])),
             Assert(inside == (moving | (now == closing))),
-            Assert((now != closing) | (held["in_check"] & (check == CHECK) & ~escaped)),
+            Assert((now != closing) | (held["in_check"] & (chosen == CHECK) & ~escaped)),
             Assert(~escaped | ((now == body) & special)),
             Assert(
-                (now != opening) | ((pointer == 0) & (check == 0) & held["in_header"] & ~held["in_check"])
+                (now != opening) | ((pointer == 0) & (chosen == 0) & held["in_header"] & ~held["in_check"])
             ),
-            Assert(((now != choose) & (now != body)) | (check < CHECK)),
-            Assert(((now != choose) & (now != body)) | ~held["in_header"] | (pointer < HEADER)),
-            Assert(
-                ((now != choose) & (now != body))
-                | (held["in_header"] | held["in_check"] | (pointer < self.dut.header.length))
-            ),
-            Assert(full | held["in_check"]),
+            Assert((now != choose) | Mux(payload, pointer < self.dut.header.length, chosen < most)),
+            Assert((now != body) | Mux(payload, pointer != 0, chosen != 0)),
         ]
 
 

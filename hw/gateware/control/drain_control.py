@@ -69,7 +69,7 @@ class DrainControl(wiring.Component):
 
     def __init__(self, program: Program):
         self.program = program
-        self.table_latency = 4 if program.narrow else 3
+        self.table_latency = 5 if program.narrow else 4
         self.groups = program.config.rows // program.config.drain
         self.layout = entry_layout(program.config.drain, program.shift_bits)
         entries = len(program.channel_bias)
@@ -123,7 +123,7 @@ class DrainControl(wiring.Component):
         if self.program.pointwise:
             kinds = [int(plan.layer.pointwise) for plan in self.program.layers]
             has_bias |= per_layer(m, self.layer, kinds, name="pointwise")
-        has_bias = delay(m, has_bias, 1, name="has_bias")
+        has_bias = delay(m, has_bias, 2, name="has_bias")
         bias, shift = Signal.like(self.bias, reset_less=True), Signal.like(self.shift, reset_less=True)
         m.d.sync += shift.eq(entry.shift)
         for row in range(self.program.config.drain):
@@ -135,7 +135,7 @@ class DrainControl(wiring.Component):
         return m
 
     def _read_table(self, m, address):
-        """The entry at ``address``, two clocks later."""
+        """The entry at ``address``, three clocks later, from the memories' output registers."""
         held, found = not self.program.config.stream_weights, []
         for share, first in enumerate(range(0, self.layout.size, SHARE_BITS)):
             width = min(SHARE_BITS, self.layout.size - first)
@@ -144,7 +144,7 @@ class DrainControl(wiring.Component):
             m.submodules[f"channels_{share}"] = table
             port = table.read_port()
             m.d.comb += port.addr.eq(replicate(m, address, name=f"port_address_{share}"))
-            found.append(port.data)
+            found.append(delay(m, port.data, 1, name=f"out_{share}"))
             if not held:
                 write = table.write_port()
                 m.d.comb += [
@@ -161,7 +161,7 @@ class DrainControl(wiring.Component):
         table = per_layer(m, self.layer, chosen, name="table")
         most = max(map(max, tables))
         cuts = Array(C(cut, range(most + 1)) for cut in chain(*tables))
-        index = delay(m, Cat(self.o_word, table), 1, name="cut_index")
+        index = delay(m, Cat(self.o_word, table), 2, name="cut_index")
         cut = delay(m, cuts[index], 2, name="cut")
         less = Signal.like(self.shift, name="less", reset_less=True)
         for i in range(self.program.config.drain):

@@ -78,26 +78,41 @@ class Readout(wiring.Component):
         control, lane = self.control, self.lane
         for name in {"layer", "table"} & set(self.signature.members):
             m.d.comb += getattr(control, name).eq(getattr(self, name))
-        wait = lane.drain.table_latency - control.table_latency
+        wait = lane.drain.table_latency - control.table_latency + self._lead
+        active, end, group, word, half = (
+            delay(m, value, self._lead, name=name, reset=name in ("active", "end"))
+            for name, value in {
+                "active": control.active,
+                "end": control.end,
+                "group": control.group,
+                "word": control.o_word,
+                "half": control.o_half,
+            }.items()
+        )
         m.d.comb += [
-            self.group.eq(control.group),
+            self.group.eq(group),
             self.bias.eq(delay(m, control.bias.as_value(), wait, name="bias")),
             self.shift.eq(delay(m, control.shift.as_value(), wait, name="shift")),
-            self.pass_full.eq(delay(m, control.end, lane.pass_latency, name="pass_end", reset=True)),
+            self.pass_full.eq(delay(m, end, lane.pass_latency, name="pass_end", reset=True)),
         ]
         wait = lane.drain.latency - lane.y.lead
-        target = delay(m, Cat(control.o_half, control.group, control.o_word), wait, name="y_write")
-        end = delay(m, control.end, wait, name="y_end")
+        target = delay(m, Cat(half, group, word), wait, name="y_write")
+        end = delay(m, end, wait, name="y_end")
         m.d.comb += [
-            self.y_en.eq(delay(m, control.active, wait, name="y_en", reset=True)),
+            self.y_en.eq(delay(m, active, wait, name="y_en", reset=True)),
             Cat(self.y_half, self.y_group, self.y_word).eq(target),
         ]
         self._mark_words(m, end)
         return m
 
+    @property
+    def _lead(self) -> int:
+        """Clocks that the drain control is ahead: its table takes longer than the drain can wait."""
+        return max(0, self.control.table_latency - self.lane.drain.table_latency)
+
     def _through_the_array(self, m):
         """The end of a word, as long as its last product takes."""
-        control, clocks = self.control, self.lane.array_latency
+        control, clocks = self.control, self.lane.array_latency - self._lead
         ended = Cat(self.word, self.half, self.entry, self.entries, self.end_of_pass)
         load = self.issued & self.end_of_word
         m.d.comb += [

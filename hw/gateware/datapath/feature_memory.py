@@ -97,7 +97,7 @@ class FeatureMemory(wiring.Component):
     @property
     def latency(self) -> int:
         """Clocks from ``r_line`` to ``pixels``: address registers, memory, rotator."""
-        return 2 + rotate_latency(self.line)
+        return 1 + Bank.latency + rotate_latency(self.line)
 
     @property
     def write_latency(self) -> int:
@@ -127,7 +127,8 @@ class FeatureMemory(wiring.Component):
             # Clock 1: the memory.
             m.d.comb += bank.r_addr.eq(Mux(far, far_line, here))
             items.append(bank.r_data)
-        # Clocks 2..: bring the pixel at the offset to position 0.
+        # Clock 2: its output register. Clocks 3..: bring the pixel at the offset to position 0.
+        offset = delay(m, offset, Bank.latency - 1, name="late_offset")
         items, _ = rotate(m, items, offset, left=True, name="r")
         for i, item in enumerate(items):
             m.d.comb += self.pixels[i].eq(item)

@@ -153,11 +153,11 @@ class Lane(wiring.Component):
     def reuse_lead(self) -> int:
         """Clocks before a lane's token in which a Y half may be taken although the lane has yet to read it.
 
-        A token sees its last word leave Y 10 clocks later (two registers, 8 reads). The first word of a
-        pass that is taken now reaches Y after issue register, array and drain.
+        A token sees its last word leave Y 10 clocks later (two registers, 8 reads), or as much later as Y may
+        read. The first word of a pass that is taken now reaches Y after issue register, array and drain.
         """
         first_write = 2 + self.array_latency + self.drain.latency + self.y.write_latency
-        return first_write - (2 + TILE) - 1
+        return first_write - (2 + TILE + self.y.read_latency) - 1
 
     @property
     def output_latency(self) -> int:

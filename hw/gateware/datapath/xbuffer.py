@@ -51,14 +51,18 @@ class XBuffer(wiring.Component):
     Parameters: ``groups``; ``own_words``: every bank reads a word of its own; ``bits`` of a part of a word
     (figures above: 16); ``ultra``: banks too large for LUTs are UltraRAM.
     Latency, no back pressure: ``x`` follows a request by ``latency`` clocks; requests see what was
-    written at least ``write_latency`` clocks earlier.
+    written at least ``write_latency`` clocks earlier, and nothing that is written ``read_latency`` clocks
+    later.
     """
 
-    latency = 3
+    latency = 4
+    read_latency = 1
     write_latency = 1
 
     def __init__(self, groups: int, own_words: bool = False, bits: int = SPECTRUM.bits, ultra: bool = False):
         self.group_bits, self.bits, self.ultra = max(1, ceil_log2(groups)), bits, ultra
+        self.address_bits = ceil_log2(CLOCKS_PER_TILE) + self.group_bits + 1
+        self.in_luts = self.address_bits <= LUT_ADDRESS_BITS
         super().__init__(
             {
                 "w_en": In(1),
@@ -82,20 +86,24 @@ class XBuffer(wiring.Component):
         enables = Signal(BANKS)
         m.d.sync += [words.eq(self._stored()), enables.eq(self.w_en << self.w_bank)]
         w_address = delay(m, Cat(self.w_t, self.w_group, self.w_half), 1, name="w_address")
-        in_luts = len(w_address) == LUT_ADDRESS_BITS
         # No bitstream fills UltraRAM, nor has to: these start empty.
-        attributes = {"ram_style": "ultra"} if self.ultra and not in_luts else {}
+        attributes = {"ram_style": "ultra"} if self.ultra and not self.in_luts else {}
         for k in range(BANKS):
             word = self.r_words[k % len(self.r_words)]
             request = Cat(word[2:], self.r_groups[k], self.r_half)
             name = f"r_address_{k}"
+            r_address = delay(m, request, 1, name=name)
             # Memories in LUTs are many: each bank keeps an address of its own, where all are the same too.
-            r_address = replicate(m, request, name=name) if in_luts else delay(m, request, 1, name=name)
-            bank = memory.Memory(shape=words.shape(), depth=1 << len(w_address), init=[], attrs=attributes)
+            # They need no output register; a clock later than others they read.
+            if self.in_luts:
+                r_address = replicate(m, r_address, name=f"own_{name}")
+            bank = memory.Memory(shape=words.shape(), depth=1 << self.address_bits, init=[], attrs=attributes)
             m.submodules[f"bank_{k}"] = bank
             write, read = bank.write_port(), bank.read_port()
-            # Clock 1: the memory; every bank has a replica of what selects. Clock 2: one sub-bank of four.
-            sub = replicate(m, delay(m, word[:2], 1, name=f"early_sub_{k}"), name=f"sub_{k}")
+            # Clock 1: the memory, clock 2: its output register; every bank has a replica of what selects.
+            # Clock 3: one sub-bank of four.
+            sub = replicate(m, delay(m, word[:2], self.latency - 2, name=f"early_sub_{k}"), name=f"sub_{k}")
+            read_words = read.data if self.in_luts else delay(m, read.data, 1, name=f"out_{k}")
             m.d.comb += [
                 write.addr.eq(w_address),
                 write.data.eq(words),
@@ -104,7 +112,7 @@ class XBuffer(wiring.Component):
                 read.en.eq(1),
             ]
             x = Signal(complex_layout(self.bits), name=f"x_{k}", reset_less=True)
-            m.d.sync += x.eq(read.data[sub])
+            m.d.sync += x.eq(read_words[sub])
             m.d.comb += self.x[k].eq(x)
         return m
 

@@ -44,11 +44,13 @@ class YBuffer(wiring.Component):
 
     Parameters: ``rows`` N, a multiple of ``drain`` D, which is 4 or 8.
     Latency, no back pressure: ``words`` follow a request by ``latency`` clocks; requests see what was
-    written at least ``write_latency`` clocks earlier.
+    written at least ``write_latency`` clocks earlier, and nothing that is written ``read_latency`` clocks
+    later.
     """
 
     lead = 1
-    latency = 3
+    latency = 4
+    read_latency = 1
     write_latency = 1
 
     def __init__(self, rows: int, drain: int):
@@ -68,33 +70,35 @@ class YBuffer(wiring.Component):
                 "words": Out(words_layout(PRODUCT_SUM.bits, TRANSFORM_WORDS)),
             }
         )
+        self._shared = ceil_log2(drain // TRANSFORM_WORDS)  # reads of one address
+        self.address_bits = len(self.r_t) - self._shared + len(self.r_row) + 1
+        self.in_luts = self.address_bits <= LUT_ADDRESS_BITS
 
     def elaborate(self, platform):
         m = Module()
         # Clock -1: where every sub-bank's word comes from; each one's multiplexers have a replica.
         # Clock 0: rotate what is written, register the addresses.
         w_en = delay(m, self.w_en, 2, name="w_en", reset=True)
-        drain, shared = (
-            self.drain,
-            ceil_log2(self.drain // TRANSFORM_WORDS),
-        )  # reads of one entry per sub-bank
-        request = Cat(self.r_t[shared:], self.r_row, self.r_half)
-        in_luts = len(request) <= LUT_ADDRESS_BITS
-        together = delay(m, request, 1, name="r_address")
+        drain = self.drain
+        request = Cat(self.r_t[self._shared :], self.r_row, self.r_half)
         w_group, w_half, w_word = (
             delay(m, value, 1, name=name)
             for name, value in (("w_group", self.w_group), ("w_half", self.w_half), ("w_word", self.w_word))
         )
-        ports = []
+        # Memories in LUTs are many: each keeps an address of its own. They need no output register; a clock
+        # later than others they read.
+        late = delay(m, request, 1, name="request")
+        found = []
         for s in range(drain):
-            bank = memory.Memory(shape=complex_layout(PRODUCT_SUM.bits), depth=1 << len(request), init=[])
+            shape = complex_layout(PRODUCT_SUM.bits)
+            bank = memory.Memory(shape=shape, depth=1 << self.address_bits, init=[])
             m.submodules[f"sub_bank_{s}"] = bank
             write, read = bank.write_port(), bank.read_port()
-            ports.append(read)
+            found.append(read.data if self.in_luts else delay(m, read.data, 1, name=f"out_{s}"))
             row_in_group = replicate(m, (s - self.w_word)[: ceil_log2(drain)], name=f"row_in_group_{s}")
             row = Cat(row_in_group, w_group)[: len(self.r_row)]
             word = Array(self.w_words[i].as_value() for i in range(drain))[row_in_group]
-            # Clock 1: the memory.
+            # Clock 1: the memory. Clock 2: its output register.
             m.d.comb += [
                 write.en.eq(w_en),
                 write.addr.eq(
@@ -102,14 +106,13 @@ class YBuffer(wiring.Component):
                 ),
                 write.data.eq(delay(m, word, 1, name=f"w_word_{s}")),
                 read.en.eq(1),
-                # Memories in LUTs are many: each keeps an address of its own.
-                read.addr.eq(replicate(m, request, name=f"r_address_{s}") if in_luts else together),
+                read.addr.eq(replicate(m, late, name=f"r_address_{s}") if self.in_luts else late),
             ]
-        self._rotate_back(m, Array(port.data.as_value() for port in ports))
+        self._rotate_back(m, Array(words.as_value() for words in found))
         return m
 
     def _rotate_back(self, m, banks):
-        """Clock 2: word 4t + i of row n out of sub-bank (n + 4t + i) mod D; in dot mode one real number."""
+        """Clock 3: word 4t + i of row n out of sub-bank (n + 4t + i) mod D; in dot mode one real number."""
         wait = self.latency - 1
         first = delay(
             m, (self.r_row + TRANSFORM_WORDS * self.r_t)[: ceil_log2(self.drain)], wait - 1, name="first"

@@ -1,7 +1,7 @@
 """Skid buffer: two registers in a stream of steps, between a deep memory and the array.
 
-What leaves the memory has a clock to cross its output multiplexer, and whether the array takes a step
-decides nothing in the memory in the same clock.
+What leaves the memory's output register has a clock to cross its multiplexer, and whether the array takes a
+step decides nothing in the memory in the same clock.
 """
 
 from amaranth import Cat, Module, Mux, Signal
@@ -14,25 +14,26 @@ from hw.gateware.primitives.micro_instruction import ends_layout, ends_of, step_
 
 
 class SkidBuffer(wiring.Component):
-    """Members: ``i``, a stream of steps from the memory. ``ends``, a stream of what each step ends, to the
+    """Members: ``i``, a stream of steps that the memory reads; its payload is due a clock later, from the
+    memory's output register, which this buffer drives. ``ends``, a stream of what each step ends, to the
     array, which may take one in every clock in which it is valid, and finds all of the step at ``step`` in
     the clock after that. ``clear`` (a pulse) drops the steps that are held. Each bit of ``full`` is a
-    register of its own for what drives the memory, and says that ``i`` is not ready, from the second clock
-    after a reset on. Latency: 1 clock, no bubbles. Parameters: ``step``; ``full``: bits of that, which is not
-    there without any.
+    register of its own, for a share of the memory: ``i`` is not ready, and the memory's output register
+    stays, from the second clock after a reset on. Latency: 2 clocks, no bubbles. Parameters: ``step``;
+    ``full``: bits of that.
 
     A step is a thousand bits and more, and whether they move is decided late in a clock. So only the bits
     that the controller decides by, its ends, are there in time; the rest does the same a clock later, in
     parts of ``MAX_FANOUT`` bits with registers of their own that say what the ends did.
     """
 
-    def __init__(self, step: StepFormat, full: int = 0):
+    def __init__(self, step: StepFormat, full: int):
         self.format = step
         super().__init__(
             {
                 "i": In(stream.Signature(step_layout(step))),
                 "clear": In(1),
-                **({"full": Out(full)} if full else {}),  # a vector of no bits is [-1:0] in Verilog
+                "full": Out(full),
                 "ends": Out(stream.Signature(ends_layout(step))),
                 "step": Out(step_layout(step)),
             }
@@ -40,23 +41,29 @@ class SkidBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        out = Signal()  # the memory's output register holds a step
         skid = Signal()  # a step came when the one before it was still held
-        next_skid = Signal()
+        both = Signal()
+        next_out, next_skid = (Signal(name=name) for name in ("next_out", "next_skid"))
         moves = ~self.ends.valid | self.ends.ready
         ends = self._stage(m, ends_of(self.format, self.i.payload), skid, moves, "ends")
-        m.d.comb += [self.i.ready.eq(~skid), self.ends.payload.as_value().eq(ends)]
-        m.d.comb += next_skid.eq(skid)
+        m.d.comb += [
+            self.i.ready.eq(~both),
+            self.ends.payload.as_value().eq(ends),
+            next_out.eq(Mux(self.i.ready, self.i.valid, 1)),
+            next_skid.eq(skid),
+        ]
         with m.If(moves):
-            m.d.sync += self.ends.valid.eq(self.i.valid | skid)
+            m.d.sync += self.ends.valid.eq(out | skid)
             m.d.comb += next_skid.eq(0)
-        with m.Elif(self.i.valid):
+        with m.Elif(out):
             m.d.comb += next_skid.eq(1)
         with m.If(self.clear):
             m.d.sync += self.ends.valid.eq(0)
-            m.d.comb += next_skid.eq(0)
-        m.d.sync += skid.eq(next_skid)
-        if "full" in self.signature.members:
-            m.d.comb += self.full.eq(Cat(replicas(m, next_skid, len(self.full), name="full")))
+            m.d.comb += [next_out.eq(0), next_skid.eq(0)]
+        next_both = next_out & next_skid
+        m.d.sync += [out.eq(next_out), skid.eq(next_skid), both.eq(next_both)]
+        m.d.comb += self.full.eq(Cat(replicas(m, next_both, len(self.full), name="full")))
 
         arrived = delay(m, self.i.payload.as_value(), 1, name="arrived")
         parts = []

@@ -143,7 +143,7 @@ class Bridge(wiring.Component):
         ]
         with m.State("IDLE"):
             m.d.comb += self.receiver.listen.eq(1)
-            m.d.sync += self.refusal.eq(Status.OK)
+            m.d.sync += [self.refusal.eq(Status.OK), self.address.eq(REQUEST)]
             with m.If(self.receiver.frame):
                 m.next = "CHECK"
         with m.State("CHECK"):
@@ -189,7 +189,6 @@ class Bridge(wiring.Component):
                 exchange.status.eq(Status.OK),
                 # The flags of a RECEIVE come first, and are stored last.
                 exchange.length.eq(exchange.is_command(Command.RECEIVE)),
-                self.address.eq(REQUEST),
                 self.first.eq(1),
                 exchange.beats.eq(0),
                 exchange.limit.eq(size >> 2),
@@ -209,12 +208,12 @@ class Bridge(wiring.Component):
         """``left`` bytes of the request into ``bytes``."""
         exchange = self.exchange
         with m.State("LOAD"):
-            # The buffer's byte is there in the next clock.
+            # The buffer's byte is there in the next clock; the address is ahead of it.
+            m.d.sync += self.address.eq(self.address + 1)
             m.next = "LOADED"
         with m.State("LOADED"):
             m.d.sync += [
                 exchange.bytes.eq(Cat(exchange.bytes[8:], self.receiver.data)),
-                self.address.eq(self.address + 1),
                 self.first.eq(0),
                 exchange.left.eq(exchange.left - 1),
             ]
@@ -266,9 +265,12 @@ class Bridge(wiring.Component):
             m.next = "ANSWER"
 
     def _answer(self, m):
+        starts = Signal()  # no path leads from state to state
+        m.d.sync += starts.eq(0)
+        m.d.comb += self.sender.start.eq(starts)
         with m.State("ANSWER"):
-            m.d.comb += self.sender.start.eq(1)
+            m.d.sync += starts.eq(1)
             m.next = "ANSWERING"
         with m.State("ANSWERING"):
-            with m.If(~self.sender.busy):
+            with m.If(~self.sender.busy & ~starts):
                 m.next = "IDLE"

@@ -11,6 +11,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.gateware.primitives.crc32 import RESIDUE, Crc32
+from hw.gateware.primitives.delay import delay
 from hw.host_interface import protocol
 from hw.host_interface.protocol import ESCAPE, FLAG, FLIP
 
@@ -35,7 +36,7 @@ class FrameReceiver(wiring.Component):
     listen: while low, bytes are ignored; afterwards the receiver hunts for a flag.
     frame: high two clocks after the flag that ends a sound frame. Until ``listen`` has been low and is
         high again, or the next byte comes, ``header`` and the buffer hold it.
-    address, data: read port of the buffer, payload from address REQUEST on; latency 1.
+    address, data: read port of the buffer, payload from address REQUEST on; latency 2.
     """
 
     def __init__(self):
@@ -88,7 +89,7 @@ class FrameReceiver(wiring.Component):
             crc.byte.eq(plain),
             crc.valid.eq(store),
             read.addr.eq(self.address),
-            self.data.eq(read.data),
+            self.data.eq(delay(m, read.data, 1, name="out")),
         ]
         m.d.sync += self.frame.eq(0)
         with m.If(~listening):
@@ -145,7 +146,7 @@ class FrameSender(wiring.Component):
         m.submodules.check = self.crc = crc = Crc32()
         # Six bytes of header, as many of the buffer as its length says, four of the CRC.
         self.pointer = Signal(POINTER_BITS, name="pointer", reset_less=True)
-        self.check = Signal(3, name="check", reset_less=True)
+        self.count = Signal(3, name="count", reset_less=True)  # of bytes of header or CRC
         self.plain = Signal(8, name="plain", reset_less=True)
         self.in_header, self.in_check = (
             Signal(name=name, reset_less=True) for name in ("in_header", "in_check")
@@ -157,19 +158,21 @@ class FrameSender(wiring.Component):
             read.addr.eq(self.pointer),
             crc.byte.eq(self.plain),
         ]
-        self._select(m, read.data)
+        self.stored = delay(m, read.data, 1, name="out")
         self._send(m)
         return m
 
-    def _select(self, m, stored):
-        """The byte that is next: of the header, the buffer, or the CRC."""
-        header = self.header.as_value()
+    def _choose(self, m):
+        """The byte that is next: of the header, the buffer, or the CRC. The buffer's address is ahead of it,
+        since its bytes come two clocks later."""
         with m.If(self.in_header):
-            m.d.sync += self.plain.eq(header.word_select(self.pointer[:3], 8))
+            m.d.sync += self.plain.eq(self.header.as_value().word_select(self.count, 8))
         with m.Elif(self.in_check):
-            m.d.sync += self.plain.eq(self.crc.value.word_select(self.check[:2], 8))
+            m.d.sync += self.plain.eq(self.crc.value.word_select(self.count[:2], 8))
         with m.Else():
-            m.d.sync += self.plain.eq(stored)
+            m.d.sync += [self.plain.eq(self.stored), self.pointer.eq(self.pointer + 1)]
+        with m.If(self.in_header | self.in_check):
+            m.d.sync += self.count.eq(self.count + 1)
 
     def _send(self, m):
         pointer, plain = self.pointer, self.plain
@@ -178,7 +181,7 @@ class FrameSender(wiring.Component):
         with m.FSM(name="state"):
             with m.State("IDLE"):
                 m.d.comb += self.crc.start.eq(1)
-                m.d.sync += [pointer.eq(0), self.check.eq(0), self.in_header.eq(1), self.in_check.eq(0)]
+                m.d.sync += [pointer.eq(0), self.count.eq(0), self.in_header.eq(1), self.in_check.eq(0)]
                 with m.If(self.start):
                     m.d.sync += self.busy.eq(1)
                     m.next = "OPENING"
@@ -187,16 +190,16 @@ class FrameSender(wiring.Component):
                 with m.If(self.o.ready):
                     m.next = "READ"
             with m.State("READ"):
-                # The buffer's byte is there in the next clock, chosen in the one after.
                 m.next = "CHOOSE"
-                with m.If(self.in_header & (pointer == protocol.HEADER.size)):
-                    m.d.sync += [self.in_header.eq(0), pointer.eq(0)]
+                with m.If(self.in_header & (self.count == protocol.HEADER.size)):
+                    m.d.sync += [self.in_header.eq(0), self.count.eq(0)]
                     m.next = "READ"
                 with m.Elif(~self.in_header & (pointer == self.header.length)):
                     m.d.sync += self.in_check.eq(1)
-                with m.If(self.check == protocol.CHECK.size):
+                with m.If(self.in_check & (self.count == protocol.CHECK.size)):
                     m.next = "CLOSING"
             with m.State("CHOOSE"):
+                self._choose(m)
                 m.next = "BODY"
             with m.State("BODY"):
                 m.d.comb += [
@@ -208,10 +211,6 @@ class FrameSender(wiring.Component):
                 with m.Elif(self.o.ready):
                     m.d.comb += self.crc.valid.eq(~self.in_check)
                     m.d.sync += escaped.eq(0)
-                    with m.If(self.in_check):
-                        m.d.sync += self.check.eq(self.check + 1)
-                    with m.Else():
-                        m.d.sync += pointer.eq(pointer + 1)
                     m.next = "READ"
             with m.State("CLOSING"):
                 m.d.comb += [self.o.payload.eq(FLAG), self.o.valid.eq(1)]

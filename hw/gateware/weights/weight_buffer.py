@@ -19,6 +19,9 @@ from hw.gateware.primitives.delay import MAX_FANOUT, delay, replicate, without_r
 BLOCK_DEPTH = 2048
 """Units in a RAMB36."""
 
+O_SHARE_COLUMNS = MAX_FANOUT // UNIT_BITS
+"""Columns whose output registers hear from the same register whether they move."""
+
 
 class WeightBuffer(wiring.Component):
     """Parameters: ``plan``.
@@ -37,7 +40,8 @@ class WeightBuffer(wiring.Component):
     stored: out, 0 .. 2 · depth - 1. Whole steps so far, modulo twice the depth: those before it can be read.
     r_en: in, ``shares``. Read a step, each bit for a share of its columns: all are equal.
     r_steps: in, ``shares`` of 0 .. depth - 1. Its address, with ``r_en``, for every share.
-    bits: out, 16 · U. The step, one clock later; it stays until the next one is read.
+    o_en: in, ``o_shares``. The step that was read moves on, to the columns' output registers.
+    bits: out, 16 · U. The step in those; it stays until the next one moves on.
     freed: in, 1. A pulse: one step will not be read again.
     """
 
@@ -56,6 +60,7 @@ class WeightBuffer(wiring.Component):
                 "stored": Out(range(2 * plan.depth)),
                 "r_en": In(self.shares),
                 "r_steps": In(data.ArrayLayout(range(plan.depth), self.shares)),
+                "o_en": In(self.o_shares),
                 "bits": Out(plan.step_units * UNIT_BITS),
                 "freed": In(1),
             }
@@ -99,6 +104,7 @@ class WeightBuffer(wiring.Component):
                 bank.w_data.eq(delay(m, unit_bits, 1, name=f"w_data_{j}")),
                 bank.r_addr.eq(self.r_steps[j // self._share_columns]),
                 bank.r_en.eq(self.r_en[j // self._share_columns]),
+                bank.o_en.eq(self.o_en[j // O_SHARE_COLUMNS]),
             ]
             out.append(bank.r_data)
         m.d.comb += self.bits.eq(Cat(*out))
@@ -109,6 +115,11 @@ class WeightBuffer(wiring.Component):
         """Into how many shares columns are divided, so that no address drives more than ``MAX_FANOUT`` block
         RAMs."""
         return -(-self.plan.step_units // self._share_columns)
+
+    @property
+    def o_shares(self) -> int:
+        """Into how many shares their output registers are."""
+        return -(-self.plan.step_units // O_SHARE_COLUMNS)
 
     @property
     def _share_columns(self) -> int:

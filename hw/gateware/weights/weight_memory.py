@@ -6,13 +6,13 @@ RAMB36s (a ROM: written by the bitstream).
 """
 
 import numpy as np
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
 from hw.compile.program import Program
-from hw.gateware.primitives.delay import per_layer
+from hw.gateware.primitives.delay import per_layer, replicas
 from hw.gateware.primitives.micro_instruction import ends_layout, step_layout
 from hw.gateware.primitives.rom import Rom
 from hw.gateware.primitives.skid_buffer import SkidBuffer
@@ -27,7 +27,7 @@ class WeightMemory(wiring.Component):
     """Members: ``rewind`` (a pulse) points at the first step of layer ``layer``; then ``ends``, a stream of
     what each step ends, and all of the ``step`` in the clock after that in which its ends were taken. After a
     layer's last step its first one follows by itself.
-    Latency: 3 clocks from ``rewind`` to ``ends.valid``.
+    Latency: 4 clocks from ``rewind`` to ``ends.valid``.
     """
 
     def __init__(self, program: Program):
@@ -50,23 +50,30 @@ class WeightMemory(wiring.Component):
         last = per_layer(
             m, self.layer, [p.first_step + len(p.steps) - 1 for p in program.layers], name="last"
         )
-        m.submodules.skid = skid = SkidBuffer(program.step_format)
+        m.submodules.skid = skid = SkidBuffer(program.step_format, full=port.memories)
         address = Signal(range(program.steps), reset_less=True)
+        next_address = Signal.like(address)
         read = Signal()
         advance = ~read | skid.i.ready
         m.d.comb += [
-            port.addr.eq(address),
+            # Each share of the memory has an address of its own.
+            port.addr.eq(Cat(replicas(m, next_address, port.shares, name="address"))),
+            next_address.eq(address),
             port.en.eq(advance),
+            port.o_en.eq(~skid.full),
             skid.i.valid.eq(read),
             skid.i.payload.as_value().eq(port.data),
             skid.clear.eq(self.rewind),
             self.step.eq(skid.step),
         ]
         connect(m, skid.ends, flipped(self.ends))
+        m.d.sync += address.eq(next_address)
         with m.If(self.rewind):
-            m.d.sync += [address.eq(first), read.eq(0)]
+            m.d.comb += next_address.eq(first)
+            m.d.sync += read.eq(0)
         with m.Elif(advance):
-            m.d.sync += [read.eq(1), address.eq(address + 1)]
+            m.d.comb += next_address.eq(address + 1)
+            m.d.sync += read.eq(1)
             with m.If(address == last):
-                m.d.sync += address.eq(first)
+                m.d.comb += next_address.eq(first)
         return m

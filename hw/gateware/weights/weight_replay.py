@@ -60,7 +60,7 @@ class WeightReplay(wiring.Component):
         m = Module()
         m.submodules.buffer = buffer = self.buffer
         m.submodules.loop_nest = nest = LoopNest(self.program, words=True)
-        m.submodules.skid = skid = SkidBuffer(self.program.step_format, full=buffer.shares)
+        m.submodules.skid = skid = SkidBuffer(self.program.step_format, full=buffer.shares + buffer.o_shares)
         # The buffer delivers a step: now, and in the next clock.
         offered, next_offered = (Signal(name=name) for name in ("offered", "next_offered"))
         self._connect(m, skid, offered)
@@ -150,8 +150,12 @@ class WeightReplay(wiring.Component):
         buffer = self.buffer
         m.d.sync += [offered.eq(next_offered), address.eq(coming)]
         addresses = replicas(m, coming[: len(buffer.r_steps[0])], buffer.shares, name="read_address")
-        waits = Cat(replicas(m, next_offered, buffer.shares, name="read_offered")) & full
-        m.d.comb += [buffer.r_steps.eq(Cat(addresses)), buffer.r_en.eq(~waits)]
+        waits = Cat(replicas(m, next_offered, buffer.shares, name="read_offered")) & full[: buffer.shares]
+        m.d.comb += [
+            buffer.r_steps.eq(Cat(addresses)),
+            buffer.r_en.eq(~waits),
+            buffer.o_en.eq(~full[buffer.shares :]),
+        ]
 
     def _block_begin(self, m, nest, position, address):
         """Where the block at hand begins, which is repeated for every word: its first step and where this

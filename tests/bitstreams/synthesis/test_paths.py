@@ -127,6 +127,7 @@ def test_no_net_drives_all_of_many_lanes(tmp_path):
 def holds(found, levels=MOST_LEVELS, loads=MOST_LOADS):
     assert 0 < found.longest <= levels, found.worst[0]
     assert found.fanout[0][1] <= loads, found.fanout[0]
+    assert found.unregistered == ()
 
 
 def cell(kind, inputs, outputs):

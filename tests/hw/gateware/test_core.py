@@ -77,9 +77,9 @@ def test_a_run_of_some_layers_takes_and_gives_their_maps(layers):
     ran = [first <= n <= last for n in range(3)]
     assert [layer.cycles > 0 for layer in counters.layers] == ran
     assert [layer.steps > 0 for layer in counters.layers] == ran
-    # A layer's first step comes three clocks after its begin, the MAC controller is busy one after it; then
+    # A layer's first step comes four clocks after its begin, the MAC controller is busy one after it; then
     # the weight memory has a step in every clock.
-    assert counters.mac_wait_weights == 2 * sum(ran)
+    assert counters.mac_wait_weights == 3 * sum(ran)
     assert counters.mac_steps == sum(layer.steps for layer in counters.layers)
 
 

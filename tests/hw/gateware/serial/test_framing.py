@@ -68,7 +68,7 @@ def found(simulate, data: bytes, *, listen=lambda at: True, most_pause: int = 1)
                 content = bytearray()
                 for address in range(header.length):
                     ctx.set(dut.address, (REQUEST + address) % BUFFER)
-                    await ctx.tick()
+                    await ctx.tick().repeat(2)
                     content.append(ctx.get(dut.data))
                 out.append(Frame(header.session, header.sequence, header.kind, bytes(content)))
             if most_pause:

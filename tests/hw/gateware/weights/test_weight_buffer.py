@@ -107,7 +107,7 @@ def test_steps_come_out_as_they_went_in_and_are_counted_when_they_can_be_read(si
         ctx.set(dut.valid, 0)
         await ctx.tick().repeat(dut.write_latency)
         await start(first)
-        given, read = [0], 0  # beats given before every clock; steps read
+        given, read, waits = [0], 0, False  # beats given before every clock; steps read; one has not moved on
         while len(found) < len(steps):
             stored = int(whole[given[max(0, len(given) - dut.write_latency)]])
             assert ctx.get(dut.stored) == stored % (2 * plan.depth)
@@ -116,14 +116,16 @@ def test_steps_come_out_as_they_went_in_and_are_counted_when_they_can_be_read(si
             comes = bool(room and rng.random() < 0.8)
             ctx.set(dut.valid, int(comes))
             ctx.set(dut.beat, beats[at] if comes else (1 << plan.bus_bits) - 1)
-            reads = read < stored
+            moves = rng.random() < 0.7
+            reads = read < stored and (moves or not waits)
             ctx.set(dut.r_en, (1 << dut.shares) - 1 if reads else 0)
             ctx.set(dut.r_steps, [read % plan.depth] * dut.shares)
+            ctx.set(dut.o_en, (1 << dut.o_shares) - 1 if moves else 0)
             await ctx.tick()
             given.append(at + comes)
-            if reads:
+            if moves and waits:
                 found.append(ctx.get(dut.bits))
-                read += 1
+            read, waits = read + reads, reads or (waits and not moves)
             assert len(given) < 20 * len(beats) + 1000
 
     simulate(dut, bench)
