@@ -129,7 +129,9 @@ STYLE = (
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("seed", [None, 9, 12, 22])
+@pytest.mark.parametrize(
+    "seed", [None, 22, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (9, 12))]
+)
 def test_verilators_lint_finds_nothing_else(design, tmp_path, seed):
     """Of a design that holds its weights, and of some that read them: from one memory or four, of a width or
     of several, of rows that run ahead or do not."""
