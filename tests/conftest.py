@@ -25,7 +25,7 @@ from hw.cost.choices import choices
 from hw.cost.cycles import estimates
 from hw.host.counters import Counters, LayerCounters
 from sim import model, rtl
-from sim.rtl import verilate
+from sim.rtl import compiler
 from tests.design_folder import save_design
 from tests.wheel import Wheel, make_wheel
 
@@ -33,7 +33,8 @@ hypothesis.settings.register_profile("shared machine", deadline=None)  # which m
 hypothesis.settings.load_profile("shared machine")
 
 
-verilate.OPTIMISATION = "-O0"  # most simulators of tests are built for some thousand clocks
+# Most simulators of tests are built for some thousand clocks.
+compiler.OPTIMISATION = dict.fromkeys(compiler.OPTIMISATION, "-O0")
 
 ROOM = 1 << 30
 """Bytes that a run may need in the folder of temporary files; a third of it was seen."""

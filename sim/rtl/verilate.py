@@ -26,6 +26,7 @@ from hw.util import processes
 from hw.util.errors import ToolFailed
 from hw.util.files import replacing
 from sim.rtl import waves as recording
+from sim.rtl.compiler import Compiler
 from sim.rtl.verilator import (
     Verilator,
     find_verilator,
@@ -66,13 +67,6 @@ WIDEST = "65536"
 
 NO_SPACE = os.strerror(errno.ENOSPC)
 """How a tool says it."""
-
-
-OPTIMISATION = "-O1"
-"""Of what runs in every clock. -O2 and -O3 take twice as long to build and are hardly faster; -O0 takes 0.6
-of the time for the tiny design, and half again as long to run: for tests, which run for some thousand
-clocks. At -O0 all is compiled as a single file, in half of the time again: Verilator's headers, two
-precompiled ones by default, take longer than the code."""
 
 
 @dataclass(frozen=True)
@@ -148,13 +142,15 @@ def build_simulator(
     disk.
     """
     tool = find_verilator()
-    LOG.info("Verilator %s, %s", tool.version, tool.compiler)
+    LOG.info("Verilator %s, %s", tool.version, tool.compiler.version)
     files = {**files, **(headers or {})}
     build_dir = build_dir.resolve()
     build_dir.mkdir(parents=True, exist_ok=True)
-    verilator, make = _verilator_command(top, files, options, ldflags), _make_command(headers)
+    ldflags = f"{ldflags} {tool.compiler.libraries}".strip()
+    verilator = _verilator_command(top, files, options, ldflags)
+    make = _make_command(tool.compiler, headers)
     # Nothing in the key depends on where the folders are: a design may be moved with its simulator.
-    parts = [tool.version, tool.compiler, *verilator, *make]
+    parts = [tool.version, tool.compiler.version, *verilator, *make]
     parts += [part for item in sorted(files.items()) for part in item]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     stamp, executable = build_dir / "key", build_dir / "simulator"
@@ -163,7 +159,7 @@ def build_simulator(
             stamp.unlink(missing_ok=True)
             log = build_dir / "build.log"
             shared = (headers or {}).values()
-            cache = runtime_folder(tool.version, tool.compiler, *make, *options, *shared)
+            cache = runtime_folder(tool.version, tool.compiler.version, *make, *options, *shared)
             with workshop(build_dir / "objects") as objects:
                 for name, text in files.items():
                     (objects / name).write_text(text, encoding="utf-8")
@@ -204,11 +200,10 @@ def _verilator_command(top: str, files: Iterable[str], options: Sequence[str], l
     ]
 
 
-def _make_command(headers: Mapping[str, str] | None) -> list[str]:
+def _make_command(compiler: Compiler, headers: Mapping[str, str] | None) -> list[str]:
     return [
         *("make", "-f", "Vtop.mk"),
-        *(["VM_PARALLEL_BUILDS=0"] if OPTIMISATION == "-O0" else []),
-        *("CFG_CXXFLAGS_PCH_I=-include", f"OPT_FAST={OPTIMISATION}", "CXX=g++", "LINK=g++"),
+        *("CFG_CXXFLAGS_PCH_I=-include", *compiler.flags),
         # Verilator adds liblz4 and zlib, which the headers stand in for.
         *(("LDLIBS=$(VM_USER_LDLIBS) $(CFG_LDLIBS_THREADS)",) if headers else ()),
     ]

