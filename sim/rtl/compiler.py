@@ -22,13 +22,16 @@ twice as long to build and are hardly faster. -O0 takes 0.6 of the time for the 
 long to run: for tests, which run for some thousand clocks. At -O0 all is compiled as a single file, in half
 of the time again: Verilator's headers, two precompiled ones by default, take longer than the code."""
 
+STANDARD = "-std=gnu++17"
+"""Of the language: clang 14 takes an older one unless it is told."""
+
 LIBRARIES = {"clang++": "-latomic", "g++": ""}
 """What Verilator's runtime has to be linked with besides."""
 
 PROBE = """#include <atomic>
-#include <string>
+#include <string_view>
 struct Wide { long words[4]; };
-int main() { return std::atomic<Wide>{}.is_lock_free() && std::string("x").empty(); }
+int main() { return std::atomic<Wide>{}.is_lock_free() && std::string_view("x").empty(); }
 """
 """Takes the standard library, and atomics that are a call into the other."""
 
@@ -45,7 +48,7 @@ class Compiler:
         """Variables of Verilator's makefile."""
         level = OPTIMISATION[self.name]
         single = ["VM_PARALLEL_BUILDS=0"] if level == "-O0" else []
-        return [*single, f"OPT_FAST={level}", f"CXX={self.name}", f"LINK={self.name}"]
+        return [*single, f"OPT_FAST={level}", f"CXX={self.name} {STANDARD}", f"LINK={self.name}"]
 
     @property
     def libraries(self) -> str:
@@ -67,7 +70,7 @@ def _links(program: str, libraries: str) -> bool:
     with temporary() as folder:
         source = Path(folder) / "probe.cpp"
         source.write_text(PROBE, encoding="utf-8")
-        command = [program, "-o", str(source.with_suffix("")), str(source), *libraries.split()]
+        command = [program, STANDARD, "-o", str(source.with_suffix("")), str(source), *libraries.split()]
         try:
             return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
         except (OSError, subprocess.SubprocessError):

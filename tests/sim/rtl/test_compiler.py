@@ -39,7 +39,7 @@ def test_clang_is_taken_where_it_works(programs, installed, taken):
     programs(**installed)
     found = find_compiler()
     assert found.name == taken and found.version.endswith(" 1.2")
-    assert {f"CXX={taken}", f"LINK={taken}"} < set(found.flags)
+    assert {f"CXX={taken} -std=gnu++17", f"LINK={taken}"} < set(found.flags)
     assert found.libraries == ("-latomic" if taken == "clang++" else "")
 
 
