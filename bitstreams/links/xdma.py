@@ -138,6 +138,7 @@ class XdmaLink(BlockDesignLink):
                 break
         else:
             self._poke(MARKER, 0)
+            self._check_sent()  # it may never have come to the board
             raise LinkError(
                 f"the streams of the board on {self._name} cannot be emptied: load its bitstream again"
             )

@@ -5,6 +5,8 @@ Whatever lies in memory, fails or is reset: an error, or the scores of the integ
 
 import asyncio
 import random
+import signal
+import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -164,6 +166,25 @@ def test_a_client_may_die_while_it_empties_the_streams(streamed, seconds):
 
             streamed.at(board, die)
             streamed.check(board, pictures)
+
+
+def test_who_comes_before_a_dead_clients_image_was_taken_waits_for_that(streamed):
+    """The board gets no processor from before the image was sent until another client has connected."""
+    pictures = images("tiny", 2)
+    with VirtualBoard(build_card(streamed.folder)) as board:
+        streamed.at(board, streamed.load)
+
+        async def die(driver, link):
+            await link.write32(BATCH.address(), 1)
+            await link.write32(CONTROL.address(), CONTROL.pack(start=1))
+            board._process.send_signal(signal.SIGSTOP)
+            await link.send(pack_image(pictures[0], streamed.info.config.stream_pixels))
+            time.sleep(0.2)  # it is a thread that sends
+
+        wakes = threading.Timer(0.8, board._process.send_signal, [signal.SIGCONT])
+        streamed.at(board, die)
+        wakes.start()
+        streamed.check(board, pictures)
 
 
 def test_a_second_client_is_sent_away(streamed):

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <fcntl.h>
+#include <poll.h>
 #include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -47,9 +48,12 @@ public:
     int listener() const { return listener_; }
     int client() const { return client_; }
 
-    // See who comes and goes.
+    // See who comes and goes. What a client has sent before it went comes first: who connects waits for that.
     void look() {
-        if (connected() && gone()) leave();
+        if (connected() && hung_up()) {
+            if (!gone()) return;
+            leave();
+        }
         const int file = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (file < 0) return;
         if (connected()) close(file);
@@ -79,6 +83,11 @@ public:
 
 private:
     static constexpr std::size_t kMost = 1 << 20;
+
+    bool hung_up() const {
+        pollfd file{client_, POLLRDHUP, 0};
+        return poll(&file, 1, 0) > 0 && file.revents & (POLLRDHUP | POLLHUP);
+    }
 
     bool gone() const {
         char byte;
