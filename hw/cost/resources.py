@@ -64,15 +64,16 @@ def rom(depth: int, width: int) -> tuple[float, int]:
     return 0, width * (-(-depth // 64) + 2 * (-(-depth // 256) - 1))
 
 
-def deep(kind: Callable[[int, int], tuple[float, int]], depth: int, width: int) -> Resources:
-    """A memory of the ``kind`` (:func:`memory`, :func:`rom`), split as
-    :func:`hw.contract.memory_shares.memory_depths` says, with the output registers of its blocks."""
-    parts = memory_depths(depth, width)
-    found = [kind(words, width) for words in parts]
+def below_each_other(
+    kind: Callable[[int, int], tuple[float, int]], depths: list[int], width: int
+) -> Resources:
+    """Memories of the ``kind`` (:func:`memory`, :func:`rom`) of so many words each, with their output
+    registers, of which one is picked."""
+    found = [kind(words, width) for words in depths]
     return Resources(
         dsp=0,
-        lut=sum(luts for _, luts in found) + _picking(len(parts), width),
-        ff=width * len(parts),
+        lut=sum(luts for _, luts in found) + _picking(len(depths), width),
+        ff=width * len(depths),
         bram36=sum(blocks for blocks, _ in found),
     )
 
@@ -88,7 +89,7 @@ def feature_banks(config: AcceleratorConfig, lines: int) -> Resources:
             dsp=0, lut=luts, ff=2 * select + PIXEL_BITS * shape.bytes, bram36=0, uram=shape.blocks
         )
     else:
-        banks = deep(memory, lines, PIXEL_BITS)
+        banks = below_each_other(memory, memory_depths(lines, PIXEL_BITS), PIXEL_BITS)
     return Resources(**{name: config.line_pixels * count for name, count in asdict(banks).items()})
 
 
@@ -106,9 +107,12 @@ def _picking(count: int, width: int) -> int:
     return width * -(-(count - 1) // 3)
 
 
-def _in_shares(kind: Callable[[int, int], tuple[float, int]], depth: int, width: int) -> Resources:
-    """A memory that is made of memories of ``SHARE_BITS``."""
-    shares = [deep(kind, depth, min(SHARE_BITS, width - first)) for first in range(0, width, SHARE_BITS)]
+def _in_shares(kind: Callable[[int, int], tuple[float, int]], depths: list[int], width: int) -> Resources:
+    """A memory that is made of memories of ``SHARE_BITS`` side by side, of ``depths`` each."""
+    shares = [
+        below_each_other(kind, depths, min(SHARE_BITS, width - first))
+        for first in range(0, width, SHARE_BITS)
+    ]
     return Resources(
         dsp=0,
         lut=sum(share.lut for share in shares),
@@ -287,7 +291,7 @@ def _shared(program: Program) -> Resources:
     weights = _streamed(program) if config.stream_weights else _held(program)
     channel_bits = drain_group_bits(config.drain, program.shift_bits)
     table = memory if config.stream_weights else rom
-    channels = _in_shares(table, len(program.channel_bias), channel_bits)
+    channels = _in_shares(table, [len(program.channel_bias)], channel_bits)
     if not channels.bram36 and not config.stream_weights:  # measured: most bits of a bias are its sign
         channels = replace(channels, lut=6 * len(program.channel_bias))
     controllers, control_port = 1100, 290 + 22 * layers
@@ -332,15 +336,16 @@ def _wide_streams(program: Program) -> Resources:
 
 def _held(program: Program) -> Resources:
     """The weight memory of a design that holds its weights."""
-    steps = _in_shares(rom, program.steps, program.step_format.bits)
-    return replace(steps, ff=steps.ff + program.step_format.bits)
+    bits = program.step_format.bits
+    steps = _in_shares(rom, memory_depths(program.steps, min(bits, SHARE_BITS)), bits)
+    return replace(steps, ff=steps.ff + bits)
 
 
 def _streamed(program: Program) -> Resources:
     """Burst reader, channel loader, weight buffer and replay. Held against synthesis at 12 rows, not yet at
     64."""
     plan = program.stream
-    bank = deep(memory, plan.depth, UNIT_BITS)
+    bank = below_each_other(memory, memory_depths(plan.depth, UNIT_BITS), UNIT_BITS)
     rotator = plan.bus_bits * ((plan.beat_units - 1).bit_length() + 1) // ROTATOR_LEVELS
     sizes = len(set(plan.layer_units))
     column = plan.step_units * (UNIT_BITS * (sizes // 3 + 1) + 4)  # a LUT picks one of three units
