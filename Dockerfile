@@ -6,9 +6,9 @@
 # tests/test_dockerfile.py holds every step; make test-wheel takes them in a clean environment, without Docker.
 FROM python:3.11-slim-bookworm
 
-# Verilator's output is compiled; the last two are for boards on JTAG.
+# Verilator's output is compiled, with clang into quicker simulators; the last two are for boards on JTAG.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends g++ make perl libusb-1.0-0 libftdi1-2 \
+    && apt-get install -y --no-install-recommends clang g++ make perl libusb-1.0-0 libftdi1-2 \
     && rm -rf /var/lib/apt/lists/*
 
 # torch without CUDA, from its own index; everything else from the registry.
