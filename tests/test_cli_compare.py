@@ -72,6 +72,31 @@ def test_clocks_that_the_verilog_counted(run, fake_design, tiny_images):
     assert "N = 8, P = 4, batch 4, counted by the Verilog" in text and "4,600" in text
 
 
+def test_trainings_of_a_pattern_as_one_row(run, folders, tmp_path):
+    """Of two seeds of *kernel* and one of *column*, in table, picture and page alike."""
+    sparse = {layer.name: Sparsity("kernel", 8, 32, 8) for layer in tiny().layers}
+    again = replace(random_artifact(tiny(), seed=12), sparsity=sparse)
+    again.save(tmp_path / "again" / "model.npz")
+    measured = {"digest": again.digest, "dense": 97.0, "integer": 95.0}
+    (tmp_path / "again" / ACCURACY_NAME).write_text(json.dumps(measured))
+    out, page = tmp_path / "rows.json", tmp_path / "rows.html"
+    result = run(
+        "compare", *folders, tmp_path / "again", *SMALL, "--over-seeds", "--out", out, "--page", page,
+        "--plot", tmp_path / "rows.svg",
+    )  # fmt: skip
+    assert result.code == 0
+    found = {row["scheme"]: row for row in json.loads(out.read_text())}
+    assert {name: row["seeds"] for name, row in found.items()} == {"kernel": 2, "block": 1, "column": 1}
+    assert (found["kernel"]["accuracy_integer"], found["kernel"]["lost"]) == (96.5, 1.5)
+    assert "seeds" in result.out and "96.50 ± 2.12" in page.read_text()
+    one, other = (
+        row
+        for row in json.loads(run("compare", *folders, tmp_path / "again", *SMALL, "--json").out)
+        if row["scheme"] == "kernel"
+    )
+    assert found["kernel"]["cycles"] == round((one["cycles"] + other["cycles"]) / 2)
+
+
 MISTAKES = {
     "nothing": ([], "folders"),
     "no model": (["FOLDER", "nothing"], "spec2 prune"),

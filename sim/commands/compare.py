@@ -41,6 +41,13 @@ def compare(
     products: Products = None,
     stream_bits: StreamBits = None,
     config: ConfigFile = None,
+    seeds: Annotated[
+        bool,
+        typer.Option(
+            "--over-seeds",
+            help="One row for all trainings of a sparsity pattern: mean and standard deviation.",
+        ),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Also write the rows to this JSON file.")] = None,
     picture: Annotated[
         Path | None,
@@ -62,15 +69,18 @@ def compare(
     *pruned* counts the words of the network before pruning, also those of channels that have disappeared, in
     the layers that are pruned at all. *bits* is the weight memory, with selects and addresses. The plot has a
     curve for every pattern, through its models of different density, and the dense network as a dotted line.
+    *lost*, with --over-seeds, is what integers lose against the dense network of the same seed.
 
     **Examples**
 
         spec2 compare build/results/adaptive build/results/uniform build/results/kernel
         spec2 compare build/sparsity/* --rows 64 --lanes 10 --out rows.json --page rows.html
+        spec2 compare build/sweep/*/ --over-seeds --rows 8 --lanes 4
     """
     from hw.util.files import write_json
     from hw.util.processes import processors
     from sim.report import comparison
+    from sim.report.comparison_seeds import over_seeds
     from sim.report.models import read
 
     with progress("reading") as show:
@@ -97,6 +107,8 @@ def compare(
         comparison_plot.check(picture, [model.accuracy.get("integer") for model in models])
     with progress("comparing") as show:
         found = comparison.rows(models, array, processes=processors(), progress=show)
+    if seeds:
+        found = over_seeds(found)
     if page:
         with requires("matplotlib", "jinja2"):
             from sim.report.html import compare as compared

@@ -36,10 +36,12 @@ FAMILIES = COMPARED
 
 HEADS = {
     "scheme": "sparsity",
+    "seeds": "seeds",
     "share_pruned": "pruned %",
     "accuracy_dense": "dense %",
     "accuracy_float": "float %",
     "accuracy_integer": "integer %",
+    "lost": "lost",
     "sensitivity": "sensitivity %",
     "specificity": "specificity %",
     "cycles": "clocks",
@@ -55,6 +57,7 @@ PERCENT = (
     "accuracy_dense",
     "accuracy_float",
     "accuracy_integer",
+    "lost",
     "sensitivity",
     "specificity",
 )
@@ -87,6 +90,9 @@ class _Row(msgspec.Struct):
     op_per_bram36_cycle: float | None = None
     bram36: float | None = None
     stream_weights: bool | None = None
+    seeds: int | None = None
+    lost: float | None = None
+    spread: dict[str, float] = {}
 
 
 def rows(
@@ -136,6 +142,7 @@ def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
     addresses and flags, in whole bytes. op_per_dsp_cycle and the others of :mod:`hw.cost.efficiency`:
     operations of the network before pruning. bram36: RAMB36 blocks of the design. stream_weights: weights
     come from external memory. rows, lanes, batch: the array. clocks_from: :data:`VERILOG` or :data:`MODEL`.
+    weight_bits, spectrum_bits: widths of numbers.
     """
     config = figures.config
     operations = model.network.operations * config.batch
@@ -161,6 +168,8 @@ def _row(model: Model, figures: Figures, clocks_from: str) -> Row:
         "batch": config.batch,
         "clocks_from": clocks_from,
         "digest": model.digest,
+        "weight_bits": model.bits[0],
+        "spectrum_bits": model.bits[1],
     }
 
 
@@ -176,7 +185,7 @@ def read_rows(path: Path) -> list[Row]:
 def markdown(found: Sequence[Row]) -> str:
     """The table of ``rows``."""
     heads = {key: head for key, head in HEADS.items() if any(row.get(key) is not None for row in found)}
-    return table(heads.values(), [[_cell(key, row.get(key)) for key in heads] for row in found])
+    return table(heads.values(), [[_cell(row, key) for key in heads] for row in found])
 
 
 def clocks_of(found: Sequence[Row]) -> str:
@@ -194,5 +203,14 @@ def clocks_of(found: Sequence[Row]) -> str:
     return f"{text} Weights are held in the design, which takes {span} RAMB36 blocks (`spec2 boards`)."
 
 
-def _cell(key: str, value: Any) -> Any:
-    return f"{value:,.{DECIMALS[key]}f}" if key in DECIMALS and value is not None else value
+def deviation(row: Row, key: str) -> str:
+    """What follows the mean of several trainings: its standard deviation; nothing after other figures."""
+    value = row.get("spread", {}).get(key)
+    return "" if value is None else f" ± {value:,.{DECIMALS.get(key, 0)}f}"
+
+
+def _cell(row: Row, key: str) -> Any:
+    value, shown = row.get(key), deviation(row, key)
+    if value is None or not (shown or key in DECIMALS):
+        return value
+    return f"{value:,.{DECIMALS.get(key, 0)}f}{shown}"

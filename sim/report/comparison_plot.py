@@ -53,7 +53,8 @@ def check(path: Path, accuracies: Sequence[float | None]) -> None:
 def plot(found: Sequence[Row], path: Path) -> Path:
     """Draw the rows that have an accuracy into an SVG or PNG file; returns its path.
 
-    Clocks of one image, logarithmic, against percent of the test set. Rows of one family are joined. A dotted
+    Clocks of one image, logarithmic, against percent of the test set, with the standard deviation of several
+    trainings (:mod:`sim.report.comparison_seeds`) as a bar. Rows of one family are joined. A dotted
     line is the dense network's accuracy: that of its own integer model if it is among the rows, else in
     floating point. Raises what :func:`check` raises, ``ArtifactError`` if the place cannot be written.
     """
@@ -68,14 +69,12 @@ def plot(found: Sequence[Row], path: Path) -> Path:
             (row for row in drawn if family(row["scheme"]) == kind), key=lambda row: int(row["cycles"])
         )
         if some:
-            axes.plot(
-                [row["cycles"] for row in some],
-                [row["accuracy_integer"] for row in some],
-                marker=MARKERS[number],
-                color="black" if kind == "dense" else f"C{number % COLOURS}",
-                linewidth=1,
-                label=kind,
-            )
+            clocks, accuracies = ([row[key] for row in some] for key in ("cycles", "accuracy_integer"))
+            colour = "black" if kind == "dense" else f"C{number % COLOURS}"
+            axes.plot(clocks, accuracies, marker=MARKERS[number], color=colour, linewidth=1, label=kind)
+            bars = [row.get("spread", {}).get("accuracy_integer", 0) for row in some]
+            if any(bars):
+                axes.errorbar(clocks, accuracies, bars, fmt="none", ecolor=colour, elinewidth=0.7, capsize=2)
     axes.set(
         xscale="log",
         xlabel="clocks per image",

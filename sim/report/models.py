@@ -26,7 +26,7 @@ class Model:
     network: before pruning. scheme: :func:`sim.report.data.scheme`. share_pruned: percent of
     the words of ``network``, in those layers that are pruned at all. accuracy: percent of the test set
     (:func:`sim.report.data.accuracy`). seconds, command: of training (:func:`sim.report.data.training`),
-    where known.
+    where known. bits: of weights, of spectra.
     """
 
     folder: Path
@@ -37,6 +37,7 @@ class Model:
     accuracy: dict[str, float]
     seconds: float | None
     command: str | None
+    bits: tuple[int, int]
 
     @classmethod
     def load(cls, folder: Path) -> Model:
@@ -52,6 +53,7 @@ class Model:
             accuracy(folder, artifact),
             about.get("seconds"),
             about.get("command"),
+            (artifact.weight_bits, artifact.spectrum_bits),
         )
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from hw.util import files
-from sim.report.comparison import DECIMALS, FAMILIES, HEADS, Row, clocks_of, family
+from sim.report.comparison import DECIMALS, FAMILIES, HEADS, Row, clocks_of, deviation, family
 from sim.report.html.environment import render
 from sim.report.html.filters import Filter, filter_of
 from sim.report.html.scatter_plots import Line, Point, scatter
@@ -40,7 +40,7 @@ def html(found: list[Row]) -> str:
             {
                 "id": f"model-{number}",
                 "classes": patterns.class_of(family(row["scheme"])),
-                "cells": [_cell(key, row.get(key)) for key in heads],
+                "cells": [_cell(key, row.get(key)) + deviation(row, key) for key in heads],
                 "command": row.get("command"),
             }
             for number, row in enumerate(found)
@@ -74,7 +74,8 @@ def _plot(found: list[Row], patterns: Filter) -> Markup | None:
         size = LEAST + (MOST - LEAST) * ((bits or 0) / most) ** 0.5
         stored = f", {bits / 8:,.0f} bytes of weights" if bits else ""
         name = f"{row['scheme']} {row['share_pruned']:.0f} %" if row["share_pruned"] else row["scheme"]
-        title = f"{name} pruned: {row['accuracy_integer']:.2f} %, {row['cycles']:,.0f} clocks{stored}"
+        accuracy = f"{row['accuracy_integer']:.2f}{deviation(row, 'accuracy_integer')} %"
+        title = f"{name} pruned: {accuracy}, {row['cycles']:,.0f} clocks{stored}"
         points.append(
             Point(
                 row["cycles"],

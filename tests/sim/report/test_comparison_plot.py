@@ -105,3 +105,13 @@ def test_other_formats_and_places_that_cannot_be_written_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtifactError, match="cannot write"):
         plot(ROWS, tmp_path / "file" / "a.svg")
+
+
+def test_the_deviation_of_several_trainings_is_a_bar(tmp_path, figures):
+    plot([{**row, "spread": {"accuracy_integer": 0.25}} for row in ROWS], tmp_path / "a.svg")
+    bars = [bar.get_segments() for bar in figures[0].axes[0].collections]
+    assert len(bars) == 5  # one family each
+    ends = {tuple(map(tuple, segment.tolist())) for family in bars for segment in family}
+    assert ((128_000.0, 92.05), (128_000.0, 92.55)) in ends
+    plot(ROWS, tmp_path / "b.svg")
+    assert not figures[1].axes[0].collections
