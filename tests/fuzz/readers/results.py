@@ -62,7 +62,9 @@ def read_rows(folder: Path) -> None:
     from sim.report.comparison import read_rows
     from sim.report.comparison_page import section
 
-    section(read_rows(folder / "rows.json"), "x.svg")
+    found = read_rows(folder / "rows.json")
+    section(found, "x.svg")
+    section(found)
 
 
 def make_manifest(folder: Path) -> None:

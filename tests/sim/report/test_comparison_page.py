@@ -7,7 +7,7 @@ import pytest
 
 from hw.util.errors import ArtifactError
 from sim.report import comparison
-from sim.report.comparison_page import BEGIN, END, main, put, section
+from sim.report.comparison_page import HARDWARE, MEASURED, main, marks, put, section
 
 ROW = {
     "network": "vgg16-cifar",
@@ -25,6 +25,7 @@ ROW = {
     "batch": 1,
     "clocks_from": comparison.MODEL,
 }
+BEGIN, END = marks(MEASURED)
 ROWS = [ROW, {**ROW, "scheme": "block", "command": None}]
 
 
@@ -36,6 +37,14 @@ def test_the_section_tells_array_source_rows_and_commands():
     assert "](results/a.svg)" in text
     assert re.findall(r"```sh\n(.*?)```", text, re.DOTALL) == [f"{ROW['command']}\n"]
     assert "```" not in section(ROWS[1:], "a.svg")
+
+
+def test_a_section_of_the_hardware_tells_no_accuracies():
+    text = section(ROWS)
+    assert text.startswith(f"{marks(HARDWARE)[0]}\n\n## Clocks and bits: vgg16-cifar\n")
+    assert "| 123,456 |" in text and "| 8,000 |" in text and ROW["command"] in text
+    for left_out in ("Accurac", "92.25", "93.0", "3,600", "![", "integer %", "training"):
+        assert left_out not in text
 
 
 def test_a_page_gets_its_section_behind_all_else_and_then_in_place():
@@ -54,10 +63,13 @@ def test_the_command_rewrites_a_page_and_says_what_is_missing(tmp_path, capsys):
     rows.parent.mkdir(parents=True)
     rows.write_text(json.dumps(ROWS))
     page.write_text("# Kinds\n")
-    arguments = [str(path) for path in (rows, rows.with_suffix(".svg"), page)]
+    arguments = [str(rows), str(page), "--picture", str(rows.with_suffix(".svg"))]
     assert main(arguments) == 0
     once = page.read_text()
     assert section(ROWS, "results/rows.svg") in once
     assert main(arguments) == 0 and page.read_text() == once
+    assert main(arguments[:2]) == 0 == main(arguments[:2])
+    both = page.read_text()
+    assert section(ROWS, "results/rows.svg") in both and both.count(section(ROWS)) == 1
     rows.unlink()
-    assert main(arguments) == 2 and "rows.json" in capsys.readouterr().err and page.read_text() == once
+    assert main(arguments) == 2 and "rows.json" in capsys.readouterr().err and page.read_text() == both
