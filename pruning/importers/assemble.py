@@ -135,7 +135,7 @@ class Assembler(Ranges):
     def _read(self, value: Value, position: str) -> tuple[Value, tuple[int, int]]:
         """What a convolution reads, ``index`` the channels of it if they are not its own in their order; and
         how many rows and columns of zeros waited above and left of it."""
-        value = self.averaged(value)
+        value = self.averaged(value if value.parts == (None,) else self.scaled(value, position))
         above = value.padding or (0, 0, 0, 0)
         if value.index is not None:
             found = self.channels(value)

@@ -46,10 +46,13 @@ def windows(pool: Pool, height: int, width: int) -> tuple[Window, ...] | None:
         if torch.allclose(pool(other), other.sum() * factor, rtol=1e-9, atol=0):
             return (*_halved(height, width, 4 * factor),)
     size = (height // max(1, pooled.shape[2]), width // max(1, pooled.shape[3]))
-    if size[0] == size[1] and size[0] % 2 == 0 and torch.allclose(pool(probe), avg_pool2d(probe, size[0])):
-        rest = windows(lambda x: avg_pool2d(x, size[0] // 2), height // 2, width // 2)
-        return rest and (Window((2, 2), 2, (0, 0, 0, 0), 0.25), *rest)
-    return None
+    if size[0] != size[1] or size[0] < 2 or size[0] % 2:
+        return None
+    even = avg_pool2d(probe, size[0])
+    if even.shape != pooled.shape or not torch.allclose(pooled, even):
+        return None
+    rest = windows(lambda x: avg_pool2d(x, size[0] // 2), height // 2, width // 2)
+    return rest and (Window((2, 2), 2, (0, 0, 0, 0), 0.25), *rest)
 
 
 def counts_less_at_borders(pool: Pool, height: int, width: int) -> bool:

@@ -13,7 +13,7 @@ from hw.contract.network import MOST_LEAK
 from pruning.importers import hardware
 from pruning.importers.image_scale import unscaled
 from pruning.importers.layers import Layers
-from pruning.importers.maps import size_of
+from pruning.importers.maps import channels_of, size_of
 from pruning.importers.refusals import refuse, unsupported, unsupported_slope
 from pruning.importers.values import Made, Value, trainable
 from pruning.quant.batch_norm_folding import fold_batch_norm_
@@ -37,12 +37,18 @@ class Joins(Layers):
         """Multiply the map by ``factor`` and add ``offset``: they become part of weights and bias.
 
         Both as they are put together with a batch of maps. A factor goes through ReLU and maximum unless
-        it is negative, an offset through the maximum alone.
+        it is negative, an offset through the maximum alone. Of images, and where a flattened map has other
+        numbers from pixel to pixel, both wait for a reader.
         """
         constants = [torch.as_tensor(number, dtype=torch.double) for number in (factor, offset)]
-        if (images := self._images_scaled(value, position, *constants)) is not None:
-            return images
+        images = value.parts == (None,) and value.average is None
+        if images and (waiting := self._scaling(value, position, *constants)) is not None:
+            return waiting
         times, plus = (self.per_channel(value, constant) for constant in constants)
+        flat = len(value.shape) == 1 and not value.vector
+        if flat and (times is None or plus is None or value.index is not None or value.scale is not None):
+            if (waiting := self._scaling(value, position, *constants)) is not None:
+                return waiting
         if times is None or plus is None:
             size = size_of(tuple(constants[times is not None].shape))
             raise refuse(
@@ -69,13 +75,11 @@ class Joins(Layers):
         bias.mul_(times.to(bias)).add_(plus.to(bias))
         return value
 
-    def _images_scaled(self, value: Value, position: str, factor: Tensor, offset: Tensor) -> Value | None:
-        """Images as they are, or scaled before, times ``factor`` and plus ``offset``: both wait for a reader.
-        None for all other maps, and for what differs from image to image."""
+    def _scaling(self, value: Value, position: str, factor: Tensor, offset: Tensor) -> Value | None:
+        """``value``, as it is or scaled before, times ``factor`` and plus ``offset``, for which both wait.
+        None where padding waits, and for what differs from image to image."""
         self.ready(value)
-        if value.parts != (None,) or value.average is not None or value.padding is not None:
-            return None
-        if prod(value.shape) > MOST_SCALED:
+        if value.padding is not None or prod(value.shape) > MOST_SCALED:
             return None
         times, plus = (self.per_value(value, constant) for constant in (factor, offset))
         if times is None or plus is None or not bool((times.isfinite() & plus.isfinite()).all()):
@@ -110,7 +114,9 @@ class Joins(Layers):
                 f"{value.shape[0]} channels",
                 "give it one mean, variance, factor and offset per channel",
             )
-        if value.parts == (None,):
+        value = self.channels_first(value, position)
+        of_channels = len(value.shape) > 1 or value.shape == value.whole[:1]
+        if value.parts == (None,) or not of_channels or value.shape[0] != channels_of(value):
             factor = (variance.double() + eps).rsqrt() * (1 if weight is None else weight.double())
             plus = (0 if bias is None else bias.double()) - mean.double() * factor
             axes = (-1, *[1] * (len(value.shape) - 1))

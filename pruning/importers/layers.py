@@ -107,6 +107,9 @@ class Layers(Maps):
         for pool in average.pools:
             height, width = probe.shape[2:]
             steps = windows(pool, height, width) if max(height, width) > most else (pool,)
+            if steps is None and (whole := windows(average, *size)):
+                found = [*whole]  # as of a mean over rows, then one over columns
+                break
             if steps is None and counts_less_at_borders(pool, height, width):
                 raise refuse(
                     average.position,

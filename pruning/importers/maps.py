@@ -80,8 +80,9 @@ class Maps:
             top, left, bottom, right = value.padding
             numbers = torch.nn.functional.pad(numbers, (left, right, top, bottom), value=-1)
         if value.last:
-            numbers = numbers.permute(1, 2, 0).contiguous()
-        return self._images(numbers[None], prod(value.whole))
+            numbers = numbers.permute(1, 2, 0)
+        # as contiguous() leaves them: views of what was turned are legal behind it
+        return self._images(numbers[None].contiguous(), prod(value.whole))
 
     def _images(self, numbers: Tensor, count: int) -> Tensor:
         """The numbers (1, ...) of the first image for all images of the batch."""
@@ -114,6 +115,10 @@ class Maps:
 
         One that does nothing to maps of this size is dropped, any other waits.
         """
+        return self._averaging(self.channels_first(value, position), position, pool)
+
+    def _averaging(self, value: Value, position: str, pool: Pool) -> Value:
+        """The same, wherever operations see the channels."""
         channels, height, width = self.map_of(value, position)
         if height * width > MOST_POOLED:
             raise refuse(
@@ -132,21 +137,32 @@ class Maps:
         average = replace(before, pools=(*before.pools, pool), range=None)
         return replace(value, average=average, whole=shape, shape=shape)
 
-    def global_average(self, value: Value, position: str, shape: Sequence[int], sums: bool = False) -> Value:
-        """The mean (or sum) of every map's pixels, to ``shape``, batch first."""
+    def mean(
+        self, value: Value, position: str, axes: Sequence[int], shape: Sequence[int], sums: bool = False
+    ) -> Value:
+        """The mean (or sum) of every map over ``axes`` that :meth:`over_pixels` found, to ``shape``, batch
+        first."""
         if len(value.shape) == 2:
             value = replace(value, shape=value.whole)
-        value = self.average(value, position, lambda x: (x.sum if sums else x.mean)((2, 3), keepdim=True))
+        over = tuple(axes)
+        value = self._averaging(value, position, lambda x: (x.sum if sums else x.mean)(over, keepdim=True))
         kept = value.last and len(shape) == 4
         return replace(value, shape=value.whole if kept else tuple(shape[1:]), last=kept)
 
-    def pixels_of(self, value: Value, rank: int, axes: Sequence[int]) -> bool:
-        """Whether ``axes`` of a tensor of that rank, batch first, are all pixels of a map and no more."""
+    def over_pixels(self, value: Value, rank: int, axes: Sequence[int]) -> tuple[int, ...]:
+        """Which of the axes 2 and 3, of (n, 1, H, W), the ``axes`` of a tensor of that rank, batch first,
+        are; none if any of them is another.
+
+        Rows or columns alone are taken of maps with channels first, as half of a mean over both.
+        """
         found = {axis % rank for axis in axes}
         if len(value.shape) == 3:
-            return found == ({1, 2} if value.last else {2, 3})
+            if value.last:
+                return (2, 3) if found == {1, 2} else ()
+            return tuple(sorted(found)) if found <= {2, 3} else ()
         as_rows = value.index is None and value.padding is None and len(value.whole) == 3
-        return as_rows and value.shape == (value.whole[0], prod(value.whole[1:])) and found == {2}
+        as_rows = as_rows and value.shape == (value.whole[0], prod(value.whole[1:]))
+        return (2, 3) if as_rows and found == {2} else ()
 
     # --- what a reader sees -------------------------------------------------------------------------
 
@@ -159,8 +175,7 @@ class Maps:
             if constant.dim() > 4:
                 return None
             constant = constant[(None,) * (4 - constant.dim())].permute(0, 3, 1, 2)
-        channels = value.whole[0] if value.index is None else value.shape[0]
-        return one_per_channel(constant, (self.batch, *value.shape), channels)
+        return one_per_channel(constant, (self.batch, *value.shape), channels_of(value))
 
     def per_value(self, value: Value, constant: Tensor) -> Tensor | None:
         """The same with a number for every value, (``shape``)."""
@@ -193,6 +208,11 @@ class Maps:
                 "leave the transposition in front of it out",
             )
         return value
+
+
+def channels_of(value: Value) -> int:
+    """Channels of what operations see: those of the map, unless it has an order of its own."""
+    return value.whole[0] if value.index is None else value.shape[0]
 
 
 def _by_position(value: Value) -> Value:

@@ -90,9 +90,9 @@ class Inputs:
             )
         return tensor
 
-    def _over_pixels(self, node: onnx.NodeProto, given: dict[str, Any]) -> bool:
-        """Whether a reduction is one over rows and columns of a map."""
+    def _over_pixels(self, node: onnx.NodeProto, given: dict[str, Any]) -> tuple[int, ...]:
+        """The axes of a reduction over pixels of a map; none if it is another."""
         axes = given.get("axes", ())
         if len(node.input) > 1:
             axes = self.constants.real(node.input[1]).tolist()
-        return self.assembler.pixels_of(self.values[self.current], len(self.shapes[self.current]), axes)
+        return self.assembler.over_pixels(self.values[self.current], len(self.shapes[self.current]), axes)

@@ -127,8 +127,8 @@ class Steps(Inputs):
                 return make.average(value, position, average_pool(node, value.shape[1:]))
             case "average pooling":
                 return make.average(value, position, lambda x: x.mean((2, 3), keepdim=True))
-            case "mean" if self._over_pixels(node, given):
-                return make.global_average(value, position, self._shape(node), sums=operation == "ReduceSum")
+            case "mean" if over := self._over_pixels(node, given):
+                return make.mean(value, position, over, self._shape(node), sums=operation == "ReduceSum")
             case "join":
                 return self._joined(node, given)
             case "pad":

@@ -168,8 +168,8 @@ class _Walk:
                 )
             case "average pooling":
                 return make.average(value, position, lambda x: node.target(x, *node.args[1:], **node.kwargs))
-            case "mean" if make.pixels_of(value, len(value.shape) + 1, given.get("dim") or ()):
-                return make.global_average(value, position, node.meta["val"].shape, sums=operation == "sum")
+            case "mean" if over := make.over_pixels(value, len(value.shape) + 1, given.get("dim") or ()):
+                return make.mean(value, position, over, node.meta["val"].shape, sums=operation == "sum")
             case "pad":
                 return self._pad(value, node, given)
             case "dropout":

@@ -87,9 +87,9 @@ class Value:
     parts: who makes the maps (None: the images), none of them twice. average: pooling of them. whole: their
     shape after it, (C, H, W), or (features,) of a fully connected layer. shape: of what operations see,
     without the batch. index (``shape``): the values of ``whole`` that are there, by number, -1 for a zero;
-    None: all of them in their order. scale: factors and offsets of images, one for every value of ``shape``.
-    padding: zeros at the top, left, bottom and right, not scaled. last: operations see it with its channels
-    last, (H, W, C); all of the above has them first.
+    None: all of them in their order. scale: factors and offsets of images or of a flattened map, one for
+    every value of ``shape``. padding: zeros at the top, left, bottom and right, not scaled. last: operations
+    see it with its channels last, (H, W, C); all of the above has them first.
 
     shared: somebody else reads the maps as they are. ends: what is left to the host, as sentences, and
     ``blocked``, the error for an operation that would follow that.
@@ -125,7 +125,7 @@ class Value:
     @property
     def signed(self) -> bool:
         """Whether any of its numbers may be below zero."""
-        if self.scale is not None and self.scale.signed:
+        if self.scale is not None and (self.scale.signed or self.parts != (None,)):
             return True
         return any(made is not None and made.spec.signed for made in self.parts)
 
@@ -140,7 +140,7 @@ class Value:
         """With these values of ``whole``, as operations see them."""
         order = torch.arange(prod(self.whole), dtype=index.dtype)
         same = index.numel() == len(order) and torch.equal(index.flatten(), order)
-        return replace(self, shape=tuple(index.shape), index=None if same else index, last=False)
+        return replace(self, shape=tuple(index.shape), index=None if same else index.contiguous(), last=False)
 
     def unrolled(self) -> Value:
         """As operations see it, in the order in which they do: for one without padding that waits."""
