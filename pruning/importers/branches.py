@@ -1,4 +1,4 @@
-"""Maps that join: added up, or side by side."""
+"""Maps that join: added up, side by side, or a map and what is above zero of it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import replace
 from math import prod
 
 import torch
+from torch import Tensor
 
-from pruning.importers.hardware import takes_addition
+from hw.contract.network import MOST_LEAK
+from pruning.importers.hardware import leak_of, takes_addition
 from pruning.importers.image_scale import Scale, joined, unscaled
 from pruning.importers.joins import Joins
 from pruning.importers.maps import size_of
-from pruning.importers.refusals import refuse
+from pruning.importers.refusals import refuse, unsupported, unsupported_slope
 from pruning.importers.values import Made, Value, of
 
 
@@ -51,6 +53,53 @@ class Branches(Joins):
         self._made.remove(made)  # what it adds may have been made after it, and nobody has read it yet
         self._made.append(made)
         return replace(of(made), shape=shape, last=last)
+
+    def leaky(self, value: Value, position: str, operation: str, slope: Tensor | float) -> Value:
+        """A ReLU of that slope below zero, as it is put together with a batch of maps: part of its layer for
+        slopes that the hardware has, two layers more for others."""
+        falls = self.per_channel(value, torch.as_tensor(slope, dtype=torch.double))
+        self.ready(value)
+        if falls is not None and (bool((falls == 1).all()) or not value.signed):
+            return value
+        if falls is None or not bool(falls.isfinite().all()):
+            raise unsupported(position, operation)
+        if not bool((falls != 0).any()):
+            return self.relu(value, position)
+        leak = leak_of(falls.tolist()) if bool((falls > 0).all()) else None
+        if leak is None:
+            return self._leaking(value, position, operation, falls)
+        value, shape = self.averaged(self.scaled(value, position)), value.shape
+        if value.shared or any(made and made.spec.leak + leak > MOST_LEAK for made in value.parts):
+            value = replace(self.copied(value, position), shape=shape)
+        for made in value.parts:
+            if made is not None and made.spec.signed:
+                made.spec = replace(made.spec, relu=True, leak=made.spec.leak + leak)
+        return value
+
+    def _leaking(self, value: Value, position: str, operation: str, falls: Tensor) -> Value:
+        """The map times ``falls``, one for each channel, plus its ReLU times what is left to one."""
+        if value.vector or (value.index is not None and len(value.shape) != 3):
+            if not bool((falls > 0).all()):
+                raise unsupported(position, operation)
+            raise unsupported_slope(position, falls.tolist())
+        shape, last = value.shape, value.last
+        whole = shape if value.index is not None or value.padding is not None else value.whole
+        value = replace(value, shape=whole, last=False, shared=True)
+        factor = falls.view(-1, 1, 1)
+        rising = self.affine(self.relu(value, position), position, operation, factor=1 - factor)
+        falling = self.affine(value, position, operation, factor=factor)
+        return replace(self.add(position, falling, rising), shape=shape, last=last)
+
+    def extreme(self, position: str, first: Value, second: Value, *, least: bool = False) -> Value:
+        """The larger of two maps everywhere, or the smaller: one of them, and a ReLU of what the other has
+        more, or less."""
+        self.ready(first), self.ready(second)
+        first, sign = replace(first, shared=True), -1.0 if least else 1.0
+        other = self.affine(first, position, "sub", factor=-sign)
+        beyond = self.relu(
+            self.add(position, self.affine(second, position, "sub", factor=sign), other), position
+        )
+        return self.add(position, first, self.affine(beyond, position, "sub", factor=sign))
 
     def _map_to_add(self, value: Value, position: str) -> Value:
         flat = value.plain and len(value.shape) == 1

@@ -9,12 +9,11 @@ from math import inf, prod
 import torch
 from torch import Tensor, nn
 
-from hw.contract.network import MOST_LEAK
 from pruning.importers import hardware
 from pruning.importers.image_scale import unscaled
 from pruning.importers.layers import Layers
 from pruning.importers.maps import channels_of, size_of
-from pruning.importers.refusals import refuse, unsupported, unsupported_slope
+from pruning.importers.refusals import refuse, unsupported
 from pruning.importers.values import Made, Value, trainable
 from pruning.quant.batch_norm_folding import fold_batch_norm_
 
@@ -153,27 +152,6 @@ class Joins(Layers):
                 made.spec = replace(made.spec, relu=True, leak=0, clip=top)
         return value
 
-    def leaky(self, value: Value, position: str, operation: str, slope: Tensor | float) -> Value:
-        """A ReLU of that slope below zero, as it is put together with a batch of maps."""
-        falls = self.per_channel(value, torch.as_tensor(slope, dtype=torch.double))
-        self.ready(value)
-        if falls is not None and (bool((falls == 1).all()) or not value.signed):
-            return value
-        if falls is None or not bool((falls >= 0).all()):
-            raise unsupported(position, operation)
-        if not bool((falls > 0).any()):
-            return self.relu(value, position)
-        leak = hardware.leak_of(falls.tolist())
-        if leak is None:
-            raise unsupported_slope(position, falls.tolist())
-        value, shape = self.averaged(self.scaled(value, position)), value.shape
-        if value.shared or any(made and made.spec.leak + leak > MOST_LEAK for made in value.parts):
-            value = replace(self.copied(value, position), shape=shape)
-        for made in value.parts:
-            if made is not None and made.spec.signed:
-                made.spec = replace(made.spec, relu=True, leak=made.spec.leak + leak)
-        return value
-
     def clip(
         self, value: Value, position: str, operation: str, low: Tensor | float, high: Tensor | float
     ) -> Value:
@@ -256,6 +234,27 @@ class Joins(Layers):
         for _ in range(times):
             value = self._halved(value, position)
         return value
+
+    def whole_max_pool(self, value: Value, position: str, result: Sequence[int] = (1, 1)) -> Value:
+        """Maxima over equal parts of the map, ``result`` rows and columns of them."""
+        size = self.map_of(value, position)[1:]
+        parts = [length // count for length, count in zip(size, result, strict=True)]
+        if any(length % count for length, count in zip(size, result, strict=True)):
+            raise refuse(
+                position,
+                f"maxima of {size_of(tuple(result))} parts of {size_of(size)} maps, which are no equal parts",
+                "use nn.MaxPool2d(2)",
+            )
+        return self.max_pool(
+            value, position, kernel=parts, stride=parts, padding=(0, 0), dilation=(1, 1), ceil=False
+        )
+
+    def maximum(self, value: Value, position: str, shape: Sequence[int]) -> Value:
+        """The largest of every map's pixels, to ``shape``, batch first."""
+        kept = value.last and len(shape) == 4
+        value = replace(value, shape=value.whole if len(value.shape) == 2 else value.shape, last=False)
+        value = self.whole_max_pool(value, position)
+        return replace(value, shape=value.whole if kept else tuple(shape[1:]), last=kept)
 
     def _halved(self, value: Value, position: str) -> Value:
         """2×2 pooling of stride 2."""

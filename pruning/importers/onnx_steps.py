@@ -84,7 +84,7 @@ class Steps(Inputs):
         value = self.values[self.current]
         if node.input[0] != self.current and operation not in EITHER_WAY:
             raise refuse(position, "a constant takes the place of the map", "swap the operands")
-        if len(names) > 1 and operation not in ("Add", "Sum", "Sub", "Concat"):
+        if len(names) > 1 and operation not in ("Add", "Sum", "Sub", "Concat", "Max", "Min"):
             raise unsupported(position, f"{operation} of maps")
         if any(output in self.read for output in node.output[1:]):
             raise refuse(position, "its second output is used", "leave that out")
@@ -110,8 +110,17 @@ class Steps(Inputs):
                 return self._arithmetic(node, names)
             case "relu":
                 return make.relu(value, position)
+            case "clip" if len(names) > 1:
+                if len(names) < len(node.input):
+                    raise unsupported(position, operation)
+                maps = (self.values[name] for name in names)
+                return reduce(lambda a, b: make.extreme(position, a, b, least=operation == "Min"), maps)
             case "leaky" | "clip":
                 return self._activation(node, given)
+            case "max pooling" if operation == "GlobalMaxPool":
+                return make.whole_max_pool(value, position)
+            case "maximum of pixels" if self._over_pixels(node, given) == (2, 3):
+                return make.maximum(value, position, self._shape(node))
             case "max pooling":
                 kernel, stride = pair(node, "kernel_shape"), pair(node, "strides", [1, 1])
                 return make.max_pool(

@@ -139,6 +139,11 @@ OPERATIONS = (
                 f"slopes of 1/2, 1/4, … 1/{1 << MOST_LEAK}, the same for all channels; 0 and 1",
                 "the same; a PReLU is no longer trained",
             ),
+            Form(
+                "… of other slopes",
+                "of maps; one for all or one per channel",
+                "two 1×1 convolutions, one adds the map to its ReLU",
+            ),
         ),
     ),
     Operation(
@@ -152,17 +157,23 @@ OPERATIONS = (
                 "anywhere",
                 "the same; scales let channels saturate there",
             ),
+            Form(
+                "the larger or smaller of two maps",
+                "maps of one shape",
+                "two or three 1×1 convolutions with a ReLU and sums",
+            ),
         ),
     ),
     Operation(
         "max pooling",
-        ("MaxPool2d",),
-        ("max_pool2d",),
-        ("MaxPool",),
+        ("AdaptiveMaxPool2d", "MaxPool2d"),
+        ("adaptive_max_pool2d", "max_pool2d"),
+        ("GlobalMaxPool", "MaxPool"),
         (
             Form(
                 "max pooling",
-                f"2×2 of stride 2, 4×4 of stride 4, …, {_WINDOW} of stride 1 or 2; padded, rounding up",
+                f"2×2 of stride 2, 4×4 of stride 4, …, {_WINDOW} of stride 1 or 2; padded, rounding up; of "
+                "whole maps of 2×2, 4×4, …",
                 "part of the layer, or of a 1×1 convolution",
             ),
         ),
@@ -184,6 +195,7 @@ OPERATIONS = (
         ),
     ),
     Operation("mean", (), ("mean", "sum"), ("ReduceMean", "ReduceSum"), ()),
+    Operation("maximum of pixels", (), ("amax",), ("ReduceMax",), ()),
     Operation(
         "join",
         (),

@@ -15,13 +15,13 @@ def refuse(position: str, what: str, way_out: str) -> UnsupportedNetwork:
 
 
 def unsupported_slope(position: str, slopes: Sequence[float]) -> UnsupportedNetwork:
-    """The error for a leaky ReLU of ``slopes`` of its channels, above zero, that no layer has."""
+    """The error for a leaky ReLU of ``slopes`` of its channels that no fully connected layer has."""
     least, most = min(slopes), max(slopes)
     told = f"{least:.4g}" if least == most else f"{least:.4g} to {most:.4g}, by channel"
     return refuse(
         position,
-        f"the slope of a leaky ReLU is {told}, and the hardware has powers of two, 1/2 to "
-        f"1/{1 << MOST_LEAK}, one for all channels",
+        f"the slope of a leaky ReLU behind a fully connected layer is {told}, and there the hardware has "
+        f"powers of two, 1/2 to 1/{1 << MOST_LEAK}, one for all",
         f"train with nn.LeakyReLU({0.5 ** hardware.nearest_leak(slopes):g}), the nearest, or with ReLU",
     )
 

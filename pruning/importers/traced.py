@@ -152,10 +152,18 @@ class _Walk:
                 return self._joined(node, given)
             case "relu":
                 return make.relu(value, position)
+            case "clip" if len(values) > 1:
+                return self._extreme(node, given)
             case "clip":
                 return make.clip(value, position, operation, *self._bounds(node, given))
             case "leaky":
                 return self._leaky(value, node, given)
+            case "max pooling" if operation == "adaptive_max_pool2d":
+                return [make.whole_max_pool(value, position, pair(given["output_size"]))]
+            case "maximum of pixels" if make.over_pixels(
+                value, len(value.shape) + 1, given.get("dim") or ()
+            ) == (2, 3):
+                return make.maximum(value, position, node.meta["val"].shape)
             case "max pooling":
                 return make.max_pool(
                     value,
@@ -280,12 +288,22 @@ class _Walk:
             return self.make.relu(value, position)
         raise unsupported(position, operation)
 
+    def _extreme(self, node: fx.Node, given: dict[str, Any]) -> Value:
+        """The larger or the smaller of two maps."""
+        operation, both = plain(node), (given["self"], given.get("other"))
+        if operation not in ("max", "maximum", "min", "minimum") or not all(
+            self._is_map(node, n) for n in both
+        ):
+            raise unsupported(position_of(node), operation)
+        first, second = (self.values[self.flow.owner(node, n)] for n in both)
+        return self.make.extreme(position_of(node), first, second, least=operation.startswith("min"))
+
     def _bounds(self, node: fx.Node, given: dict[str, Any]) -> tuple[Tensor | float, Tensor | float]:
         """(low, high) of an operation that keeps values between them."""
         operation = plain(node)
         if operation in ("maximum", "minimum", "max", "min"):
             left, other = given["self"], given.get("other")
-            if other is None or (self._is_map(node, left) and self._is_map(node, other)):
+            if other is None:
                 raise unsupported(position_of(node), operation)
             bound = self.constants.value(node, other if self._is_map(node, left) else left)
             return (bound, inf) if operation.startswith("max") else (-inf, bound)

@@ -262,8 +262,8 @@ REFUSED = {
         "in '3' (Conv2d): it takes 4×4×4, no map",
     ),
     "leaky": (
-        one(nn.Sequential(nn.LeakyReLU(), conv())),
-        "leaky_relu in '0.1.0' (LeakyReLU)",
+        nn.Sequential(nn.Flatten(), nn.Linear(324, 9), nn.LeakyReLU(), nn.Linear(9, 3)),
+        "leaky_relu in '2' (LeakyReLU)",
         "powers of two",
     ),
     "hardtanh": (one(nn.Sequential(nn.Hardtanh(), conv())), "'0.1.0' (Hardtanh)", "only activation"),
@@ -317,6 +317,7 @@ TAKEN = {
     "joined": of(lambda m, x: torch.cat([m.a(x), m.b(x)], 1), conv(), conv()),
     "scaled": of(lambda m, x: m.a(x * 2 - 1), conv()),
     "relu first": nn.Sequential(nn.ReLU(), conv()),
+    "leaky": one(nn.Sequential(nn.LeakyReLU(), conv())),
 }
 
 

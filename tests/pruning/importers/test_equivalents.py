@@ -40,6 +40,10 @@ class Net(nn.Module):
         return self.function(self, x)
 
 
+def scores(m, x):
+    return m.conv(x).flatten(1) @ m.matrix
+
+
 def without_gradients(m, x):
     with torch.no_grad():
         x = m.conv(x)
@@ -249,19 +253,20 @@ REFUSED = {
     "high bound": (lambda m, x: m.same(m.conv(x).clamp(max=6)), "clamp in", "only activation"),
     "bounds by channel": (lambda m, x: torch.maximum(m.conv(x), m.offsets.abs()), "maximum in"),
     "bounds below zero": (lambda m, x: torch.maximum(m.conv(x), -m.offsets.abs()), "only activation"),
-    "maximum of maps": (lambda m, x: (lambda y: torch.maximum(y, y))(m.conv(x)), "maximum in"),
+    "maximum of features": (lambda m, x: (lambda y: torch.maximum(y, -y))(scores(m, x)), "maximum in", "sum"),
     "slope of no power of two": (
-        lambda m, x: F.leaky_relu(m.conv(x), 0.1),
+        lambda m, x: F.leaky_relu(scores(m, x), 0.1),
         "leaky_relu in",
-        "slope of a leaky ReLU is 0.1, and the hardware has powers of two, 1/2 to 1/128",
+        "leaky ReLU behind a fully connected layer is 0.1, and there the hardware has powers of two, 1/2 to",
         "train with nn.LeakyReLU(0.125), the nearest",
     ),
-    "slope of torch": (lambda m, x: F.leaky_relu(m.conv(x)), "is 0.01,", "nn.LeakyReLU(0.0078125)"),
-    "slope too small": (lambda m, x: F.leaky_relu(m.conv(x), 2**-9), "0.001953,", "nn.LeakyReLU(0.0078125)"),
-    "slope above one": (lambda m, x: F.leaky_relu(m.conv(x), 2.0), "is 2,", "nn.LeakyReLU(0.5)"),
-    "slope below zero": (lambda m, x: F.leaky_relu(m.conv(x), -0.5), "only activation"),
+    "slope of torch": (lambda m, x: F.leaky_relu(scores(m, x)), "is 0.01,", "nn.LeakyReLU(0.0078125)"),
+    "slope too small": (lambda m, x: F.leaky_relu(scores(m, x), 2**-9), "0.001953,", "LeakyReLU(0.0078125)"),
+    "slope above one": (lambda m, x: F.leaky_relu(scores(m, x), 2.0), "is 2,", "nn.LeakyReLU(0.5)"),
+    "slope below zero": (lambda m, x: F.leaky_relu(scores(m, x), -0.5), "only activation"),
+    "slope of nothing": (lambda m, x: F.leaky_relu(m.conv(x), float("nan")), "only activation"),
     "slopes": (
-        lambda m, x: F.prelu(m.conv(x), torch.tensor([0.25] * 5 + [0.5])),
+        lambda m, x: F.prelu(scores(m, x), torch.tensor([0.25] * 2 + [0.5])),
         "prelu in",
         "is 0.25 to 0.5, by channel",
         "nn.LeakyReLU(0.25)",

@@ -122,12 +122,13 @@ TORCH = {
     "relu": Example(None, nn.ReLU()),
     "leaky": Example(
         lambda x, *found: sum(module(x) for module in found),
-        *(nn.LeakyReLU(0.0), nn.LeakyReLU(1.0), nn.Threshold(0, 0), nn.PReLU(), nn.LeakyReLU(0.125)),
+        *(nn.LeakyReLU(0.0), nn.LeakyReLU(1.0), nn.Threshold(0, 0), nn.PReLU(), nn.LeakyReLU(0.1)),
     ),
     "clip": Example(clipped, nn.ReLU6(), nn.Hardtanh(0, 3)),
-    "max pooling": Example(None, nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1)),
+    "max pooling": Example(None, nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1), nn.AdaptiveMaxPool2d(1)),
     "average pooling": Example(None, nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1)),
     "mean": Example(lambda x: x.mean((2, 3)) + x.sum((2, 3))),
+    "maximum of pixels": Example(lambda x: x.amax((2, 3))),
     "join": Example(joined, last=16),
     "parts": Example(parted, last=19),
     "move": Example(
@@ -206,7 +207,20 @@ FILES = {
         ONE,
     ),
     "clip": ([("Clip", "c zero four", "a", {}), ("Max", "a zero", "b", {}), ("Min", "two b", "y", {})], ONE),
-    "max pooling": ([("MaxPool", "c", "y", {"kernel_shape": [3, 3], "strides": [2, 2]})], {}),
+    "max pooling": (
+        [
+            ("MaxPool", "c", "m", {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+            ("GlobalMaxPool", "m", "y", {}),
+        ],
+        {},
+    ),
+    "maximum of pixels": (
+        [
+            ("MaxPool", "c", "m", {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+            ("ReduceMax", "m axes", "y", {}),
+        ],
+        {"axes": np.array([2, 3])},
+    ),
     "average pooling": (
         [
             ("AveragePool", "c", "a", {"kernel_shape": [3, 3], "strides": [2, 2]}),
