@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial, reduce
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -89,6 +91,31 @@ class Branches(Joins):
         rising = self.affine(self.relu(value, position), position, operation, factor=1 - factor)
         falling = self.affine(value, position, operation, factor=factor)
         return replace(self.add(position, falling, rising), shape=shape, last=last)
+
+    def max_pool(self, value: Value, position: str, **given: Any) -> Value:
+        """Over 2×2 pixels of stride 1: the largest of four neighbours."""
+        if {*given["kernel"]} != {2} or {*given["stride"], *given["dilation"]} != {1}:
+            return super().max_pool(value, position, **given)
+        top, left, bottom, right = tuple(given["padding"]) * (4 // len(given["padding"]))
+        padded = bool(top or left or bottom or right)
+        if padded and value.signed:
+            return super().max_pool(value, position, **given)
+        value = self.channels_first(value, position)
+        if padded:  # zeros are no larger than anything that has no sign
+            value = self.pad(value, position, "pad", (top, left, bottom, right), 0)
+        _, height, width = self.map_of(value, position)
+        value = replace(value, shared=True)
+        corners = [
+            self.move(
+                value,
+                position,
+                "max_pool2d",
+                lambda x, row=row, column=column: x[..., row : row + height - 1, column : column + width - 1],
+            )
+            for row in (0, 1)
+            for column in (0, 1)
+        ]
+        return reduce(partial(self.extreme, position), corners)
 
     def extreme(self, position: str, first: Value, second: Value, *, least: bool = False) -> Value:
         """The larger of two maps everywhere, or the smaller: one of them, and a ReLU of what the other has

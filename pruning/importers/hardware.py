@@ -62,6 +62,18 @@ def window(
     return None
 
 
+def maxima_of_three(
+    kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> list[int]:
+    """Paddings of maxima over 3×3 pixels of stride 1 which, one after the other, are those over 5×5, 7×7, …;
+    none where there are no such."""
+    side, edge = kernel[0], padding[0]
+    if len({*kernel}) > 1 or {*stride, *dilation} != {1} or len({*padding}) > 1 or side < 5 or side % 2 == 0:
+        return []
+    times = side // 2
+    return [1] * edge + [0] * (times - edge) if edge <= times else []
+
+
 def leak_of(slopes: Sequence[float]) -> int | None:
     """n of a leaky ReLU of slope 2^-n, if all its channels have that one and the hardware does."""
     leak = nearest_leak(slopes)

@@ -204,6 +204,12 @@ class Joins(Layers):
         _, height, width = self.map_of(self.channels_first(value, position), position)
         times = hardware.halvings(kernel, stride)
         top, left, bottom, right = tuple(padding) * (4 // len(padding))
+        if steps := hardware.maxima_of_three(kernel, stride, (top, left, bottom, right), dilation):
+            for before in steps:
+                result = tuple(n + 2 * before - 2 for n in self.map_of(value, position)[1:])
+                fields = {"pool": 1, "pool_size": 3, "pool_padding": before, "pool_end_padding": before}
+                value = self._pooled(value, position, fields, result)
+            return value
         if ceil and times:
             bottom, right = ((-(n + pad)) % 2**times for n, pad in ((height, top), (width, left)))
         padded = bool(top or left or bottom or right)

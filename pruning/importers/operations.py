@@ -176,6 +176,16 @@ OPERATIONS = (
                 "whole maps of 2×2, 4×4, …",
                 "part of the layer, or of a 1×1 convolution",
             ),
+            Form(
+                "… of 5×5, 7×7, … and stride 1",
+                "padded or not, as in spatial pyramids",
+                "maxima of 3×3, one after the other",
+            ),
+            Form(
+                "… of 2×2 and stride 1",
+                "padded behind a ReLU alone, or by zeros in front of it (Darknet)",
+                "the larger of four neighbours: about a dozen 1×1 convolutions",
+            ),
         ),
     ),
     Operation(

@@ -13,15 +13,14 @@ REFUSED = {
     "keyword spotting, cnn": ["7×5 kernel", "5×3 kernel"],
     "mobilenet-v3": ["hardswish in '2' (Hardswish)", "gates"],
     "efficientnet": ["silu in '2' (SiLU)", "gates"],
-    "tiny-yolo-v2": ["train with nn.LeakyReLU(0.125)", "max pooling of 2×2 with stride 1×1"],
     "autoencoder, transposed convolutions": ["maps never grow"],
     "srcnn": ["a kernel of 9×9"],
 }
 """What is in the way, all of it."""
 
 
-def test_of_72_networks_62_are_accepted():
-    assert (len(NETS), len(NETS) - len(REFUSED)) == (72, 62)
+def test_of_72_networks_63_are_accepted():
+    assert (len(NETS), len(NETS) - len(REFUSED)) == (72, 63)
     assert REFUSED.keys() < NETS.keys()
 
 

@@ -242,7 +242,7 @@ REFUSED = {
         "3×3 with stride 3×3",
         "MaxPool2d(2)",
     ),
-    "overlap": (one(nn.MaxPool2d(2, 1)), "'0.1'", "2×2 with stride 1×1", "MaxPool2d(2)"),
+    "overlap": (one(nn.MaxPool2d(2, 1, 1)), "'0.1'", "2×2 with stride 1×1, padded", "MaxPool2d(2)"),
     "padded pooling": (one(nn.MaxPool2d(5, 5, padding=1)), "'0.1'", "padded", "MaxPool2d(2)"),
     "rounding up": (
         nn.Sequential(conv(), nn.MaxPool2d(5, 5, padding=2, ceil_mode=True)),
@@ -317,6 +317,17 @@ TAKEN = {
     "joined": of(lambda m, x: torch.cat([m.a(x), m.b(x)], 1), conv(), conv()),
     "scaled": of(lambda m, x: m.a(x * 2 - 1), conv()),
     "relu first": nn.Sequential(nn.ReLU(), conv()),
+    "overlapping maxima": nn.Sequential(conv(), nn.MaxPool2d(2, 1), conv()),
+    "overlapping maxima, padded": nn.Sequential(conv(), nn.ReLU(), nn.MaxPool2d(2, 1, 1), conv()),
+    "overlapping maxima of Darknet": nn.Sequential(
+        conv(), nn.LeakyReLU(0.1), nn.ZeroPad2d((0, 1, 0, 1)), nn.MaxPool2d(2, 1), conv()
+    ),
+    **{
+        f"maxima of {side}×{side}, padded by {edge}": nn.Sequential(
+            conv(padding=3), nn.MaxPool2d(side, 1, edge), conv(kernel_size=1)
+        )
+        for side, edge in ((5, 0), (5, 2), (7, 1), (9, 4), (13, 6))
+    },
     "leaky": one(nn.Sequential(nn.LeakyReLU(), conv())),
 }
 
