@@ -115,7 +115,7 @@ class Layers(Maps):
                     average.position,
                     f"average pooling of {height}×{width} maps whose windows count fewer pixels at the "
                     "borders, and a convolution has the same weights everywhere",
-                    "count the zeros there, too (count_include_pad), and train again",
+                    "count the zeros there, too (count_include_pad), leave out ceil_mode, and train again",
                 )
             if steps is None:
                 raise refuse(

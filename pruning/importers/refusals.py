@@ -29,6 +29,8 @@ def unsupported_slope(position: str, slopes: Sequence[float]) -> UnsupportedNetw
 def unsupported(position: str, operation: str) -> UnsupportedNetwork:
     """The error for an operation, as torch or ONNX call it, that no method of the assembler takes."""
     key = operation.replace("_", "").replace(" ", "").lower()
+    if position.endswith("(LocalResponseNorm)"):  # whatever it is made of
+        key = "localresponsenorm"
     for names, what, way_out in _REASONS:
         if key in names.split():
             return refuse(position, what, way_out)

@@ -18,6 +18,7 @@ PARTS = {"chunk", "split", "split_with_sizes", "tensor_split", "unbind"}
 
 MAY_VIEW = VIEWS | PARTS | {"getitem", "movedim", "permute", "swapaxes", "transpose", "narrow", "dropout"}
 MAY_VIEW |= {"unflatten"}
+MAY_VIEW -= {"clone"}
 """Operations whose result may be the memory of what they are given."""
 
 

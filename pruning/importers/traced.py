@@ -90,8 +90,8 @@ class _Walk:
                             "use operations that are not in place",
                         )
                     value = self._step(node, inputs)
-                if value is None:
-                    value = self.make.unknown(getattr(node.meta.get("val"), "shape", ()))
+            if value is None:
+                value = self.make.unknown(getattr(node.meta.get("val"), "shape", ()))
             self.values[node] = self._given(node, value)
         results = self.flow.results
         only_image = self.nodes[-1].all_input_nodes == [self.image] and len(self.flow.steps) == 0

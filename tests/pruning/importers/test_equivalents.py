@@ -74,6 +74,14 @@ def in_place(m, x):
     return x.clamp_(min=0)
 
 
+def original_in_place(m, x):
+    """What a copy was made of is changed, and the copy is not."""
+    x = m.conv(x)
+    copy = x.clone()
+    x.relu_()
+    return m.same(x) + copy
+
+
 def unused(m, x):
     x = m.conv(x)
     torch.sigmoid(m.same(x)).sum()
@@ -151,6 +159,7 @@ EQUAL = {
     "scores": lambda m, x: m.head(m.conv(x).flatten(1)) / 4 - 1,
     "matrix": lambda m, x: m.conv(x).flatten(1) @ m.matrix + torch.tensor([1.0, 2.0, 3.0]),
     "in place": in_place,
+    "in place, but for a copy": original_in_place,
     "unused": unused,
     "dropout of nothing": lambda m, x: F.dropout(m.conv(x), 0.0, True),
     "dropout in eval": lambda m, x: F.dropout2d(m.conv(x), 0.5, m.training),

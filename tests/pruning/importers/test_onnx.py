@@ -255,7 +255,7 @@ BEHIND = {
         "not with other maps",
     ),
     "power": ([("Pow", "c six", "y", {})], "Pow node 'node1'", "no arithmetic"),
-    "pooling": ([("MaxPool", "c", "y", {"kernel_shape": [2, 2]})], "'node1'", "stride 1×1"),
+    "pooling": ([("MaxPool", "c", "y", {"kernel_shape": [4, 4]})], "'node1'", "stride 1×1"),
     "same pooling": (
         [("MaxPool", "c", "y", {"kernel_shape": [5, 5], "strides": [5, 5], "auto_pad": "SAME_UPPER"})],
         "'node1'",
