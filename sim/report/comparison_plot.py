@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from textwrap import fill
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -28,6 +29,9 @@ MARKERS = "osD^vP<>Xph*"
 
 COLOURS = 10
 """Of matplotlib's usual cycle."""
+
+TITLE_LINE = 100
+"""Characters that are not wider than the axes."""
 
 LABEL_ROOM = [
     (radius * x, radius * y)
@@ -79,7 +83,7 @@ def plot(found: Sequence[Row], path: Path) -> Path:
         xscale="log",
         xlabel="clocks per image",
         ylabel="accuracy of the integer model, %",
-        title=f"{mathtext(found[0]['network'])}\n{clocks_of(found)}",
+        title=f"{mathtext(found[0]['network'])}\n{fill(clocks_of(found).replace('`', ''), TITLE_LINE)}",
     )
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.xaxis.set_major_formatter("{x:,.0f}")

@@ -19,15 +19,16 @@ from tests.docs.pages import (
     ROOT,
 )
 
-SPARSITY, SEARCH, WORDS, ROBUSTNESS, POOL = (
-    RESULTS / f"{name}.json" for name in ("sparsity", "search", "words", "robustness", "pool")
+SPARSITY, OF_VGG16, SEARCH, WORDS, ROBUSTNESS, POOL = (
+    RESULTS / f"{name}.json"
+    for name in ("sparsity", "sparsity-vgg16", "search", "words", "robustness", "pool")
 )
 """Their tables have pages of their own."""
 
 
 @pytest.mark.parametrize(
     "data",
-    sorted({*RESULTS.glob("*.json")} - {SPARSITY, SEARCH, WORDS, ROBUSTNESS, POOL}),
+    sorted({*RESULTS.glob("*.json")} - {SPARSITY, OF_VGG16, SEARCH, WORDS, ROBUSTNESS, POOL}),
     ids=lambda p: p.stem,
 )
 def test_the_results_page_holds_the_tables_of_its_data(data):
@@ -45,19 +46,41 @@ def test_the_results_page_holds_the_tables_of_its_data(data):
 
 
 def test_the_sparsity_page_holds_the_table_and_the_plot_of_its_data():
-    """Or no section at all where nothing was measured."""
-    page = (ROOT / "docs" / "sparsity.md").read_text()
-    if not SPARSITY.exists():
-        assert comparison_page.BEGIN not in page
-        return
-    rows = json.loads(SPARSITY.read_text())
+    """Of the patterns of the sweep beside it, each with three seeds."""
+    page, rows = (ROOT / "docs" / "sparsity.md").read_text(), json.loads(SPARSITY.read_text())
     assert comparison_page.section(rows, "results/sparsity.svg") in page, (
-        "sparsity.json has changed: run 'make compare-sparsity'"
+        "sparsity.json has changed: run 'make sparsity-seeds'"
     )
-    assert page.count(comparison_page.BEGIN) == 1
+    assert page.count(comparison_page.marks(comparison_page.MEASURED)[0]) == 1
     drawn = SPARSITY.with_suffix(".svg").read_text()
-    labels = [comparison_plot.label(row) for row in rows if row["accuracy_integer"] is not None]
-    assert labels and all(f">{label}<" in drawn for label in labels)
+    assert all(f">{comparison_plot.label(row)}<" in drawn for row in rows)
+    sweep = tomllib.loads((RESULTS / "spread" / "cifar-small.toml").read_text())
+    assert {row["seeds"] for row in rows} == {len(sweep["seeds"])} == {3}
+    named = {"uniform" if row["scheme"] == "2:8" else row["scheme"] for row in rows}
+    assert named == {*sweep["grid"]["sparsity"]} and len(rows) == len(named)
+
+
+def test_the_sparsity_page_holds_what_the_hardware_makes_of_vgg16():
+    page, rows = (ROOT / "docs" / "sparsity.md").read_text(), json.loads(OF_VGG16.read_text())
+    assert comparison_page.section(rows) in page, "its data have changed: run 'make compare-sparsity'"
+    assert page.count(comparison_page.marks(comparison_page.HARDWARE)[0]) == 1
+
+
+def test_what_is_said_of_accuracies_and_seeds_is_so():
+    rows = {row["scheme"]: row for row in json.loads(SPARSITY.read_text())}
+    lost = {name: row["lost"] for name, row in rows.items()}
+    assert all(row["spread"]["lost"] < 1 and row["spread"]["accuracy_integer"] < 1 for row in rows.values())
+    assert abs(lost["adaptive-2:8"]) < 0.1 and 0.2 < lost["kernel"] < 0.4
+    assert 2.5 < lost["2:8"] < 3.5 and lost["filter"] > 5
+    accuracy = {name: row["accuracy_integer"] for name, row in rows.items()}
+    assert accuracy["adaptive-1:8"] > max(accuracy["2:8"], accuracy["filter"])
+    single = {row["scheme"]: row for row in json.loads(OF_VGG16.read_text())}
+    clocks = {name: row["cycles"] for name, row in single.items()}
+    regular = max(clocks[name] for name in ("2:8", "adaptive-2:8", "block", "column"))
+    assert regular < 0.87 * min(clocks[name] for name in ("kernel", "pattern", "unstructured"))
+    for name in ("block", "column", "combined"):
+        less = single["adaptive-2:8"]["accuracy_integer"] - single[name]["accuracy_integer"]
+        assert 0.8 < less < 1.2
 
 
 @pytest.mark.parametrize(("name", "page"), [("lenet", "sparsity.md"), ("pneumonia", "results.md")])

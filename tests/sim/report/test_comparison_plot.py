@@ -107,6 +107,15 @@ def test_other_formats_and_places_that_cannot_be_written_are_refused(tmp_path):
         plot(ROWS, tmp_path / "file" / "a.svg")
 
 
+def test_a_long_title_is_no_wider_than_the_figure(tmp_path, figures):
+    """One that also says where weights lie."""
+    plot([{**row, "bram36": 100.5 + number} for number, row in enumerate(ROWS)], tmp_path / "a.svg")
+    title = figures[0].axes[0].title
+    box = title.get_window_extent(FigureCanvasAgg(figures[0]).get_renderer())
+    assert "100.5 to 106.5 RAMB36 blocks (spec2 boards)." in title.get_text().replace("\n", " ")
+    assert box.x0 > 0 and box.x1 < figures[0].bbox.width
+
+
 def test_the_deviation_of_several_trainings_is_a_bar(tmp_path, figures):
     plot([{**row, "spread": {"accuracy_integer": 0.25}} for row in ROWS], tmp_path / "a.svg")
     bars = [bar.get_segments() for bar in figures[0].axes[0].collections]
