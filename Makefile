@@ -175,11 +175,11 @@ compare-sparsity: $(STAMP) ## cycles and storage of every sparsity pattern (MODE
 	$(SPEC2) compare $(MODELS) --rows 64 --lanes 10 --batch 1 --out $(SPARSITY)
 	$(BIN)/python -m sim.report.comparison_page $(SPARSITY) docs/sparsity.md
 
-# Accuracies there, and the picture: every pattern with three seeds, on a network that trains in minutes.
+# Accuracies there, and the picture: six patterns with three seeds, on a network that trains in minutes.
 SEEDS := $(BUILD)/spread/cifar-small
 ACCURACIES := docs/results/sparsity
 .PHONY: sparsity-seeds
-sparsity-seeds: $(STAMP) ## every sparsity pattern on cifar-small with three seeds, and accuracies into docs/sparsity.md (hours; needs DATA)
+sparsity-seeds: $(STAMP) ## six sparsity patterns on cifar-small with three seeds, accuracies into docs/sparsity.md (hours; needs DATA)
 	@test -n "$(DATA)" || { echo "name the folder of CIFAR-10: make sparsity-seeds DATA=..." >&2; exit 1; }
 	$(SPEC2) sweep docs/results/spread/cifar-small.toml $(DATA_OPTION) --workers 2 --out $(SEEDS)
 	$(SPEC2) compare $(SEEDS)/*-seed*/ --over-seeds --rows 8 --lanes 4 --batch 1 --out $(ACCURACIES).json --plot $(ACCURACIES).svg

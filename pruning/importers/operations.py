@@ -142,7 +142,7 @@ OPERATIONS = (
             Form(
                 "… of other slopes",
                 "of maps; one for all or one per channel",
-                "two 1×1 convolutions, one adds the map to its ReLU",
+                "two 1×1 convolutions, three for slopes above one: one adds the map to its ReLU",
             ),
         ),
     ),
@@ -160,7 +160,7 @@ OPERATIONS = (
             Form(
                 "the larger or smaller of two maps",
                 "maps of one shape",
-                "two or three 1×1 convolutions with a ReLU and sums",
+                "three or four 1×1 convolutions with a ReLU and sums",
             ),
         ),
     ),

@@ -6,18 +6,9 @@ from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from sim.report.comparison import Row
+from sim.report.comparison import PERCENT, Row
 
-SPREAD = (
-    "accuracy_dense",
-    "accuracy_float",
-    "accuracy_integer",
-    "lost",
-    "sensitivity",
-    "specificity",
-    "cycles",
-    "cycles_batch",
-)
+SPREAD = (*(name for name in PERCENT if name != "share_pruned"), "cycles", "cycles_batch")
 """What has a standard deviation in a row: accuracies, and clocks, which masks of one pattern differ in."""
 
 WHOLE = ("cycles", "cycles_batch", "storage_bits", "seconds")

@@ -1,8 +1,13 @@
 """Random models that are chains, for the tests of both importers."""
 
+from pathlib import Path
+
 import torch
 from hypothesis import strategies as st
 from torch import nn
+
+from pruning import convert, fold_batch_norms_, from_onnx
+from tests.pruning.importers.onnx_graphs import export
 
 
 class Chained(nn.Sequential):
@@ -63,6 +68,22 @@ def stirred(model: nn.Module, seed: int) -> nn.Module:
                 nn.init.uniform_(norm.weight, -2, 2, generator=generator)
                 nn.init.uniform_(norm.bias, -1, 1, generator=generator)
     return model
+
+
+def assert_taken(model: nn.Module, shape: tuple[int, ...], file: Path | None = None) -> None:
+    """What becomes of ``model``, or of the ONNX file that is written of it, computes the same, with its batch
+    norms and with them folded."""
+    model = stirred(model, 3).eval()
+    if file is None:
+        network, found = convert(model, shape, name="net")
+    else:
+        model.shape = shape
+        network, found = from_onnx(export(model, file))
+    images = torch.rand(2, *shape)
+    with torch.no_grad():
+        assert_same(found.eval()(images).flatten(1), model(images).flatten(1))
+        fold_batch_norms_(found, network)
+        assert_same(found(images).flatten(1), model(images).flatten(1))
 
 
 def assert_same(found: torch.Tensor, expected: torch.Tensor) -> None:

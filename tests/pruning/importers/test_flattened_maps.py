@@ -6,9 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from hw.util.errors import UnsupportedNetwork
-from pruning import convert, fold_batch_norms_, from_onnx
-from tests.pruning.importers.converting import assert_same, stirred
-from tests.pruning.importers.onnx_graphs import export
+from pruning import convert
+from tests.pruning.importers.converting import assert_same, assert_taken, stirred
 
 SHAPE = (3, 8, 8)
 
@@ -72,17 +71,7 @@ TAKEN = {
 @pytest.mark.parametrize("way", ["torch", "onnx"])
 @pytest.mark.parametrize("case", TAKEN)
 def test_it_computes_the_same(tmp_path, case, way):
-    model = stirred(TAKEN[case], 3).eval()
-    if way == "torch":
-        network, found = convert(model, SHAPE, name="net")
-    else:
-        model.shape = SHAPE
-        network, found = from_onnx(export(model, tmp_path / "net.onnx"))
-    images = torch.rand(2, *SHAPE)
-    with torch.no_grad():
-        assert_same(found.eval()(images).flatten(1), model(images).flatten(1))
-        fold_batch_norms_(found, network)
-        assert_same(found(images).flatten(1), model(images).flatten(1))
+    assert_taken(TAKEN[case], SHAPE, tmp_path / "net.onnx" if way == "onnx" else None)
 
 
 def test_means_of_columns_and_rows_of_large_maps_are_those_of_all_pixels():

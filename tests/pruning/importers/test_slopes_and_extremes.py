@@ -7,10 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from hw.util.errors import UnsupportedNetwork
-from pruning import convert, fold_batch_norms_, from_onnx, quantise_, to_artifact
+from pruning import convert, fold_batch_norms_, quantise_, to_artifact
 from sim.model import run
-from tests.pruning.importers.converting import assert_same, stirred
-from tests.pruning.importers.onnx_graphs import export
+from tests.pruning.importers.converting import assert_taken, stirred
 
 SHAPE = (3, 10, 10)
 
@@ -84,16 +83,7 @@ TAKEN = {
 @pytest.mark.parametrize("way", ["torch", "onnx"])
 @pytest.mark.parametrize("case", TAKEN)
 def test_it_computes_the_same(tmp_path, case, way):
-    model = stirred(Net(TAKEN[case]), 3).eval()
-    if way == "torch":
-        network, found = convert(model, SHAPE, name="net")
-    else:
-        network, found = from_onnx(export(model, tmp_path / "net.onnx"))
-    images = torch.rand(2, *SHAPE)
-    with torch.no_grad():
-        assert_same(found.eval()(images).flatten(1), model(images).flatten(1))
-        fold_batch_norms_(found, network)
-        assert_same(found(images).flatten(1), model(images).flatten(1))
+    assert_taken(Net(TAKEN[case]), SHAPE, tmp_path / "net.onnx" if way == "onnx" else None)
 
 
 @pytest.mark.parametrize("case", ["0.1, as of YOLO", "by channel", "larger", "smaller"])
