@@ -22,7 +22,16 @@ from pruning.importers.finish import Converted, assembled
 from pruning.importers.hardware import Pair
 from pruning.importers.heads import check_bias
 from pruning.importers.image_scale import Folded, Numbers, folded, of_mean
-from pruning.importers.kernels import of_phases, of_spread, phases, scattered, undilated, ungrouped
+from pruning.importers.kernels import (
+    moved,
+    of_moved,
+    of_phases,
+    of_spread,
+    phases,
+    scattered,
+    undilated,
+    ungrouped,
+)
 from pruning.importers.maps import size_of
 from pruning.importers.ranges import Ranges
 from pruning.importers.refusals import refuse
@@ -182,8 +191,8 @@ class Assembler(Ranges):
             raise refuse(
                 position,
                 f"a kernel of {kernel[0]}×{kernel[1]}, and the hardware has kernels of at most "
-                f"{hardware.MOST_KERNEL}×{hardware.MOST_KERNEL}",
-                "split it into several convolutions, one after the other, or give it a stride of 2",
+                f"{hardware.MOST_HALVED}×{hardware.MOST_HALVED}, padded by at most half of it",
+                "use smaller ones, one after the other, and train again",
             )
         for half in between or ():
             first = value.parts[-1]
@@ -194,7 +203,20 @@ class Assembler(Ranges):
             weight = of_phases(weight)
             kernel, start = (weight.shape[2], weight.shape[3]), (start[0] // 2, start[1] // 2)
             times -= 1
+        if parts := hardware.halves(kernel, start, value.whole[1:], result) if not times else None:
+            value, weight = self._in_halves(value, position, weight, start, parts)
+            start = (0, 0)
         return self.layer(position, path, value, weight, bias, start, 2**times, result, **of_file)
+
+    def _in_halves(
+        self, value: Value, position: str, weight: Tensor, start: Pair, parts: hardware.Halves
+    ) -> tuple[Value, Tensor]:
+        """The map once for every part of a kernel, as channels, moved to where the part begins; the parts."""
+        first = value.parts[-1]
+        name = f"{'images' if first is None else first.spec.name}_moved"
+        moving = moved(value.whole[0], parts.counts, parts.side)
+        value = self.layer(position, name, value, moving, None, start, 1, parts.size, copies=True)
+        return value, of_moved(weight, parts.counts, parts.side)
 
     def finish(self, value: Value | None) -> Converted:
         """The network of ``value`` and its model. Raises what was refused, all of it."""

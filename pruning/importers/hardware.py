@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from math import log2, prod
+from typing import NamedTuple
 
 from hw.contract.network import MAX_KERNEL, MOST_LEAK, Conv, Network
 from hw.contract.network.graph import MOST_SPREAD
@@ -20,6 +21,9 @@ Pair = tuple[int, int]
 """Of rows and columns, or at the top and at the left."""
 
 MOST_KERNEL = MAX_KERNEL
+MOST_HALVED = 2 * (MOST_KERNEL - 1)
+"""Rows and columns of the largest kernel of stride 1: in halves, which one layer moves beside one another."""
+
 MOST_STRIDE = 2
 DENSE_SIDE = TILE
 """Rows and columns of the largest map that a fully connected layer takes."""
@@ -172,6 +176,28 @@ def spread(kernel: Pair, start: Pair, by: int) -> tuple[Pair, Pair]:
     return (rows, columns), above
 
 
+class Halves(NamedTuple):
+    """A kernel in parts of ``side`` rows and columns, ``counts`` of them below and beside one another, for
+    maps of ``size`` that one layer moves to where the parts are."""
+
+    side: int
+    counts: Pair
+    size: Pair
+
+
+def halves(kernel: Pair, start: Pair, size: Pair, result: Pair) -> Halves | None:
+    """How a convolution of stride 1 and a kernel above the largest becomes one of half its rows and columns.
+
+    Arguments as of :func:`placed`. None where the kernel is smaller than that, or where this does not do it.
+    """
+    side = -(-max(kernel) // 2)
+    counts = _each(lambda length: -(-length // side), kernel)
+    moved = _each(lambda length: length + side - 1, result)
+    spans = _each(lambda count: (count - 1) * side + 1, counts)
+    fits = max(kernel) > MOST_KERNEL and min(result) > 0 and placed(spans, start, 1, size, moved)
+    return Halves(side, counts, moved) if fits else None
+
+
 def phases(kernel: Pair, start: Pair, times: int, size: Pair, result: Pair) -> tuple[Pair, ...] | None:
     """How a convolution of stride 2**``times`` becomes one of stride 1, of every second row and column.
 
@@ -180,7 +206,8 @@ def phases(kernel: Pair, start: Pair, times: int, size: Pair, result: Pair) -> t
     it by what is odd of ``start``, and the rest of ``start`` is halved: zeros stay outside while they can.
     """
     if not times:
-        return () if placed(kernel, start, 1, size, result) else None
+        fits = placed(kernel, start, 1, size, result) or halves(kernel, start, size, result)
+        return () if fits else None
     odd = _each(lambda first: first % 2, start)
     left = _each(lambda first: first // 2, start)
     half = _each(lambda side: -(-side // 2), kernel)

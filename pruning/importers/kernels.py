@@ -112,6 +112,25 @@ def phases(channels: int, rows: int, columns: int) -> Tensor:
     return weight.flatten(0, 2)
 
 
+def moved(channels: int, parts: Sequence[int], side: int) -> Tensor:
+    """(channels · rows · columns, channels, R, C) for ``parts`` (rows, columns): pixel (y + a · ``side``,
+    x + b · ``side``) of channel c becomes pixel (y, x) of channel (c · rows + a) · columns + b."""
+    rows, columns = parts
+    weight = torch.zeros(channels, rows, columns, channels, (rows - 1) * side + 1, (columns - 1) * side + 1)
+    for a in range(rows):
+        for b in range(columns):
+            weight[torch.arange(channels), a, b, torch.arange(channels), a * side, b * side] = 1
+    return weight.flatten(0, 2)
+
+
+def of_moved(weight: Tensor, parts: Sequence[int], side: int) -> Tensor:
+    """A kernel (out, in, R, C) for maps of :func:`moved`: (out, in · rows · columns, ``side``, ``side``)."""
+    rows, columns = parts
+    whole = pad(weight, (0, columns * side - weight.shape[3], 0, rows * side - weight.shape[2]))
+    split = whole.unflatten(3, (columns, side)).unflatten(2, (rows, side))
+    return split.permute(0, 1, 2, 4, 3, 5).flatten(1, 3)
+
+
 def of_spread(weight: Tensor, start: Sequence[int], by: int) -> Tensor:
     """A kernel (out, in, R, C) for images that are spread ``by`` rows and columns
     (:func:`hw.host_interface.stream_format.spread`): (out, in · by², R', C'). ``start``: how far above and

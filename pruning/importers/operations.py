@@ -13,6 +13,7 @@ from pruning.importers.grouping import LEAST_GROUPS
 from pruning.importers.hardware import (
     DENSE_SIDE,
     LARGEST_WINDOW,
+    MOST_HALVED,
     MOST_KERNEL,
     MOST_SPREAD,
     WEIGHTS_OF_A_CHANNEL,
@@ -61,6 +62,12 @@ OPERATIONS = (
                 f"what a square kernel of at most {_KERNEL}, with as much padding above as left and below as "
                 "right, computes too",
                 "a layer of a larger kernel, with zeros in it",
+            ),
+            Form(
+                f"… of larger kernels, up to {MOST_HALVED}×{MOST_HALVED}",
+                "9×9, 1×11, 3×3 dilated by 4 or 5; padded by at most half of it",
+                "a layer that puts the map beside itself, moved by half a kernel, and one of half the kernel "
+                "that reads it up to four times",
             ),
             Form(
                 "… with a stride, of images that nothing else reads",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import logging
+import warnings
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -119,11 +120,12 @@ def images_for(model: nn.Module, batch: int, shape: Sequence[int]) -> Tensor:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Where a trace fails, torch logs and prints the graph; the reason is in the error."""
+    """Where a trace fails, torch logs and prints the graph; the reason is in the error. Its warnings are on
+    speed: where warnings are errors, as in many test suites, they would end the trace."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with redirect_stderr(io.StringIO()):
+        with redirect_stderr(io.StringIO()), warnings.catch_warnings(action="ignore"):
             yield
     finally:
         logging.disable(before)

@@ -232,7 +232,7 @@ def one(module):
 
 
 REFUSED = {
-    "kernel": (one(conv(kernel_size=11, padding=5)), "conv2d in '0.1'", "a kernel of 11×11", "split it"),
+    "kernel": (one(conv(kernel_size=13, padding=6)), "conv2d in '0.1'", "a kernel of 13×13", "smaller ones"),
     "rectangle": (one(conv(kernel_size=(3, 5))), "'0.1'", "3×5 kernel", "square"),
     "uneven": (one(conv(padding=(0, 1))), "'0.1'", "makes 5×7 of 7×7 pixels", "equal padding"),
     "circular": (one(conv(padding=1, padding_mode="circular")), "pad in '0.1' (Conv2d)", "zero", "padding"),
