@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
@@ -81,6 +82,17 @@ class Heads(Branches):
         """An operation to the host: ``error`` says why, should something follow."""
         self.ready(value)
         return replace(value, ends=(*value.ends, position), blocked=error)
+
+    def follow(self, values: Sequence[Value], position: str, *, moves: bool) -> Value | None:
+        """An operation behind one that is left to the host, to the host as well; None where it is behind
+        none, or reads another map than that one did. ``moves``: it changes the shape alone."""
+        left = next((value for value in values if value.blocked is not None), None)
+        if left is None or any(value.parts != left.parts or value.whole != left.whole for value in values):
+            return None
+        if any(value.numbers().tolist() != left.numbers().tolist() for value in values if value is not left):
+            return None
+        ends = tuple(dict.fromkeys(end for value in values for end in value.ends))
+        return replace(left, ends=ends if moves else (*ends, position))
 
     def last(self, value: Value) -> tuple[Value, tuple[str, ...]]:
         """(what the last layer makes, sentences of what is left to the host)."""

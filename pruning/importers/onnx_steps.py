@@ -67,9 +67,11 @@ class Steps(Inputs):
         value = self.values[self.current]
         if not self.whole.isdisjoint(names) and stays_whole(node):
             self.whole.update(node.output)
-        if value.blocked is not None and (node.op_type in MOVES or operations.may_end(node.op_type)):
-            ends = value.ends if node.op_type in MOVES else (*value.ends, position_of(node))
-            return {node.output[0]: replace(value, ends=ends)}
+        if node.op_type in MOVES or operations.may_follow(node.op_type):
+            values, moves = [self.values[name] for name in names], node.op_type in {*MOVES, "Expand"}
+            followed = self.assembler.follow(values, position_of(node), moves=moves)
+            if followed is not None:
+                return {node.output[0]: followed}
         try:
             if operations.of_onnx(node.op_type) == "parts":
                 return self._split(node)

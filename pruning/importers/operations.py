@@ -300,20 +300,27 @@ OPERATIONS = (
     ),
     Operation(
         "left to the host",
-        ("LogSigmoid", "LogSoftmax", "PixelShuffle", "Sigmoid", "Softmax", "Tanh", "Upsample"),
+        ("LogSigmoid", "LogSoftmax", "PixelShuffle", "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample"),
         (
-            *("argmax", "exp", "hardsigmoid", "log_sigmoid", "log_softmax", "pixel_shuffle", "sigmoid"),
-            *("softmax", "tanh", "topk", "upsample_bilinear2d", "upsample_nearest2d"),
+            *("argmax", "atan", "exp", "hardsigmoid", "linalg_vector_norm", "log", "log_sigmoid"),
+            *("log_softmax", "pixel_shuffle", "pow", "sigmoid", "softmax", "softplus", "sqrt", "tanh"),
+            *("topk", "upsample_bilinear2d", "upsample_nearest2d"),
         ),
         (
-            *("ArgMax", "DepthToSpace", "Exp", "HardSigmoid", "LogSoftmax", "LpNormalization", "Resize"),
-            *("Sigmoid", "Softmax", "Tanh", "TopK", "Upsample"),
+            *("ArgMax", "Atan", "DepthToSpace", "Exp", "HardSigmoid", "Log", "LogSoftmax"),
+            *("LpNormalization", "Pow", "ReduceL2", "Resize", "Sigmoid", "Softmax", "Softplus", "Sqrt"),
+            *("Tanh", "TopK", "Upsample"),
         ),
         (
             Form(
-                "softmax, log-softmax, sigmoid, tanh, argmax, upsampling, pixel shuffle, clips",
+                "softmax, log-softmax, sigmoid, tanh, argmax, norms, upsampling, pixel shuffle, clips",
                 "at the end",
                 "left to the host, as is a ReLU of scores, leaky or not, and the shape of the result",
+            ),
+            Form(
+                "… and what is computed of that",
+                "with constants and with what it was computed of: `F.normalize(x)`, `100 * sigmoid(x)`",
+                "the same",
             ),
         ),
     ),
@@ -322,6 +329,10 @@ OPERATIONS = (
 
 CLIPS_TO_HOST = ("clamp", "hardtanh", "relu6", "Clip")
 """Operations of another kind that the host does where they end a network and are no layer's."""
+
+_FOLLOWING = ("arithmetic", "clip", "mean", "move")
+_MORE = ("Abs", "Expand", "Reciprocal", "abs", "expand_as", "reciprocal", "rsqrt", "square")
+"""Kinds and names of operations that may follow one that is left to the host."""
 
 _TORCH = {name: operation.kind for operation in OPERATIONS for name in operation.torch}
 _ONNX = {name: operation.kind for operation in OPERATIONS for name in operation.onnx}
@@ -341,3 +352,8 @@ def of_onnx(name: str) -> str | None:
 def may_end(name: str) -> bool:
     """Whether the host can do it, by either name, with what the hardware gives."""
     return name in _HOST
+
+
+def may_follow(name: str) -> bool:
+    """Whether the host can do it behind another operation that is left to it."""
+    return may_end(name) or name in _MORE or (_TORCH | _ONNX).get(name) in _FOLLOWING

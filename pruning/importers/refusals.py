@@ -87,6 +87,12 @@ _REASONS = (
         "use batch norm after the convolution and train again",
     ),
     (
+        "linalgvectornorm reducel2 lpnormalization",
+        "it takes a norm of the map, which differs from image to image, and the hardware multiplies with "
+        "weights alone",
+        "leave it, and what follows it, to the host",
+    ),
+    (
         "lrn localresponsenorm",
         "a local response normalisation divides by a power of what other channels hold, and the hardware "
         "multiplies with weights alone",

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import io
 import logging
-import warnings
 import operator
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from typing import Any, NamedTuple

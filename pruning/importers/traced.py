@@ -127,8 +127,10 @@ class _Walk:
         if operation == "getitem":  # of what is left to the host: whatever it is
             return value if isinstance(value, Value) else value[node.args[1]]
         kind = operations.of_torch(operation)
-        if value.blocked is not None and (kind == "move" or operations.may_end(operation)):
-            return replace(value, ends=value.ends if kind == "move" else (*value.ends, position))
+        if operations.may_follow(operation):
+            followed = make.follow(values, position, moves=kind == "move" or operation == "expand_as")
+            if followed is not None:
+                return followed
         match kind:
             case "convolution":
                 kernel = given["weight"].meta["val"].shape[2:]

@@ -32,7 +32,10 @@ TAKEN = {
     "a row": lambda: behind(nn.Conv2d(6, 4, (3, 11), padding=(1, 5))),
     "dilated": lambda: behind(nn.Conv2d(6, 4, 3, padding=4, dilation=4)),
     "with a stride": lambda: behind(nn.Conv2d(6, 4, 15, padding=7, stride=2)),
-    "padded unevenly": lambda: behind(nn.Conv2d(6, 4, 10, padding="same"), nn.Conv2d(4, 4, 8, padding="same")),
+    "padded unevenly": lambda: behind(nn.Conv2d(6, 4, 10, padding="same")),
+    "padded unevenly twice": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 8, padding="same"), nn.ReLU(), nn.Conv2d(4, 4, 12, padding="same")
+    ),
     "then pooling": lambda: behind(nn.Conv2d(6, 4, 9, padding=4), nn.ReLU(), nn.MaxPool2d(2)),
     "then all pixels": lambda: behind(nn.Conv2d(6, 4, 9), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 10, 5)),
 }  # fmt: skip
