@@ -254,7 +254,7 @@ BEHIND = {
         "MatMul node 'node3'",
         "not with other maps",
     ),
-    "power": ([("Pow", "c six", "y", {})], "Pow node 'node1'", "no arithmetic"),
+    "power": ([("Pow", "c six", "d", {}), ("Conv", "d w4", "y", {})], "Pow node 'node1'", "no arithmetic"),
     "pooling": ([("MaxPool", "c", "y", {"kernel_shape": [4, 4]})], "'node1'", "stride 1×1"),
     "same pooling": (
         [("MaxPool", "c", "y", {"kernel_shape": [5, 5], "strides": [5, 5], "auto_pad": "SAME_UPPER"})],

@@ -146,9 +146,19 @@ TORCH = {
     "cast": Example(lambda x: x.to(torch.float64).type_as(x)),
 }
 HOST = Example(
-    lambda x, *found: F.hardsigmoid(nn.Sequential(*found)(x)).exp().argmax(1).topk(2, 1)[0],
-    *(nn.Sigmoid(), nn.LogSigmoid(), nn.Tanh(), nn.Softmax(1), nn.LogSoftmax(1), nn.PixelShuffle(2)),
-    *(nn.Upsample(scale_factor=2), nn.Upsample(scale_factor=2, mode="bilinear")),
+    lambda x, *found: (
+        F.hardsigmoid(nn.Sequential(*found)(x))
+        .exp()
+        .atan()
+        .log()
+        .pow(2)
+        .sqrt()
+        .norm(dim=(2, 3), keepdim=True)
+        .argmax(1)
+        .topk(1, 1)[0]
+    ),
+    *(nn.Sigmoid(), nn.LogSigmoid(), nn.Softplus(), nn.Tanh(), nn.Softmax(1), nn.LogSoftmax(1)),
+    *(nn.PixelShuffle(2), nn.Upsample(scale_factor=2), nn.Upsample(scale_factor=2, mode="bilinear")),
 )
 
 
