@@ -20,7 +20,6 @@ from pruning.importers import hardware
 from pruning.importers.blockers import Blockers
 from pruning.importers.finish import Converted, assembled
 from pruning.importers.hardware import Pair
-from pruning.importers.heads import check_bias
 from pruning.importers.image_scale import Folded, Numbers, folded, of_mean
 from pruning.importers.kernels import (
     moved,
@@ -32,7 +31,7 @@ from pruning.importers.kernels import (
     undilated,
     ungrouped,
 )
-from pruning.importers.maps import size_of
+from pruning.importers.maps import check_bias, size_of
 from pruning.importers.ranges import Ranges
 from pruning.importers.refusals import refuse
 from pruning.importers.values import Made, Value, of
@@ -108,12 +107,27 @@ class Assembler(Ranges):
             middle = weight[:, :, top, left]
             made = self.linear(replace(value, shape=(channels,)), position, path, middle, bias)
             return replace(made, shape=(len(weight), 1, 1))
-        value, (above, before) = self._read(value, position)
-        kernel, start, size = (rows, columns), (top + above, left + before), (value.whole[1], value.whole[2])
+        of_file = {"groups": groups, "taps": taps}
         result = (
             (height + top + bottom - rows) // stride[0] + 1,
             (width + left + right - columns) // stride[1] + 1,
         )
+        if (grown := self.grown_inside(value)) is not None:
+            value, (above, before) = grown
+            start = (top + above, left + before)
+            return self.of_grown(
+                value,
+                position,
+                path,
+                weight,
+                bias,
+                stride=stride,
+                start=start,
+                result=result,
+                of_file=of_file,
+            )
+        value, (above, before) = self._read(value, position)
+        kernel, start, size = (rows, columns), (top + above, left + before), (value.whole[1], value.whole[2])
         alone = value.parts == (None,) and not value.shared
         by = hardware.apart(kernel, start, stride, size, result) if alone else 1
         times = hardware.strides([step // by for step in stride])
@@ -138,7 +152,6 @@ class Assembler(Ranges):
         if by > 1:
             value, weight = self._spread(value, by), of_spread(weight, start, by)
             start = hardware.spread(kernel, start, by)[1]
-        of_file = {"groups": groups, "taps": taps}
         return self._in_phases(value, position, path, weight, bias, times, start, result, of_file)
 
     def _read(self, value: Value, position: str) -> tuple[Value, tuple[int, int]]:

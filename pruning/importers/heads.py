@@ -12,10 +12,10 @@ from torch import Tensor
 from hw.contract.network.large_images import average
 from hw.util.errors import UnsupportedNetwork
 from pruning.importers import hardware
-from pruning.importers.branches import Branches
+from pruning.importers.enlarging import Enlarging
 from pruning.importers.image_scale import folded
 from pruning.importers.kernels import scattered
-from pruning.importers.maps import size_of
+from pruning.importers.maps import check_bias, size_of
 from pruning.importers.placing import one_run_of_signs
 from pruning.importers.refusals import refuse
 from pruning.importers.values import Made, Value
@@ -25,7 +25,7 @@ EXACT = 1e-9
 """By which the weights of a mean may differ from one in sum, and are taken as one."""
 
 
-class Heads(Branches):
+class Heads(Enlarging):
     """Fully connected layers, and the last map as the hardware gives it."""
 
     def linear(self, value: Value, position: str, path: str, weight: Tensor, bias: Tensor | None) -> Value:
@@ -112,7 +112,9 @@ class Heads(Branches):
             value = replace(self.settled(replace(whole, shape=whole.whole), position), index=value.index)
             value = value if order is None else replace(value, index=None)
         made = value.parts[0]
-        if value.index is not None:
+        if (grown := self.grown(replace(value, blocked=None))) is not None:
+            notes.insert(0, grown.words(value.index, value.whole))
+        elif value.index is not None:
             notes.insert(0, f"the order of what it gives, {size_of(value.whole)}")
         elif prod(shape) == prod(value.whole) and shape != value.whole and not value.vector:
             notes.insert(0, f"the shape of what it gives, {size_of(value.whole)}")
@@ -133,13 +135,3 @@ class Heads(Branches):
         name = f"{'images' if last is None else last.spec.name}_average"
         flat = replace(value, shape=(channels,))
         return self.linear(flat, position, name, torch.eye(channels), None)
-
-
-def check_bias(position: str, weight: Tensor, bias: Tensor | None) -> None:
-    """One number for every output, or none at all."""
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise refuse(
-            position,
-            f"a bias of {size_of(tuple(bias.shape)) or 'no axis'} for {len(weight)} outputs",
-            "give it one number per output",
-        )

@@ -259,5 +259,15 @@ def one_per_channel(value: Tensor, shape: Sequence[int], channels: int) -> Tenso
     return first.expand(channels) if bool((columns == first[:, None]).all()) else None
 
 
+def check_bias(position: str, weight: Tensor, bias: Tensor | None) -> None:
+    """One number for every output, or none at all."""
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise refuse(
+            position,
+            f"a bias of {size_of(tuple(bias.shape)) or 'no axis'} for {len(weight)} outputs",
+            "give it one number per output",
+        )
+
+
 def size_of(shape: tuple[int, ...]) -> str:
     return "×".join(str(n) for n in shape)

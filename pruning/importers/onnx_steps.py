@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from math import inf
@@ -19,6 +20,7 @@ from pruning.importers import operations
 from pruning.importers.assemble import Assembler
 from pruning.importers.maps import one_per_channel, size_of
 from pruning.importers.onnx_constants import Constants
+from pruning.importers.onnx_growth import enlarging
 from pruning.importers.onnx_inputs import Inputs
 from pruning.importers.onnx_layout import LAST_TO_FIRST, stays_whole
 from pruning.importers.onnx_nodes import (
@@ -35,6 +37,9 @@ from pruning.importers.values import Value
 
 EITHER_WAY = {"Add", "Concat", "Div", "Max", "Min", "Mul", "Sub", "Sum"}
 """Operations that take a constant in the first place and the map in another."""
+
+ENLARGING = {"DepthToSpace", "Resize", "Upsample"}
+"""Operations that may make larger maps; ``Upsample`` is the name of the second before opset 10."""
 
 MOVES = {"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze", "Cast"}
 """Operations that nobody needs who gets what comes in front of them."""
@@ -92,8 +97,10 @@ class Steps(Inputs):
             raise refuse(position, "its second output is used", "leave that out")
         given = attributes(node)
         match operations.of_onnx(operation):
-            case "convolution" | "fully connected":
+            case "convolution" | "transposed convolution" | "fully connected":
                 return self._layer(node, given)
+            case "larger maps" | "left to the host" if operation in ENLARGING:
+                return make.enlarge(value, position, operation, self._enlarging(node, given))
             case "batch norm":
                 weight, bias, mean, variance = (self._tensor(node, i) for i in range(1, 5))
                 if self.constants.learns(node):
@@ -174,6 +181,21 @@ class Steps(Inputs):
                 f"{size_of(tuple(kernel))}",
                 "export the model again",
             )
+        if node.op_type == "ConvTranspose":
+            if given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID") or given.get("output_shape"):
+                raise refuse(position, "its padding follows from what it makes", "give it pads")
+            return make.transposed_convolution(
+                value,
+                position,
+                path,
+                weight,
+                self._tensor(node, 2),
+                stride=stride,
+                padding=padding_of(node, kernel, stride, value.shape[1:], dilation),
+                more=pair(node, "output_padding", [0, 0]),
+                dilation=dilation,
+                groups=given.get("group", 1),
+            )
         return make.convolution(
             value,
             position,
@@ -184,6 +206,19 @@ class Steps(Inputs):
             padding=padding_of(node, kernel, stride, value.shape[1:], dilation),
             dilation=dilation,
             groups=given.get("group", 1),
+        )
+
+    def _enlarging(self, node: onnx.NodeProto, given: dict[str, Any]) -> Callable[[Tensor], Tensor]:
+        names = [*node.input[1:], "", "", ""]
+        if node.op_type == "Upsample" or len(node.input) == 2:
+            names = ["", *names]  # its scales come first
+        scales, sizes = (self.constants.real(name) if name else None for name in names[1:3])
+        lists = [given.get("scales"), None] if scales is None and sizes is None else [scales, sizes]
+        return enlarging(
+            node,
+            given,
+            *(None if found is None else [float(n) for n in found] for found in lists),
+            self.shapes[self.current],
         )
 
     def _gemm(self, node: onnx.NodeProto, given: dict[str, Any]) -> tuple[Tensor, Tensor | None]:

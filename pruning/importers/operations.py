@@ -88,6 +88,32 @@ OPERATIONS = (
         ),
     ),
     Operation(
+        "transposed convolution",
+        ("ConvTranspose2d",),
+        ("conv_transpose2d",),
+        ("ConvTranspose",),
+        (
+            Form(
+                "transposed convolution",
+                "any that makes maps 2 to 8 times as large, or as large as they are",
+                "a layer that makes every pixel of the larger map a channel: what follows reads it so",
+            ),
+        ),
+    ),
+    Operation(
+        "larger maps",
+        ("PixelShuffle", "UpsamplingNearest2d"),
+        ("pixel_shuffle", "upsample_nearest2d"),
+        ("DepthToSpace", "Resize"),
+        (
+            Form(
+                "nearest-neighbour upsampling, pixel shuffle",
+                "by 2 to 8, where a convolution, sums, joins, activations or a fully connected layer follow",
+                "other weights of what follows, for a channel for every pixel of the larger map",
+            ),
+        ),
+    ),
+    Operation(
         "fully connected",
         ("Linear",),
         ("linear", "matmul", "mm"),
@@ -300,16 +326,15 @@ OPERATIONS = (
     ),
     Operation(
         "left to the host",
-        ("LogSigmoid", "LogSoftmax", "PixelShuffle", "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample"),
+        ("LogSigmoid", "LogSoftmax", "Sigmoid", "Softmax", "Softplus", "Tanh", "Upsample"),
         (
             *("argmax", "atan", "exp", "hardsigmoid", "linalg_vector_norm", "log", "log_sigmoid"),
-            *("log_softmax", "pixel_shuffle", "pow", "sigmoid", "softmax", "softplus", "sqrt", "tanh"),
-            *("topk", "upsample_bilinear2d", "upsample_nearest2d"),
+            *("log_softmax", "pow", "sigmoid", "softmax", "softplus", "sqrt", "tanh", "topk"),
+            "upsample_bilinear2d",
         ),
         (
-            *("ArgMax", "Atan", "DepthToSpace", "Exp", "HardSigmoid", "Log", "LogSoftmax"),
-            *("LpNormalization", "Pow", "ReduceL2", "Resize", "Sigmoid", "Softmax", "Softplus", "Sqrt"),
-            *("Tanh", "TopK", "Upsample"),
+            *("ArgMax", "Atan", "Exp", "HardSigmoid", "Log", "LogSoftmax", "LpNormalization", "Pow"),
+            *("ReduceL2", "Sigmoid", "Softmax", "Softplus", "Sqrt", "Tanh", "TopK", "Upsample"),
         ),
         (
             Form(
@@ -327,7 +352,10 @@ OPERATIONS = (
 )
 """Every name stands in one of them. Rows that tell of several kinds stand with the first."""
 
-CLIPS_TO_HOST = ("clamp", "hardtanh", "relu6", "Clip")
+ALSO_TO_HOST = (
+    *("clamp", "hardtanh", "relu6", "Clip"),
+    *("pixel_shuffle", "upsample_nearest2d", "DepthToSpace", "Resize"),
+)
 """Operations of another kind that the host does where they end a network and are no layer's."""
 
 _FOLLOWING = ("arithmetic", "clip", "mean", "move")
@@ -336,7 +364,7 @@ _MORE = ("Abs", "Expand", "Reciprocal", "abs", "expand_as", "reciprocal", "rsqrt
 
 _TORCH = {name: operation.kind for operation in OPERATIONS for name in operation.torch}
 _ONNX = {name: operation.kind for operation in OPERATIONS for name in operation.onnx}
-_HOST = {*CLIPS_TO_HOST, *(name for name, kind in (_TORCH | _ONNX).items() if kind == "left to the host")}
+_HOST = {*ALSO_TO_HOST, *(name for name, kind in (_TORCH | _ONNX).items() if kind == "left to the host")}
 
 
 def of_torch(name: str) -> str | None:

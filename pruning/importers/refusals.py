@@ -101,8 +101,9 @@ _REASONS = (
     (
         "convtranspose convtranspose2d convtranspose2dinput upsample resize interpolate upsamplenearest2d "
         "upsamplebilinear2d pixelshuffle depthtospace",
-        "maps never grow in the hardware",
-        "leave layers that enlarge them to the host",
+        "maps grow by whole numbers, by repeated pixels, pixel shuffles and transposed convolutions, and no "
+        "other way",
+        'use mode="nearest" and train again, or leave layers that enlarge them to the host',
     ),
     (
         "qlinear qlinearconv qlinearmatmul qlinearadd qlinearmul qlinearglobalaveragepool qlinearaveragepool "

@@ -143,6 +143,20 @@ class _Walk:
                     dilation=pair(given["dilation"]),
                     groups=given["groups"],
                 )
+            case "transposed convolution":
+                kernel = given["weight"].meta["val"].shape[2:]
+                return make.transposed_convolution(
+                    value,
+                    position,
+                    *self._weights(node, given),
+                    stride=pair(given["stride"]),
+                    padding=padding_of(given["padding"], kernel, pair(given["dilation"])),
+                    more=pair(given["output_padding"]),
+                    dilation=pair(given["dilation"]),
+                    groups=given["groups"],
+                )
+            case "larger maps":
+                return make.enlarge(value, position, operation, self._moving(node))
             case "fully connected":
                 weights = self._weights if operation == "linear" else self._matrix
                 return make.linear(value, position, *weights(node, given))

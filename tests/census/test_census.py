@@ -9,17 +9,15 @@ REFUSED = {
     "lenet-5, tanh and means": ["tanh in '1' (Tanh)"],
     "caffe's cifar-quick": ["average pooling of 16×16 maps"],
     "se-resnet": ["gates"],
-    "u-net": ["maps never grow"],
     "keyword spotting, cnn": ["7×5 kernel", "5×3 kernel"],
     "mobilenet-v3": ["hardswish in '2' (Hardswish)", "gates"],
     "efficientnet": ["silu in '2' (SiLU)", "gates"],
-    "autoencoder, transposed convolutions": ["maps never grow"],
 }
 """What is in the way, all of it."""
 
 
-def test_of_72_networks_64_are_accepted():
-    assert (len(NETS), len(NETS) - len(REFUSED)) == (72, 64)
+def test_of_72_networks_66_are_accepted():
+    assert (len(NETS), len(NETS) - len(REFUSED)) == (72, 66)
     assert REFUSED.keys() < NETS.keys()
 
 

@@ -22,9 +22,9 @@ def array(*shape):
 
 
 def save(path, nodes, constants=(), shape=("n", 2, 9, 9), outputs=("y",), opset=18):
-    """A graph from x to y. ``nodes``: (operation, inputs, output, attributes)."""
+    """A graph from x to y. ``nodes``: (operation, inputs, output, attributes), inputs with gaps as a list."""
     made = [
-        helper.make_node(operation, inputs.split(), output.split(), name=f"node{n}", **attributes)
+        helper.make_node(operation, _names(inputs), output.split(), name=f"node{n}", **attributes)
         for n, (operation, inputs, output, attributes) in enumerate(nodes)
     ]
     graph = helper.make_graph(
@@ -36,6 +36,10 @@ def save(path, nodes, constants=(), shape=("n", 2, 9, 9), outputs=("y",), opset=
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]), path)
     return path
+
+
+def _names(inputs):
+    return inputs.split() if isinstance(inputs, str) else inputs
 
 
 CONV = ("Conv", "x w", "c", {"kernel_shape": [3, 3]})

@@ -274,7 +274,12 @@ REFUSED = {
         "something follows",
     ),
     "group norm": (one(nn.GroupNorm(2, 4)), "group_norm in '0.1' (GroupNorm)", "batch norm"),
-    "transposed convolution": (one(nn.ConvTranspose2d(4, 4, 2)), "'0.1' (ConvTranspose2d)", "never grow"),
+    "transposed convolution": (
+        one(nn.ConvTranspose2d(4, 4, (2, 3), (2, 3))),
+        "'0.1' (ConvTranspose2d)",
+        "a transposed convolution of stride 2×3",
+        "use the same for rows and columns",
+    ),
     "3d": (one(nn.MaxPool3d(1)), "'0.1' (MaxPool3d)", "the hardware has no", "leave it to the host"),
     "local norm, and what follows": (
         nn.Sequential(conv(), nn.LocalResponseNorm(2), conv(), nn.GELU(), conv()),

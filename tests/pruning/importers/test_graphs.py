@@ -232,7 +232,11 @@ def test_any_convolution_computes_the_same_or_says_why_not(data):
 def test_every_blocker_is_named_with_the_places_that_share_it():
     gates = [nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.SiLU()) for _ in range(6)]
     model = nn.Sequential(
-        *gates, nn.GroupNorm(2, 4), nn.Conv2d(4, 4, 13), nn.Upsample(scale_factor=2), nn.ReLU()
+        *gates,
+        nn.GroupNorm(2, 4),
+        nn.Conv2d(4, 4, 13),
+        nn.Upsample(scale_factor=2, mode="bilinear"),
+        nn.ReLU(),
     )
     with pytest.raises(UnsupportedNetwork) as caught:
         convert(model, (4, 16, 16))

@@ -47,7 +47,8 @@ def test_a_name_stands_once():
     for names in zip(*((o.modules, o.torch, o.onnx) for o in operations.OPERATIONS), strict=True):
         flat = [name for some in names for name in some]
         assert len(set(flat)) == len(flat)
-    assert all(name in {*KINDS["clip"].torch, *KINDS["clip"].onnx} for name in operations.CLIPS_TO_HOST)
+    both = {name for kind in ("clip", "larger maps") for name in (*KINDS[kind].torch, *KINDS[kind].onnx)}
+    assert both.issuperset(operations.ALSO_TO_HOST)
     told = [form.what for operation in operations.OPERATIONS for form in operation.forms]
     assert len(set(told)) == len(told)
 
@@ -116,6 +117,12 @@ def joined(x):
 
 TORCH = {
     "convolution": Example(None, nn.Conv2d(4, 3, (3, 5), 2, (1, 2))),
+    "transposed convolution": Example(
+        None, nn.ConvTranspose2d(4, 3, 2, 2), nn.Flatten(), nn.Linear(3 * 16 * 16, 5)
+    ),
+    "larger maps": Example(
+        None, nn.PixelShuffle(2), nn.UpsamplingNearest2d(scale_factor=2), nn.Flatten(), nn.Linear(32 * 32, 5)
+    ),
     "fully connected": Matrices(),
     "batch norm": Example(None, nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(256, 5), nn.BatchNorm1d(5)),
     "arithmetic": Example(lambda x: -(2 * x - 1 + x / 4) - torch.rsub(x, 1.0)),
@@ -158,7 +165,7 @@ HOST = Example(
         .topk(1, 1)[0]
     ),
     *(nn.Sigmoid(), nn.LogSigmoid(), nn.Softplus(), nn.Tanh(), nn.Softmax(1), nn.LogSoftmax(1)),
-    *(nn.PixelShuffle(2), nn.Upsample(scale_factor=2), nn.Upsample(scale_factor=2, mode="bilinear")),
+    nn.Upsample(scale_factor=2, mode="bilinear"),
 )
 
 
@@ -192,6 +199,20 @@ FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
 
 FILES = {
     "convolution": ([("Conv", "c v", "y", {"strides": [2, 2]})], {"v": array(3, 4, 3, 3)}),
+    "transposed convolution": (
+        [
+            *(("ConvTranspose", "c v", "t", {"strides": [2, 2]}), ("Flatten", "t", "f", {})),
+            ("MatMul", "f w5", "y", {}),
+        ],
+        {"v": array(4, 3, 2, 2), "w5": array(3 * 14 * 14, 5)},
+    ),
+    "larger maps": (
+        [
+            *(("DepthToSpace", "c", "d", {"blocksize": 2}), ("Resize", ["d", "", "twice"], "r", {})),
+            *(("Flatten", "r", "f", {}), ("MatMul", "f w5", "y", {})),
+        ],
+        {"twice": np.array([1, 1, 2, 2], np.float32), "w5": array(28 * 28, 5)},
+    ),
     "fully connected": (
         [("Flatten", "c", "f", {}), ("MatMul", "f v", "h", {}), ("Gemm", "h u", "y", {"alpha": 2.0})],
         {"v": array(196, 6), "u": array(6, 5)},
