@@ -33,9 +33,9 @@ class Growth(NamedTuple):
     def in_order(self) -> Tensor:
         """Stored channels in the order of :func:`shuffled`; -1: zeros."""
         count = self.channels.numel()
-        places = growth(shuffled((count, 1, 1), self.by), (count, 1, 1))
+        canonical = growth(shuffled((count, 1, 1), self.by), (count, 1, 1))
         order = torch.empty(count, dtype=torch.long)
-        order[places.channels.flatten()] = self.channels.flatten()
+        order[canonical.channels.flatten()] = self.channels.flatten()
         return order
 
     def words(self, index: Tensor, whole: Sequence[int]) -> str:
@@ -46,8 +46,8 @@ class Growth(NamedTuple):
             return f"making {self.by}×{self.by} pixels of each that it gives, {size}"
         if torch.equal(index, shuffled(whole, self.by)):
             times = self.by.bit_length() - 1
-            turns = f"{times} times by 2" if self.by == 1 << times and times > 1 else f"by {self.by}"
-            return f"pixel shuffles of what it gives, {size}: {turns}"
+            amount = f"{times} times by 2" if self.by == 1 << times and times > 1 else f"by {self.by}"
+            return f"pixel shuffles of what it gives, {size}: {amount}"
         return f"the order of what it gives, {size}"
 
     def stored(self, constant: Tensor, count: int, rest: float) -> Tensor:

@@ -37,7 +37,7 @@ def enlarging(
             return lambda x: pixel_shuffle(x, side)
         return lambda x: pixel_shuffle(x.unflatten(1, (side * side, -1)).transpose(1, 2).flatten(1, 2), side)
     kind = given.get("mode", b"nearest").decode()
-    way = tuple(
+    rounding = tuple(
         given.get(name, usual).decode()
         for name, usual in (
             (
@@ -50,7 +50,7 @@ def enlarging(
     if sizes:
         scales = [size / own for size, own in zip(sizes, shape, strict=False)]
     by = int(scales[-1]) if scales else 0
-    if kind != "nearest" or way not in AS_NEAREST or given.get("axes"):
+    if kind != "nearest" or rounding not in AS_NEAREST or given.get("axes"):
         raise unsupported(position_of(node), node.op_type)
     if list(scales or ()) != [1, 1, by, by] or by < 1:
         raise refuse(

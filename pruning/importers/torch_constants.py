@@ -50,7 +50,8 @@ class Constants:
             raise refuse(
                 position_of(node),
                 "its weights are computed in the forward pass",
-                "make them parameters (nn.Conv2d, nn.Linear)",
+                "make them parameters: nn.Conv2d, nn.Linear; of weight_norm and the like, "
+                "remove_parametrizations",
             )
         self._take(node, source)
         return self.tensors[source]
