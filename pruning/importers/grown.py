@@ -114,7 +114,7 @@ class Grown(Branches):
         return value, [number.view(-1, 1, 1) for number in stored]
 
     def _apart(self, value: Value, position: str) -> Value:
-        """``value`` with no stored channel for two channels of its own."""
+        """``value`` with a stored channel of its own for every pixel of every channel."""
         found = self.grown(value)
         return value if found.apart else self._parted(value, position, found.by)
 

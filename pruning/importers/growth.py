@@ -23,11 +23,11 @@ class Growth(NamedTuple):
 
     @property
     def apart(self) -> bool:
-        """Whether no stored channel is there for two channels of the map."""
+        """Whether all channels of the map are there, and no stored one is there for two of them."""
         owners = torch.arange(len(self.channels))[:, None, None].expand(self.channels.shape)
         there = self.channels >= 0
         pairs = torch.stack([self.channels[there], owners[there]]).unique(dim=1)
-        return len(pairs[0].unique()) == len(pairs[0])
+        return bool(there.all()) and len(pairs[0].unique()) == len(pairs[0])
 
     @property
     def in_order(self) -> Tensor:

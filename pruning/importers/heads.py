@@ -89,7 +89,8 @@ class Heads(Enlarging):
         left = next((value for value in values if value.blocked is not None), None)
         if left is None or any(value.parts != left.parts or value.whole != left.whole for value in values):
             return None
-        if any(value.numbers().tolist() != left.numbers().tolist() for value in values if value is not left):
+        order = left.numbers().flatten()
+        if any(not torch.equal(value.numbers().flatten(), order) for value in values if value is not left):
             return None
         ends = tuple(dict.fromkeys(end for value in values for end in value.ends))
         return replace(left, ends=ends if moves else (*ends, position))

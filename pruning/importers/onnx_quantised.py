@@ -16,11 +16,11 @@ from hw.util.errors import UnsupportedNetwork
 from pruning.importers import onnx_quantisers
 from pruning.importers.onnx_nodes import position_of
 from pruning.importers.onnx_quantisers import TO_NEAREST, Grid, is_quantiser
-from pruning.importers.onnx_steps import MOVES, Steps
+from pruning.importers.onnx_steps import Steps
 from pruning.importers.refusals import refuse, unsupported
 from pruning.importers.values import Value
 
-LEFT_AS_THEY_ARE = MOVES - {"Cast"} | {"MaxPool"}
+LEFT_AS_THEY_ARE = {"Flatten", "Identity", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
 """Operations that whole numbers go through as real ones do."""
 
 

@@ -41,9 +41,6 @@ EITHER_WAY = {"Add", "Concat", "Div", "Max", "Min", "Mul", "Sub", "Sum"}
 ENLARGING = {"DepthToSpace", "Resize", "Upsample"}
 """Operations that may make larger maps; ``Upsample`` is the name of the second before opset 10."""
 
-MOVES = {"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze", "Cast"}
-"""Operations that nobody needs who gets what comes in front of them."""
-
 
 class Steps(Inputs):
     """Takes nodes in their order and tells an ``assembler``.
@@ -72,8 +69,8 @@ class Steps(Inputs):
         value = self.values[self.current]
         if not self.whole.isdisjoint(names) and stays_whole(node):
             self.whole.update(node.output)
-        if node.op_type in MOVES or operations.may_follow(node.op_type):
-            values, moves = [self.values[name] for name in names], node.op_type in {*MOVES, "Expand"}
+        if operations.reshapes(node.op_type) or operations.may_follow(node.op_type):
+            values, moves = [self.values[name] for name in names], operations.reshapes(node.op_type)
             followed = self.assembler.follow(values, position_of(node), moves=moves)
             if followed is not None:
                 return {node.output[0]: followed}

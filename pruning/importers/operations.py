@@ -362,6 +362,13 @@ _FOLLOWING = ("arithmetic", "clip", "mean", "move")
 _MORE = ("Abs", "Expand", "Reciprocal", "abs", "expand_as", "reciprocal", "rsqrt", "square")
 """Kinds and names of operations that may follow one that is left to the host."""
 
+_SHAPES = {
+    *("alias", "clone", "contiguous", "detach", "expand", "expand_as", "flatten", "lift_fresh_copy"),
+    *("permute", "reshape", "squeeze", "swapaxes", "transpose", "unflatten", "unsqueeze", "view"),
+    *("Cast", "Expand", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"),
+}
+"""Operations that change no more than a shape."""
+
 _TORCH = {name: operation.kind for operation in OPERATIONS for name in operation.torch}
 _ONNX = {name: operation.kind for operation in OPERATIONS for name in operation.onnx}
 _HOST = {*ALSO_TO_HOST, *(name for name, kind in (_TORCH | _ONNX).items() if kind == "left to the host")}
@@ -385,3 +392,8 @@ def may_end(name: str) -> bool:
 def may_follow(name: str) -> bool:
     """Whether the host can do it behind another operation that is left to it."""
     return may_end(name) or name in _MORE or (_TORCH | _ONNX).get(name) in _FOLLOWING
+
+
+def reshapes(name: str) -> bool:
+    """Whether nobody needs it who gets what comes in front of it, by either name."""
+    return name in _SHAPES

@@ -128,7 +128,7 @@ class _Walk:
             return value if isinstance(value, Value) else value[node.args[1]]
         kind = operations.of_torch(operation)
         if operations.may_follow(operation):
-            followed = make.follow(values, position, moves=kind == "move" or operation == "expand_as")
+            followed = make.follow(values, position, moves=operations.reshapes(operation))
             if followed is not None:
                 return followed
         match kind:

@@ -127,6 +127,9 @@ TAKEN = {
     ),
     "a clip": lambda m, x: m.last(F.relu6(m.up(m.small(x)))),
     "channels of it": lambda m, x: m.thin(m.up(m.small(x))[:, 2:4]),
+    "zeros beside it, and an offset": lambda m, x: m.wide(
+        (lambda y: torch.cat([y, torch.zeros_like(y)], 1) * 2 + 0.25)(m.grown(x))
+    ),
     "channels twice, with factors": lambda m, x: m.wide(
         (lambda y: torch.cat([y, y.flip(1)], 1) * torch.linspace(0.5, 2, 16).view(-1, 1, 1))(m.grown(x))
     ),

@@ -60,6 +60,7 @@ ENDS = {
         "exp, sum, div",
         "Exp, ReduceSum, Div",
     ),
+    "one probability": (lambda y: torch.softmax(y, 1)[:, 1], "softmax, select", "Softmax, Gather"),
     "in other units": (lambda y: 100 * torch.sigmoid(y) - 2, "sigmoid, mul, sub", "Sigmoid, Mul, Sub"),
     "steering": (lambda y: 2 * torch.atan(y), "atan, mul", "Atan, Mul"),
     "positive": (lambda y: F.softplus(y) + 1e-3, "softplus, add", "Softplus, Add"),
