@@ -88,11 +88,11 @@ class Grown(Branches):
         return max((found.by for value in values if (found := self.grown(value)) is not None), default=1)
 
     def _pixelwise(self, value: Value, function: Callable[..., Value], *given: Any) -> Value:
-        """``function`` of what is stored of ``value``, if that grew."""
+        """``function`` of what is stored of ``value``, if that grew; ``given``: the position, and more."""
         if self.grown(value) is None:
             return function(value, *given)
         found = function(replace(value, index=None, shape=value.whole), *given)
-        return replace(found, index=value.index, shape=value.shape)
+        return replace(self.scaled(found, given[0]), index=value.index, shape=value.shape)
 
     def _of_channels(
         self, value: Value, position: str, *constants: tuple[Tensor | float, float]

@@ -44,7 +44,7 @@ class Growth(NamedTuple):
         nearest = torch.arange(whole[0])[:, None, None].expand(-1, self.by, self.by)
         if torch.equal(self.channels, nearest):
             return f"making {self.by}×{self.by} pixels of each that it gives, {size}"
-        if torch.equal(index, shuffled(whole, self.by)):
+        if whole[0] % self.by**2 == 0 and torch.equal(index, shuffled(whole, self.by)):
             times = self.by.bit_length() - 1
             amount = f"{times} times by 2" if self.by == 1 << times and times > 1 else f"by {self.by}"
             return f"pixel shuffles of what it gives, {size}: {amount}"

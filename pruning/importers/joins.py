@@ -186,7 +186,7 @@ class Joins(Layers):
         for made in value.parts:
             if made is not None:
                 before = made.spec.clip
-                made.spec = replace(made.spec, clip=top if before is None else min(before, top))
+                made.spec = replace(made.spec, relu=True, clip=top if before is None else min(before, top))
         return value
 
     def max_pool(

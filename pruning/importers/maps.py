@@ -102,6 +102,12 @@ class Maps:
         if not any(sides):
             return value
         channels, height, width = self.map_of(value, position)
+        if value.vector:
+            raise refuse(
+                position,
+                "it pads what a fully connected layer makes, or a convolution of a map of one pixel",
+                "leave it out",
+            )
         if number != 0:
             raise unsupported(position, operation)
         top, left, bottom, right = (a + b for a, b in zip(value.padding or (0, 0, 0, 0), sides, strict=True))

@@ -258,7 +258,8 @@ OPERATIONS = (
         ("ChannelShuffle", "Flatten", "PixelUnshuffle", "Unflatten"),
         (
             *("alias", "channel_shuffle", "clone", "contiguous", "detach", "expand", "flatten", "flip"),
-            *("lift_fresh_copy", "movedim", "narrow", "native_channel_shuffle", "permute", "pixel_unshuffle"),
+            *("index", "index_select", "lift_fresh_copy", "movedim", "narrow", "native_channel_shuffle"),
+            *("permute", "pixel_unshuffle"),
             *("repeat", "reshape", "roll", "select", "slice", "squeeze", "swapaxes", "transpose"),
             *("unflatten", "unsqueeze", "view"),
         ),

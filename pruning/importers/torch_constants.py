@@ -90,6 +90,11 @@ class Constants:
             self._take(node, source)
         return self._run(of).to(torch.double)
 
+    def tensor(self, node: fx.Node, of: fx.Node) -> Tensor:
+        """A constant that says what ``node`` moves, as it is."""
+        self.value(node, of)
+        return self._run(of)
+
     def _take(self, node: fx.Node, source: fx.Node) -> None:
         if source in self.used:
             raise refuse(

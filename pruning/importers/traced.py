@@ -217,7 +217,15 @@ class _Walk:
         """What the node does to tensors like its input."""
         if plain(node) in SAME:
             return lambda x: x
-        return lambda x: node.target(*fx.map_arg(node.args, lambda n: x), **node.kwargs)
+        constant = self.constants.tensor
+
+        def function(x: Tensor) -> Any:
+            return node.target(
+                *fx.map_arg(node.args, lambda n: x if self._is_map(node, n) else constant(node, n)),
+                **node.kwargs,
+            )
+
+        return function
 
     def _parts(self, value: Value, node: fx.Node) -> list[Value]:
         """Of an operation that gives several tensors."""

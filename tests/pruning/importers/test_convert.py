@@ -287,6 +287,12 @@ REFUSED = {
         "in '1' (LocalResponseNorm): a local response normalisation divides",
         "gelu in '3' (GELU)",
     ),
+    "padding of what is fully connected": (
+        nn.Sequential(conv(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 4, 1), nn.ZeroPad2d(1)),
+        "'3' (ZeroPad2d)",
+        "it pads what a fully connected layer makes",
+        "leave it out",
+    ),
     "rounding up averages": (
         nn.Sequential(conv(padding=2), nn.AvgPool2d(2, ceil_mode=True), conv()),
         "avg_pool2d in '1' (AvgPool2d)",

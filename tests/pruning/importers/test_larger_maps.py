@@ -127,6 +127,10 @@ TAKEN = {
     ),
     "a clip": lambda m, x: m.last(F.relu6(m.up(m.small(x)))),
     "channels of it": lambda m, x: m.thin(m.up(m.small(x))[:, 2:4]),
+    "images that grew and are scaled": lambda m, x: m.one(F.interpolate(x, scale_factor=2) * 2 - 0.5),
+    "images that grew, and one of them twice": lambda m, x: m.one(
+        F.interpolate(x[:, [0, 2, 0]], scale_factor=2)
+    ),
     "zeros beside it, and an offset": lambda m, x: m.wide(
         (lambda y: torch.cat([y, torch.zeros_like(y)], 1) * 2 + 0.25)(m.grown(x))
     ),

@@ -101,7 +101,7 @@ def moved(x, shuffled, spread, flat, rows):
     x = torch.native_channel_shuffle(x.expand(2, -1, -1, -1).flip(1), 2).repeat(1, 2, 1, 1).roll(1, 1)
     x = x.movedim(1, 1).narrow(1, 0, 20).permute(0, 2, 1, 3).swapaxes(1, 2).transpose(1, 2).transpose(1, 2)
     x = x[:, 4:].unsqueeze(1).select(1, 0).squeeze().reshape(2, -1).view(2, 4, -1).unflatten(2, (4, 4, 4))
-    return x.flatten(1, 2)
+    return x.flatten(1, 2)[:, torch.arange(15, -1, -1)].index_select(1, torch.arange(15, -1, -1))
 
 
 def clipped(x, first, second):
