@@ -73,8 +73,11 @@ class Enlarging(Grown):
         dilation: Sequence[int],
         groups: int,
     ) -> Value:
-        """``weight`` (in, out / groups, rows, columns). ``padding``: of all sides, of rows and columns, or of
-        top, left, bottom and right; ``more``: rows and columns that are made besides."""
+        """As a convolution that makes pixels of the larger map as channels.
+
+        ``weight`` (in, out / groups, rows, columns). ``padding``: of all sides, of rows and columns, or of
+        top, left, bottom and right; ``more``: rows and columns that are made besides.
+        """
         channels, height, width = self.map_of(self.channels_first(value, position), position)
         weight = undilated(ungrouped(untransposed(weight, groups), groups), dilation)
         check_bias(position, weight, bias)
