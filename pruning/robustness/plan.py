@@ -52,11 +52,17 @@ class Sets:
 
 @dataclass(frozen=True)
 class Step:
-    """name: in the journal, of a figure or a patch; text: for people; work: what it takes."""
+    """name: in the journal, of a figure or a patch; text: for people; work: what it takes; images: that go
+    through a network for it, by which progress is told."""
 
     name: str
     text: str
     work: Callable[[Part], float | Learned]
+    images: int
+
+
+BACKWARD = 3
+"""Times as long as an image takes forwards one takes that gradients go back through."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class Plan:
             yield from self._covered(area)
 
     def _measured(self, name: str, text: str, artifact: Artifact, images: Callable[[], Images]) -> Step:
-        return Step(name, text, lambda part: self.accuracy(artifact, images()))
+        return Step(name, text, lambda part: self.accuracy(artifact, images()), len(self.sets.test[0]))
 
     def _groups(self) -> Iterator[tuple[str, list[Artifact]]]:
         """Whom patches are learned on: each model, then all."""
@@ -94,9 +100,11 @@ class Plan:
             yield "all models", list(self.models.values())
 
     def _learned(self, area: float) -> Iterator[Step]:
+        batches = BACKWARD * self.settings.patch.steps * self.settings.patch.batch
         for name, group in self._groups():
             work = partial(self._learn, group, area)
-            yield Step(patch_of(group, area), f"a patch of {area:.0%} for {name}", work)
+            text = f"a patch of {area:.0%} for {name}"
+            yield Step(patch_of(group, area), text, work, batches * len(group))
 
     def _covered(self, area: float) -> Iterator[Step]:
         """Patches on test images, of the models that they are for, and in the middle area of all."""

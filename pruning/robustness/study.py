@@ -55,15 +55,17 @@ def study(
     """
     check(models, sets, settings)
     steps = list(Plan(models, sets, accuracy, settings, journal).steps())
-    for number, step in enumerate(steps):
+    done, images = 0, sum(step.images for step in steps)
+    for step in steps:
 
-        def part(done: int, total: int, number: int = number, text: str = step.text) -> None:
+        def part(of_step: int, whole: int, before: int = done, step: Step = step) -> None:
             if told:
-                told(number + done / total, len(steps), text)
+                told(before + step.images * of_step / whole, images, step.text)
 
         if not journal.has(step.name):
             part(0, 1)
             journal.keep(step.name, step.work(part))
+        done += step.images
     return _collected(models, settings, journal)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hw.contract.artifact import random_artifact
 from hw.contract.network import Conv, Dense, Network
 from hw.util.errors import ArtifactError, ConfigError
-from pruning.robustness import patch, study
+from pruning.robustness import patch, plan, study
 from pruning.robustness.journal import JOURNAL, Journal
 from pruning.robustness.plan import Sets, Settings
 
@@ -91,7 +91,11 @@ def test_a_study_that_is_broken_off_goes_on(tmp_path):
     everything = Measured()
     run(tmp_path / "again", models, everything)
     assert len(first.runs) + len(second.runs) == len(everything.runs)
-    assert told and all(0 <= done <= total for done, total, _ in told)
+    learned = plan.BACKWARD * SETTINGS.patch.steps * SETTINGS.patch.batch
+    patches = 2 * (1 + 1 + 2)  # two areas; on one model, on the other, on both
+    images = len(everything.runs) * len(sets().test[0]) + patches * learned
+    assert told and all(0 <= done <= total == images for done, total, _ in told)
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
     nothing = Measured()
     run(tmp_path / "parts", models, nothing)
     assert nothing.runs == []
