@@ -23,6 +23,7 @@ from pruning.robustness.plan import (
     Plan,
     Sets,
     Settings,
+    Step,
     clean,
     corrupted,
     hidden,
