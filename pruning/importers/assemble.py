@@ -204,7 +204,8 @@ class Assembler(Ranges):
             raise refuse(
                 position,
                 f"a kernel of {kernel[0]}×{kernel[1]}, and the hardware has kernels of at most "
-                f"{hardware.MOST_HALVED}×{hardware.MOST_HALVED}, padded by at most half of it",
+                f"{hardware.MOST_HALVED}×{hardware.MOST_HALVED}, padded by at most half of it, that take "
+                "as many rows as columns off a map",
                 "use smaller ones, one after the other, and train again",
             )
         for half in between or ():

@@ -48,6 +48,7 @@ class Enlarging(Grown):
     ) -> Value:
         """An operation that puts pixels elsewhere, or several times, so that maps are larger: ``function``
         does it to tensors of a batch of maps."""
+        self._check_map(value, position)
         value = self.scaled(self.channels_first(value, position), position)
         rows = self.map_of(value, position)[1]
         value = self.averaged(self.still(value, position))
@@ -78,6 +79,7 @@ class Enlarging(Grown):
         ``weight`` (in, out / groups, rows, columns). ``padding``: of all sides, of rows and columns, or of
         top, left, bottom and right; ``more``: rows and columns that are made besides.
         """
+        self._check_map(value, position)
         channels, height, width = self.map_of(self.channels_first(value, position), position)
         weight = undilated(ungrouped(untransposed(weight, groups), groups), dilation)
         check_bias(position, weight, bias)
@@ -183,6 +185,16 @@ class Enlarging(Grown):
             value = self.settled(self.averaged(self.scaled(value, position)), position)
             return value, Growth(1, torch.arange(value.whole[0]).view(-1, 1, 1))
         return replace(value, index=None, shape=value.whole), found
+
+    def _check_map(self, value: Value, position: str) -> None:
+        self.ready(value)
+        if value.vector:
+            raise refuse(
+                position,
+                "it makes a map of what a fully connected layer gives, or a convolution of a map of one "
+                "pixel, and those give numbers, no maps",
+                "begin with a map of more pixels, or leave it and what follows to the host",
+            )
 
     def _check_growth(self, value: Value, position: str, by: int) -> None:
         found = self.grown(value)

@@ -45,8 +45,9 @@ class Growth(NamedTuple):
         if torch.equal(self.channels, nearest):
             return f"making {self.by}×{self.by} pixels of each that it gives, {size}"
         if whole[0] % self.by**2 == 0 and torch.equal(index, shuffled(whole, self.by)):
-            times = self.by.bit_length() - 1
-            amount = f"{times} times by 2" if self.by == 1 << times and times > 1 else f"by {self.by}"
+            twos = (self.by & -self.by).bit_length() - 1
+            factors = [2] * twos + [self.by >> twos] * (self.by >> twos > 1)
+            amount = ", then ".join(f"by {factor}" for factor in factors)
             return f"pixel shuffles of what it gives, {size}: {amount}"
         return f"the order of what it gives, {size}"
 

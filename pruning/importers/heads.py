@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from math import prod
 
 import torch
@@ -87,13 +88,22 @@ class Heads(Enlarging):
         """An operation behind one that is left to the host, to the host as well; None where it is behind
         none, or reads another map than that one did. ``moves``: it changes the shape alone."""
         left = next((value for value in values if value.blocked is not None), None)
-        if left is None or any(value.parts != left.parts or value.whole != left.whole for value in values):
+        if left is None or not all(_is_same(value, left) for value in values):
             return None
-        order = left.numbers().flatten()
-        if any(not torch.equal(value.numbers().flatten(), order) for value in values if value is not left):
-            return None
-        ends = tuple(dict.fromkeys(end for value in values for end in value.ends))
-        return replace(left, ends=ends if moves else (*ends, position))
+        ends: list[str] = []
+        for value in values:  # what several of them begin with was done once
+            alike = takewhile(lambda pair: pair[0] == pair[1], zip(ends, value.ends, strict=False))
+            ends += value.ends[len(list(alike)) :]
+        return replace(left, ends=tuple(ends) if moves else (*ends, position))
+
+    def move(
+        self, value: Value, position: str, operation: str, function: Callable[[Tensor], Tensor]
+    ) -> Value:
+        moved = super().move(value, position, operation, function)
+        if moved.shape:
+            return moved
+        error = refuse(position, "it takes one number out of many", "leave it, and what follows, to the host")
+        return self.leave(value, position, error)
 
     def last(self, value: Value) -> tuple[Value, tuple[str, ...]]:
         """(what the last layer makes, sentences of what is left to the host)."""
@@ -110,7 +120,8 @@ class Heads(Enlarging):
         if len(value.parts) > 1:
             order = self.channels(value)
             whole = value if order is not None or value.index is None else replace(value, index=None)
-            value = replace(self.settled(replace(whole, shape=whole.whole), position), index=value.index)
+            seen = whole.whole if whole.index is None else whole.shape
+            value = replace(self.settled(replace(whole, shape=seen), position), index=value.index)
             value = value if order is None else replace(value, index=None)
         made = value.parts[0]
         if (grown := self.grown(replace(value, blocked=None))) is not None:
@@ -136,3 +147,11 @@ class Heads(Enlarging):
         name = f"{'images' if last is None else last.spec.name}_average"
         flat = replace(value, shape=(channels,))
         return self.linear(flat, position, name, torch.eye(channels), None)
+
+
+def _is_same(value: Value, left: Value) -> bool:
+    """Whether both are the same map, whatever was left to the host of them."""
+    waits = value.average is left.average and value.scale is left.scale and value.padding == left.padding
+    if not waits or (value.parts, value.whole, value.last) != (left.parts, left.whole, left.last):
+        return False
+    return value is left or torch.equal(value.numbers().flatten(), left.numbers().flatten())

@@ -50,7 +50,7 @@ def enlarging(
     if sizes:
         scales = [size / own for size, own in zip(sizes, shape, strict=False)]
     by = int(scales[-1]) if scales else 0
-    if kind != "nearest" or rounding not in AS_NEAREST or given.get("axes"):
+    if kind != "nearest" or rounding not in AS_NEAREST or {"axes", "keep_aspect_ratio_policy"} & {*given}:
         raise unsupported(position_of(node), node.op_type)
     if list(scales or ()) != [1, 1, by, by] or by < 1:
         raise refuse(

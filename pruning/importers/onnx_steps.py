@@ -73,7 +73,7 @@ class Steps(Inputs):
             values, moves = [self.values[name] for name in names], operations.reshapes(node.op_type)
             followed = self.assembler.follow(values, position_of(node), moves=moves)
             if followed is not None:
-                return {node.output[0]: followed}
+                return dict.fromkeys(filter(None, node.output), followed)
         try:
             if operations.of_onnx(node.op_type) == "parts":
                 return self._split(node)
@@ -81,7 +81,9 @@ class Steps(Inputs):
         except UnsupportedNetwork as error:
             if not operations.may_end(node.op_type) or len(names) > 1:
                 raise
-            return {node.output[0]: self.assembler.leave(value, position_of(node), error)}
+            return dict.fromkeys(
+                filter(None, node.output), self.assembler.leave(value, position_of(node), error)
+            )
 
     def _apply(self, node: onnx.NodeProto, names: list[str]) -> Value:
         make, position, operation = self.assembler, position_of(node), node.op_type

@@ -359,14 +359,14 @@ ALSO_TO_HOST = (
 )
 """Operations of another kind that the host does where they end a network and are no layer's."""
 
-_FOLLOWING = ("arithmetic", "clip", "mean", "move")
+_FOLLOWING = ("arithmetic", "clip", "mean", "move", "parts")
 _MORE = ("Abs", "Expand", "Reciprocal", "abs", "expand_as", "reciprocal", "rsqrt", "square")
 """Kinds and names of operations that may follow one that is left to the host."""
 
 _SHAPES = {
-    *("alias", "clone", "contiguous", "detach", "expand", "expand_as", "flatten", "lift_fresh_copy"),
-    *("permute", "reshape", "squeeze", "swapaxes", "transpose", "unflatten", "unsqueeze", "view"),
-    *("Cast", "Expand", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"),
+    *("alias", "clone", "contiguous", "detach", "flatten", "lift_fresh_copy"),
+    *("reshape", "squeeze", "unflatten", "unsqueeze", "view"),
+    *("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"),
 }
 """Operations that change no more than a shape."""
 

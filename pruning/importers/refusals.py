@@ -103,7 +103,7 @@ _REASONS = (
         "upsamplebilinear2d pixelshuffle depthtospace",
         "maps grow by whole numbers, by repeated pixels, pixel shuffles and transposed convolutions, and no "
         "other way",
-        'use mode="nearest" and train again, or leave layers that enlarge them to the host',
+        'use mode="nearest" and one whole number for rows and columns, or leave such layers to the host',
     ),
     (
         "qlinear qlinearconv qlinearmatmul qlinearadd qlinearmul qlinearglobalaveragepool qlinearaveragepool "

@@ -130,7 +130,7 @@ class _Walk:
         if operations.may_follow(operation):
             followed = make.follow(values, position, moves=operations.reshapes(operation))
             if followed is not None:
-                return followed
+                return [followed] * len(node.meta["val"]) if kind == "parts" else followed
         match kind:
             case "convolution":
                 kernel = given["weight"].meta["val"].shape[2:]

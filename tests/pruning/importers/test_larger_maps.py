@@ -242,9 +242,10 @@ NOTES = {
     "shuffled": (lambda m, x: m.up(m.small(x)), "pixel shuffles of what it gives, 32×8×8: by 2"),
     "in two steps": (
         lambda m, x: m.up6(F.relu(m.up3(m.small(x)))),
-        "pixel shuffles of what it gives, 64×8×8: 2 times by 2",
+        "pixel shuffles of what it gives, 64×8×8: by 2, then by 2",
     ),
     "by three": (by(3), "pixel shuffles of what it gives, 72×8×8: by 3"),
+    "by six": (by(6), "pixel shuffles of what it gives, 288×8×8: by 2, then by 3"),
     "then a sigmoid": (
         lambda m, x: torch.sigmoid(m.up(m.small(x))),
         "pixel shuffles of what it gives, 32×8×8: by 2, sigmoid in Net",
@@ -285,6 +286,14 @@ REFUSED = {
     ),
     "then pooling": (lambda m, x: m.last(F.max_pool2d(m.grown(x), 2)), "it takes a map that grew"),
     "then means": (lambda m, x: m.grown(x).mean((2, 3)), "it takes a map that grew"),
+    "scores as maps": (
+        lambda m, x: m.up(m.head(m.first(x).flatten(1))[:, :1, None, None].expand(-1, 8, -1, -1)),
+        "a fully connected layer gives",
+    ),
+    "a map of one pixel": (
+        lambda m, x: m.up(F.relu(m.two(F.adaptive_avg_pool2d(m.first(x), 1)))),
+        "a convolution of a map of one pixel, and",
+    ),
     "odd sides": (
         lambda m, x: m.last(F.relu(m.same(F.pad(m.grown(x), (1, 0, 1, 0))))),
         "2×2 of them together",

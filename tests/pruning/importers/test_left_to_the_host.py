@@ -39,11 +39,15 @@ def of(end):
 
 
 ENDS = {
-    "normalised": (F.normalize, "linalg_vector_norm, clamp_min, div", "ReduceL2, Clip, Div"),
+    "normalised": (
+        F.normalize,
+        "linalg_vector_norm, clamp_min, expand_as, div",
+        "ReduceL2, Clip, Expand, Div",
+    ),
     "normalised and scaled": (
         lambda y: 16 * F.normalize(y),
-        "linalg_vector_norm, clamp_min, div, mul",
-        "ReduceL2, Clip, Div, Mul",
+        "linalg_vector_norm, clamp_min, expand_as, div, mul",
+        "ReduceL2, Clip, Expand, Div, Mul",
     ),
     "by its norm": (
         lambda y: y / y.norm(dim=1, keepdim=True),
@@ -61,6 +65,27 @@ ENDS = {
         "Exp, ReduceSum, Div",
     ),
     "one probability": (lambda y: torch.softmax(y, 1)[:, 1], "softmax, select", "Softmax, Gather"),
+    "half of the probabilities": (
+        lambda y: torch.softmax(y, 1).split([2, 3], 1)[1],
+        "softmax, split_with_sizes",
+        "Softmax, Split",
+    ),
+    "one after the other": (
+        lambda y: ((torch.sigmoid(y) * 2 + 1) * 3 + 2) * 5,
+        "sigmoid, mul, add, mul, add, mul",
+        "Sigmoid, Mul, Add, Mul, Add, Mul",
+    ),
+    "three times": (
+        lambda y: torch.sigmoid(torch.sigmoid(torch.sigmoid(y))),
+        "sigmoid, sigmoid, sigmoid",
+        "Sigmoid, Sigmoid, Sigmoid",
+    ),
+    "one score": (lambda y: y[:, 0] * 2, "select, mul", "Gather, Mul"),
+    "the two largest": (
+        lambda y: torch.softmax(y, 1).topk(2, 1)[1],
+        "softmax, topk",
+        "Softmax, TopK",
+    ),
     "in other units": (lambda y: 100 * torch.sigmoid(y) - 2, "sigmoid, mul, sub", "Sigmoid, Mul, Sub"),
     "steering": (lambda y: 2 * torch.atan(y), "atan, mul", "Atan, Mul"),
     "positive": (lambda y: F.softplus(y) + 1e-3, "softplus, add", "Softplus, Add"),
@@ -97,6 +122,22 @@ REFUSED = {
     "a gate of another map": (squeezed, "with other maps (gates, attention)"),
     "a gate at the end": (
         lambda m, x: m.one(x) * torch.sigmoid(m.gate(m.one(x).mean((2, 3))))[:, :, None, None],
+        "with other maps (gates, attention)",
+    ),
+    "a gate of means around": (
+        lambda m, x: (lambda y: y * torch.sigmoid(F.avg_pool2d(y, 3, 1, 1)))(m.one(x)),
+        "with other maps (gates, attention)",
+    ),
+    "a gate that was moved": (
+        lambda m, x: (lambda y: torch.sigmoid(F.pad(y, (1, 0, 1, 0))) * F.pad(y, (0, 1, 0, 1)))(m.one(x)),
+        "with other maps (gates, attention)",
+    ),
+    "a gate that was turned": (
+        lambda m, x: (lambda y: torch.sigmoid(y.permute(0, 2, 3, 1)) * y)(m.one(x[:, :, :6, :6])),
+        "with other maps (gates, attention)",
+    ),
+    "a gate of scaled scores": (
+        lambda m, x: (lambda v: torch.sigmoid(v) * (v * torch.linspace(0.5, 2, 384)))(m.one(x).flatten(1)),
         "with other maps (gates, attention)",
     ),
     "a gate of other channels": (
