@@ -209,11 +209,9 @@ class Assembler(Ranges):
                 "use smaller ones, one after the other, and train again",
             )
         for half in between or ():
-            first = value.parts[-1]
-            name = f"{'images' if first is None else first.spec.name}_phases"
             moving = phases(value.whole[0], min(kernel[0], 2), min(kernel[1], 2))
             odd = (start[0] % 2, start[1] % 2)
-            value = self.layer(position, name, value, moving, None, odd, 2, half, copies=True)
+            value = self._copy(value, position, "phases", moving, odd, 2, half)
             weight = of_phases(weight)
             kernel, start = (weight.shape[2], weight.shape[3]), (start[0] // 2, start[1] // 2)
             times -= 1
@@ -226,10 +224,8 @@ class Assembler(Ranges):
         self, value: Value, position: str, weight: Tensor, start: Pair, parts: hardware.Halves
     ) -> tuple[Value, Tensor]:
         """The map once for every part of a kernel, as channels, moved to where the part begins; the parts."""
-        first = value.parts[-1]
-        name = f"{'images' if first is None else first.spec.name}_moved"
         moving = moved(value.whole[0], parts.counts, parts.side)
-        value = self.layer(position, name, value, moving, None, start, 1, parts.size, copies=True)
+        value = self._copy(value, position, "moved", moving, start, 1, parts.size)
         return value, of_moved(weight, parts.counts, parts.side)
 
     def finish(self, value: Value | None) -> Converted:

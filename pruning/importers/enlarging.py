@@ -91,9 +91,10 @@ class Enlarging(Grown):
             )
         step = stride[0]
         if len({*stride}) > 1:
-            size = "×".join(str(s) for s in stride)
             raise refuse(
-                position, f"a transposed convolution of stride {size}", "use the same for rows and columns"
+                position,
+                f"a transposed convolution of stride {size_of(tuple(stride))}",
+                "use the same for rows and columns",
             )
         top, left, bottom, right = tuple(padding) * (4 // len(padding))
         rows, columns = weight.shape[2:]
@@ -130,10 +131,9 @@ class Enlarging(Grown):
         step = stride[0]
         made, left = max(1, found.by // step), max(1, step // found.by)
         if len({*stride}) > 1 or made * step != found.by * left or left > hardware.MOST_STRIDE:
-            size = "×".join(str(s) for s in stride)
             raise refuse(
                 position,
-                f"a stride of {size} for a map that grew by {found.by}",
+                f"a stride of {size_of(tuple(stride))} for a map that grew by {found.by}",
                 "use a stride of 2 or 4, and let maps grow by factors of two",
             )
         rows, columns = (
@@ -182,7 +182,7 @@ class Enlarging(Grown):
         """What is stored of ``value``, and how."""
         found = self.grown(value)
         if found is None:
-            value = self.settled(self.averaged(self.scaled(value, position)), position)
+            value = self.settled(value, position)
             return value, Growth(1, torch.arange(value.whole[0]).view(-1, 1, 1))
         return replace(value, index=None, shape=value.whole), found
 

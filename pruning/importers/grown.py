@@ -122,7 +122,7 @@ class Grown(Branches):
         """``value`` with each of ``by`` × ``by`` pixels as a channel, in the order of :func:`shuffled`."""
         found = self.grown(value)
         if found is None:
-            stored, now = self.settled(self.averaged(self.scaled(value, position)), position), 1
+            stored, now = self.settled(value, position), 1
         else:
             stored, now, order = replace(value, index=None, shape=value.whole), found.by, found.in_order
             if not torch.equal(order, torch.arange(value.whole[0])):
@@ -138,11 +138,8 @@ class Grown(Branches):
                     "of a smaller map",
                     "use images whose sides are multiples of what maps shrink by",
                 )
-            last = stored.parts[-1]
-            path = f"{'images' if last is None else last.spec.name}_phases"
             half = (height // 2, width // 2)
-            moving = phases(channels, 2, 2)
-            stored = self.layer(position, path, stored, moving, None, (0, 0), 2, half, copies=True)
+            stored = self._copy(stored, position, "phases", phases(channels, 2, 2), (0, 0), 2, half)
             now *= 2
         index = shuffled(stored.whole, by)
         return replace(stored, index=index, shape=tuple(index.shape))

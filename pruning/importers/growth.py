@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, pixel_shuffle
 
+from pruning.importers.maps import size_of
+
 
 class Growth(NamedTuple):
     """by: rows and columns of the map for one of what is stored. channels: (C, by, by), of pixel (by · y + a,
@@ -40,7 +42,7 @@ class Growth(NamedTuple):
 
     def words(self, index: Tensor, whole: Sequence[int]) -> str:
         """What is left to do with what is stored, ``index`` of a map of shape ``whole``."""
-        size = "×".join(str(n) for n in whole)
+        size = size_of(tuple(whole))
         nearest = torch.arange(whole[0])[:, None, None].expand(-1, self.by, self.by)
         if torch.equal(self.channels, nearest):
             return f"making {self.by}×{self.by} pixels of each that it gives, {size}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -132,26 +133,17 @@ class _Walk:
             if followed is not None:
                 return [followed] * len(node.meta["val"]) if kind == "parts" else followed
         match kind:
-            case "convolution":
+            case "convolution" | "transposed convolution":
+                layer = make.convolution
+                if kind == "transposed convolution":
+                    layer = partial(make.transposed_convolution, more=pair(given["output_padding"]))
                 kernel = given["weight"].meta["val"].shape[2:]
-                return make.convolution(
+                return layer(
                     value,
                     position,
                     *self._weights(node, given),
                     stride=pair(given["stride"]),
                     padding=padding_of(given["padding"], kernel, pair(given["dilation"])),
-                    dilation=pair(given["dilation"]),
-                    groups=given["groups"],
-                )
-            case "transposed convolution":
-                kernel = given["weight"].meta["val"].shape[2:]
-                return make.transposed_convolution(
-                    value,
-                    position,
-                    *self._weights(node, given),
-                    stride=pair(given["stride"]),
-                    padding=padding_of(given["padding"], kernel, pair(given["dilation"])),
-                    more=pair(given["output_padding"]),
                     dilation=pair(given["dilation"]),
                     groups=given["groups"],
                 )
